@@ -1,0 +1,93 @@
+"""Codec: messages to JSON bytes and back.
+
+The only place where a payload is judged: what comes out of `decode` is a whole message of a version that we speak.
+"""
+
+import math
+from typing import TypeVar
+
+import msgspec
+
+from dotbus.contracts.messages import VERSION, AnyMessage
+
+M = TypeVar("M")
+
+
+class UndecodableMessage(Exception):
+    """A payload that is not one of our messages.
+
+    Attributes:
+        reason: what is wrong with it, and where.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnknownVersion(UndecodableMessage):
+    """A payload of a major version that this software does not speak."""
+
+
+class _Probe(msgspec.Struct):
+    version: int
+
+
+_encoder = msgspec.json.Encoder()
+_probe = msgspec.json.Decoder(_Probe)
+_decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
+
+
+def encode(message: AnyMessage) -> bytes:
+    """JSON of a message, UTC times with Z, absent values as null.
+
+    Raises:
+        ValueError: a number in it is not finite. It would become null and so pass for absent.
+    """
+    _refuse_non_finite(msgspec.structs.asdict(message), type(message).__name__)
+    return _encoder.encode(message)
+
+
+def decode(payload: bytes) -> AnyMessage:
+    """The message that a payload holds.
+
+    Raises:
+        UnknownVersion: its major version is not ours.
+        UndecodableMessage: it is not JSON, not a message, or lacks what a message must have.
+    """
+    try:
+        version = _probe.decode(payload).version
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableMessage(f"not a message: {error}") from error
+    if version != VERSION:
+        raise UnknownVersion(f"version {version} of a message; this software speaks version {VERSION}")
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableMessage(str(error)) from error
+
+
+def decode_as(payload: bytes, kind: type[M]) -> M:
+    """The message of one expected kind.
+
+    Raises:
+        UndecodableMessage: as `decode`, and when the message is of another kind.
+    """
+    message = decode(payload)
+    if not isinstance(message, kind):
+        raise UndecodableMessage(f"a {type(message).__name__} where a {kind.__name__} belongs")
+    return message
+
+
+def _refuse_non_finite(value: object, where: str) -> None:
+    match value:
+        case float() if not math.isfinite(value):
+            raise ValueError(f"{where} is {value}: a message carries finite numbers or null")
+        case dict():
+            for key, entry in value.items():
+                _refuse_non_finite(entry, f"{where}.{key}")
+        case list() | tuple():
+            for index, entry in enumerate(value):
+                _refuse_non_finite(entry, f"{where}[{index}]")
+        case msgspec.Struct():
+            _refuse_non_finite(msgspec.structs.asdict(value), where)

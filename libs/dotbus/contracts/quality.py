@@ -1,0 +1,83 @@
+"""Quality: whether a value may be believed, and why not.
+
+A value is never read without it. The three levels and their numbers are OPC's, because that is what SCADA packages show.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
+from typing import Self
+
+import msgspec
+
+
+class Level(IntEnum):
+    """OPC quality: the number that a register or a screen shows."""
+
+    BAD = 0
+    UNCERTAIN = 64
+    GOOD = 192
+
+
+class Reason(StrEnum):
+    """Why a value is less than good. Each has one level, see `LEVEL_OF`."""
+
+    NEVER_RECEIVED = "never_received"
+    STALE = "stale"
+    EXPIRED = "expired"
+    SOURCE_OFFLINE = "source_offline"
+    SOURCE_FAILING = "source_failing"
+    BROKER_LOST = "broker_lost"
+    OUT_OF_LIMITS = "out_of_limits"
+    INVALID = "invalid"
+    CLOCK_IN_DOUBT = "clock_in_doubt"
+    WRONG_ENVIRONMENT = "wrong_environment"
+
+
+LEVEL_OF: dict[Reason, Level] = {
+    Reason.NEVER_RECEIVED: Level.BAD,
+    Reason.STALE: Level.BAD,
+    Reason.EXPIRED: Level.BAD,
+    Reason.INVALID: Level.BAD,
+    Reason.WRONG_ENVIRONMENT: Level.BAD,
+    # The value was right when it was said and its time has not run out; nobody can say whether it was replaced since.
+    # When that lasts, STALE follows and makes it bad.
+    Reason.SOURCE_OFFLINE: Level.UNCERTAIN,
+    Reason.SOURCE_FAILING: Level.UNCERTAIN,
+    Reason.BROKER_LOST: Level.UNCERTAIN,
+    Reason.CLOCK_IN_DOUBT: Level.UNCERTAIN,
+    Reason.OUT_OF_LIMITS: Level.UNCERTAIN,
+}
+
+BIT_OF: dict[Reason, int] = {reason: bit for bit, reason in enumerate(Reason)}
+"""The bit of each reason in a reasons register. The order of `Reason` is part of the contract: append only."""
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """A level and every reason for it; good has none."""
+
+    level: Level
+    reasons: tuple[Reason, ...] = ()
+
+    @classmethod
+    def of(cls, reasons: Iterable[Reason]) -> Self:
+        """The quality that these reasons add up to: the worst of their levels, good when there are none."""
+        found = tuple(sorted(set(reasons), key=BIT_OF.__getitem__))
+        return cls(min((LEVEL_OF[reason] for reason in found), default=Level.GOOD), found)
+
+    @property
+    def is_good(self) -> bool:
+        """True when nothing speaks against the value."""
+        return self.level is Level.GOOD
+
+    @property
+    def is_bad(self) -> bool:
+        """True when the value must not be acted on."""
+        return self.level is Level.BAD
+
+    @property
+    def reason_bits(self) -> int:
+        """The reasons as a 16-bit mask, for a register."""
+        return sum(1 << BIT_OF[reason] for reason in self.reasons)
+
+
+GOOD = Quality(Level.GOOD)

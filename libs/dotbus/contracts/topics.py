@@ -1,0 +1,188 @@
+"""Topics: where each message is said.
+
+Four kinds (event, state, command, and the status of a service) under one configurable root. A plant's ACL is one line:
+``dotbus/v1/plant/PLANT/#``. Names that MQTT would misread are percent-encoded; everything else stays as it is written,
+so that `mosquitto_sub` shows what an operator knows.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+from urllib.parse import unquote
+
+DEFAULT_ROOT = "dotbus/v1"
+UNASSIGNED = "unassigned"
+"""The plant of a resource that CAISO names and no configured plant claims."""
+
+_FORBIDDEN = frozenset("%/+#") | {chr(code) for code in (*range(0x20), 0x7F)}
+
+
+class Subject(StrEnum):
+    """What a topic says, and the last fixed word in it."""
+
+    DISPATCH = "dispatch"
+    TRAJECTORY_BATCH = "trajectory-batch"
+    DOT = "dot"
+    TRAJECTORY = "trajectory"
+    RESPOND = "command/respond"
+    RESPOND_REPLY = "command/respond/reply"
+    PRICES = "prices"
+    LMP = "lmp"
+    SERVICE = "service"
+    REPLAY = "replay"
+    REPLAY_REPLY = "replay/reply"
+
+
+EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.PRICES})
+"""Appended, never retained, carry a sequence number."""
+
+STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.LMP, Subject.SERVICE})
+"""The last word on one thing, retained."""
+
+
+def encode_name(name: str) -> str:
+    """One topic level from any name: forbidden characters as %XX of their UTF-8 bytes.
+
+    Raises:
+        ValueError: the name is empty; MQTT would merge its level with the next.
+    """
+    if not name:
+        raise ValueError("a topic level cannot be made from an empty name")
+    return "".join(_escape(c) if c in _FORBIDDEN else c for c in name)
+
+
+def _escape(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode())
+
+
+def decode_name(level: str) -> str:
+    """The name that `encode_name` made a level of."""
+    return unquote(level)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A topic taken apart: its subject and the names in it (plant and resource, market and node, or service and instance)."""
+
+    subject: Subject
+    scope: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Builds and reads every topic of one installation.
+
+    Args:
+        root: the levels before the first word of each topic, without a slash at either end.
+    """
+
+    root: str = DEFAULT_ROOT
+
+    def dispatch(self, plant: str, resource: str) -> str:
+        """Event: one dispatch batch's header and this resource's instructions."""
+        return self._plant(plant, resource, Subject.DISPATCH)
+
+    def trajectory_batch(self, plant: str, resource: str) -> str:
+        """Event: one trajectory batch's DOPs and compliance records of this resource."""
+        return self._plant(plant, resource, Subject.TRAJECTORY_BATCH)
+
+    def dot(self, plant: str, resource: str) -> str:
+        """State: the DOTs in force and ahead."""
+        return self._plant(plant, resource, Subject.DOT)
+
+    def trajectory(self, plant: str, resource: str) -> str:
+        """State: the assembled DOP curve from now on."""
+        return self._plant(plant, resource, Subject.TRAJECTORY)
+
+    def respond(self, plant: str, resource: str) -> str:
+        """Command: accept, decline or partially accept an instruction."""
+        return self._plant(plant, resource, Subject.RESPOND)
+
+    def respond_reply(self, plant: str, resource: str) -> str:
+        """Where the answer to `respond` goes when the request names no response topic."""
+        return self._plant(plant, resource, Subject.RESPOND_REPLY)
+
+    def prices(self, market: str) -> str:
+        """Event: prices of many nodes for one interval."""
+        return f"{self.root}/market/{encode_name(market)}/{Subject.PRICES}"
+
+    def lmp(self, market: str, node: str) -> str:
+        """State: one node's prices, the latest published and the currently active."""
+        return f"{self.root}/market/{encode_name(market)}/{Subject.LMP}/{encode_name(node)}"
+
+    def service(self, service: str, instance: str) -> str:
+        """State: whether a service is there and hears its upstream; also its last will."""
+        return f"{self.root}/service/{encode_name(service)}/{encode_name(instance)}"
+
+    def replay(self, service: str, instance: str) -> str:
+        """Command: send again the events from one sequence number to another."""
+        return f"{self.service(service, instance)}/{Subject.REPLAY}"
+
+    def replay_reply(self, service: str, instance: str) -> str:
+        """What became of a replay request."""
+        return f"{self.service(service, instance)}/{Subject.REPLAY_REPLY}"
+
+    def every(self, subject: Subject) -> str:
+        """The filter that matches each topic of this subject, whatever the names."""
+        match subject:
+            case Subject.PRICES:
+                return f"{self.root}/market/+/{subject}"
+            case Subject.LMP:
+                return f"{self.root}/market/+/{subject}/+"
+            case Subject.SERVICE:
+                return f"{self.root}/service/+/+"
+            case Subject.REPLAY | Subject.REPLAY_REPLY:
+                return f"{self.root}/service/+/+/{subject}"
+            case _:
+                return f"{self.root}/plant/+/+/{subject}"
+
+    def read(self, topic: str) -> Address | None:
+        """What a topic is about, or None when it is not one of ours."""
+        if not topic.startswith(f"{self.root}/"):
+            return None
+        match topic[len(self.root) + 1 :].split("/"):
+            case ["plant", plant, resource, *rest] if (subject := _subject(rest)) in _OF_PLANT:
+                return Address(subject, decode_name(plant), decode_name(resource))
+            case ["market", market, Subject.PRICES.value]:
+                return Address(Subject.PRICES, decode_name(market))
+            case ["market", market, Subject.LMP.value, node]:
+                return Address(Subject.LMP, decode_name(market), decode_name(node))
+            case ["service", service, instance, *rest] if (subject := _subject(rest or ["service"])) in _OF_SERVICE:
+                return Address(subject, decode_name(service), decode_name(instance))
+        return None
+
+    def _plant(self, plant: str, resource: str, subject: Subject) -> str:
+        return f"{self.root}/plant/{encode_name(plant)}/{encode_name(resource)}/{subject}"
+
+    @classmethod
+    def rooted(cls, root: str) -> Self:
+        """Topics below a root.
+
+        Raises:
+            ValueError: the root is empty, begins or ends with a slash, or holds a wildcard or a control character.
+        """
+        levels = root.split("/")
+        if root.startswith("$") or any(not level or encode_name(level) != level for level in levels):
+            raise ValueError(f"{root!r} is not a topic root: name levels separated by single slashes, such as dotbus/v1")
+        return cls(root)
+
+
+_OF_PLANT = frozenset(
+    {
+        Subject.DISPATCH,
+        Subject.TRAJECTORY_BATCH,
+        Subject.DOT,
+        Subject.TRAJECTORY,
+        Subject.RESPOND,
+        Subject.RESPOND_REPLY,
+    }
+)
+_OF_SERVICE = frozenset({Subject.SERVICE, Subject.REPLAY, Subject.REPLAY_REPLY})
+
+
+def _subject(levels: list[str]) -> Subject | None:
+    try:
+        return Subject("/".join(levels))
+    except ValueError:
+        return None
