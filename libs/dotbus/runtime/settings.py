@@ -1,0 +1,83 @@
+"""Where things run, and secrets: each service's environment variables.
+
+Every service has its prefix (`ADS_INGEST_`, `HISTORIAN_`, ...) and the same names for the same things below it.
+"""
+
+import socket
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
+
+S = TypeVar("S", bound=BaseSettings)
+Port = Annotated[int, Field(ge=1, le=65535)]
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class BusSettings(BaseSettings):
+    """The broker, and who we are there: PREFIX_MQTT_HOST and so on. Secrets may come from a file: PASSWORD_FILE."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    protocol: Literal["5", "3.1.1"] = "5"
+    username: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
+
+    @model_validator(mode="after")
+    def _safe(self) -> "BusSettings":
+        if self.password and self.password_file:
+            raise ValueError("password and password_file are both given; keep one")
+        if self.password_file and not self.password_file.is_file():
+            raise ValueError(f"password_file {self.password_file} is not there")
+        if self.host not in LOOPBACK and self.ca_file is None:
+            raise ValueError(f"host {self.host} is not this machine: give ca_file, so that the connection is TLS")
+        if self.ca_file and not self.ca_file.is_file():
+            raise ValueError(f"ca_file {self.ca_file} is not there")
+        return self
+
+    def read_password(self) -> str | None:
+        """The password from where it is kept, None when there is none."""
+        if self.password_file:
+            return self.password_file.read_text(encoding="utf-8").strip()
+        return self.password.get_secret_value() if self.password else None
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to know besides its own settings: PREFIX_CONFIG, PREFIX_INSTANCE, ..."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    config: Path = Path("config/dotbus.toml")
+    instance: Annotated[str, Field(min_length=1)] = Field(default_factory=socket.gethostname)
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    health_host: str = "127.0.0.1"
+    health_port: Port | None = None
+
+
+def load_settings(kind: type[S], prefix: str) -> S:
+    """Settings of one kind from the environment variables that begin with `prefix`.
+
+    Raises:
+        ConfigurationRefused: with every variable that is missing or wrong.
+    """
+    try:
+        return kind(_env_prefix=prefix)
+    except ValidationError as error:
+        raise ConfigurationRefused(
+            [_named(mistake.key, mistake.reason, prefix) for mistake in mistakes_of(error, "")]
+        ) from error
+
+
+def _named(key: str, reason: str, prefix: str) -> Mistake:
+    return Mistake("environment", (prefix + key).upper().rstrip("_"), reason)
