@@ -1,0 +1,50 @@
+"""Structured logs: one event a line, JSON for machines or coloured text for people, secrets redacted.
+
+An event is a sentence in lower case; what it is about comes as key=value.
+"""
+
+import logging
+import re
+import sys
+from typing import Any, Literal
+
+import structlog
+
+_SECRET_KEY = re.compile(r"password|secret|token|private_key|passphrase", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\w+://[^:/\s@]+):[^@/\s]+@")
+REDACTED = "***"
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of one part of a service."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(part=name)
+    return logger
+
+
+def configure_logs(service: str, instance: str, form: Literal["json", "console"], level: str) -> None:
+    """Send all logs of this process to standard error in one form. Called once, by the process's own start."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+
+
+def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replace what looks like a secret: values of telling keys, and passwords inside URLs."""
+    return {key: REDACTED if _SECRET_KEY.search(key) else _without_url_password(value) for key, value in event.items()}
+
+
+def _without_url_password(value: Any) -> Any:  # noqa: ANN401  # a log event holds anything
+    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value) if isinstance(value, str) else value

@@ -1,0 +1,71 @@
+"""Metrics and health over HTTP: /metrics for Prometheus, /health for whoever restarts processes."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+Health = Callable[[], dict[str, object]]
+"""What /health says; `alive` False means that only a restart can help."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
+        """Say nothing: a probe every few seconds is no event."""
+
+
+class HealthServer:
+    """Serves one process's metrics and health.
+
+    Args:
+        registry: the metrics of this process.
+        health: asked on each probe. It answers 503 when `alive` is False, else 200; what is down around us shows in the
+            answer's text and in the service's status on the bus, but is no reason to be restarted.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+        self._metrics = make_wsgi_app(registry)
+        self._health = health
+        self._server = make_server(host, port, self._answer, _Server, _Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._server.server_port)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        match environ["PATH_INFO"]:
+            case "/metrics":
+                metrics: Iterable[bytes] = self._metrics(environ, start_response)
+                return metrics
+            case "/health":
+                health = self._health()
+                status = HTTPStatus.OK if health.get("alive") else HTTPStatus.SERVICE_UNAVAILABLE
+                body = json.dumps(health, default=str).encode() + b"\n"
+            case _:
+                status, body = HTTPStatus.NOT_FOUND, b'{"detail": "there is /metrics and /health"}\n'
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return [body]

@@ -1,0 +1,121 @@
+"""Presence: each service says that it is there, and how it hears what it depends on; when it vanishes its last will says so."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from dotbus.contracts.codec import encode
+from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus, Upstream
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus import Bus, BusError, Outgoing
+from dotbus.runtime.logs import get_logger
+
+HEARTBEAT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who speaks: a service, which instance of it, for which CAISO, since when."""
+
+    service: str
+    instance: str
+    environment: Environment
+    started_at: datetime
+
+    @property
+    def source(self) -> str:
+        """As every message names it."""
+        return f"{self.service}/{self.instance}"
+
+    def status(
+        self,
+        now: datetime,
+        *,
+        online: bool = True,
+        upstreams: Sequence[Upstream] = (),
+        outbox: OutboxSpan | None = None,
+        cursors: Mapping[str, str] | None = None,
+        certificate_days_left: float | None = None,
+    ) -> ServiceStatus:
+        """What this instance says of itself at a time."""
+        return ServiceStatus(
+            environment=self.environment,
+            source=self.source,
+            time=now,
+            service=self.service,
+            instance=self.instance,
+            online=online,
+            started_at=self.started_at,
+            software_version=version("dotbus"),
+            upstreams=tuple(upstreams),
+            outbox=outbox,
+            cursors=dict(cursors or {}),
+            certificate_days_left=certificate_days_left,
+        )
+
+    def will(self, topics: Topics) -> Outgoing:
+        """The last will: offline, retained. Its time is when the connection was made."""
+        return Outgoing(
+            topics.service(self.service, self.instance), encode(self.status(self.started_at, online=False)), retain=True
+        )
+
+
+class Presence:
+    """Publishes a service's status on each connection, every few seconds, and when poked.
+
+    Args:
+        describe: the status at a time; called in this object's thread.
+        every_s: the pause between heartbeats. Gateways judge staleness by them.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        topics: Topics,
+        identity: Identity,
+        describe: Callable[[datetime], ServiceStatus],
+        *,
+        clock: Callable[[], datetime],
+        every_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._bus = bus
+        self._topic = topics.service(identity.service, identity.instance)
+        self._identity = identity
+        self._describe = describe
+        self._clock = clock
+        self._every_s = every_s
+        self._poked = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+        self._log = get_logger("presence")
+        bus.on_connection(lambda _connected: self.poke())
+
+    def start(self) -> None:
+        """Begin the heartbeat."""
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Say it again now: something about us changed."""
+        self._poked.set()
+
+    def stop(self) -> None:
+        """End the heartbeat and say that we went in order."""
+        self._stopped = True
+        self.poke()
+        self._thread.join()
+        self._say(self._identity.status(self._clock(), online=False))
+
+    def _run(self) -> None:
+        while not self._stopped:
+            if self._bus.connected:
+                self._say(self._describe(self._clock()))
+            self._poked.wait(self._every_s)
+            self._poked.clear()
+
+    def _say(self, status: ServiceStatus) -> None:
+        try:
+            self._bus.publish([Outgoing(self._topic, encode(status), retain=True)], timeout_s=self._every_s)
+        except BusError as error:
+            self._log.warning("status not published", cause=str(error))
