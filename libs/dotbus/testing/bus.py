@@ -1,0 +1,72 @@
+"""A bus without a broker: what is published can be looked at, what is delivered can be acknowledged or not."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from dotbus.runtime.bus import Delivery, NotConnected, Outgoing
+
+
+class FakeBus:
+    """Has the methods of `dotbus.runtime.bus.Bus`. Deliveries run in the caller's thread.
+
+    Attributes:
+        published: everything that was published, in order.
+        acknowledged: topics of the deliveries that were acknowledged, in order.
+        refuse: raised by the next publish, when set.
+    """
+
+    def __init__(self) -> None:
+        self.published: list[Outgoing] = []
+        self.acknowledged: list[str] = []
+        self.refuse: Exception | None = None
+        self.connected = False
+        self._filters: list[tuple[str, Callable[[Delivery], None]]] = []
+        self._listeners: list[Callable[[bool], None]] = []
+
+    def subscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
+        """As the real bus."""
+        self._filters += [(topic_filter, on_delivery) for topic_filter in filters]
+
+    def on_connection(self, listener: Callable[[bool], None]) -> None:
+        """As the real bus."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Connect at once."""
+        self.turn(connected=True)
+
+    def stop(self) -> None:
+        """Disconnect."""
+        self.connected = False
+
+    def turn(self, *, connected: bool) -> None:
+        """Let the connection come or go."""
+        self.connected = connected
+        for listener in self._listeners:
+            listener(connected)
+
+    def publish(self, messages: Sequence[Outgoing], timeout_s: float = 10.0) -> None:  # noqa: ARG002  # as the real bus
+        """Keep the messages, or raise as told."""
+        if not self.connected:
+            raise NotConnected("the fake bus is not connected")
+        if self.refuse:
+            refusal, self.refuse = self.refuse, None
+            raise refusal
+        self.published += messages
+
+    def deliver(
+        self, topic: str, payload: bytes, *, retained: bool = False, received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    ) -> None:
+        """Hand a message to whoever subscribed to it."""
+        delivery = Delivery(topic, payload, retained, received_at, acknowledge=lambda: self.acknowledged.append(topic))
+        for topic_filter, handle in self._filters:
+            if _matches(topic_filter, topic):
+                handle(delivery)
+                return
+
+
+def _matches(topic_filter: str, topic: str) -> bool:
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if wanted[-1] == "#":
+        wanted, levels = wanted[:-1], levels[: len(wanted) - 1]
+    return len(wanted) == len(levels) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))

@@ -1,0 +1,373 @@
+"""One sample of each message, every field filled, from CAISO's own sample documents where it has one.
+
+They are also the v1 samples under tests/fixtures/v1, which must decode for ever.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from dotbus.contracts.messages import (
+    AnyMessage,
+    Compliance,
+    Dispatch,
+    DispatchBatchHeader,
+    Dop,
+    Dot,
+    DotInterval,
+    DotSegment,
+    Environment,
+    Instruction,
+    InstructionAction,
+    InstructionDetail,
+    InstructionResponse,
+    InstructionResponseReply,
+    Lmp,
+    NodePrice,
+    OutboxSpan,
+    Prices,
+    ReplayReply,
+    ReplayRequest,
+    ServiceStatus,
+    Trajectory,
+    TrajectoryBatch,
+    TrajectoryBatchHeader,
+    TrajectoryPoint,
+    Upstream,
+)
+
+AT = datetime(2026, 10, 13, 14, 10, tzinfo=UTC)
+"""The start of the sample interval."""
+BATCH_UID = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"
+TRAJECTORY_UID = "TRAJ-59F16A91-46CA-402B-FFDC-0A090014BB4B"
+STREAM = "0123456789abcdef0123456789abcdef"
+
+
+def dispatch() -> Dispatch:
+    """A five-minute dispatch of 12 MW with one detail segment, all elements present."""
+    return Dispatch(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT - timedelta(seconds=120),
+        id=f"dispatch/{BATCH_UID}/4/TEST_RESOURCE_1",
+        stream=STREAM,
+        seq=1,
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        batch=DispatchBatchHeader(
+            batch_uid=BATCH_UID,
+            market_id="5MinDOT",
+            batch_status=3,
+            batch_received_at=AT - timedelta(seconds=150),
+            batch_sent_at=AT - timedelta(seconds=149),
+            batch_expires_at=AT - timedelta(seconds=15),
+            batch_type=0,
+            start_at=AT,
+            dispatch_mode=0,
+            binding_flag="Y",
+            revision_no=4,
+            contingency_type="RTCD",
+            path_exclusion="NTE",
+            extra={"newHeaderElement": "1"},
+        ),
+        instructions=(instruction(),),
+    )
+
+
+def instruction() -> Instruction:
+    """The instruction of `dispatch`, every element filled."""
+    return Instruction(
+        instruction_uid=f"{BATCH_UID}-I0",
+        batch_uid=BATCH_UID,
+        resource_id="TEST_RESOURCE_1",
+        start_at=AT + timedelta(seconds=150),
+        end_at=AT + timedelta(seconds=300),
+        dot_mw=12.0,
+        oos_energy_code="SYSEMR",
+        as_type="SR",
+        instruction_type=0,
+        pre_goto_mw=10.5,
+        bid_delay_min=0,
+        min_accept_mw=1.0,
+        accept_dot_mw=12.0,
+        accept_status="ACCEPT",
+        responder="plant operator",
+        reason_code=10,
+        opr_accept_dot_mw=12.0,
+        opr_accept_status="ACCEPT",
+        opr_responder="grid operator",
+        opr_reason_code=11,
+        validated_at=AT - timedelta(seconds=118),
+        validated_by="TEST_John Smith",
+        api_validated_at=AT - timedelta(seconds=119),
+        api_validated_by="TEST_John Smith",
+        revision_number=2,
+        status_code=3,
+        cleared_mw=2.5,
+        award_mw=1.5,
+        self_sched_mw=0.5,
+        hourly_mw=3.0,
+        rmr_test_requestor="nobody",
+        configuration_id="TEST_RESOURCE_1_1x1",
+        transition_from_config_id="TEST_RESOURCE_1_1x1",
+        transition_to_config_id="TEST_RESOURCE_1_2x1",
+        agc_flag="Y",
+        rmr_flag="N",
+        hourly_threshold_mw=5.0,
+        base_schedule_mw=9.0,
+        registered_intertie_flag="Y",
+        details=(
+            InstructionDetail(seg_no=1, service_type="SCHD", segment_mw=13.0),
+            InstructionDetail(seg_no=2, service_type="SUPP", segment_mw=-1.0, extra={"newDetailElement": "2"}),
+        ),
+        extra={"newInstructionElement": "3"},
+    )
+
+
+def trajectory_batch() -> TrajectoryBatch:
+    """A trajectory batch with two DOPs and a compliance record."""
+    return TrajectoryBatch(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT - timedelta(seconds=110),
+        id=f"trajectory/{TRAJECTORY_UID}/TEST_RESOURCE_1",
+        stream=STREAM,
+        seq=2,
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        batch=TrajectoryBatchHeader(
+            batch_uid=TRAJECTORY_UID,
+            batch_received_at=AT - timedelta(seconds=140),
+            batch_sent_at=AT - timedelta(seconds=140),
+            binding_flag="Y",
+            extra={"newHeaderElement": "1"},
+        ),
+        dops=(
+            Dop(
+                dop_uid=f"{TRAJECTORY_UID}-D0",
+                dop_mw=16.0,
+                target_at=AT,
+                sequence_number=1,
+                configuration_id="TEST_RESOURCE_1_1x1",
+                extra={"newDopElement": "4"},
+            ),
+            Dop(dop_uid=f"{TRAJECTORY_UID}-D1", dop_mw=12.0, target_at=AT + timedelta(seconds=150), sequence_number=2),
+        ),
+        compliance=(
+            Compliance(
+                compliance_uid=f"{TRAJECTORY_UID}-C0",
+                start_at=AT - timedelta(seconds=900),
+                expected_mwh=1.25,
+                compliance_flag="Y",
+                configuration_id="TEST_RESOURCE_1_1x1",
+                extra={"newComplianceElement": "5"},
+            ),
+        ),
+    )
+
+
+def dot() -> Dot:
+    """The state that follows from `dispatch`."""
+    return Dot(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT - timedelta(seconds=119),
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        heard_at=AT - timedelta(seconds=120),
+        received_at=AT - timedelta(seconds=120),
+        intervals=(
+            DotInterval(
+                interval_start=AT,
+                interval_end=AT + timedelta(seconds=300),
+                target_at=AT + timedelta(seconds=150),
+                dot_mw=12.0,
+                supp_mw=-1.0,
+                must_follow=True,
+                segments=(DotSegment(service_type="SCHD", segment_mw=13.0), DotSegment(service_type="SUPP", segment_mw=-1.0)),
+                batch_uid=BATCH_UID,
+                batch_type=0,
+                instruction_uid=f"{BATCH_UID}-I0",
+                revision_no=4,
+                batch_received_at=AT - timedelta(seconds=150),
+            ),
+        ),
+    )
+
+
+def trajectory() -> Trajectory:
+    """The state that follows from `trajectory_batch`."""
+    first = TrajectoryPoint(
+        target_at=AT,
+        dop_mw=16.0,
+        batch_received_at=AT - timedelta(seconds=140),
+        sequence_number=1,
+        batch_uid=TRAJECTORY_UID,
+        configuration_id="TEST_RESOURCE_1_1x1",
+    )
+    last = TrajectoryPoint(
+        target_at=AT + timedelta(seconds=150),
+        dop_mw=12.0,
+        batch_received_at=AT - timedelta(seconds=140),
+        sequence_number=2,
+        batch_uid=TRAJECTORY_UID,
+    )
+    return Trajectory(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT - timedelta(seconds=109),
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        heard_at=AT - timedelta(seconds=110),
+        received_at=AT - timedelta(seconds=110),
+        points=(first, last),
+        latest=last,
+    )
+
+
+def prices() -> Prices:
+    """One five-minute interval of two nodes, as OASIS gave the first (2025-09-01, hour ending 2)."""
+    return Prices(
+        environment=Environment.SIMULATOR,
+        source="lmp_ingest/a",
+        time=AT,
+        id="prices/RTM/20261013T141000Z/0123456789abcdef",
+        stream=STREAM,
+        seq=3,
+        market="RTM",
+        interval_start=AT,
+        interval_end=AT + timedelta(seconds=300),
+        fetched_at=AT - timedelta(seconds=60),
+        chunk=1,
+        chunks=1,
+        nodes=("TH_NP15_GEN-APND", "BAYSHOR2_1_N001"),
+        lmp_usd_per_mwh=(36.96, -4.88685),
+        energy_usd_per_mwh=(37.5, 37.5),
+        congestion_usd_per_mwh=(0.0, -42.0),
+        loss_usd_per_mwh=(-0.54, -0.38685),
+        ghg_usd_per_mwh=(None, 0.0),
+    )
+
+
+def lmp() -> Lmp:
+    """The state of one node of `prices`."""
+    active = NodePrice(
+        interval_start=AT,
+        interval_end=AT + timedelta(seconds=300),
+        fetched_at=AT - timedelta(seconds=60),
+        lmp_usd_per_mwh=36.96,
+        energy_usd_per_mwh=37.5,
+        congestion_usd_per_mwh=0.0,
+        loss_usd_per_mwh=-0.54,
+        ghg_usd_per_mwh=None,
+    )
+    published = NodePrice(
+        interval_start=AT + timedelta(seconds=300),
+        interval_end=AT + timedelta(seconds=600),
+        fetched_at=AT - timedelta(seconds=60),
+        lmp_usd_per_mwh=40.0,
+    )
+    return Lmp(
+        environment=Environment.SIMULATOR,
+        source="lmp_ingest/a",
+        time=AT,
+        market="RTM",
+        node="TH_NP15_GEN-APND",
+        heard_at=AT,
+        published=published,
+        active=active,
+        ahead=(published,),
+    )
+
+
+def service_status() -> ServiceStatus:
+    """An ingest that is there and hears CAISO."""
+    return ServiceStatus(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT,
+        service="ads_ingest",
+        instance="a",
+        online=True,
+        started_at=AT - timedelta(days=1),
+        software_version="0.1.0",
+        upstreams=(
+            Upstream(
+                name="ads",
+                ok=True,
+                last_ok_at=AT - timedelta(seconds=3),
+                last_error="time-out after 30 s",
+                last_error_at=AT - timedelta(hours=3),
+                failures_in_a_row=0,
+                clock_offset_s=0.2,
+            ),
+        ),
+        outbox=OutboxSpan(stream=STREAM, first_seq=1, last_seq=2, unpublished=0),
+        cursors={"dispatch": BATCH_UID, "trajectory": TRAJECTORY_UID},
+        certificate_days_left=211.5,
+    )
+
+
+def replay_request() -> ReplayRequest:
+    """A historian that misses two events."""
+    return ReplayRequest(
+        environment=Environment.SIMULATOR, source="historian/a", time=AT, stream=STREAM, first_seq=1, last_seq=2
+    )
+
+
+def replay_reply() -> ReplayReply:
+    """Both could be sent again."""
+    return ReplayReply(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT,
+        stream=STREAM,
+        first_seq=1,
+        last_seq=2,
+        sent=2,
+        oldest_seq=1,
+        detail="2 of 2 sent",
+    )
+
+
+def respond() -> InstructionResponse:
+    """An operator accepts part of an instruction."""
+    return InstructionResponse(
+        environment=Environment.SIMULATOR,
+        source="console/a",
+        time=AT,
+        batch_uid=BATCH_UID,
+        instruction_uid=f"{BATCH_UID}-I0",
+        action=InstructionAction.PARTIAL,
+        accept_dot_mw=6.0,
+        reason_code=13,
+        requested_by="plant operator",
+    )
+
+
+def respond_reply() -> InstructionResponseReply:
+    """CAISO takes it."""
+    return InstructionResponseReply(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT,
+        batch_uid=BATCH_UID,
+        instruction_uid=f"{BATCH_UID}-I0",
+        result_code=0,
+        detail="RC_SUCCESS",
+    )
+
+
+def every_message() -> tuple[AnyMessage, ...]:
+    """One of each kind."""
+    return (
+        dispatch(),
+        trajectory_batch(),
+        dot(),
+        trajectory(),
+        respond(),
+        respond_reply(),
+        prices(),
+        lmp(),
+        service_status(),
+        replay_request(),
+        replay_reply(),
+    )

@@ -1,0 +1,78 @@
+"""What is decoded is a whole message that we understand; what is encoded can be decoded by anybody."""
+
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotbus.contracts.codec import UndecodableMessage, UnknownVersion, decode, decode_as, encode
+from dotbus.contracts.messages import Dot, Lmp
+from dotbus.testing import samples
+
+
+@pytest.mark.parametrize("message", samples.every_message(), ids=lambda message: type(message).__name__)
+def test_every_message_comes_back_as_it_went(message):
+    assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize("message", samples.every_message(), ids=lambda message: type(message).__name__)
+def test_every_field_is_written_absent_ones_as_null(message):
+    document = json.loads(encode(message))
+    assert set(document) == {*message.__struct_fields__, "kind"}
+
+
+def test_times_are_utc_with_z():
+    assert json.loads(encode(samples.dot()))["heard_at"] == "2026-10-13T14:08:00Z"
+
+
+def test_a_field_from_the_future_is_ignored():
+    document = json.loads(encode(samples.lmp())) | {"a_new_field": {"nested": [1]}}
+    assert decode(json.dumps(document).encode()) == samples.lmp()
+
+
+def test_another_major_version_is_refused_aloud():
+    document = json.loads(encode(samples.lmp())) | {"version": 2}
+    with pytest.raises(UnknownVersion, match=r"version 2 .* speaks version 1"):
+        decode(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("field", ["environment", "source", "time", "kind", "version", "resource_id", "intervals"])
+def test_a_message_that_lacks_what_it_must_have_is_refused(field: str):
+    document = json.loads(encode(samples.dot()))
+    del document[field]
+    with pytest.raises(UndecodableMessage):
+        decode(json.dumps(document).encode())
+
+
+def test_a_time_without_zone_is_refused():
+    document = json.loads(encode(samples.dot())) | {"heard_at": "2026-10-13T14:08:00"}
+    with pytest.raises(UndecodableMessage, match="heard_at"):
+        decode(json.dumps(document).encode())
+
+
+def test_an_event_without_its_number_is_refused():
+    unstamped = msgspec.structs.replace(samples.dispatch(), seq=0)
+    with pytest.raises(UndecodableMessage, match="seq"):
+        decode(encode(unstamped))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_never_sent_as_absent(number: float):
+    broken = msgspec.structs.replace(samples.prices(), lmp_usd_per_mwh=(number, 1.0))
+    with pytest.raises(ValueError, match=r"Prices\.lmp_usd_per_mwh\[0\]"):
+        encode(broken)
+
+
+def test_another_kind_than_expected_is_refused():
+    assert decode_as(encode(samples.lmp()), Lmp) == samples.lmp()
+    with pytest.raises(UndecodableMessage, match="a Lmp where a Dot belongs"):
+        decode_as(encode(samples.lmp()), Dot)
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_refused_in_one_way(payload: bytes):
+    with pytest.raises(UndecodableMessage):
+        decode(payload)

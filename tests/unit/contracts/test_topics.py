@@ -1,0 +1,82 @@
+"""Topics are built and read in one place, and any name survives the way through."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotbus.contracts.topics import Subject, Topics, decode_name, encode_name
+
+NAMES = st.text(min_size=1, max_size=40).filter(lambda name: not any("\ud800" <= c <= "\udfff" for c in name))
+
+
+@given(NAMES)
+def test_any_name_makes_one_level_and_comes_back(name: str):
+    level = encode_name(name)
+    assert not set(level) & set("/+#\x00")
+    assert decode_name(level) == name
+
+
+def test_names_that_operators_know_stay_readable():
+    assert encode_name("TH_NP15_GEN-APND") == "TH_NP15_GEN-APND"
+    assert encode_name("Sierra Solar 1") == "Sierra Solar 1"
+    assert encode_name("A/B+C#D%") == "A%2FB%2BC%23D%25"
+
+
+def test_an_empty_name_is_refused():
+    with pytest.raises(ValueError, match="empty"):
+        encode_name("")
+
+
+@pytest.mark.parametrize(
+    ("subject", "build"),
+    [
+        (Subject.DISPATCH, Topics.dispatch),
+        (Subject.TRAJECTORY_BATCH, Topics.trajectory_batch),
+        (Subject.DOT, Topics.dot),
+        (Subject.TRAJECTORY, Topics.trajectory),
+        (Subject.RESPOND, Topics.respond),
+        (Subject.RESPOND_REPLY, Topics.respond_reply),
+        (Subject.LMP, Topics.lmp),
+        (Subject.SERVICE, Topics.service),
+        (Subject.REPLAY, Topics.replay),
+        (Subject.REPLAY_REPLY, Topics.replay_reply),
+    ],
+)
+@given(scope=NAMES, name=NAMES)
+def test_a_topic_reads_back_as_what_it_was_built_from(subject, build, scope, name):
+    address = Topics("a/b").read(build(Topics("a/b"), scope, name))
+    assert address is not None
+    assert (address.subject, address.scope, address.name) == (subject, scope, name)
+
+
+def test_prices_have_a_market_and_no_name():
+    address = Topics().read("dotbus/v1/market/DAM/prices")
+    assert address is not None
+    assert (address.subject, address.scope, address.name) == (Subject.PRICES, "DAM", None)
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "dotbus/v1",
+        "dotbus/v1/plant/p/r",
+        "dotbus/v1/plant/p/r/service",
+        "dotbus/v2/plant/p/r/dot",
+        "dotbus/v1/market/m/dot",
+    ],
+)
+def test_a_foreign_topic_reads_as_nothing(topic: str):
+    assert Topics().read(topic) is None
+
+
+@pytest.mark.parametrize("root", ["", "/a", "a/", "a//b", "$SYS", "a/+/b", "a/#"])
+def test_a_root_that_mqtt_would_misread_is_refused(root: str):
+    with pytest.raises(ValueError, match="topic root"):
+        Topics.rooted(root)
+
+
+def test_a_plants_access_is_one_line():
+    topics = Topics()
+    for topic in (topics.dot("p", "r"), topics.dispatch("p", "r"), topics.respond_reply("p", "r")):
+        assert topic.startswith("dotbus/v1/plant/p/")

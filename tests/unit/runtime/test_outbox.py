@@ -1,0 +1,130 @@
+"""The outbox keeps what must not be lost: all or nothing, numbered without gaps, and for as long as promised."""
+
+import sqlite3
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotbus.contracts.codec import decode
+from dotbus.runtime.outbox import Outbox, OutboxInUse
+from dotbus.testing import samples
+
+NOW = samples.AT
+
+
+def event(number: int):
+    return "t/dispatch", msgspec.structs.replace(samples.dispatch(), id=f"id-{number}", seq=0, stream="")
+
+
+@pytest.fixture
+def outbox(tmp_path: Path):
+    box = Outbox(tmp_path / "o" / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
+    yield box
+    box.close()
+
+
+def test_events_are_stamped_with_the_stream_and_numbers_without_gaps(outbox: Outbox):
+    assert outbox.commit(NOW, events=[event(1), event(2)]) == 2
+    assert outbox.commit(NOW, events=[event(3)]) == 1
+    kept = outbox.unpublished(10)
+    assert [entry.seq for entry in kept] == [1, 2, 3]
+    stamped = [decode(entry.payload) for entry in kept]
+    assert [message.seq for message in stamped] == [1, 2, 3]
+    assert {message.stream for message in stamped} == {outbox.stream}
+
+
+def test_the_same_fact_seen_again_gets_no_second_number(outbox: Outbox):
+    outbox.commit(NOW, events=[event(1)])
+    assert outbox.commit(NOW, events=[event(1), event(2)]) == 1
+    assert [entry.seq for entry in outbox.unpublished(10)] == [1, 2]
+
+
+def test_events_states_and_cursors_are_kept_together_or_not_at_all(outbox: Outbox):
+    outbox.commit(NOW, cursors={"dispatch": "A"})
+    broken = msgspec.structs.replace(
+        samples.dispatch(), id="broken", instructions=(msgspec.structs.replace(samples.instruction(), dot_mw=float("nan")),)
+    )
+    with pytest.raises(ValueError, match="dot_mw"):
+        outbox.commit(NOW, events=[event(1), ("t", broken)], states=[("s", samples.dot())], cursors={"dispatch": "B"})
+    assert outbox.unpublished(10) == []
+    assert outbox.states() == {}
+    assert outbox.cursors() == {"dispatch": "A"}
+    outbox.commit(NOW, events=[event(2)])
+    assert [entry.seq for entry in outbox.unpublished(10)] == [1], "a refused commit leaves no hole in the numbers"
+
+
+def test_everything_is_there_after_reopening(tmp_path: Path):
+    path = tmp_path / "outbox.sqlite"
+    first = Outbox(path, max_age_s=3600, max_bytes=10**9)
+    first.commit(NOW, events=[event(1)], states=[("s", samples.dot())], cursors={"dispatch": "A"})
+    stream = first.stream
+    first.close()
+    second = Outbox(path, max_age_s=3600, max_bytes=10**9)
+    assert (second.stream, second.cursors(), [e.seq for e in second.unpublished(9)]) == (stream, {"dispatch": "A"}, [1])
+    assert decode(second.states()["s"]) == samples.dot()
+    second.close()
+
+
+def test_a_second_process_is_refused_while_the_first_has_it(tmp_path: Path, outbox: Outbox):
+    with pytest.raises(OutboxInUse, match="own folder"):
+        Outbox(tmp_path / "o" / "outbox.sqlite", max_age_s=1, max_bytes=1)
+
+
+def test_what_no_broker_acknowledged_is_never_pruned(outbox: Outbox):
+    outbox.commit(NOW, events=[event(1), event(2)])
+    outbox.mark_published([1])
+    assert outbox.prune(NOW + timedelta(hours=2)) == 1
+    assert [entry.seq for entry in outbox.between(1, 9, 9)] == [2]
+
+
+def test_published_events_stay_for_the_window(outbox: Outbox):
+    outbox.commit(NOW, events=[event(1)])
+    outbox.mark_published([1])
+    assert outbox.prune(NOW + timedelta(minutes=59)) == 0
+    assert outbox.prune(NOW + timedelta(minutes=61)) == 1
+
+
+def test_beyond_the_size_the_oldest_go_and_the_numbers_go_on(tmp_path: Path):
+    box = Outbox(tmp_path / "outbox.sqlite", max_age_s=10**9, max_bytes=3000)
+    box.commit(NOW, events=[event(n) for n in range(20)])
+    box.mark_published(range(1, 21))
+    assert box.prune(NOW) > 0
+    span = box.span()
+    assert span.first_seq is not None
+    assert 1 < span.first_seq <= 20
+    assert span.last_seq == 20
+    box.mark_published([])
+    box.commit(NOW, events=[event(99)])
+    assert box.span().last_seq == 21
+    box.close()
+
+
+def test_the_span_counts_on_when_nothing_is_left(outbox: Outbox):
+    assert outbox.span().first_seq is None
+    assert outbox.span().last_seq is None
+    outbox.commit(NOW, events=[event(1)])
+    outbox.mark_published([1])
+    outbox.prune(NOW + timedelta(days=1))
+    assert (outbox.span().first_seq, outbox.span().last_seq) == (None, 1)
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=5), max_size=12))
+def test_numbers_have_no_gap_whatever_comes_again(batches: list[list[int]]):
+    with tempfile.TemporaryDirectory() as folder:
+        box = Outbox(Path(folder) / "o.sqlite", max_age_s=1, max_bytes=1)
+        for batch in batches:
+            box.commit(NOW, events=[event(number) for number in batch])
+        seqs = [entry.seq for entry in box.unpublished(1000)]
+        box.close()
+    assert seqs == list(range(1, len({n for batch in batches for n in batch}) + 1))
+
+
+def test_a_closed_outbox_raises_instead_of_forgetting(outbox: Outbox):
+    outbox.close()
+    with pytest.raises(sqlite3.Error):
+        outbox.commit(NOW, events=[event(1)])
