@@ -1,0 +1,1 @@
+"""The `dotbus` command: demonstration, check, status, certificates. The one place that knows all services."""

@@ -1,0 +1,138 @@
+"""The table of everything that is said: which topic carries which message, who says it and who listens.
+
+docs/topics.md, schemas/asyncapi.yaml and the broker's access list are made from it or tested against it.
+"""
+
+from dataclasses import dataclass
+
+from dotbus.contracts import messages as m
+from dotbus.contracts.topics import EVENTS, STATES, Subject
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One kind of topic.
+
+    Attributes:
+        subject: what the topic says.
+        address: the topic below the root, names in braces.
+        message: the type of its payload.
+        said_by: services that publish it.
+        heard_by: services that subscribe to it; any other subscriber may as well.
+        says: one line for a reader.
+    """
+
+    subject: Subject
+    address: str
+    message: type[m.AnyMessage]
+    said_by: tuple[str, ...]
+    heard_by: tuple[str, ...]
+    says: str
+
+    @property
+    def kind(self) -> str:
+        """event, state or command."""
+        return "event" if self.subject in EVENTS else "state" if self.subject in STATES else "command"
+
+    @property
+    def retained(self) -> bool:
+        """Whether the broker keeps the last one for new subscribers."""
+        return self.subject in STATES
+
+
+_PLANT = "plant/{plant}/{resource}"
+_MARKET = "market/{market}"
+_SERVICE = "service/{service}/{instance}"
+_INGESTS = ("ads_ingest", "lmp_ingest")
+_EVERY_SERVICE = (*_INGESTS, "modbus_gateway", "historian")
+
+CHANNELS = (
+    Channel(
+        Subject.DISPATCH,
+        f"{_PLANT}/{Subject.DISPATCH}",
+        m.Dispatch,
+        ("ads_ingest",),
+        ("historian",),
+        "one dispatch batch's header and this resource's instructions, complete",
+    ),
+    Channel(
+        Subject.TRAJECTORY_BATCH,
+        f"{_PLANT}/{Subject.TRAJECTORY_BATCH}",
+        m.TrajectoryBatch,
+        ("ads_ingest",),
+        ("historian",),
+        "one trajectory batch: this resource's DOPs and compliance records",
+    ),
+    Channel(
+        Subject.DOT,
+        f"{_PLANT}/{Subject.DOT}",
+        m.Dot,
+        ("ads_ingest",),
+        ("modbus_gateway",),
+        "the DOTs in force and ahead, with their detail segments",
+    ),
+    Channel(
+        Subject.TRAJECTORY,
+        f"{_PLANT}/{Subject.TRAJECTORY}",
+        m.Trajectory,
+        ("ads_ingest",),
+        ("modbus_gateway",),
+        "the assembled DOP curve from now on",
+    ),
+    Channel(
+        Subject.RESPOND,
+        f"{_PLANT}/{Subject.RESPOND}",
+        m.InstructionResponse,
+        (),
+        (),
+        "accept, decline or partially accept an instruction (reserved: no service acts on it yet)",
+    ),
+    Channel(
+        Subject.RESPOND_REPLY,
+        f"{_PLANT}/{Subject.RESPOND_REPLY}",
+        m.InstructionResponseReply,
+        (),
+        (),
+        "CAISO's answer to it, also sent to the request's response topic (reserved)",
+    ),
+    Channel(
+        Subject.PRICES,
+        f"{_MARKET}/{Subject.PRICES}",
+        m.Prices,
+        ("lmp_ingest",),
+        ("historian",),
+        "prices of many nodes for one interval (or a chunk of it), columnar",
+    ),
+    Channel(
+        Subject.LMP,
+        f"{_MARKET}/{Subject.LMP}/{{node}}",
+        m.Lmp,
+        ("lmp_ingest",),
+        ("modbus_gateway",),
+        "one node's latest published, active and coming prices, all components",
+    ),
+    Channel(
+        Subject.SERVICE,
+        _SERVICE,
+        m.ServiceStatus,
+        _EVERY_SERVICE,
+        ("modbus_gateway", "historian"),
+        "online or offline (last will), upstream health, cursors, outbox span, certificate days left",
+    ),
+    Channel(
+        Subject.REPLAY,
+        f"{_SERVICE}/{Subject.REPLAY}",
+        m.ReplayRequest,
+        ("historian",),
+        _INGESTS,
+        "send me again the events from one sequence number to another",
+    ),
+    Channel(
+        Subject.REPLAY_REPLY,
+        f"{_SERVICE}/{Subject.REPLAY_REPLY}",
+        m.ReplayReply,
+        _INGESTS,
+        ("historian",),
+        "how much of it could be sent",
+    ),
+)
