@@ -6,7 +6,7 @@ Where things run and their secrets are not here but in each service's environmen
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -87,11 +87,30 @@ class OnBad(StrEnum):
     EXCEPTION = "exception"
 
 
+class Table(StrEnum):
+    """The two tables of a unit. Function codes 03 and 04 read HOLDING, 01 and 02 read DISCRETE."""
+
+    HOLDING = "holding"
+    DISCRETE = "discrete"
+
+
+class RegisterType(StrEnum):
+    """How a value is written: 32-bit types take two registers, BIT one discrete input."""
+
+    FLOAT32 = "float32"
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    BIT = "bit"
+
+
 class Block(_Section):
     """A profile laid out at one unit id, from one address on. `plants` none means all, in the file's order.
 
-    `on_bad` and `word_order` are the profile's own when they are not given. `lmp_node` and `lmp_market` choose the price of
-    a classic block; elsewhere each resource shows its own node's.
+    `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
+    flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
+    classic block (without it the first resource's); a plant block shows each resource's own.
     """
 
     profile: Profile
@@ -106,42 +125,62 @@ class Block(_Section):
 
     @model_validator(mode="after")
     def _value_named(self) -> Self:
-        if (self.on_bad is OnBad.VALUE) != (self.bad_value is not None):
-            raise ValueError('on_bad = "value" and bad_value go together: give both or neither')
+        _refuse_half_a_value(self.on_bad, self.bad_value)
         return self
 
 
 class Point(_Section):
-    """One value at one address, for a map that follows no profile. `quantity` is a name of docs/registers.md."""
+    """One value at one address, for a map that follows no profile. `quantity` is a name of docs/registers.md.
+
+    What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of a
+    `resource` is its own node's. `type` is the quantity's own when it is not given; an integer shows the value times
+    `scale`, rounded.
+    """
 
     unit_id: Annotated[int, Field(ge=0, le=255)]
-    table: Literal["holding", "discrete"] = "holding"
+    table: Table = Table.HOLDING
     address: Annotated[int, Field(ge=0, le=65535)]
     quantity: Name
     plant: Name | None = None
     resource: Name | None = None
-    market: Market | None = None
+    market: Market = Market.RTM
     node: Name | None = None
-    type: Literal["float32", "uint16", "int16", "uint32", "int32", "bit"] = "float32"
+    type: RegisterType | None = None
     scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
     word_order: WordOrder = WordOrder.BIG
     on_bad: OnBad = OnBad.NAN
     bad_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
+    @model_validator(mode="after")
+    def _value_named(self) -> Self:
+        _refuse_half_a_value(self.on_bad, self.bad_value)
+        return self
+
+
+def _refuse_half_a_value(on_bad: OnBad | None, bad_value: float | None) -> None:
+    if (on_bad is OnBad.VALUE) != (bad_value is not None):
+        raise ValueError('on_bad = "value" and bad_value go together: give both or neither')
+
 
 class Modbus(_Section):
-    """How the gateway judges values and lays them out."""
+    """How the gateway judges values and lays them out.
 
-    accept_environments: tuple[Environment, ...] = (Environment.PRODUCTION,)
+    A DOT is stale when CAISO has not been heard for `stale_after_s`, a trajectory also when no new one came for
+    `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. With `clip_set_point` the
+    set-point on the ramp stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same.
+    """
+
+    accept_environments: Annotated[tuple[Environment, ...], Field(min_length=1)] = (Environment.PRODUCTION,)
     stale_after_s: Annotated[float, Field(gt=0)] = 90.0
     trajectory_stale_after_s: Annotated[float, Field(gt=0)] = 420.0
     price_stale_after_s: Annotated[float, Field(gt=0)] = 900.0
+    clip_set_point: bool = False
     blocks: Annotated[tuple[Block, ...], Field(alias="block")] = ()
     points: Annotated[tuple[Point, ...], Field(alias="point")] = ()
 
 
 class Installation(_Section):
-    """The whole of `dotbus.toml`."""
+    """The whole of `dotbus.toml`. The register map is checked where it is laid out, by modbus_gateway.register_map."""
 
     environment: Environment
     topic_root: str = DEFAULT_ROOT
@@ -151,7 +190,7 @@ class Installation(_Section):
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> Self:
-        problems = [*self._plant_problems(), *self._block_problems()]
+        problems = self._plant_problems()
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -169,16 +208,6 @@ class Installation(_Section):
         except ValueError as error:
             problems.append(str(error))
         return problems
-
-    def _block_problems(self) -> list[str]:
-        known = {plant.name for plant in self.plants}
-        blocks = enumerate(self.modbus.blocks)
-        return [
-            f"modbus.block[{i}].plants names {name!r}, which is no plant of this file"
-            for i, block in blocks
-            for name in block.plants
-            if name not in known
-        ]
 
     @property
     def topics(self) -> Topics:
