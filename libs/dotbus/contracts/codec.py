@@ -33,6 +33,9 @@ class _Probe(msgspec.Struct):
     version: int
 
 
+_NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes from anyone; the last for brackets nested without end."""
+
 _encoder = msgspec.json.Encoder()
 _probe = msgspec.json.Decoder(_Probe)
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
@@ -57,13 +60,13 @@ def decode(payload: bytes) -> AnyMessage:
     """
     try:
         version = _probe.decode(payload).version
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NOT_OURS as error:
         raise UndecodableMessage(f"not a message: {error}") from error
     if version != VERSION:
         raise UnknownVersion(f"version {version} of a message; this software speaks version {VERSION}")
     try:
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NOT_OURS as error:
         raise UndecodableMessage(str(error)) from error
 
 

@@ -288,7 +288,7 @@ class Bus:
 
     def _route(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         for topic_filter, handle in self._filters:
-            if mqtt.topic_matches_sub(topic_filter, message.topic):
+            if mqtt.topic_matches_sub(_unshared(topic_filter), message.topic):
                 self._on_message(handle, message)
                 return
         self._ack(message, self._generation)  # left over from an earlier subscription of a kept session
@@ -320,3 +320,8 @@ class Bus:
     @property
     def _is_five(self) -> bool:
         return self._settings.protocol == "5"
+
+
+def _unshared(topic_filter: str) -> str:
+    """The filter itself of `$share/GROUP/FILTER`: deliveries name the topic, never the group."""
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter

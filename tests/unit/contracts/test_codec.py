@@ -76,3 +76,9 @@ def test_another_kind_than_expected_is_refused():
 def test_arbitrary_bytes_are_refused_in_one_way(payload: bytes):
     with pytest.raises(UndecodableMessage):
         decode(payload)
+
+
+@pytest.mark.parametrize("start", [b'{"kind": ', b'{"version": 1, "later": '])
+def test_brackets_without_end_are_refused_like_any_other_bytes(start: bytes):
+    with pytest.raises(UndecodableMessage):
+        decode(start + b"[" * 200_000)
