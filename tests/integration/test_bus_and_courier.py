@@ -1,0 +1,213 @@
+"""Against a real Mosquitto: refusals raise, acknowledgements mean what they say, and killing the broker loses nothing."""
+
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from waiting import eventually
+
+from dotbus.contracts.codec import decode, encode
+from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest, ServiceStatus
+from dotbus.contracts.topics import Subject, Topics
+from dotbus.runtime.bus import Bus, Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.courier import Courier
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.presence import Identity, Presence
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings
+from dotbus.testing import samples
+
+pytestmark = pytest.mark.integration
+
+TOPICS = Topics()
+INGEST = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = start_mosquitto(folder)
+    yield broker
+    remove_mosquitto(broker)
+
+
+@pytest.fixture
+def connect(broker: Mosquitto):
+    buses: list[Bus] = []
+
+    def connected(client_id: str, *, filters=(), on_delivery=None, protocol="5", **options) -> Bus:
+        bus = Bus(BusSettings(port=broker.port, protocol=protocol), client_id, clock=utc_now, **options)
+        if filters:
+            bus.subscribe(filters, on_delivery)
+        bus.start()
+        buses.append(bus)
+        eventually(lambda: bus.connected)
+        return bus
+
+    yield connected
+    for bus in buses:
+        bus.stop()
+
+
+def event(number: int):
+    message = msgspec.structs.replace(samples.dispatch(), id=f"id-{number}", seq=0, stream="")
+    return TOPICS.dispatch("sierra", "r"), message
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_what_is_published_arrives_once_acknowledged(connect, protocol: str):
+    got: list[Delivery] = []
+
+    def keep(delivery: Delivery) -> None:
+        got.append(delivery)
+        delivery.ack()
+
+    connect("reader", filters=["t/#"], on_delivery=keep, protocol=protocol)
+    connect("writer", protocol=protocol).publish([Outgoing("t/1", b"one"), Outgoing("t/2", b"two", retain=True)])
+    eventually(lambda: len(got) == 2)
+    assert [(d.topic, d.payload, d.retained) for d in got] == [("t/1", b"one", False), ("t/2", b"two", False)]
+
+
+def test_the_last_word_from_before_is_marked_retained(connect):
+    connect("writer").publish([Outgoing("t/state", b"old", retain=True)])
+    got: list[Delivery] = []
+    connect("reader", filters=["t/#"], on_delivery=got.append)
+    eventually(lambda: got)
+    assert got[0].retained
+
+
+def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(connect, broker: Mosquitto):
+    first: list[Delivery] = []
+    reader = connect("reader", filters=["t/#"], on_delivery=first.append, persistent=True)
+    connect("writer").publish([Outgoing("t/1", b"one"), Outgoing("t/2", b"two")])
+    eventually(lambda: len(first) == 2)
+    first[0].ack()
+    reader.stop()
+    again: list[Delivery] = []
+    connect("reader", filters=["t/#"], on_delivery=again.append, persistent=True)
+    eventually(lambda: again)
+    assert [d.payload for d in again] == [b"two"]
+
+
+def test_without_a_connection_a_publish_raises_at_once():
+    bus = Bus(BusSettings(port=9), "alone", clock=utc_now)
+    with pytest.raises(NotConnected):
+        bus.publish([Outgoing("t", b"")])
+
+
+def test_a_publish_that_the_broker_refuses_raises(connect):
+    with pytest.raises(PublishRefused, match=r"\$SYS/forbidden"):
+        connect("writer").publish([Outgoing("allowed/t", b""), Outgoing("$SYS/forbidden", b"")])
+
+
+def test_the_courier_delivers_in_order_and_replays_on_request(connect, broker: Mosquitto, tmp_path: Path):
+    got: list[Delivery] = []
+
+    def keep(delivery: Delivery) -> None:
+        got.append(delivery)
+        delivery.ack()
+
+    reader = connect("reader", filters=["dotbus/v1/plant/#", TOPICS.every(Subject.REPLAY_REPLY)], on_delivery=keep)
+    outbox = Outbox(tmp_path / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
+    outbox.commit(utc_now(), events=[event(n) for n in range(250)], states=[(TOPICS.dot("sierra", "r"), samples.dot())])
+    courier, bus = started_courier(broker, outbox)
+    eventually(lambda: len(got) == 251)
+    assert [decode(d.payload).seq for d in got[:250]] == list(range(1, 251))
+    assert outbox.span().unpublished == 0
+
+    got.clear()
+    request = ReplayRequest(
+        environment=Environment.SIMULATOR,
+        source="historian/a",
+        time=utc_now(),
+        stream=outbox.stream,
+        first_seq=120,
+        last_seq=300,
+    )
+    reader.publish([Outgoing(TOPICS.replay("ads_ingest", "a"), encode(request))])
+    reply = eventually(lambda: next((m for m in map(message_of, got) if isinstance(m, ReplayReply)), None))
+    assert (reply.sent, reply.oldest_seq) == (131, 1)
+    assert [decode(d.payload).seq for d in got[:131]] == list(range(120, 251))
+    stop_all(courier, bus, outbox)
+
+
+def test_a_killed_broker_loses_no_event_and_gets_every_state_again(connect, broker: Mosquitto, tmp_path: Path):
+    outbox = Outbox(tmp_path / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
+    courier, bus = started_courier(broker, outbox)
+    outbox.commit(utc_now(), events=[event(1)], states=[(TOPICS.dot("sierra", "r"), samples.dot())])
+    courier.wake()
+    eventually(lambda: outbox.span().unpublished == 0)
+    broker.kill()
+    eventually(lambda: not bus.connected)
+    outbox.commit(utc_now(), events=[event(2)])
+    courier.wake()
+    broker.start()
+    got: list[Delivery] = []
+    connect("reader", filters=["dotbus/v1/plant/#"], on_delivery=got.append)
+    eventually(lambda: outbox.span().unpublished == 0, within_s=40)
+    eventually(lambda: any(d.topic.endswith("/dot") for d in got))
+    stop_all(courier, bus, outbox)
+
+
+def started_courier(broker: Mosquitto, outbox: Outbox) -> tuple[Courier, Bus]:
+    bus = Bus(BusSettings(port=broker.port), "ingest", clock=utc_now)
+    courier = Courier(bus, outbox, TOPICS, INGEST, clock=utc_now)
+    bus.start()
+    courier.start()
+    return courier, bus
+
+
+def stop_all(courier: Courier, bus: Bus, outbox: Outbox) -> None:
+    courier.stop()
+    bus.stop()
+    outbox.close()
+
+
+def message_of(delivery: Delivery):
+    return decode(delivery.payload)
+
+
+def test_a_service_that_vanishes_is_said_to_be_offline(broker: Mosquitto, connect, tmp_path: Path):
+    seen: list[ServiceStatus] = []
+    connect("reader", filters=[TOPICS.every(Subject.SERVICE)], on_delivery=lambda d: seen.append(decode(d.payload)))
+    program = tmp_path / "vanishing.py"
+    program.write_text(VANISHING)
+    process = subprocess.Popen(["python", program, str(broker.port)])
+    eventually(lambda: seen and seen[-1].online)
+    process.kill()
+    process.wait()
+    eventually(lambda: not seen[-1].online)
+    assert (seen[-1].service, seen[-1].instance) == ("ads_ingest", "a")
+
+
+VANISHING = """
+import sys, time
+from datetime import UTC, datetime
+from dotbus.contracts.messages import Environment
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.presence import Identity, Presence
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings
+identity = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime.now(UTC))
+bus = Bus(BusSettings(port=int(sys.argv[1])), "vanishing", clock=utc_now, will=identity.will(Topics()))
+presence = Presence(bus, Topics(), identity, identity.status, clock=utc_now)
+bus.start(); presence.start()
+time.sleep(60)
+"""
+
+
+def test_a_service_that_stops_in_order_says_so_itself(connect):
+    seen: list[ServiceStatus] = []
+    connect("reader", filters=[TOPICS.every(Subject.SERVICE)], on_delivery=lambda d: seen.append(decode(d.payload)))
+    bus = connect("ingest", will=INGEST.will(TOPICS))
+    presence = Presence(bus, TOPICS, INGEST, INGEST.status, clock=utc_now)
+    presence.start()
+    eventually(lambda: seen and seen[-1].online)
+    presence.stop()
+    eventually(lambda: not seen[-1].online)

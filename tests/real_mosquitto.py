@@ -1,0 +1,141 @@
+"""A real Mosquitto for tests: in a container when Docker answers, else the local binary. It can be killed and started again."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Protocol
+
+import docker
+from docker.errors import DockerException
+
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+IMAGE = "eclipse-mosquitto:2"
+READY_WITHIN_S = 20.0
+
+
+class Mosquitto(Protocol):
+    """A broker on 127.0.0.1."""
+
+    port: int
+
+    def start(self) -> None:
+        """Start it, and wait until it accepts connections."""
+
+    def kill(self) -> None:
+        """SIGKILL: it writes nothing more."""
+
+
+def configuration(folder: str, port: int, *extra: str) -> str:
+    """A broker that keeps sessions on disk as it is deployed, open to anybody on loopback."""
+    lines = [
+        f"listener {port}",
+        "allow_anonymous true",
+        "persistence true",
+        f"persistence_location {folder}/",
+        "autosave_interval 1",
+        "max_queued_messages 0",
+        *extra,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def start_mosquitto(folder: Path, *extra: str) -> Mosquitto:
+    """A started broker whose files live in `folder`. `extra` are more lines of mosquitto.conf."""
+    broker: Mosquitto = ContainerMosquitto(folder, extra) if docker_answers() else LocalMosquitto(folder, extra)
+    broker.start()
+    return broker
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine can be used."""
+    try:
+        return bool(docker.from_env().ping())
+    except DockerException:
+        return False
+
+
+class LocalMosquitto:
+    """The `mosquitto` binary as a child process."""
+
+    def __init__(self, folder: Path, extra: tuple[str, ...]) -> None:
+        binary = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+        if binary is None:
+            raise FileNotFoundError("neither Docker nor a mosquitto binary is here: install the package `mosquitto`")
+        self.port = free_port()
+        self._command = [binary, "-c", str(folder / "mosquitto.conf")]
+        (folder / "mosquitto.conf").write_text(configuration(str(folder), self.port, *extra))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for_port(self.port)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+class ContainerMosquitto:
+    """The image of Mosquitto 2."""
+
+    def __init__(self, folder: Path, extra: tuple[str, ...]) -> None:
+        self.port = free_port()
+        config = folder / "mosquitto.conf"
+        config.write_text(configuration("/mosquitto/data", 1883, *extra))
+        config.chmod(0o644)
+        folder.chmod(0o755)
+        self._container = docker.from_env().containers.create(
+            IMAGE,
+            ports={"1883/tcp": ("127.0.0.1", self.port)},
+            volumes={str(config): {"bind": "/mosquitto/config/mosquitto.conf", "mode": "ro"}},
+        )
+
+    def start(self) -> None:
+        self._container.start()
+        wait_for_port(self.port)
+
+    def kill(self) -> None:
+        self._container.kill()
+
+    def remove(self) -> None:
+        """Take the container away for good."""
+        self._container.remove(force=True, v=True)
+
+
+def remove_mosquitto(broker: Mosquitto) -> None:
+    """End a broker and what it left."""
+    if isinstance(broker, ContainerMosquitto):
+        broker.remove()
+    else:
+        broker.kill()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int) -> None:
+    """Wait until something answers MQTT's connection; a container's proxy accepts before the broker does.
+
+    Raises:
+        TimeoutError: nothing did in time.
+    """
+    connect = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x05\x00\x03cid"
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+                probe.sendall(connect)
+                if probe.recv(4):
+                    return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError(f"no broker answers on port {port} after {READY_WITHIN_S} s")
