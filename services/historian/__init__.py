@@ -1,0 +1,1 @@
+"""The historian: every event of the bus into PostgreSQL, acknowledged once it is committed there."""
