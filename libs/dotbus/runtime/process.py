@@ -28,6 +28,7 @@ class Configuration(Protocol):
 
 
 C = TypeVar("C", bound=Configuration)
+T = TypeVar("T")
 
 
 def service_app(service: str, summary: str, load: Callable[[], C], run: Callable[[C, threading.Event], None]) -> typer.Typer:
@@ -58,8 +59,8 @@ def service_app(service: str, summary: str, load: Callable[[], C], run: Callable
     return app
 
 
-def load_or_exit(load: Callable[[], C]) -> C:
-    """The configuration, or the end of the process with each mistake on a line of its own."""
+def load_or_exit(load: Callable[[], T]) -> T:
+    """What `load` reads, or the end of the process with each mistake on a line of its own."""
     try:
         return load()
     except ConfigurationRefused as refused:

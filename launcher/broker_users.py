@@ -1,0 +1,133 @@
+"""Who may say and hear what on the broker: Mosquitto's password file and access list, from the topics of an installation.
+
+Least privilege: a service publishes its own topics and its own status, and hears what it works on. A plant hears its own
+dispatch, prices and the services' status, and may run a gateway of its own, whose instance has the plant's name.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dotbus.contracts.topics import EVENTS, STATES, Subject, Topics, encode_name
+
+ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN = "ads_ingest", "lmp_ingest", "modbus_gateway", "historian"
+SERVICES = (ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN)
+CONSOLE = "console"
+HEALTH = "health"
+UPTIME_TOPIC = "$SYS/broker/uptime"
+
+_OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY)
+_OF_LMP = (Subject.PRICES, Subject.LMP)
+_ITERATIONS = 20_000
+_SALT_BYTES = 12  # what Mosquitto 2.0 expects; later versions take it too
+
+
+@dataclass(frozen=True)
+class BrokerUser:
+    """One user of the broker: the filters of the topics that it may publish and may receive."""
+
+    name: str
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
+def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
+    """Every user of an installation: the services, the console, the broker's own health check, and one per plant."""
+    return [
+        _ingest(topics, ADS_INGEST, _OF_ADS),
+        _ingest(topics, LMP_INGEST, _OF_LMP),
+        _gateway(topics),
+        _historian(topics),
+        BrokerUser(CONSOLE, reads=(f"{topics.root}/#", "$SYS/#")),
+        BrokerUser(HEALTH, reads=(UPTIME_TOPIC,)),
+        *(_plant(topics, plant) for plant in plants),
+    ]
+
+
+def plant_user(plant: str) -> str:
+    """A plant's user name. A colon would end it in the password file."""
+    return f"plant-{encode_name(plant).replace(':', '%3A')}"
+
+
+def access_list(users: Iterable[BrokerUser]) -> str:
+    """The text of Mosquitto's `acl_file`: what is not listed is forbidden."""
+    return "\n".join(_entry(user) for user in users)
+
+
+def hash_password(password: str) -> str:
+    """A password as Mosquitto's password file keeps it: PBKDF2 with SHA-512."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    return f"$7${_ITERATIONS}${_base64(salt)}${_base64(_derive(password, salt, _ITERATIONS))}"
+
+
+def is_hash_of(hashed: str, password: str) -> bool:
+    """Whether `hash_password` (or mosquitto_passwd) made this from the password."""
+    try:
+        nothing, kind, iterations, salt, digest = hashed.split("$")
+        derived = _derive(password, base64.b64decode(salt, validate=True), int(iterations))
+        return (nothing, kind) == ("", "7") and hmac.compare_digest(derived, base64.b64decode(digest, validate=True))
+    except ValueError:
+        return False
+
+
+def password_file(passwords: dict[str, str], before: str = "") -> str:
+    """The text of Mosquitto's `password_file`. Lines of the file `before` that still hold are kept as they are."""
+    known = dict(line.split(":", 1) for line in before.splitlines() if ":" in line)
+    hashes = {
+        name: known[name] if is_hash_of(known.get(name, ""), password) else hash_password(password)
+        for name, password in passwords.items()
+    }
+    return "".join(f"{name}:{hashed}\n" for name, hashed in hashes.items())
+
+
+def _ingest(topics: Topics, service: str, subjects: Iterable[Subject]) -> BrokerUser:
+    replay = f"{_of_service(topics, service)}/{Subject.REPLAY}"
+    reply = f"{_of_service(topics, service)}/{Subject.REPLAY_REPLY}"
+    said = tuple(topics.every(subject) for subject in subjects)
+    return BrokerUser(service, writes=(*said, _of_service(topics, service), reply), reads=(replay,))
+
+
+def _gateway(topics: Topics) -> BrokerUser:
+    hears = tuple(topics.every(subject) for subject in sorted(STATES))
+    return BrokerUser(MODBUS_GATEWAY, writes=(_of_service(topics, MODBUS_GATEWAY),), reads=hears)
+
+
+def _historian(topics: Topics) -> BrokerUser:
+    return BrokerUser(
+        HISTORIAN,
+        writes=(_of_service(topics, HISTORIAN), topics.every(Subject.REPLAY)),
+        reads=(*(topics.every(subject) for subject in sorted(EVENTS)), f"{topics.root}/service/#"),
+    )
+
+
+def _plant(topics: Topics, plant: str) -> BrokerUser:
+    return BrokerUser(
+        plant_user(plant),
+        writes=(topics.service(MODBUS_GATEWAY, plant),),
+        reads=(
+            f"{topics.root}/plant/{encode_name(plant)}/#",
+            *(topics.every(subject) for subject in (Subject.PRICES, Subject.LMP, Subject.SERVICE)),
+        ),
+    )
+
+
+def _of_service(topics: Topics, service: str) -> str:
+    return f"{topics.root}/service/{encode_name(service)}/+"
+
+
+def _entry(user: BrokerUser) -> str:
+    lines = [f"user {user.name}"]
+    lines += [f"topic write {topic}" for topic in user.writes]
+    lines += [f"topic read {topic}" for topic in user.reads]
+    return "\n".join(lines) + "\n"
+
+
+def _derive(password: str, salt: bytes, iterations: int) -> bytes:
+    return hashlib.pbkdf2_hmac("sha512", password.encode(), salt, iterations)
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,105 @@
+"""`dotbus certificates`: make an installation's credentials, convert CAISO's, and look at one."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dotbus.runtime.installation import load_installation
+from dotbus.runtime.process import load_or_exit
+from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
+from launcher.provision import FOLDERS, Provision
+
+certificates_app = typer.Typer(
+    help="Certificates, keys and passwords: make them, convert them, look at them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@certificates_app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where they go, one folder per part.", metavar="DIR")],
+    config: Annotated[Path, typer.Option(help="dotbus.toml: its plants and topics.")] = Path("config/dotbus.example.toml"),
+    ads_certificate: Annotated[
+        Path | None, typer.Option(help="The PEM towards CAISO's ADS, as `convert` writes it. Without: one for the simulator.")
+    ] = None,
+    broker_name: Annotated[
+        list[str] | None, typer.Option(help="A name or address by which the broker is also reached. Repeat, or use commas.")
+    ] = None,
+    owner: Annotated[list[str] | None, typer.Option(help="PART=UID: who shall own a part's files. Repeat.")] = None,
+) -> None:
+    """Make what is missing (a private CA, server certificates, passwords, the broker's access list); leave the rest alone."""
+    installation = load_or_exit(lambda: load_installation(config))
+    names = [name.strip() for given in broker_name or [] for name in given.split(",") if name.strip()]
+    provision = Provision(folder, _owners(owner or []), names)
+    try:
+        provision.run(installation, ads_certificate.read_bytes() if ads_certificate else None, datetime.now(UTC))
+    except CredentialRefused as refused:
+        _fail(f"{ads_certificate}: {refused}", refused)
+    except (OSError, ValueError) as error:
+        _fail(str(error), error)
+    for path in provision.changed:
+        typer.echo(f"made {path}")
+    typer.echo(f"credentials: {len(provision.changed)} files made, the others are as they were")
+
+
+@certificates_app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="What CAISO gave: .pfx or .p12.", metavar="IN.pfx")],
+    target: Annotated[Path, typer.Argument(help="The PEM to write, readable by its owner only.", metavar="OUT.pem")],
+    password_file: Annotated[Path | None, typer.Option(help="Holds the password. Without: you are asked.")] = None,
+) -> None:
+    """Make one PEM (key, certificate, chain) of a PKCS#12 file."""
+    if password_file:
+        password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    else:
+        password = typer.prompt(f"Password of {source.name}", hide_input=True, default="", show_default=False)
+    try:
+        content = pem_of_pkcs12(source.read_bytes(), password)
+        write_secret(target, content)
+    except (CredentialRefused, OSError) as error:
+        _fail(f"{source}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
+    typer.echo(f"wrote {target}; it holds a private key without passphrase, mode 0600")
+    _describe(content)
+
+
+@certificates_app.command()
+def show(file: Annotated[Path, typer.Argument(help="A PEM file.")]) -> None:
+    """Tell whose certificates are in a file, until when they hold, and whether their key is there."""
+    try:
+        _describe(file.read_bytes())
+    except (CredentialRefused, OSError) as error:
+        _fail(f"{file}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
+
+
+def _describe(content: bytes) -> None:
+    now = datetime.now(UTC)
+    for facts in describe_pem(content):
+        days = facts.days_left(now)
+        typer.echo(f"subject  {facts.subject}")
+        typer.echo(f"  issuer {facts.issuer}")
+        if facts.names:
+            typer.echo(f"  names  {', '.join(facts.names)}")
+        typer.echo(f"  valid  {facts.begins_at:%Y-%m-%d %H:%MZ} to {facts.ends_at:%Y-%m-%d %H:%MZ} ({_left(days)})")
+        typer.echo(f"  key    {'in this file' if facts.has_key else 'not in this file'}")
+
+
+def _left(days: float) -> str:
+    return f"{days:.0f} days left" if days >= 0 else f"ended {-days:.0f} days ago"
+
+
+def _owners(given: list[str]) -> dict[str, int]:
+    owners = {}
+    for one in given:
+        part, _, uid = one.partition("=")
+        if part not in FOLDERS or not uid.isdigit():
+            raise typer.BadParameter(f"{one!r} is not PART=UID with PART one of {', '.join(FOLDERS)}")
+        owners[part] = int(uid)
+    return owners
+
+
+def _fail(message: str, cause: BaseException) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1) from cause
