@@ -1,0 +1,1 @@
+"""CAISO OASIS to topics: locational marginal prices of the configured nodes."""

@@ -1,0 +1,135 @@
+"""What can go wrong between a question and its prices, as exceptions that say what, where and what to do.
+
+OasisFailure
+ +-- Unreachable      no connection, or TLS refused
+ +-- TimedOut         no answer, or not all of it, in time
+ +-- CutShort         the connection closed inside the answer
+ +-- Throttled        "Acceptable Use Policy Violation": asked too often
+ +-- HttpRefused      an HTTP status other than 200
+ +-- Oversized        more bytes, members or text than an honest answer has
+ +-- Malformed        not a zip, not a table, not the answer to what was asked
+ +-- ErrorReply       OASIS's own error report, by its ERR_CODE
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from dotbus.runtime.installation import Market
+from lmp_ingest.reports import RETENTION, due_by
+
+
+class Remedy(StrEnum):
+    """What to do after a failure."""
+
+    PAUSE = "pause"
+    """Ask nothing at all for a while: the server as a whole does not answer, or does not want to."""
+    RETRY = "retry"
+    """Ask the same again later; other questions go on."""
+    GIVE_UP = "give_up"
+    """Asking again will not help until something is changed; try rarely."""
+    BY_DATE = "by_date"
+    """No data: what that means depends on the dates asked for, see `meaning_of_no_data`."""
+
+
+class OasisFailure(Exception):
+    """A question that brought no prices.
+
+    Attributes:
+        remedy: what to do about it.
+        content: the bytes that came, for the quarantine; None when none did.
+    """
+
+    remedy = Remedy.RETRY
+
+    def __init__(self, what: str, content: bytes | None = None) -> None:
+        super().__init__(what)
+        self.content = content
+
+
+class Unreachable(OasisFailure):
+    """No connection to CAISO, or the TLS handshake failed."""
+
+    remedy = Remedy.PAUSE
+
+
+class TimedOut(OasisFailure):
+    """CAISO did not answer, or not completely, in time."""
+
+    remedy = Remedy.PAUSE
+
+
+class CutShort(OasisFailure):
+    """The connection closed inside the answer."""
+
+
+class Oversized(OasisFailure):
+    """The answer was larger than we are willing to read, packed or unpacked."""
+
+
+class Throttled(OasisFailure):
+    """CAISO says that it was asked too often: status 429, or the same page with status 200."""
+
+    remedy = Remedy.PAUSE
+
+
+class HttpRefused(OasisFailure):
+    """A status other than 200.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    def __init__(self, status: int, content: bytes) -> None:
+        super().__init__(f"HTTP status {status}", content)
+        self.status = status
+        self.remedy = Remedy.PAUSE if status >= 500 else Remedy.GIVE_UP  # noqa: PLR2004 - HTTP's own classes
+
+
+class Malformed(OasisFailure):
+    """Bytes that are not what a reply of OASIS is made of. The message says which member, line or element."""
+
+
+class ErrorReply(OasisFailure):
+    """OASIS answered with an error report.
+
+    Attributes:
+        code: its ERR_CODE.
+    """
+
+    def __init__(self, code: str, description: str, content: bytes | None = None) -> None:
+        super().__init__(f"OASIS error {code}: {description}", content)
+        self.code = code
+        self.remedy = _REMEDIES.get(code, Remedy.RETRY)
+
+
+NO_DATA = "1000"
+
+_REMEDIES: Mapping[str, Remedy] = MappingProxyType(
+    {
+        NO_DATA: Remedy.BY_DATE,
+        # Time-outs, memory, files and systems of theirs, and a group download still being made (1015).
+        **dict.fromkeys(("1003", "1006", "1007", "1008", "1009", "1010", "1012", "1013", "1015"), Remedy.RETRY),
+        # The question itself: parameters, dates, span, report, group, number of nodes, version.
+        **dict.fromkeys(
+            ("1001", "1002", "1004", "1005", "1011", "1014", "1016", "1017", "1018", "1019", "1020"), Remedy.GIVE_UP
+        ),
+    }
+)
+"""Interface specification 4.3.5, section 3.2. A code that it does not name is tried again."""
+
+
+class NoData(StrEnum):
+    """What error 1000 means."""
+
+    NOT_YET = "not yet published"
+    AGED_OUT = "older than OASIS keeps"
+    UNEXPECTED = "prices that should be there: is a node's name wrong?"
+
+
+def meaning_of_no_data(market: Market, start: datetime, now: datetime) -> NoData:
+    """Why a window that begins at `start` has no data: its first interval decides."""
+    if start < now - RETENTION:
+        return NoData.AGED_OUT
+    return NoData.UNEXPECTED if now > due_by(market, start) else NoData.NOT_YET

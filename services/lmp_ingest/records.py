@@ -1,0 +1,79 @@
+"""CAISO's words as records: what was asked, what came, and the rows in it. Nothing of dotbus's messages yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from dotbus.runtime.installation import Market
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request: the prices of some nodes in one market, `start` inclusive, `end` exclusive, whole minutes."""
+
+    market: Market
+    nodes: tuple[str, ...]
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{self.market} {self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ} of {', '.join(self.nodes)}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an HTTP request brought. `clock_offset_s` is CAISO's Date minus our clock, when it sent one."""
+
+    status: int
+    content: bytes
+    received_at: datetime
+    clock_offset_s: float | None = None
+
+
+class Component(StrEnum):
+    """What a row prices, by LMP_TYPE (CSV)."""
+
+    LMP = "LMP"
+    ENERGY = "MCE"
+    CONGESTION = "MCC"
+    LOSS = "MCL"
+    GHG = "MGHG"
+
+
+BY_LMP_TYPE: Mapping[str, Component] = MappingProxyType({component.value: component for component in Component})
+BY_DATA_ITEM: Mapping[str, Component] = MappingProxyType(
+    {
+        "LMP_PRC": Component.LMP,
+        "LMP_ENE_PRC": Component.ENERGY,
+        "LMP_CONG_PRC": Component.CONGESTION,
+        "LMP_LOSS_PRC": Component.LOSS,
+        "LMP_GHG_PRC": Component.GHG,
+    }
+)
+"""The same in XML."""
+
+
+class PriceRow(NamedTuple):
+    """One component of one node's price in one interval. An empty value is None."""
+
+    market: str
+    node: str
+    interval_start: datetime
+    interval_end: datetime
+    component: Component
+    usd_per_mwh: float | None
+
+
+class ReportRow(NamedTuple):
+    """One REPORT_DATA of any XML report, with its REPORT_ITEM's header."""
+
+    report: str
+    market: str
+    item: str
+    resource: str
+    interval_start: datetime
+    interval_end: datetime
+    value: float | None
