@@ -1,0 +1,160 @@
+"""CAISO's price rows to messages. Pure: rows and a time in, prices by interval, events and states out."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices
+from dotbus.runtime.installation import Market
+from lmp_ingest.records import Component, PriceRow
+
+TOLERANCE_USD_PER_MWH = 5e-4
+"""How far an LMP may be from the sum of its components. They are rounded to five decimals each; the largest distance in
+CAISO's recorded replies is 1e-4."""
+
+ByInterval = Mapping[datetime, Mapping[str, NodePrice]]
+"""Prices by interval start (UTC) and node, both in order."""
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A reply's prices.
+
+    `contradictions` name the node's intervals that the reply prices twice and differently: they are not in `prices`, because
+    nobody can say which is right. `doubts` name those whose LMP is not the sum of its components: they are in `prices`.
+    """
+
+    prices: ByInterval
+    contradictions: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Who says a message, for which CAISO."""
+
+    environment: Environment
+    source: str
+
+
+def assemble(rows: Iterable[PriceRow], fetched_at: datetime) -> Assembled:
+    """One price per node and interval from rows in any order. A component that no row names is None."""
+    found: dict[tuple[datetime, str], dict[Component, float | None]] = {}
+    ends: dict[datetime, datetime] = {}
+    contradicted: set[tuple[datetime, str]] = set()
+    for row in rows:
+        key = (row.interval_start, row.node)
+        components = found.setdefault(key, {})
+        if components.setdefault(row.component, row.usd_per_mwh) != row.usd_per_mwh:
+            contradicted.add(key)
+        ends[row.interval_start] = row.interval_end
+    prices: dict[datetime, dict[str, NodePrice]] = {}
+    for start, node in sorted(found.keys() - contradicted):
+        prices.setdefault(start, {})[node] = _price(start, ends[start], fetched_at, found[start, node])
+    doubts = (f"{node} at {start:%Y-%m-%dT%H:%MZ}" for start, priced in prices.items() for node in _doubtful(priced))
+    return Assembled(prices, tuple(f"{node} at {start:%Y-%m-%dT%H:%MZ}" for start, node in sorted(contradicted)), tuple(doubts))
+
+
+def _price(start: datetime, end: datetime, fetched_at: datetime, components: Mapping[Component, float | None]) -> NodePrice:
+    return NodePrice(
+        interval_start=start,
+        interval_end=end,
+        fetched_at=fetched_at,
+        lmp_usd_per_mwh=components.get(Component.LMP),
+        energy_usd_per_mwh=components.get(Component.ENERGY),
+        congestion_usd_per_mwh=components.get(Component.CONGESTION),
+        loss_usd_per_mwh=components.get(Component.LOSS),
+        ghg_usd_per_mwh=components.get(Component.GHG),
+    )
+
+
+def _doubtful(priced: Mapping[str, NodePrice]) -> Iterator[str]:
+    for node, price in priced.items():
+        gap = distance_from_sum(price)
+        if gap is not None and gap > TOLERANCE_USD_PER_MWH:
+            yield node
+
+
+def distance_from_sum(price: NodePrice) -> float | None:
+    """How far the LMP is from the sum of its components; None when one of them is absent. GHG may be, it is added if not."""
+    parts = (price.energy_usd_per_mwh, price.congestion_usd_per_mwh, price.loss_usd_per_mwh)
+    present = [part for part in parts if part is not None]
+    if price.lmp_usd_per_mwh is None or len(present) < len(parts):
+        return None
+    return abs(price.lmp_usd_per_mwh - sum(present) - (price.ghg_usd_per_mwh or 0.0))
+
+
+def same_price(one: NodePrice, other: NodePrice) -> bool:
+    """Whether two prices say the same; when they were fetched does not matter."""
+    return msgspec.structs.replace(one, fetched_at=other.fetched_at) == other
+
+
+def price_events(
+    speaker: Speaker, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
+) -> Iterator[Prices]:
+    """An event for each interval and chunk of its nodes. The same prices have the same id, a corrected one has another."""
+    for start, priced in prices.items():
+        chunks = list(_chunks(priced, nodes_per_event))
+        for number, chunk in enumerate(chunks, 1):
+            yield Prices(
+                environment=speaker.environment,
+                source=speaker.source,
+                time=fetched_at,
+                id=f"prices/{market}/{start:%Y%m%dT%H%M%SZ}/{_digest(chunk)}",
+                market=market,
+                interval_start=start,
+                interval_end=next(iter(chunk.values())).interval_end,
+                fetched_at=fetched_at,
+                chunk=number,
+                chunks=len(chunks),
+                nodes=tuple(chunk),
+                lmp_usd_per_mwh=tuple(price.lmp_usd_per_mwh for price in chunk.values()),
+                energy_usd_per_mwh=tuple(price.energy_usd_per_mwh for price in chunk.values()),
+                congestion_usd_per_mwh=tuple(price.congestion_usd_per_mwh for price in chunk.values()),
+                loss_usd_per_mwh=tuple(price.loss_usd_per_mwh for price in chunk.values()),
+                ghg_usd_per_mwh=tuple(price.ghg_usd_per_mwh for price in chunk.values()),
+            )
+
+
+def _chunks(priced: Mapping[str, NodePrice], size: int) -> Iterator[dict[str, NodePrice]]:
+    entries = iter(priced.items())
+    while chunk := dict(islice(entries, size)):
+        yield chunk
+
+
+def _digest(chunk: Mapping[str, NodePrice]) -> str:
+    """Stands for nodes and values, not for when they were fetched."""
+    content = [
+        (
+            node,
+            price.lmp_usd_per_mwh,
+            price.energy_usd_per_mwh,
+            price.congestion_usd_per_mwh,
+            price.loss_usd_per_mwh,
+            price.ghg_usd_per_mwh,
+        )
+        for node, price in chunk.items()
+    ]
+    return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
+
+
+def lmp_state(
+    speaker: Speaker, market: Market, node: str, prices: Iterable[NodePrice], *, heard_at: datetime, now: datetime
+) -> Lmp:
+    """One node's last word at a time, from all that is known of it."""
+    known = sorted(prices, key=lambda price: price.interval_start)
+    return Lmp(
+        environment=speaker.environment,
+        source=speaker.source,
+        time=now,
+        market=market,
+        node=node,
+        heard_at=heard_at,
+        published=known[-1] if known else None,
+        active=next((price for price in known if price.interval_start <= now < price.interval_end), None),
+        ahead=tuple(price for price in known if price.interval_start > now),
+    )
