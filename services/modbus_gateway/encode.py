@@ -1,0 +1,129 @@
+"""Encode: a reading to the words of its registers, pure.
+
+32-bit values are two registers. BIG (ABCD) puts the high word first, LITTLE (CDAB) the low word; inside a word the high byte
+is always first. 12.5 as LITTLE float32 is [0x0000, 0x4148].
+
+"No value" is NaN for float32 and, as SunSpec and others have it, 0xFFFF, 0x8000, 0xFFFFFFFF and 0x80000000 for uint16, int16,
+uint32 and int32. These patterns are never a value.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from dotbus.runtime.installation import OnBad, RegisterType, WordOrder
+from modbus_gateway.reading import Reading
+
+
+class DoesNotFit(ValueError):
+    """A number that its register type cannot carry. It is shown as "no value", never wrapped or clipped."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a value is written, and what is written in place of a bad one."""
+
+    type: RegisterType
+    word_order: WordOrder = WordOrder.BIG
+    on_bad: OnBad = OnBad.NAN
+    bad_value: float | None = None
+    scale: float = 1.0
+
+    @property
+    def registers(self) -> int:
+        """How many registers (or bits) the value takes."""
+        return 2 if self.type in _WIDE else 1
+
+
+_WIDE: Final = frozenset({RegisterType.FLOAT32, RegisterType.UINT32, RegisterType.INT32})
+_FORMAT: Final = {
+    RegisterType.FLOAT32: ">f",
+    RegisterType.UINT16: ">H",
+    RegisterType.INT16: ">h",
+    RegisterType.UINT32: ">I",
+    RegisterType.INT32: ">i",
+}
+_RANGE: Final = {
+    RegisterType.UINT16: (0, 0xFFFE),
+    RegisterType.INT16: (-0x7FFF, 0x7FFF),
+    RegisterType.UINT32: (0, 0xFFFF_FFFE),
+    RegisterType.INT32: (-0x7FFF_FFFF, 0x7FFF_FFFF),
+}
+_NO_VALUE: Final = {
+    RegisterType.FLOAT32: bytes.fromhex("7FC00000"),
+    RegisterType.UINT16: bytes.fromhex("FFFF"),
+    RegisterType.INT16: bytes.fromhex("8000"),
+    RegisterType.UINT32: bytes.fromhex("FFFFFFFF"),
+    RegisterType.INT32: bytes.fromhex("80000000"),
+}
+
+
+def no_value(form: Form) -> bytes:
+    """What a register shows when there is nothing to show."""
+    return _in_order(_NO_VALUE[form.type], form.word_order)
+
+
+def encode_value(value: float, form: Form) -> bytes:
+    """The bytes of a number, as they stand in the reply.
+
+    Raises:
+        DoesNotFit: it is not finite, too large for the type, or would read as "no value".
+    """
+    scaled = value * form.scale
+    try:
+        if not math.isfinite(scaled):
+            raise DoesNotFit(f"{value} times {form.scale} is not a finite number")
+        number = scaled if form.type is RegisterType.FLOAT32 else _whole(scaled, form.type)
+        return _in_order(struct.pack(_FORMAT[form.type], number), form.word_order)
+    except OverflowError as error:
+        raise DoesNotFit(f"{value} is too large for {form.type}") from error
+
+
+def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
+    """The bytes that a reading's registers show, None for a Modbus exception.
+
+    Args:
+        reading: the value and its quality.
+        form: how to write it.
+        held: what the registers show until now, for `on_bad = "hold"`.
+    """
+    if reading.quality.is_bad:
+        return _instead(form, held)
+    if reading.value is None:
+        return no_value(form)
+    try:
+        return encode_value(reading.value, form)
+    except DoesNotFit:
+        return no_value(form)
+
+
+def encode_bit(reading: Reading, form: Form) -> bool | None:
+    """The bit that a flag shows, None for a Modbus exception. A bad or absent flag is 0 at once: a bit cannot say more."""
+    if reading.quality.is_bad:
+        return None if form.on_bad is OnBad.EXCEPTION else False
+    return bool(reading.value)
+
+
+def _instead(form: Form, held: bytes) -> bytes | None:
+    match form.on_bad:
+        case OnBad.HOLD:
+            return held
+        case OnBad.EXCEPTION:
+            return None
+        case OnBad.VALUE if form.bad_value is not None:
+            return encode_value(form.bad_value, Form(form.type, form.word_order))
+        case _:
+            return no_value(form)
+
+
+def _whole(value: float, kind: RegisterType) -> int:
+    least, most = _RANGE[kind]
+    number = round(value)
+    if not least <= number <= most:
+        raise DoesNotFit(f"{number} is outside {least} to {most} of {kind}")
+    return number
+
+
+def _in_order(packed: bytes, word_order: WordOrder) -> bytes:
+    return packed if word_order is WordOrder.BIG else packed[2:] + packed[:2]

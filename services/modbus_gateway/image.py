@@ -1,0 +1,126 @@
+"""Image: what every register says at one time, as the bytes that a reply is cut from. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Final
+
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.installation import Table
+from modbus_gateway.encode import encode_bit, encode_reading, no_value
+from modbus_gateway.readings import Readings
+from modbus_gateway.received import Received
+from modbus_gateway.register_map import RegisterMap, Span
+
+RESERVED: Final = b"\xff\xff"
+"""Registers that belong to a block and show nothing: NaN as float32, "not implemented" as an integer."""
+
+
+class Refusal(IntEnum):
+    """Modbus exception codes."""
+
+    FUNCTION = 0x01
+    ADDRESS = 0x02
+    COUNT = 0x03
+    FAILURE = 0x04
+    NO_SUCH_UNIT = 0x0B
+
+
+@dataclass(frozen=True)
+class Registers:
+    """The registers of a span. `faults` has a byte per register, 1 where reading is an exception; None where none is."""
+
+    start: int
+    content: bytes
+    faults: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The bits of a span, the first one lowest; `faults` the same way."""
+
+    start: int
+    length: int
+    content: int
+    faults: int = 0
+
+
+@dataclass(frozen=True)
+class Image:
+    """All registers of all units at one time."""
+
+    rendered_at: datetime
+    registers: Mapping[int, tuple[Registers, ...]]
+    bits: Mapping[int, tuple[Bits, ...]]
+
+    def read_registers(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+        """The bytes of `count` registers, or why there are none."""
+        for span in self.registers.get(unit_id, ()):
+            first = address - span.start
+            if first >= 0 and (first + count) * 2 <= len(span.content):
+                if span.faults and 1 in span.faults[first : first + count]:
+                    return Refusal.FAILURE
+                return span.content[first * 2 : (first + count) * 2]
+        return Refusal.ADDRESS
+
+    def read_bits(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+        """`count` bits, packed as a reply carries them, or why there are none."""
+        mask = (1 << count) - 1
+        for span in self.bits.get(unit_id, ()):
+            first = address - span.start
+            if first >= 0 and first + count <= span.length:
+                if span.faults >> first & mask:
+                    return Refusal.FAILURE
+                return (span.content >> first & mask).to_bytes((count + 7) // 8, "little")
+        return Refusal.ADDRESS
+
+
+def render(register_map: RegisterMap, received: Received, topics: Topics, now: datetime, before: Image | None = None) -> Image:
+    """The image at a time.
+
+    Args:
+        register_map: what stands where.
+        received: what came until now.
+        topics: of this installation.
+        now: the gateway's clock.
+        before: the last image of the same map, which bad values with `on_bad = "hold"` are held from.
+    """
+    readings = Readings(register_map, received, topics, now)
+    registers: dict[int, tuple[Registers, ...]] = {}
+    bits: dict[int, tuple[Bits, ...]] = {}
+    for span in register_map.spans:
+        unit = span.unit_id
+        if span.table is Table.HOLDING:
+            registers[unit] = (*registers.get(unit, ()), _render_registers(span, readings, _held(before, span)))
+        else:
+            bits[unit] = (*bits.get(unit, ()), _render_bits(span, readings))
+    return Image(now, registers, bits)
+
+
+def _held(before: Image | None, span: Span) -> bytes | None:
+    spans = before.registers.get(span.unit_id, ()) if before else ()
+    return next((known.content for known in spans if known.start == span.start), None)
+
+
+def _render_registers(span: Span, readings: Readings, held: bytes | None) -> Registers:
+    content = bytearray(RESERVED * span.length)
+    faults = bytearray(span.length)
+    for cell in span.cells:
+        first, count = cell.address - span.start, cell.form.registers
+        place = slice(first * 2, (first + count) * 2)
+        words = encode_reading(readings.of(cell), cell.form, held[place] if held else no_value(cell.form))
+        if words is None:
+            faults[first : first + count] = b"\x01" * count
+        content[place] = no_value(cell.form) if words is None else words
+    return Registers(span.start, bytes(content), bytes(faults) if any(faults) else None)
+
+
+def _render_bits(span: Span, readings: Readings) -> Bits:
+    content = faults = 0
+    for cell in span.cells:
+        bit = encode_bit(readings.of(cell), cell.form)
+        place = 1 << (cell.address - span.start)
+        content |= place if bit else 0
+        faults |= place if bit is None else 0
+    return Bits(span.start, span.length, content, faults)

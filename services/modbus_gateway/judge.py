@@ -1,0 +1,115 @@
+"""Judge: may a value be believed now. Pure; design section 5.
+
+Its age is the time since CAISO was last heard: by the state itself (`heard_at`) or, later, by the heartbeats of the source
+that said it. Neither counts as later than the moment we received it, so that no clock but ours can make a value young, and a
+state that a restarted broker hands out again is as old as it was.
+
+A value is judged by its own source. Where several sources have said one, the word of the best quality counts, and among
+equals the one that arrived last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from dotbus.contracts.messages import Dot, Lmp, Trajectory
+from dotbus.contracts.quality import Quality, Reason
+from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word
+
+CLOCK_DOUBT_S: Final = 2.0
+_UNKNOWN: Final = Source(online=True)  # its status has not come: nothing is known against it, nothing confirms it either
+
+M = TypeVar("M", Dot, Trajectory, Lmp)
+
+
+@dataclass(frozen=True)
+class Judged(Generic[M]):
+    """A state and why it is less than good.
+
+    Attributes:
+        message: None when nothing that may be used was ever said.
+        age_s: since CAISO was last heard, never below 0.
+        said_at: when the state was said, no later than it arrived.
+    """
+
+    message: M | None
+    reasons: frozenset[Reason]
+    age_s: float | None = None
+    said_at: datetime | None = None
+
+    def quality(self, *more: Reason) -> Quality:
+        """The quality of the state, or of a value of it that `more` speaks against."""
+        return Quality.of(self.reasons.union(more))
+
+
+def judge(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M]:
+    """The word that counts on a topic, and how far it may be believed."""
+    candidates = [judged for word in received.words(topic) if (judged := _judge_word(received, word, kind, stale_after_s, now))]
+    best = max(reversed(candidates), key=lambda judged: judged.quality().level, default=Judged[M](None, frozenset()))
+    return replace(best, reasons=best.reasons.union(_against_topic(received, topic, said=best.message is not None)))
+
+
+def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime) -> bool:
+    """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough."""
+    return received.connected and any(
+        source.online and _upstreams_answer(source) and source.heard_at and abs(_seconds(source.heard_at, now)) <= stale_after_s
+        for source in received.sources_of(service)
+    )
+
+
+def _judge_word(received: Received, word: Word, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M] | None:
+    message = word.message
+    if not isinstance(message, kind):
+        return None
+    source: Source = received.sources.get(message.source, _UNKNOWN)
+    heard_at = min(message.heard_at, word.arrived_at)
+    if source.heard_at:
+        heard_at = max(heard_at, source.heard_at)
+    age_s = _seconds(heard_at, now)
+    reasons = set(_against_source(source))
+    if abs(age_s) > stale_after_s:  # a clock that is wrong by as much as this says nothing about freshness
+        reasons.add(Reason.STALE)
+    ahead_s = max(_seconds(word.arrived_at, message.time), _seconds(word.arrived_at, message.heard_at))
+    if ahead_s > CLOCK_DOUBT_S or age_s < -CLOCK_DOUBT_S:
+        reasons.add(Reason.CLOCK_IN_DOUBT)
+    return Judged(message, frozenset(reasons), max(age_s, 0.0), min(message.time, word.arrived_at))
+
+
+def _against_topic(received: Received, topic: str, *, said: bool) -> Iterator[Reason]:
+    problem = received.problem(topic)
+    if not received.connected:
+        yield Reason.BROKER_LOST
+    if problem is Problem.UNDECODABLE:
+        yield Reason.INVALID
+    if not said:
+        yield Reason.WRONG_ENVIRONMENT if problem is Problem.WRONG_ENVIRONMENT else Reason.NEVER_RECEIVED
+
+
+def _against_source(source: Source) -> Iterator[Reason]:
+    if not source.online:
+        yield Reason.SOURCE_OFFLINE
+    if not _upstreams_answer(source):
+        yield Reason.SOURCE_FAILING
+    if any(abs(upstream.clock_offset_s or 0.0) > CLOCK_DOUBT_S for upstream in source.upstreams) or _clock_differs(source):
+        yield Reason.CLOCK_IN_DOUBT
+
+
+def _upstreams_answer(source: Source) -> bool:
+    return all(upstream.ok for upstream in source.upstreams)
+
+
+def _clock_differs(source: Source) -> bool:
+    """Whether the heartbeats show that the source's clock is not ours.
+
+    A heartbeat may come late, never early: the largest offset is the nearest to the truth. One from the future is proof; late
+    ones are only when all that are compared were late.
+    """
+    if not source.clock_offsets_s:
+        return False
+    offset_s = max(source.clock_offsets_s)
+    return offset_s > CLOCK_DOUBT_S or (len(source.clock_offsets_s) >= HEARTBEATS_COMPARED and offset_s < -CLOCK_DOUBT_S)
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    return (end - begin).total_seconds()

@@ -1,0 +1,120 @@
+"""Layouts: where each quantity stands in a profile. Addresses count from the start of the block."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from dotbus.runtime.installation import OnBad, Profile, Table, WordOrder
+
+MAP_VERSION: Final = 1
+"""Version of the plant profile. Quantities may be added where registers are reserved; none moves within a version."""
+
+CLASSIC_RESOURCES: Final = 10
+"""How many DOPs fit below the first SUPP register."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A quantity's place. `resource` None means that it is not about one resource of the block but about all, or none."""
+
+    address: int
+    quantity: str
+    table: Table = Table.HOLDING
+    resource: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A profile laid out for a number of resources.
+
+    Attributes:
+        lengths: how many registers and bits the block owns. What no slot names is reserved: 0xFFFF, and 0 for a bit.
+    """
+
+    slots: tuple[Slot, ...]
+    lengths: dict[Table, int]
+    word_order: WordOrder
+    on_bad: OnBad
+
+
+# The map of this project's predecessors, register for register.
+_CLASSIC_SHARED: Final = (
+    Slot(0x32, "lmp_published_usd_per_mwh"),
+    Slot(0x34, "lmp_active_usd_per_mwh"),
+    Slot(0, "ads_polling_works", Table.DISCRETE),
+    Slot(2, "trajectories_fresh", Table.DISCRETE),
+    Slot(5, "lmp_works", Table.DISCRETE),
+)
+_CLASSIC_DOP: Final = 0x00
+_CLASSIC_SUPP: Final = 0x14
+
+PLANT_STRIDE: Final = 100
+"""Registers of the header, and of each resource after it: one request of at most 125 reads a whole one."""
+
+PLANT_HEADER: Final = {
+    0: "map_version",
+    1: "heartbeat",
+    2: "utc_now",
+    4: "resource_count",
+    5: "broker_connected",
+    6: "ads_polling_works",
+    7: "lmp_works",
+    8: "worst_quality",
+    9: "worst_reasons",
+}
+
+PLANT_RESOURCE: Final = {
+    0: "dot_quality",
+    1: "dot_reasons",
+    2: "dot_mw",
+    4: "dot_start",
+    6: "dot_end",
+    8: "dot_target",
+    10: "supp_mw",
+    12: "must_follow",
+    13: "dot_age_s",
+    20: "set_point_quality",
+    21: "set_point_reasons",
+    22: "set_point_mw",
+    30: "previous_dot_mw",
+    32: "previous_dot_target",
+    34: "next_dot_mw",
+    36: "next_dot_start",
+    38: "next_dot_target",
+    50: "trajectory_quality",
+    51: "trajectory_reasons",
+    52: "trajectory_mw",
+    54: "latest_dop_mw",
+    56: "latest_dop_target",
+    58: "trajectory_age_s",
+    70: "lmp_active_quality",
+    71: "lmp_active_reasons",
+    72: "lmp_active_usd_per_mwh",
+    74: "lmp_active_start",
+    76: "lmp_published_usd_per_mwh",
+    78: "lmp_published_start",
+    80: "lmp_published_quality",
+    81: "lmp_published_reasons",
+    82: "lmp_age_s",
+}
+
+
+def lay_out(profile: Profile, resources: int) -> Layout:
+    """The profile for so many resources. For the classic profile there must be no more than `CLASSIC_RESOURCES`."""
+    return _classic(resources) if profile is Profile.CLASSIC else _plant(resources)
+
+
+def _classic(resources: int) -> Layout:
+    dops = [Slot(_CLASSIC_DOP + 2 * i, "latest_dop_mw", resource=i) for i in range(resources)]
+    supps = [Slot(_CLASSIC_SUPP + 2 * i, "supp_mw", resource=i) for i in range(resources)]
+    lengths = {Table.HOLDING: 0x40, Table.DISCRETE: 16}
+    return Layout((*dops, *supps, *_CLASSIC_SHARED), lengths, WordOrder.LITTLE, OnBad.HOLD)
+
+
+def _plant(resources: int) -> Layout:
+    header = [Slot(address, quantity) for address, quantity in PLANT_HEADER.items()]
+    blocks = [
+        Slot(PLANT_STRIDE * (i + 1) + address, quantity, resource=i)
+        for i in range(resources)
+        for address, quantity in PLANT_RESOURCE.items()
+    ]
+    return Layout((*header, *blocks), {Table.HOLDING: PLANT_STRIDE * (resources + 1)}, WordOrder.BIG, OnBad.NAN)

@@ -1,0 +1,52 @@
+"""Metrics: what the gateway counts, for Prometheus."""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from modbus_gateway.image import Refusal
+
+_EXCEPTION_BIT: Final = 0x80
+_FUNCTIONS: Final = ("1", "2", "3", "4", "other")
+
+
+class GatewayMetrics:
+    """Counters of one gateway."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        requests = Counter("dotbus_modbus_requests", "Modbus requests answered", ["function"], registry=registry)
+        exceptions = Counter("dotbus_modbus_exceptions", "Of these with an exception", ["code"], registry=registry)
+        self._requests = {function: requests.labels(function) for function in _FUNCTIONS}
+        self._exceptions = {int(refusal): exceptions.labels(str(int(refusal))) for refusal in Refusal}
+        self._connections = Gauge("dotbus_modbus_connections", "Open Modbus connections", registry=registry)
+        self._turned_away = Counter("dotbus_modbus_connections_turned_away", "Connections closed at once", registry=registry)
+        self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since the registers were last rendered", registry=registry)
+        self._deliveries = Counter("dotbus_modbus_deliveries", "Messages from the bus", ["outcome"], registry=registry)
+
+    def answered(self, function: int, reply: bytes) -> None:
+        """A request was answered."""
+        self._requests.get(str(function), self._requests["other"]).inc()
+        if reply[0] & _EXCEPTION_BIT:
+            self._exceptions[reply[1]].inc()
+
+    def connections(self, count: int) -> None:
+        """So many connections are open."""
+        self._connections.set(count)
+
+    def turned_away(self) -> None:
+        """A connection was closed at once."""
+        self._turned_away.inc()
+
+    def delivered(self, outcome: str) -> None:
+        """A message came: `taken`, `undecodable`, `wrong environment` or `not ours`."""
+        self._deliveries.labels(outcome).inc()
+
+    def watch_image_age(self, image_age_s: Callable[[], float | None]) -> None:
+        """Show the age of the registers; NaN before the first."""
+
+        def age() -> float:
+            age_s = image_age_s()
+            return float("nan") if age_s is None else age_s
+
+        self._image_age.set_function(age)

@@ -1,0 +1,117 @@
+"""Quantities: everything that a register can show, by name. The one list behind the profiles, the points and their docs."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from dotbus.runtime.installation import RegisterType
+
+F32, U16, U32 = RegisterType.FLOAT32, RegisterType.UINT16, RegisterType.UINT32
+
+
+class Scope(StrEnum):
+    """What a quantity is about."""
+
+    GATEWAY = "gateway"
+    PLANT = "plant"
+    RESOURCE = "resource"
+    PRICE = "price"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One thing that can be shown.
+
+    Attributes:
+        type: how a register writes it when nothing else is asked for.
+        unit: of its number, or what the number means.
+    """
+
+    name: str
+    scope: Scope
+    type: RegisterType
+    unit: str
+    meaning: str
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is 1 or 0, so that a discrete input can show it too."""
+        return self.unit == FLAG
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is megawatts or a price: what `bad_value` may stand for."""
+        return self.type is F32
+
+
+FLAG: Final = "1 or 0"
+MW: Final = "MW"
+USD_PER_MWH: Final = "$/MWh"
+EPOCH: Final = "s since 1970 UTC"
+LEVEL: Final = "192, 64 or 0"
+REASONS: Final = "bit mask"
+
+# fmt: off
+_GATEWAY = (
+    ("map_version", U16, "", "Version of the plant profile's layout"),
+    ("heartbeat", U16, "s", "Counts each second from 0 to 65534 and begins again; stands still when the gateway does"),
+    ("utc_now", U32, EPOCH, "The gateway's clock"),
+    ("broker_connected", U16, FLAG, "1 while the gateway is connected to the broker"),
+    ("ads_polling_works", U16, FLAG, "1 while an ADS ingest is online and CAISO answers it"),
+    ("lmp_works", U16, FLAG, "1 while an LMP ingest is online and OASIS answers it"),
+)
+_PLANT = (
+    ("resource_count", U16, "", "Number of resources"),
+    ("worst_quality", U16, LEVEL, "The worst of dot_quality, trajectory_quality and lmp_active_quality of all its resources"),
+    ("worst_reasons", U16, REASONS, "Every reason behind these"),
+    ("trajectories_fresh", U16, FLAG, "1 while every trajectory that ever came is fresh, and at least one came"),
+)
+_RESOURCE = (
+    ("dot_quality", U16, LEVEL, "Quality of the DOT in force and of all that belongs to it"),
+    ("dot_reasons", U16, REASONS, "Why it is less than good"),
+    ("dot_mw", F32, MW, "The DOT in force: its interval covers now"),
+    ("dot_start", U32, EPOCH, "Start of its interval"),
+    ("dot_end", U32, EPOCH, "End of its interval"),
+    ("dot_target", U32, EPOCH, "When it is to be reached: the middle of its interval"),
+    ("supp_mw", F32, MW, "Its supplemental energy (SUPP) segment; no value when CAISO sent none"),
+    ("must_follow", U16, FLAG, "1 unless the resource is variable, then as CAISO says; no value when CAISO does not"),
+    ("dot_age_s", U16, "s", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
+    ("set_point_quality", U16, LEVEL, "Quality of the set-point"),
+    ("set_point_reasons", U16, REASONS, "Why it is less than good"),
+    ("set_point_mw", F32, MW, "The set-point now, on the ramp through the target times of the DOTs"),
+    ("previous_dot_mw", F32, MW, "The DOT whose interval ended last"),
+    ("previous_dot_target", U32, EPOCH, "Its target time"),
+    ("next_dot_mw", F32, MW, "The DOT whose interval begins next; no value until CAISO sends it"),
+    ("next_dot_start", U32, EPOCH, "Start of its interval"),
+    ("next_dot_target", U32, EPOCH, "Its target time"),
+    ("trajectory_quality", U16, LEVEL, "Quality of the trajectory now"),
+    ("trajectory_reasons", U16, REASONS, "Why it is less than good"),
+    ("trajectory_mw", F32, MW, "The trajectory now: linear between DOPs, held after the last"),
+    ("trajectory_age_s", U16, "s", "Since the newest trajectory came; 65534 stands for longer, too"),
+    ("trajectory_fresh", U16, FLAG, "1 while the trajectory is not bad"),
+    ("latest_dop_mw", F32, MW, "The last DOP of the newest trajectory batch, whatever its target time"),
+    ("latest_dop_target", U32, EPOCH, "Its target time"),
+)
+_PRICE = (
+    ("lmp_published_quality", U16, LEVEL, "Quality of the latest published price"),
+    ("lmp_published_reasons", U16, REASONS, "Why it is less than good"),
+    ("lmp_published_usd_per_mwh", F32, USD_PER_MWH, "The latest published price; its interval may be ahead"),
+    ("lmp_published_start", U32, EPOCH, "Start of its interval"),
+    ("lmp_active_quality", U16, LEVEL, "Quality of the active price"),
+    ("lmp_active_reasons", U16, REASONS, "Why it is less than good"),
+    ("lmp_active_usd_per_mwh", F32, USD_PER_MWH, "The active price: its interval covers now"),
+    ("lmp_active_start", U32, EPOCH, "Start of its interval"),
+    ("lmp_age_s", U16, "s", "Since OASIS was last heard; 65534 stands for longer, too"),
+)
+# fmt: on
+
+QUANTITIES: Final = {
+    name: Quantity(name, scope, kind, unit, meaning)
+    for scope, rows in (
+        (Scope.GATEWAY, _GATEWAY),
+        (Scope.PLANT, _PLANT),
+        (Scope.RESOURCE, _RESOURCE),
+        (Scope.PRICE, _PRICE),
+    )
+    for name, kind, unit, meaning in rows
+}

@@ -1,0 +1,116 @@
+"""Service: bus messages to the image, the image to the server.
+
+Messages are decoded in the bus's thread and handed to the event loop. There the image is rendered anew when something
+arrived, and every `render_s` because time itself changes it: ramps, ages, intervals that end.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, Protocol
+
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.logs import get_logger
+from modbus_gateway.image import Image, render
+from modbus_gateway.received import Arrival, Problem, Received, read_delivery
+from modbus_gateway.register_map import RegisterMap
+
+BURST_S: Final = 0.02
+"""How long arrivals are gathered before the image is rendered again."""
+
+
+class Shows(Protocol):
+    """What the image is shown to."""
+
+    def show(self, image: Image) -> None:
+        """Serve this image from now on."""
+
+    def close_idle(self) -> None:
+        """Let go of whoever asks nothing."""
+
+
+class Service:
+    """Keeps the image up to date.
+
+    Args:
+        delivered: told the outcome of each delivery, for metrics.
+    """
+
+    def __init__(
+        self,
+        register_map: RegisterMap,
+        topics: Topics,
+        server: Shows,
+        *,
+        clock: Callable[[], datetime],
+        render_s: float,
+        delivered: Callable[[str], None] = lambda _outcome: None,
+    ) -> None:
+        self._map = register_map
+        self._topics = topics
+        self._server = server
+        self._clock = clock
+        self._render_s = render_s
+        self._delivered = delivered
+        self._received = Received()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = asyncio.Event()
+        self._log = get_logger("service")
+
+    def follow(self, bus: Bus) -> None:
+        """Subscribe to what the map shows. Call before the bus is started."""
+        bus.subscribe(self._map.filters(self._topics), self.on_delivery)
+        bus.on_connection(self.on_connection)
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Take a message, in the bus's thread. A state needs no safekeeping: the broker has it still."""
+        arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments)
+        if arrival is None:
+            self._delivered("not ours")
+        else:
+            self._delivered(str(arrival.said) if isinstance(arrival.said, Problem) else "taken")
+            self._in_loop(lambda: self._take(arrival))
+        delivery.ack()
+
+    def on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
+        """Learn, in the bus's thread, that the broker is there or not."""
+        self._in_loop(lambda: self._turn(connected=connected))
+
+    async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
+        """Render until `stop` is set; `started` is called once the first image is shown and messages may come."""
+        self._loop = asyncio.get_running_loop()
+        image = self._show(None)
+        started()
+        while not stop.is_set():
+            image = self._show(image)
+            self._server.close_idle()
+            await asyncio.sleep(BURST_S)
+            await self._something_new()
+
+    def _show(self, before: Image | None) -> Image:
+        image = render(self._map, self._received, self._topics, self._clock(), before)
+        self._server.show(image)
+        return image
+
+    async def _something_new(self) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), self._render_s)
+        except TimeoutError:
+            return
+        self._changed.clear()
+
+    def _take(self, arrival: Arrival) -> None:
+        if isinstance(arrival.said, Problem) and self._received.problem(arrival.topic) is not arrival.said:
+            self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
+        self._received.take(arrival)
+        self._changed.set()
+
+    def _turn(self, *, connected: bool) -> None:
+        self._received.connected = connected
+        self._changed.set()
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(act)

@@ -1,0 +1,70 @@
+"""Settings: where the gateway listens and who may connect, from MODBUS_GATEWAY_... variables. The map is in dotbus.toml."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.mistakes import Collector
+from dotbus.runtime.settings import BusSettings, Port, ServiceSettings, load_settings
+from modbus_gateway.register_map import RegisterMap, read_map
+from modbus_gateway.server import Limits, Network
+
+PREFIX: Final = "MODBUS_GATEWAY_"
+
+
+class GatewaySettings(BaseSettings):
+    """Where the server listens, and its limits. `allow_clients` is addresses or CIDR networks, separated by commas."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Port = 5020
+    allow_clients: Annotated[tuple[Network, ...], NoDecode] = ()
+    max_connections: Annotated[int, Field(ge=1, le=10_000)] = 64
+    idle_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    render_s: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
+
+    @field_validator("allow_clients", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+
+    @property
+    def limits(self) -> Limits:
+        """What the server holds its clients to."""
+        return Limits(self.allow_clients, self.max_connections, self.idle_timeout_s)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that a gateway is configured with."""
+
+    service: ServiceSettings
+    bus: BusSettings
+    gateway: GatewaySettings
+    installation: Installation
+    register_map: RegisterMap
+
+
+def load_configuration() -> Configuration:
+    """Read the environment and dotbus.toml.
+
+    Raises:
+        ConfigurationRefused: with every mistake of both.
+    """
+    collector = Collector()
+    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
+    bus = collector.load(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
+    gateway = collector.load(lambda: load_settings(GatewaySettings, PREFIX))
+    installation = collector.load(lambda: load_installation(service.config)) if service else None
+    register_map = collector.load(lambda: read_map(installation, str(service.config))) if service and installation else None
+    collector.finish()
+    if not (service and bus and gateway and installation and register_map):
+        raise AssertionError("what could not be loaded was not refused")
+    return Configuration(service, bus, gateway, installation, register_map)
