@@ -1,0 +1,81 @@
+"""`dotbus-simulator`: a CAISO on this machine."""
+
+import asyncio
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from dotbus.runtime.mistakes import ConfigurationRefused
+from simulators.server import Simulator
+from simulators.settings import SimulatorSettings, checked_settings
+
+_FAILED, _REFUSED = 1, 2
+
+
+def _option(name: str, text: str) -> object:
+    return typer.Option(envvar=f"SIMULATOR_{name}", help=text, show_default=True)
+
+
+def run(
+    config: Annotated[Path, _option("CONFIG", "The installation whose resources are dispatched.")] = Path("config/dotbus.toml"),
+    host: Annotated[str, _option("HOST", "Address to listen at.")] = "127.0.0.1",
+    ads_port: Annotated[int, _option("ADS_PORT", "Port of ADS (HTTPS). 0 takes any, for all three.")] = 8447,
+    oasis_port: Annotated[int, _option("OASIS_PORT", "Port of OASIS (HTTP).")] = 8448,
+    admin_port: Annotated[int, _option("ADMIN_PORT", "Port of the simulator's own requests (HTTP).")] = 8449,
+    interval_s: Annotated[int, _option("INTERVAL_S", "Length of a dispatch interval; CAISO's is 300.")] = 300,
+    history_intervals: Annotated[int, _option("HISTORY_INTERVALS", "Intervals that were dispatched before the start.")] = 2,
+    certificate: Annotated[Path, _option("CERTIFICATE", "Server certificate (PEM).")] = Path("server.pem"),
+    key: Annotated[Path, _option("KEY", "Its private key (PEM).")] = Path("server.key"),
+    client_ca: Annotated[Path, _option("CLIENT_CA", "CA of the client certificates that ADS admits (PEM).")] = Path("ca.pem"),
+    read_only: Annotated[list[str] | None, _option("READ_ONLY", "Common name of a client that may not respond.")] = None,
+    oasis_spacing_s: Annotated[float, _option("OASIS_SPACING_S", "Least time between two requests to OASIS.")] = 5.0,
+    group_delay_s: Annotated[float, _option("GROUP_DELAY_S", "Time until a GroupZip is ready.")] = 30.0,
+    extra_nodes: Annotated[int, _option("EXTRA_NODES", "Nodes that OASIS has besides, for load tests.")] = 0,
+    surprises: Annotated[bool, _option("SURPRISES", "Documents with the oddities of CAISO's samples.")] = True,  # noqa: FBT002
+    hold_s: Annotated[float, _option("HOLD_S", "How long the fault 'timeout' says nothing.")] = 120.0,
+    oversized_mb: Annotated[int, _option("OVERSIZED_MB", "How much the fault 'oversized' sends.")] = 100,
+    seed: Annotated[int, _option("SEED", "The same seed gives the same dispatches and prices.")] = 1,
+) -> None:
+    """A CAISO to run against: ADS (SOAP, mutual TLS) and OASIS (zips), with faults on demand."""
+    given = dict(locals())
+    try:
+        settings = checked_settings(**{**given, "read_only": tuple(read_only or ())})
+    except ConfigurationRefused as refused:
+        for mistake in refused.mistakes:
+            typer.echo(f"refused: {mistake}", err=True)
+        raise typer.Exit(_REFUSED) from refused
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: SimulatorSettings) -> None:
+    """Serve until a signal to stop comes."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, on_signal)
+    try:
+        simulator = Simulator(settings, lambda: datetime.now(UTC))
+    except OSError as error:
+        typer.echo(f"failed: cannot listen: {error}", err=True)
+        raise typer.Exit(_FAILED) from error
+    at = simulator.addresses
+    for name, address in (("ADS", at.ads), ("ADS responses", at.ads_response), ("OASIS", at.oasis), ("admin", at.admin)):
+        typer.echo(f"{name}: {address}")
+    await simulator.serve(stop)
+
+
+def main() -> None:
+    """Entry point of the script."""
+    typer.run(run)
+
+
+if __name__ == "__main__":
+    main()

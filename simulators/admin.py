@@ -1,0 +1,235 @@
+"""The simulator's own door: what it has sent, what prices it gives, and orders to misbehave. Nothing of CAISO has it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from simulators.ads_ledger import Ledger, UnknownBatch
+from simulators.ads_records import DispatchBatch, TrajectoryBatch
+from simulators.faults import FAULTS, Faults, Pending
+from simulators.oasis_calendar import starts
+from simulators.oasis_prices import PriceModel
+from simulators.oasis_reports import REPORTS
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """An order that cannot be carried out, and why."""
+
+
+class Admin:
+    """What the administrative requests do."""
+
+    def __init__(self, ledger: Ledger, prices: PriceModel, faults: Faults, clock: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._prices = prices
+        self._faults = faults
+        self._clock = clock
+
+    def health(self) -> dict[str, object]:
+        """That it runs, and its time."""
+        return {"ok": True, "time": _z(self._clock())}
+
+    def sent(self) -> dict[str, object]:
+        """All that ADS has issued and still keeps: the truth to compare a client's picture with."""
+        self._ledger.advance(self._clock())
+        return {
+            "batches": [_batch(batch) for batch in self._ledger.dispatches()],
+            "trajectories": [_trajectory(batch) for batch in self._ledger.trajectories()],
+        }
+
+    def price_list(self, query: Mapping[str, str]) -> list[dict[str, object]]:
+        """Published prices of one market and node, whose intervals begin in [start, end).
+
+        Raises:
+            Refused: a parameter is missing or not understood.
+        """
+        market, node = _named(query, "market"), _named(query, "node")
+        start, end = _time(_named(query, "start")), _time(_named(query, "end"))
+        report = next((each for each in REPORTS if each.market == market), None)
+        if report is None:
+            raise Refused(f"market {market!r} is none of {', '.join(sorted({each.market for each in REPORTS}))}")
+        until = min(end, report.published_until(self._clock()))
+        return [self._price(market, node, at, at + report.interval) for at in starts(start, until, report.interval)]
+
+    def _price(self, market: str, node: str, start: datetime, end: datetime) -> dict[str, object]:
+        price = self._prices.price(market, node, start)
+        return {
+            "interval_start": _z(start),
+            "interval_end": _z(end),
+            "lmp": price.lmp_usd_per_mwh,
+            "energy": price.energy_usd_per_mwh,
+            "congestion": price.congestion_usd_per_mwh,
+            "loss": price.loss_usd_per_mwh,
+            "ghg": price.ghg_usd_per_mwh,
+        }
+
+    def pending_faults(self) -> dict[str, object]:
+        """Every fault there is, and those that wait for a request."""
+        return {"known": FAULTS, "pending": [asdict(each) for each in self._faults.pending()]}
+
+    def order_fault(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Let the next requests of a service go wrong.
+
+        Raises:
+            Refused: there is no such fault.
+        """
+        times, operation = order.get("times", 1), order.get("operation")
+        if not isinstance(times, int) or not (operation is None or isinstance(operation, str)):
+            raise Refused("times is a whole number and operation a name")
+        try:
+            self._faults.add(Pending(str(order.get("service")), str(order.get("fault")), times, operation))
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        return self.pending_faults()
+
+    def cancel(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Cancel a batch in an emergency.
+
+        Raises:
+            Refused: there is no such batch.
+        """
+        self._ledger.advance(self._clock())
+        try:
+            return _batch(self._ledger.cancel(str(order.get("batch_uid"))))
+        except UnknownBatch as error:
+            raise Refused(str(error)) from error
+
+    def revise(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Change the DOT of a resource in a batch that was sent.
+
+        Raises:
+            Refused: there is no such batch or DOT, or the value is not a number.
+        """
+        self._ledger.advance(self._clock())
+        dot_mw = order.get("dot_mw")
+        if isinstance(dot_mw, bool) or not isinstance(dot_mw, int | float):
+            raise Refused(f"dot_mw is {dot_mw!r}, which is not a number")
+        try:
+            return _batch(self._ledger.revise(str(order.get("batch_uid")), str(order.get("resource_id")), float(dot_mw)))
+        except (UnknownBatch, ValueError) as error:
+            raise Refused(str(error)) from error
+
+
+def admin_app(admin: Admin) -> ASGIApp:
+    """The administrative application."""
+    reads: dict[str, Callable[[Mapping[str, str]], object]] = {
+        "/health": lambda _: admin.health(),
+        "/sent": lambda _: admin.sent(),
+        "/prices": admin.price_list,
+        "/faults": lambda _: admin.pending_faults(),
+    }
+    orders = {"/faults": admin.order_fault, "/cancel": admin.cancel, "/revise": admin.revise}
+    return Starlette(
+        routes=[
+            *(Route(path, _reading(read), methods=["GET"]) for path, read in reads.items()),
+            *(Route(path, _ordering(order), methods=["POST"]) for path, order in orders.items()),
+        ]
+    )
+
+
+def _reading(read: Callable[[Mapping[str, str]], object]) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> JSONResponse:
+        return _outcome(read, dict(request.query_params))
+
+    return endpoint
+
+
+def _ordering(order: Callable[[Mapping[str, object]], object]) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> JSONResponse:
+        try:
+            body = await request.json()
+        except ValueError as error:
+            return JSONResponse({"error": f"the body is not JSON: {error}"}, 400)
+        if not isinstance(body, dict):
+            return JSONResponse({"error": "the body is not a JSON object"}, 400)
+        return _outcome(order, body)
+
+    return endpoint
+
+
+def _outcome(act: Callable[[T], object], argument: T) -> JSONResponse:
+    try:
+        return JSONResponse(act(argument))
+    except Refused as refused:
+        return JSONResponse({"error": str(refused)}, 400)
+
+
+def _named(query: Mapping[str, str], name: str) -> str:
+    try:
+        return query[name]
+    except KeyError:
+        raise Refused(f"the parameter {name} is missing") from None
+
+
+def _time(text: str) -> datetime:
+    # An unescaped plus sign of an offset arrives as a space.
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError as error:
+        raise Refused(f"{text!r} is not a time") from error
+    return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
+
+
+def _batch(batch: DispatchBatch) -> dict[str, object]:
+    return {
+        "batch_uid": batch.batch_uid,
+        "revision_no": batch.revision_no,
+        "batch_status": int(batch.batch_status),
+        "batch_type": int(batch.batch_type),
+        "start_at": _z(batch.start_at),
+        "interval_s": batch.interval_s,
+        "received_at": _z(batch.received_at),
+        "instructions": [
+            {
+                "instruction_uid": each.instruction_uid,
+                "resource_id": each.resource_id,
+                "dot_mw": each.dot_mw,
+                "target_at": _z(each.start_at),
+                "supp_mw": each.supp_mw,
+                "revision_number": each.revision_number,
+                "accept_status": each.accept_status,
+                "api_validated_by": each.api_validated_by,
+            }
+            for each in batch.instructions
+        ],
+    }
+
+
+def _trajectory(batch: TrajectoryBatch) -> dict[str, object]:
+    return {
+        "batch_uid": batch.batch_uid,
+        "received_at": _z(batch.received_at),
+        "dops": [
+            {
+                "dop_uid": dop.dop_uid,
+                "resource_id": dop.resource_id,
+                "dop_mw": dop.dop_mw,
+                "target_at": _z(dop.target_at),
+                "sequence_number": dop.sequence_number,
+            }
+            for dop in batch.dops
+        ],
+        "compliance": [
+            {
+                "compliance_uid": each.compliance_uid,
+                "resource_id": each.resource_id,
+                "start_at": _z(each.start_at),
+                "expected_mwh": each.expected_mwh,
+                "compliance_flag": each.compliance_flag,
+            }
+            for each in batch.compliance
+        ],
+    }
+
+
+def _z(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

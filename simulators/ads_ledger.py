@@ -1,0 +1,199 @@
+"""What ADS has issued so far and what became of it: the cache of the last 24 hours behind the ADS services.
+
+The only state of the simulated ADS. It moves when it is asked, by the time that it is given. Each change of a batch (an answer,
+a revision, a cancellation, the end of its response period) raises its revision and puts it at the end of the list
+again, so that a client that continues from the last UID it processed learns of it.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from simulators.ads_market import Market
+from simulators.ads_records import BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
+
+CACHE = timedelta(hours=24)
+WHOLE_CACHE = "-1"
+
+
+class UnknownBatch(Exception):
+    """A batch UID that is not in the cache: never issued, or older than the cache reaches.
+
+    Attributes:
+        batch_uid: as it was asked for.
+    """
+
+    def __init__(self, batch_uid: str) -> None:
+        super().__init__(f"Batch UID {batch_uid!r} does not exist in the ADS API cache")
+        self.batch_uid = batch_uid
+
+
+class Ledger:
+    """The cache: dispatch batches with their revisions, and trajectory batches."""
+
+    def __init__(self, market: Market, opened_at: datetime) -> None:
+        self._market = market
+        self._issued_until = opened_at
+        self._dispatches: dict[str, DispatchBatch] = {}
+        self._order: list[tuple[str, int]] = []
+        self._trajectories: dict[str, TrajectoryBatch] = {}
+        self._fetched: dict[tuple[str, str], int] = {}
+
+    def advance(self, now: datetime) -> None:
+        """Issue what is due by `now`, end response periods that are over, forget what is older than the cache reaches."""
+        for batch in self._market.issued(self._issued_until, now):
+            if isinstance(batch, DispatchBatch):
+                self._put(batch)
+            else:
+                self._trajectories[batch.batch_uid] = batch
+        self._issued_until = max(self._issued_until, now)
+        self._end_response_periods(now)
+        self._forget(now - CACHE)
+
+    def dispatches(self) -> list[DispatchBatch]:
+        """Every dispatch batch of the cache in its newest revision, the last changed last."""
+        return self._newest(self._order)
+
+    def trajectories(self) -> list[TrajectoryBatch]:
+        """Every trajectory batch of the cache in the order of receipt."""
+        return list(self._trajectories.values())
+
+    def dispatch(self, batch_uid: str) -> DispatchBatch:
+        """The newest revision of a dispatch batch.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        try:
+            return self._dispatches[batch_uid]
+        except KeyError:
+            raise UnknownBatch(batch_uid) from None
+
+    def dispatches_since(self, batch_uid: str, client: str) -> list[DispatchBatch]:
+        """Batches issued or changed after the one named, -1 for all.
+
+        A change of the named batch itself counts unless this client fetched it since (`note_fetched`).
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        if batch_uid == WHOLE_CACHE:
+            return self.dispatches()
+        known = self._fetched.get((client, batch_uid), self.dispatch(batch_uid).revision_no)
+        place = self._order.index((batch_uid, known))
+        return self._newest(self._order[place + 1 :])
+
+    def note_fetched(self, batch: DispatchBatch, client: str) -> None:
+        """A client was given this revision of a batch."""
+        self._fetched[client, batch.batch_uid] = batch.revision_no
+
+    def trajectories_since(self, batch_uid: str) -> list[TrajectoryBatch]:
+        """Trajectory batches received after the one named, -1 for all.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        if batch_uid == WHOLE_CACHE:
+            return self.trajectories()
+        uids = list(self._trajectories)
+        if batch_uid not in self._trajectories:
+            raise UnknownBatch(batch_uid)
+        return [self._trajectories[uid] for uid in uids[uids.index(batch_uid) + 1 :]]
+
+    def validate(self, batch_uid: str, client: str, now: datetime) -> None:
+        """Note on each instruction not validated yet who received it and when. No revision: nobody has to hear of it.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        batch = self.dispatch(batch_uid)
+        instructions = tuple(
+            replace(each, api_validated_at=now, api_validated_by=client) if each.api_validated_at is None else each
+            for each in batch.instructions
+        )
+        self._dispatches[batch_uid] = replace(batch, instructions=instructions)
+
+    def answer(self, batch_uid: str, answered: Instruction) -> None:
+        """Put an instruction back with the market participant's answer on it.
+
+        Raises:
+            UnknownBatch: the cache does not have the batch.
+        """
+        batch = self.dispatch(batch_uid)
+        uid = answered.instruction_uid
+        self._put(batch.revised(_changed(batch.instructions, lambda each: each.instruction_uid == uid, lambda _: answered)))
+
+    def revise(self, batch_uid: str, resource_id: str, dot_mw: float) -> DispatchBatch:
+        """CAISO changes the DOT of one resource in a batch that it has issued.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+            ValueError: the batch has no DOT for the resource, or the DOT is not a finite number.
+        """
+        batch = self.dispatch(batch_uid)
+        if not math.isfinite(dot_mw):
+            raise ValueError(f"dot_mw {dot_mw} is not a finite number")
+        if not any(each.resource_id == resource_id and each.dot_mw is not None for each in batch.instructions):
+            raise ValueError(f"batch {batch_uid} has no DOT for resource {resource_id!r}")
+        return self._put(
+            batch.revised(
+                _changed(
+                    batch.instructions,
+                    lambda each: each.resource_id == resource_id,
+                    lambda each: replace(each, dot_mw=dot_mw, accept_dot_mw=None if each.accept_dot_mw is None else dot_mw),
+                )
+            )
+        )
+
+    def cancel(self, batch_uid: str) -> DispatchBatch:
+        """CAISO cancels a batch in an emergency.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        batch = self.dispatch(batch_uid)
+        status = BatchStatus.EMERGENCY_CANCELLED
+        return self._put(batch.revised(_with_status(batch.instructions, status), status))
+
+    def _put(self, batch: DispatchBatch) -> DispatchBatch:
+        self._dispatches[batch.batch_uid] = batch
+        self._order.append((batch.batch_uid, batch.revision_no))
+        return batch
+
+    def _newest(self, entries: Iterable[tuple[str, int]]) -> list[DispatchBatch]:
+        """Each batch once, at the place of its last change."""
+        places = {uid: place for place, (uid, _) in enumerate(entries)}
+        return [self._dispatches[uid] for uid, _ in sorted(places.items(), key=lambda item: item[1])]
+
+    def _end_response_periods(self, now: datetime) -> None:
+        over = [
+            batch
+            for batch in self._dispatches.values()
+            if batch.batch_type is BatchType.HOURLY and batch.batch_status is BatchStatus.ACTIVE and batch.expires_at <= now
+        ]
+        for batch in over:
+            answered = all(each.accept_status for each in batch.instructions)
+            status = BatchStatus.CLOSED if answered else BatchStatus.TIMED_OUT
+            self._put(batch.revised(_with_status(batch.instructions, status, revise=False), status))
+
+    def _forget(self, before: datetime) -> None:
+        self._dispatches = {uid: each for uid, each in self._dispatches.items() if each.received_at >= before}
+        self._trajectories = {uid: each for uid, each in self._trajectories.items() if each.received_at >= before}
+        self._order = [entry for entry in self._order if entry[0] in self._dispatches]
+        self._fetched = {key: revision for key, revision in self._fetched.items() if key[1] in self._dispatches}
+
+
+def _changed(
+    instructions: tuple[Instruction, ...],
+    chosen: Callable[[Instruction], bool],
+    change: Callable[[Instruction], Instruction],
+) -> tuple[Instruction, ...]:
+    """The instructions with the chosen ones changed and their revision raised."""
+    return tuple(
+        replace(change(each), revision_number=each.revision_number + 1) if chosen(each) else each for each in instructions
+    )
+
+
+def _with_status(instructions: tuple[Instruction, ...], status: BatchStatus, *, revise: bool = True) -> tuple[Instruction, ...]:
+    return tuple(replace(each, status_code=status, revision_number=each.revision_number + revise) for each in instructions)

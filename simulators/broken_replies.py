@@ -1,0 +1,83 @@
+"""Replies that a network or an overloaded server gives: cut short, never coming, without end.
+
+They are ASGI responses; a connection is dropped through the transport, which `server` puts in the request's state.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+_CHUNK = b" " * 65536
+
+
+class CutReply:
+    """Announces a whole reply, sends half of it and drops the connection."""
+
+    def __init__(self, whole: Response) -> None:
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half of the reply."""
+        await send({"type": "http.response.start", "status": self._whole.status_code, "headers": self._whole.raw_headers})
+        half = bytes(self._whole.body)[: len(self._whole.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        _drop(scope)
+        await _until_disconnected(receive)
+
+
+class HeldReply:
+    """Says nothing, until the client gives up, the simulator stops or `hold_s` are over; then drops the connection."""
+
+    def __init__(self, hold_s: float, stopping: asyncio.Event) -> None:
+        self._hold_s = hold_s
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Keep the client waiting."""
+        ends = [asyncio.create_task(_until_disconnected(receive)), asyncio.create_task(_until(self._stopping))]
+        await asyncio.wait(ends, timeout=self._hold_s, return_when=asyncio.FIRST_COMPLETED)
+        ends[1].cancel()
+        _drop(scope)
+        await ends[0]
+
+
+class OversizedReply:
+    """Sends blanks after the reply, up to `size` bytes in all, which no reply of this kind ever has."""
+
+    def __init__(self, whole: Response, size: int, stopping: asyncio.Event) -> None:
+        self._whole = whole
+        self._size = size
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the size is reached, the client is gone or the simulator stops."""
+        headers = [header for header in self._whole.raw_headers if header[0] != b"content-length"]
+        await send({"type": "http.response.start", "status": self._whole.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(self._whole.body), "more_body": True})
+        gone = asyncio.create_task(_until_disconnected(receive))
+        sent = len(self._whole.body)
+        while sent < self._size and not gone.done() and not self._stopping.is_set():
+            await send({"type": "http.response.body", "body": _CHUNK, "more_body": True})
+            sent += len(_CHUNK)
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if self._stopping.is_set():
+            _drop(scope)
+        gone.cancel()
+
+
+def _drop(scope: Scope) -> None:
+    cast("Callable[[], None]", scope["state"]["drop_connection"])()
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    message: Message = {"type": ""}
+    while message["type"] != "http.disconnect":
+        message = await receive()

@@ -1,0 +1,167 @@
+"""The simulator as a whole: three servers on one event loop, started and stopped in order.
+
+uvicorn is imported here alone. Its servers are run without their signal handling, so that one stop ends all three.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from simulators.settings import SimulatorSettings
+from simulators.wiring import Applications, applications
+
+_STOP_WITHIN_S = 3
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the running simulator is found."""
+
+    ads: str
+    ads_response: str
+    oasis: str
+    admin: str
+
+
+class Simulator:
+    """Listens from its construction on, answers while `serve` runs.
+
+    Raises:
+        OSError: a port is taken, or a certificate cannot be read.
+    """
+
+    def __init__(self, settings: SimulatorSettings, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._clock = clock
+        tls = _mutual_tls(settings)
+        with contextlib.ExitStack() as opened:
+            ports = (settings.ads_port, settings.oasis_port, settings.admin_port)
+            self._sockets = [opened.enter_context(_listening(settings.host, port)) for port in ports]
+            opened.pop_all()
+        self._tls = (tls, None, None)
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where it listens, with the ports that it really got."""
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        ads, oasis, admin = (each.getsockname()[1] for each in self._sockets)
+        return Addresses(
+            ads=f"https://{host}:{ads}/ADS/APIWebService/v7",
+            ads_response=f"https://{host}:{ads}/ADS/APIResponseWebService/v7",
+            oasis=f"http://{host}:{oasis}/oasisapi",
+            admin=f"http://{host}:{admin}",
+        )
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Answer until `stop` is set, then let go of every connection and port."""
+        apps = applications(self._settings, self._clock, stop)
+        servers = [_Server(_config(_Dated(app, self._clock), tls)) for app, tls in zip(_in_order(apps), self._tls, strict=True)]
+        tasks = [asyncio.create_task(server.serve(sockets=[each])) for server, each in zip(servers, self._sockets, strict=True)]
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+
+
+@contextlib.contextmanager
+def running(settings: SimulatorSettings, clock: Callable[[], datetime]) -> Generator[Addresses]:
+    """A simulator in a thread of its own, for tests and programs that need one for a while."""
+    simulator = Simulator(settings, clock)
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(simulator.serve(stop))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    thread = threading.Thread(target=serve, name="simulator")
+    thread.start()
+    try:
+        yield simulator.addresses
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to the process that runs all three."""
+        yield
+
+
+class _Protocol(H11Protocol):
+    """HTTP/1.1 that tells the application who the client is, and lets it drop the connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        certificate = transport.get_extra_info("peercert") or {}
+        subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
+        state = {"client_common_name": subject.get("commonName", ""), "drop_connection": transport.close}
+        self.app_state = {**self.app_state, **state}
+
+
+class _Dated:
+    """Puts the Date of the simulator's clock on each reply; uvicorn's own is up to a second old."""
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], datetime]) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(self._clock(), usegmt=True).encode()
+                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
+def _in_order(apps: Applications) -> Iterator[ASGIApp]:
+    yield from (apps.ads, apps.oasis, apps.admin)
+
+
+def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_WITHIN_S,
+        ssl_context_factory=(lambda _config, _default: tls) if tls else None,
+    )
+
+
+def _mutual_tls(settings: SimulatorSettings) -> ssl.SSLContext:
+    """TLS 1.2 or later that admits clients with a certificate of our client CA only."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(settings.client_ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(settings.certificate, settings.key)
+    return context
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
