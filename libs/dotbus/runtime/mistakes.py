@@ -35,10 +35,18 @@ class ConfigurationRefused(Exception):
 
 def mistakes_of(error: ValidationError, where: str, prefix: str = "") -> list[Mistake]:
     """The mistakes that pydantic found, without the values: one of them may be a secret."""
+    entries = error.errors(include_url=False, include_input=False)
+    places = [entry["loc"] for entry in entries]
     return [
         Mistake(where, prefix + _key(entry["loc"]), entry["msg"].removeprefix("Value error, "))
-        for entry in error.errors(include_url=False, include_input=False)
+        for entry in entries
+        if not (entry["type"] == "too_short" and any(_is_below(place, entry["loc"]) for place in places))
     ]
+
+
+def _is_below(place: tuple[int | str, ...], above: tuple[int | str, ...]) -> bool:
+    """A list is also called too short when its entries were refused: that is no mistake of its own."""
+    return len(place) > len(above) and place[: len(above)] == above
 
 
 def _key(location: tuple[int | str, ...]) -> str:

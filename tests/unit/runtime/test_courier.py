@@ -1,0 +1,142 @@
+"""The courier brings everything from the outbox to the bus, in order, and again when asked; what fails stays in the outbox."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from waiting import eventually
+
+from dotbus.contracts.codec import decode, encode
+from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest
+from dotbus.contracts.topics import Topics
+from dotbus.runtime import courier as courier_module
+from dotbus.runtime.bus import PublishRefused
+from dotbus.runtime.courier import Courier
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.presence import Identity
+from dotbus.testing import samples
+from dotbus.testing.bus import FakeBus
+
+TOPICS = Topics()
+IDENTITY = Identity("ads_ingest", "a", Environment.SIMULATOR, samples.AT)
+STATE = (TOPICS.dot("sierra", "r"), samples.dot())
+
+
+def clock() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def events(*numbers: int):
+    return [
+        (TOPICS.dispatch("sierra", "r"), msgspec.structs.replace(samples.dispatch(), id=f"id-{n}", seq=0, stream=""))
+        for n in numbers
+    ]
+
+
+@pytest.fixture
+def outbox(tmp_path: Path):
+    box = Outbox(tmp_path / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def bus():
+    return FakeBus()
+
+
+@pytest.fixture
+def courier(bus: FakeBus, outbox: Outbox, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(courier_module, "PAUSE_AFTER_REFUSAL_S", 0.01)
+    monkeypatch.setattr(courier_module, "IDLE_S", 0.01)
+    courier = Courier(bus, outbox, TOPICS, IDENTITY, clock=clock)
+    courier.start()
+    yield courier
+    courier.stop()
+
+
+def test_what_waits_goes_out_in_order_when_the_broker_comes(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(230)), states=[STATE])
+    bus.start()
+    eventually(lambda: len(bus.published) == 231)
+    assert [decode(message.payload).seq for message in bus.published[:230]] == list(range(1, 231))
+    assert not any(message.retain for message in bus.published[:230])
+    assert bus.published[230].retain
+    assert outbox.span().unpublished == 0
+
+
+def test_a_state_that_did_not_change_is_said_once_per_connection(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), states=[STATE])
+    bus.start()
+    eventually(lambda: len(bus.published) == 1)
+    outbox.commit(clock(), events=events(1))
+    courier.wake()
+    eventually(lambda: len(bus.published) == 2)
+    bus.turn(connected=False)
+    bus.turn(connected=True)
+    eventually(lambda: len(bus.published) == 3)
+    assert [message.topic.rsplit("/", 1)[1] for message in bus.published] == ["dot", "dispatch", "dot"]
+
+
+def test_a_refused_publish_leaves_everything_in_the_outbox_and_is_tried_again(bus: FakeBus, outbox: Outbox, courier: Courier):
+    bus.refuse = PublishRefused("not authorized")
+    outbox.commit(clock(), events=events(1))
+    bus.start()
+    eventually(lambda: bus.published)
+    assert len(bus.published) == 1
+    eventually(lambda: outbox.span().unpublished == 0)
+
+
+def request(stream: str, first_seq: int, last_seq: int) -> bytes:
+    return encode(
+        ReplayRequest(
+            environment=Environment.SIMULATOR,
+            source="historian/a",
+            time=clock(),
+            stream=stream,
+            first_seq=first_seq,
+            last_seq=last_seq,
+        )
+    )
+
+
+def replies(bus: FakeBus) -> list[ReplayReply]:
+    return [reply for message in bus.published if isinstance(reply := decode(message.payload), ReplayReply)]
+
+
+def test_a_replay_sends_the_same_bytes_again_and_says_what_it_has(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(10)))
+    bus.start()
+    eventually(lambda: len(bus.published) == 10)
+    bus.deliver(TOPICS.replay("ads_ingest", "a"), request(outbox.stream, 4, 99))
+    eventually(lambda: replies(bus))
+    assert bus.published[10:17] == bus.published[3:10]
+    assert (replies(bus)[0].sent, replies(bus)[0].oldest_seq) == (7, 1)
+    assert bus.acknowledged == [TOPICS.replay("ads_ingest", "a")]
+
+
+def test_a_replay_of_another_stream_sends_nothing_and_says_so(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(1))
+    bus.start()
+    bus.deliver(TOPICS.replay("ads_ingest", "a"), request("another", 1, 1))
+    eventually(lambda: replies(bus))
+    assert (replies(bus)[0].sent, replies(bus)[0].oldest_seq) == (0, None)
+
+
+def test_a_request_that_is_none_is_acknowledged_and_passed_over(bus: FakeBus, outbox: Outbox, courier: Courier):
+    bus.start()
+    bus.deliver(TOPICS.replay("ads_ingest", "a"), b"{}")
+    outbox.commit(clock(), events=events(1))
+    courier.wake()
+    eventually(lambda: len(bus.published) == 1)
+    assert bus.acknowledged
+
+
+def test_stopping_delivers_what_waits(bus: FakeBus, outbox: Outbox):
+    courier = Courier(bus, outbox, TOPICS, IDENTITY, clock=clock)
+    bus.start()
+    outbox.commit(clock(), events=events(1, 2))
+    courier.start()
+    courier.stop()
+    assert outbox.span().unpublished == 0

@@ -1,0 +1,42 @@
+"""An upstream's health remembers what matters and says when there is something new to log."""
+
+from datetime import timedelta
+
+from dotbus.runtime.health import UpstreamHealth
+from dotbus.testing.samples import AT
+
+
+def test_nothing_heard_yet_is_not_ok_and_has_no_times():
+    upstream = UpstreamHealth("ads").snapshot()
+    assert (upstream.ok, upstream.last_ok_at, upstream.last_error, upstream.failures_in_a_row) == (False, None, None, 0)
+
+
+def test_a_cause_is_news_once_until_it_changes():
+    health = UpstreamHealth("ads")
+    assert health.failed(AT, "time-out")
+    assert not health.failed(AT, "time-out")
+    assert health.failed(AT, "fault")
+    assert health.failures_in_a_row == 3
+
+
+def test_a_recovery_is_news_once_and_makes_the_next_failure_news_again():
+    health = UpstreamHealth("ads")
+    health.failed(AT, "time-out")
+    assert health.succeeded(AT)
+    assert not health.succeeded(AT)
+    assert health.failed(AT, "time-out")
+
+
+def test_the_last_success_and_the_last_error_are_both_kept():
+    health = UpstreamHealth("ads")
+    health.succeeded(AT, clock_offset_s=0.4)
+    health.failed(AT + timedelta(seconds=5), "time-out")
+    upstream = health.snapshot()
+    assert (upstream.ok, upstream.last_ok_at, upstream.last_error, upstream.clock_offset_s) == (False, AT, "time-out", 0.4)
+
+
+def test_an_answer_without_a_date_keeps_the_known_offset():
+    health = UpstreamHealth("ads")
+    health.succeeded(AT, clock_offset_s=3.0)
+    health.succeeded(AT)
+    assert health.snapshot().clock_offset_s == 3.0

@@ -1,0 +1,85 @@
+"""A wrong configuration is refused with every mistake in it, each with its file, key and reason."""
+
+from pathlib import Path
+
+import pytest
+
+from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation import load_installation
+from dotbus.runtime.mistakes import ConfigurationRefused
+
+EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"
+
+
+def refused(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "dotbus.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationRefused) as refusal:
+        load_installation(file)
+    return [f"{mistake.key}: {mistake.reason}" for mistake in refusal.value.mistakes if mistake.where == str(file)]
+
+
+def plant(text: str = "", resource: str = 'id = "R"') -> str:
+    return f'environment = "stage"\n{text}\n[[plant]]\nname = "p"\n[[plant.resource]]\n{resource}\n'
+
+
+def test_the_example_is_right_and_says_what_it_shows():
+    installation = load_installation(EXAMPLE)
+    assert installation.environment is Environment.SIMULATOR
+    assert [plant.name for plant in installation.plants] == ["sierra", "delta"]
+    assert installation.price_nodes == ("BAYSHOR2_1_N001", "CATALYST_7_N002", "TH_NP15_GEN-APND")
+    assert installation.plant_of("DELTA_6_HYDRO1") == "delta"
+    assert installation.plant_of("NOBODYS") == "unassigned"
+
+
+def test_a_gateway_accepts_only_production_unless_told(tmp_path: Path):
+    file = tmp_path / "dotbus.toml"
+    file.write_text(plant())
+    assert load_installation(file).modbus.accept_environments == (Environment.PRODUCTION,)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path):
+    mistakes = refused(
+        tmp_path,
+        """
+environment = "mars"
+colour = "blue"
+[[plant]]
+name = "p"
+[[plant.resource]]
+id = "R"
+pmin_mw = "a lot"
+[prices]
+markets = ["DAMN"]
+[modbus]
+stale_after_s = -1
+""",
+    )
+    keys = {mistake.split(":")[0] for mistake in mistakes}
+    assert keys == {"environment", "colour", "plant[0].resource[0].pmin_mw", "prices.markets[0]", "modbus.stale_after_s"}
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (plant(resource='id = "R"\npmin_mw = 5\npmax_mw = 2'), "pmin_mw 5.0 is above pmax_mw 2.0"),
+        (plant(resource='id = "R"\npmax_mw = nan'), "plant[0].resource[0].pmax_mw"),
+        (plant('topic_root = "a//b"'), "is not a topic root"),
+        (plant() + '[[plant]]\nname = "p"\n[[plant.resource]]\nid = "S"\n', "plant 'p' is named twice"),
+        (plant() + '[[plant]]\nname = "q"\n[[plant.resource]]\nid = "R"\n', "resource 'R' is named twice"),
+        (plant().replace('"p"', '"unassigned"'), "choose another name"),
+        ('environment = "stage"\n', "plant: "),
+    ],
+)
+def test_a_mistake_says_what_and_where(tmp_path: Path, text: str, mistake: str):
+    assert any(mistake in told for told in refused(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_one_mistake(tmp_path: Path):
+    with pytest.raises(ConfigurationRefused, match=r"nowhere\.toml: cannot be read: No such file"):
+        load_installation(tmp_path / "nowhere.toml")
+    assert "is not TOML" in refused(tmp_path, "= 3")[0]
+
+
+def test_a_mistake_does_not_repeat_the_value_it_is_about(tmp_path: Path):
+    assert not any("s3cret" in told for told in refused(tmp_path, plant().replace("stage", "s3cret")))

@@ -1,0 +1,13 @@
+"""No secret reaches a log."""
+
+from dotbus.runtime.logs import redact
+
+
+def test_values_of_telling_keys_are_hidden():
+    event = redact(None, "info", {"event": "x", "mqtt_password": "p", "api_token": "t", "topic": "a/b"})
+    assert event == {"event": "x", "mqtt_password": "***", "api_token": "***", "topic": "a/b"}
+
+
+def test_a_password_inside_an_address_is_hidden_and_the_rest_is_not():
+    event = redact(None, "info", {"event": "no answer from postgresql://historian:s3cret@db/dotbus"})
+    assert event["event"] == "no answer from postgresql://historian:***@db/dotbus"
