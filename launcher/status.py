@@ -1,0 +1,126 @@
+"""`dotbus status`: the health of each service as a table, live from the bus."""
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from dotbus.contracts.codec import UndecodableMessage, decode_as
+from dotbus.contracts.messages import ServiceStatus, Upstream
+from dotbus.contracts.topics import Subject, Topics
+from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.presence import HEARTBEAT_S
+from dotbus.runtime.schedule import utc_now
+
+SILENT_AFTER_S = 3 * HEARTBEAT_S
+CERTIFICATE_SOON_DAYS = 30.0
+SETTLE_S = 2.0
+COLUMNS = (
+    "service",
+    "instance",
+    "state",
+    "hears",
+    "last answer",
+    "last error",
+    "events kept",
+    "waiting",
+    "certificate",
+    "up for",
+)
+
+
+class Statuses:
+    """The last word of every service instance, as the bus says it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._statuses: dict[tuple[str, str], ServiceStatus] = {}
+
+    def on_delivery(self, delivery: Delivery) -> None:
+        """Take one message; what is not a status is passed over."""
+        delivery.ack()
+        try:
+            status = decode_as(delivery.payload, ServiceStatus)
+        except UndecodableMessage:
+            return
+        with self._lock:
+            self._statuses[status.service, status.instance] = status
+
+    def snapshot(self) -> list[ServiceStatus]:
+        """All of them, by service and instance."""
+        with self._lock:
+            return [self._statuses[key] for key in sorted(self._statuses)]
+
+
+def status_table(statuses: list[ServiceStatus], now: datetime) -> Table:
+    """The table of what the services say of themselves."""
+    table = Table(*COLUMNS, title="dotbus services", caption=f"{now:%Y-%m-%d %H:%M:%S} UTC", caption_justify="left")
+    for status in statuses:
+        for row in _rows(status, now):
+            table.add_row(*row)
+    return table
+
+
+def _rows(status: ServiceStatus, now: datetime) -> Iterator[tuple[str | Text, ...]]:
+    outbox = status.outbox
+    kept = f"{outbox.first_seq} to {outbox.last_seq}" if outbox and outbox.first_seq else ""
+    waiting = str(outbox.unpublished) if outbox else ""
+    rest = (kept, waiting, _certificate(status), _span((now - status.started_at).total_seconds()) if status.online else "")
+    head = (status.service, status.instance, _state(status, now))
+    upstreams = status.upstreams or (None,)
+    for index, upstream in enumerate(upstreams):
+        yield (*(head if index == 0 else ("", "", "")), *_upstream(upstream, now), *(rest if index == 0 else ("",) * 4))
+
+
+def _state(status: ServiceStatus, now: datetime) -> Text:
+    silent_s = (now - status.time).total_seconds()
+    if not status.online:
+        return Text("offline", "bold red")
+    if silent_s > SILENT_AFTER_S:
+        return Text(f"silent for {_span(silent_s)}", "bold red")
+    if not all(upstream.ok for upstream in status.upstreams):
+        return Text("degraded", "yellow")
+    return Text("online", "green")
+
+
+def _upstream(upstream: Upstream | None, now: datetime) -> tuple[str | Text, ...]:
+    if upstream is None:
+        return ("", "", "")
+    answered = f"{_span((now - upstream.last_ok_at).total_seconds())} ago" if upstream.last_ok_at else "never"
+    error = "" if upstream.ok or not upstream.last_error else f"{upstream.last_error} ({upstream.failures_in_a_row} times)"
+    return (Text(upstream.name, "green" if upstream.ok else "red"), answered, error)
+
+
+def _certificate(status: ServiceStatus) -> Text | str:
+    days = status.certificate_days_left
+    return "" if days is None else Text(f"{days:.0f} d", "red" if days < CERTIFICATE_SOON_DAYS else "")
+
+
+def _span(seconds: float) -> str:
+    for unit_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, once: bool, settle_s: float = SETTLE_S) -> bool:
+    """Show the table until told to stop, or once after `settle_s`. Returns whether the broker was reached."""
+    statuses = Statuses()
+    bus.subscribe([topics.every(Subject.SERVICE)], statuses.on_delivery)
+    bus.start()
+    try:
+        if once:
+            stop.wait(settle_s)
+            if bus.connected:
+                console.print(status_table(statuses.snapshot(), utc_now()))
+            return bus.connected
+        with Live(console=console, refresh_per_second=4) as live:
+            while not stop.wait(0.5):
+                live.update(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text("connecting to the broker"))
+        return True
+    finally:
+        bus.stop()
