@@ -1,0 +1,125 @@
+"""The check's own arithmetic, against numbers worked out by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from launcher.comparison import (
+    Line,
+    assembled,
+    dop_batches,
+    dot_in_force,
+    dot_points,
+    is_enough,
+    latest_dop,
+    moments_around,
+    range_on_lines,
+)
+from launcher.sent import Sent, SentBatch, SentDop, SentInstruction, SentTrajectory
+
+T0 = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def batch(start_s: float, dot_mw: float, **changes) -> SentBatch:
+    instruction = SentInstruction(instruction_uid=f"I{start_s}", resource_id="R", dot_mw=dot_mw, target_at=at(start_s + 150))
+    facts = {"batch_uid": f"B{start_s}", "revision_no": 1, "batch_status": 1, "batch_type": 0, "interval_s": 300.0}
+    return SentBatch(
+        **(facts | {"start_at": at(start_s), "received_at": at(start_s - 150), "instructions": (instruction,)} | changes)
+    )
+
+
+def trajectory(received_s: float, *points: tuple[float, int, float]) -> SentTrajectory:
+    dops = tuple(
+        SentDop(dop_uid=f"D{received_s}-{i}", resource_id="R", target_at=at(when_s), sequence_number=number, dop_mw=power_mw)
+        for i, (when_s, number, power_mw) in enumerate(points)
+    )
+    return SentTrajectory(batch_uid=f"T{received_s}", received_at=at(received_s), dops=dops)
+
+
+SENT = Sent(
+    batches=(batch(0, 10.0), batch(300, 40.0), batch(600, 99.0, batch_status=4), batch(600, 7.0, batch_type=2)),
+    trajectories=(
+        trajectory(-150, (0, 1, 8.0), (150, 1, 10.0), (300, 1, 20.0)),
+        trajectory(150, (300, 1, 25.0), (300, 2, 30.0), (450, 1, 40.0)),
+    ),
+)
+
+
+def test_the_dot_of_an_interval_is_the_five_minute_one_that_was_not_cancelled():
+    assert dot_in_force(SENT, "R", at(300)).dot_mw == 40.0
+    assert dot_in_force(SENT, "R", at(600)) is None
+    assert dot_in_force(SENT, "other", at(300)) is None
+    assert dot_in_force(SENT, "R", None) is None
+
+
+def test_the_ramp_runs_straight_between_target_times_and_is_held_after_the_last():
+    points = dot_points(SENT, "R")
+    assert points == [(at(150), 10.0), (at(450), 40.0)]
+    assert range_on_lines(points, [at(300)]) == (25.0, 25.0)
+    assert range_on_lines(points, [at(150), at(180)]) == (10.0, 13.0)
+    assert range_on_lines(points, [at(9999)]) == (40.0, 40.0)
+    assert range_on_lines(points, [at(0)]) is None
+    assert range_on_lines([], [at(0)]) is None
+
+
+def test_a_newer_trajectory_replaces_what_it_covers_and_may_step():
+    curve = assembled(dop_batches(SENT, "R"))
+    assert curve == [(at(0), 8.0), (at(150), 10.0), (at(300), 25.0), (at(300), 30.0), (at(450), 40.0)]
+    assert range_on_lines(curve, [at(225)]) == (17.5, 17.5)
+    assert range_on_lines(curve, [at(300)]) == (30.0, 30.0)
+    assert range_on_lines(curve, [at(375)]) == (35.0, 35.0)
+
+
+def test_the_latest_dop_is_the_last_of_the_newest_batch():
+    assert latest_dop(SENT, "R").dop_mw == 40.0
+    assert latest_dop(SENT, "other") is None
+
+
+def test_moments_lie_around_the_time_of_reading():
+    moments = moments_around(T0, 1.5)
+    assert (moments[0], moments[len(moments) // 2], moments[-1]) == (at(-1.5), T0, at(1.5))
+
+
+def line(**changes) -> Line:
+    facts = {
+        "plant": "p",
+        "resource_id": "R",
+        "what": "DOT",
+        "sent": (12.34, 12.34),
+        "register": 12.34000015,
+        "database": 12.34,
+    }
+    return Line(**(facts | {"good": True} | changes))
+
+
+def test_places_agree_within_what_a_float32_can_carry():
+    assert line().agrees
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"register": 12.35}, "the register shows 12.35"),
+        ({"register": None}, "the register shows None"),
+        ({"database": None}, "the database holds None"),
+        ({"database": 12.0}, "the database holds 12.0"),
+        ({"good": False}, "quality is not good"),
+        ({"sent": None}, "the simulator sent nothing"),
+    ],
+)
+def test_a_difference_anywhere_is_told(changes: dict, told: str):
+    assert not line(**changes).agrees
+    assert told in line(**changes).difference
+
+
+def test_enough_means_every_line_of_enough_resources_of_enough_plants():
+    lines = [line(plant="p", resource_id="A"), line(plant="p", resource_id="B"), line(plant="q", resource_id="C")]
+    assert is_enough(lines, 3, 2)
+    assert not is_enough(lines[:2], 3, 2)
+    assert not is_enough([*lines[:2], line(plant="p", resource_id="C")], 3, 2)
+    assert not is_enough([*lines, line(register=0.0)], 3, 2)
+    assert not is_enough([], 0, 1)
