@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation import load_installation
+from dotbus.runtime.mistakes import Collector, ConfigurationRefused
 from simulators.server import Simulator
-from simulators.settings import SimulatorSettings, checked_settings
+from simulators.settings import checked_settings
 
 _FAILED, _REFUSED = 1, 2
 
@@ -41,35 +42,43 @@ def run(
     seed: Annotated[int, _option("SEED", "The same seed gives the same dispatches and prices.")] = 1,
 ) -> None:
     """A CAISO to run against: ADS (SOAP, mutual TLS) and OASIS (zips), with faults on demand."""
-    given = dict(locals())
+    given = {**locals(), "read_only": tuple(read_only or ())}
     try:
-        settings = checked_settings(**{**given, "read_only": tuple(read_only or ())})
+        simulator = _simulator(given)
     except ConfigurationRefused as refused:
         for mistake in refused.mistakes:
             typer.echo(f"refused: {mistake}", err=True)
         raise typer.Exit(_REFUSED) from refused
-    asyncio.run(_serve(settings))
-
-
-async def _serve(settings: SimulatorSettings) -> None:
-    """Serve until a signal to stop comes."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop.set)
-
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, on_signal)
-    try:
-        simulator = Simulator(settings, lambda: datetime.now(UTC))
     except OSError as error:
         typer.echo(f"failed: cannot listen: {error}", err=True)
         raise typer.Exit(_FAILED) from error
+    asyncio.run(_serve(simulator))
+
+
+def _simulator(given: dict[str, object]) -> Simulator:
+    """A simulator of these settings; what is wrong with them and with the installation's file is told together."""
+    collector = Collector()
+    settings = collector.load(lambda: checked_settings(**given))
+    installation = collector.load(lambda: load_installation(Path(str(given["config"]))))
+    collector.finish()
+    if settings is None or installation is None:
+        raise AssertionError("nothing was refused, and yet nothing was loaded")
+    return Simulator(settings, installation, lambda: datetime.now(UTC))
+
+
+async def _serve(simulator: Simulator) -> None:
+    """Say where it is found, and serve until a signal to stop comes."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(simulator.stop)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, on_signal)
     at = simulator.addresses
     for name, address in (("ADS", at.ads), ("ADS responses", at.ads_response), ("OASIS", at.oasis), ("admin", at.admin)):
-        typer.echo(f"{name}: {address}")
-    await simulator.serve(stop)
+        print(f"{name}: {address}", flush=True)  # noqa: T201 - whoever gave port 0 reads this
+    await simulator.serve()
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from starlette.applications import Starlette
@@ -47,7 +47,7 @@ class Admin:
         }
 
     def price_list(self, query: Mapping[str, str]) -> list[dict[str, object]]:
-        """Published prices of one market and node, whose intervals begin in [start, end).
+        """Published prices of one market and node, whose intervals begin from `start` to `end`, both included.
 
         Raises:
             Refused: a parameter is missing or not understood.
@@ -57,7 +57,7 @@ class Admin:
         report = next((each for each in REPORTS if each.market == market), None)
         if report is None:
             raise Refused(f"market {market!r} is none of {', '.join(sorted({each.market for each in REPORTS}))}")
-        until = min(end, report.published_until(self._clock()))
+        until = min(end + timedelta(microseconds=1), report.published_until(self._clock()))
         return [self._price(market, node, at, at + report.interval) for at in starts(start, until, report.interval)]
 
     def _price(self, market: str, node: str, start: datetime, end: datetime) -> dict[str, object]:

@@ -175,7 +175,7 @@ class Ledger:
         for batch in over:
             answered = all(each.accept_status for each in batch.instructions)
             status = BatchStatus.CLOSED if answered else BatchStatus.TIMED_OUT
-            self._put(batch.revised(_with_status(batch.instructions, status, revise=False), status))
+            self._put(batch.revised(_with_status(batch.instructions, status), status))
 
     def _forget(self, before: datetime) -> None:
         self._dispatches = {uid: each for uid, each in self._dispatches.items() if each.received_at >= before}
@@ -195,5 +195,5 @@ def _changed(
     )
 
 
-def _with_status(instructions: tuple[Instruction, ...], status: BatchStatus, *, revise: bool = True) -> tuple[Instruction, ...]:
-    return tuple(replace(each, status_code=status, revision_number=each.revision_number + revise) for each in instructions)
+def _with_status(instructions: tuple[Instruction, ...], status: BatchStatus) -> tuple[Instruction, ...]:
+    return _changed(instructions, lambda _: True, lambda each: replace(each, status_code=status))

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -17,8 +17,10 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
 from simulators.settings import SimulatorSettings
-from simulators.wiring import Applications, applications
+from simulators.wiring import applications
 
 _STOP_WITHIN_S = 3
 
@@ -37,23 +39,25 @@ class Simulator:
     """Listens from its construction on, answers while `serve` runs.
 
     Raises:
-        OSError: a port is taken, or a certificate cannot be read.
+        ConfigurationRefused: a certificate or key cannot be used.
+        OSError: a port is taken.
     """
 
-    def __init__(self, settings: SimulatorSettings, clock: Callable[[], datetime]) -> None:
-        self._settings = settings
-        self._clock = clock
-        tls = _mutual_tls(settings)
+    def __init__(self, settings: SimulatorSettings, installation: Installation, clock: Callable[[], datetime]) -> None:
+        self._host = settings.host
+        self._stop = asyncio.Event()
+        apps = applications(settings, installation, clock, self._stop)
+        pairs = ((apps.ads, _mutual_tls(settings)), (apps.oasis, None), (apps.admin, None))
+        self._servers = [_Server(_config(_Dated(app, clock), tls)) for app, tls in pairs]
         with contextlib.ExitStack() as opened:
             ports = (settings.ads_port, settings.oasis_port, settings.admin_port)
             self._sockets = [opened.enter_context(_listening(settings.host, port)) for port in ports]
             opened.pop_all()
-        self._tls = (tls, None, None)
 
     @property
     def addresses(self) -> Addresses:
         """Where it listens, with the ports that it really got."""
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        host = f"[{self._host}]" if ":" in self._host else self._host
         ads, oasis, admin = (each.getsockname()[1] for each in self._sockets)
         return Addresses(
             ads=f"https://{host}:{ads}/ADS/APIWebService/v7",
@@ -62,39 +66,35 @@ class Simulator:
             admin=f"http://{host}:{admin}",
         )
 
-    async def serve(self, stop: asyncio.Event) -> None:
-        """Answer until `stop` is set, then let go of every connection and port."""
-        apps = applications(self._settings, self._clock, stop)
-        servers = [_Server(_config(_Dated(app, self._clock), tls)) for app, tls in zip(_in_order(apps), self._tls, strict=True)]
-        tasks = [asyncio.create_task(server.serve(sockets=[each])) for server, each in zip(servers, self._sockets, strict=True)]
-        stopping = asyncio.create_task(stop.wait())
+    def stop(self) -> None:
+        """Let `serve` come to its end. To be called on its event loop."""
+        self._stop.set()
+
+    async def serve(self) -> None:
+        """Answer until `stop` is called, then let go of every connection and port."""
+        pairs = zip(self._servers, self._sockets, strict=True)
+        tasks = [asyncio.create_task(server.serve(sockets=[each])) for server, each in pairs]
+        stopping = asyncio.create_task(_until(self._stop))
         await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        for server in servers:
+        self._stop.set()
+        for server in self._servers:
             server.should_exit = True
-        await asyncio.gather(*tasks)
+        await asyncio.gather(stopping, *tasks)
 
 
 @contextlib.contextmanager
-def running(settings: SimulatorSettings, clock: Callable[[], datetime]) -> Generator[Addresses]:
+def running(settings: SimulatorSettings, installation: Installation, clock: Callable[[], datetime]) -> Generator[Addresses]:
     """A simulator in a thread of its own, for tests and programs that need one for a while."""
-    simulator = Simulator(settings, clock)
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-
-    def serve() -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(simulator.serve(stop))
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-    thread = threading.Thread(target=serve, name="simulator")
-    thread.start()
-    try:
-        yield simulator.addresses
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+    simulator = Simulator(settings, installation, clock)
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        thread = threading.Thread(target=loop.run_until_complete, args=(simulator.serve(),), name="simulator")
+        thread.start()
+        try:
+            yield simulator.addresses
+        finally:
+            loop.call_soon_threadsafe(simulator.stop)
+            thread.join()
 
 
 class _Server(uvicorn.Server):
@@ -134,10 +134,6 @@ class _Dated:
         await self._app(scope, receive, dated)
 
 
-def _in_order(apps: Applications) -> Iterator[ASGIApp]:
-    yield from (apps.ads, apps.oasis, apps.admin)
-
-
 def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -155,11 +151,19 @@ def _config(app: ASGIApp, tls: ssl.SSLContext | None) -> uvicorn.Config:
 
 def _mutual_tls(settings: SimulatorSettings) -> ssl.SSLContext:
     """TLS 1.2 or later that admits clients with a certificate of our client CA only."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(settings.client_ca))
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(settings.client_ca))
+        context.load_cert_chain(settings.certificate, settings.key)
+    except OSError as error:
+        reason = f"{settings.certificate}, {settings.key} and {settings.client_ca} cannot be used: {error}"
+        raise ConfigurationRefused([Mistake("option", "certificate, key, client_ca", reason)]) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(settings.certificate, settings.key)
     return context
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 def _listening(host: str, port: int) -> socket.socket:

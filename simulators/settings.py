@@ -1,5 +1,6 @@
 """The simulator's settings: how fast its market moves, where it listens, whom it lets in."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError
@@ -14,7 +15,7 @@ class SimulatorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    config: FilePath
+    config: Path
     certificate: FilePath
     key: FilePath
     client_ca: FilePath

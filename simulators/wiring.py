@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from starlette.types import ASGIApp
 
-from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.installation import Installation
 from simulators.admin import Admin, admin_app
 from simulators.ads_app import AdsEndpoints, ads_app
 from simulators.ads_documents import Style
@@ -39,13 +39,10 @@ class Applications:
     admin: ASGIApp
 
 
-def applications(settings: SimulatorSettings, clock: Callable[[], datetime], stopping: asyncio.Event) -> Applications:
-    """Build everything.
-
-    Raises:
-        ConfigurationRefused: the installation's file is wrong.
-    """
-    installation = load_installation(settings.config)
+def applications(
+    settings: SimulatorSettings, installation: Installation, clock: Callable[[], datetime], stopping: asyncio.Event
+) -> Applications:
+    """Build everything. Replies that hang or never end give up when `stopping` is set."""
     faults, prices = Faults(), PriceModel(settings.seed)
     opened_at = clock() - timedelta(seconds=settings.interval_s) * settings.history_intervals
     units = tuple(unit_of(resource) for plant in installation.plants for resource in plant.resources)
