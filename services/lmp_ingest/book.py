@@ -12,7 +12,7 @@ import msgspec
 
 from dotbus.contracts.messages import Lmp, NodePrice, Prices
 from dotbus.runtime.installation import Market
-from lmp_ingest.translate import ByInterval, Speaker, lmp_state, same_price
+from lmp_ingest.translate import ByInterval, Sender, lmp_state, same_price
 
 
 @dataclass
@@ -46,12 +46,12 @@ class Book:
     """The prices of every node of every market, and what is to be said of them.
 
     Args:
-        speaker: in whose name states are said.
+        sender: in whose name states are said.
         refresh: how long a state that says nothing new waits before it says again when CAISO was heard.
     """
 
-    def __init__(self, speaker: Speaker, refresh: timedelta) -> None:
-        self._speaker = speaker
+    def __init__(self, sender: Sender, refresh: timedelta) -> None:
+        self._sender = sender
         self._refresh = refresh
         self._pages: dict[tuple[Market, str], _Page] = {}
 
@@ -74,7 +74,7 @@ class Book:
     def states(self, now: datetime) -> list[Lmp]:
         """Every state that differs from what was last said, or has been silent for long although CAISO was heard."""
         return [
-            lmp_state(self._speaker, market, node, page.prices.values(), heard_at=page.heard_at, now=now)
+            lmp_state(self._sender, market, node, page.prices.values(), heard_at=page.heard_at, now=now)
             for (market, node), page in self._pages.items()
             if page.changed or page.turns(now) or self._is_silent(page)
         ]
@@ -102,7 +102,6 @@ class Told:
     def __init__(self, memory: timedelta) -> None:
         self._memory = memory
         self._ids: dict[_Fact, list[str]] = {}
-        self.corrections = 0
 
     def news(self, events: Iterable[Prices]) -> Iterator[Prices]:
         """The events that say something else than what was last told of their interval and nodes.
@@ -116,13 +115,15 @@ class Told:
             times = sum(id_.split("#")[0] == event.id for id_ in told)
             yield msgspec.structs.replace(event, id=f"{event.id}#{times + 1}") if times else event
 
-    def remember(self, events: Iterable[Prices], now: datetime) -> None:
-        """Note events as told, and forget those of long ago."""
+    def remember(self, events: Iterable[Prices], now: datetime) -> int:
+        """Note events as told, and forget those of long ago. Returns how many of them are corrections."""
+        corrections = 0
         for event in events:
             ids = self._ids.setdefault(_fact(event), [])
-            self.corrections += bool(ids)
+            corrections += bool(ids)
             ids.append(event.id)
         self._ids = {fact: ids for fact, ids in self._ids.items() if fact[1] > now - self._memory}
+        return corrections
 
 
 def _fact(event: Prices) -> _Fact:

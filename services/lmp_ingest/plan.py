@@ -47,15 +47,25 @@ class Pace:
 
 @dataclass(frozen=True)
 class Track:
-    """One market, some nodes, and how far we are with them. `until` is the end of the last interval that is complete."""
+    """One market, some nodes, and how far we are with them.
+
+    Attributes:
+        until: the end of the last interval that is complete.
+        asked_at: when it was last asked; `heard_at` when it was last answered.
+        wide_at: when it was last asked for a wide window, and answered.
+        not_before: the end of the pause after a failure.
+        complaint: the last failure's cause, empty after an answer.
+    """
 
     market: Market
     nodes: tuple[str, ...]
     until: datetime | None = None
     asked_at: datetime | None = None
+    heard_at: datetime | None = None
     wide_at: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
+    complaint: str = ""
 
 
 def tracks_of(markets: Sequence[Market], nodes: Sequence[str], cursors: Mapping[Market, datetime]) -> list[Track]:
@@ -136,15 +146,24 @@ def answered(track: Track, asked: Question, prices: ByInterval, pace: Pace, aske
         track,
         until=max((at for at in (track.until, until) if at), default=None),
         asked_at=asked_at,
+        heard_at=asked_at,
         wide_at=asked_at if is_wide(track, pace, asked_at) else track.wide_at,
         not_before=None,
         failures=0,
+        complaint="",
     )
 
 
-def failed(track: Track, asked_at: datetime, pause: timedelta, now: datetime) -> Track:
-    """The track after a failure: asked again after the pause."""
-    return replace(track, asked_at=asked_at, not_before=now + pause, failures=track.failures + 1)
+def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetime) -> Track:
+    """The track after a failure."""
+    failures = track.failures + 1
+    return replace(track, asked_at=asked_at, not_before=not_before, failures=failures, complaint=complaint)
+
+
+def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
+    """When a market was last heard as a whole; None while any of its tracks fails or was never answered."""
+    heard = [None if track.failures else track.heard_at for track in tracks if track.market is market]
+    return None if None in heard else min((at for at in heard if at), default=None)
 
 
 def cursor(tracks: Sequence[Track], market: Market) -> datetime | None:

@@ -34,7 +34,7 @@ class Assembled:
 
 
 @dataclass(frozen=True)
-class Speaker:
+class Sender:
     """Who says a message, for which CAISO."""
 
     environment: Environment
@@ -94,15 +94,15 @@ def same_price(one: NodePrice, other: NodePrice) -> bool:
 
 
 def price_events(
-    speaker: Speaker, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
+    sender: Sender, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
 ) -> Iterator[Prices]:
     """An event for each interval and chunk of its nodes. The same prices have the same id, a corrected one has another."""
     for start, priced in prices.items():
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
             yield Prices(
-                environment=speaker.environment,
-                source=speaker.source,
+                environment=sender.environment,
+                source=sender.source,
                 time=fetched_at,
                 id=f"prices/{market}/{start:%Y%m%dT%H%M%SZ}/{_digest(chunk)}",
                 market=market,
@@ -143,13 +143,13 @@ def _digest(chunk: Mapping[str, NodePrice]) -> str:
 
 
 def lmp_state(
-    speaker: Speaker, market: Market, node: str, prices: Iterable[NodePrice], *, heard_at: datetime, now: datetime
+    sender: Sender, market: Market, node: str, prices: Iterable[NodePrice], *, heard_at: datetime, now: datetime
 ) -> Lmp:
     """One node's last word at a time, from all that is known of it."""
     known = sorted(prices, key=lambda price: price.interval_start)
     return Lmp(
-        environment=speaker.environment,
-        source=speaker.source,
+        environment=sender.environment,
+        source=sender.source,
         time=now,
         market=market,
         node=node,

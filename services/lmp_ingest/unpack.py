@@ -35,7 +35,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a reply."""
+    """One file of a reply. Its name is its number: CAISO's own has the time in it, and equal causes must read alike."""
 
     name: str
     content: bytes
@@ -60,15 +60,15 @@ def unpack(content: bytes, bounds: Bounds) -> Iterator[Member]:
     if len(entries) > bounds.members:
         raise Oversized(f"a zip of {len(entries)} members, {bounds.members} are allowed", content)
     left = bounds.total_bytes
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
         if entry.compress_type not in _BOUNDED:
-            raise Malformed(f"member {entry.filename!r} is packed by method {entry.compress_type}", content)
+            raise Malformed(f"member {number} is packed by method {entry.compress_type}", content)
         try:
             with archive.open(entry) as stream:
                 member = stream.read(left + 1)
         except _BROKEN as error:
-            raise Malformed(f"member {entry.filename!r} cannot be unpacked: {error}", content) from error
+            raise Malformed(f"member {number} cannot be unpacked: {type(error).__name__}", content) from error
         left -= len(member)
         if left < 0:
             raise Oversized(f"a zip that unpacks to more than {bounds.total_bytes} bytes", content)
-        yield Member(entry.filename, member)
+        yield Member(f"member {number}", member)

@@ -1,5 +1,6 @@
 """What is asked, when, and for which window."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from lmp_ingest.plan import (
     day_ahead_is_due,
     due_at,
     failed,
+    heard_at,
     most_overdue,
     newest_complete,
     next_due,
@@ -195,20 +197,20 @@ def test_no_track_starves_when_there_are_more_than_the_rate_can_serve() -> None:
 
 
 def test_a_failure_delays_its_own_track_and_no_other() -> None:
-    bad = failed(track(Market.RTM, MORNING), MORNING, timedelta(minutes=15), MORNING + 2 * SECOND)
+    bad = failed(track(Market.RTM, MORNING), "why", MORNING, MORNING + timedelta(minutes=15))
     good = track(Market.RTPD, MORNING, MORNING)
 
-    assert due_at(bad, PACE, MORNING) == MORNING + timedelta(minutes=15, seconds=2)
-    assert bad.failures == 1
+    assert due_at(bad, PACE, MORNING) == MORNING + timedelta(minutes=15)
+    assert (bad.failures, bad.complaint) == (1, "why")
     assert most_overdue([bad, good], PACE, MORNING + timedelta(minutes=5)) is good
 
 
 def test_a_success_ends_the_delay() -> None:
-    bad = failed(track(Market.RTM, MORNING), MORNING, timedelta(minutes=15), MORNING)
+    bad = failed(track(Market.RTM, MORNING), "why", MORNING, MORNING + timedelta(minutes=15))
     later = MORNING + timedelta(minutes=20)
     well = answered(bad, question(bad, PACE, later), {}, PACE, later)
 
-    assert (well.failures, due_at(well, PACE, later)) == (0, later + 30 * SECOND)
+    assert (well.failures, well.complaint, due_at(well, PACE, later)) == (0, "", later + 30 * SECOND)
 
 
 def test_an_answer_without_prices_moves_no_cursor() -> None:
@@ -238,3 +240,13 @@ def test_a_market_s_cursor_is_its_slowest_track_s() -> None:
 
     assert cursor(tracks, Market.RTM) == MORNING
     assert cursor(tracks, Market.HASP) is None
+
+
+def test_a_market_is_heard_as_of_its_longest_silent_track_and_not_while_one_of_them_fails() -> None:
+    early, late = (replace(track(Market.RTM), heard_at=at) for at in (MORNING, NOON))
+    never = track(Market.RTM)
+    failing = failed(late, "why", NOON, NOON)
+
+    assert heard_at([early, late, track(Market.DAM)], Market.RTM) == MORNING
+    assert heard_at([early, never], Market.RTM) is None
+    assert heard_at([early, failing], Market.RTM) is None

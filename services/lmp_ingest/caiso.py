@@ -1,0 +1,65 @@
+"""CAISO: the one question that the loop asks, with its typed answer. Every failure is an `OasisFailure`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from lmp_ingest.faults import NO_DATA, ErrorReply, NoData, meaning_of_no_data
+from lmp_ingest.parse import parse_reply, require_answer
+from lmp_ingest.records import PriceRow, Question, Reply
+from lmp_ingest.translate import Assembled, assemble
+from lmp_ingest.unpack import Bounds
+
+
+class Source(Protocol):
+    """Where replies come from."""
+
+    def fetch(self, question: Question) -> Reply:
+        """The reply to a question."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The prices in a reply, none when they are not published yet, and the reply's bytes for whoever doubts them."""
+
+    assembled: Assembled
+    content: bytes
+    received_at: datetime
+    clock_offset_s: float | None
+
+
+class Caiso:
+    """The OASIS web service (interface specification, section 2.1).
+
+    Args:
+        source: asks.
+        bounds: how much a reply may unpack to.
+    """
+
+    def __init__(self, source: Source, bounds: Bounds) -> None:
+        self._source = source
+        self._bounds = bounds
+
+    def fetch_prices(self, question: Question) -> Answer:
+        """The prices that a question asks for, as far as they are published.
+
+        Raises:
+            OasisFailure: see `faults`.
+        """
+        reply = self._source.fetch(question)
+        rows = self._rows(question, reply)
+        require_answer(rows, question.market, question.nodes)
+        return Answer(assemble(rows, reply.received_at), reply.content, reply.received_at, reply.clock_offset_s)
+
+    def _rows(self, question: Question, reply: Reply) -> list[PriceRow]:
+        try:
+            rows = parse_reply(reply.status, reply.content, self._bounds)
+        except ErrorReply as error:
+            if error.code != NO_DATA:
+                raise
+            rows = []
+        meaning = meaning_of_no_data(question.market, question.start, reply.received_at)
+        if not rows and meaning is not NoData.NOT_YET:
+            raise ErrorReply(NO_DATA, f"no data: {meaning}", reply.content)
+        return rows

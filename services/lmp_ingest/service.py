@@ -1,0 +1,207 @@
+"""The loop: ask OASIS one question after the other, keep what is new, say what changed.
+
+One thread. What it keeps goes into the outbox in one transaction with the market's cursor; the courier takes it to the bus. A
+failure is logged once, its bytes are put into quarantine, and the loop goes on: it delays its own track, or all of them when
+CAISO as a whole does not answer or says that it is asked too often.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event
+
+from dotbus.contracts.messages import Prices, Upstream
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.health import UpstreamHealth
+from dotbus.runtime.installation import Market
+from dotbus.runtime.logs import get_logger
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.quarantine import Quarantine
+from lmp_ingest import plan
+from lmp_ingest.book import Book, Told
+from lmp_ingest.caiso import Answer, Caiso
+from lmp_ingest.faults import OasisFailure
+from lmp_ingest.meters import Meters
+from lmp_ingest.patience import Patience
+from lmp_ingest.plan import Pace, Track
+from lmp_ingest.records import Question
+from lmp_ingest.remarks import Remarks
+from lmp_ingest.reports import REPORTS
+from lmp_ingest.translate import Sender, price_events
+
+LOOK_EVERY_S = 1.0
+"""How often the loop looks whether an interval has turned."""
+
+
+def upstream_of(market: Market) -> str:
+    """The name of a market's upstream in the service's status."""
+    return f"oasis_{market.lower()}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked and how the answers are told.
+
+    Args:
+        topics: of the installation.
+        sender: in whose name messages are said.
+        pace: how often each market is asked.
+        nodes_per_event: the most nodes in one prices message.
+    """
+
+    topics: Topics
+    sender: Sender
+    pace: Pace
+    nodes_per_event: int
+
+
+class Loop:
+    """CAISO OASIS to the outbox.
+
+    Args:
+        caiso: answers questions.
+        outbox: keeps what is to be said.
+        book: what is known of prices; with what was said before a restart.
+        tracks: what to ask for.
+        committed: called when there is something new in the outbox.
+        turned: called after each question, when what is known of CAISO may have changed.
+        clock: the wall clock.
+
+    Attributes:
+        looked_at: when the loop last came round; tells a watchdog that it does.
+    """
+
+    def __init__(
+        self,
+        caiso: Caiso,
+        outbox: Outbox,
+        book: Book,
+        tracks: Sequence[Track],
+        rules: Rules,
+        *,
+        patience: Patience,
+        quarantine: Quarantine,
+        meters: Meters,
+        committed: Callable[[], None],
+        turned: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._caiso = caiso
+        self._outbox = outbox
+        self._book = book
+        self._tracks = list(tracks)
+        self._rules = rules
+        self._patience = patience
+        self._quarantine = quarantine
+        self._meters = meters
+        self._committed = committed
+        self._turned = turned
+        self._clock = clock
+        self._told = Told(rules.pace.lookback + timedelta(days=2))
+        self._remarks = Remarks(quarantine, meters)
+        self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
+        self._cursors = outbox.cursors()
+        self._log = get_logger("service")
+        self.looked_at = clock()
+
+    def upstreams(self) -> list[Upstream]:
+        """How each market is heard: well when each of its tracks is, as of the one that was heard the longest ago."""
+        return [health.snapshot() for health in self._health.values()]
+
+    def run(self, stop: Event) -> None:
+        """Ask and say until told to stop."""
+        while not stop.is_set():
+            if self.step():
+                self._turned()
+            stop.wait(self.idle_s())
+
+    def idle_s(self) -> float:
+        """How long nothing needs to be done."""
+        now = self._clock()
+        due = plan.next_due(self._tracks, self._rules.pace, now) or now
+        return min(max((max(due, self._patience.not_before) - now).total_seconds(), 0.0), LOOK_EVERY_S)
+
+    def step(self) -> bool:
+        """Say which prices turned active, and ask one question if one is due and may be asked. Returns whether one was."""
+        now = self.looked_at = self._clock()
+        self._keep(now)
+        if now < self._patience.not_before:
+            return False
+        track = plan.most_overdue(self._tracks, self._rules.pace, now)
+        if track is None:
+            return False
+        self._patience.asked(now)
+        self._ask(track, now)
+        return True
+
+    def _ask(self, track: Track, asked_at: datetime) -> None:
+        question = plan.question(track, self._rules.pace, asked_at)
+        try:
+            answer = self._caiso.fetch_prices(question)
+        except OasisFailure as failure:
+            self._failed(track, question, failure, asked_at)
+        else:
+            self._answered(track, question, answer, asked_at)
+
+    def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
+        market, now, prices = track.market, answer.received_at, answer.assembled.prices
+        self._patience.answered()
+        self._remarks.on(market, track.nodes, answer)
+        heard = plan.answered(track, question, prices, self._rules.pace, asked_at)
+        self._replace(track, heard)
+        self._book.hear(market, track.nodes, prices, now)
+        events = price_events(self._rules.sender, market, prices, now, self._rules.nodes_per_event)
+        self._keep(now, market, list(self._told.news(events)))
+        self._measure(track, heard, now)
+        if heard_at := plan.heard_at(self._tracks, market):
+            self._health[market].succeeded(heard_at, answer.clock_offset_s)
+        if track.failures:
+            self._log.info("answered again", question=str(question), failures=track.failures)
+
+    def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
+        now, cause, kind = self._clock(), str(failure), type(failure).__name__
+        again = self._patience.pause_after(failure, track.failures + 1, now)
+        self._replace(track, plan.failed(track, cause, asked_at, again))
+        self._health[track.market].failed(now, cause)
+        self._meters.failures.labels(track.market, kind).inc()
+        if cause != track.complaint:
+            kept = self._quarantine.keep(failure.content, f"{track.market}-{kind}", now) if failure.content else None
+            path = str(kept) if kept else None
+            self._log.error("no prices", cause=cause, question=str(question), kept=path, again_at=again.isoformat())
+
+    def _keep(self, now: datetime, market: Market | None = None, events: Sequence[Prices] = ()) -> None:
+        """One transaction: what is new, the states that follow from it, and how far the market is complete."""
+        states, cursors, topics = self._book.states(now), self._moved(market), self._rules.topics
+        if not (states or cursors or events):
+            return
+        stored = self._outbox.commit(
+            now,
+            events=[(topics.prices(event.market), event) for event in events],
+            states=[(topics.lmp(state.market, state.node), state) for state in states],
+            cursors=cursors,
+        )
+        self._book.said(states)
+        self._cursors |= cursors
+        corrections = self._told.remember(events, now)
+        if market:
+            self._meters.events.labels(market).inc(stored)
+            self._meters.corrections.labels(market).inc(corrections)
+        self._committed()
+
+    def _moved(self, market: Market | None) -> dict[str, str]:
+        until = plan.cursor(self._tracks, market) if market else None
+        if market is None or until is None or self._cursors.get(market) == until.isoformat():
+            return {}
+        return {market.value: until.isoformat()}
+
+    def _replace(self, track: Track, by: Track) -> None:
+        self._tracks[self._tracks.index(track)] = by
+
+    def _measure(self, before: Track, after: Track, now: datetime) -> None:
+        market = after.market
+        self._meters.answers.labels(market).inc()
+        if until := plan.cursor(self._tracks, market):
+            self._meters.complete_until.labels(market).set(until.timestamp())
+        if before.until and after.until and after.until > before.until:
+            begun = after.until - REPORTS[market].interval
+            self._meters.price_lag.labels(market).set((now - begun).total_seconds())

@@ -1,0 +1,189 @@
+"""Settings of lmp_ingest: LMP_INGEST_* in the environment, and the installation's file."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation import Installation, Market, load_installation
+from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
+from dotbus.runtime.settings import LOOPBACK, BusSettings, ServiceSettings, load_settings
+from lmp_ingest.plan import Pace
+from lmp_ingest.unpack import Bounds
+
+PREFIX = "LMP_INGEST_"
+CAISO_SPACING_S = 5.0
+"""CAISO's own rule: one request in five seconds."""
+
+_CAISO = ".caiso.com"
+_MB = 1024 * 1024
+Megabytes = Annotated[float, Field(gt=0, le=65536)]
+Period = Annotated[float, Field(ge=0.1, le=86400)]
+Version = Annotated[int, Field(ge=1, le=99)]
+
+
+class OasisSettings(BaseSettings):
+    """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
+
+    Attributes:
+        url: the address that ends before /SingleZip.
+        ca_file: trust these CAs (PEM) in place of the public ones.
+        spacing_s: from the start of one request to the start of the next, over all markets.
+        timeout_s: the most that one request may take.
+        max_reply_mb: the most that one reply may be; `max_unpacked_mb` the same after unpacking.
+        dam_version, hasp_version, rtpd_version, rtm_version: of each report, see docs/decisions/0004-oasis-report-versions.md.
+        dam_every_s, hasp_every_s, rtpd_every_s, rtm_every_s: between two questions for the same nodes.
+        dam_idle_every_s: the same day-ahead, while none of its prices is due.
+        corrections_every_s: how often the last `corrections_back_h` hours are read again.
+        lookback_h: the longest outage that is bridged.
+        nodes_per_event: the most nodes in one prices message.
+        refresh_s: how often a price that does not change is said again, so that its age shows that CAISO was heard.
+        state_dir: the outbox and the quarantine.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    url: str = "https://oasis.caiso.com/oasisapi"
+    ca_file: Path | None = None
+    spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
+    timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
+    max_reply_mb: Megabytes = 32.0
+    max_unpacked_mb: Megabytes = 256.0
+    dam_version: Version = 12
+    hasp_version: Version = 3
+    rtpd_version: Version = 3
+    rtm_version: Version = 3
+    dam_every_s: Period = 300.0
+    dam_idle_every_s: Period = 600.0
+    hasp_every_s: Period = 120.0
+    rtpd_every_s: Period = 60.0
+    rtm_every_s: Period = 30.0
+    corrections_every_s: Period = 3600.0
+    corrections_back_h: Annotated[float, Field(ge=1, le=24 * 28)] = 24.0
+    lookback_h: Annotated[float, Field(ge=1, le=24 * 28)] = 48.0
+    nodes_per_event: Annotated[int, Field(ge=1, le=1000)] = 100
+    refresh_s: Annotated[float, Field(ge=1, le=600)] = 45.0
+    state_dir: Path = Path("var/lmp_ingest")
+    outbox_max_age_days: Annotated[float, Field(ge=1)] = 2.0
+    outbox_max_mb: Megabytes = 512.0
+    quarantine_max_mb: Megabytes = 100.0
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a web address such as https://oasis.caiso.com/oasisapi")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "OasisSettings":
+        if self.ca_file and not self.ca_file.is_file():
+            raise ValueError(f"ca_file {self.ca_file} is not there")
+        if self.host.endswith(_CAISO) and self.spacing_s < CAISO_SPACING_S:
+            raise ValueError(f"spacing_s {self.spacing_s:g} is less than the {CAISO_SPACING_S:g} s that CAISO allows")
+        return self
+
+    @property
+    def host(self) -> str:
+        """The machine in the address."""
+        return (urlsplit(self.url).hostname or "").lower()
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can change the prices: TLS, or this machine."""
+        return urlsplit(self.url).scheme == "https" or self.host in LOOPBACK
+
+    @property
+    def versions(self) -> dict[Market, int]:
+        """The version of each market's report."""
+        return {
+            Market.DAM: self.dam_version,
+            Market.HASP: self.hasp_version,
+            Market.RTPD: self.rtpd_version,
+            Market.RTM: self.rtm_version,
+        }
+
+    @property
+    def pace(self) -> Pace:
+        """How often each market is asked."""
+        every_s = {
+            Market.DAM: self.dam_every_s,
+            Market.HASP: self.hasp_every_s,
+            Market.RTPD: self.rtpd_every_s,
+            Market.RTM: self.rtm_every_s,
+        }
+        return Pace(
+            every={market: timedelta(seconds=seconds) for market, seconds in every_s.items()},
+            day_ahead_idle=timedelta(seconds=self.dam_idle_every_s),
+            wide_every=timedelta(seconds=self.corrections_every_s),
+            wide_back=timedelta(hours=self.corrections_back_h),
+            lookback=timedelta(hours=max(self.lookback_h, self.corrections_back_h)),
+        )
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much a reply may unpack to."""
+        return Bounds(total_bytes=int(self.max_unpacked_mb * _MB))
+
+    @property
+    def max_reply_bytes(self) -> int:
+        """The bound on a reply in bytes."""
+        return int(self.max_reply_mb * _MB)
+
+    @property
+    def outbox_max_bytes(self) -> int:
+        """The bound on the outbox in bytes."""
+        return int(self.outbox_max_mb * _MB)
+
+    @property
+    def quarantine_max_bytes(self) -> int:
+        """The bound on the quarantine in bytes."""
+        return int(self.quarantine_max_mb * _MB)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All that lmp_ingest is told."""
+
+    service: ServiceSettings
+    bus: BusSettings
+    oasis: OasisSettings
+    installation: Installation
+
+
+def load_configuration() -> Configuration:
+    """Read the environment and the installation's file.
+
+    Raises:
+        ConfigurationRefused: with every mistake in both.
+    """
+    collector = Collector()
+    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
+    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
+    oasis = collector.load(lambda: load_settings(OasisSettings, PREFIX))
+    installation = collector.load(lambda: load_installation(service.config)) if service else None
+    if oasis and installation:
+        collector.load(lambda: _require_trust(oasis, installation))
+        collector.load(lambda: _require_nodes(installation, service))
+    collector.finish()
+    if service is None or bus is None or oasis is None or installation is None:
+        raise RuntimeError("a part of the configuration was refused without a reason")
+    return Configuration(service, bus, oasis, installation)
+
+
+def _require_trust(oasis: OasisSettings, installation: Installation) -> None:
+    if not oasis.is_private and installation.environment is not Environment.SIMULATOR:
+        reason = f"{oasis.url} is neither HTTPS nor this machine; only a simulator may be asked so"
+        raise ConfigurationRefused([Mistake("environment", f"{PREFIX}URL", reason)])
+
+
+def _require_nodes(installation: Installation, service: ServiceSettings | None) -> None:
+    if not installation.price_nodes or not installation.prices.markets:
+        where = str(service.config) if service else ""
+        raise ConfigurationRefused([Mistake(where, "prices", "names no node or no market, so there is nothing to ask for")])
