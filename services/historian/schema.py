@@ -238,14 +238,13 @@ dead_letter = sa.Table(
     sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("payload", sa.LargeBinary, nullable=False),
-    sa.Column("payload_sha256", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("seen", sa.Integer, nullable=False, server_default=sa.text("1")),
     sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
     _recorded_at(),
     sa.Column("retried_at", sa.DateTime(timezone=True)),
     sa.Column("stored_at", sa.DateTime(timezone=True)),
-    sa.UniqueConstraint("payload_sha256", "topic"),
 )
 
 # Ranges of sequence numbers as lists of [first, last]: what came, and what the source can no longer give.
