@@ -1,0 +1,154 @@
+"""Intervals and points: what an event says of the time that it holds for. Pure.
+
+What CAISO leaves open is decided here, each decision beside its function and in this service's README.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from dotbus.contracts.messages import (
+    Dispatch,
+    DispatchBatchHeader,
+    DotInterval,
+    DotSegment,
+    Instruction,
+    TrajectoryBatch,
+    TrajectoryPoint,
+)
+
+FIVE_MINUTE, HOURLY, OUT_OF_SEQUENCE = 0, 1, 4
+DOT_BATCH_TYPES = frozenset({FIVE_MINUTE, HOURLY, OUT_OF_SEQUENCE})
+"""Batch types whose instructions carry DOTs."""
+DOT_INSTRUCTION = 0
+CANCELLED = 4
+"""batchStatus and statusCode of an emergency cancel."""
+SUPPLEMENTAL = "SUPP"
+
+_LENGTH = {HOURLY: timedelta(hours=1)}
+_USUAL_LENGTH = timedelta(minutes=5)
+_FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
+_YES = frozenset({"y", "yes", "true", "1"})
+_NO = frozenset({"n", "no", "false", "0"})
+
+
+def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
+    """The DOTs of a batch that are in force or will be, none when it was cancelled or is advisory (bindingFlag N)."""
+    header = dispatch.batch
+    if header.batch_type not in DOT_BATCH_TYPES or header.batch_status == CANCELLED or not is_binding(header.binding_flag):
+        return ()
+    newest: dict[str, Instruction] = {}
+    for instruction in dispatch.instructions:
+        known = newest.get(instruction.instruction_uid)
+        if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
+            newest[instruction.instruction_uid] = instruction
+    intervals = (_interval(instruction, header, dispatch.time) for instruction in newest.values())
+    return tuple(interval for interval in intervals if interval)
+
+
+def is_binding(flag: str | None) -> bool:
+    """False only when CAISO says so: an advisory batch is no instruction. CAISO's own sample leaves the flag out."""
+    return flag is None or flag.lower() not in _NO
+
+
+def received_at(header_received: datetime | None, header_sent: datetime | None, heard: datetime) -> datetime:
+    """When a batch came into ADS: as it says, else when it was sent, else when we heard of it."""
+    return header_received or header_sent or heard
+
+
+def _interval(instruction: Instruction, header: DispatchBatchHeader, heard: datetime) -> DotInterval | None:
+    start = header.start_at or instruction.start_at
+    is_dot = instruction.instruction_type == DOT_INSTRUCTION and instruction.status_code != CANCELLED
+    if start is None or instruction.dot_mw is None or not is_dot:
+        return None
+    end = _interval_end(instruction, header, start)
+    segments = tuple(
+        DotSegment(service_type=part.service_type, segment_mw=part.segment_mw)
+        for part in instruction.details
+        if part.service_type is not None and part.segment_mw is not None
+    )
+    supplemental = [part.segment_mw for part in segments if part.service_type.upper() == SUPPLEMENTAL]
+    supp_mw = sum(supplemental) if supplemental else None
+    return DotInterval(
+        interval_start=start,
+        interval_end=end,
+        target_at=_target(instruction, start, end),
+        dot_mw=instruction.dot_mw,
+        supp_mw=supp_mw,
+        must_follow=must_follow(instruction, supp_mw),
+        segments=segments,
+        batch_uid=header.batch_uid,
+        batch_type=header.batch_type,
+        instruction_uid=instruction.instruction_uid,
+        revision_no=header.revision_no,
+        batch_received_at=received_at(header.batch_received_at, header.batch_sent_at, heard),
+    )
+
+
+def _interval_end(instruction: Instruction, header: DispatchBatchHeader, start: datetime) -> datetime:
+    """The instruction's endTime; else twice as far as its target, which is the middle; else the length of its batch type.
+
+    An out-of-sequence DOT that names neither is in force for five minutes: too short is seen, too long is followed.
+    """
+    if instruction.end_at is not None and instruction.end_at > start:
+        return instruction.end_at
+    if instruction.start_at is not None and instruction.start_at > start:
+        return start + 2 * (instruction.start_at - start)
+    return start + _LENGTH.get(header.batch_type or FIVE_MINUTE, _USUAL_LENGTH)
+
+
+def _target(instruction: Instruction, start: datetime, end: datetime) -> datetime:
+    if instruction.start_at is not None and start < instruction.start_at < end:
+        return instruction.start_at
+    return start + (end - start) / 2
+
+
+def must_follow(instruction: Instruction, supp_mw: float | None) -> bool | None:
+    """Whether CAISO instructs a variable resource to follow this DOT: its flag, else whether SUPP is below zero.
+
+    The schema that we have (v7) has no such flag. Later ones are said to, under names that we could not verify; the few likely
+    ones are looked for among the unknown elements. A flag that says neither yes nor no counts as none.
+    """
+    for name, text in instruction.extra.items():
+        if name.lower() in _FOLLOW_FLAGS and text.lower() in _YES | _NO:
+            return text.lower() in _YES
+    return None if supp_mw is None else supp_mw < 0
+
+
+def trajectory_points(batch: TrajectoryBatch) -> tuple[TrajectoryPoint, ...]:
+    """The points of a batch that have a time and megawatts, none when it is advisory."""
+    header = batch.batch
+    if not is_binding(header.binding_flag):
+        return ()
+    received = received_at(header.batch_received_at, header.batch_sent_at, batch.time)
+    return tuple(
+        TrajectoryPoint(
+            target_at=dop.target_at,
+            dop_mw=dop.dop_mw,
+            batch_received_at=received,
+            sequence_number=dop.sequence_number,
+            batch_uid=header.batch_uid,
+            configuration_id=dop.configuration_id,
+        )
+        for dop in batch.dops
+        if dop.target_at is not None and dop.dop_mw is not None
+    )
+
+
+def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> bool:
+    """Whether CAISO has more to say of a batch than we know: a higher revision, or another status in the same one."""
+    if known is None:
+        return True
+    if header.revision_no is None or known.revision_no is None:
+        return (header.revision_no, header.batch_status) != (known.revision_no, known.batch_status)
+    if header.revision_no != known.revision_no:
+        return header.revision_no > known.revision_no
+    return header.batch_status != known.batch_status
+
+
+def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
+    """When the last that a batch instructs is over, None when it names no time."""
+    begun = ((instruction, header.start_at or instruction.start_at) for instruction in instructions)
+    ends = [_interval_end(instruction, header, start) for instruction, start in begun if start]
+    if header.start_at is not None:
+        ends.append(header.start_at + _LENGTH.get(header.batch_type or FIVE_MINUTE, _USUAL_LENGTH))
+    return max(ends, default=None)
