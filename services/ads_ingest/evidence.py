@@ -1,0 +1,57 @@
+"""Evidence: a thing that went wrong is told once, with its cause, and its raw bytes are kept for whoever looks into it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ads_ingest.faults import AdsFailure
+from dotbus.runtime.logs import get_logger
+from dotbus.runtime.quarantine import Quarantine
+
+
+class Evidence:
+    """Remembers what was told already.
+
+    Args:
+        quarantine: where raw bytes go.
+    """
+
+    def __init__(self, quarantine: Quarantine) -> None:
+        self._quarantine = quarantine
+        self._told: set[str] = set()
+        self._told_problems: dict[str, tuple[str, ...]] = {}
+        self._log = get_logger("ads")
+
+    def of_failure(self, failure: AdsFailure, now: datetime) -> None:
+        """A question without a usable answer; told once until the stream is well again."""
+        if str(failure) in self._told:
+            return
+        self._told.add(str(failure))
+        kept = self._keep(failure.content, f"{failure.question.operation}-{failure.question.batch_uid}", now)
+        self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept)
+
+    def of_loss(self, failure: AdsFailure, now: datetime) -> None:
+        """A batch that was given up: somebody has to look."""
+        kept = self._keep(failure.content, f"given-up-{failure.question.batch_uid}", now)
+        self._log.error(
+            "a batch is given up; its instructions are not passed on",
+            batch_uid=failure.question.batch_uid,
+            cause=str(failure),
+            raw=kept,
+            next="it is asked for again while its interval lasts",
+        )
+
+    def of_problems(self, question: str, problems: Sequence[str], xml: bytes, now: datetime) -> None:
+        """Parts of a document that nobody can be told of, because they do not say what or whose they are."""
+        if tuple(problems) == self._told_problems.get(question, ()):
+            return
+        self._told_problems = {question: tuple(problems)}
+        kept = self._keep(xml, f"parts-left-out-{question}", now)
+        self._log.error("parts of a document are not passed on", question=question, problems=list(problems), raw=kept)
+
+    def forget(self) -> None:
+        """All is well: the next failure is news."""
+        self._told.clear()
+
+    def _keep(self, content: bytes | None, name: str, now: datetime) -> str | None:
+        path = self._quarantine.keep(content, f"{name}.xml", now) if content else None
+        return str(path) if path else None

@@ -1,0 +1,86 @@
+"""Keeping: events, the states that follow from them and the cursor into the outbox, all or nothing."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Generic
+
+from ads_ingest.board import B, Board, S
+from ads_ingest.records import WHOLE_CACHE
+from dotbus.contracts.messages import Dispatch, TrajectoryBatch
+from dotbus.contracts.topics import UNASSIGNED, Topics
+from dotbus.runtime.logs import get_logger
+from dotbus.runtime.outbox import Outbox
+
+
+class Strangers:
+    """Resources that no configured plant claims, each told once: what CAISO says of them goes out, and nobody follows it."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._log = get_logger("ads")
+
+    def note(self, plant: str, resource_id: str) -> None:
+        """A resource was named by CAISO."""
+        if plant == UNASSIGNED and resource_id not in self._told:
+            self._told.add(resource_id)
+            self._log.warning("no plant claims a resource", resource_id=resource_id, published_under=UNASSIGNED)
+
+
+class Keeper(Generic[B, S]):
+    """What one stream of ADS says and where it is.
+
+    Args:
+        outbox: where it goes.
+        board: what holds for each resource.
+        topics: of this installation.
+        cursor_name: of this stream's cursor in the outbox.
+        committed: called when there is something new to deliver.
+        strangers: who tells of resources without a plant.
+
+    Attributes:
+        cursor: the UID to continue from.
+        heard_at: when CAISO last answered this stream's question; until then nothing is said of states.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        board: Board[B, S],
+        topics: Topics,
+        cursor_name: str,
+        *,
+        committed: Callable[[], None],
+        strangers: Strangers,
+    ) -> None:
+        self._outbox = outbox
+        self._topics = topics
+        self._cursor_name = cursor_name
+        self._committed = committed
+        self._strangers = strangers
+        self.board = board
+        self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
+        self.heard_at: datetime | None = None
+
+    def commit(self, now: datetime, events: Sequence[Dispatch | TrajectoryBatch], cursor: str) -> None:
+        """Keep events with every state that is due, and move the cursor.
+
+        Raises:
+            sqlite3.Error: nothing of it was kept; what the board holds will be due again.
+        """
+        states = self.board.due(self.heard_at, now) if self.heard_at else []
+        moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
+        if not (events or states or moved):
+            return
+        self._outbox.commit(now, events=[(self._topic(event), event) for event in events], states=states, cursors=moved)
+        self.board.note_said(states)
+        self.cursor = cursor
+        self._committed()
+        for event in events:
+            self._strangers.note(event.plant, event.resource_id)
+
+    def _topic(self, event: Dispatch | TrajectoryBatch) -> str:
+        match event:
+            case Dispatch():
+                return self._topics.dispatch(event.plant, event.resource_id)
+            case TrajectoryBatch():
+                return self._topics.trajectory_batch(event.plant, event.resource_id)

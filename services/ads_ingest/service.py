@@ -1,0 +1,122 @@
+"""Service: the loop. Both streams in turn, then a pause; after a failure a pause that grows."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ads_ingest.evidence import Evidence
+from ads_ingest.faults import AdsFailure
+from dotbus.runtime.health import UpstreamHealth
+from dotbus.runtime.logs import get_logger
+from dotbus.runtime.schedule import backoff_s
+
+RETRY_FIRST_S = 2.0
+RETRY_MOST_S = 30.0
+
+
+class Stream(Protocol):
+    """One of the two things to ask CAISO for."""
+
+    def round(self) -> list[AdsFailure]:
+        """Ask for what is new, keep it, and return what could not be had."""
+        ...
+
+
+class FollowedStream:
+    """A stream with its health: the one place where a failure becomes a log line and a status.
+
+    Args:
+        name: of the upstream in the service's status.
+        stream: asks.
+        evidence: keeps what was unusable.
+        clock: the wall clock.
+        clock_offset_s: CAISO's clock minus ours, when known.
+        failed: told of each failure, for metrics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: Stream,
+        evidence: Evidence,
+        *,
+        clock: Callable[[], datetime],
+        clock_offset_s: Callable[[], float | None] = lambda: None,
+        failed: Callable[[AdsFailure], None] = lambda _failure: None,
+    ) -> None:
+        self._stream = stream
+        self._evidence = evidence
+        self._clock = clock
+        self._clock_offset_s = clock_offset_s
+        self._failed = failed
+        self._log = get_logger("service").bind(upstream=name)
+        self.health = UpstreamHealth(name)
+
+    def follow(self) -> bool:
+        """One round. Returns whether all went well."""
+        try:
+            failures = self._stream.round()
+        except AdsFailure as failure:
+            failures = [failure]
+        except sqlite3.Error as error:
+            if self.health.failed(self._clock(), f"outbox: {error}"):
+                self._log.exception("the outbox keeps nothing, so nothing is passed on")
+            return False
+        return self._judge(failures)
+
+    def _judge(self, failures: Sequence[AdsFailure]) -> bool:
+        now = self._clock()
+        for failure in failures:
+            self._failed(failure)
+            self._evidence.of_failure(failure, now)
+        if failures:
+            self.health.failed(now, str(failures[0]))
+            return False
+        self._evidence.forget()
+        if self.health.succeeded(now, self._clock_offset_s()):
+            self._log.info("recovered")
+        return True
+
+
+class Loop:
+    """Follows the streams until told to stop.
+
+    Args:
+        streams: in the order of their urgency.
+        poll_s: the pause while all is well.
+        jitter: a number from 0 to 1, another one each time.
+        turned: called after each turn.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[FollowedStream],
+        poll_s: float,
+        *,
+        jitter: Callable[[], float],
+        turned: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._streams = streams
+        self._poll_s = poll_s
+        self._jitter = jitter
+        self._turned = turned
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until `stop` is set."""
+        while not stop.is_set():
+            pause_s = self.turn(stop)
+            stop.wait(pause_s)
+
+    def turn(self, stop: threading.Event) -> float:
+        """Follow each stream once. Returns how long to pause, seconds."""
+        for stream in self._streams:
+            if stop.is_set():
+                break
+            stream.follow()
+        self._turned()
+        failures = max(stream.health.failures_in_a_row for stream in self._streams)
+        if not failures:
+            return self._poll_s
+        return backoff_s(failures, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._jitter())

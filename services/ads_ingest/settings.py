@@ -1,0 +1,110 @@
+"""Settings of ads_ingest: ADS_INGEST_* in the environment, and the installation's file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ads_ingest.certificate import CertificateUnusable, read_expiry
+from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.mistakes import Collector
+from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+
+PREFIX = "ADS_INGEST_"
+_MB = 1024 * 1024
+Megabytes = Annotated[float, Field(gt=0, le=65536)]
+
+
+class AdsSettings(BaseSettings):
+    """Where ADS is, who we are there, how often to ask, and where to keep what it said.
+
+    Attributes:
+        url: the APIWebService endpoint, HTTPS.
+        namespace: of the request element; CAISO's since 2005.
+        certificate_file: the participant's certificate as PEM, its key beside it or in `key_file`, not encrypted.
+        ca_file: CAISO's root and issuing CA as PEM; nothing else is trusted.
+        poll_s: the pause between two rounds (specification, section 4: 10 s).
+        recheck_s: how often a batch whose interval has not ended is asked for its revision.
+        timeout_s: the most that one question may take.
+        max_reply_mb: the most that one reply, or the document packed in it, may be.
+        validate_batches: tell CAISO that a batch was received (validateDispatchBatch).
+        state_dir: the outbox, the quarantine and the latest files.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    url: str
+    namespace: str = "urn-com-caiso-ads-webservices-api"
+    certificate_file: Path
+    key_file: Path | None = None
+    ca_file: Path
+    poll_s: Annotated[float, Field(ge=0.1, le=300)] = 10.0
+    recheck_s: Annotated[float, Field(ge=0.1, le=300)] = 30.0
+    timeout_s: Annotated[float, Field(ge=0.5, le=300)] = 30.0
+    max_reply_mb: Annotated[float, Field(gt=0, le=512)] = 64.0
+    validate_batches: bool = True
+    state_dir: Path = Path("var/ads_ingest")
+    outbox_max_age_days: Annotated[float, Field(ge=1)] = 14.0
+    outbox_max_mb: Megabytes = 2048.0
+    quarantine_max_mb: Megabytes = 100.0
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, url: str) -> str:
+        if not url.lower().startswith("https://"):
+            raise ValueError("must begin with https://, because CAISO knows us by our certificate")
+        return url
+
+    @model_validator(mode="after")
+    def _files_are_usable(self) -> "AdsSettings":
+        if not self.ca_file.is_file():
+            raise ValueError(f"ca_file {self.ca_file} is not there")
+        try:
+            read_expiry(self.certificate_file, self.key_file)
+        except CertificateUnusable as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def max_reply_bytes(self) -> int:
+        """The bound on a reply in bytes."""
+        return int(self.max_reply_mb * _MB)
+
+    @property
+    def outbox_max_bytes(self) -> int:
+        """The bound on the outbox in bytes."""
+        return int(self.outbox_max_mb * _MB)
+
+    @property
+    def quarantine_max_bytes(self) -> int:
+        """The bound on the quarantine in bytes."""
+        return int(self.quarantine_max_mb * _MB)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All that ads_ingest is told."""
+
+    service: ServiceSettings
+    bus: BusSettings
+    ads: AdsSettings
+    installation: Installation
+
+
+def load_configuration() -> Configuration:
+    """Read the environment and the installation's file.
+
+    Raises:
+        ConfigurationRefused: with every mistake in both.
+    """
+    collector = Collector()
+    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
+    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
+    ads = collector.load(lambda: load_settings(AdsSettings, PREFIX))
+    installation = collector.load(lambda: load_installation(service.config)) if service else None
+    collector.finish()
+    if service is None or bus is None or ads is None or installation is None:
+        raise RuntimeError("a part of the configuration was refused without a reason")
+    return Configuration(service, bus, ads, installation)

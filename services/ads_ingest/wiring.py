@@ -1,0 +1,73 @@
+"""Wiring of the two streams: who asks CAISO, where it is kept, what is told of failures. Everything but the bus."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ads_ingest import dispatch, trajectory
+from ads_ingest.board import dot_board, trajectory_board
+from ads_ingest.caiso import Caiso
+from ads_ingest.dispatch import DispatchStream
+from ads_ingest.evidence import Evidence
+from ads_ingest.faults import AdsFailure
+from ads_ingest.files import LatestFiles
+from ads_ingest.keeping import Keeper, Strangers
+from ads_ingest.receipts import Receipts
+from ads_ingest.service import FollowedStream, Stream
+from ads_ingest.settings import AdsSettings
+from ads_ingest.trajectory import TrajectoryStream
+from ads_ingest.translate import Sender
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.quarantine import Quarantine
+
+DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
+"""The upstreams in the service's status."""
+_DAY_S = 86400.0
+
+
+def open_outbox(settings: AdsSettings) -> Outbox:
+    """The outbox of this instance.
+
+    Raises:
+        OutboxInUse: another process has it.
+    """
+    return Outbox(
+        settings.state_dir / "outbox.sqlite",
+        max_age_s=settings.outbox_max_age_days * _DAY_S,
+        max_bytes=settings.outbox_max_bytes,
+    )
+
+
+def wire_streams(
+    settings: AdsSettings,
+    caiso: Caiso,
+    outbox: Outbox,
+    sender: Sender,
+    *,
+    quarantine: Quarantine,
+    clock: Callable[[], datetime],
+    committed: Callable[[], None],
+    failed: Callable[[AdsFailure], None] = lambda _failure: None,
+) -> tuple[FollowedStream, FollowedStream]:
+    """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
+    kept, topics = outbox.states(), sender.installation.topics
+    strangers = Strangers()
+    files = LatestFiles(settings.state_dir / "latest")
+    of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
+    dispatches = DispatchStream(
+        caiso,
+        Keeper(outbox, dot_board(sender, kept), topics, dispatch.CURSOR, committed=committed, strangers=strangers),
+        sender,
+        receipts=Receipts(caiso, enabled=settings.validate_batches),
+        evidence=of_dispatch,
+        files=files,
+        recheck=timedelta(seconds=settings.recheck_s),
+        clock=clock,
+    )
+    board = trajectory_board(sender, kept)
+    keeper = Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers)
+    trajectories = TrajectoryStream(caiso, keeper, sender, evidence=of_trajectory, files=files, clock=clock)
+
+    def follow(name: str, stream: Stream, evidence: Evidence) -> FollowedStream:
+        return FollowedStream(name, stream, evidence, clock=clock, clock_offset_s=lambda: caiso.clock_offset_s, failed=failed)
+
+    return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)
