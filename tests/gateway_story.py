@@ -1,0 +1,171 @@
+"""One small installation and what its ingests say of it, by the minute of one afternoon."""
+
+from datetime import UTC, datetime, timedelta
+
+from dotbus.contracts.messages import (
+    Dot,
+    DotInterval,
+    Environment,
+    Lmp,
+    NodePrice,
+    ServiceStatus,
+    State,
+    Trajectory,
+    TrajectoryPoint,
+    Upstream,
+)
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.installation import Installation
+from modbus_gateway.image import Image, render
+from modbus_gateway.received import Arrival, Problem, Received
+from modbus_gateway.register_map import RegisterMap, read_map
+
+NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
+SOURCE = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a"}
+INSTALLATION = {
+    "environment": "production",
+    "plant": [
+        {
+            "name": "sierra",
+            "resource": [
+                {"id": "SOLAR", "node": "NODE1", "variable": True, "pmin_mw": 0, "pmax_mw": 100, "ramp_mw_per_min": 20},
+                {"id": "BESS", "node": "NODE1", "pmin_mw": -50, "pmax_mw": 50},
+            ],
+        },
+        {"name": "delta", "resource": [{"id": "HYDRO", "node": "NODE2"}, {"id": "PUMP"}]},
+    ],
+}
+
+
+def at(seconds: float) -> datetime:
+    """A moment after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def interval(start_s: float, dot_mw: float, *, length_s: float = 300, **changed: object) -> DotInterval:
+    """A DOT whose interval begins so long after noon; its target is in the middle."""
+    fields = {
+        "interval_start": at(start_s),
+        "interval_end": at(start_s + length_s),
+        "target_at": at(start_s + length_s / 2),
+        "dot_mw": dot_mw,
+        "batch_uid": f"batch {start_s}",
+        "instruction_uid": f"instruction {start_s}",
+        "batch_received_at": at(start_s - 150),
+    }
+    return DotInterval(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def point(target_s: float, dop_mw: float, *, batch_s: float = 0, number: int | None = None) -> TrajectoryPoint:
+    """A DOP whose target is so long after noon."""
+    return TrajectoryPoint(
+        target_at=at(target_s), dop_mw=dop_mw, batch_received_at=at(batch_s), sequence_number=number, batch_uid="batch"
+    )
+
+
+def dot(*intervals: DotInterval, resource: str = "SOLAR", said_s: float = 0, **changed: object) -> Dot:
+    """The DOT state of a resource, said so long after noon."""
+    fields = {**SOURCE, "time": at(said_s), "plant": plant_of(resource), "resource_id": resource, "heard_at": at(said_s)}
+    return Dot(**{**fields, "received_at": at(said_s), "intervals": intervals, **changed})  # type: ignore[arg-type]
+
+
+def trajectory(*points: TrajectoryPoint, resource: str = "SOLAR", said_s: float = 0, **changed: object) -> Trajectory:
+    """The trajectory state of a resource, said so long after noon."""
+    fields = {**SOURCE, "time": at(said_s), "plant": plant_of(resource), "resource_id": resource, "heard_at": at(said_s)}
+    latest = points[-1] if points else None
+    fields |= {"received_at": at(said_s), "points": points, "latest": latest}
+    return Trajectory(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def price(start_s: float, usd: float | None, *, fetched_s: float = 0) -> NodePrice:
+    """A five-minute price."""
+    return NodePrice(interval_start=at(start_s), interval_end=at(start_s + 300), fetched_at=at(fetched_s), lmp_usd_per_mwh=usd)
+
+
+def lmp(published: NodePrice | None, *ahead: NodePrice, node: str = "NODE1", said_s: float = 0, **changed: object) -> Lmp:
+    """The price state of a node."""
+    fields = {"environment": Environment.PRODUCTION, "source": "lmp_ingest/a", "time": at(said_s), "heard_at": at(said_s)}
+    fields |= {"market": "RTM", "node": node, "published": published, "active": None, "ahead": ahead}
+    return Lmp(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def status(said_s: float, *, service: str = "ads_ingest", instance: str = "a", **changed: object) -> ServiceStatus:
+    """A heartbeat of an ingest that CAISO has just answered."""
+    fields = {
+        "environment": Environment.PRODUCTION,
+        "source": f"{service}/{instance}",
+        "time": at(said_s),
+        "service": service,
+        "instance": instance,
+        "online": True,
+        "started_at": at(-3600),
+        "software_version": "1",
+        "upstreams": (upstream(said_s),),
+    }
+    return ServiceStatus(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def upstream(ok_s: float, **changed: object) -> Upstream:
+    """CAISO, heard so long after noon."""
+    return Upstream(**{"name": "ads", "ok": True, "last_ok_at": at(ok_s), **changed})  # type: ignore[arg-type]
+
+
+def plant_of(resource: str) -> str:
+    return "sierra" if resource in ("SOLAR", "BESS") else "delta"
+
+
+def installation(**modbus: object) -> Installation:
+    """The small installation with a [modbus] section."""
+    return Installation.model_validate({**INSTALLATION, "modbus": modbus})
+
+
+class Gateway:
+    """Received and rendered step by step, as the service does."""
+
+    def __init__(self, **modbus: object) -> None:
+        place = installation(**modbus)
+        self.topics: Topics = place.topics
+        self.map: RegisterMap = read_map(place)
+        self.received = Received()
+        self.received.connected = True
+        self.image: Image | None = None
+
+    def topic(self, message: State) -> str:
+        match message:
+            case Dot():
+                return self.topics.dot(message.plant, message.resource_id)
+            case Trajectory():
+                return self.topics.trajectory(message.plant, message.resource_id)
+            case Lmp():
+                return self.topics.lmp(message.market, message.node)
+            case ServiceStatus():
+                return self.topics.service(message.service, message.instance)
+        raise AssertionError(message)
+
+    def hear(
+        self, *messages: Dot | Trajectory | Lmp | ServiceStatus, at_s: float | None = None, retained: bool = False
+    ) -> None:
+        """Messages arrive, when they were said unless told otherwise."""
+        for message in messages:
+            arrived = message.time if at_s is None else at(at_s)
+            self.received.take(Arrival(self.topic(message), arrived, retained, message))
+
+    def hear_problem(self, problem: Problem | None, resource: str = "SOLAR", at_s: float = 0) -> None:
+        topic = self.topics.dot(plant_of(resource), resource)
+        self.received.take(Arrival(topic, at(at_s), retained=False, said=problem))
+
+    def render(self, now_s: float) -> Image:
+        self.image = render(self.map, self.received, self.topics, at(now_s), self.image)
+        return self.image
+
+    def words(self, now_s: float, unit_id: int, address: int, count: int) -> list[int]:
+        """Registers at a time."""
+        content = self.render(now_s).read_registers(unit_id, address, count)
+        assert isinstance(content, bytes), content
+        return [int.from_bytes(content[i : i + 2], "big") for i in range(0, len(content), 2)]
+
+    def bits(self, now_s: float, unit_id: int, address: int, count: int) -> list[int]:
+        """Discrete inputs at a time."""
+        content = self.render(now_s).read_bits(unit_id, address, count)
+        assert isinstance(content, bytes), content
+        return [int.from_bytes(content, "little") >> i & 1 for i in range(count)]

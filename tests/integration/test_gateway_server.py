@@ -1,0 +1,282 @@
+"""The server by clients that are not ours: pymodbus, mbpoll where it is installed, and plain sockets."""
+
+import asyncio
+import ipaddress
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from gateway_story import Gateway, point, trajectory
+from pymodbus.client import ModbusTcpClient
+from waiting import eventually
+
+from modbus_gateway.server import Limits, Server
+
+READ_TWO = bytes.fromhex("0000 0006 01 03 0000 0002")
+TWO = bytes.fromhex("0000 0007 01 03 04 0000 4148")
+DEADLINE_S = 5.0
+
+
+class Counted:
+    """A meter to look at."""
+
+    def __init__(self) -> None:
+        self.requests: list[int] = []
+        self.open = 0
+        self.turned = 0
+
+    def answered(self, function: int, _reply: bytes) -> None:
+        self.requests.append(function)
+
+    def connections(self, count: int) -> None:
+        self.open = count
+
+    def turned_away(self) -> None:
+        self.turned += 1
+
+
+class Serving:
+    """A server in a thread of its own, with a clock that only the test moves."""
+
+    def __init__(self, limits: Limits) -> None:
+        gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}, {"profile": "plant", "unit_id": 11}])
+        gateway.hear(trajectory(point(0, 12.5)))
+        self.image = gateway.render(1)
+        self.now_s = 1000.0
+        self.meter = Counted()
+        self.server = Server(gateway.map.units, limits, self.meter, lambda: self.now_s)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
+        self.port = self.server.addresses[0][1]
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Act in the server's thread and wait for it."""
+
+        async def acted() -> None:
+            act()
+
+        asyncio.run_coroutine_threadsafe(acted(), self.loop).result(DEADLINE_S)
+
+    def show(self) -> None:
+        self.do(lambda: self.server.show(self.image))
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(DEADLINE_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Serving]]:
+    running: list[Serving] = []
+
+    def start(**limits: object) -> Serving:
+        serving = Serving(Limits(**limits))  # type: ignore[arg-type]
+        running.append(serving)
+        serving.show()
+        return serving
+
+    yield start
+    for serving in running:
+        serving.close()
+
+
+@pytest.fixture
+def serving(serve) -> Serving:
+    return serve()
+
+
+@pytest.fixture
+def client(serving) -> Iterator[ModbusTcpClient]:
+    with ModbusTcpClient("127.0.0.1", port=serving.port, timeout=DEADLINE_S, retries=0) as connected:
+        yield connected
+
+
+@pytest.fixture
+def line(serving) -> Iterator[socket.socket]:
+    with serving.connect() as connected:
+        yield connected
+
+
+def receive(line: socket.socket, count: int) -> bytes:
+    """Exactly so many bytes, fewer only when the other side closed."""
+    received = bytearray()
+    while len(received) < count and (chunk := line.recv(count - len(received))):
+        received += chunk
+    return bytes(received)
+
+
+def settled(count: Callable[[], int], for_s: float = 0.3) -> bool:
+    """Whether a number that is above 0 stays the same for a while."""
+    before = count()
+    return bool(before) and not threading.Event().wait(for_s) and count() == before
+
+
+def request(transaction: int, rest: bytes = READ_TWO) -> bytes:
+    return struct.pack(">H", transaction) + rest
+
+
+def test_pymodbus_reads_the_classic_float(client):
+    reply = client.read_holding_registers(0, count=2, device_id=1)
+    assert reply.registers == [0x0000, 0x4148]
+    assert client.convert_from_registers(reply.registers, client.DATATYPE.FLOAT32, word_order="little") == 12.5
+    assert client.read_input_registers(0, count=2, device_id=1).registers == [0x0000, 0x4148]
+    assert client.read_discrete_inputs(2, count=1, device_id=1).bits[0] is True
+    assert client.read_coils(2, count=1, device_id=1).bits[0] is True
+
+
+def test_pymodbus_is_told_every_exception(client):
+    assert client.read_holding_registers(0x40, count=1, device_id=1).exception_code == 2
+    assert client.read_holding_registers(0, count=1, device_id=77).exception_code == 0x0B
+    assert client.write_register(0, 1, device_id=1).exception_code == 1
+    assert client.write_registers(0, [1, 2], device_id=1).exception_code == 1
+    assert client.write_coil(0, value=True, device_id=1).exception_code == 1
+    assert client.read_device_information(device_id=1).exception_code == 1
+
+
+def test_two_units_have_their_own_registers(client):
+    assert client.read_holding_registers(0, count=1, device_id=11).registers == [1]
+    assert client.read_holding_registers(100, count=100, device_id=11).registers[4:6] == [0xFFFF, 0xFFFF]
+
+
+@pytest.mark.skipif(shutil.which("mbpoll") is None, reason="mbpoll is not installed; pymodbus and raw sockets read the same")
+def test_mbpoll_reads_the_classic_float(serving):
+    command = [
+        "mbpoll",
+        "-1",
+        "-m",
+        "tcp",
+        "-a",
+        "1",
+        "-t",
+        "4:float",
+        "-r",
+        "1",
+        "-c",
+        "1",
+        "-p",
+        str(serving.port),
+        "127.0.0.1",
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=True).stdout
+    assert re.search(r"\[1\]:\s+12\.5", shown)
+
+
+def test_thirty_requests_in_one_segment_get_thirty_replies_in_order(line):
+    line.sendall(b"".join(request(i) for i in range(30)))
+    expected = b"".join(request(i, TWO) for i in range(30))
+    assert receive(line, len(expected)) == expected
+
+
+def test_a_request_may_come_a_byte_at_a_time(line):
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for byte in request(7) + request(8):
+        line.sendall(bytes([byte]))
+    assert receive(line, 2 * len(request(7, TWO))) == request(7, TWO) + request(8, TWO)
+
+
+def test_a_request_and_a_half_in_one_segment_and_the_rest_later(line):
+    line.sendall(request(1) + request(2)[:5])
+    assert receive(line, len(request(1, TWO))) == request(1, TWO)
+    line.sendall(request(2)[5:])
+    assert receive(line, len(request(2, TWO))) == request(2, TWO)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        bytes.fromhex("0001 0001 0006 01 03 0000 0002"),
+        bytes.fromhex("0001 0000 0001 01"),
+        bytes.fromhex("0001 0000 00ff 01 03 0000 0002"),
+    ],
+)
+def test_what_is_not_modbus_closes_the_connection_after_the_replies_before_it(line, garbage):
+    line.sendall(request(1) + garbage)
+    assert receive(line, 1000) == request(1, TWO)
+
+
+def test_half_a_request_then_gone_leaves_nothing(serving):
+    with serving.connect() as line:
+        line.sendall(request(1)[:9])
+        eventually(lambda: serving.meter.open == 1)
+    eventually(lambda: serving.meter.open == 0)
+    assert serving.meter.requests == []
+
+
+def test_a_client_that_reads_no_replies_is_asked_nothing_more_until_it_does(serving, line):
+    most = bytes.fromhex("0000 0006 0b 03 0064 007d")
+    count, size = 60_000, 9 + 250
+    line.settimeout(None)
+    sender = threading.Thread(target=lambda: line.sendall(b"".join(request(i, most) for i in range(count))))
+    sender.start()
+    eventually(lambda: settled(lambda: len(serving.meter.requests)))
+    assert 0 < len(serving.meter.requests) < count
+    received = receive(line, count * size)
+    sender.join()
+    assert len(received) == count * size
+    assert [received[i * size : i * size + 2] for i in (0, count - 1)] == [request(0)[:2], request(count - 1)[:2]]
+
+
+def test_an_image_that_is_not_rendered_any_more_is_not_served(serving, line):
+    serving.now_s += 5.0
+    line.sendall(request(1))
+    assert receive(line, 13) == request(1, TWO)
+    serving.now_s += 0.1
+    line.sendall(request(2))
+    assert receive(line, 9) == bytes.fromhex("0002 0000 0003 01 83 04")
+    serving.show()
+    line.sendall(request(3))
+    assert receive(line, 13) == request(3, TWO)
+
+
+def test_one_connection_too_many_is_closed_at_once(serve):
+    serving = serve(connections=2)
+    with serving.connect() as first, serving.connect() as second:
+        for line in (first, second):
+            line.sendall(request(1))
+            assert receive(line, 13) == request(1, TWO)
+        with serving.connect() as third:
+            assert receive(third, 1) == b""
+        assert serving.meter.turned == 1
+    eventually(lambda: serving.meter.open == 0)
+    with serving.connect() as fourth:
+        fourth.sendall(request(1))
+        assert receive(fourth, 13) == request(1, TWO)
+
+
+def test_only_allowed_clients_are_served(serve):
+    allowed = serve(allow=(ipaddress.ip_network("127.0.0.0/8"),))
+    with allowed.connect() as line:
+        line.sendall(request(1))
+        assert receive(line, 13) == request(1, TWO)
+    strict = serve(allow=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")))
+    with strict.connect() as line:
+        assert receive(line, 1) == b""
+    assert strict.meter.turned == 1
+
+
+def test_a_connection_that_asks_nothing_is_closed(serve):
+    serving = serve(idle_s=60)
+    with serving.connect() as busy, serving.connect() as idle:
+        eventually(lambda: serving.meter.open == 2)
+        serving.now_s += 59
+        busy.sendall(request(1))
+        receive(busy, 9)
+        serving.now_s += 2
+        serving.do(serving.server.close_idle)
+        assert receive(idle, 1) == b""
+        serving.show()
+        busy.sendall(request(2))
+        assert receive(busy, 13) == request(2, TWO)

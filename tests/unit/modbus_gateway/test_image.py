@@ -1,0 +1,240 @@
+"""Received messages to expected registers, by the literal word. Addresses are those of docs/registers.md."""
+
+import struct
+
+import pytest
+from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
+
+from modbus_gateway.image import Refusal
+from modbus_gateway.quantities import QUANTITIES, Scope
+from modbus_gateway.readings import read_gateway, read_plant, read_price, read_resource
+
+NAN = [0x7FC0, 0x0000]
+NO_TIME = [0xFFFF, 0xFFFF]
+NOON_WORDS = list(struct.unpack(">HH", struct.pack(">I", 1_791_892_800)))
+CLASSIC = {"block": [{"profile": "classic", "unit_id": 1, "lmp_node": "NODE2"}]}
+PLANT = {"block": [{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}]}
+
+
+def f32(value: float) -> list[int]:
+    return list(struct.unpack(">HH", struct.pack(">f", value)))
+
+
+def u32(seconds_after_noon: float) -> list[int]:
+    return list(struct.unpack(">HH", struct.pack(">I", int(at(seconds_after_noon).timestamp()))))
+
+
+def cdab(value: float) -> list[int]:
+    return f32(value)[::-1]
+
+
+@pytest.fixture
+def classic() -> Gateway:
+    return Gateway(**CLASSIC)
+
+
+@pytest.fixture
+def plant() -> Gateway:
+    return Gateway(**PLANT)
+
+
+def test_noon_is_what_date_says():
+    """`date -u -d @1791892800` prints Tue Oct 13 12:00:00 UTC 2026."""
+    assert u32(0) == NOON_WORDS
+    assert int(NOON.timestamp()) == 1_791_892_800
+
+
+def test_classic_before_anything_came_is_nan_and_0(classic):
+    assert classic.words(0, 1, 0, 8) == [0x0000, 0x7FC0] * 4
+    assert classic.words(0, 1, 0x32, 4) == [0x0000, 0x7FC0] * 2
+    assert classic.bits(0, 1, 0, 16) == [0] * 16
+
+
+def test_classic_shows_the_latest_dop_of_each_resource_at_2i(classic):
+    classic.hear(trajectory(point(0, 10), point(300, 12.5)), trajectory(point(0, -3.0), resource="HYDRO"))
+    assert classic.words(1, 1, 0, 2) == [0x0000, 0x4148]
+    assert classic.words(1, 1, 4, 2) == cdab(-3.0)
+
+
+def test_classic_shows_supp_of_the_dot_in_force_from_0x14(classic):
+    classic.hear(dot(interval(0, 10, supp_mw=-1.5), interval(300, 11, supp_mw=7), resource="BESS"))
+    assert classic.words(1, 1, 0x16, 2) == cdab(-1.5)
+    classic.hear(status(299))
+    assert classic.words(300, 1, 0x16, 2) == cdab(7)
+
+
+def test_classic_shows_both_prices_of_its_node(classic):
+    classic.hear(lmp(price(300, 40.0), price(300, 40.0), active=price(0, 36.96), node="NODE2"))
+    assert classic.words(1, 1, 0x32, 4) == [*cdab(40.0), *cdab(36.96)]
+    assert classic.words(300, 1, 0x34, 2) == cdab(40.0)
+
+
+def test_classic_bits_say_what_works(classic):
+    classic.hear(status(0), status(0, service="lmp_ingest"), trajectory(point(0, 10)))
+    assert classic.bits(1, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
+    classic.hear(status(2, upstreams=(upstream(2, ok=False),)))
+    assert classic.bits(3, 1, 0, 6) == [0, 0, 1, 0, 0, 1]
+
+
+def test_classic_trajectory_bit_falls_when_one_shown_trajectory_is_stale(classic):
+    classic.hear(trajectory(point(0, 10)), trajectory(point(0, 5), resource="BESS", said_s=400))
+    classic.hear(status(420))
+    assert classic.bits(420, 1, 2, 1) == [1]
+    classic.hear(status(421))
+    assert classic.bits(421, 1, 2, 1) == [0]
+
+
+def test_classic_holds_the_last_value_and_its_bit_falls_at_once(classic):
+    classic.hear(trajectory(point(0, 12.5)), status(0))
+    assert classic.words(1, 1, 0, 2) == [0x0000, 0x4148]
+    assert classic.words(91, 1, 0, 2) == [0x0000, 0x4148]
+    assert classic.bits(91, 1, 0, 3) == [0, 0, 0]
+
+
+def test_reserved_registers_are_ffff_and_nan(classic):
+    assert classic.words(0, 1, 0x08, 12) == [0xFFFF] * 12
+    assert classic.words(0, 1, 0x36, 10) == [0xFFFF] * 10
+
+
+def test_nothing_outside_a_block_can_be_read(classic):
+    image = classic.render(0)
+    assert image.read_registers(1, 0x3F, 2) is Refusal.ADDRESS
+    assert image.read_registers(1, 0x40, 1) is Refusal.ADDRESS
+    assert image.read_bits(1, 15, 2) is Refusal.ADDRESS
+    assert image.read_registers(2, 0, 1) is Refusal.ADDRESS
+
+
+def test_plant_header(plant):
+    plant.hear(status(0), dot(interval(0, 10)), trajectory(point(0, 10)), lmp(None, active=price(0, 5.0)))
+    plant.hear(dot(interval(0, 10), resource="BESS"), trajectory(point(0, 10), resource="BESS"))
+    heartbeat = 1_791_892_801 % 65535
+    header = [1, heartbeat, *u32(1), 2, 1, 1, 0, 192, 0]
+    assert plant.words(1, 11, 0, 10) == header
+    plant.received.connected = False
+    assert plant.words(1, 11, 4, 6) == [2, 0, 0, 0, 64, 1 << 5]
+
+
+def test_plant_resource_in_full(plant):
+    dots = dot(interval(-300, 9), interval(0, 10, supp_mw=-1, must_follow=True), interval(300, 20), interval(600, 30))
+    plant.hear(status(0), dots, trajectory(point(0, 16), point(100, 12)), lmp(price(300, 40.0), active=price(0, 36.96)))
+    words = plant.words(50, 11, 100, 100)
+    assert words[0:14] == [192, 0, *f32(10), *u32(0), *u32(300), *u32(150), *f32(-1), 1, 50]
+    assert words[20:24] == [192, 0, *f32(9 + 200 / 300)]
+    assert words[30:40] == [*f32(9), *u32(-150), *f32(20), *u32(300), *u32(450)]
+    assert words[50:59] == [192, 0, *f32(14), *f32(12), *u32(100), 50]
+    assert words[70:83] == [192, 0, *f32(36.96), *u32(0), *f32(40.0), *u32(300), 192, 0, 50]
+    reserved = [*range(14, 20), *range(24, 30), *range(40, 50), *range(59, 70), *range(83, 100)]
+    assert {words[i] for i in reserved} == {0xFFFF}
+
+
+def test_plant_shows_no_value_where_there_is_none(plant):
+    words = plant.words(0, 11, 100, 100)
+    assert words[0:14] == [0, 1, *NAN, *NO_TIME, *NO_TIME, *NO_TIME, *NAN, 0xFFFF, 0xFFFF]
+
+
+def test_next_dot_is_absent_not_bad_until_caiso_sends_it(plant):
+    plant.hear(dot(interval(0, 10)))
+    assert plant.words(1, 11, 100, 1) == [192]
+    assert plant.words(1, 11, 134, 4) == [*NAN, *NO_TIME]
+
+
+def test_must_follow_of_a_variable_resource_is_what_caiso_says(plant):
+    plant.hear(dot(interval(0, 10)), dot(interval(0, 10), resource="BESS"))
+    assert (plant.words(1, 11, 112, 1), plant.words(1, 11, 212, 1)) == ([0xFFFF], [1])
+    plant.hear(dot(interval(0, 10, must_follow=False), said_s=2))
+    assert plant.words(3, 11, 112, 1) == [0]
+
+
+def test_a_ramp_steeper_than_the_resource_is_marked_and_shown(plant):
+    plant.hear(dot(interval(0, 0), interval(300, 101), interval(600, 50)))
+    assert plant.words(200, 11, 120, 2)[0] == 0
+    plant.hear(status(200))
+    assert plant.words(200, 11, 120, 4) == [64, 1 << 6, *f32(101 / 6)]
+    assert plant.words(200, 11, 134, 2) == f32(101)
+
+
+def test_the_set_point_is_clipped_only_when_configured():
+    loud = Gateway(**PLANT, clip_set_point=True)
+    quiet = Gateway(**PLANT)
+    for gateway, expected_mw in ((loud, 100.0), (quiet, 110.0)):
+        gateway.hear(dot(interval(0, 110.0)))
+        assert gateway.words(1, 11, 120, 4) == [64, 1 << 6, *f32(expected_mw)]
+        assert gateway.words(1, 11, 102, 2) == f32(110.0)
+
+
+def test_the_active_price_turns_with_the_interval_by_our_clock_and_then_expires(plant):
+    plant.hear(lmp(price(300, 40.0), price(300, 40.0), active=price(0, 36.96)))
+    assert [plant.words(s, 11, 172, 2) for s in (299, 300, 599)] == [f32(36.96), f32(40.0), f32(40.0)]
+    assert plant.words(600, 11, 170, 4) == [0, 1 << 2, *NAN]
+    assert plant.words(600, 11, 176, 2) == f32(40.0)
+
+
+def test_a_corrected_price_wins(plant):
+    plant.hear(lmp(price(0, 41.0, fetched_s=60), active=price(0, 40.0, fetched_s=0), said_s=60))
+    assert plant.words(61, 11, 172, 2) == f32(41.0)
+
+
+def test_a_resource_without_a_node_has_reserved_registers_for_its_price():
+    gateway = Gateway(block=[{"profile": "plant", "unit_id": 12, "plants": ["delta"]}])
+    assert gateway.words(0, 12, 270, 13) == [0xFFFF] * 13
+    assert gateway.words(0, 12, 170, 2) == [0, 1]
+
+
+def test_on_bad_exception_refuses_only_what_is_bad():
+    gateway = Gateway(block=[{**PLANT["block"][0], "on_bad": "exception"}])
+    gateway.hear(dot(interval(0, 10)))
+    assert gateway.words(1, 11, 100, 14)[2:4] == f32(10)
+    image = gateway.render(91)
+    assert image.read_registers(11, 102, 2) is Refusal.FAILURE
+    assert image.read_registers(11, 100, 14) is Refusal.FAILURE
+    assert isinstance(image.read_registers(11, 100, 2), bytes)
+
+
+def test_on_bad_value_is_for_megawatts_and_prices_only():
+    gateway = Gateway(block=[{**PLANT["block"][0], "on_bad": "value", "bad_value": -1}])
+    assert gateway.words(0, 11, 102, 4) == [*f32(-1), *NO_TIME]
+    assert gateway.words(0, 11, 112, 1) == [0xFFFF]
+
+
+def test_word_order_of_a_block_is_honoured_by_every_wide_value():
+    gateway = Gateway(block=[{**PLANT["block"][0], "word_order": "little"}])
+    gateway.hear(dot(interval(0, 12.5)))
+    assert gateway.words(1, 11, 102, 4) == [0x0000, 0x4148, *u32(0)[::-1]]
+
+
+def test_points_show_any_quantity_anywhere():
+    points = [
+        {"unit_id": 5, "address": 7, "quantity": "dot_mw", "resource": "SOLAR", "type": "int16", "scale": 10},
+        {"unit_id": 5, "address": 8, "quantity": "lmp_active_usd_per_mwh", "node": "NODE2", "word_order": "little"},
+        {"unit_id": 5, "address": 20, "quantity": "worst_quality", "plant": "sierra"},
+        {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "SOLAR"},
+        {"unit_id": 5, "address": 4, "table": "discrete", "quantity": "lmp_works", "on_bad": "exception"},
+    ]
+    gateway = Gateway(point=points)
+    gateway.hear(dot(interval(0, 12.34, must_follow=True)), lmp(None, active=price(0, 12.5), node="NODE2"))
+    assert gateway.words(1, 5, 7, 3) == [123, 0x0000, 0x4148]
+    assert gateway.words(1, 5, 20, 1) == [0]
+    assert gateway.bits(1, 5, 3, 2) == [1, 0]
+    assert gateway.render(1).read_registers(5, 9, 2) is Refusal.ADDRESS
+
+
+def test_a_bad_discrete_point_may_be_an_exception():
+    point_ = {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "SOLAR"}
+    gateway = Gateway(point=[{**point_, "on_bad": "exception"}])
+    assert gateway.render(1).read_bits(5, 3, 1) is Refusal.FAILURE
+
+
+def test_every_quantity_can_be_read():
+    """The list of quantities and what `readings` makes are the same."""
+    gateway = Gateway(**PLANT)
+    judging, now = gateway.map.judging, at(0)
+    member, price_at = gateway.map.members[0], gateway.map.prices[0]
+    resource = read_resource(member, gateway.received, gateway.topics, judging, now)
+    made = {
+        Scope.GATEWAY: read_gateway(gateway.received, judging, now),
+        Scope.PLANT: read_plant([resource], []),
+        Scope.RESOURCE: resource,
+        Scope.PRICE: read_price(price_at, gateway.received, gateway.topics, judging, now),
+    }
+    for scope, readings in made.items():
+        assert set(readings) == {name for name, quantity in QUANTITIES.items() if quantity.scope is scope}

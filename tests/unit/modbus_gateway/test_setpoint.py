@@ -1,0 +1,127 @@
+from datetime import timedelta
+
+import pytest
+from gateway_story import at, interval, point
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modbus_gateway.setpoint import (
+    clipped,
+    in_force,
+    must_follow,
+    next_dot,
+    previous_dot,
+    ramp_now,
+    trajectory_now,
+    within,
+)
+
+MEGAWATTS = st.floats(-500, 500).map(lambda mw: round(mw, 3))
+DOTS = st.lists(MEGAWATTS, min_size=1, max_size=8).map(lambda mws: [interval(300 * i, mw) for i, mw in enumerate(mws)])
+
+
+def dot_mw(found):
+    return found and found.dot_mw
+
+
+def test_a_dot_is_in_force_from_its_start_until_before_its_end():
+    dots = [interval(0, 10), interval(300, 20)]
+    assert [dot_mw(in_force(dots, at(s))) for s in (-1, 0, 299.9, 300, 599.9, 600)] == [None, 10, 10, 20, 20, None]
+
+
+def test_where_several_cover_now_the_batch_received_last_counts():
+    exceptional = interval(0, 99, length_s=3600, batch_received_at=at(100))
+    assert dot_mw(in_force([interval(0, 10), exceptional, interval(300, 20, batch_received_at=at(150))], at(310))) == 20
+    assert dot_mw(in_force([interval(0, 10), exceptional], at(10))) == 99
+
+
+def test_a_batch_without_a_time_counts_least_and_the_higher_revision_wins_a_tie():
+    unknown = interval(0, 1, batch_received_at=None, revision_no=9)
+    assert dot_mw(in_force([unknown, interval(0, 2)], at(10))) == 2
+    assert dot_mw(in_force([interval(0, 3, revision_no=2), interval(0, 2, revision_no=1)], at(10))) == 3
+
+
+def test_previous_ended_last_and_next_begins_first():
+    dots = [interval(-600, 1), interval(-300, 2), interval(0, 3), interval(300, 4), interval(600, 5)]
+    assert dot_mw(previous_dot(dots, at(10))) == 2
+    assert dot_mw(next_dot(dots, at(10))) == 4
+    assert previous_dot(dots[2:], at(10)) is None
+    assert next_dot(dots[:3], at(10)) is None
+
+
+def test_the_ramp_goes_from_middle_to_middle():
+    dots = [interval(0, 10), interval(300, 20)]
+    expected = {150: 10, 180: 11, 300: 15, 435: 19.5, 450: 20}
+    assert {s: ramp_now(dots, at(s)).set_point_mw for s in expected} == pytest.approx(expected)
+    assert ramp_now(dots, at(300)).slope_mw_per_min == pytest.approx(2.0)
+
+
+def test_before_the_first_target_and_after_the_last_the_nearest_dot_is_held():
+    dots = [interval(0, 10), interval(300, 20)]
+    assert [ramp_now(dots, at(s)).set_point_mw for s in (0, 149, 451, 599)] == [10, 10, 20, 20]
+    assert ramp_now(dots, at(0)).slope_mw_per_min == 0
+
+
+def test_there_is_no_set_point_while_no_dot_is_in_force():
+    assert ramp_now([interval(0, 10), interval(600, 20)], at(400)) is None
+    assert ramp_now([], at(0)) is None
+
+
+def test_the_ramp_leaves_out_a_dot_that_another_replaced_at_its_target():
+    hourly = interval(0, 500, length_s=3600, batch_received_at=at(-9000))
+    dots = [hourly, *(interval(300 * i, 10) for i in range(12))]
+    assert {ramp_now(dots, at(s)).set_point_mw for s in range(0, 3600, 60)} == {10}
+
+
+@given(DOTS)
+def test_the_ramp_meets_every_dot_at_its_target(dots):
+    for dot in dots:
+        assert ramp_now(dots, dot.target_at).set_point_mw == dot.dot_mw
+
+
+@given(DOTS, st.floats(0, 1))
+def test_the_ramp_stays_between_its_neighbours(dots, share):
+    now = at(share * (300 * len(dots) - 1))
+    near = [dot.dot_mw for dot in dots if abs(dot.target_at - now) <= timedelta(seconds=300)]
+    assert min(near) <= ramp_now(dots, now).set_point_mw <= max(near)
+
+
+@given(MEGAWATTS, MEGAWATTS, st.floats(0, 1))
+def test_the_ramp_is_linear_between_two_targets(first_mw, second_mw, share):
+    dots = [interval(0, first_mw), interval(300, second_mw)]
+    expected = first_mw + (second_mw - first_mw) * share
+    assert ramp_now(dots, at(150 + 300 * share)).set_point_mw == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_trajectory_is_linear_and_held_after_its_last_point():
+    curve = [point(0, 16), point(100, 12)]
+    assert [trajectory_now(curve, at(s)) for s in (0, 50, 100, 5000)] == pytest.approx([16, 14, 12, 12])
+    assert trajectory_now(curve, at(-1)) is None
+    assert trajectory_now([], at(0)) is None
+
+
+def test_two_points_at_one_time_are_a_step():
+    curve = [point(0, 10), point(100, 20, number=1), point(100, 50, number=2), point(200, 60)]
+    assert trajectory_now(curve, at(99.999)) == pytest.approx(20, abs=0.01)
+    assert trajectory_now(curve, at(100)) == 50
+    assert trajectory_now(curve, at(150)) == pytest.approx(55)
+
+
+@given(st.permutations([point(0, 1), point(9, 2, batch_s=1), point(9, 3, batch_s=2), point(9, 4, batch_s=2, number=1)]))
+def test_points_are_ordered_by_target_then_batch_then_number(curve):
+    assert trajectory_now(curve, at(9)) == 4
+
+
+@pytest.mark.parametrize(
+    ("variable", "flag", "expected"),
+    [(False, None, True), (False, False, True), (True, True, True), (True, False, False), (True, None, None)],
+)
+def test_only_a_variable_resource_may_be_free_of_its_dot(variable, flag, expected):
+    assert must_follow(interval(0, 1, must_follow=flag), variable=variable) is expected
+
+
+def test_limits_that_are_not_given_limit_nothing():
+    assert within(1e9, None, None)
+    assert not within(-1, 0, None)
+    assert not within(11, None, 10)
+    assert [clipped(mw, 0, 10) for mw in (-1, 5, 11)] == [0, 5, 10]
