@@ -1,0 +1,157 @@
+"""Register table: docs/registers.md, made from the code. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from dotbus.contracts.quality import BIT_OF, LEVEL_OF
+from dotbus.runtime.installation import Installation, Profile, RegisterType, Table
+from modbus_gateway.layouts import (
+    CLASSIC_RESOURCES,
+    MAP_VERSION,
+    PLANT_HEADER,
+    PLANT_RESOURCE,
+    PLANT_STRIDE,
+    lay_out,
+)
+from modbus_gateway.quantities import QUANTITIES, Scope
+from modbus_gateway.register_map import Cell, read_map
+
+_INTRODUCTION: Final = """\
+# Registers
+
+This page is generated from the code by `make docs`. Addresses are protocol addresses, from 0: holding register 40001 of a
+SCADA package is address 0, discrete input 10001 is address 0 of the other table.
+
+Functions 03 and 04 read the same holding registers, 01 and 02 the same discrete inputs. Every write is refused with
+exception 01.
+
+## How values are written
+
+| type | registers | "no value" |
+| --- | --- | --- |
+| float32 | 2 | NaN (0x7FC00000) |
+| uint16 | 1 | 0xFFFF |
+| int16 | 1 | 0x8000 |
+| uint32 | 2 | 0xFFFFFFFF |
+| int32 | 2 | 0x80000000 |
+| bit | 1 discrete input | 0 |
+
+Word order `big` (ABCD) puts the high word first, `little` (CDAB) the low word; inside a word the high byte is always first.
+12.5 is [0x4148, 0x0000] as big and [0x0000, 0x4148] as little. Times are seconds since 1970-01-01 UTC.
+
+"No value" stands where there is nothing to show and nothing is wrong: no next DOT yet, no SUPP segment. While the quality of a
+value is bad its registers show what `on_bad` chose: `hold` what they showed before (at first "no value"), `value` the block's
+`bad_value` (megawatts and prices; everything else "no value"), `nan` "no value", `exception` nothing: each request that touches
+one is refused with exception 04. A flag in a discrete input falls to 0 at once, except with `exception`. Uncertain values are
+shown. Quality, reasons, ages and the header are never bad themselves.
+
+Registers of a block that no value uses are reserved and read 0xFFFF, reserved discrete inputs 0. Addresses outside every block
+answer exception 02, a unit id that is not configured 0B, an impossible count 03. When the registers were not brought up to date
+for 5 s every read answers 04.
+"""
+
+_QUALITY: Final = """\
+## Quality and reasons
+
+A quality register shows OPC's number: 192 good, 64 uncertain, 0 bad. A reasons register has a bit for each reason.
+"""
+
+_CLASSIC: Final = f"""\
+## Profile classic
+
+The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
+{CLASSIC_RESOURCES} resources, in the order of the configuration. Discrete input 2 is 0 as soon as one of the trajectories whose
+DOPs it shows is bad, for instance because no new one came for `trajectory_stale_after_s`.
+"""
+
+_PLANT: Final = f"""\
+## Profile plant
+
+Version {MAP_VERSION}. Big word order and `nan` unless the block says otherwise. The header takes the first {PLANT_STRIDE}
+registers, each resource the next {PLANT_STRIDE}: resource 1 begins at {PLANT_STRIDE}, resource 2 at {2 * PLANT_STRIDE}. One
+request can read a whole one. Quantities may be added where registers are reserved; none moves within a version.
+"""
+
+_POINTS: Final = """\
+## Quantities
+
+Any of these can stand anywhere with a `[[modbus.point]]`. A gateway quantity needs no name, a plant quantity `plant`, a
+resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not given). Flags ("1 or 0")
+may be discrete inputs.
+"""
+
+
+def render_markdown(installation: Installation) -> str:
+    """The whole page: both profiles, every quantity, and the table of an example installation."""
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            _QUALITY,
+            _table(("bit", "mask", "reason", "level"), _reasons()),
+            _CLASSIC,
+            _table(("table", "address", "quantity", "type", "unit", "meaning"), _classic()),
+            _PLANT,
+            "### Header\n",
+            _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_HEADER)),
+            "### Each resource, from its first register\n",
+            _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_RESOURCE)),
+            _POINTS,
+            _table(("quantity", "about", "type", "unit", "meaning"), _quantities()),
+            "## The example configuration\n",
+            "Every register of `config/dotbus.example.toml`.\n",
+            _table(("unit", "table", "address", "quantity", "of", "type", "words", "on_bad"), _every_cell(installation)),
+        ]
+    )
+
+
+def _reasons() -> Iterable[Sequence[object]]:
+    return ((bit, f"0x{1 << bit:04X}", reason.value, LEVEL_OF[reason].name.lower()) for reason, bit in BIT_OF.items())
+
+
+def _classic() -> Iterable[Sequence[object]]:
+    for slot in lay_out(Profile.CLASSIC, 1).slots:
+        quantity = QUANTITIES[slot.quantity]
+        address = f"0x{slot.address:02X}" if slot.resource is None else f"0x{slot.address:02X} + 2i"
+        kind = RegisterType.BIT if slot.table is Table.DISCRETE else quantity.type
+        yield slot.table.value, address, _code(quantity.name), kind.value, quantity.unit, quantity.meaning
+
+
+def _addressed(layout: Mapping[int, str]) -> Iterable[Sequence[object]]:
+    for address, name in layout.items():
+        quantity = QUANTITIES[name]
+        yield address, _code(name), quantity.type.value, quantity.unit, quantity.meaning
+
+
+def _quantities() -> Iterable[Sequence[object]]:
+    return ((_code(q.name), q.scope.value, q.type.value, q.unit, q.meaning) for q in QUANTITIES.values())
+
+
+def _every_cell(installation: Installation) -> Iterable[Sequence[object]]:
+    for span in read_map(installation).spans:
+        for cell in sorted(span.cells, key=lambda cell: cell.address):
+            form = cell.form
+            words = form.word_order.value if form.registers > 1 else ""
+            where = (span.unit_id, span.table.value, cell.address, _code(cell.quantity.name))
+            yield *where, _about(cell), form.type.value, words, form.on_bad.value
+
+
+def _about(cell: Cell) -> str:
+    about = cell.about
+    match cell.quantity.scope:
+        case Scope.GATEWAY:
+            return "the gateway"
+        case Scope.PLANT:
+            return ", ".join(dict.fromkeys(member.plant for member in about.members))
+        case Scope.RESOURCE:
+            return about.members[0].resource.id
+        case Scope.PRICE:
+            return f"{about.prices[0].market.value} {about.prices[0].node}"
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(str(entry) for entry in line)} |\n" for line in lines)
