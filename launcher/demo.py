@@ -3,6 +3,7 @@
 Broker and database come from pip, the files live in a folder that is removed at the end, and so are all processes.
 """
 
+import os
 import secrets
 import shutil
 import sys
@@ -151,7 +152,7 @@ def _start_simulator(demo: Demo, credentials: Path) -> None:
 
 def introduce(demo: Demo, installation: Installation, console: Console) -> None:
     """Say what runs where, and what to try."""
-    ports, scripts = demo.ports, Path(sys.executable).parent
+    ports, scripts = demo.ports, _short(Path(sys.executable).parent)
     console.rule("dotbus demonstration", align="left")
     for line in (
         f"CAISO ADS    https://127.0.0.1:{ports.ads}/ADS/APIWebService/v7 (simulated, client certificate)",
@@ -174,7 +175,12 @@ def _units(installation: Installation) -> str:
     return ", ".join(f"unit {b.unit_id} {b.profile} ({', '.join(b.plants) or 'all plants'})" for b in blocks)
 
 
-def _commands(demo: Demo, installation: Installation, scripts: Path) -> list[str]:
+def _short(path: Path) -> str:
+    """As seen from here, when that is shorter to type."""
+    return min(str(path), os.path.relpath(path), key=len)
+
+
+def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]:
     broker, topic = demo.ports.broker, f"{installation.topic_root}/plant/+/+/dot"
     subscribe = (
         f"mosquitto_sub -p {broker} -u {CONSOLE} -P {CONSOLE_PASSWORD} -v -t '{topic}'"
@@ -184,8 +190,8 @@ def _commands(demo: Demo, installation: Installation, scripts: Path) -> list[str
     query = "SELECT start_at, resource_id, dot_mw FROM instruction WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
     return [
         subscribe,
-        f"{scripts}/dotbus registers --config {demo.config} --port {demo.ports.modbus}",
-        f'{demo.database.psql} "{demo.database.reader_url}" -c "{query}"',
+        f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
+        f'{_short(demo.database.psql)} "{demo.database.reader_url}" -c "{query}"',
     ]
 
 
