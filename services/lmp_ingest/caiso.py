@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from lmp_ingest.faults import NO_DATA, ErrorReply, NoData, meaning_of_no_data
+from lmp_ingest.faults import NO_DATA, ErrorReply, NoData, OasisFailure, meaning_of_no_data
 from lmp_ingest.parse import parse_reply, require_answer
 from lmp_ingest.records import PriceRow, Question, Reply
 from lmp_ingest.translate import Assembled, assemble
@@ -48,8 +48,12 @@ class Caiso:
             OasisFailure: see `faults`.
         """
         reply = self._source.fetch(question)
-        rows = self._rows(question, reply)
-        require_answer(rows, question.market, question.nodes)
+        try:
+            rows = self._rows(question, reply)
+            require_answer(rows, question.market, question.nodes)
+        except OasisFailure as failure:
+            failure.content = reply.content
+            raise
         return Answer(assemble(rows, reply.received_at), reply.content, reply.received_at, reply.clock_offset_s)
 
     def _rows(self, question: Question, reply: Reply) -> list[PriceRow]:
@@ -61,5 +65,5 @@ class Caiso:
             rows = []
         meaning = meaning_of_no_data(question.market, question.start, reply.received_at)
         if not rows and meaning is not NoData.NOT_YET:
-            raise ErrorReply(NO_DATA, f"no data: {meaning}", reply.content)
+            raise ErrorReply(NO_DATA, f"no data: {meaning}")
         return rows

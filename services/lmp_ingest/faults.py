@@ -81,8 +81,8 @@ class HttpRefused(OasisFailure):
         status: the HTTP status.
     """
 
-    def __init__(self, status: int, content: bytes) -> None:
-        super().__init__(f"HTTP status {status}", content)
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP status {status}")
         self.status = status
         self.remedy = Remedy.PAUSE if status >= 500 else Remedy.GIVE_UP  # noqa: PLR2004 - HTTP's own classes
 
@@ -98,8 +98,8 @@ class ErrorReply(OasisFailure):
         code: its ERR_CODE.
     """
 
-    def __init__(self, code: str, description: str, content: bytes | None = None) -> None:
-        super().__init__(f"OASIS error {code}: {description}", content)
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(f"OASIS error {code}: {description}")
         self.code = code
         self.remedy = _REMEDIES.get(code, Remedy.RETRY)
 

@@ -37,14 +37,10 @@ def parse_reply(status: int, content: bytes, bounds: Bounds) -> list[PriceRow]:
         Throttled, HttpRefused, ErrorReply, Malformed, Oversized: see `faults`.
     """
     if status == TOO_MANY_REQUESTS or (not content.startswith(MAGIC) and _THROTTLE_WORDS in content):
-        raise Throttled(f"asked too often (HTTP status {status})", content)
+        raise Throttled(f"asked too often (HTTP status {status})")
     if status != OK:
-        raise HttpRefused(status, content)
-    try:
-        return [row for member in unpack(content, bounds) for row in _parse_member(member)]
-    except (Malformed, ErrorReply) as refusal:
-        refusal.content = content
-        raise
+        raise HttpRefused(status)
+    return [row for member in unpack(content, bounds) for row in _parse_member(member)]
 
 
 def _parse_member(member: Member) -> Iterable[PriceRow]:

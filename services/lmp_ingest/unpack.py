@@ -54,21 +54,21 @@ def unpack(content: bytes, bounds: Bounds) -> Iterator[Member]:
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     except _BROKEN as error:
-        raise Malformed(f"not a zip: {error}", content) from error
+        raise Malformed(f"not a zip: {error}") from error
     if not entries:
-        raise Malformed("a zip without members", content)
+        raise Malformed("a zip without members")
     if len(entries) > bounds.members:
-        raise Oversized(f"a zip of {len(entries)} members, {bounds.members} are allowed", content)
+        raise Oversized(f"a zip of {len(entries)} members, {bounds.members} are allowed")
     left = bounds.total_bytes
     for number, entry in enumerate(entries, 1):
         if entry.compress_type not in _BOUNDED:
-            raise Malformed(f"member {number} is packed by method {entry.compress_type}", content)
+            raise Malformed(f"member {number} is packed by method {entry.compress_type}")
         try:
             with archive.open(entry) as stream:
                 member = stream.read(left + 1)
         except _BROKEN as error:
-            raise Malformed(f"member {number} cannot be unpacked: {type(error).__name__}", content) from error
+            raise Malformed(f"member {number} cannot be unpacked: {type(error).__name__}") from error
         left -= len(member)
         if left < 0:
-            raise Oversized(f"a zip that unpacks to more than {bounds.total_bytes} bytes", content)
+            raise Oversized(f"a zip that unpacks to more than {bounds.total_bytes} bytes")
         yield Member(f"member {number}", member)

@@ -94,12 +94,10 @@ def test_a_line_cut_in_its_middle_is_refused() -> None:
     ],
 )
 def test_recorded_error_reports_are_told_by_their_code(name: str, code: str, remedy: Remedy) -> None:
-    reply = zipped(INVALID_REQUEST__xml=recorded(name))
-
     with pytest.raises(ErrorReply) as caught:
-        parse(reply)
+        parse(zipped(INVALID_REQUEST__xml=recorded(name)))
 
-    assert (caught.value.code, caught.value.remedy, caught.value.content) == (code, remedy, reply)
+    assert (caught.value.code, caught.value.remedy) == (code, remedy)
 
 
 @pytest.mark.parametrize(
@@ -226,13 +224,12 @@ def test_an_empty_zip_is_malformed() -> None:
         parse(zipped())
 
 
-def test_a_zip_truncated_anywhere_is_refused_and_its_bytes_come_with_the_fault() -> None:
+def test_a_zip_truncated_anywhere_is_refused() -> None:
     whole = as_reply(RTM)
 
     for length in range(0, len(whole), 37):
-        with pytest.raises(Malformed) as caught:
+        with pytest.raises(Malformed):
             parse(whole[:length])
-        assert caught.value.content == whole[:length]
 
 
 @given(st.binary(max_size=400), st.sampled_from([200, 429, 500]))

@@ -1,0 +1,354 @@
+"""The loop against scripted replies, with a real outbox: what is kept, said, counted, and survived."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import cycle, pairwise
+from pathlib import Path
+
+import pytest
+from oasis_recordings import recorded, zipped
+from prometheus_client import CollectorRegistry
+
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.messages import Environment, Lmp, Prices, Upstream
+from dotbus.runtime.installation import Installation, Market
+from lmp_ingest.faults import Unreachable
+from lmp_ingest.meters import Meters
+from lmp_ingest.records import Question, Reply
+from lmp_ingest.reports import REPORTS
+from lmp_ingest.service import Loop
+from lmp_ingest.settings import OasisSettings
+from lmp_ingest.translate import Sender
+from lmp_ingest.wiring import open_outbox, wire_loop
+
+BEGIN = datetime(2025, 9, 1, 18, tzinfo=UTC)
+FIVE = timedelta(minutes=5)
+HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
+
+
+def table(market: Market, rows: list[tuple[datetime, str, str, float]]) -> bytes:
+    """The zip with rows of (interval start, node, LMP_TYPE, price)."""
+    interval = REPORTS[market].interval
+    lines = [
+        f"{start:%Y-%m-%dT%H:%M:%S}-00:00,{start + interval:%Y-%m-%dT%H:%M:%S}-00:00,{node},{market},{kind},{price}\n"
+        for start, node, kind, price in rows
+    ]
+    return zipped(prices__csv=(HEADER + "".join(lines)).encode())
+
+
+class ScriptedOasis:
+    """Answers each question by a function that a test may change on the way."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.answer: Callable[[Question], bytes] = lambda _: b""
+        self.status = 200
+        self.asked: list[tuple[datetime, Question]] = []
+
+    def fetch(self, question: Question) -> Reply:
+        self.asked.append((self.clock(), question))
+        content = self.answer(question)
+        return Reply(self.status, content, self.clock(), 0.25)
+
+
+class Story:
+    """A loop whose clock stands still unless it is moved."""
+
+    def __init__(self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], **settings: object) -> None:
+        self.now = BEGIN
+        self.settings = OasisSettings(state_dir=folder, **settings)
+        self.installation = Installation.model_validate(
+            {
+                "environment": "simulator",
+                "plant": [{"name": "p", "resource": [{"id": "R"}]}],
+                "prices": {"markets": markets, "nodes": nodes},
+            }
+        )
+        self.oasis = ScriptedOasis(lambda: self.now)
+        self.registry = CollectorRegistry()
+        self.start()
+
+    def start(self) -> None:
+        self.outbox = open_outbox(self.settings)
+        self.loop: Loop = wire_loop(
+            self.settings,
+            self.installation,
+            self.oasis,
+            self.outbox,
+            Sender(Environment.SIMULATOR, "lmp_ingest/test"),
+            meters=Meters(self.registry),
+            clock=lambda: self.now,
+            committed=lambda: None,
+            chance=lambda: 0.0,
+        )
+
+    def restart(self) -> None:
+        self.outbox.close()
+        self.registry = CollectorRegistry()
+        self.start()
+
+    def run(self, seconds: float) -> None:
+        """Let time pass as the loop itself asks for it."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            self.loop.step()
+            self.now += timedelta(seconds=max(self.loop.idle_s(), 0.01))
+
+    def events(self) -> list[Prices]:
+        return [decode_as(event.payload, Prices) for event in self.outbox.between(1, 10**9, 10**6)]
+
+    def state(self, market: Market, node: str) -> Lmp | None:
+        payload = self.outbox.states().get(self.installation.topics.lmp(market, node))
+        return decode_as(payload, Lmp) if payload else None
+
+    def health(self, market: Market) -> Upstream:
+        return next(one for one in self.loop.upstreams() if one.name == f"oasis_{market.lower()}")
+
+    def count(self, name: str, market: Market, **labels: str) -> float:
+        return self.registry.get_sample_value(f"lmp_ingest_{name}", {"market": market.value, **labels}) or 0.0
+
+    def quarantined(self) -> list[Path]:
+        return sorted((self.settings.state_dir / "quarantine").glob("*"))
+
+
+@pytest.fixture
+def story(tmp_path: Path):
+    stories: list[Story] = []
+
+    def begin(markets: tuple[Market, ...] = (Market.RTM,), nodes: tuple[str, ...] = ("N1",), **settings: object) -> Story:
+        stories.append(Story(tmp_path, markets, nodes, **settings))
+        return stories[-1]
+
+    yield begin
+    for one in stories:
+        one.outbox.close()
+
+
+def published(clock: Callable[[], datetime], price: float = 10.0) -> Callable[[Question], bytes]:
+    """Everything asked for that begins until five minutes from now, in one price."""
+
+    def answer(question: Question) -> bytes:
+        interval = REPORTS[question.market].interval
+        until = min(question.end, clock() + FIVE)
+        count = max(0, -((question.start - until) // interval))
+        starts = [question.start + number * interval for number in range(count)]
+        return table(question.market, [(start, node, "LMP", price) for start in starts for node in question.nodes])
+
+    return answer
+
+
+def test_prices_become_events_states_and_a_cursor(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+
+    state = one.state(Market.RTM, "N1")
+    assert [event.seq for event in one.events()] == list(range(1, len(one.events()) + 1))
+    assert len(one.events()) == 24 * 12 + 2, "a day back, the interval that runs and the one ahead"
+    assert state.active.interval_start == BEGIN
+    assert state.published.interval_start == BEGIN + FIVE
+    assert one.outbox.cursors() == {"RTM": (BEGIN + 2 * FIVE).isoformat()}
+    assert one.health(Market.RTM).ok
+    assert one.health(Market.RTM).clock_offset_s == 0.25
+
+
+def test_reading_the_same_prices_again_stores_nothing_and_an_interval_s_turn_says_the_next_price(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: BEGIN)
+    one.run(10)
+    stored = len(one.events())
+
+    one.run(290)
+    assert one.state(Market.RTM, "N1").active.interval_start == BEGIN
+    one.run(1.5)
+
+    assert len(one.oasis.asked) > 9
+    assert len(one.events()) == stored
+    assert one.state(Market.RTM, "N1").active is None, "the last published interval is over"
+    assert one.state(Market.RTM, "N1").published.interval_start == BEGIN
+
+
+def test_requests_keep_their_distance_from_start_to_start_over_all_markets_and_after_errors(story) -> None:
+    one = story(tuple(Market), tuple(f"N{number}" for number in range(25)))
+    good = published(lambda: one.now)
+    answers = cycle([good, lambda _: recorded("error_429_throttle_body.html"), lambda _: b"PK broken", good])
+
+    def by_turns(question: Question) -> bytes:
+        return next(answers)(question)
+
+    one.oasis.answer = by_turns
+    one.run(600)
+
+    starts = [at for at, _ in one.oasis.asked]
+    assert starts[0] - BEGIN >= timedelta(seconds=6)
+    assert min(after - before for before, after in pairwise(starts)) >= timedelta(seconds=6)
+    assert len(starts) > 20
+    assert all(len(question.nodes) <= 10 for _, question in one.oasis.asked)
+
+
+def test_a_correction_is_a_new_event_and_changes_the_state(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: BEGIN, 10.0)
+    one.run(10)
+    one.oasis.answer = published(lambda: BEGIN, 11.0)
+    before = len(one.events())
+    one.run(30)
+
+    assert one.state(Market.RTM, "N1").active.lmp_usd_per_mwh == 11.0
+    assert len(one.events()) > before
+    assert len({event.id for event in one.events()}) == len(one.events())
+    assert one.count("corrections_total", Market.RTM) == len(one.events()) - before
+
+
+def test_a_correction_of_long_ago_is_found_by_the_wide_window(story) -> None:
+    one = story()
+    corrected = BEGIN - timedelta(hours=10)
+    one.oasis.answer = published(lambda: BEGIN)
+    one.run(60)
+    usual = one.oasis.answer
+    one.oasis.answer = lambda question: (
+        table(Market.RTM, [(corrected, "N1", "LMP", 99.0)]) if question.start <= corrected else usual(question)
+    )
+    one.run(3700)
+
+    assert [event.lmp_usd_per_mwh for event in one.events() if event.interval_start == corrected] == [(10.0,), (99.0,)]
+
+
+def test_after_a_restart_nothing_is_told_twice_and_the_outage_is_bridged(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    one.now += timedelta(hours=3)
+    one.restart()
+
+    assert one.state(Market.RTM, "N1") is not None
+    one.run(10)
+
+    starts = [event.interval_start for event in one.events()]
+    assert len(starts) == len(set(starts)) == 24 * 12 + 2 + 36
+    assert sorted(starts) == [min(starts) + number * FIVE for number in range(len(starts))], "no interval is missing"
+
+
+def test_the_state_of_before_a_restart_turns_with_the_interval_although_caiso_is_away(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    heard_at = one.state(Market.RTM, "N1").heard_at
+
+    def away(_: Question) -> bytes:
+        raise Unreachable("no route to host")
+
+    one.oasis.answer = away
+    one.restart()
+    one.run(FIVE.total_seconds())
+
+    state = one.state(Market.RTM, "N1")
+    assert state.active.interval_start == BEGIN + FIVE
+    assert state.heard_at == heard_at, "CAISO was not heard since"
+    assert not one.health(Market.RTM).ok
+
+
+def test_a_fault_is_logged_and_quarantined_once_while_it_lasts(story, capsys: pytest.CaptureFixture[str]) -> None:
+    one = story()
+    one.oasis.answer = lambda _: b"PK\x03\x04 and no more"
+    one.run(600)
+
+    assert len(one.oasis.asked) > 4
+    assert one.count("failures_total", Market.RTM, kind="Malformed") == len(one.oasis.asked)
+    assert [path.read_bytes() for path in one.quarantined()] == [b"PK\x03\x04 and no more"]
+    assert capsys.readouterr().out.count("no prices") == 1
+    assert one.events() == []
+    assert one.state(Market.RTM, "N1") is None
+    health = one.health(Market.RTM)
+    assert (health.ok, health.last_ok_at) == (False, None)
+    assert "not a zip" in health.last_error
+
+
+def test_a_permanent_error_of_one_market_does_not_stop_the_others(story) -> None:
+    one = story((Market.DAM, Market.RTM))
+    good = published(lambda: one.now)
+    refused = recorded("error_1000_no_data.xml").replace(b">1000<", b">1020<")
+    one.oasis.answer = lambda question: zipped(e__xml=refused) if question.market is Market.DAM else good(question)
+    one.run(600)
+
+    asked = [question.market for _, question in one.oasis.asked]
+    assert asked.count(Market.DAM) == 1
+    assert asked.count(Market.RTM) >= 15
+    assert (one.health(Market.DAM).ok, one.health(Market.RTM).ok) == (False, True)
+    assert "1020" in one.health(Market.DAM).last_error
+
+
+def test_no_data_yet_is_an_answer_and_no_data_where_there_must_be_is_a_failure(story) -> None:
+    one = story()
+    nothing = zipped(e__xml=recorded("error_1000_no_data.xml"))
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    one.oasis.answer = lambda _: nothing
+    one.run(60)
+    assert one.health(Market.RTM).ok, "the window begins half an hour ago"
+
+    one.run(7200)
+    assert not one.health(Market.RTM).ok
+    assert "should be there" in one.health(Market.RTM).last_error
+
+
+def test_a_doubtful_price_is_published_and_counted_once_a_contradictory_one_is_left_out(story) -> None:
+    one = story(nodes=("N1", "N2"))
+    rows = [(BEGIN, "N1", kind, value) for kind, value in (("LMP", 30.0), ("MCE", 20.0), ("MCC", 1.0), ("MCL", 1.0))]
+    rows += [(BEGIN, "N2", "LMP", 5.0), (BEGIN, "N2", "LMP", 6.0)]
+    one.oasis.answer = lambda _: table(Market.RTM, rows)
+    one.run(100)
+
+    assert one.state(Market.RTM, "N1").active.lmp_usd_per_mwh == 30.0
+    assert one.state(Market.RTM, "N2").active is None
+    assert {event.nodes for event in one.events()} == {("N1",)}
+    assert len(one.oasis.asked) > 2
+    assert one.count("doubts_total", Market.RTM) == 1
+    assert one.count("contradictions_total", Market.RTM) == 1
+    assert len(one.quarantined()) == 1
+
+
+def test_prices_of_another_market_or_node_are_not_published(story) -> None:
+    one = story()
+    one.oasis.answer = lambda _: table(Market.RTPD, [(BEGIN, "N1", "LMP", 5.0)])
+    one.run(10)
+    one.oasis.answer = lambda _: table(Market.RTM, [(BEGIN, "N2", "LMP", 5.0)])
+    one.run(60)
+
+    assert one.events() == []
+    assert one.state(Market.RTM, "N1") is None
+    assert len(one.quarantined()) == 2
+
+
+def test_recovery_ends_the_failure_and_the_next_one_is_reported_again(story, capsys: pytest.CaptureFixture[str]) -> None:
+    one = story()
+    one.oasis.status = 503
+    one.run(30)
+    assert one.health(Market.RTM).last_error == "HTTP status 503"
+    one.oasis.status, one.oasis.answer = 200, published(lambda: one.now)
+    one.run(60)
+    assert one.health(Market.RTM).ok
+    one.oasis.status = 503
+    one.run(60)
+
+    told = capsys.readouterr().out
+    assert (told.count("no prices"), told.count("answered again")) == (2, 1)
+
+
+def test_a_market_with_one_failing_group_of_nodes_is_not_well(story) -> None:
+    one = story(nodes=tuple(f"N{number}" for number in range(12)))
+    good = published(lambda: one.now)
+    one.oasis.answer = lambda question: b"" if "N11" in question.nodes else good(question)
+    one.run(60)
+
+    assert not one.health(Market.RTM).ok
+    assert one.state(Market.RTM, "N0").active is not None
+    assert one.state(Market.RTM, "N11") is None
+
+
+def test_how_late_a_price_comes_is_measured(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now - timedelta(minutes=7))
+    one.run(700)
+
+    assert 0 < one.count("price_lag_seconds", Market.RTM) <= 180

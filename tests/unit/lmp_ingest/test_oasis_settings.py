@@ -1,0 +1,86 @@
+"""A bad configuration is refused at start, all mistakes together."""
+
+from pathlib import Path
+
+import pytest
+
+from dotbus.runtime.installation import Market
+from dotbus.runtime.mistakes import ConfigurationRefused
+from lmp_ingest.settings import Configuration, load_configuration
+
+INSTALLATION = """
+environment = "{environment}"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "R1"
+{node}
+[prices]
+markets = {markets}
+"""
+
+
+@pytest.fixture
+def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def load(*, environment="production", node='node = "N1"', markets='["DAM"]', **variables: str) -> Configuration:
+        file = tmp_path / "dotbus.toml"
+        file.write_text(INSTALLATION.format(environment=environment, node=node, markets=markets))
+        for name, value in {"CONFIG": str(file), "INSTANCE": "test", **variables}.items():
+            monkeypatch.setenv(f"LMP_INGEST_{name}", value)
+        return load_configuration()
+
+    return load
+
+
+def mistakes(refused: pytest.ExceptionInfo[ConfigurationRefused]) -> list[str]:
+    return [str(mistake) for mistake in refused.value.mistakes]
+
+
+def test_the_defaults_are_caiso_s_production_within_its_rate(configure) -> None:
+    oasis = configure().oasis
+
+    assert oasis.url == "https://oasis.caiso.com/oasisapi"
+    assert oasis.spacing_s >= 5
+    assert oasis.versions == {Market.DAM: 12, Market.HASP: 3, Market.RTPD: 3, Market.RTM: 3}
+
+
+def test_caiso_is_never_asked_faster_than_it_allows(configure) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        configure(SPACING_S="4.9")
+
+    assert "less than the 5 s that CAISO allows" in mistakes(refused)[0]
+
+
+def test_a_simulator_may_be_asked_faster(configure) -> None:
+    assert configure(environment="simulator", URL="http://127.0.0.1:8448/oasisapi/", SPACING_S="0.1").oasis.spacing_s == 0.1
+
+
+def test_prices_that_somebody_on_the_way_could_change_are_not_asked_for(configure) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        configure(URL="http://oasis.example.org/oasisapi")
+
+    assert "neither HTTPS nor this machine" in mistakes(refused)[0]
+
+
+def test_all_mistakes_are_told_together(configure, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        configure(URL="oasis", TIMEOUT_S="soon", MQTT_PORT="99999")
+
+    told = " ".join(mistakes(refused))
+    for name in ("LMP_INGEST_URL", "LMP_INGEST_TIMEOUT_S", "LMP_INGEST_MQTT_PORT"):
+        assert name in told
+
+
+@pytest.mark.parametrize("change", [{"node": ""}, {"markets": "[]"}])
+def test_nothing_to_ask_for_is_a_mistake(configure, change: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        configure(**change)
+
+    assert "nothing to ask for" in mistakes(refused)[0]
+
+
+def test_a_ca_file_that_is_not_there_is_a_mistake(configure) -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        configure(CA_FILE="/nowhere/ca.pem")
+
+    assert "/nowhere/ca.pem is not there" in mistakes(refused)[0]
