@@ -1,0 +1,66 @@
+# Everything stays in this folder; the virtual environment is .venv.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo demo-check test lint unit broker docs bench clean
+
+BIN := .venv/bin
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+BROKER_PACKAGES := mosquitto mosquitto-clients mbpoll
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target says; do printf 'make %-12s %s\n' "$$target" "$$says"; done
+
+demo: .venv/demo.stamp ## run everything here against a simulated CAISO: no Docker, no configuration; Ctrl-C ends it
+	@$(BIN)/dotbus demo
+
+demo-check: .venv/demo.stamp ## the same, until registers and database agree with what CAISO sent
+	@$(BIN)/dotbus demo --check
+
+test: lint broker ## every check and every test, installing what they need
+	$(BIN)/pytest
+
+lint: .venv/test.stamp ## style, types and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/test.stamp ## the tests that open no socket, for the time between two edits
+	$(BIN)/pytest tests/unit tests/contract
+
+docs: .venv/test.stamp ## write the schemas and tables that are made from the code
+	$(BIN)/python -m launcher.documents
+
+bench: .venv/test.stamp ## measure: each program in bench
+	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
+
+clean: ## remove the virtual environment and what tools left
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Integration tests talk to a real broker: in a container when Docker answers, else a local one.
+broker:
+	@docker info >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null || { \
+	  echo 'no Docker and no mosquitto: installing $(BROKER_PACKAGES)'; \
+	  root=; [ "$$(id -u)" = 0 ] || root='sudo -n'; \
+	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(BROKER_PACKAGES) >/dev/null; \
+	} || { echo 'The tests need a broker: start Docker, or install the package mosquitto.' >&2; exit 1; }
+
+.venv/test.stamp: .venv/made.stamp pyproject.toml
+	$(PIP_INSTALL) '.[test]'
+	@touch .venv/demo.stamp $@
+
+.venv/demo.stamp: .venv/made.stamp pyproject.toml
+	$(PIP_INSTALL) '.[demo]'
+	@touch $@
+
+.venv/made.stamp:
+	@python=; for name in $(PYTHONS); do \
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	[ -n "$$python" ] || { echo "dotbus needs Python 3.11 or later; found: $$(python3 --version 2>&1)" >&2; exit 1; }; \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$$python cannot make virtual environments: install the package python3-venv (sudo apt-get install python3-venv)" >&2; exit 1; }; \
+	"$$python" -m venv --clear .venv
+	@touch $@

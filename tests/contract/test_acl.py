@@ -1,0 +1,126 @@
+"""The broker's access list, judged topic by topic with another matcher (paho's) than the one that serves it."""
+
+import pytest
+from paho.mqtt.client import topic_matches_sub
+
+from dotbus.contracts.topics import Subject, Topics
+from launcher.broker_users import BrokerUser, access_list, broker_users
+
+PLANTS = ("sierra", "delta")
+INGESTS = {"ads_ingest", "lmp_ingest"}
+READERS_OF_ALL = {"console"}
+
+# Who may publish each subject, and who must receive it. Commands to CAISO are not taken yet: nobody may publish them.
+WRITERS = {
+    Subject.DISPATCH: {"ads_ingest"},
+    Subject.TRAJECTORY_BATCH: {"ads_ingest"},
+    Subject.DOT: {"ads_ingest"},
+    Subject.TRAJECTORY: {"ads_ingest"},
+    Subject.RESPOND: set[str](),
+    Subject.RESPOND_REPLY: set[str](),
+    Subject.PRICES: {"lmp_ingest"},
+    Subject.LMP: {"lmp_ingest"},
+}
+READERS = {
+    Subject.DISPATCH: {"historian", "plant-sierra"},
+    Subject.TRAJECTORY_BATCH: {"historian", "plant-sierra"},
+    Subject.DOT: {"modbus_gateway", "plant-sierra"},
+    Subject.TRAJECTORY: {"modbus_gateway", "plant-sierra"},
+    Subject.RESPOND: {"plant-sierra"},
+    Subject.RESPOND_REPLY: {"plant-sierra"},
+    Subject.PRICES: {"historian", "plant-sierra", "plant-delta"},
+    Subject.LMP: {"modbus_gateway", "plant-sierra", "plant-delta"},
+}
+
+
+@pytest.fixture(params=["dotbus/v1", "site/7/dotbus"])
+def topics(request: pytest.FixtureRequest) -> Topics:
+    return Topics(request.param)
+
+
+def topic_of(topics: Topics, subject: Subject) -> str:
+    of_plant = {
+        Subject.DISPATCH: topics.dispatch,
+        Subject.TRAJECTORY_BATCH: topics.trajectory_batch,
+        Subject.DOT: topics.dot,
+        Subject.TRAJECTORY: topics.trajectory,
+        Subject.RESPOND: topics.respond,
+        Subject.RESPOND_REPLY: topics.respond_reply,
+    }
+    if subject in of_plant:
+        return of_plant[subject]("sierra", "SIERRA/2 SOLAR#1")
+    return topics.prices("RTM") if subject is Subject.PRICES else topics.lmp("RTM", "TH_NP15+GEN")
+
+
+def users(topics: Topics) -> list[BrokerUser]:
+    return broker_users(topics, PLANTS)
+
+
+def writers(topics: Topics, topic: str) -> set[str]:
+    return {user.name for user in users(topics) if any(topic_matches_sub(one, topic) for one in user.writes)}
+
+
+def readers(topics: Topics, topic: str) -> set[str]:
+    return {user.name for user in users(topics) if any(topic_matches_sub(one, topic) for one in user.reads)}
+
+
+@pytest.mark.parametrize("subject", sorted(WRITERS))
+def test_each_subject_is_published_by_its_ingest_and_received_by_who_needs_it(topics: Topics, subject: Subject):
+    topic = topic_of(topics, subject)
+
+    assert writers(topics, topic) == WRITERS[subject]
+    assert readers(topics, topic) == READERS[subject] | READERS_OF_ALL
+
+
+def test_every_subject_is_judged_here():
+    assert set(Subject) == set(WRITERS) | {Subject.SERVICE, Subject.REPLAY, Subject.REPLAY_REPLY}
+
+
+@pytest.mark.parametrize("service", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian"])
+def test_a_service_alone_says_how_it_is_and_all_who_judge_by_it_hear(topics: Topics, service: str):
+    topic = topics.service(service, "main")
+
+    assert writers(topics, topic) == {service}
+    assert readers(topics, topic) == {"modbus_gateway", "historian", "plant-sierra", "plant-delta"} | READERS_OF_ALL
+
+
+def test_a_plants_own_gateway_says_how_it_is_under_the_plants_name_only(topics: Topics):
+    assert writers(topics, topics.service("modbus_gateway", "sierra")) == {"modbus_gateway", "plant-sierra"}
+    assert writers(topics, topics.service("ads_ingest", "sierra")) == {"ads_ingest"}
+
+
+@pytest.mark.parametrize("ingest", sorted(INGESTS))
+def test_the_historian_asks_for_a_replay_and_the_ingest_that_is_asked_answers(topics: Topics, ingest: str):
+    request, reply = topics.replay(ingest, "main"), topics.replay_reply(ingest, "main")
+
+    assert writers(topics, request) == {"historian"}
+    assert readers(topics, request) - READERS_OF_ALL - {"historian"} == {ingest}
+    assert writers(topics, reply) == {ingest}
+    assert "historian" in readers(topics, reply)
+
+
+def test_a_plant_sees_nothing_of_another_plant(topics: Topics):
+    for topic in (topics.dot("delta", "D1"), topics.dispatch("delta", "D1"), topics.dispatch("sierra2", "S1")):
+        assert "plant-sierra" not in readers(topics, topic)
+
+
+def test_nobody_may_publish_what_is_not_ours_nor_everything(topics: Topics):
+    for topic in ("$SYS/broker/uptime", "other/v1/plant/sierra/S1/dot", f"{topics.root}/plant/sierra/S1/unknown"):
+        assert writers(topics, topic) == set()
+    assert not [user.name for user in users(topics) if any(one.endswith("#") for one in user.writes)]
+
+
+def test_the_text_says_what_the_users_may_and_nothing_else(topics: Topics):
+    said: dict[str, set[tuple[str, str]]] = {}
+    for line in access_list(users(topics)).splitlines():
+        match line.split(" ", 2):
+            case ["user", name]:
+                said[name] = set()
+            case ["topic", access, topic]:
+                said[list(said)[-1]].add((access, topic))
+            case rest:
+                assert rest == [""], f"not understood: {line}"
+
+    assert said == {
+        user.name: {("write", one) for one in user.writes} | {("read", one) for one in user.reads} for user in users(topics)
+    }

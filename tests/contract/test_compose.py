@@ -1,0 +1,173 @@
+"""The compose file: what it promises of secrets, ports and rights, and that it fits the Dockerfile and the credentials."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from launcher.broker_users import SERVICES
+from launcher.provision import FOLDERS
+
+TOP = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))
+PARTS: dict[str, Any] = COMPOSE["services"]
+OURS = {name: part for name, part in PARTS.items() if part["image"].startswith("dotbus-")}
+PUBLISHED = {"mosquitto": "127.0.0.1:8883:8883", "postgres": "127.0.0.1:5432:5432", "modbus-gateway": "127.0.0.1:5020:5020"}
+
+
+def interpolate(text: str, **variables: str) -> str:
+    """What Compose makes of ${NAME:-default} and ${NAME:+replacement}."""
+
+    def replace(match: re.Match[str]) -> str:
+        name, operator, word = match.groups()
+        given = variables.get(name, "")
+        return (word if given else "") if operator == "+" else (given or word)
+
+    return re.sub(r"\$\{(\w+):([-+])([^}]*)\}", replace, text)
+
+
+def volumes_of(part: dict[str, Any]) -> set[str]:
+    """The named volumes that a service mounts."""
+    sources = [mount["source"] if isinstance(mount, dict) else mount.split(":")[0] for mount in part.get("volumes", ())]
+    return {source for source in sources if source in COMPOSE["volumes"]}
+
+
+@pytest.mark.parametrize("name", sorted(PARTS))
+def test_every_container_is_hardened(name: str):
+    part = PARTS[name]
+
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in part
+    assert "max-size" in part["logging"]["options"]
+
+
+def test_only_the_one_shot_runs_as_root_and_it_has_no_network():
+    roots = [name for name, part in PARTS.items() if str(part.get("user", "")).startswith("0")]
+
+    assert roots == ["init"]
+    assert PARTS["init"]["network_mode"] == "none"
+    assert "\nUSER 10001:10001\n" in (TOP / "Dockerfile").read_text(encoding="utf-8")
+    assert [name for name, part in PARTS.items() if "cap_add" in part] == ["init"]
+
+
+def test_only_three_ports_are_published_and_on_loopback_unless_told_otherwise():
+    published = {name: [interpolate(port) for port in part["ports"]] for name, part in PARTS.items() if "ports" in part}
+
+    assert published == {name: [port] for name, port in PUBLISHED.items()}
+    assert interpolate(PARTS["modbus-gateway"]["ports"][0], DOTBUS_MODBUS_BIND="0.0.0.0") == "0.0.0.0:5020:5020"
+
+
+def test_each_parts_credentials_are_mounted_by_that_part_alone_and_read_only():
+    for name, part in PARTS.items():
+        secrets = {volume for volume in volumes_of(part) if volume == "authority" or volume.startswith("credentials-")}
+        if name == "init":
+            assert secrets == {"authority", *(f"credentials-{one.replace('_', '-')}" for one in FOLDERS if one != "authority")}
+            continue
+        owner = "operator" if name in {"cli", "check"} else name
+        assert secrets == {f"credentials-{owner}"}, name
+        (mount,) = (one for one in part["volumes"] if isinstance(one, dict) and one["source"] in secrets)
+        assert mount["read_only"] is True
+        assert mount["volume"] == {"nocopy": True}, "the image's own files must not fill the volume before `init` does"
+
+
+def test_init_fills_every_folder_and_gives_it_to_the_user_of_its_part():
+    init = PARTS["init"]
+    targets = {mount.split(":")[1] for mount in init["volumes"] if isinstance(mount, str)}
+    owners = dict(re.findall(r"--owner (\w+)=(\d+)", init["command"]))
+
+    assert targets == {f"/credentials/{folder}" for folder in FOLDERS}
+    assert set(owners) == set(FOLDERS) - {"authority"}
+    for folder, owner in owners.items():
+        user = PARTS.get(folder.replace("_", "-"), {}).get("user", "10001:10001")
+        assert user == f"{owner}:{owner}", folder
+
+
+def test_the_simulator_runs_unless_a_configuration_is_named():
+    simulator = PARTS["simulator"]["extends"]["file"]
+
+    def replicas(path: str) -> int:
+        return int(yaml.safe_load((TOP / path).read_text())["services"]["simulator"]["deploy"]["replicas"])
+
+    assert replicas(interpolate(simulator)) == 1
+    assert replicas(interpolate(simulator, DOTBUS_CONFIG="/etc/plant.toml")) == 0
+
+
+def test_without_the_simulator_nothing_points_at_it():
+    for name in ("ads-ingest", "lmp-ingest"):
+        where = PARTS[name]["env_file"][0]["path"]
+        assert "simulator:" in (TOP / interpolate(where)).read_text()
+        assert "simulator:" not in (TOP / interpolate(where, DOTBUS_CONFIG="/etc/plant.toml")).read_text()
+        assert "simulator" not in " ".join(map(str, PARTS[name]["environment"].values()))
+
+
+def test_every_part_reads_the_configuration_that_is_named():
+    for name, part in OURS.items():
+        mounts = [one for one in part["volumes"] if isinstance(one, dict) and one["target"] == "/etc/dotbus/dotbus.toml"]
+        assert len(mounts) == 1, name
+        assert (TOP / interpolate(mounts[0]["source"])).is_file()
+        assert interpolate(mounts[0]["source"], DOTBUS_CONFIG="/etc/plant.toml") == "/etc/plant.toml"
+
+
+def test_every_image_is_built_with_an_extra_that_exists():
+    extras = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    built = {name: part["build"]["args"]["PART"] for name, part in OURS.items() if "build" in part}
+
+    assert set(built.values()) == {*SERVICES, "simulator", "launcher"}
+    assert set(built.values()) <= set(extras)
+    assert all(OURS[name]["image"] == f"dotbus-{part.replace('_', '-')}" for name, part in built.items())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_speaks_to_the_broker_as_itself_over_tls(service: str):
+    environment, prefix = PARTS[service.replace("_", "-")]["environment"], service.upper()
+
+    assert environment[f"{prefix}_MQTT_USERNAME"] == service
+    assert environment[f"{prefix}_MQTT_PORT"] == "8883"
+    assert environment[f"{prefix}_MQTT_CA_FILE"] == "/run/dotbus/ca.pem"
+    assert environment[f"{prefix}_MQTT_PASSWORD_FILE"] == "/run/dotbus/mqtt.password"
+    assert all(key.startswith(prefix) for key in environment)
+
+
+def test_nobody_starts_before_what_it_needs():
+    for name in set(PARTS) - {"init", "cli", "check"}:
+        needs = PARTS[name]["depends_on"]
+        assert needs["init"] == {"condition": "service_completed_successfully"}
+        assert {one["condition"] for other, one in needs.items() if other != "init"} <= {"service_healthy"}
+    assert set(PARTS["historian"]["depends_on"]) == {"init", "mosquitto", "postgres"}
+
+
+def test_everything_that_stays_up_is_watched_and_started_again():
+    for name in set(PARTS) - {"init", "cli", "check"}:
+        assert PARTS[name]["healthcheck"]["test"][0] == "CMD"
+        assert PARTS[name]["restart"] == "unless-stopped"
+        assert "stop_grace_period" in PARTS[name]
+
+
+def test_the_gateway_shares_a_network_neither_with_the_database_nor_with_caiso():
+    assert PARTS["modbus-gateway"]["networks"] == ["bus"]
+    assert PARTS["postgres"]["networks"] == ["database"]
+    assert PARTS["simulator"]["networks"] == ["caiso"]
+
+
+def test_the_broker_listens_with_tls_only_and_lets_nobody_in_unnamed():
+    conf = (TOP / "deploy/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
+    said = dict(line.split(" ", 1) for line in conf.splitlines() if line and not line.startswith(("#", "log_type")))
+
+    assert re.findall(r"^listener .*", conf, re.MULTILINE) == ["listener 8883"]
+    assert said["allow_anonymous"] == "false"
+    assert {"certfile", "keyfile", "password_file", "acl_file"} <= set(said)
+    assert (said["persistence"], said["autosave_interval"]) == ("true", "1")
+
+
+def test_the_brokers_queues_are_bounded_by_memory_and_not_by_a_count_that_is_reached_first():
+    conf = (TOP / "deploy/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
+    (messages,) = re.findall(r"^max_queued_messages (\d+)$", conf, re.MULTILINE)
+    (size,) = re.findall(r"^max_queued_bytes (\d+)$", conf, re.MULTILINE)
+
+    assert 0 < int(size) < 1 << 30
+    assert int(messages) > int(size) / 100, "no message of ours is shorter than 100 bytes"

@@ -1,0 +1,247 @@
+"""The broker as it is deployed: our mosquitto.conf, password file, access list and certificates in a real Mosquitto."""
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import docker
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+from real_mosquitto import IMAGE, docker_answers, free_port
+from waiting import eventually
+
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.installation import load_installation
+from launcher.provision import Provision
+
+pytestmark = pytest.mark.integration
+TOP = Path(__file__).parents[2]
+EXAMPLE = load_installation(TOP / "config" / "dotbus.example.toml")
+TOPICS = Topics(EXAMPLE.topic_root)
+CONF = (TOP / "deploy" / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
+ALLOWED, NO_SUBSCRIBER, FORBIDDEN = "Success", "No matching subscribers", "Not authorized"
+
+
+@dataclass
+class Broker:
+    port: int
+    credentials: Path
+
+    def password(self, user: str) -> str:
+        homes = {"console": "operator/mqtt", "health": "mosquitto/health"}
+        home = homes.get(user, f"operator/{user}" if user.startswith("plant-") else f"{user}/mqtt")
+        return (self.credentials / f"{home}.password").read_text()
+
+    def trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.credentials / "operator" / "ca.pem"))
+
+    def client(self, user: str, password: str | None = None) -> "Client":
+        return Client(self, user, self.password(user) if password is None else password)
+
+
+@dataclass
+class Client:
+    """A paho client over TLS and MQTT 5 that notes every reason the broker gives."""
+
+    broker: Broker
+    user: str
+    password: str
+    connected: list[str] = field(default_factory=list)
+    published: dict[int, str] = field(default_factory=dict)
+    received: list[str] = field(default_factory=list)
+    subscribed: list[int] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self.paho = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.paho.username_pw_set(self.user, self.password)
+        self.paho.tls_set_context(self.broker.trust())
+        self.paho.on_connect = lambda _c, _u, _f, reason, _p: self.connected.append(str(reason))
+        self.paho.on_publish = self._on_publish
+        self.paho.on_message = lambda _c, _u, message: self.received.append(message.topic)
+        self.paho.on_subscribe = lambda _c, _u, mid, _r, _p: self.subscribed.append(mid)
+        self.paho.connect("127.0.0.1", self.broker.port)
+        self.paho.loop_start()
+        eventually(lambda: self.connected)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.paho.disconnect()
+        self.paho.loop_stop()
+
+    def _on_publish(self, _c: object, _u: object, mid: int, reason: ReasonCode, _p: object) -> None:
+        self.published[mid] = str(reason)
+
+    def publish(self, topics: Iterable[str]) -> dict[str, str]:
+        """The reason that the broker gives for each topic."""
+        sent = {topic: self.paho.publish(topic, b"{}", qos=1).mid for topic in topics}
+        eventually(lambda: set(sent.values()) <= self.published.keys())
+        return {topic: self.published[mid] for topic, mid in sent.items()}
+
+    def subscribe(self, topic_filter: str) -> None:
+        mid = self.paho.subscribe(topic_filter, qos=1)[1]
+        eventually(lambda: mid in self.subscribed)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    folder = tmp_path_factory.mktemp("deployed")
+    Provision(folder / "credentials").run(EXAMPLE, None, datetime.now(UTC))
+    started = Broker(free_port(), folder / "credentials")
+    stop = (in_container if docker_answers() else as_process)(folder, started)
+    try:
+        eventually(lambda: answers(started))
+        yield started
+    finally:
+        stop()
+
+
+def in_container(folder: Path, broker: Broker) -> Callable[[], None]:
+    conf = folder / "mosquitto.conf"
+    conf.write_text(CONF + "user root\n")  # matters only to a test that runs as root: else it could not read its files
+    container = docker.from_env().containers.run(
+        IMAGE,
+        detach=True,
+        user=f"{os.getuid()}:{os.getgid()}",
+        ports={"8883/tcp": ("127.0.0.1", broker.port)},
+        volumes={
+            str(conf): {"bind": "/mosquitto/config/mosquitto.conf", "mode": "ro"},
+            str(broker.credentials / "mosquitto"): {"bind": "/run/dotbus", "mode": "ro"},
+        },
+        tmpfs={"/mosquitto/data": "mode=1777"},
+    )
+    return lambda: container.remove(force=True, v=True)
+
+
+def as_process(folder: Path, broker: Broker) -> Callable[[], None]:
+    binary = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+    assert binary, "neither Docker nor a mosquitto binary is here: install the package `mosquitto`"
+    (folder / "data").mkdir()
+    places = {
+        "listener 8883": f"listener {broker.port} 127.0.0.1",
+        "/run/dotbus": str(broker.credentials / "mosquitto"),
+        "/mosquitto/data": str(folder / "data"),
+    }
+    text = CONF + "user root\n"
+    for deployed, here in places.items():
+        text = text.replace(deployed, here)
+    conf = folder / "mosquitto.conf"
+    conf.write_text(text)
+    process = subprocess.Popen([binary, "-c", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop() -> None:
+        process.terminate()
+        process.wait()
+
+    return stop
+
+
+def shake_hands(broker: Broker, context: ssl.SSLContext) -> bool:
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return secure.version() in {"TLSv1.2", "TLSv1.3"}
+
+
+def answers(broker: Broker) -> bool:
+    try:
+        return shake_hands(broker, broker.trust())
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "user", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "console", "health", "plant-sierra"]
+)
+def test_every_user_is_let_in_with_its_own_password_only(broker: Broker, user: str):
+    others = "console" if user != "console" else "historian"
+
+    with broker.client(user) as right, broker.client(user, broker.password(others)) as wrong:
+        assert right.connected == [ALLOWED]
+        assert wrong.connected[0] == FORBIDDEN
+
+
+def test_nobody_is_let_in_without_a_name(broker: Broker):
+    with broker.client("", "") as nobody:
+        assert nobody.connected[0] != ALLOWED
+
+
+def test_the_broker_is_not_trusted_without_our_authority(broker: Broker):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(broker, ssl.create_default_context())
+
+
+OWN = {
+    "ads_ingest": [
+        TOPICS.dispatch("sierra", "S1"),
+        TOPICS.trajectory_batch("unassigned", "S1"),
+        TOPICS.dot("sierra", "S1"),
+        TOPICS.trajectory("delta", "D1"),
+        TOPICS.service("ads_ingest", "main"),
+        TOPICS.replay_reply("ads_ingest", "main"),
+    ],
+    "lmp_ingest": [TOPICS.prices("RTM"), TOPICS.lmp("DAM", "N1"), TOPICS.service("lmp_ingest", "main")],
+    "modbus_gateway": [TOPICS.service("modbus_gateway", "main")],
+    "historian": [TOPICS.service("historian", "main"), TOPICS.replay("ads_ingest", "main")],
+    "console": [],
+    "health": [],
+    "plant-sierra": [TOPICS.service("modbus_gateway", "sierra")],
+}
+EVERY_TOPIC = sorted({topic for topics in OWN.values() for topic in topics} | {TOPICS.respond("sierra", "S1"), "other/topic"})
+
+
+@pytest.mark.parametrize("user", sorted(OWN))
+def test_a_user_publishes_its_own_topics_and_the_broker_refuses_every_other(broker: Broker, user: str):
+    allowed = set(OWN[user]) | ({TOPICS.service("modbus_gateway", "sierra")} if user == "modbus_gateway" else set())
+
+    with broker.client(user) as client:
+        reasons = client.publish(EVERY_TOPIC)
+        assert client.connected == [ALLOWED], "a refusal costs nobody the connection"
+
+    assert {topic for topic, reason in reasons.items() if reason in {ALLOWED, NO_SUBSCRIBER}} == allowed
+    assert {reason for topic, reason in reasons.items() if topic not in allowed} == {FORBIDDEN}
+
+
+HEARD = {
+    "ads_ingest": {TOPICS.replay("ads_ingest", "main")},
+    "lmp_ingest": set[str](),
+    "modbus_gateway": {
+        TOPICS.dot("sierra", "S1"),
+        TOPICS.trajectory("delta", "D1"),
+        TOPICS.lmp("DAM", "N1"),
+        *(TOPICS.service(service, "main") for service in ("ads_ingest", "lmp_ingest", "modbus_gateway", "historian")),
+    },
+    "plant-sierra": {
+        TOPICS.dispatch("sierra", "S1"),
+        TOPICS.dot("sierra", "S1"),
+        TOPICS.prices("RTM"),
+        TOPICS.lmp("DAM", "N1"),
+        *(TOPICS.service(service, "main") for service in ("ads_ingest", "lmp_ingest", "modbus_gateway", "historian")),
+    },
+    "console": {topic for user, topics in OWN.items() if user != "plant-sierra" for topic in topics},
+}
+
+
+@pytest.mark.parametrize("user", sorted(HEARD))
+def test_a_user_that_subscribes_to_everything_receives_only_what_it_may(broker: Broker, user: str):
+    writers = {topic: writer for writer, topics in OWN.items() if writer != "plant-sierra" for topic in topics}
+
+    with broker.client(user) as listener, broker.client("console") as console:
+        listener.subscribe("#")
+        console.subscribe("#")
+        for topic, writer in writers.items():
+            with broker.client(writer) as client:
+                assert client.publish([topic]) == {topic: ALLOWED}
+        eventually(lambda: set(writers) <= set(console.received))
+        eventually(lambda: HEARD[user] <= set(listener.received))
+
+    assert {topic for topic in listener.received if not topic.startswith("$SYS")} == HEARD[user]
