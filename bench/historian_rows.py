@@ -101,7 +101,7 @@ def main() -> None:
     with sa.create_engine(url).begin() as connection:
         connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
-    store = Store(url.update_query_dict({"options": f"-c search_path={SCHEMA}"}))
+    store = Store(url.update_query_dict({"options": f"-c search_path={SCHEMA}"}).render_as_string(hide_password=False))
     store.migrate()
     for kind, events, batch in (("prices", prices(), 20), ("dispatches", dispatches(), 1000)):
         messages = [(topic, encode(event)) for topic, event in events]

@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,8 +28,8 @@ _OF_STATUS_LOCK = 0x73746174
 class Known:
     """The sequence numbers of one stream that came, and those that no one has any more."""
 
-    received: SequenceRanges
-    lost: SequenceRanges
+    received: SequenceRanges = field(default_factory=SequenceRanges)
+    lost: SequenceRanges = field(default_factory=SequenceRanges)
 
 
 def add_positions(connection: sa.Connection, positions: Iterable[Position]) -> None:

@@ -23,6 +23,7 @@ from historian.record import Meaning, Position, Recorded, Refused, Stream, Value
 from historian.schema import EVENT_TABLES, dead_letter
 
 STATEMENT_TIMEOUT_S = 60
+MAX_CAUSE = 500
 # 22 data exception, 23 integrity constraint, 54 program limit (such as a text too long for an index): classes of SQLSTATE that
 # blame what a message says. All others blame the database, and pass.
 _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
@@ -70,10 +71,12 @@ class Store:
     """The historian's database.
 
     Args:
-        url: SQLAlchemy's, for psycopg2.
+        address: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with libpq's options as its query.
+        password: in place of the address's own.
     """
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, address: str, password: str | None = None) -> None:
+        url = sa.make_url(address).set(drivername="postgresql+psycopg2", password=password)
         self._engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=_connect_arguments(url))
         self._inserts = {table.name: _insert_of(table) for table in EVENT_TABLES}
 
@@ -228,7 +231,7 @@ def _blame(error: sa.exc.DBAPIError) -> Refused:
 def _cause(error: Exception) -> str:
     """The database's own words, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split())
+    return " ".join(str(cause).split())[:MAX_CAUSE]
 
 
 def _connect_arguments(url: sa.URL) -> Mapping[str, object]:

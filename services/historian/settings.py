@@ -1,0 +1,87 @@
+"""Settings of the historian: HISTORIAN_DATABASE_URL and so on, and its part of what every service reads."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.mistakes import Collector
+from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+
+PREFIX = "HISTORIAN_"
+_SCHEMES = frozenset({"postgresql", "postgresql+psycopg2", "postgres"})
+
+
+class HistorianSettings(BaseSettings):
+    """The database, and how the historian takes what comes.
+
+    Attributes:
+        database_url: postgresql://USER@HOST:PORT/DATABASE; its owner is this user, who makes the tables.
+        database_password_file: holds the password, in place of one in the address.
+        reader_role: a role that may read every table; granted at each start when it exists.
+        share_group: historians of one group divide the events between them (MQTT shared subscription).
+        queue_size: deliveries that wait for the database; the broker keeps the rest.
+        replay_grace_s: how long an event may be missing before its source is asked for it again.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: SecretStr
+    database_password_file: Path | None = None
+    reader_role: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    share_group: Annotated[str, Field(pattern=r"^[^/+#$\s]+$")] | None = None
+    queue_size: Annotated[int, Field(ge=1, le=65535)] = 2000
+    replay_grace_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if not _is_address(self.database_url.get_secret_value()):
+            raise ValueError("database_url is no PostgreSQL address, such as postgresql://user@host/database")
+        if self.database_password_file and not self.database_password_file.is_file():
+            raise ValueError(f"database_password_file {self.database_password_file} is not there")
+        return self
+
+    def read_database_password(self) -> str | None:
+        """The password from its file; None when there is no file and the address says it or none is needed."""
+        if self.database_password_file is None:
+            return None
+        return self.database_password_file.read_text(encoding="utf-8").strip()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _SCHEMES and parts.port != 0 and len(parts.path) > 1
+    except ValueError:  # a port that is no number
+        return False
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that the historian is configured with."""
+
+    service: ServiceSettings
+    bus: BusSettings
+    historian: HistorianSettings
+    installation: Installation
+
+
+def load_configuration() -> Configuration:
+    """Read and check it all.
+
+    Raises:
+        ConfigurationRefused: with every mistake of every part.
+    """
+    collector = Collector()
+    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
+    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
+    historian = collector.load(lambda: load_settings(HistorianSettings, PREFIX))
+    installation = collector.load(lambda: load_installation(service.config)) if service else None
+    collector.finish()
+    if service is None or bus is None or historian is None or installation is None:
+        raise AssertionError("a part is missing although nothing was refused")
+    return Configuration(service, bus, historian, installation)

