@@ -9,7 +9,7 @@ import ipaddress
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.image import Image
@@ -156,12 +156,12 @@ class _Connection(asyncio.Protocol):
         self.asked_at = server.now()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # create_server makes no others
-        peer = transport.get_extra_info("peername")
+        stream = cast("asyncio.Transport", transport)  # create_server makes no others; uvloop's is no subclass of it
+        peer = stream.get_extra_info("peername")
         if self._server.admit(self, str(peer[0]) if peer else ""):
-            self._transport = transport
+            self._transport = stream
         else:
-            transport.abort()
+            stream.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+import uvloop
 from gateway_story import Gateway, point, trajectory
 from pymodbus.client import ModbusTcpClient
 from waiting import eventually
@@ -43,14 +44,14 @@ class Counted:
 class Serving:
     """A server in a thread of its own, with a clock that only the test moves."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}, {"profile": "plant", "unit_id": 11}])
         gateway.hear(trajectory(point(0, 12.5)))
         self.image = gateway.render(1)
         self.now_s = 1000.0
         self.meter = Counted()
         self.server = Server(gateway.map.units, limits, self.meter, lambda: self.now_s)
-        self.loop = asyncio.new_event_loop()
+        self.loop = loop
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
@@ -77,12 +78,12 @@ class Serving:
         self.loop.close()
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Serving]]:
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Serving]]:
     running: list[Serving] = []
 
     def start(**limits: object) -> Serving:
-        serving = Serving(Limits(**limits))  # type: ignore[arg-type]
+        serving = Serving(request.param(), Limits(**limits))  # type: ignore[arg-type]
         running.append(serving)
         serving.show()
         return serving
@@ -123,7 +124,7 @@ def settled(count: Callable[[], int], for_s: float = 0.3) -> bool:
     return bool(before) and not threading.Event().wait(for_s) and count() == before
 
 
-def request(transaction: int, rest: bytes = READ_TWO) -> bytes:
+def ask(transaction: int, rest: bytes = READ_TWO) -> bytes:
     return struct.pack(">H", transaction) + rest
 
 
@@ -174,23 +175,23 @@ def test_mbpoll_reads_the_classic_float(serving):
 
 
 def test_thirty_requests_in_one_segment_get_thirty_replies_in_order(line):
-    line.sendall(b"".join(request(i) for i in range(30)))
-    expected = b"".join(request(i, TWO) for i in range(30))
+    line.sendall(b"".join(ask(i) for i in range(30)))
+    expected = b"".join(ask(i, TWO) for i in range(30))
     assert receive(line, len(expected)) == expected
 
 
 def test_a_request_may_come_a_byte_at_a_time(line):
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for byte in request(7) + request(8):
+    for byte in ask(7) + ask(8):
         line.sendall(bytes([byte]))
-    assert receive(line, 2 * len(request(7, TWO))) == request(7, TWO) + request(8, TWO)
+    assert receive(line, 2 * len(ask(7, TWO))) == ask(7, TWO) + ask(8, TWO)
 
 
 def test_a_request_and_a_half_in_one_segment_and_the_rest_later(line):
-    line.sendall(request(1) + request(2)[:5])
-    assert receive(line, len(request(1, TWO))) == request(1, TWO)
-    line.sendall(request(2)[5:])
-    assert receive(line, len(request(2, TWO))) == request(2, TWO)
+    line.sendall(ask(1) + ask(2)[:5])
+    assert receive(line, len(ask(1, TWO))) == ask(1, TWO)
+    line.sendall(ask(2)[5:])
+    assert receive(line, len(ask(2, TWO))) == ask(2, TWO)
 
 
 @pytest.mark.parametrize(
@@ -203,13 +204,13 @@ def test_a_request_and_a_half_in_one_segment_and_the_rest_later(line):
     ],
 )
 def test_what_is_not_modbus_closes_the_connection_after_the_replies_before_it(line, garbage):
-    line.sendall(request(1) + garbage)
-    assert receive(line, 1000) == request(1, TWO)
+    line.sendall(ask(1) + garbage)
+    assert receive(line, 1000) == ask(1, TWO)
 
 
 def test_half_a_request_then_gone_leaves_nothing(serving):
     with serving.connect() as line:
-        line.sendall(request(1)[:9])
+        line.sendall(ask(1)[:9])
         eventually(lambda: serving.meter.open == 1)
     eventually(lambda: serving.meter.open == 0)
     assert serving.meter.requests == []
@@ -219,48 +220,48 @@ def test_a_client_that_reads_no_replies_is_asked_nothing_more_until_it_does(serv
     most = bytes.fromhex("0000 0006 0b 03 0064 007d")
     count, size = 60_000, 9 + 250
     line.settimeout(None)
-    sender = threading.Thread(target=lambda: line.sendall(b"".join(request(i, most) for i in range(count))))
+    sender = threading.Thread(target=lambda: line.sendall(b"".join(ask(i, most) for i in range(count))))
     sender.start()
     eventually(lambda: settled(lambda: len(serving.meter.requests)))
     assert 0 < len(serving.meter.requests) < count
     received = receive(line, count * size)
     sender.join()
     assert len(received) == count * size
-    assert [received[i * size : i * size + 2] for i in (0, count - 1)] == [request(0)[:2], request(count - 1)[:2]]
+    assert [received[i * size : i * size + 2] for i in (0, count - 1)] == [ask(0)[:2], ask(count - 1)[:2]]
 
 
 def test_an_image_that_is_not_rendered_any_more_is_not_served(serving, line):
     serving.now_s += 5.0
-    line.sendall(request(1))
-    assert receive(line, 13) == request(1, TWO)
+    line.sendall(ask(1))
+    assert receive(line, 13) == ask(1, TWO)
     serving.now_s += 0.1
-    line.sendall(request(2))
+    line.sendall(ask(2))
     assert receive(line, 9) == bytes.fromhex("0002 0000 0003 01 83 04")
     serving.show()
-    line.sendall(request(3))
-    assert receive(line, 13) == request(3, TWO)
+    line.sendall(ask(3))
+    assert receive(line, 13) == ask(3, TWO)
 
 
 def test_one_connection_too_many_is_closed_at_once(serve):
     serving = serve(connections=2)
     with serving.connect() as first, serving.connect() as second:
         for line in (first, second):
-            line.sendall(request(1))
-            assert receive(line, 13) == request(1, TWO)
+            line.sendall(ask(1))
+            assert receive(line, 13) == ask(1, TWO)
         with serving.connect() as third:
             assert receive(third, 1) == b""
         assert serving.meter.turned == 1
     eventually(lambda: serving.meter.open == 0)
     with serving.connect() as fourth:
-        fourth.sendall(request(1))
-        assert receive(fourth, 13) == request(1, TWO)
+        fourth.sendall(ask(1))
+        assert receive(fourth, 13) == ask(1, TWO)
 
 
 def test_only_allowed_clients_are_served(serve):
     allowed = serve(allow=(ipaddress.ip_network("127.0.0.0/8"),))
     with allowed.connect() as line:
-        line.sendall(request(1))
-        assert receive(line, 13) == request(1, TWO)
+        line.sendall(ask(1))
+        assert receive(line, 13) == ask(1, TWO)
     strict = serve(allow=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")))
     with strict.connect() as line:
         assert receive(line, 1) == b""
@@ -272,11 +273,11 @@ def test_a_connection_that_asks_nothing_is_closed(serve):
     with serving.connect() as busy, serving.connect() as idle:
         eventually(lambda: serving.meter.open == 2)
         serving.now_s += 59
-        busy.sendall(request(1))
+        busy.sendall(ask(1))
         receive(busy, 9)
         serving.now_s += 2
         serving.do(serving.server.close_idle)
         assert receive(idle, 1) == b""
         serving.show()
-        busy.sendall(request(2))
-        assert receive(busy, 13) == request(2, TWO)
+        busy.sendall(ask(2))
+        assert receive(busy, 13) == ask(2, TWO)

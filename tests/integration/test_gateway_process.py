@@ -1,0 +1,241 @@
+"""The gateway as it runs: its own process, a real broker, an ingest's messages, a third party's Modbus client."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pymodbus.client import ModbusTcpClient
+from real_mosquitto import Mosquitto, free_port, remove_mosquitto, start_mosquitto
+from waiting import eventually
+
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Dot, DotInterval, Environment, ServiceStatus, Upstream
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus import Bus, Delivery, Outgoing
+from dotbus.runtime.settings import BusSettings
+
+pytestmark = pytest.mark.integration
+
+TOPICS = Topics()
+STATUS = TOPICS.service("ads_ingest", "a")
+CONFIG = """
+environment = "production"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "SOLAR"
+[modbus]
+stale_after_s = 3
+[[modbus.block]]
+profile = "plant"
+unit_id = 11
+"""
+GOOD, UNCERTAIN, BAD = 192, 64, 0
+STALE, OFFLINE, BROKER_LOST, INVALID = 1 << 1, 1 << 3, 1 << 5, 1 << 7
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def dot(environment: Environment = Environment.PRODUCTION, dot_mw: float = 12.5) -> Dot:
+    start = now() - timedelta(seconds=60)
+    interval = DotInterval(
+        interval_start=start,
+        interval_end=start + timedelta(seconds=300),
+        target_at=start + timedelta(seconds=150),
+        dot_mw=dot_mw,
+        batch_uid="b",
+        instruction_uid="i",
+    )
+    return Dot(
+        environment=environment,
+        source="ads_ingest/a",
+        time=now(),
+        plant="sierra",
+        resource_id="SOLAR",
+        heard_at=now(),
+        received_at=now(),
+        intervals=(interval,),
+    )
+
+
+def status(*, online: bool = True) -> ServiceStatus:
+    return ServiceStatus(
+        environment=Environment.PRODUCTION,
+        source="ads_ingest/a",
+        time=now(),
+        service="ads_ingest",
+        instance="a",
+        online=online,
+        started_at=now(),
+        software_version="1",
+        upstreams=(Upstream(name="ads", ok=True, last_ok_at=now()),) if online else (),
+    )
+
+
+class Ingest:
+    """What an ingest says, by the real bus. Vanishes without a word when told to."""
+
+    def __init__(self, port: int) -> None:
+        will = Outgoing(STATUS, encode(status(online=False)), retain=True)
+        self.bus = Bus(BusSettings(port=port), "ads_ingest-a", clock=now, will=will)
+        self.bus.start()
+        eventually(lambda: self.bus.connected)
+
+    def say(self, *messages: Dot | ServiceStatus) -> None:
+        topics = {Dot: TOPICS.dot("sierra", "SOLAR"), ServiceStatus: STATUS}
+        self.bus.publish([Outgoing(topics[type(message)], encode(message), retain=True) for message in messages])
+
+
+class Process:
+    """The gateway's process and a client of it."""
+
+    def __init__(self, folder: Path, broker: Mosquitto) -> None:
+        (folder / "dotbus.toml").write_text(CONFIG)
+        self.port, self.health_port = free_port(), free_port()
+        environment = {
+            "CONFIG": str(folder / "dotbus.toml"),
+            "INSTANCE": "test",
+            "PORT": str(self.port),
+            "HEALTH_PORT": str(self.health_port),
+            "MQTT_PORT": str(broker.port),
+            "MQTT_KEEPALIVE_S": "5",
+        }
+        self.log = (folder / "gateway.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "modbus_gateway"],
+            env=os.environ | {f"MODBUS_GATEWAY_{name}": value for name, value in environment.items()},
+            stderr=self.log,
+        )
+        self.client = ModbusTcpClient("127.0.0.1", port=self.port, timeout=5, retries=0)
+        eventually(self.client.connect)
+
+    def words(self, address: int, count: int) -> list[int]:
+        reply = self.client.read_holding_registers(address, count=count, device_id=11)
+        assert not reply.isError(), reply
+        return reply.registers
+
+    def dot(self) -> tuple[int, int, float]:
+        """Quality, reasons, megawatts."""
+        words = self.words(100, 4)
+        return words[0], words[1], self.client.convert_from_registers(words[2:4], self.client.DATATYPE.FLOAT32)
+
+    def shows(self, quality: int, *, reasons: int = 0, dot_mw: float | None = 12.5) -> None:
+        """Wait until the DOT is shown so; None for NaN."""
+        wanted = (quality, reasons)
+        eventually(
+            lambda: (shown := self.dot())[:2] == wanted and (shown[2] == dot_mw or (dot_mw is None and shown[2] != shown[2]))
+        )
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=5) as reply:
+            return reply.read().decode()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.client.close()
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    started = start_mosquitto(folder)
+    yield started
+    remove_mosquitto(started)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, broker: Mosquitto) -> Iterator[Process]:
+    process = Process(tmp_path, broker)
+    yield process
+    if process.process.poll() is None:
+        process.stop()
+
+
+@pytest.fixture
+def ingest(broker: Mosquitto) -> Iterator[Ingest]:
+    started = Ingest(broker.port)
+    yield started
+    started.bus.stop()
+
+
+def test_a_dot_goes_from_the_bus_to_a_register_and_grows_stale_in_silence(gateway: Process, ingest: Ingest):
+    gateway.shows(BAD, reasons=1, dot_mw=None)
+    ingest.say(status(), dot())
+    gateway.shows(GOOD)
+    gateway.shows(BAD, reasons=STALE, dot_mw=None)
+    ingest.say(status())
+    gateway.shows(GOOD)
+    ingest.bus.publish([Outgoing(TOPICS.dot("sierra", "SOLAR"), b"{}", retain=True)])
+    eventually(lambda: gateway.dot()[1] & INVALID)
+
+
+def test_test_dispatches_never_reach_a_production_register(gateway: Process, ingest: Ingest):
+    ingest.say(status(), dot(Environment.SIMULATOR, dot_mw=99))
+    gateway.shows(BAD, reasons=1 << 9, dot_mw=None)
+    ingest.say(dot())
+    gateway.shows(GOOD)
+    ingest.say(dot(Environment.STAGE, dot_mw=98), status())
+    eventually(lambda: 'outcome="wrong environment"} 2.0' in gateway.get("/metrics"))
+    assert gateway.dot()[2] == 12.5
+
+
+def test_an_ingest_that_ends_is_told_apart_from_one_that_is_silent(gateway: Process, ingest: Ingest):
+    ingest.say(status(), dot())
+    gateway.shows(GOOD)
+    ingest.say(status(online=False))
+    gateway.shows(UNCERTAIN, reasons=OFFLINE)
+    gateway.shows(BAD, reasons=OFFLINE | STALE, dot_mw=None)
+
+
+def test_a_broker_that_dies_and_returns_with_old_states_does_not_make_them_fresh(
+    gateway: Process, ingest: Ingest, broker: Mosquitto
+):
+    ingest.say(status(), dot())
+    gateway.shows(GOOD)
+    ingest.bus.stop()
+    broker.kill()
+    eventually(lambda: gateway.dot()[1] & BROKER_LOST)
+    gateway.shows(BAD, reasons=BROKER_LOST | STALE, dot_mw=None)
+    broker.start()
+    eventually(lambda: gateway.words(5, 1) == [1], within_s=40)
+    quality, reasons, _ = gateway.dot()
+    assert (quality, reasons & STALE) == (BAD, STALE)
+
+
+def test_the_gateway_says_on_the_bus_that_it_is_there_and_that_it_went(gateway: Process, broker: Mosquitto):
+    heard: list[ServiceStatus] = []
+
+    def listen(delivery: Delivery) -> None:
+        heard.append(decode_as(delivery.payload, ServiceStatus))
+        delivery.ack()
+
+    bus = Bus(BusSettings(port=broker.port), "listener", clock=now)
+    bus.subscribe([TOPICS.service("modbus_gateway", "test")], listen)
+    bus.start()
+    eventually(lambda: heard and heard[-1].online)
+    assert json.loads(gateway.get("/health"))["alive"] is True
+    assert gateway.stop() == 0
+    eventually(lambda: not heard[-1].online)
+    bus.stop()
+
+
+def test_ctrl_c_is_an_orderly_stop_while_the_broker_is_away(gateway: Process, broker: Mosquitto):
+    broker.kill()
+    eventually(lambda: gateway.words(5, 1) == [0])
+    assert gateway.stop(signal.SIGINT) == 0
