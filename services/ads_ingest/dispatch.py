@@ -97,7 +97,7 @@ class DispatchStream:
 
     def _take_new(self, now: datetime) -> Iterator[AdsFailure]:
         new = [header for header in self._listed if is_news(header, self._known.get(header.batch_uid))]
-        current = [header for header in new if (open_until(header) or now) >= now]
+        current = [header for header in new if _is_current(header, now)]
         backlog = [header for header in new if header not in current]
         away = 0
         for header in (*current, *backlog[:BACKLOG_PER_ROUND]):
@@ -186,6 +186,11 @@ class DispatchStream:
                 self._watch.put(interval.batch_uid, known, interval.interval_end, now, due_at_once=True)
                 if interval.batch_uid in self._watch:
                     self._receipts.owe(interval.batch_uid)
+
+
+def _is_current(header: DispatchBatchHeader, now: datetime) -> bool:
+    until = open_until(header)
+    return until is None or until > now
 
 
 def _is_away(failures: Sequence[AdsFailure]) -> bool:

@@ -26,7 +26,8 @@ class Evidence:
         if str(failure) in self._told:
             return
         self._told.add(str(failure))
-        kept = self._keep(failure.content, f"{failure.question.operation}-{failure.question.batch_uid}", now)
+        name = f"{failure.question.operation}-{failure.question.batch_uid}-{failure.kind}"
+        kept = self._keep(failure.content, name, now)
         self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept)
 
     def of_loss(self, failure: AdsFailure, now: datetime) -> None:

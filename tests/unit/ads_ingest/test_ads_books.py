@@ -1,0 +1,192 @@
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, permutations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ads_ingest.books import DotBook, TrajectoryBook
+from dotbus.contracts.messages import (
+    Dispatch,
+    DispatchBatchHeader,
+    Dop,
+    Environment,
+    Instruction,
+    TrajectoryBatch,
+    TrajectoryBatchHeader,
+)
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+COMMON = {"environment": Environment.SIMULATOR, "source": "ads_ingest/test", "id": "-", "plant": "north", "resource_id": "R"}
+
+
+def dispatch(
+    uid: str, start_min: float, *dots_mw: float, revision: int | None = 1, status: int = 1, heard_min: float = 0
+) -> Dispatch:
+    header = DispatchBatchHeader(
+        batch_uid=uid, batch_type=0, batch_status=status, start_at=T0 + start_min * MINUTE, revision_no=revision
+    )
+    instructions = tuple(
+        Instruction(instruction_uid=f"{uid}-{n}", resource_id="R", instruction_type=0, dot_mw=dot_mw)
+        for n, dot_mw in enumerate(dots_mw)
+    )
+    return Dispatch(**COMMON, time=T0 + heard_min * MINUTE, batch=header, instructions=instructions)  # type: ignore[arg-type]
+
+
+def curve(uid: str, received_min: float, *points: tuple[float, float]) -> TrajectoryBatch:
+    """A batch of (target minute, MW), numbered in their order."""
+    dops = tuple(
+        Dop(dop_uid=f"{uid}-{n}", dop_mw=mw, target_at=T0 + minute * MINUTE, sequence_number=n)
+        for n, (minute, mw) in enumerate(points, 1)
+    )
+    header = TrajectoryBatchHeader(batch_uid=uid, batch_received_at=T0 + received_min * MINUTE)
+    return TrajectoryBatch(**COMMON, time=T0 + received_min * MINUTE, batch=header, dops=dops)  # type: ignore[arg-type]
+
+
+def drawn(book: TrajectoryBook) -> list[tuple[float, float]]:
+    return [((point.target_at - T0) / MINUTE, point.dop_mw) for point in book.points]
+
+
+def assembled(*batches: TrajectoryBatch) -> TrajectoryBook:
+    book = TrajectoryBook()
+    for batch in batches:
+        book = book.with_batch(batch)
+    return book
+
+
+def test_a_newer_revision_replaces_all_that_the_batch_said_before() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 10, 11)).with_dispatch(dispatch("B1", 0, 12, revision=2))
+    assert [interval.dot_mw for interval in book.intervals] == [12]
+
+
+def test_an_older_revision_changes_nothing() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 12, revision=2, heard_min=1))
+    assert book.with_dispatch(dispatch("B1", 0, 10, revision=1, heard_min=2)) == book
+
+
+def test_the_same_revision_again_changes_nothing_but_when_it_came() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 12))
+    assert book.with_dispatch(dispatch("B1", 0, 12)) == book
+
+
+def test_a_cancelled_batch_takes_its_dots_away() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 10)).with_dispatch(dispatch("B2", 5, 20))
+    cancelled = book.with_dispatch(dispatch("B1", 0, 10, revision=2, status=4))
+    assert [interval.batch_uid for interval in cancelled.intervals] == ["B2"]
+    assert [interval.batch_uid for interval in book.without_batch("B2").intervals] == ["B1"]
+
+
+def test_when_the_newest_dot_came_is_not_moved_by_a_batch_without_one() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 10, heard_min=1)).with_dispatch(dispatch("B2", 5, heard_min=2))
+    assert book.received_at == T0 + MINUTE
+
+
+def test_pruning_keeps_the_last_dot_past_and_all_ahead() -> None:
+    book = DotBook()
+    for n in range(5):
+        book = book.with_dispatch(dispatch(f"B{n}", 5 * n, float(n)))
+    assert [interval.dot_mw for interval in book.pruned(T0 + 12 * MINUTE).intervals] == [1, 2, 3, 4]
+    assert [interval.dot_mw for interval in book.pruned(T0 + 15 * MINUTE).intervals] == [2, 3, 4]
+    assert [interval.dot_mw for interval in book.pruned(T0 + 99 * MINUTE).intervals] == [4]
+
+
+BATCH_NUMBERS = st.integers(0, 5)
+DISPATCHES = st.lists(
+    st.builds(
+        lambda n, revision, mw, status: dispatch(f"B{n}", 5 * n, mw, revision=revision, status=status),
+        BATCH_NUMBERS,
+        st.integers(1, 4),
+        st.floats(-100, 100),
+        st.sampled_from([1, 3]),
+    ),
+    max_size=12,
+)
+
+
+@given(DISPATCHES)
+def test_a_book_is_ordered_and_holds_each_batch_in_its_newest_revision(dispatches: list[Dispatch]) -> None:
+    book = DotBook()
+    for event in dispatches:
+        book = book.with_dispatch(event)
+    starts = [interval.interval_start for interval in book.intervals]
+    assert starts == sorted(starts)
+    newest = {event.batch.batch_uid: 0 for event in dispatches}
+    for event in dispatches:
+        newest[event.batch.batch_uid] = max(newest[event.batch.batch_uid], event.batch.revision_no or 0)
+    assert {interval.batch_uid: interval.revision_no for interval in book.intervals} == newest
+
+
+@given(DISPATCHES, st.integers(-5, 40), st.integers(0, 20))
+def test_pruning_never_loses_what_is_in_force_or_ahead_and_pruning_again_changes_nothing(
+    dispatches: list[Dispatch], now_min: int, later_min: int
+) -> None:
+    book, now = DotBook(), T0 + now_min * MINUTE
+    for event in dispatches:
+        book = book.with_dispatch(event)
+    pruned = book.pruned(now)
+    assert [i for i in book.intervals if i.interval_end > now] == [i for i in pruned.intervals if i.interval_end > now]
+    assert sum(interval.interval_end <= now for interval in pruned.intervals) <= 1
+    assert pruned.pruned(now) == pruned
+    later = now + later_min * MINUTE
+    assert pruned.pruned(later) == book.pruned(later)
+
+
+def test_a_newer_batch_replaces_older_points_at_or_after_its_first_target() -> None:
+    book = assembled(curve("A", 0, (0, 10), (5, 20), (10, 30)), curve("B", 5, (5, 21), (15, 41)))
+    assert drawn(book) == [(0, 10), (5, 21), (15, 41)]
+
+
+def test_two_points_at_one_time_of_one_batch_are_a_step_in_the_order_of_their_numbers() -> None:
+    assert drawn(assembled(curve("A", 0, (5, 20), (5, 50), (10, 50)))) == [(5, 20), (5, 50), (10, 50)]
+
+
+def test_the_latest_point_is_the_last_of_the_newest_batch_even_when_it_is_past() -> None:
+    book = assembled(curve("B", 5, (5, 21), (15, 41)), curve("A", 0, (0, 10), (30, 30))).pruned(T0 + 60 * MINUTE)
+    assert book.latest
+    assert (book.latest.batch_uid, book.latest.dop_mw) == ("B", 41)
+    assert book.received_at == T0 + 5 * MINUTE
+
+
+def test_a_batch_without_points_changes_nothing() -> None:
+    book = assembled(curve("A", 0, (0, 10)))
+    assert book.with_batch(curve("B", 5)) == book
+
+
+def test_pruning_a_curve_keeps_the_last_point_past() -> None:
+    book = assembled(curve("A", 0, (0, 10), (5, 20), (5, 25), (10, 30)))
+    assert drawn(book.pruned(T0 + 7 * MINUTE)) == [(5, 25), (10, 30)]
+    assert drawn(book.pruned(T0 - MINUTE)) == drawn(book)
+    assert drawn(book.pruned(T0 + 99 * MINUTE)) == [(10, 30)]
+
+
+POINTS = st.lists(st.tuples(st.integers(0, 12), st.integers(-50, 50)), min_size=1, max_size=5)
+
+
+@given(st.lists(POINTS, min_size=1, max_size=4))
+def test_the_curve_does_not_depend_on_the_order_in_which_batches_come(many: list[list[tuple[int, int]]]) -> None:
+    batches = [curve(f"T{n}", n, *sorted(points, key=lambda p: p[0])) for n, points in enumerate(many)]
+    curves = [drawn(assembled(*order)) for order in permutations(batches)]
+    assert all(each == curves[0] for each in curves)
+
+
+@given(st.lists(POINTS, min_size=1, max_size=5), st.integers(-1, 13))
+def test_after_each_time_the_curve_is_of_the_newest_batch_that_reaches_back_to_it(
+    many: list[list[tuple[int, int]]], minute: int
+) -> None:
+    batches = [curve(f"T{n}", n, *sorted(points, key=lambda p: p[0])) for n, points in enumerate(many)]
+    book = assembled(*batches)
+    at = T0 + minute * MINUTE
+    reaching = [n for n, points in enumerate(many) if min(p[0] for p in points) <= minute]
+    expected = [mw for _target, mw in sorted(many[max(reaching)], key=lambda p: p[0]) if _target == minute] if reaching else []
+    assert [point.dop_mw for point in book.points if point.target_at == at] == expected
+
+
+@given(st.lists(POINTS, min_size=1, max_size=5), st.integers(-1, 13))
+def test_a_curve_is_ordered_and_pruning_leaves_what_is_ahead(many: list[list[tuple[int, int]]], minute: int) -> None:
+    book = assembled(*(curve(f"T{n}", n, *points) for n, points in enumerate(many)))
+    assert all(first.target_at <= second.target_at for first, second in pairwise(book.points))
+    now = T0 + minute * MINUTE
+    pruned = book.pruned(now)
+    assert [p for p in pruned.points if p.target_at > now] == [p for p in book.points if p.target_at > now]
+    assert sum(point.target_at <= now for point in pruned.points) <= 1
+    assert pruned.pruned(now) == pruned

@@ -1,0 +1,109 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from ads_ingest.certificate import CertificateUnusable, days_left, read_expiry
+from ads_ingest.settings import PREFIX, AdsSettings, load_configuration
+from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.settings import load_settings
+
+
+@pytest.fixture
+def pki(tmp_path: Path) -> Path:
+    """ca.pem, client.pem with its key, cert.pem and key.pem apart, other.pem: somebody else's key."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    client, other = authority.issue_cert("client"), authority.issue_cert("other")
+    client.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
+    client.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    client.private_key_pem.write_to_path(tmp_path / "key.pem")
+    other.private_key_pem.write_to_path(tmp_path / "other.pem")
+    key = load_pem_private_key(client.private_key_pem.bytes(), None)
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    (tmp_path / "locked.pem").write_bytes(locked)
+    return tmp_path
+
+
+@pytest.fixture
+def variables(pki: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("ADS_INGEST_URL", "https://ads.example/ADS/APIWebService/v7")
+    monkeypatch.setenv("ADS_INGEST_CERTIFICATE_FILE", str(pki / "client.pem"))
+    monkeypatch.setenv("ADS_INGEST_CA_FILE", str(pki / "ca.pem"))
+    return monkeypatch
+
+
+def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
+    del variables
+    settings = load_settings(AdsSettings, PREFIX)
+    assert (settings.poll_s, settings.timeout_s, settings.recheck_s) == (10.0, 30.0, 30.0)
+    assert settings.namespace == "urn-com-caiso-ads-webservices-api"
+    assert settings.max_reply_bytes == 64 * 1024 * 1024
+    assert settings.validate_batches
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("URL", "http://ads.example", "must begin with https://"),
+        ("CA_FILE", "/not/there.pem", "ca_file /not/there.pem is not there"),
+        ("CERTIFICATE_FILE", "/not/there.pem", "cannot be read"),
+        ("POLL_S", "0", "greater than or equal to 0.1"),
+        ("TIMEOUT_S", "soon", "valid number"),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_its_name(variables: pytest.MonkeyPatch, name: str, value: str, reason: str) -> None:
+    variables.setenv(f"ADS_INGEST_{name}", value)
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_settings(AdsSettings, PREFIX)
+    (mistake,) = refused.value.mistakes
+    assert reason in mistake.reason
+
+
+def test_every_mistake_of_every_part_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ADS_INGEST_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("ADS_INGEST_MQTT_PORT", "0")
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_configuration()
+    told = {mistake.key or mistake.where for mistake in refused.value.mistakes}
+    assert told == {
+        "ADS_INGEST_URL",
+        "ADS_INGEST_CERTIFICATE_FILE",
+        "ADS_INGEST_CA_FILE",
+        "ADS_INGEST_MQTT_PORT",
+        str(tmp_path / "none.toml"),
+    }
+
+
+def test_certificate_and_key_may_be_in_one_file_or_two(pki: Path) -> None:
+    expiry = read_expiry(pki / "client.pem", None)
+    assert expiry == read_expiry(pki / "cert.pem", pki / "key.pem")
+    assert expiry > datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "reason"),
+    [
+        ("cert.pem", None, "no private key"),
+        ("cert.pem", "locked.pem", "is encrypted"),
+        ("cert.pem", "other.pem", "does not belong"),
+        ("key.pem", None, "no certificate"),
+        ("none.pem", None, "cannot be read"),
+    ],
+)
+def test_a_certificate_that_caiso_cannot_be_shown_is_refused(pki: Path, certificate: str, key: str | None, reason: str) -> None:
+    with pytest.raises(CertificateUnusable, match=reason):
+        read_expiry(pki / certificate, pki / key if key else None)
+
+
+def test_days_left_go_below_zero() -> None:
+    expires_at = datetime(2026, 3, 10, tzinfo=UTC)
+    assert days_left(expires_at, datetime(2026, 3, 8, 12, tzinfo=UTC)) == 1.5
+    assert days_left(expires_at, datetime(2026, 3, 12, tzinfo=UTC)) == -2.0
