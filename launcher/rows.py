@@ -20,7 +20,7 @@ class Rows:
     """
 
     def __init__(self, url: str, password: str | None = None) -> None:
-        address = sa.make_url(url)
+        address = sa.make_url(url).set(drivername="postgresql+psycopg2")
         self._engine = sa.create_engine(address.set(password=password) if password else address, pool_pre_ping=True)
 
     def dot_mw(self, instruction_uid: str) -> float | None:
