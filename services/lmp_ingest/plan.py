@@ -160,6 +160,11 @@ def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetim
     return replace(track, asked_at=asked_at, not_before=not_before, failures=failures, complaint=complaint)
 
 
+def without_times(tracks: Sequence[Track]) -> list[Track]:
+    """The tracks as if none had been asked yet, for a clock that was set back. How far they are complete stays."""
+    return [replace(track, asked_at=None, wide_at=None, not_before=None) for track in tracks]
+
+
 def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
     """When a market was last heard as a whole; None while any of its tracks fails or was never answered."""
     heard = [None if track.failures else track.heard_at for track in tracks if track.market is market]

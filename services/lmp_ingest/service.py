@@ -123,7 +123,10 @@ class Loop:
 
     def step(self) -> bool:
         """Say which prices turned active, and ask one question if one is due and may be asked. Returns whether one was."""
-        now = self.looked_at = self._clock()
+        now = self._clock()
+        if now < self.looked_at:
+            self._begin_anew(now)
+        self.looked_at = now
         self._keep(now)
         if now < self._patience.not_before:
             return False
@@ -133,6 +136,12 @@ class Loop:
         self._patience.asked(now)
         self._ask(track, now)
         return True
+
+    def _begin_anew(self, now: datetime) -> None:
+        """The clock was set back: what was planned by it would come too late."""
+        self._log.warning("the clock went back", by_s=round((self.looked_at - now).total_seconds(), 3))
+        self._tracks = plan.without_times(self._tracks)
+        self._patience.asked(now)
 
     def _ask(self, track: Track, asked_at: datetime) -> None:
         question = plan.question(track, self._rules.pace, asked_at)

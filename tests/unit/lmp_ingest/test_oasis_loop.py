@@ -352,3 +352,15 @@ def test_how_late_a_price_comes_is_measured(story) -> None:
     one.run(700)
 
     assert 0 < one.count("price_lag_seconds", Market.RTM) <= 180
+
+
+def test_a_clock_that_is_set_back_does_not_silence_the_loop(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(60)
+    asked = len(one.oasis.asked)
+    one.now -= timedelta(hours=2)
+    one.run(60)
+
+    assert len(one.oasis.asked) >= asked + 2
+    assert one.oasis.asked[asked][0] - (one.now - timedelta(seconds=60)) >= timedelta(seconds=5)

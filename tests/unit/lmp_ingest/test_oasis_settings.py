@@ -1,12 +1,13 @@
 """A bad configuration is refused at start, all mistakes together."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from dotbus.runtime.installation import Market
 from dotbus.runtime.mistakes import ConfigurationRefused
-from lmp_ingest.settings import Configuration, load_configuration
+from lmp_ingest.settings import Configuration, OasisSettings, load_configuration
 
 INSTALLATION = """
 environment = "{environment}"
@@ -84,3 +85,16 @@ def test_a_ca_file_that_is_not_there_is_a_mistake(configure) -> None:
         configure(CA_FILE="/nowhere/ca.pem")
 
     assert "/nowhere/ca.pem is not there" in mistakes(refused)[0]
+
+
+def test_the_readme_names_every_setting_with_its_default() -> None:
+    lines = (Path(__file__).parents[3] / "services" / "lmp_ingest" / "README.md").read_text().splitlines()
+
+    for name, field in OasisSettings.model_fields.items():
+        entry = next((line for line in lines if re.search(rf"`(LMP_INGEST)?_?{name.upper()}`", line)), None)
+        assert entry, f"the README does not name {name}"
+        default = entry.split("|")[2]
+        if isinstance(field.default, int | float):
+            assert re.search(rf"\b{field.default:g}\b", default), f"the README's default of {name} is not {field.default:g}"
+        elif field.default is not None:
+            assert str(field.default) in default
