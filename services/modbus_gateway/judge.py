@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from dotbus.contracts.quality import Quality, Reason
-from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word
+from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word, upstream_behind
 
 CLOCK_DOUBT_S: Final = 2.0
 _UNKNOWN: Final = Source(online=True)  # its status has not come: nothing is known against it, nothing confirms it either
@@ -50,12 +50,24 @@ def judge(received: Received, topic: str, kind: type[M], stale_after_s: float, n
     return replace(best, reasons=best.reasons.union(_against_topic(received, topic, said=best.message is not None)))
 
 
-def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime) -> bool:
-    """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough."""
-    return received.connected and any(
-        source.online and _upstreams_answer(source) and source.heard_at and abs(_seconds(source.heard_at, now)) <= stale_after_s
-        for source in received.sources_of(service)
-    )
+def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
+    """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough.
+
+    Args:
+        received: what came until now.
+        service: the ingest.
+        stale_after_s: how long an answer counts.
+        now: the gateway's clock.
+        upstream: the one that matters; without it all of them must answer.
+    """
+    return received.connected and any(_hears(source, stale_after_s, now, upstream) for source in received.sources_of(service))
+
+
+def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
+    heard_at = source.heard_caiso_at(upstream)
+    if not source.online or heard_at is None:
+        return False
+    return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
 
 
 def _judge_word(received: Received, word: Word, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M] | None:
@@ -63,11 +75,12 @@ def _judge_word(received: Received, word: Word, kind: type[M], stale_after_s: fl
     if not isinstance(message, kind):
         return None
     source: Source = received.sources.get(message.source, _UNKNOWN)
+    upstream = upstream_behind(message)
     heard_at = min(message.heard_at, word.arrived_at)
-    if source.heard_at:
-        heard_at = max(heard_at, source.heard_at)
+    if confirmed_at := source.heard_caiso_at(upstream):
+        heard_at = max(heard_at, confirmed_at)
     age_s = _seconds(heard_at, now)
-    reasons = set(_against_source(source))
+    reasons = set(_against_source(source, upstream))
     if abs(age_s) > stale_after_s:  # a clock that is wrong by as much as this says nothing about freshness
         reasons.add(Reason.STALE)
     ahead_s = max(_seconds(word.arrived_at, message.time), _seconds(word.arrived_at, message.heard_at))
@@ -86,17 +99,14 @@ def _against_topic(received: Received, topic: str, *, said: bool) -> Iterator[Re
         yield Reason.WRONG_ENVIRONMENT if problem is Problem.WRONG_ENVIRONMENT else Reason.NEVER_RECEIVED
 
 
-def _against_source(source: Source) -> Iterator[Reason]:
+def _against_source(source: Source, upstream: str) -> Iterator[Reason]:
+    behind = source.behind(upstream)
     if not source.online:
         yield Reason.SOURCE_OFFLINE
-    if not _upstreams_answer(source):
+    if not all(known.ok for known in behind):
         yield Reason.SOURCE_FAILING
-    if any(abs(upstream.clock_offset_s or 0.0) > CLOCK_DOUBT_S for upstream in source.upstreams) or _clock_differs(source):
+    if any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in behind) or _clock_differs(source):
         yield Reason.CLOCK_IN_DOUBT
-
-
-def _upstreams_answer(source: Source) -> bool:
-    return all(upstream.ok for upstream in source.upstreams)
 
 
 def _clock_differs(source: Source) -> bool:

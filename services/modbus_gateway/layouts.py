@@ -42,7 +42,7 @@ _CLASSIC_SHARED: Final = (
     Slot(0x34, "lmp_active_usd_per_mwh"),
     Slot(0, "ads_polling_works", Table.DISCRETE),
     Slot(2, "trajectories_fresh", Table.DISCRETE),
-    Slot(5, "lmp_works", Table.DISCRETE),
+    Slot(5, "lmp_market_works", Table.DISCRETE),
 )
 _CLASSIC_DOP: Final = 0x00
 _CLASSIC_SUPP: Final = 0x14

@@ -58,7 +58,7 @@ _GATEWAY = (
     ("utc_now", U32, EPOCH, "The gateway's clock"),
     ("broker_connected", U16, FLAG, "1 while the gateway is connected to the broker"),
     ("ads_polling_works", U16, FLAG, "1 while an ADS ingest is online and CAISO answers it"),
-    ("lmp_works", U16, FLAG, "1 while an LMP ingest is online and OASIS answers it"),
+    ("lmp_works", U16, FLAG, "1 while an LMP ingest is online and OASIS answers it about every market"),
 )
 _PLANT = (
     ("resource_count", U16, "", "Number of resources"),
@@ -101,6 +101,7 @@ _PRICE = (
     ("lmp_active_reasons", U16, REASONS, "Why it is less than good"),
     ("lmp_active_usd_per_mwh", F32, USD_PER_MWH, "The active price: its interval covers now"),
     ("lmp_active_start", U32, EPOCH, "Start of its interval"),
+    ("lmp_market_works", U16, FLAG, "1 while an LMP ingest is online and OASIS answers it about this market"),
     ("lmp_age_s", U16, "s", "Since OASIS was last heard; 65534 stands for longer, too"),
 )
 # fmt: on

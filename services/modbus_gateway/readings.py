@@ -16,7 +16,7 @@ from modbus_gateway.judge import Judged, hears_caiso, judge
 from modbus_gateway.layouts import MAP_VERSION
 from modbus_gateway.quantities import Scope
 from modbus_gateway.reading import Reading
-from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received
+from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received, oasis_upstream
 from modbus_gateway.register_map import About, Cell, Member, PriceAt, RegisterMap
 from modbus_gateway.setpoint import clipped, in_force, must_follow, next_dot, previous_dot, ramp_now, trajectory_now, within
 
@@ -105,6 +105,9 @@ def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modb
     return {
         **_read_node_price("lmp_published", published, judged.quality()),
         **_read_node_price("lmp_active", active, judged.quality(*_expired(lmp, active))),
+        "lmp_market_works": Reading(
+            hears_caiso(received, LMP_INGEST, judging.price_stale_after_s, now, oasis_upstream(price.market))
+        ),
         "lmp_age_s": _age(judged.age_s),
     }
 

@@ -7,8 +7,8 @@ Several instances of one ingest may say the same state. The last word of each so
 status of the source that said it: when the one that spoke last dies, the other's word is there.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -23,7 +23,27 @@ LMP_INGEST: Final = "lmp_ingest"
 SOURCES_PER_TOPIC: Final = 4
 HEARTBEATS_COMPARED: Final = 3
 
+ADS_DISPATCH: Final = "ads_dispatch"
+ADS_TRAJECTORY: Final = "ads_trajectory"
+"""Upstreams by the names that the ingests give them in their status."""
+
 StateMessage = Dot | Trajectory | Lmp
+
+
+def oasis_upstream(market: str) -> str:
+    """The name of a market's upstream."""
+    return f"oasis_{market.lower()}"
+
+
+def upstream_behind(message: StateMessage) -> str:
+    """The upstream that a state is heard from."""
+    match message:
+        case Dot():
+            return ADS_DISPATCH
+        case Trajectory():
+            return ADS_TRAJECTORY
+        case Lmp():
+            return oasis_upstream(message.market)
 
 
 class Problem(StrEnum):
@@ -59,14 +79,24 @@ class Source:
     Attributes:
         online: what its status, or its last will, says.
         upstreams: how it heard CAISO, by the last status that said so; a last will does not.
-        heard_at: when it last heard CAISO while all that it had to say was with the broker, never later than we learnt of it.
+        heard_at: by upstream, when it last heard CAISO while all that it had to say was with the broker; never later than we
+            learnt of it.
         clock_offsets_s: its clock minus ours by its latest heartbeats. Each is too small by the time its message took.
     """
 
     online: bool
     upstreams: tuple[Upstream, ...] = ()
-    heard_at: datetime | None = None
+    heard_at: Mapping[str, datetime] = field(default_factory=dict)
     clock_offsets_s: tuple[float, ...] = ()
+
+    def behind(self, upstream: str | None) -> list[Upstream]:
+        """The upstream of one name; all of them when the source has none of that name, or none was asked for."""
+        return [known for known in self.upstreams if known.name == upstream] or [*self.upstreams]
+
+    def heard_caiso_at(self, upstream: str | None) -> datetime | None:
+        """When CAISO was last heard on it, the earliest of all where several count; None when one never was."""
+        heard = [self.heard_at.get(known.name) for known in self.behind(upstream)]
+        return min((at for at in heard if at), default=None) if None not in heard else None
 
 
 class Received:
@@ -126,19 +156,15 @@ def _heard_from(known: Source | None, status: ServiceStatus, arrival: Arrival) -
     offsets_s = source.clock_offsets_s
     if not arrival.retained:
         offsets_s = (*offsets_s, (status.time - arrival.at).total_seconds())[-HEARTBEATS_COMPARED:]
-    return Source(status.online, status.upstreams, _latest(source.heard_at, _vouched_at(status, arrival)), offsets_s)
+    return Source(status.online, status.upstreams, {**source.heard_at, **_confirmed(source, status, arrival)}, offsets_s)
 
 
-def _vouched_at(status: ServiceStatus, arrival: Arrival) -> datetime | None:
-    """Until when the states of a source are its last word. None while it has more to say than it could publish."""
-    heard = [upstream.last_ok_at for upstream in status.upstreams]
-    if not heard or None in heard or (status.outbox and status.outbox.unpublished):
-        return None
-    return min(arrival.at, *(at for at in heard if at))
-
-
-def _latest(first: datetime | None, second: datetime | None) -> datetime | None:
-    return max((at for at in (first, second) if at), default=None)
+def _confirmed(known: Source, status: ServiceStatus, arrival: Arrival) -> dict[str, datetime]:
+    """Until when the states of a source are its last word, by upstream; nothing new while it has more than it could publish."""
+    if status.outbox and status.outbox.unpublished:
+        return {}
+    heard = {upstream.name: min(upstream.last_ok_at, arrival.at) for upstream in status.upstreams if upstream.last_ok_at}
+    return {name: max(at, known.heard_at.get(name, at)) for name, at in heard.items()}
 
 
 def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:

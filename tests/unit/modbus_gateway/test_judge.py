@@ -226,6 +226,23 @@ def test_polling_works_while_any_online_instance_hears_caiso(gateway):
     assert not works(102)
 
 
+def test_each_state_is_judged_by_its_own_upstream(gateway):
+    dispatch, curve = upstream(85, name="ads_dispatch"), upstream(0, name="ads_trajectory", ok=False)
+    gateway.hear(dot(*DOTS), trajectory(point(0, 10)), status(85, upstreams=(dispatch, curve)))
+    assert reasons(gateway, 100) == set()
+    judged_curve = judge(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), Trajectory, LIMIT_S, at(100))
+    assert judged_curve.reasons == {Reason.SOURCE_FAILING, Reason.STALE}
+    assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(100))
+
+
+def test_a_market_works_whatever_becomes_of_the_others(gateway):
+    markets = (upstream(0, name="oasis_rtm"), upstream(0, name="oasis_dam", ok=False))
+    gateway.hear(status(0, service="lmp_ingest", upstreams=markets))
+    assert hears_caiso(gateway.received, "lmp_ingest", 900, at(1), "oasis_rtm")
+    assert not hears_caiso(gateway.received, "lmp_ingest", 900, at(1), "oasis_dam")
+    assert not hears_caiso(gateway.received, "lmp_ingest", 900, at(1))
+
+
 def test_an_instance_that_has_not_yet_asked_caiso_does_not_work(gateway):
     gateway.hear(status(0, upstreams=()))
     assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(1))
