@@ -1,4 +1,4 @@
-"""Real parts that several integration tests share."""
+"""Real parts that several tests share."""
 
 from collections.abc import Iterator
 
