@@ -1,0 +1,132 @@
+import asyncio
+import threading
+
+import pytest
+from gateway_story import at, dot, installation, interval, status
+
+from dotbus.contracts.codec import encode
+from dotbus.testing.bus import FakeBus
+from modbus_gateway.image import Image
+from modbus_gateway.register_map import read_map
+from modbus_gateway.service import Service
+
+SECONDS = 5.0
+
+
+class Screen:
+    """What is shown to a server, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        self.image: Image | None = None
+        self.shown = 0
+        self.closed_idle = 0
+
+    def show(self, image: Image) -> None:
+        self.image = image
+        self.shown += 1
+
+    def close_idle(self) -> None:
+        self.closed_idle += 1
+
+    def quality(self) -> bytes:
+        assert self.image
+        content = self.image.read_registers(11, 100, 2)
+        assert isinstance(content, bytes)
+        return content
+
+    async def shows(self, quality: str) -> None:
+        async with asyncio.timeout(SECONDS):
+            while self.quality().hex(" ", 2) != quality:  # noqa: ASYNC110  # the screen has no event: it is a server's
+                await asyncio.sleep(0)
+
+
+class Story:
+    """A service with a bus that the test speaks on from another thread, as paho does."""
+
+    def __init__(self, render_s: float) -> None:
+        place = installation(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])
+        self.topics = place.topics
+        self.bus, self.screen, self.outcomes = FakeBus(), Screen(), list[str]()
+        self.now_s = 0.0
+        self.service = Service(
+            read_map(place),
+            place.topics,
+            self.screen,
+            clock=lambda: at(self.now_s),
+            render_s=render_s,
+            delivered=self.outcomes.append,
+        )
+        self.service.follow(self.bus)
+
+    async def deliver(self, topic: str, payload: bytes) -> None:
+        await asyncio.to_thread(self.bus.deliver, topic, payload, received_at=at(self.now_s))
+
+
+def tell(story, *, render_s: float) -> Story:
+    """Run the service while a coroutine tells its story."""
+    told = Story(render_s)
+
+    async def run() -> None:
+        stop = threading.Event()
+        serving = asyncio.create_task(told.service.run(stop, told.bus.start))
+        while told.screen.shown == 0:  # noqa: ASYNC110  # the first image comes with the first turn of the loop
+            await asyncio.sleep(0)
+        try:
+            await story(told)
+        finally:
+            stop.set()
+            told.bus.turn(connected=False)
+            await asyncio.wait_for(serving, SECONDS)
+
+    asyncio.run(run())
+    return told
+
+
+def test_what_arrives_is_shown_without_waiting_for_the_next_turn():
+    async def story(told: Story) -> None:
+        await told.screen.shows("0000 0001")
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.screen.shows("00c0 0000")
+
+    told = tell(story, render_s=3600)
+    assert told.bus.acknowledged == [told.topics.dot("sierra", "SOLAR")]
+    assert told.screen.closed_idle
+
+
+def test_time_alone_changes_what_is_shown():
+    async def story(told: Story) -> None:
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.screen.shows("00c0 0000")
+        told.now_s = 91
+        await told.screen.shows("0000 0002")
+
+    tell(story, render_s=0.01)
+
+
+def test_every_delivery_is_acknowledged_and_counted_whatever_it_says():
+    async def story(told: Story) -> None:
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), b"{")
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), b"")
+        await told.deliver(told.topics.service("historian", "a"), encode(status(0, service="historian")))
+        await told.deliver(told.topics.service("ads_ingest", "a"), encode(status(0)))
+
+    told = tell(story, render_s=3600)
+    assert told.outcomes == ["undecodable", "taken", "not ours", "taken"]
+    assert len(told.bus.acknowledged) == 4
+
+
+def test_a_lost_broker_is_shown():
+    async def story(told: Story) -> None:
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.screen.shows("00c0 0000")
+        await asyncio.to_thread(told.bus.turn, connected=False)
+        await told.screen.shows("0040 0020")
+
+    tell(story, render_s=3600)
+
+
+def test_a_failure_to_render_ends_the_service_loudly():
+    told = Story(render_s=0.01)
+    told.screen.show = lambda _image: (_ for _ in ()).throw(RuntimeError("no screen"))  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="no screen"):
+        asyncio.run(told.service.run(threading.Event(), told.bus.start))
