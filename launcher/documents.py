@@ -19,8 +19,12 @@ from dotbus.contracts.channels import CHANNELS, Channel
 from dotbus.contracts.codec import encode
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
+from dotbus.runtime.installation import load_installation
 from dotbus.testing import samples
+from modbus_gateway.register_table import render_markdown
 
+ROOT = Path(__file__).parent.parent
+EXAMPLE = "config/dotbus.example.toml"
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
 
@@ -30,6 +34,7 @@ def documents() -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "docs/topics.md": topics_markdown,
+        "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE)),
     }
     files = {path: make() for path, make in makers.items()}
     return files | {f"schemas/{_kind(channel)}.schema.json": schema_json(channel) for channel in CHANNELS}
@@ -193,5 +198,5 @@ _SAMPLES_HEAD = """
 
 
 if __name__ == "__main__":
-    for changed_path in write_documents(Path(__file__).parent.parent):
+    for changed_path in write_documents(ROOT):
         print(f"wrote {changed_path}")  # noqa: T201  # a build step says what it did

@@ -69,7 +69,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     def health() -> dict[str, object]:
         return {"alive": True, "broker": bus.connected, "upstreams": {each.name: each.ok for each in upstreams()}}
 
-    presence = Presence(bus, topics, identity, describe, clock=utc_now)
+    presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=lambda: courier.caught_up)
 
     def turned() -> None:
         meters.note(upstreams(), outbox.span(), certificate_days_left=days_left(expires_at, utc_now()))

@@ -45,7 +45,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         late = utc_now() - loop.looked_at > timedelta(seconds=settings.timeout_s) + STUCK_AFTER
         return {"alive": not late, "broker": bus.connected, "upstreams": {each.name: each.ok for each in loop.upstreams()}}
 
-    presence = Presence(bus, topics, identity, describe, clock=utc_now)
+    presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=lambda: courier.caught_up)
 
     def turned() -> None:
         meters.note(loop.upstreams(), outbox.span())

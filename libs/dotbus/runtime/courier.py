@@ -52,6 +52,7 @@ class Courier:
         self._clock = clock
         self._published = published
         self._said_revisions: dict[str, int] = {}
+        self._caught_up = False
         self._requests: queue.Queue[ReplayRequest] = queue.Queue(REPLAYS_WAITING)
         self._awake = threading.Event()
         self._stopped = threading.Event()
@@ -61,6 +62,11 @@ class Courier:
         self._log = get_logger("courier")
         bus.subscribe([topics.replay(identity.service, identity.instance)], self._on_request)
         bus.on_connection(self._on_connection)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every state has been said on this connection."""
+        return self._caught_up
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -77,6 +83,7 @@ class Courier:
         self._thread.join()
 
     def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
+        self._caught_up = False
         if connected:
             self._said_revisions = {}
             self.wake()
@@ -121,13 +128,13 @@ class Courier:
     def _deliver_states(self) -> None:
         said, revisions = self._said_revisions, self._outbox.state_revisions()
         changed = [topic for topic, revision in revisions.items() if said.get(topic) != revision]
-        if not changed:
-            return
-        states = self._outbox.states()
+        states = self._outbox.states() if changed else {}
         for start in range(0, len(changed), BATCH):
             topics = changed[start : start + BATCH]
             self._bus.publish([Outgoing(topic, states[topic], retain=True) for topic in topics])
             said.update((topic, revisions[topic]) for topic in topics)
+        # A connection that was made meanwhile began with a memory of its own, and is not caught up by this.
+        self._caught_up = said is self._said_revisions
 
     def _answer_requests(self) -> None:
         while not self._requests.empty():

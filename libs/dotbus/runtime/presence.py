@@ -13,6 +13,7 @@ from dotbus.runtime.bus import Bus, BusError, Outgoing
 from dotbus.runtime.logs import get_logger
 
 HEARTBEAT_S = 5.0
+NOT_READY_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Presence:
 
     Args:
         describe: the status at a time; called in this object's thread.
+        ready: whether what we said before stands again on this connection. Until then a heartbeat would confirm what a broker
+            that lost its disk may still retain.
         every_s: the pause between heartbeats. Gateways judge staleness by them.
     """
 
@@ -78,9 +81,11 @@ class Presence:
         describe: Callable[[datetime], ServiceStatus],
         *,
         clock: Callable[[], datetime],
+        ready: Callable[[], bool] = lambda: True,
         every_s: float = HEARTBEAT_S,
     ) -> None:
         self._bus = bus
+        self._ready = ready
         self._topic = topics.service(identity.service, identity.instance)
         self._identity = identity
         self._describe = describe
@@ -109,9 +114,10 @@ class Presence:
 
     def _run(self) -> None:
         while not self._stopped:
-            if self._bus.connected:
+            ready = self._ready()
+            if ready and self._bus.connected:
                 self._say(self._describe(self._clock()))
-            self._poked.wait(self._every_s)
+            self._poked.wait(self._every_s if ready else min(NOT_READY_S, self._every_s))
             self._poked.clear()
 
     def _say(self, status: ServiceStatus) -> None:

@@ -140,3 +140,16 @@ def test_stopping_delivers_what_waits(bus: FakeBus, outbox: Outbox):
     courier.start()
     courier.stop()
     assert outbox.span().unpublished == 0
+
+
+def test_it_has_caught_up_once_every_state_was_said_on_this_connection(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), states=[STATE])
+    assert not courier.caught_up
+    bus.start()
+    eventually(lambda: courier.caught_up)
+    assert [message.topic for message in bus.published] == [STATE[0]]
+    bus.turn(connected=False)
+    assert not courier.caught_up
+    bus.turn(connected=True)
+    eventually(lambda: courier.caught_up)
+    assert len(bus.published) == 2

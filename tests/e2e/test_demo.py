@@ -1,0 +1,69 @@
+"""A newcomer's first minutes: one command shows everything at work, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+DOTBUS = Path(sys.executable).with_name("dotbus")
+
+
+def start_demo(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [DOTBUS, "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def listening_ports(text: str) -> set[int]:
+    return {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_check_finds_what_was_sent_in_registers_and_database():
+    process = start_demo("--check")
+    text, _ = process.communicate(timeout=150)
+    assert process.returncode == 0, text
+    assert re.search(r"All \d+ values agree", text)
+    for resource in ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"):
+        assert len(re.findall(rf"{resource} .*agrees", text)) == 5, text
+
+
+def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
+    process = start_demo()
+    lines: list[str] = []
+    threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True).start()
+    eventually(lambda: sum("MW  unit" in line for line in lines) >= 3, within_s=90)
+    ports = listening_ports("".join(lines))
+    assert len(ports) >= 4
+    assert all(is_listening(port) for port in ports)
+    children = children_of(process.pid)
+    assert len(children) >= 6
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert not any(is_listening(port) for port in ports)
+    assert not any(psutil.pid_exists(pid) for pid in children)
+    folder = next(line.split()[-1] for line in lines if line.startswith("Files, logs"))
+    assert not Path(folder).exists()
+
+
+def children_of(pid: int) -> list[int]:
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

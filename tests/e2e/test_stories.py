@@ -1,0 +1,179 @@
+"""Stories of a plant: what an operator must be able to rely on, with every part real and some of them killed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from plant_stack import INTERVAL_S, RESOURCES, SERVICES, PlantStack
+from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from waiting import eventually
+
+from dotbus.contracts.quality import BIT_OF, Reason
+
+pytestmark = pytest.mark.e2e
+
+SOLAR = RESOURCES[0]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = start_mosquitto(folder)
+    yield broker
+    remove_mosquitto(broker)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, broker: Mosquitto, database: str) -> Iterator[PlantStack]:
+    stack = PlantStack(tmp_path, broker, database)
+    yield stack
+    stack.stop()
+
+
+def reasons(stack: PlantStack, quantity: str = "dot_reasons") -> set[Reason]:
+    bits = int(stack.value(quantity) or 0)
+    return {reason for reason in Reason if bits >> BIT_OF[reason] & 1}
+
+
+def test_when_caiso_falls_silent_the_registers_stop_looking_fresh_and_come_back_by_themselves(stack: PlantStack):
+    stack.start()
+    stack.wait_until_good()
+    assert stack.value("ads_polling_works", unit_id=1) == 1
+    stack.kill("simulator")
+    eventually(lambda: Reason.SOURCE_FAILING in reasons(stack))
+    eventually(lambda: stack.value("ads_polling_works", unit_id=1) == 0)
+    eventually(lambda: stack.value("dot_quality") == 0 and stack.shown()["dot_mw"].value is None, within_s=30)
+    assert reasons(stack) & {Reason.STALE, Reason.EXPIRED}
+    failures = [line for line in stack.log("ads_ingest").splitlines() if '"level": "error"' in line or '"level": "warning"' in line]
+    assert 1 <= len(failures) <= 3, "an outage is logged when it begins, not with every try"
+    stack.start("simulator")
+    stack.wait_until_good()
+
+
+def test_when_the_ingest_dies_its_registers_say_so_at_once(stack: PlantStack):
+    stack.start()
+    stack.wait_until_good()
+    stack.kill("ads_ingest")
+    eventually(lambda: Reason.SOURCE_OFFLINE in reasons(stack), within_s=30)
+    eventually(lambda: stack.value("dot_quality") == 0, within_s=30)
+    assert stack.value("lmp_active_quality") == 192, "prices come from another source and go on"
+    stack.start("ads_ingest")
+    stack.wait_until_good()
+
+
+def test_when_the_broker_dies_registers_go_bad_and_everything_comes_back(stack: PlantStack, broker: Mosquitto):
+    stack.start()
+    stack.wait_until_good()
+    broker.kill()
+    eventually(lambda: Reason.BROKER_LOST in reasons(stack))
+    eventually(lambda: stack.value("dot_quality") == 0, within_s=30)
+    broker.start()
+    stack.wait_until_good(within_s=90)
+
+
+def test_killing_anything_at_any_moment_loses_no_dispatch_and_doubles_none(stack: PlantStack, broker: Mosquitto):
+    stack.start()
+    stack.wait_until_good()
+    for victims in (("ads_ingest",), ("historian",), ("ads_ingest", "historian"), ("modbus_gateway", "historian")):
+        seen = len(stack.sent().batches)
+        for victim in victims:
+            stack.kill(victim)
+        eventually(lambda seen=seen: len(stack.sent().batches) > seen, within_s=30, every_s=0.2)
+        broker.kill()
+        stack.start(*victims)
+        broker.start()
+    last = stack.sent()
+    eventually(lambda: missing(stack) == [], within_s=90, every_s=1.0)
+    assert doubled(stack) == []
+    assert {batch.batch_uid for batch in last.batches} <= {batch.batch_uid for batch in stack.sent().batches}
+    assert lost_events(stack) == 0
+
+
+def missing(stack: PlantStack) -> list[str]:
+    """What the simulator sent some time ago and the database does not hold as it was sent."""
+    sent = stack.sent()
+    settled = [batch for batch in sent.batches if batch.batch_type == 0][:-3]
+    dots = [each for batch in settled for each in batch.instructions if each.dot_mw is not None]
+    absent = [each.instruction_uid for each in dots if stack.rows.dot_mw(each.instruction_uid) != each.dot_mw]
+    dops = [dop for trajectory in sent.trajectories[:-3] for dop in trajectory.dops]
+    return absent + [dop.dop_uid for dop in dops if stack.rows.dop_mw(dop.dop_uid) != dop.dop_mw]
+
+
+def query(stack: PlantStack, text: str) -> list:
+    with stack.rows._engine.connect() as connection:
+        return list(connection.execute(sa.text(text)))
+
+
+def doubled(stack: PlantStack) -> list:
+    return query(
+        stack,
+        "SELECT instruction_uid, revision_no, count(*) FROM instruction GROUP BY 1, 2 HAVING count(*) > 1 "
+        "UNION ALL SELECT dop_uid, 0, count(*) FROM dop GROUP BY 1 HAVING count(*) > 1",
+    )
+
+
+def lost_events(stack: PlantStack) -> int:
+    return query(stack, "SELECT count(*) FROM lost_events")[0][0]
+
+
+def test_an_emergency_cancel_takes_the_dot_out_of_the_register(stack: PlantStack):
+    stack.start()
+    stack.wait_until_good()
+    begun = {stack.value("dot_start")}
+    eventually(lambda: stack.value("dot_start") not in begun, within_s=3 * INTERVAL_S, every_s=0.1)
+    start = stack.shown()["dot_start"].at
+    batch = next(b for b in stack.sent().batches if b.batch_type == 0 and b.start_at == start)
+    stack.ask_simulator("/cancel", batch_uid=batch.batch_uid)
+    eventually(lambda: stack.shown()["dot_start"].at != start, within_s=INTERVAL_S, every_s=0.1)
+    eventually(
+        lambda: query(stack, f"SELECT 1 FROM dispatch_batch WHERE batch_uid = '{batch.batch_uid}' AND batch_status = 4")
+    )
+
+
+@pytest.mark.parametrize("fault", ["soap_fault", "http_500", "cut", "malformed", "wrong_gzip", "oversized"])
+def test_a_broken_reply_publishes_nothing_wrong_and_the_loop_goes_on(stack: PlantStack, fault: str):
+    stack.start()
+    stack.wait_until_good()
+    stack.ask_simulator("/faults", service="ads", fault=fault, times=3)
+    seen = len(stack.sent().batches)
+    eventually(lambda: len(stack.sent().batches) > seen + 3, within_s=40, every_s=0.3)
+    stack.wait_until_good()
+    eventually(lambda: missing(stack) == [], within_s=40, every_s=0.5)
+    for resource in RESOURCES:
+        shown = stack.shown(resource)
+        sent = {i.dot_mw for b in stack.sent().batches for i in b.instructions if i.resource_id == resource}
+        assert any(shown["dot_mw"].value == pytest.approx(dot_mw, rel=1e-6) for dot_mw in sent if dot_mw is not None)
+
+
+def test_test_dispatches_never_drive_a_plant_that_takes_only_production(tmp_path: Path, broker: Mosquitto, database: str):
+    stack = PlantStack(tmp_path, broker, database, accept="production")
+    try:
+        stack.start()
+        eventually(lambda: stack.rows.dot_points(SOLAR), within_s=60)
+        eventually(lambda: Reason.WRONG_ENVIRONMENT in reasons(stack))
+        shown = stack.shown()
+        for quantity in ("dot_mw", "set_point_mw", "trajectory_mw", "lmp_active_usd_per_mwh", "latest_dop_mw"):
+            assert shown[quantity].value is None
+    finally:
+        stack.stop()
+
+
+def test_a_second_instance_on_the_same_state_is_refused_and_the_first_goes_on(stack: PlantStack):
+    stack.start()
+    stack.wait_until_good()
+    second = stack.children.start("second", "ads_ingest", environment=stack._settings["ads_ingest"])
+    assert second.process.wait(30) == 1
+    assert "in use by another process" in second.log.read_text()
+    stack.children.running.remove(second)
+    stack.wait_until_good()
+
+
+def test_every_service_ends_in_order_when_told(stack: PlantStack):
+    stack.start()
+    stack.wait_until_good()
+    for name in SERVICES:
+        child = stack._running[name]
+        child.process.terminate()
+        assert child.process.wait(20) == 0, stack.log(name)

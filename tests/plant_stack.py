@@ -1,0 +1,174 @@
+"""A whole installation for stories: simulator, real Mosquitto, real PostgreSQL and the four services, each of which can be killed."""
+
+import os
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+
+import requests
+from real_mosquitto import Mosquitto
+from waiting import eventually
+
+from dotbus.runtime.installation import load_installation
+from launcher.children import Child, Children, free_port, wait_for_port
+from launcher.provision import Provision
+from launcher.registers import GatewaySilent, Registers, Shown
+from launcher.rows import Rows
+from launcher.sent import Sent, Simulator
+from modbus_gateway.register_map import read_map
+
+CONFIG = """
+environment = "simulator"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "SIERRA_2_SOLAR1"
+node = "BAYSHOR2_1_N001"
+variable = true
+pmin_mw = 0.0
+pmax_mw = 100.0
+ramp_mw_per_min = 200.0
+[[plant]]
+name = "delta"
+[[plant.resource]]
+id = "DELTA_6_HYDRO1"
+node = "CATALYST_7_N002"
+pmin_mw = 5.0
+pmax_mw = 80.0
+ramp_mw_per_min = 100.0
+[prices]
+markets = ["RTM"]
+[modbus]
+accept_environments = ["{accept}"]
+stale_after_s = 6.0
+[[modbus.block]]
+profile = "classic"
+unit_id = 1
+[[modbus.block]]
+profile = "plant"
+unit_id = 11
+"""
+INTERVAL_S = 6
+RESOURCES = ("SIERRA_2_SOLAR1", "DELTA_6_HYDRO1")
+SERVICES = ("historian", "modbus_gateway", "ads_ingest", "lmp_ingest")
+
+
+class PlantStack:
+    """Everything of one installation, on loopback, with short dispatch intervals.
+
+    Args:
+        folder: configuration, credentials, state and logs.
+        broker: a started Mosquitto, open to anybody on loopback.
+        database_url: of an empty database.
+        accept: the environment that the gateway accepts.
+    """
+
+    def __init__(self, folder: Path, broker: Mosquitto, database_url: str, accept: str = "simulator") -> None:
+        self.folder = folder
+        self.broker = broker
+        self.children = Children(folder)
+        self._ports = {name: free_port(0) for name in ("modbus", "ads", "oasis", "admin")}
+        self._config = folder / "dotbus.toml"
+        self._config.write_text(CONFIG.format(accept=accept))
+        self._credentials = folder / "credentials"
+        self.installation = load_installation(self._config)
+        Provision(self._credentials).run(self.installation, None, datetime.now(UTC))
+        self.rows = Rows(database_url)
+        self.simulator = Simulator(f"http://127.0.0.1:{self._ports['admin']}")
+        self._registers = Registers("127.0.0.1", self._ports["modbus"], read_map(self.installation))
+        self._settings = self._settings_of(database_url)
+        self._running: dict[str, Child] = {}
+
+    def start(self, *names: str) -> None:
+        """Start parts by name, the simulator first and all of them unless told."""
+        for name in names or ("simulator", *SERVICES):
+            module = "simulators" if name == "simulator" else name
+            self._running[name] = self.children.start(name, module, environment=self._settings[name])
+            if name == "simulator":
+                wait_for_port(self._ports["ads"], self.children, 30)
+            if name == "modbus_gateway":
+                wait_for_port(self._ports["modbus"], self.children, 30)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: it can put nothing in order."""
+        child = self._running.pop(name)
+        self.children.running.remove(child)
+        os.kill(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+
+    def stop(self) -> None:
+        """End everything."""
+        self._registers.close()
+        self.rows.close()
+        self.children.stop()
+
+    def log(self, name: str) -> str:
+        """What a part has logged since its last start."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def sent(self) -> Sent:
+        """What the simulated ADS issued so far."""
+        return self.simulator.sent()
+
+    def ask_simulator(self, path: str, **body: object) -> None:
+        """POST to the simulator's own address: a fault, a cancellation, a revision."""
+        requests.post(f"http://127.0.0.1:{self._ports['admin']}{path}", json=body, timeout=5).raise_for_status()
+
+    def shown(self, resource_id: str = RESOURCES[0], unit_id: int = 11) -> dict[str, Shown]:
+        """What the registers of one resource and of the whole unit show now, by quantity; empty while nobody serves them."""
+        try:
+            entries = self._registers.read(frozenset({unit_id}))
+        except GatewaySilent:
+            return {}
+        return {entry.quantity: entry for entry in entries if entry.resource_id in (None, resource_id)}
+
+    def value(self, quantity: str, resource_id: str = RESOURCES[0], unit_id: int = 11) -> float | None:
+        """One register's value, None when it shows none."""
+        entry = self.shown(resource_id, unit_id).get(quantity)
+        return entry.value if entry else None
+
+    def wait_until_good(self, within_s: float = 60.0) -> None:
+        """Wait until every resource has a good DOT, trajectory and price."""
+        wanted = ("dot_quality", "trajectory_quality", "lmp_active_quality")
+        eventually(lambda: all(self.value(q, r) == 192 for r in RESOURCES for q in wanted), within_s, 0.3)
+
+    def _settings_of(self, database_url: str) -> dict[str, dict[str, str]]:
+        ads = self._credentials / "ads_ingest"
+        own = {
+            "historian": {"DATABASE_URL": database_url},
+            "modbus_gateway": {"PORT": str(self._ports["modbus"])},
+            "lmp_ingest": {
+                "URL": f"http://127.0.0.1:{self._ports['oasis']}/oasisapi",
+                "SPACING_S": "0.5",
+                "STATE_DIR": str(self.folder / "lmp_ingest"),
+            },
+            "ads_ingest": {
+                "URL": f"https://127.0.0.1:{self._ports['ads']}/ADS/APIWebService/v7",
+                "CERTIFICATE_FILE": str(ads / "client.pem"),
+                "CA_FILE": str(ads / "ca.pem"),
+                "POLL_S": "0.5",
+                "RECHECK_S": "1",
+                "TIMEOUT_S": "3",
+                "STATE_DIR": str(self.folder / "ads_ingest"),
+            },
+        }
+        shared = {"CONFIG": str(self._config), "INSTANCE": "a", "MQTT_PORT": str(self.broker.port), "LOG_FORMAT": "json"}
+        of_services = {
+            name: {f"{name.upper()}_{key}": text for key, text in (shared | settings).items()} for name, settings in own.items()
+        }
+        return of_services | {"simulator": self._settings_of_simulator()}
+
+    def _settings_of_simulator(self) -> dict[str, str]:
+        server = self._credentials / "simulator"
+        settings = {
+            "CONFIG": str(self._config),
+            "ADS_PORT": str(self._ports["ads"]),
+            "OASIS_PORT": str(self._ports["oasis"]),
+            "ADMIN_PORT": str(self._ports["admin"]),
+            "INTERVAL_S": str(INTERVAL_S),
+            "OASIS_SPACING_S": "0.4",
+            "CERTIFICATE": str(server / "server.pem"),
+            "KEY": str(server / "server.pem"),
+            "CLIENT_CA": str(server / "ca.pem"),
+        }
+        return {f"SIMULATOR_{key}": text for key, text in settings.items()}
