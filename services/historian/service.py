@@ -113,6 +113,8 @@ class Historian:
         granted = self._insist(lambda: self._store.migrate(reader_role))
         if granted is False:
             self._log.warning("the reader role does not exist; it was granted nothing", role=reader_role)
+        if granted is not None:
+            self._log.info("the tables are ready")
         while not self._stop.is_set():
             if deliveries := self._collect():
                 self._keep(deliveries)

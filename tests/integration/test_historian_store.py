@@ -299,3 +299,16 @@ def test_what_is_the_databases_fault_stores_nothing_of_a_batch_and_all_of_it_aft
     store.write([arrival(dispatch(2, batch_uid="B2")), arrival(samples.prices())])
     assert (counts(database)["instruction"], counts(database)["price"]) == (2, 2)
     assert store.known()[ADS].received == SequenceRanges(((1, 2),))
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "57P03", "40P01", "XX000"])
+def test_a_full_disk_is_never_blamed_on_a_message(database, store, sqlstate):
+    body = f"BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '{sqlstate}'; END"
+    query(database, f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+    query(database, "CREATE TRIGGER full_disk BEFORE INSERT ON dop EXECUTE FUNCTION full_disk()")
+    batch = [arrival(dispatch(1)), arrival(samples.trajectory_batch())]
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        store.write(batch)
+    assert (sum(counts(database).values()), store.dead_letters(10), store.known()) == (0, [], {})
+    query(database, "DROP TRIGGER full_disk ON dop")
+    assert store.write(batch).events == 2

@@ -1,0 +1,339 @@
+"""The historian as a process, between a real Mosquitto and a real PostgreSQL, fed by a real outbox and courier.
+
+Nothing that a source committed is lost or doubled, whoever is killed.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psycopg2
+import pytest
+from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from real_postgres import query
+from waiting import eventually
+
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Environment, ServiceStatus
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus import Bus, Outgoing
+from dotbus.runtime.courier import Courier
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.presence import Identity, Presence
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings
+from dotbus.testing import samples
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+TOPICS = Topics()
+INGEST = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime(2026, 1, 1, tzinfo=UTC))
+CONFIG = """
+environment = "simulator"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "TEST_RESOURCE_1"
+"""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = start_mosquitto(folder)
+    yield broker
+    remove_mosquitto(broker)
+
+
+class Source:
+    """An ingest without CAISO: its outbox, its courier and its status."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.outbox = Outbox(folder / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
+        self.bus = Bus(BusSettings(port=port), "source", clock=utc_now, will=INGEST.will(TOPICS))
+        self.courier = Courier(self.bus, self.outbox, TOPICS, INGEST, clock=utc_now)
+        self.presence = Presence(
+            self.bus,
+            TOPICS,
+            INGEST,
+            lambda now: INGEST.status(now, outbox=self.outbox.span()),
+            clock=utc_now,
+            every_s=0.2,
+        )
+
+    def start(self) -> None:
+        self.bus.start()
+        self.courier.start()
+        self.presence.start()
+
+    def stop(self) -> None:
+        self.courier.stop()
+        self.presence.stop()
+        self.bus.stop()
+        self.outbox.close()
+
+    def say(self, first: int, last: int) -> None:
+        """Commit dispatches numbered so; the courier publishes them."""
+        for number in range(first, last + 1):
+            self.outbox.commit(utc_now(), events=[(TOPICS.dispatch("sierra", "TEST_RESOURCE_1"), dispatch(number))])
+        self.courier.wake()
+
+
+def dispatch(number: int):
+    batch = msgspec.structs.replace(samples.dispatch().batch, batch_uid=f"B{number}")
+    return msgspec.structs.replace(samples.dispatch(), id=f"id-{number}", seq=0, stream="", batch=batch)
+
+
+@pytest.fixture
+def source(broker: Mosquitto, tmp_path: Path) -> Iterator[Source]:
+    source = Source(broker.port, tmp_path / "source")
+    yield source
+    source.stop()
+
+
+class Process:
+    """`historian` in a process of its own."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self._environment = environment
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "historian"], env={**os.environ, **self._environment}, stderr=log, cwd=ROOT
+            )
+
+    def end(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout=30)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "historian", *arguments]
+        return subprocess.run(
+            command, env={**os.environ, **self._environment}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def said(self, event: str) -> list[dict]:
+        """The log's entries of one kind."""
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [entry for entry in (json.loads(line) for line in lines if line.startswith("{")) if entry["event"] == event]
+
+    def clean_up(self) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def historian(broker: Mosquitto, database: str, tmp_path: Path) -> Iterator[Process]:
+    config = tmp_path / "dotbus.toml"
+    config.write_text(CONFIG)
+    environment = {
+        "HISTORIAN_CONFIG": str(config),
+        "HISTORIAN_INSTANCE": "h",
+        "HISTORIAN_DATABASE_URL": database,
+        "HISTORIAN_MQTT_PORT": str(broker.port),
+        "HISTORIAN_REPLAY_GRACE_S": "0.5",
+    }
+    process = Process(environment, tmp_path / "historian.log")
+    yield process
+    process.clean_up()
+
+
+def stored(database: str) -> list[int]:
+    """The numbers of the dispatches that are in the database."""
+    try:
+        rows = query(database, "SELECT substr(batch_uid, 2)::int FROM instruction ORDER BY 1")
+    except psycopg2.Error:  # not migrated yet, or being killed
+        return []
+    return [number for (number,) in rows]
+
+
+def holds(database: str, first: int, last: int):
+    return lambda: stored(database) == list(range(first, last + 1))
+
+
+def ready(process: Process) -> bool:
+    return bool(process.said("connected") and process.said("the tables are ready"))
+
+
+def test_what_a_source_says_is_in_the_database(historian, source, database):
+    historian.start()
+    source.start()
+    source.say(1, 50)
+    eventually(holds(database, 1, 50))
+    states = "SELECT DISTINCT service, online FROM service_state ORDER BY service"
+    eventually(lambda: query(database, states) == [("ads_ingest", True), ("historian", True)])
+    assert historian.end(signal.SIGTERM) == 0
+
+
+def test_what_was_said_before_the_historian_was_there_is_asked_for(historian, source, database):
+    source.start()
+    source.say(1, 1500)  # nobody subscribes yet; more than one request may ask for
+    eventually(lambda: source.outbox.span().unpublished == 0)
+    historian.start()
+    eventually(holds(database, 1, 1500), within_s=30)
+    assert query(database, "SELECT received::text FROM source_sequence") == [("[[1, 1500]]",)]
+    assert query(database, "SELECT count(*) FROM lost_events") == [(0,)]
+
+
+def test_what_the_source_no_longer_has_is_written_down_as_lost_and_not_asked_for_again(historian, source, database):
+    source.start()
+    source.say(1, 20)
+    eventually(lambda: source.outbox.span().unpublished == 0)
+    source.outbox.prune(utc_now() + timedelta(hours=2))
+    source.say(21, 30)
+    historian.start()
+    eventually(holds(database, 21, 30))
+    lost = "SELECT source, first_seq, last_seq FROM lost_events"
+    eventually(lambda: query(database, lost) == [("ads_ingest/a", 1, 20)])
+    asked = len(historian.said("events are missing; asking for them"))
+    source.say(31, 40)
+    eventually(holds(database, 21, 40))
+    eventually(lambda: query(database, "SELECT lost::text FROM source_sequence") == [("[[1, 20]]",)])
+    assert len(historian.said("events are lost")) == 1
+    assert len(historian.said("events are missing; asking for them")) == asked
+
+
+def test_a_stream_that_its_source_began_anew_is_lost_where_it_has_gaps(historian, source, database):
+    historian.start()
+    eventually(lambda: ready(historian))
+    gone = msgspec.structs.replace(dispatch(7), stream="of an outbox that is gone", seq=3)
+    source.start()
+    eventually(lambda: source.bus.connected)
+    source.bus.publish([Outgoing(TOPICS.dispatch("sierra", "TEST_RESOURCE_1"), encode(gone))])
+    lost = "SELECT stream, first_seq, last_seq FROM lost_events"
+    eventually(lambda: query(database, lost) == [("of an outbox that is gone", 1, 2)])
+
+
+def test_a_database_that_is_killed_costs_nothing(historian, source, database, postgres):
+    historian.start()
+    source.start()
+    source.say(1, 200)
+    eventually(lambda: len(stored(database)) > 0)
+    postgres.kill()
+    try:
+        source.say(201, 400)
+        eventually(lambda: historian.said("the database takes nothing"))
+        eventually(lambda: source.outbox.span().unpublished == 0)
+    finally:
+        postgres.start()
+    eventually(holds(database, 1, 400), within_s=60)
+    eventually(lambda: historian.said("the database is back"))
+    assert len(historian.said("the database takes nothing")) < 5, "a cause is logged when it is new"
+    assert query(database, "SELECT received::text FROM source_sequence") == [("[[1, 400]]",)]
+    assert query(database, "SELECT count(*) FROM dead_letter") == [(0,)]
+
+
+def test_a_database_that_fails_shows_in_the_status(historian, broker, database):
+    words: list[ServiceStatus] = []
+    listener = Bus(BusSettings(port=broker.port), "listener", clock=utc_now)
+    listener.subscribe([TOPICS.service("historian", "h")], lambda d: words.append(decode_as(d.payload, ServiceStatus)))
+    listener.start()
+    historian.start()
+    eventually(lambda: words and words[-1].upstreams and words[-1].upstreams[0].ok)
+    query(database, "ALTER TABLE source_sequence RENAME TO elsewhere")
+    eventually(lambda: words[-1].upstreams and not words[-1].upstreams[0].ok)
+    assert "source_sequence" in (words[-1].upstreams[0].last_error or "")
+    query(database, "ALTER TABLE elsewhere RENAME TO source_sequence")
+    eventually(lambda: words[-1].upstreams and words[-1].upstreams[0].ok, within_s=40)
+    historian.end(signal.SIGKILL)
+    eventually(lambda: not words[-1].online, within_s=40)
+    listener.stop()
+
+
+def test_a_historian_killed_before_its_commit_gets_the_messages_again(historian, source, database):
+    historian.start()
+    source.start()
+    source.say(1, 1)
+    eventually(holds(database, 1, 1))
+    blocker = psycopg2.connect(database)
+    with blocker.cursor() as cursor:
+        cursor.execute("LOCK TABLE instruction IN ACCESS EXCLUSIVE MODE")
+    source.say(2, 60)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dotbus historian' AND wait_event_type = 'Lock'"
+    eventually(lambda: query(database, waiting)[0][0] > 0)
+    historian.end(signal.SIGKILL)
+    blocker.rollback()
+    blocker.close()
+    # Without its source: what comes now comes from the broker, because it was never acknowledged.
+    eventually(lambda: source.outbox.span().unpublished == 0)
+    source.bus.stop()
+    historian.start()
+    eventually(holds(database, 1, 60), within_s=30)
+
+
+def test_a_historian_killed_again_and_again_loses_and_doubles_nothing(historian, source, database):
+    source.start()
+    for turn in range(4):
+        historian.start()
+        eventually(lambda: ready(historian))
+        first = 1 + turn * 250
+        source.say(first, first + 249)
+        eventually(lambda first=first: len(stored(database)) > first)
+        historian.end(signal.SIGKILL)
+    historian.start()
+    eventually(holds(database, 1, 1000), within_s=40)
+    details = "SELECT count(*), count(DISTINCT batch_uid) FROM instruction_detail"
+    assert query(database, details) == [(2000, 1000)]
+
+
+def test_a_broker_that_is_killed_costs_nothing(historian, source, broker, database):
+    historian.start()
+    source.start()
+    source.say(1, 300)
+    eventually(lambda: len(stored(database)) > 0)
+    broker.kill()
+    source.say(301, 400)
+    broker.start()
+    source.say(401, 500)
+    eventually(holds(database, 1, 500), within_s=60)
+
+
+def test_bad_messages_stop_nothing_behind_them_and_can_be_listed(historian, source, database):
+    historian.start()
+    source.start()
+    eventually(lambda: ready(historian) and source.bus.connected)
+    topic = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")
+    source.bus.publish([Outgoing(topic, payload) for payload in (b"\xff", b"{}", encode(samples.trajectory_batch()))])
+    source.say(1, 10)
+    eventually(holds(database, 1, 10))
+    listed = historian.run("dead-letters", "list", "--payload")
+    assert (listed.returncode, listed.stdout.splitlines()[-1]) == (0, "3 dead letters")
+    assert r"b'\xff'" in listed.stdout
+    retried = historian.run("dead-letters", "retry")
+    assert (retried.returncode, retried.stdout.count("still refused")) == (1, 3)
+
+
+def test_migrate_makes_the_tables_without_a_broker(historian, database):
+    done = historian.run("migrate")
+    assert (done.returncode, done.stdout) == (0, "tables: up to date\n")
+    assert query(database, "SELECT count(*) FROM price_latest") == [(0,)]
+
+
+def test_historians_of_one_group_divide_the_events(historian, source, broker, database, tmp_path):
+    group = {"HISTORIAN_SHARE_GROUP": "historians"}
+    pair = [Process({**historian._environment, **group, "HISTORIAN_INSTANCE": name}, tmp_path / name) for name in ("x", "y")]
+    try:
+        for process in pair:
+            process.start()
+        for process in pair:
+            eventually(lambda process=process: ready(process))
+        source.start()
+        source.say(1, 500)
+        eventually(holds(database, 1, 500), within_s=30)
+        eventually(lambda: query(database, "SELECT received::text FROM source_sequence") == [("[[1, 500]]",)])
+    finally:
+        for process in pair:
+            process.clean_up()
