@@ -42,7 +42,7 @@ class AdsSource:
     def __init__(self, settings: AdsSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._clock = clock
-        self._session = requests.Session()
+        self._session = _NoRedirects()
         self._session.trust_env = False
         self._session.verify = str(settings.ca_file)
         self._session.mount("https://", _ClientTls(_tls_context(settings)))
@@ -94,6 +94,13 @@ class AdsSource:
         except urllib3.exceptions.HTTPError as error:
             raise CutShort(question, f"the reply ends after {len(body)} bytes: {error}", bytes(body)) from error
         return bytes(body)
+
+
+class _NoRedirects(requests.Session):
+    """A redirection is a reply like any other. Looking where it leads, requests would read its body without a bound."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 class _ClientTls(HTTPAdapter):

@@ -1,0 +1,162 @@
+"""The ads-ingest process as it is started, between the simulator and a real Mosquitto."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from real_mosquitto import Mosquitto, free_port, remove_mosquitto, start_mosquitto
+from simulator_client import EXAMPLE, Keys
+from waiting import eventually
+
+from dotbus.contracts.codec import decode
+from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, ServiceStatus, Trajectory, TrajectoryBatch
+from dotbus.contracts.topics import Subject
+from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.installation import load_installation
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings
+from simulators.server import Addresses, running
+from simulators.settings import SimulatorSettings
+
+pytestmark = pytest.mark.integration
+
+INSTALLATION = load_installation(EXAMPLE)
+TOPICS = INSTALLATION.topics
+STATUS = TOPICS.service("ads_ingest", "test")
+STATES = {
+    topic(plant.name, resource.id)
+    for plant in INSTALLATION.plants
+    for resource in plant.resources
+    for topic in (TOPICS.dot, TOPICS.trajectory)
+}
+
+
+class Listener:
+    """Remembers everything that is said."""
+
+    def __init__(self, port: int) -> None:
+        self.heard: list[tuple[str, AnyMessage]] = []
+        self.bus = Bus(BusSettings(port=port), "listener", clock=utc_now)
+        subjects = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.SERVICE)
+        self.bus.subscribe([TOPICS.every(subject) for subject in subjects], self._take)
+        self.bus.start()
+
+    def _take(self, delivery: Delivery) -> None:
+        self.heard.append((delivery.topic, decode(delivery.payload)))
+        delivery.ack()
+
+    def latest(self) -> dict[str, AnyMessage]:
+        return dict(self.heard)
+
+    def seqs(self) -> set[int]:
+        return {message.seq for _, message in self.heard if isinstance(message, Dispatch | TrajectoryBatch)}
+
+    def status(self) -> ServiceStatus | None:
+        status = self.latest().get(STATUS)
+        return status if isinstance(status, ServiceStatus) else None
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = start_mosquitto(folder)
+    yield broker
+    remove_mosquitto(broker)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys.made_in(tmp_path)
+
+
+@pytest.fixture
+def caiso(keys: Keys) -> Iterator[Addresses]:
+    settings = SimulatorSettings(
+        config=EXAMPLE,
+        certificate=keys.server,
+        key=keys.server,
+        client_ca=keys.authority,
+        ads_port=0,
+        oasis_port=0,
+        admin_port=0,
+        interval_s=2,
+    )
+    with running(settings, INSTALLATION, utc_now) as addresses:
+        yield addresses
+
+
+def start(broker: Mosquitto, caiso: Addresses, keys: Keys, folder: Path, health_port: int) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "ADS_INGEST_CONFIG": str(EXAMPLE),
+        "ADS_INGEST_INSTANCE": "test",
+        "ADS_INGEST_URL": caiso.ads,
+        "ADS_INGEST_CERTIFICATE_FILE": str(keys.client),
+        "ADS_INGEST_CA_FILE": str(keys.authority),
+        "ADS_INGEST_POLL_S": "0.3",
+        "ADS_INGEST_STATE_DIR": str(folder / "state"),
+        "ADS_INGEST_MQTT_PORT": str(broker.port),
+        "ADS_INGEST_HEALTH_PORT": str(health_port),
+    }
+    return subprocess.Popen([sys.executable, "-m", "ads_ingest"], env=environment)
+
+
+def test_killed_and_started_again_it_goes_on_without_a_gap_and_goes_in_order(
+    broker: Mosquitto, caiso: Addresses, keys: Keys, tmp_path: Path
+) -> None:
+    listener, health_port = Listener(broker.port), free_port()
+    process = start(broker, caiso, keys, tmp_path, health_port)
+    try:
+        eventually(lambda: listener.latest().keys() >= STATES, within_s=30)
+        process.kill()
+        process.wait()
+        eventually(lambda: (status := listener.status()) and not status.online, within_s=40)
+        before = max(listener.seqs())
+
+        process = start(broker, caiso, keys, tmp_path, health_port)
+        eventually(lambda: max(listener.seqs()) > before + 3, within_s=30)
+        status = eventually(lambda: (s := listener.status()) and s.online and all(u.ok for u in s.upstreams) and s)
+        with urllib.request.urlopen(f"http://127.0.0.1:{health_port}/metrics", timeout=5) as metrics:
+            assert b'ads_ingest_last_ok_timestamp_seconds{upstream="ads_dispatch"}' in metrics.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        eventually(lambda: (s := listener.status()) and not s.online)
+    finally:
+        process.kill()
+        process.wait()
+        listener.bus.stop()
+
+    assert listener.seqs() == set(range(1, max(listener.seqs()) + 1)), "no gap"
+    assert {upstream.name for upstream in status.upstreams} == {"ads_dispatch", "ads_trajectory"}
+    assert set(status.cursors) == {"dispatch", "trajectory"}
+    assert status.certificate_days_left is not None
+    assert status.certificate_days_left > 0
+    for resource in (topic for topic in STATES if topic.endswith("/dot")):
+        state = listener.latest()[resource]
+        assert isinstance(state, Dot)
+        assert state.intervals
+    assert any(isinstance(message, Trajectory) and message.latest for message in listener.latest().values())
+
+
+def test_check_tells_every_mistake_and_exits_with_2(tmp_path: Path) -> None:
+    environment = {**os.environ, "ADS_INGEST_CONFIG": str(EXAMPLE), "ADS_INGEST_URL": "http://ads.example"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ads_ingest", "check"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    for expected in ("ADS_INGEST_URL: must begin with https://", "ADS_INGEST_CERTIFICATE_FILE", "ADS_INGEST_CA_FILE"):
+        assert expected in done.stderr

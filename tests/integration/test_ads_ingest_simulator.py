@@ -1,0 +1,283 @@
+"""Both streams against the simulator over mutual TLS, with the real outbox: what is kept is what was sent, whatever fails."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from simulator_client import EXAMPLE, Clock, Keys
+
+from ads_ingest.caiso import Caiso
+from ads_ingest.service import FollowedStream
+from ads_ingest.settings import AdsSettings
+from ads_ingest.source import AdsSource
+from ads_ingest.translate import Sender
+from ads_ingest.wiring import open_outbox, wire_streams
+from dotbus.contracts.codec import decode
+from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, TrajectoryBatch
+from dotbus.runtime.installation import load_installation
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.quarantine import Quarantine
+from simulators.server import running
+from simulators.settings import SimulatorSettings
+
+RESOURCES = ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1")
+INSTALLATION = load_installation(EXAMPLE)
+TOPICS = INSTALLATION.topics
+
+
+@dataclass
+class Setup:
+    """A simulator, an ingest that follows it, and one clock for both."""
+
+    admin_url: str
+    clock: Clock
+    settings: AdsSettings
+    source: AdsSource
+    outbox: Outbox
+    dispatch: FollowedStream
+    trajectory: FollowedStream
+
+    def admin(self, path: str, **order: object) -> Any:
+        url = self.admin_url + path
+        reply = requests.post(url, json=order, timeout=10) if order else requests.get(url, timeout=10)
+        assert reply.ok, reply.text
+        return reply.json()
+
+    def fault(self, fault: str, operation: str, times: int = 1) -> None:
+        self.admin("/faults", service="ads", fault=fault, operation=operation, times=times)
+
+    def events(self) -> list[AnyMessage]:
+        return [decode(event.payload) for event in self.outbox.between(1, 10**6, 10**6)]
+
+    def dot(self, resource: str) -> Dot:
+        state = decode(self.outbox.states()[TOPICS.dot(INSTALLATION.plant_of(resource), resource)])
+        assert isinstance(state, Dot)
+        return state
+
+    def curve(self, resource: str) -> Trajectory:
+        state = decode(self.outbox.states()[TOPICS.trajectory(INSTALLATION.plant_of(resource), resource)])
+        assert isinstance(state, Trajectory)
+        return state
+
+    def quarantined(self) -> list[Path]:
+        folder = self.settings.state_dir / "quarantine"
+        return sorted(folder.iterdir()) if folder.exists() else []
+
+    def follow(self) -> bool:
+        return all([self.dispatch.follow(), self.trajectory.follow()])
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.made_in(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setup]:
+    """As a parameter the length of an interval in seconds, five minutes without."""
+    clock = Clock(datetime(2026, 7, 1, 12, 41, tzinfo=UTC))
+    simulated = SimulatorSettings(
+        config=EXAMPLE,
+        certificate=keys.server,
+        key=keys.server,
+        client_ca=keys.authority,
+        ads_port=0,
+        oasis_port=0,
+        admin_port=0,
+        history_intervals=3,
+        interval_s=getattr(request, "param", 300),
+        hold_s=30,
+        oversized_mb=4,
+    )
+    with running(simulated, INSTALLATION, clock) as at:
+        settings = AdsSettings(
+            url=at.ads,
+            certificate_file=keys.client,
+            ca_file=keys.authority,
+            timeout_s=1.0,
+            max_reply_mb=2.0,
+            state_dir=tmp_path,
+        )
+        source, outbox = AdsSource(settings, clock), open_outbox(settings)
+        dispatch, trajectory = wire_streams(
+            settings,
+            Caiso(source, settings.max_reply_bytes),
+            outbox,
+            Sender(INSTALLATION, "ads_ingest/test"),
+            quarantine=Quarantine(tmp_path / "quarantine", 10**8),
+            clock=clock,
+            committed=lambda: None,
+        )
+        yield Setup(at.admin, clock, settings, source, outbox, dispatch, trajectory)
+        source.close()
+        outbox.close()
+
+
+def time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def assert_kept_equals_sent(setup: Setup) -> None:
+    sent = setup.admin("/sent")
+    instructions = {
+        (batch["batch_uid"], batch["revision_no"], each["instruction_uid"], each["resource_id"], each["dot_mw"])
+        for batch in sent["batches"]
+        for each in batch["instructions"]
+    }
+    kept = [event for event in setup.events() if isinstance(event, Dispatch)]
+    told = [
+        (event.batch.batch_uid, event.batch.revision_no, each.instruction_uid, each.resource_id, each.dot_mw)
+        for event in kept
+        for each in event.instructions
+    ]
+    newest = {uid: max(event.batch.revision_no or 0 for event in kept if event.batch.batch_uid == uid) for uid, *_ in told}
+    assert {each for each in told if each[1] == newest[each[0]]} == instructions
+    assert len(told) == len(set(told)), "nothing is doubled"
+    dops = {
+        (batch["batch_uid"], each["dop_uid"], each["resource_id"], each["dop_mw"], time_of(each["target_at"]))
+        for batch in sent["trajectories"]
+        for each in batch["dops"]
+    }
+    batches = [event for event in setup.events() if isinstance(event, TrajectoryBatch)]
+    points = [
+        (event.batch.batch_uid, each.dop_uid, event.resource_id, each.dop_mw, each.target_at)
+        for event in batches
+        for each in event.dops
+    ]
+    assert set(points) == dops
+    assert len(points) == len(dops)
+
+
+def test_all_that_caiso_has_is_kept_and_stated(setup: Setup) -> None:
+    assert setup.follow()
+    assert_kept_equals_sent(setup)
+    sent = setup.admin("/sent")["batches"]
+    for resource in RESOURCES:
+        in_force = [
+            (time_of(batch["start_at"]), each["dot_mw"], time_of(each["target_at"]), each["supp_mw"])
+            for batch in sent
+            for each in batch["instructions"]
+            if each["resource_id"] == resource
+            and batch["batch_type"] == 0
+            and time_of(batch["start_at"])
+            <= setup.clock.now
+            < time_of(batch["start_at"]) + timedelta(seconds=batch["interval_s"])
+        ]
+        now = [
+            (interval.interval_start, interval.dot_mw, interval.target_at, interval.supp_mw)
+            for interval in setup.dot(resource).intervals
+            if interval.batch_type == 0 and interval.interval_start <= setup.clock.now < interval.interval_end
+        ]
+        assert now == in_force
+        assert len(now) == 1
+        assert setup.curve(resource).points
+    assert setup.quarantined() == []
+
+
+def test_as_time_goes_on_each_new_batch_is_kept_once(setup: Setup) -> None:
+    for _ in range(6):
+        assert setup.follow()
+        setup.clock.now += timedelta(minutes=3)
+    assert setup.follow()
+    assert_kept_equals_sent(setup)
+
+
+def test_every_batch_is_validated(setup: Setup) -> None:
+    setup.follow()
+    validated = {each["api_validated_by"] for batch in setup.admin("/sent")["batches"] for each in batch["instructions"]}
+    assert validated == {"TEST_John Smith"}
+
+
+def test_an_emergency_cancel_and_a_revision_reach_the_state(setup: Setup) -> None:
+    setup.follow()
+    first, second = setup.dot(RESOURCES[0]).intervals[-1], setup.dot(RESOURCES[1]).intervals[-1]
+    setup.admin("/revise", batch_uid=second.batch_uid, resource_id=RESOURCES[1], dot_mw=-7.5)
+    setup.clock.now += timedelta(seconds=31)
+    assert setup.follow()
+    assert setup.dot(RESOURCES[1]).intervals[-1].dot_mw == -7.5
+    setup.admin("/cancel", batch_uid=first.batch_uid)
+    setup.clock.now += timedelta(seconds=31)
+    assert setup.follow()
+    assert first.batch_uid not in {interval.batch_uid for interval in setup.dot(RESOURCES[0]).intervals}
+    assert_kept_equals_sent(setup)
+
+
+DISPATCH_OPERATIONS = ("getDispatchBatchesSinceUID", "getDispatchBatch")
+TRAJECTORY_OPERATIONS = ("isNewTrajData", "getTrajectoryData")
+EVERYWHERE = ("soap_fault", "http_500", "timeout", "cut", "malformed", "oversized")
+PACKED_ONLY = ("wrong_gzip", "bomb")
+FAULTS = [
+    *[(fault, operation) for fault in EVERYWHERE for operation in (*DISPATCH_OPERATIONS, *TRAJECTORY_OPERATIONS)],
+    *[(fault, operation) for fault in PACKED_ONLY for operation in ("getDispatchBatch", "getTrajectoryData")],
+]
+
+
+@pytest.mark.parametrize(("fault", "operation"), FAULTS)
+def test_a_fault_publishes_nothing_wrong_is_in_the_health_and_the_loop_goes_on(
+    setup: Setup, fault: str, operation: str
+) -> None:
+    setup.fault(fault, operation)
+    assert not setup.follow()
+    failing = setup.dispatch if operation in DISPATCH_OPERATIONS else setup.trajectory
+    other = setup.trajectory if failing is setup.dispatch else setup.dispatch
+    health = failing.health.snapshot()
+    assert not health.ok
+    assert operation in str(health.last_error)
+    assert other.health.snapshot().ok
+    raw = [path for path in setup.quarantined() if operation in path.name]
+    assert len(raw) == (0 if fault == "timeout" else 1)
+
+    assert setup.follow()
+    assert failing.health.snapshot().ok
+    assert_kept_equals_sent(setup)
+
+
+def test_an_empty_trajectory_list_is_no_failure_and_the_batches_come_later(setup: Setup) -> None:
+    setup.fault("empty_trajectory", "getTrajectoryData")
+    assert setup.follow()
+    assert all(not setup.curve(resource).points for resource in RESOURCES)
+    assert setup.follow()
+    assert_kept_equals_sent(setup)
+
+
+@pytest.mark.parametrize("setup", [1800], indirect=True)
+def test_an_outage_longer_than_caiso_remembers_is_survived(setup: Setup) -> None:
+    assert setup.follow()
+    setup.clock.now += timedelta(hours=30)
+    for _ in range(40):
+        if setup.follow() and setup.outbox.cursors()["dispatch"] == setup.admin("/sent")["batches"][-1]["batch_uid"]:
+            break
+    sent = {batch["batch_uid"] for batch in setup.admin("/sent")["batches"] if batch["instructions"]}
+    kept = {event.batch.batch_uid for event in setup.events() if isinstance(event, Dispatch)}
+    assert sent <= kept
+    assert setup.dot(RESOURCES[0]).heard_at == setup.clock.now
+
+
+def test_caiso_s_clock_is_compared_with_ours(setup: Setup) -> None:
+    setup.follow()
+    offset_s = setup.dispatch.health.snapshot().clock_offset_s
+    assert offset_s is not None
+    assert abs(offset_s) < 1.5
+
+
+def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Setup, keys: Keys, tmp_path: Path) -> None:
+    stranger = setup.settings.model_copy(update={"certificate_file": keys.stranger, "state_dir": tmp_path / "stranger"})
+    source, outbox = AdsSource(stranger, setup.clock), open_outbox(stranger)
+    dispatch, _trajectory = wire_streams(
+        stranger,
+        Caiso(source, 10**6),
+        outbox,
+        Sender(INSTALLATION, "ads_ingest/stranger"),
+        quarantine=Quarantine(tmp_path / "stranger" / "quarantine", 10**6),
+        clock=setup.clock,
+        committed=lambda: None,
+    )
+    assert not dispatch.follow()
+    assert "unreachable" in str(dispatch.health.snapshot().last_error)
+    assert outbox.states() == {}
+    source.close()
+    outbox.close()

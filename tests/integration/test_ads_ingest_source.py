@@ -1,0 +1,246 @@
+"""The source against servers that behave badly on the wire: each way becomes its exception, within its bounds."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from simulator_client import Keys
+
+from ads_ingest.faults import AdsFailure, CutShort, Oversized, TimedOut, Unreachable
+from ads_ingest.records import Question
+from ads_ingest.settings import AdsSettings
+from ads_ingest.source import AdsSource
+
+QUESTION = Question("getDispatchBatch", "B<1>")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.made_in(tmp_path_factory.mktemp("keys"))
+
+
+class Server:
+    """Reads one request on each TLS connection and lets a function answer it on the socket."""
+
+    def __init__(self, keys: Keys, answer: Callable[[ssl.SSLSocket], None]) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(keys.server)
+        self._context.load_verify_locations(keys.authority)
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._answer = answer
+        self.url = f"https://127.0.0.1:{self._listening.getsockname()[1]}/ADS/APIWebService/v7"
+        self.requests: list[bytes] = []
+        self.versions: list[str | None] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                raw, _peer = self._listening.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as connection:
+                self.versions.append(connection.version())
+                self.requests.append(read_request(connection))
+                self._answer(connection)
+
+    def close(self) -> None:
+        self._listening.close()
+
+
+def read_request(connection: ssl.SSLSocket) -> bytes:
+    received = b""
+    while b"</soap:Envelope>" not in received:
+        received += connection.recv(65536)
+    return received
+
+
+@contextlib.contextmanager
+def asking(keys: Keys, answer: Callable[[ssl.SSLSocket], None], **settings: object) -> Iterator[tuple[AdsSource, Server]]:
+    server = Server(keys, answer)
+    given = {"url": server.url, "certificate_file": keys.client, "ca_file": keys.authority, "timeout_s": 1.0} | settings
+    source = AdsSource(AdsSettings(**given), lambda: NOW)  # type: ignore[arg-type]
+    try:
+        yield source, server
+    finally:
+        source.close()
+        server.close()
+
+
+def whole(body: bytes, more: bytes = b"") -> bytes:
+    return HEAD + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_a_question_is_soap_with_its_parameter_escaped_and_the_reply_comes_as_it_is(keys: Keys) -> None:
+    with asking(keys, lambda connection: connection.sendall(whole(b"<any/>"))) as (source, server):
+        reply = source.fetch(QUESTION)
+    assert (reply.status, reply.body, reply.question) == (200, b"<any/>", QUESTION)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert b'SOAPAction: ""' in head
+    assert b'<getDispatchBatch xmlns="urn-com-caiso-ads-webservices-api"><batchUID>B&lt;1&gt;</batchUID>' in body
+    assert server.versions == ["TLSv1.3"]
+
+
+def test_the_namespace_is_a_setting(keys: Keys) -> None:
+    with asking(keys, lambda connection: connection.sendall(whole(b"")), namespace="urn:v9") as (source, server):
+        source.fetch(QUESTION)
+    assert b'<getDispatchBatch xmlns="urn:v9">' in server.requests[0]
+
+
+def test_a_date_tells_how_far_caiso_s_clock_is_from_ours(keys: Keys) -> None:
+    date = b"Date: Sun, 01 Mar 2026 12:00:07 GMT\r\n"
+    with asking(keys, lambda connection: connection.sendall(whole(b"", date))) as (source, _server):
+        offset_s = source.fetch(QUESTION).clock_offset_s
+    assert offset_s == pytest.approx(7.5, abs=0.5)
+    for more in (b"", b"Date: yesterday\r\n"):
+        with asking(keys, lambda connection, m=more: connection.sendall(whole(b"", m))) as (source, _server):  # type: ignore[misc]
+            assert source.fetch(QUESTION).clock_offset_s is None
+
+
+def test_another_status_comes_with_its_body_and_a_redirection_is_not_followed(keys: Keys) -> None:
+    for status in (b"500 Error", b"302 Found\r\nLocation: https://127.0.0.1:1/"):
+        reply_bytes = b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nno"
+        with asking(keys, lambda connection, r=reply_bytes: connection.sendall(r)) as (source, _server):  # type: ignore[misc]
+            reply = source.fetch(QUESTION)
+        assert (reply.status, reply.body) == (int(status[:3]), b"no")
+
+
+def silent(connection: ssl.SSLSocket) -> None:
+    connection.recv(1)
+
+
+def stuck(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+    connection.recv(1)
+
+
+def dripping(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+    for _ in range(1000):
+        connection.sendall(b".")
+        time.sleep(0.05)
+
+
+def cut(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"Content-Length: 100\r\n\r\nhalf")
+
+
+def cut_in_chunks(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+
+
+def hung_up(connection: ssl.SSLSocket) -> None:
+    connection.close()
+
+
+def nonsense(connection: ssl.SSLSocket) -> None:
+    connection.sendall(b"I am no web server\r\n\r\n")
+
+
+def pouring(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "content"),
+    [
+        (silent, TimedOut, None),
+        (stuck, TimedOut, b"half"),
+        (cut, CutShort, b"half"),
+        (cut_in_chunks, CutShort, b"half"),
+        (hung_up, Unreachable, None),
+        (nonsense, Unreachable, None),
+    ],
+)
+def test_each_broken_reply_is_one_exception_with_the_bytes_that_came(
+    keys: Keys, answer: Callable[[ssl.SSLSocket], None], expected: type[AdsFailure], content: bytes | None
+) -> None:
+    with asking(keys, answer) as (source, _server), pytest.raises(AdsFailure) as raised:
+        source.fetch(QUESTION)
+    assert type(raised.value) is expected
+    assert raised.value.content == content
+    assert raised.value.question == QUESTION
+
+
+def test_a_reply_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys) -> None:
+    began = time.monotonic()
+    with asking(keys, dripping) as (source, _server), pytest.raises(TimedOut, match="not complete"):
+        source.fetch(QUESTION)
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_reply_without_end_is_cut_off_at_the_bound(keys: Keys) -> None:
+    with asking(keys, pouring, max_reply_mb=1.0, timeout_s=20.0) as (source, _server), pytest.raises(Oversized) as raised:
+        source.fetch(QUESTION)
+    assert raised.value.content is not None
+    assert len(raised.value.content) < 1.2 * 1024 * 1024
+
+
+def test_after_a_failure_the_next_question_is_asked_on_a_new_connection(keys: Keys) -> None:
+    replies = iter([HEAD + b"Content-Length: 100\r\n\r\nhalf", whole(b"good")])
+    with asking(keys, lambda connection: connection.sendall(next(replies))) as (source, _server):
+        with pytest.raises(CutShort):
+            source.fetch(QUESTION)
+        assert source.fetch(QUESTION).body == b"good"
+
+
+def test_nobody_listening_is_unreachable_with_a_cause_that_reads_the_same_each_time(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with asking(keys, silent, url=f"https://127.0.0.1:{port}/") as (source, _server):
+        causes = set()
+        for _ in range(2):
+            with pytest.raises(Unreachable) as raised:
+                source.fetch(QUESTION)
+            causes.add(str(raised.value))
+    assert len(causes) == 1
+    assert "refused" in causes.pop()
+
+
+def test_a_server_of_another_authority_is_not_trusted(keys: Keys, tmp_path: Path) -> None:
+    elsewhere = Keys.made_in(tmp_path)
+    with asking(keys, silent, ca_file=elsewhere.authority) as (source, server), pytest.raises(Unreachable, match="CERTIFICATE"):
+        source.fetch(QUESTION)
+    assert server.requests == []
+
+
+def test_what_the_environment_says_of_proxies_and_authorities_does_not_count(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/not/there.pem")
+    with asking(keys, lambda connection: connection.sendall(whole(b"good"))) as (source, _server):
+        assert source.fetch(QUESTION).body == b"good"
+
+
+def test_tls_below_1_2_is_never_offered(keys: Keys) -> None:
+    hello = b""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        with asking(keys, silent, url=url) as (source, _server):
+            asker = threading.Thread(target=ask_in_vain, args=(source,))
+            asker.start()
+            connection, _peer = listening.accept()
+            with connection:
+                hello = connection.recv(65536)
+            asker.join(10)
+    versions = hello[hello.index(b"\x00\x2b") :][:20]
+    assert b"\x03\x03" in versions
+    assert b"\x03\x01" not in versions
+    assert b"\x03\x02" not in versions
+
+
+def ask_in_vain(source: AdsSource) -> None:
+    with contextlib.suppress(AdsFailure):
+        source.fetch(QUESTION)
