@@ -37,12 +37,14 @@ class Ledger:
         self._issued_until = opened_at
         self._dispatches: dict[str, DispatchBatch] = {}
         self._order: list[tuple[str, int]] = []
+        self._answerable: set[str] = set()
         self._trajectories: dict[str, TrajectoryBatch] = {}
         self._fetched: dict[tuple[str, str], int] = {}
 
     def advance(self, now: datetime) -> None:
         """Issue what is due by `now`, end response periods that are over, forget what is older than the cache reaches."""
         for batch in self._market.issued(self._issued_until, now):
+            self._end_response_periods(batch.received_at)
             if isinstance(batch, DispatchBatch):
                 self._put(batch)
             else:
@@ -159,6 +161,10 @@ class Ledger:
     def _put(self, batch: DispatchBatch) -> DispatchBatch:
         self._dispatches[batch.batch_uid] = batch
         self._order.append((batch.batch_uid, batch.revision_no))
+        if batch.batch_type is BatchType.HOURLY and batch.batch_status is BatchStatus.ACTIVE:
+            self._answerable.add(batch.batch_uid)
+        else:
+            self._answerable.discard(batch.batch_uid)
         return batch
 
     def _newest(self, entries: Iterable[tuple[str, int]]) -> list[DispatchBatch]:
@@ -167,15 +173,11 @@ class Ledger:
         return [self._dispatches[uid] for uid, _ in sorted(places.items(), key=lambda item: item[1])]
 
     def _end_response_periods(self, now: datetime) -> None:
-        over = [
-            batch
-            for batch in self._dispatches.values()
-            if batch.batch_type is BatchType.HOURLY and batch.batch_status is BatchStatus.ACTIVE and batch.expires_at <= now
-        ]
-        for batch in over:
-            answered = all(each.accept_status for each in batch.instructions)
-            status = BatchStatus.CLOSED if answered else BatchStatus.TIMED_OUT
-            self._put(batch.revised(_with_status(batch.instructions, status), status))
+        for batch in [self._dispatches[uid] for uid in self._answerable]:
+            if batch.expires_at <= now:
+                answered = all(each.accept_status for each in batch.instructions)
+                status = BatchStatus.CLOSED if answered else BatchStatus.TIMED_OUT
+                self._put(batch.revised(_with_status(batch.instructions, status), status))
 
     def _forget(self, before: datetime) -> None:
         self._dispatches = {uid: each for uid, each in self._dispatches.items() if each.received_at >= before}

@@ -5,6 +5,7 @@ uvicorn is imported here alone. Its servers are run without their signal handlin
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -103,6 +105,14 @@ class _Server(uvicorn.Server):
         """Leave signals to the process that runs all three."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close in order, then drop the connections of those who do not."""
+        await super().shutdown(sockets)
+        while self.server_state.connections:
+            for connection in list(self.server_state.connections):
+                cast("_Protocol", connection).transport.abort()
+            await asyncio.sleep(0)
+
 
 class _Protocol(H11Protocol):
     """HTTP/1.1 that tells the application who the client is, and lets it drop the connection."""
@@ -111,8 +121,14 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
         certificate = transport.get_extra_info("peercert") or {}
         subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
-        state = {"client_common_name": subject.get("commonName", ""), "drop_connection": transport.close}
+        state = {"client_common_name": subject.get("commonName", ""), "drop_connection": transport.abort}
         self.app_state = {**self.app_state, **state}
+
+    def shutdown(self) -> None:
+        """Close; a connection with nothing left to send at once, for an idle TLS client never answers the farewell."""
+        super().shutdown()
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
 
 
 class _Dated:
@@ -167,5 +183,15 @@ async def _until(event: asyncio.Event) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket that says it is TCP: asyncio turns off the delay of small packets only of one that does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":  # on Windows it would let others take a port that is in use
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener

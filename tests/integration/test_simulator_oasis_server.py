@@ -1,0 +1,179 @@
+"""The simulated OASIS over HTTP: recorded and made replies, its rate limit, its errors, and faults on demand."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from lxml import etree
+from oasis_recordings import SMALL
+from simulator_client import EXAMPLE, Clock, Keys
+
+from dotbus.runtime.installation import load_installation
+from simulators.server import running
+from simulators.settings import SimulatorSettings
+
+RECORDED = "20240311_20240312_PRC_LMP_DAM_20240312_22_14_34_v1_csv.zip"
+RECORDED_QUERY = {
+    "queryname": "PRC_LMP",
+    "market_run_id": "DAM",
+    "version": "1",
+    "node": "BAYSHOR2_1_N001",
+    "resultformat": "6",
+    "startdatetime": "20240312T05:14-0000",
+    "enddatetime": "20240313T06:14-0000",
+}
+QUERY = {**RECORDED_QUERY, "startdatetime": "20260314T07:00-0000", "enddatetime": "20260315T07:00-0000"}
+GROUP = {"groupid": "RTM_LMP_GRP", "startdatetime": "20260314T07:00-0000", "version": "3", "resultformat": "6"}
+
+
+@dataclass
+class Oasis:
+    """A running simulator. Each request comes six seconds after the one before, unless it is said to hurry."""
+
+    url: str
+    admin_url: str
+    clock: Clock
+    session: requests.Session
+
+    def get(self, path: str, query: dict[str, str], after_s: float = 6, timeout_s: float = 10) -> requests.Response:
+        self.clock.now += timedelta(seconds=after_s)
+        return self.session.get(f"{self.url}/{path}", params=query, timeout=timeout_s)
+
+    def order(self, fault: str) -> None:
+        order = {"service": "oasis", "fault": fault}
+        assert self.session.post(f"{self.admin_url}/faults", json=order, timeout=10).ok
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.made_in(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture
+def oasis(keys: Keys) -> Iterator[Oasis]:
+    clock = Clock(datetime(2026, 3, 15, 18, tzinfo=UTC))
+    settings = SimulatorSettings(
+        config=EXAMPLE,
+        certificate=keys.server,
+        key=keys.server,
+        client_ca=keys.authority,
+        ads_port=0,
+        oasis_port=0,
+        admin_port=0,
+        hold_s=30,
+        oversized_mb=8,
+    )
+    with running(settings, load_installation(EXAMPLE), clock) as at, requests.Session() as session:
+        session.trust_env = False
+        yield Oasis(at.oasis, at.admin, clock, session)
+
+
+def names(reply: requests.Response) -> list[str]:
+    assert reply.status_code == 200
+    assert reply.headers["Content-Type"] == "application/x-zip-compressed"
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        return archive.namelist()
+
+
+def code(reply: requests.Response) -> str:
+    assert reply.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        (name,) = archive.namelist()
+        return etree.fromstring(archive.read(name)).findtext(".//{*}ERR_CODE") or ""
+
+
+def test_a_recorded_reply_comes_byte_for_byte_under_its_name(oasis: Oasis) -> None:
+    reply = oasis.get("SingleZip", RECORDED_QUERY)
+    assert reply.content == (SMALL / f"singlezip_{RECORDED}").read_bytes()
+    assert reply.headers["Content-Disposition"] == f"inline; filename={RECORDED};"
+
+
+def test_another_query_gets_a_made_reply(oasis: Oasis) -> None:
+    assert names(oasis.get("SingleZip", QUERY)) == ["20260314_20260315_PRC_LMP_DAM_20260315_11_00_06_v1.csv"]
+
+
+def test_requests_that_begin_within_five_seconds_are_refused_with_the_page(oasis: Oasis) -> None:
+    assert oasis.get("SingleZip", QUERY).status_code == 200
+    for after_s, status in ((0, 429), (4.9, 429), (0.1, 200), (4.9, 429), (0.1, 200)):
+        reply = oasis.get("SingleZip", QUERY, after_s)
+        assert reply.status_code == status
+        if status == 429:
+            assert reply.content == (SMALL / "error_429_throttle_body.html").read_bytes()
+            assert reply.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "filename"),
+    [
+        ({"version": ""}, "1020", "INVALID_REQUEST.xml.zip"),
+        ({"startdatetime": "soon"}, "1002", "INVALID_REQUEST.xml.zip"),
+        ({"queryname": "NONE"}, "1005", "INVALID_REQUEST.xml.zip"),
+        ({"enddatetime": "20260715T07:00-0000"}, "1004", "INVALID_REQUEST.xml.zip"),
+        ({"node": "UNKNOWN"}, "1000", "20260314_20260315_PRC_LMP_DAM_20260315_11_00_06_v1_xml.zip"),
+    ],
+)
+def test_errors_come_as_a_zip_with_status_200(oasis: Oasis, change: dict[str, str], expected: str, filename: str) -> None:
+    reply = oasis.get("SingleZip", {**QUERY, **change})
+    assert code(reply) == expected
+    assert f"filename={filename};" in reply.headers["Content-Disposition"]
+
+
+def test_a_group_is_made_while_the_client_waits(oasis: Oasis) -> None:
+    assert code(oasis.get("GroupZip", GROUP)) == "1015"
+    assert code(oasis.get("GroupZip", GROUP, after_s=29)) == "1015"
+    reply = oasis.get("GroupZip", GROUP)
+    types = ("MCC", "MCE", "MCL", "MGHG", "LMP")
+    assert names(reply) == [f"20260314_20260314_PRC_INTVL_LMP_RTM_{kind}_01_v3.csv" for kind in types]
+    assert "filename=20260314_20260314_RTM_LMP_GRP_01_N_v3_csv.zip;" in reply.headers["Content-Disposition"]
+    assert code(oasis.get("GroupZip", {**GROUP, "groupid": "NONE"})) == "1016"
+
+
+def test_ordered_faults_happen_once_and_then_all_is_well(oasis: Oasis) -> None:
+    checks: dict[str, Any] = {
+        "error_1000": lambda reply: code(reply) == "1000",
+        "error_1015": lambda reply: code(reply) == "1015",
+        "throttle": lambda reply: reply.status_code == 429 and b"Acceptable Use" in reply.content,
+        "throttle_200": lambda reply: reply.status_code == 200 and b"Acceptable Use" in reply.content,
+        "not_zip": lambda reply: reply.status_code == 200 and reply.content[:2] != b"PK",
+        "http_503": lambda reply: reply.status_code == 503,
+        "oversized": lambda reply: reply.content[:2] == b"PK" and len(reply.content) >= 8_000_000,
+        "bomb": lambda reply: len(reply.content) < 1_000_000 and _unpacked_size(reply.content) == 200_000_000,
+    }
+    for query in (QUERY, RECORDED_QUERY):
+        for fault, check in checks.items():
+            if fault in ("error_1000", "error_1015", "bomb") and query is RECORDED_QUERY:
+                continue
+            oasis.order(fault)
+            assert check(oasis.get("SingleZip", query)), fault
+            assert names(oasis.get("SingleZip", query))
+
+
+def test_a_reply_can_be_cut_or_never_come(oasis: Oasis) -> None:
+    oasis.order("cut")
+    with pytest.raises(requests.exceptions.RequestException):
+        oasis.get("SingleZip", QUERY)
+    oasis.order("timeout")
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        oasis.get("SingleZip", QUERY, timeout_s=0.3)
+    assert names(oasis.get("SingleZip", QUERY))
+
+
+def test_the_admin_tells_the_published_prices(oasis: Oasis) -> None:
+    query = {"market": "RTM", "node": "BAYSHOR2_1_N001", "start": "2026-03-15T17:55:00Z", "end": "2026-03-15T19:00:00+00:00"}
+    prices = oasis.session.get(f"{oasis.admin_url}/prices", params=query, timeout=10).json()
+    assert [price["interval_start"] for price in prices] == ["2026-03-15T17:55:00Z", "2026-03-15T18:00:00Z"]
+    for price in prices:
+        parts = [price[name] for name in ("energy", "congestion", "loss", "ghg")]
+        assert price["lmp"] == pytest.approx(sum(parts), abs=3e-5)
+    reply = oasis.session.get(f"{oasis.admin_url}/prices", params={**query, "market": "MOON"}, timeout=10)
+    assert reply.status_code == 400
+
+
+def _unpacked_size(content: bytes) -> int:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return sum(member.file_size for member in archive.infolist())
