@@ -4,6 +4,7 @@ They are committed, so that a change of the contract shows as a change of a file
 when code and files differ.
 """
 
+import inspect
 import json
 import re
 import textwrap
@@ -54,9 +55,21 @@ def write_documents(root: Path) -> list[str]:
 
 def schema_json(channel: Channel) -> str:
     """The JSON Schema of one message, complete in itself."""
-    schema = msgspec.json.schema(channel.message)
+    schema = _dedented(msgspec.json.schema(channel.message))
     head = {"$schema": SCHEMA_DIALECT, "title": channel.message.__name__, "description": _summary(channel)}
     return json.dumps(head | schema, indent=2, sort_keys=False) + "\n"
+
+
+def _dedented(schema: Json) -> Json:
+    """A schema whose descriptions do not show how the code is indented: Python 3.13 strips docstrings, 3.12 does not."""
+    return {
+        key: _dedented(part)
+        if isinstance(part, dict)
+        else inspect.cleandoc(part)
+        if key == "description" and isinstance(part, str)
+        else part
+        for key, part in schema.items()
+    }
 
 
 def asyncapi_yaml() -> str:
@@ -77,7 +90,7 @@ def asyncapi_yaml() -> str:
         "operations": {name: operation for channel in CHANNELS for name, operation in _operations(channel).items()},
         "components": {
             "messages": {_kind(channel): _message(channel) for channel in CHANNELS},
-            "schemas": schemas,
+            "schemas": _dedented(schemas),
         },
     }
     return yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
