@@ -302,7 +302,7 @@ def test_what_is_the_databases_fault_stores_nothing_of_a_batch_and_all_of_it_aft
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "53200", "57P03", "40P01", "XX000"])
-def test_a_full_disk_is_never_blamed_on_a_message(database, store, sqlstate):
+def test_a_fault_of_the_database_is_never_blamed_on_a_message(database, store, sqlstate):
     body = f"BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '{sqlstate}'; END"
     query(database, f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
     query(database, "CREATE TRIGGER full_disk BEFORE INSERT ON dop EXECUTE FUNCTION full_disk()")
