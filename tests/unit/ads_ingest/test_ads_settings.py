@@ -107,3 +107,18 @@ def test_days_left_go_below_zero() -> None:
     expires_at = datetime(2026, 3, 10, tzinfo=UTC)
     assert days_left(expires_at, datetime(2026, 3, 8, 12, tzinfo=UTC)) == 1.5
     assert days_left(expires_at, datetime(2026, 3, 12, tzinfo=UTC)) == -2.0
+
+
+def test_the_readme_names_every_setting_with_its_default() -> None:
+    readme = (Path(__file__).parents[3] / "services" / "ads_ingest" / "README.md").read_text(encoding="utf-8")
+    for name, field in AdsSettings.model_fields.items():
+        (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{PREFIX}{name.upper()}` |")]
+        default = row.split("|")[2].strip().strip("`")
+        if field.is_required():
+            assert default == "required"
+        elif isinstance(field.default, bool):
+            assert default == str(field.default).lower()
+        elif isinstance(field.default, float):
+            assert float(default) == field.default
+        else:
+            assert default == str(field.default or "")
