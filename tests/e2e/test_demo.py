@@ -50,7 +50,8 @@ def test_the_check_finds_what_was_sent_in_registers_and_database():
 def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
     process = start_demo()
     lines: list[str] = []
-    threading.Thread(target=lambda: lines.extend(process.stdout), daemon=True).start()
+    reader = threading.Thread(target=lambda: lines.extend(process.stdout))
+    reader.start()
     eventually(lambda: sum("MW  unit" in line for line in lines) >= 3, within_s=90)
     ports = listening_ports("".join(lines))
     assert len(ports) >= 4
@@ -59,6 +60,8 @@ def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
     assert len(children) >= 6
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
+    reader.join()
+    process.stdout.close()
     assert not any(is_listening(port) for port in ports)
     assert not any(psutil.pid_exists(pid) for pid in children)
     folder = next(line.split()[-1] for line in lines if line.startswith("Files, logs"))
