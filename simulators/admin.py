@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from simulators.admin_records import sent_batch, sent_trajectory, utc_text
 from simulators.ads_ledger import Ledger, UnknownBatch
-from simulators.ads_records import DispatchBatch, TrajectoryBatch
 from simulators.faults import FAULTS, Faults, Pending
 from simulators.oasis_calendar import starts
 from simulators.oasis_prices import PriceModel
@@ -36,14 +36,14 @@ class Admin:
 
     def health(self) -> dict[str, object]:
         """That it runs, and its time."""
-        return {"ok": True, "time": _z(self._clock())}
+        return {"ok": True, "time": utc_text(self._clock())}
 
     def sent(self) -> dict[str, object]:
         """All that ADS has issued and still keeps: the truth to compare a client's picture with."""
         self._ledger.advance(self._clock())
         return {
-            "batches": [_batch(batch) for batch in self._ledger.dispatches()],
-            "trajectories": [_trajectory(batch) for batch in self._ledger.trajectories()],
+            "batches": [sent_batch(batch) for batch in self._ledger.dispatches()],
+            "trajectories": [sent_trajectory(batch) for batch in self._ledger.trajectories()],
         }
 
     def price_list(self, query: Mapping[str, str]) -> list[dict[str, object]]:
@@ -63,8 +63,8 @@ class Admin:
     def _price(self, market: str, node: str, start: datetime, end: datetime) -> dict[str, object]:
         price = self._prices.price(market, node, start)
         return {
-            "interval_start": _z(start),
-            "interval_end": _z(end),
+            "interval_start": utc_text(start),
+            "interval_end": utc_text(end),
             "lmp": price.lmp_usd_per_mwh,
             "energy": price.energy_usd_per_mwh,
             "congestion": price.congestion_usd_per_mwh,
@@ -99,7 +99,7 @@ class Admin:
         """
         self._ledger.advance(self._clock())
         try:
-            return _batch(self._ledger.cancel(str(order.get("batch_uid"))))
+            return sent_batch(self._ledger.cancel(str(order.get("batch_uid"))))
         except UnknownBatch as error:
             raise Refused(str(error)) from error
 
@@ -114,7 +114,7 @@ class Admin:
         if isinstance(dot_mw, bool) or not isinstance(dot_mw, int | float):
             raise Refused(f"dot_mw is {dot_mw!r}, which is not a number")
         try:
-            return _batch(self._ledger.revise(str(order.get("batch_uid")), str(order.get("resource_id")), float(dot_mw)))
+            return sent_batch(self._ledger.revise(str(order.get("batch_uid")), str(order.get("resource_id")), float(dot_mw)))
         except (UnknownBatch, ValueError) as error:
             raise Refused(str(error)) from error
 
@@ -177,59 +177,3 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         raise Refused(f"{text!r} is not a time") from error
     return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
-
-
-def _batch(batch: DispatchBatch) -> dict[str, object]:
-    return {
-        "batch_uid": batch.batch_uid,
-        "revision_no": batch.revision_no,
-        "batch_status": int(batch.batch_status),
-        "batch_type": int(batch.batch_type),
-        "start_at": _z(batch.start_at),
-        "interval_s": batch.interval_s,
-        "received_at": _z(batch.received_at),
-        "instructions": [
-            {
-                "instruction_uid": each.instruction_uid,
-                "resource_id": each.resource_id,
-                "dot_mw": each.dot_mw,
-                "target_at": _z(each.start_at),
-                "supp_mw": each.supp_mw,
-                "revision_number": each.revision_number,
-                "accept_status": each.accept_status,
-                "api_validated_by": each.api_validated_by,
-            }
-            for each in batch.instructions
-        ],
-    }
-
-
-def _trajectory(batch: TrajectoryBatch) -> dict[str, object]:
-    return {
-        "batch_uid": batch.batch_uid,
-        "received_at": _z(batch.received_at),
-        "dops": [
-            {
-                "dop_uid": dop.dop_uid,
-                "resource_id": dop.resource_id,
-                "dop_mw": dop.dop_mw,
-                "target_at": _z(dop.target_at),
-                "sequence_number": dop.sequence_number,
-            }
-            for dop in batch.dops
-        ],
-        "compliance": [
-            {
-                "compliance_uid": each.compliance_uid,
-                "resource_id": each.resource_id,
-                "start_at": _z(each.start_at),
-                "expected_mwh": each.expected_mwh,
-                "compliance_flag": each.compliance_flag,
-            }
-            for each in batch.compliance
-        ],
-    }
-
-
-def _z(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

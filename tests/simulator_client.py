@@ -61,4 +61,5 @@ def tls_session(keys: Keys, certificate: Path | None) -> Iterator[requests.Sessi
 
 def soap_client(address: str, session: requests.Session) -> Any:
     """The operations of a service, from its WSDL."""
-    return zeep.Client(f"{address}?wsdl", transport=zeep.Transport(session=session, timeout=10, operation_timeout=10)).service
+    transport = zeep.Transport(session=session, timeout=10, operation_timeout=10)  # type: ignore[no-untyped-call]
+    return zeep.Client(f"{address}?wsdl", transport=transport).service  # type: ignore[no-untyped-call]

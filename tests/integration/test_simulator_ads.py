@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -218,14 +218,15 @@ def test_an_unqualified_rpc_style_call_is_understood(ads: Ads) -> None:
 
 def test_ordered_faults_happen_once_and_then_all_is_well(ads: Ads) -> None:
     uid = ads.sent(0)["batch_uid"]
-    for fault, check in {
+    checks: dict[str, Callable[[requests.Response], bool]] = {
         "soap_fault": lambda reply: reply.status_code == 500 and "Fault" in reply.text,
         "http_500": lambda reply: reply.status_code == 500 and "Fault" not in reply.text,
         "malformed": lambda reply: reply.status_code == 200 and _is_broken(reply.content),
         "oversized": lambda reply: len(reply.content) > 8_000_000,
         "wrong_gzip": lambda reply: reply.status_code == 200 and _result(reply)[:4] == "H4sI",
         "bomb": lambda reply: reply.status_code == 200 and len(reply.content) < 5_000_000,
-    }.items():
+    }
+    for fault, check in checks.items():
         ads.admin("/faults", service="ads", fault=fault)
         assert check(post(ads, "getDispatchBatch", uid)), fault
         assert ads.admin("/faults")["pending"] == []
