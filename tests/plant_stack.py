@@ -1,4 +1,4 @@
-"""A whole installation for stories: simulator, real Mosquitto, real PostgreSQL and the services, each of which can be killed."""
+"""A whole installation for stories: simulator, real Mosquitto, real PostgreSQL and services, each of which can be killed."""
 
 import os
 import signal

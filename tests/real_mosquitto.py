@@ -36,7 +36,7 @@ def configuration(folder: str, port: int, *extra: str) -> str:
         "persistence true",
         f"persistence_location {folder}/",
         "autosave_interval 1",
-        "max_queued_messages 0",
+        "max_queued_messages 10000000",
         *extra,
     ]
     return "\n".join(lines) + "\n"
