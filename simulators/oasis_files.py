@@ -5,7 +5,7 @@ Pure: a query, the prices and the time to the bytes of a zip.
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from simulators.chance import fraction
 from simulators.oasis_calendar import PACIFIC, hour_label, interval_number, starts, trade_date
 from simulators.oasis_errors import ErrorCode, QueryRefused, error_member
-from simulators.oasis_prices import PriceModel
+from simulators.oasis_prices import Price, PriceModel
 from simulators.oasis_queries import Query
 from simulators.oasis_reports import Component, Report
 
@@ -37,6 +37,11 @@ class _Block:
     node: str
     component: Component
     starts: tuple[datetime, ...]
+    price_at: Mapping[datetime, Price]
+
+    def value(self, start: datetime) -> str:
+        """The component's number in one interval."""
+        return number(getattr(self.price_at[start], self.component.field))
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,9 @@ class Publisher:
         for day, group in groupby(begins, trade_date):
             of_day = tuple(group)
             for node in wanted:
+                price_at = {at: self.prices.price(query.report.market, node, at) for at in of_day}
                 for component in query.report.components_on(of_day[0]):
-                    yield _Block(day, node, component, _shuffled(of_day, query.report, node, component))
+                    yield _Block(day, node, component, _shuffled(of_day, query.report, node, component), price_at)
 
     def _published(self, query: Query, now: datetime) -> list[datetime]:
         until = query.report.published_until(now)
@@ -78,9 +84,6 @@ class Publisher:
         if query.grp_type:
             return [node for node in self.nodes if query.grp_type == "ALL" or is_aggregate(node)]
         return [node for node in query.nodes if node in self.nodes]
-
-    def _value(self, report: Report, block: _Block, start: datetime) -> str:
-        return number(getattr(self.prices.price(report.market, block.node, start), block.component.field))
 
     def _csv(self, report: Report, blocks: Iterable[_Block]) -> Iterator[str]:
         yield ",".join(columns(report)) + "\n"
@@ -101,7 +104,7 @@ class Publisher:
             "XML_DATA_ITEM": block.component.data_item,
             "GRP_TYPE": "ALL_APNODES" if is_aggregate(block.node) else "ALL",
             "POS": "0" if is_aggregate(block.node) else "1",
-            report.price_column: self._value(report, block, start),
+            report.price_column: block.value(start),
             "GROUP": str(group),
         }
         return (value_of.get(column, block.node) for column in columns(report))
@@ -121,7 +124,7 @@ class Publisher:
                 yield f"<INTERVAL_NUM>{interval_number(start, report.interval)}</INTERVAL_NUM>\n"
                 yield f"<INTERVAL_START_GMT>{_gmt(start)}</INTERVAL_START_GMT>\n"
                 yield f"<INTERVAL_END_GMT>{_gmt(start + report.interval)}</INTERVAL_END_GMT>\n"
-                yield f"<VALUE>{self._value(report, block, start)}</VALUE>\n</REPORT_DATA>\n"
+                yield f"<VALUE>{block.value(start)}</VALUE>\n</REPORT_DATA>\n"
             yield "</REPORT_ITEM>\n"
         yield "</RTO>\n</MessagePayload>\n</OASISReport>\n"
 
