@@ -2,8 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable
-from datetime import datetime
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -18,7 +18,7 @@ from ads_ingest.wiring import open_outbox, wire_streams
 from dotbus.contracts.messages import ServiceStatus, Upstream
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.courier import Courier
-from dotbus.runtime.metrics import HealthServer
+from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.quarantine import Quarantine
@@ -26,6 +26,8 @@ from dotbus.runtime.schedule import utc_now
 
 SERVICE = "ads_ingest"
 SUMMARY = "CAISO ADS to topics: dispatch instructions and trajectories of every plant's resources."
+STUCK_AFTER = timedelta(minutes=30)
+"""A stream that takes so long hangs: a whole backlog, each batch to its time-out, takes less."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
@@ -67,7 +69,8 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         )
 
     def health() -> dict[str, object]:
-        return {"alive": True, "broker": bus.connected, "upstreams": {each.name: each.ok for each in upstreams()}}
+        late = utc_now() - loop.turned_at > STUCK_AFTER
+        return {"alive": not late, "broker": bus.connected, "upstreams": {each.name: each.ok for each in upstreams()}}
 
     presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=lambda: courier.caught_up)
 
@@ -75,32 +78,18 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         meters.note(upstreams(), outbox.span(), certificate_days_left=days_left(expires_at, utc_now()))
         presence.poke()
 
-    loop = Loop(streams, settings.poll_s, jitter=random.random, turned=turned)
-    endpoint = _health_server(configuration, registry, health)
-    bus.start()
-    courier.start()
-    presence.start()
-    try:
+    loop = Loop(streams, settings.poll_s, jitter=random.random, turned=turned, clock=utc_now)
+    with ExitStack() as running:
+        running.callback(outbox.close)
+        running.callback(source.close)
+        running.enter_context(serving_health(configuration.service, registry, health))
+        bus.start()
+        running.callback(bus.stop)
+        presence.start()
+        running.callback(presence.stop)
+        courier.start()
+        running.callback(courier.stop)
         loop.run(stop)
-    finally:
-        courier.stop()
-        presence.stop()
-        bus.stop()
-        source.close()
-        outbox.close()
-        if endpoint:
-            endpoint.stop()
-
-
-def _health_server(
-    configuration: Configuration, registry: CollectorRegistry, health: Callable[[], dict[str, object]]
-) -> HealthServer | None:
-    settings = configuration.service
-    if settings.health_port is None:
-        return None
-    server = HealthServer(settings.health_host, settings.health_port, registry, health)
-    server.start()
-    return server
 
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)

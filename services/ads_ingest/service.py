@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure
+from ads_ingest.faults import AdsFailure, Away
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.schedule import backoff_s
@@ -34,6 +34,10 @@ class FollowedStream:
         clock: the wall clock.
         clock_offset_s: CAISO's clock minus ours, when known.
         failed: told of each failure, for metrics.
+
+    Attributes:
+        rounds_in_vain: rounds in a row in which CAISO did not answer what is new, or the outbox kept nothing. A single batch
+            that cannot be had is no such round: there is no reason to ask more slowly for the others.
     """
 
     def __init__(
@@ -53,17 +57,21 @@ class FollowedStream:
         self._failed = failed
         self._log = get_logger("service").bind(upstream=name)
         self.health = UpstreamHealth(name)
+        self.rounds_in_vain = 0
 
     def follow(self) -> bool:
         """One round. Returns whether all went well."""
+        self.rounds_in_vain += 1
         try:
             failures = self._stream.round()
         except AdsFailure as failure:
-            failures = [failure]
+            return self._judge([failure])
         except sqlite3.Error as error:
             if self.health.failed(self._clock(), f"outbox: {error}"):
                 self._log.exception("the outbox keeps nothing, so nothing is passed on")
             return False
+        if not any(isinstance(failure, Away) for failure in failures):
+            self.rounds_in_vain = 0
         return self._judge(failures)
 
     def _judge(self, failures: Sequence[AdsFailure]) -> bool:
@@ -88,6 +96,10 @@ class Loop:
         poll_s: the pause while all is well.
         jitter: a number from 0 to 1, another one each time.
         turned: called after each turn.
+        clock: the wall clock.
+
+    Attributes:
+        turned_at: when the loop last came round, or passed from one stream to the next; tells a watchdog that it does.
     """
 
     def __init__(
@@ -97,8 +109,11 @@ class Loop:
         *,
         jitter: Callable[[], float],
         turned: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime],
     ) -> None:
         self._streams = streams
+        self._clock = clock
+        self.turned_at = clock()
         self._poll_s = poll_s
         self._jitter = jitter
         self._turned = turned
@@ -115,8 +130,9 @@ class Loop:
             if stop.is_set():
                 break
             stream.follow()
+            self.turned_at = self._clock()
         self._turned()
-        failures = max(stream.health.failures_in_a_row for stream in self._streams)
-        if not failures:
+        in_vain = max(stream.rounds_in_vain for stream in self._streams)
+        if not in_vain:
             return self._poll_s
-        return backoff_s(failures, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._jitter())
+        return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._jitter())

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.health import UpstreamHealth
-from dotbus.runtime.metrics import Health, HealthServer
+from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit, service_app
 from dotbus.runtime.schedule import utc_now
@@ -70,21 +70,13 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     bus.subscribe(filters(topics, settings.share_group), historian.take)
     with ExitStack() as running:
         running.callback(store.close)
-        _serve_health(configuration, registry, health, running)
+        running.enter_context(serving_health(configuration.service, registry, health))
         bus.start()
         running.callback(bus.stop)
         presence.start()
         running.callback(presence.stop)
         running.callback(stop.set)  # a failure too must free the network thread from a full queue
         historian.run(settings.reader_role)
-
-
-def _serve_health(configuration: Configuration, registry: CollectorRegistry, health: Health, running: ExitStack) -> None:
-    port = configuration.service.health_port
-    if port is not None:
-        server = HealthServer(configuration.service.health_host, port, registry, health)
-        server.start()
-        running.callback(server.stop)
 
 
 def open_store(configuration: Configuration) -> Store:

@@ -1,7 +1,7 @@
 """The process: plain constructor calls, from the configuration to the loop."""
 
 import threading
-from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.courier import Courier
-from dotbus.runtime.metrics import HealthServer
+from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
@@ -62,31 +62,17 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         committed=courier.wake,
         turned=turned,
     )
-    endpoint = _health_server(configuration, registry, health)
-    bus.start()
-    courier.start()
-    presence.start()
-    try:
+    with ExitStack() as running:
+        running.callback(outbox.close)
+        running.callback(source.close)
+        running.enter_context(serving_health(configuration.service, registry, health))
+        bus.start()
+        running.callback(bus.stop)
+        presence.start()
+        running.callback(presence.stop)
+        courier.start()
+        running.callback(courier.stop)
         loop.run(stop)
-    finally:
-        courier.stop()
-        presence.stop()
-        bus.stop()
-        source.close()
-        outbox.close()
-        if endpoint:
-            endpoint.stop()
-
-
-def _health_server(
-    configuration: Configuration, registry: CollectorRegistry, health: Callable[[], dict[str, object]]
-) -> HealthServer | None:
-    settings = configuration.service
-    if settings.health_port is None:
-        return None
-    server = HealthServer(settings.health_host, settings.health_port, registry, health)
-    server.start()
-    return server
 
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)

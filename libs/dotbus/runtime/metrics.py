@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
@@ -10,11 +11,27 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from dotbus.runtime.settings import ServiceSettings
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Health = Callable[[], dict[str, object]]
 """What /health says; `alive` False means that only a restart can help."""
+
+
+@contextmanager
+def serving_health(settings: ServiceSettings, registry: CollectorRegistry, health: Health) -> Iterator[None]:
+    """Serve metrics and health where the settings say, meanwhile; nowhere when they name no port."""
+    if settings.health_port is None:
+        yield
+        return
+    server = HealthServer(settings.health_host, settings.health_port, registry, health)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop()
 
 
 class _Server(ThreadingMixIn, WSGIServer):
