@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from historian.settings import load_configuration as load_historian
-from lmp_ingest.settings import load_configuration as load_lmp_ingest
-
 from ads_ingest.settings import load_configuration as load_ads_ingest
 from dotbus.runtime.installation import load_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
+from historian.settings import load_configuration as load_historian
+from lmp_ingest.settings import load_configuration as load_lmp_ingest
 from modbus_gateway.register_map import read_map
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
 
