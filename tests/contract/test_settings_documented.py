@@ -1,0 +1,40 @@
+"""Every variable of a service has its line in the service's README, and the README names no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from ads_ingest.settings import AdsSettings
+from dotbus.runtime.settings import BusSettings, ServiceSettings
+from historian.settings import HistorianSettings
+from launcher.__main__ import PlacesSettings
+from lmp_ingest.settings import OasisSettings
+from modbus_gateway.settings import GatewaySettings
+
+SERVICES = Path(__file__).parents[2] / "services"
+OWN = {
+    "ads_ingest": AdsSettings,
+    "lmp_ingest": OasisSettings,
+    "modbus_gateway": GatewaySettings,
+    "historian": HistorianSettings,
+}
+SHARED = {name.upper() for name in ServiceSettings.model_fields} | {f"MQTT_{name.upper()}" for name in BusSettings.model_fields}
+
+
+@pytest.mark.parametrize(("service", "settings"), OWN.items())
+def test_readme_and_settings_name_the_same_variables(service: str, settings: type[BaseSettings]):
+    text = (SERVICES / service / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(rf"\b{service.upper()}_([A-Z][A-Z_]*[A-Z])\b", text))
+    own = {name.upper() for name in settings.model_fields}
+    assert own <= named, f"not in the README: {sorted(own - named)}"
+    assert named <= own | SHARED, f"no such variable: {sorted(named - own - SHARED)}"
+
+
+def test_the_shared_variables_have_their_lines_too():
+    text = (SERVICES.parent / "docs/settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert sorted(rows) == sorted(SHARED)
+    for name in PlacesSettings.model_fields:
+        assert f"`DOTBUS_{name.upper()}`" in text
