@@ -1,19 +1,21 @@
 """Against a real Mosquitto: refusals raise, acknowledgements mean what they say, and killing the broker loses nothing."""
 
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+from cutting_proxy import CuttingProxy
 from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
 from waiting import eventually
 
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest, ServiceStatus
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus, Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.bus import Bus, Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
 from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
@@ -103,6 +105,101 @@ def test_without_a_connection_a_publish_raises_at_once():
 def test_a_publish_that_the_broker_refuses_raises(connect):
     with pytest.raises(PublishRefused, match=r"\$SYS/forbidden"):
         connect("writer").publish([Outgoing("allowed/t", b""), Outgoing("$SYS/forbidden", b"")])
+
+
+def test_the_messages_beside_a_refused_one_are_taken_and_it_is_named(connect):
+    got: list[Delivery] = []
+    connect("reader", filters=["t/#"], on_delivery=got.append)
+    forbidden = Outgoing("$SYS/forbidden", b"")
+    with pytest.raises(PublishRefused) as refusal:
+        connect("writer").publish([Outgoing("t/1", b"one"), forbidden, Outgoing("t/2", b"two")])
+    assert refusal.value.refused == (forbidden,)
+    eventually(lambda: [d.topic for d in got] == ["t/1", "t/2"])
+
+
+def test_a_message_larger_than_the_broker_takes_is_refused_and_the_connection_stays(tmp_path: Path):
+    broker = start_mosquitto(tmp_path, "max_packet_size 20000")
+    bus = Bus(BusSettings(port=broker.port), "writer", clock=utc_now)
+    turns: list[bool] = []
+    bus.on_connection(turns.append)
+    bus.start()
+    eventually(lambda: bus.connected)
+    with pytest.raises(PublishRefused, match="t/large: too large"):
+        bus.publish([Outgoing("t/large", bytes(30000)), Outgoing("t/small", b"")])
+    bus.publish([Outgoing("t/small", b"")])
+    assert turns == [True]
+    bus.stop()
+    remove_mosquitto(broker)
+
+
+@pytest.fixture
+def proxy(broker: Mosquitto):
+    proxy = CuttingProxy(broker.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def behind_proxy(proxy: CuttingProxy):
+    bus = Bus(BusSettings(port=proxy.port), "writer", clock=utc_now)
+    bus.start()
+    eventually(lambda: bus.connected)
+    yield bus
+    bus.stop()
+
+
+def test_what_was_on_its_way_when_the_connection_was_lost_comes_not_again_after_what_is_said_now(
+    connect, proxy: CuttingProxy, behind_proxy: Bus
+):
+    got: list[bytes] = []
+    connect("reader", filters=["t/#"], on_delivery=lambda delivery: got.append(delivery.payload))
+    proxy.deaf = True
+    failures: list[Exception] = []
+
+    def publish_the_old_state() -> None:
+        try:
+            behind_proxy.publish([Outgoing("t/state", b"old", retain=True)])
+        except NotConnected as failure:
+            failures.append(failure)
+
+    publisher = threading.Thread(target=publish_the_old_state)
+    publisher.start()
+    eventually(lambda: got == [b"old"])
+    proxy.deaf = False
+    proxy.cut()
+    publisher.join()
+    assert failures
+    eventually(lambda: behind_proxy.connected)
+    behind_proxy.publish([Outgoing("t/state", b"new", retain=True)])
+    behind_proxy.publish([Outgoing("t/end", b"end")])
+    eventually(lambda: b"end" in got)
+    assert got == [b"old", b"new", b"end"]
+
+
+def test_an_acknowledgement_that_comes_too_late_is_none_for_another_message(
+    connect, proxy: CuttingProxy, behind_proxy: Bus, monkeypatch: pytest.MonkeyPatch
+):
+    proxy.deaf = True
+    with pytest.raises(PublishTimedOut):
+        behind_proxy.publish([Outgoing("t/1", b"")], timeout_s=0.1)
+    proxy.deaf = False
+    proxy.cut()
+    eventually(lambda: not behind_proxy.connected)
+    eventually(lambda: behind_proxy.connected)
+    numbers = iter([1, 2])
+    monkeypatch.setattr(behind_proxy._client, "_mid_generate", lambda: next(numbers))
+    behind_proxy.publish([Outgoing("t/2", b"")], timeout_s=5)
+    proxy.deaf = True
+    with pytest.raises(PublishTimedOut):
+        behind_proxy.publish([Outgoing("t/3", b"")], timeout_s=0.1)
+    proxy.deaf = False
+
+
+def test_two_processes_of_one_name_are_told(connect, capsys: pytest.CaptureFixture[str]):
+    connect("ads_ingest/a")
+    second = connect("ads_ingest/a")
+    eventually(lambda: "another process uses our name" in capsys.readouterr().out)
+    second.stop()
 
 
 def test_the_courier_delivers_in_order_and_replays_on_request(connect, broker: Mosquitto, tmp_path: Path):

@@ -4,6 +4,8 @@
 - Deliveries are acknowledged by whoever has them safe, never by arriving. An acknowledgement belongs to the connection that
   delivered: after a reconnect the broker sends again what was not acknowledged, and an old number could then name another
   message, so late acknowledgements are dropped.
+- What was on its way when a connection was lost is the publisher's again, who was told so. paho would send it once more on the
+  next connection, after what the publisher said there meanwhile: an old state would replace a newer one.
 - It connects and reconnects for ever, with a growing pause.
 
 MQTT 3.1.1 is for the embedded broker of the demonstration: there a forbidden publish looks like an accepted one.
@@ -12,7 +14,7 @@ MQTT 3.1.1 is for the embedded broker of the demonstration: there a forbidden pu
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, KeysView, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,7 +31,12 @@ QOS = 1
 REFUSED_FROM = 0x80  # MQTT 5: reason codes from here on are failures
 SESSION_EXPIRY_S = 14 * 24 * 3600
 MAX_PACKET_BYTES = 64 * 1024 * 1024
+MAX_WAITING = 10_000
+"""Messages without an acknowledgement; a broker that answers nothing must not fill our memory."""
 RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
+_PACKET_OVERHEAD_BYTES = 1024
+"""More than the header and properties of a PUBLISH take."""
+_TAKEN_OVER = "Session taken over"
 
 
 class BusError(Exception):
@@ -41,7 +48,15 @@ class NotConnected(BusError):
 
 
 class PublishRefused(BusError):
-    """The broker answered that it does not take the message (its ACL, a quota, the size)."""
+    """The broker does not take a message (its ACL, a quota, the size). It has taken the others that were sent with it.
+
+    Attributes:
+        refused: the messages that it does not take.
+    """
+
+    def __init__(self, what: str, refused: Sequence["Outgoing"] = ()) -> None:
+        super().__init__(what)
+        self.refused = tuple(refused)
 
 
 class PublishTimedOut(BusError):
@@ -107,6 +122,8 @@ class Bus:
         self._acks: dict[int, ReasonCode] = {}
         self._abandoned: set[int] = set()
         self._changed = threading.Condition()
+        self._sending = threading.Lock()  # what is sent belongs to one connection; never wait for this with a lock of paho's
+        self._broker_takes_bytes = MAX_PACKET_BYTES
         self._generation = 0
         self._connected = False
         self._complaint = ""
@@ -151,51 +168,77 @@ class Bus:
     def publish(self, messages: Sequence[Outgoing], timeout_s: float = 10.0) -> None:
         """Publish messages in their order and wait until the broker has acknowledged each.
 
+        After NotConnected or PublishTimedOut it is not known which of them the broker has; nothing sends them again by itself.
+
         Raises:
             NotConnected: the connection is not there or went before the last acknowledgement.
-            PublishRefused: the broker refused one of them; the others were sent.
+            PublishRefused: the broker refused some of them; it has the others.
             PublishTimedOut: an acknowledgement is missing after `timeout_s`.
         """
-        if not self._connected:
-            raise NotConnected(f"no connection to the broker at {self._settings.host}:{self._settings.port}")
         generation = self._generation
-        sent = {self._send(message): message for message in messages}
-        reasons = self._await_acks(set(sent), generation, time.monotonic() + timeout_s)
-        for mid, reason in reasons.items():
-            if reason.value >= REFUSED_FROM:
-                raise PublishRefused(f"the broker refused {sent[mid].topic}: {reason}")
+        sent: dict[int, Outgoing] = {}
+        try:
+            for message in messages:
+                if self._fits(message):
+                    sent[self._send(message, generation)] = message
+            reasons = self._await_acks(sent.keys(), generation, time.monotonic() + timeout_s)
+        except BaseException:
+            self._abandon(sent.keys(), generation)
+            raise
+        refusals = [(message, "too large for it") for message in messages if not self._fits(message)]
+        refusals += [(sent[mid], str(reason)) for mid, reason in reasons.items() if reason.value >= REFUSED_FROM]
+        if refusals:
+            (first, why), more = refusals[0], len(refusals) - 1
+            also = f", and {more} more" if more else ""
+            raise PublishRefused(f"the broker refused {first.topic}: {why}{also}", [message for message, _why in refusals])
 
-    def _send(self, message: Outgoing) -> int:
-        info = self._client.publish(
-            message.topic, message.payload, qos=QOS, retain=message.retain, properties=self._publish_properties(message)
-        )
+    def _fits(self, message: Outgoing) -> bool:
+        """Whether the broker takes packets of this size; it would cut the connection for a larger one."""
+        return len(message.payload) + len(message.topic.encode()) + _PACKET_OVERHEAD_BYTES <= self._broker_takes_bytes
+
+    def _send(self, message: Outgoing, generation: int) -> int:
+        with self._sending:
+            if not self._connected or generation != self._generation:
+                raise NotConnected(f"no connection to the broker at {self._settings.host}:{self._settings.port}")
+            info = self._client.publish(
+                message.topic, message.payload, qos=QOS, retain=message.retain, properties=self._publish_properties(message)
+            )
         if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
             raise NotConnected("too many messages wait for the broker")
         return info.mid
 
-    def _await_acks(self, mids: set[int], generation: int, deadline: float) -> dict[int, ReasonCode]:
+    def _await_acks(self, mids: KeysView[int], generation: int, deadline: float) -> dict[int, ReasonCode]:
         with self._changed:
-            while not mids <= self._acks.keys():
-                lost = not self._connected or generation != self._generation
-                if lost or time.monotonic() >= deadline:
-                    self._abandoned |= mids - self._acks.keys()
-                    for mid in mids:
-                        self._acks.pop(mid, None)
-                    if lost:
-                        raise NotConnected("the connection was lost before the broker acknowledged")
-                    raise PublishTimedOut(f"no acknowledgement from the broker for {len(mids)} messages")
+            while True:
+                if not self._connected or generation != self._generation:
+                    raise NotConnected("the connection was lost before the broker acknowledged")
+                if self._acks.keys() >= mids:
+                    return {mid: self._acks.pop(mid) for mid in mids}
+                if time.monotonic() >= deadline:
+                    raise PublishTimedOut(f"no acknowledgement from the broker for {len(mids - self._acks.keys())} messages")
                 self._changed.wait(max(0.0, min(1.0, deadline - time.monotonic())))
-            return {mid: self._acks.pop(mid) for mid in mids}
+
+    def _abandon(self, mids: KeysView[int], generation: int) -> None:
+        """Nobody waits for these acknowledgements any more. On a later connection the same numbers name other messages."""
+        with self._changed:
+            if generation == self._generation:
+                self._abandoned |= mids - self._acks.keys()
+                for mid in mids:
+                    self._acks.pop(mid, None)
 
     # What paho calls, in its network thread.
 
     def _on_connect(
-        self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
+        self, client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
             self._complain(f"the broker refuses us: {reason}")
             return
-        with self._changed:
+        with self._sending, self._changed:
+            client.drop_out_messages()
+            self._acks.clear()
+            self._abandoned.clear()
+            self._broker_takes_bytes = getattr(properties, "MaximumPacketSize", MAX_PACKET_BYTES)
             self._generation += 1
             self._connected = True
             self._changed.notify_all()
@@ -216,6 +259,8 @@ class Bus:
             self._changed.notify_all()
         if was_connected:
             self._log.info("disconnected", reason=str(reason))
+            if str(reason) == _TAKEN_OVER:
+                self._log.error("another process uses our name at the broker", next="give each instance its own INSTANCE")
             self._tell(connected=False)
 
     def _on_subscribe(
@@ -250,8 +295,9 @@ class Bus:
             self._log.exception("a delivery was not handled; the broker will send it again", topic=message.topic)
 
     def _ack(self, message: mqtt.MQTTMessage, generation: int) -> None:
-        if generation == self._generation and self._connected:
-            self._client.ack(message.mid, message.qos)
+        with self._sending:
+            if generation == self._generation and self._connected:
+                self._client.ack(message.mid, message.qos)
 
     def _tell(self, *, connected: bool) -> None:
         for listener in self._listeners:
@@ -277,6 +323,7 @@ class Bus:
             client.username_pw_set(self._settings.username, self._settings.read_password())
         if self._settings.ca_file:
             client.tls_set_context(self._tls())
+        client.max_queued_messages_set(MAX_WAITING)
         client.reconnect_delay_set(RECONNECT_FIRST_S, RECONNECT_MOST_S)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
