@@ -1,7 +1,6 @@
 """A whole installation for stories: simulator, real Mosquitto, real PostgreSQL and services, each of which can be killed."""
 
-import os
-import signal
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from real_mosquitto import Mosquitto
 from waiting import eventually
 
 from dotbus.runtime.installation import load_installation
-from launcher.children import Child, Children, free_port, wait_for_port
+from launcher.children import Child, Children
+from launcher.ports import free_port
 from launcher.provision import Provision
 from launcher.registers import GatewaySilent, Registers, Shown
 from launcher.rows import Rows
@@ -49,8 +49,15 @@ profile = "plant"
 unit_id = 11
 """
 INTERVAL_S = 6
-RESOURCES = ("SIERRA_2_SOLAR1", "DELTA_6_HYDRO1")
+NODE_OF = {"SIERRA_2_SOLAR1": "BAYSHOR2_1_N001", "DELTA_6_HYDRO1": "CATALYST_7_N002"}
+RESOURCES = tuple(NODE_OF)
 SERVICES = ("historian", "modbus_gateway", "ads_ingest", "lmp_ingest")
+
+
+def about(entries: list[Shown], resource_id: str) -> dict[str, Shown]:
+    """What is shown of a resource, of its node, and of the whole unit, by quantity."""
+    mine = (None, resource_id), (None, NODE_OF[resource_id])
+    return {entry.quantity: entry for entry in entries if entry.resource_id in mine[0] and entry.node in mine[1]}
 
 
 class PlantStack:
@@ -60,16 +67,15 @@ class PlantStack:
         folder: configuration, credentials, state and logs.
         broker: a started Mosquitto, open to anybody on loopback.
         database_url: of an empty database.
-        accept: the environment that the gateway accepts.
     """
 
-    def __init__(self, folder: Path, broker: Mosquitto, database_url: str, accept: str = "simulator") -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, database_url: str) -> None:
         self.folder = folder
         self.broker = broker
         self.children = Children(folder)
         self._ports = {name: free_port(0) for name in ("modbus", "ads", "oasis", "admin")}
         self._config = folder / "dotbus.toml"
-        self._config.write_text(CONFIG.format(accept=accept))
+        self._config.write_text(CONFIG.format(accept="simulator"))
         self._credentials = folder / "credentials"
         self.installation = load_installation(self._config)
         Provision(self._credentials).run(self.installation, None, datetime.now(UTC))
@@ -83,18 +89,41 @@ class PlantStack:
         """Start parts by name, the simulator first and all of them unless told."""
         for name in names or ("simulator", *SERVICES):
             module = "simulators" if name == "simulator" else name
-            self._running[name] = self.children.start(name, module, environment=self._settings[name])
+            child = self._running[name] = self.children.start(name, module, environment=self._settings[name])
             if name == "simulator":
-                wait_for_port(self._ports["ads"], self.children, 30)
+                self.children.wait_for_port(self._ports["ads"], child, 30)
             if name == "modbus_gateway":
-                wait_for_port(self._ports["modbus"], self.children, 30)
+                self.children.wait_for_port(self._ports["modbus"], child, 30)
+
+    def gateway_accepting(self, environment: str) -> Callable[[], dict[str, Shown]]:
+        """Start a second gateway that accepts one environment. Returns what reads its registers of the first resource."""
+        config, port = self.folder / f"{environment}.toml", free_port(0)
+        config.write_text(CONFIG.format(accept=environment))
+        own = {"CONFIG": str(config), "INSTANCE": "b", "PORT": str(port)}
+        settings = self._settings["modbus_gateway"] | {f"MODBUS_GATEWAY_{key}": text for key, text in own.items()}
+        gateway = self.children.start("second_gateway", "modbus_gateway", environment=settings)
+        self.children.wait_for_port(port, gateway, 30)
+        registers = Registers("127.0.0.1", port, read_map(load_installation(config)))
+        return lambda: about(registers.read(frozenset({11})), RESOURCES[0])
+
+    def start_missing(self) -> None:
+        """Start what does not run."""
+        missing = [name for name in ("simulator", *SERVICES) if name not in self._running]
+        if missing:
+            self.start(*missing)
+
+    def end(self, name: str) -> int:
+        """SIGTERM. Returns the exit status."""
+        child = self._running.pop(name)
+        self.children.running.remove(child)
+        child.stop()
+        return child.process.returncode
 
     def kill(self, name: str) -> None:
         """SIGKILL: it can put nothing in order."""
         child = self._running.pop(name)
         self.children.running.remove(child)
-        os.kill(child.process.pid, signal.SIGKILL)
-        child.process.wait()
+        child.kill()
 
     def stop(self) -> None:
         """End everything."""
@@ -120,7 +149,7 @@ class PlantStack:
             entries = self._registers.read(frozenset({unit_id}))
         except GatewaySilent:
             return {}
-        return {entry.quantity: entry for entry in entries if entry.resource_id in (None, resource_id)}
+        return about(entries, resource_id)
 
     def value(self, quantity: str, resource_id: str = RESOURCES[0], unit_id: int = 11) -> float | None:
         """One register's value, None when it shows none."""

@@ -1,36 +1,39 @@
 """Stories of a plant: what an operator must be able to rely on, with every part real and some of them killed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from plant_stack import INTERVAL_S, RESOURCES, SERVICES, PlantStack
 from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from real_postgres import Postgres, new_database
 from waiting import eventually
 
 from dotbus.contracts.quality import BIT_OF, Reason
-from launcher.rows import DatabaseSilent
 
 pytestmark = pytest.mark.e2e
 
-SOLAR = RESOURCES[0]
 
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = start_mosquitto(folder)
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    broker = start_mosquitto(tmp_path_factory.mktemp("broker"))
     yield broker
     remove_mosquitto(broker)
 
 
-@pytest.fixture
-def stack(tmp_path: Path, broker: Mosquitto, database: str) -> Iterator[PlantStack]:
-    stack = PlantStack(tmp_path, broker, database)
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory, broker: Mosquitto, postgres: Postgres) -> Iterator[PlantStack]:
+    stack = PlantStack(tmp_path_factory.mktemp("stack"), broker, new_database(postgres))
     yield stack
     stack.stop()
+
+
+@pytest.fixture
+def stack(installation: PlantStack) -> PlantStack:
+    """Everything at work, whatever the story before has killed."""
+    installation.start_missing()
+    installation.wait_until_good()
+    return installation
 
 
 def reasons(stack: PlantStack, quantity: str = "dot_reasons") -> set[Reason]:
@@ -39,8 +42,6 @@ def reasons(stack: PlantStack, quantity: str = "dot_reasons") -> set[Reason]:
 
 
 def test_when_caiso_falls_silent_the_registers_stop_looking_fresh_and_come_back_by_themselves(stack: PlantStack):
-    stack.start()
-    stack.wait_until_good()
     eventually(lambda: stack.value("ads_polling_works", unit_id=1) == 1)
     stack.kill("simulator")
     eventually(lambda: Reason.SOURCE_FAILING in reasons(stack))
@@ -56,8 +57,6 @@ def test_when_caiso_falls_silent_the_registers_stop_looking_fresh_and_come_back_
 
 
 def test_when_the_ingest_dies_its_registers_say_so_at_once(stack: PlantStack):
-    stack.start()
-    stack.wait_until_good()
     stack.kill("ads_ingest")
     eventually(lambda: Reason.SOURCE_OFFLINE in reasons(stack), within_s=30)
     eventually(lambda: stack.value("dot_quality") == 0, within_s=30)
@@ -67,8 +66,6 @@ def test_when_the_ingest_dies_its_registers_say_so_at_once(stack: PlantStack):
 
 
 def test_when_the_broker_dies_registers_go_bad_and_everything_comes_back(stack: PlantStack, broker: Mosquitto):
-    stack.start()
-    stack.wait_until_good()
     broker.kill()
     eventually(lambda: Reason.BROKER_LOST in reasons(stack))
     eventually(lambda: stack.value("dot_quality") == 0, within_s=30)
@@ -77,8 +74,6 @@ def test_when_the_broker_dies_registers_go_bad_and_everything_comes_back(stack: 
 
 
 def test_killing_anything_at_any_moment_loses_no_dispatch_and_doubles_none(stack: PlantStack, broker: Mosquitto):
-    stack.start()
-    stack.wait_until_good()
     for victims in (("ads_ingest",), ("historian",), ("ads_ingest", "historian"), ("modbus_gateway", "historian")):
         seen = len(stack.sent().batches)
         for victim in victims:
@@ -122,8 +117,6 @@ def lost_events(stack: PlantStack) -> int:
 
 
 def test_an_emergency_cancel_takes_the_dot_out_of_the_register(stack: PlantStack):
-    stack.start()
-    stack.wait_until_good()
     begun = {stack.value("dot_start")}
     eventually(lambda: stack.value("dot_start") not in begun, within_s=3 * INTERVAL_S, every_s=0.1)
     start = stack.shown()["dot_start"].at
@@ -133,56 +126,39 @@ def test_an_emergency_cancel_takes_the_dot_out_of_the_register(stack: PlantStack
     eventually(lambda: query(stack, f"SELECT 1 FROM dispatch_batch WHERE batch_uid = '{batch.batch_uid}' AND batch_status = 4"))
 
 
-@pytest.mark.parametrize("fault", ["soap_fault", "http_500", "cut", "malformed", "wrong_gzip", "oversized"])
-def test_a_broken_reply_publishes_nothing_wrong_and_the_loop_goes_on(stack: PlantStack, fault: str):
-    stack.start()
-    stack.wait_until_good()
-    stack.ask_simulator("/faults", service="ads", fault=fault, times=3)
+def test_broken_replies_publish_nothing_wrong_and_the_loop_goes_on(stack: PlantStack):
+    for fault in ("soap_fault", "http_500", "cut", "malformed", "wrong_gzip"):
+        stack.ask_simulator("/faults", service="ads", fault=fault, times=2)
     seen = len(stack.sent().batches)
     eventually(lambda: len(stack.sent().batches) > seen + 3, within_s=40, every_s=0.3)
     stack.wait_until_good()
     eventually(lambda: missing(stack) == [], within_s=40, every_s=0.5)
     for resource in RESOURCES:
-        shown = stack.shown(resource)
-        sent = {i.dot_mw for b in stack.sent().batches for i in b.instructions if i.resource_id == resource}
-        assert any(shown["dot_mw"].value == pytest.approx(dot_mw, rel=1e-6) for dot_mw in sent if dot_mw is not None)
+        shown = stack.shown(resource)["dot_mw"].value
+        sent = {
+            i.dot_mw for b in stack.sent().batches for i in b.instructions if i.resource_id == resource and i.dot_mw is not None
+        }
+        assert any(shown == pytest.approx(dot_mw, rel=1e-6) for dot_mw in sent)
 
 
-def test_test_dispatches_never_drive_a_plant_that_takes_only_production(tmp_path: Path, broker: Mosquitto, database: str):
-    stack = PlantStack(tmp_path, broker, database, accept="production")
-    try:
-        stack.start()
-        eventually(lambda: has_dots(stack), within_s=60)
-        eventually(lambda: Reason.WRONG_ENVIRONMENT in reasons(stack))
-        shown = stack.shown()
-        for quantity in ("dot_mw", "set_point_mw", "trajectory_mw", "lmp_active_usd_per_mwh", "latest_dop_mw"):
-            assert shown[quantity].value is None
-    finally:
-        stack.stop()
-
-
-def has_dots(stack: PlantStack) -> bool:
-    """Whether the database holds a DOT; at first it has no tables."""
-    try:
-        return bool(stack.rows.dot_points(SOLAR))
-    except DatabaseSilent:
-        return False
+def test_test_dispatches_never_drive_a_plant_that_takes_only_production(stack: PlantStack):
+    shown = stack.gateway_accepting("production")
+    mask = 1 << BIT_OF[Reason.WRONG_ENVIRONMENT]
+    eventually(lambda: int(shown()["dot_reasons"].value or 0) & mask)
+    assert stack.value("dot_mw") is not None, "the gateway that accepts the simulator shows it"
+    for quantity in ("dot_mw", "set_point_mw", "trajectory_mw", "lmp_active_usd_per_mwh", "latest_dop_mw"):
+        assert shown()[quantity].value is None
 
 
 def test_a_second_instance_on_the_same_state_is_refused_and_the_first_goes_on(stack: PlantStack):
-    stack.start()
-    stack.wait_until_good()
     second = stack.children.start("second", "ads_ingest", environment=stack._settings["ads_ingest"])
     assert second.process.wait(30) == 1
     assert "in use by another process" in second.log.read_text()
     stack.children.running.remove(second)
+    second.stop()
     stack.wait_until_good()
 
 
 def test_every_service_ends_in_order_when_told(stack: PlantStack):
-    stack.start()
-    stack.wait_until_good()
     for name in SERVICES:
-        child = stack._running[name]
-        child.process.terminate()
-        assert child.process.wait(20) == 0, stack.log(name)
+        assert stack.end(name) == 0, stack.log(name)
