@@ -4,6 +4,7 @@ import os
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -12,16 +13,20 @@ import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
+from rich.text import Text
 
+from dotbus.contracts.messages import Environment
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.installation import Installation, load_installation
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.process import EXIT_FAILED, load_or_exit
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings, load_settings
 from launcher.certificates import certificates_app
 from launcher.check import check_configuration
+from launcher.children import ChildFailed, Stopped
 from launcher.compare import Comparison, compare_until
+from launcher.ports import NoFreePort
 from launcher.registers import GatewaySilent, Registers, registers_table
 from launcher.rows import Rows
 from launcher.sent import Simulator
@@ -71,15 +76,19 @@ def demo(
 ) -> None:
     """Everything on this machine against a simulated CAISO: broker, database, simulator, four services."""
     try:
-        from launcher.demo import ChildFailed, introduce, running_demo, tell_dots  # noqa: PLC0415  # only the demo extra has it
+        from launcher.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
+        from launcher.screen import introduce, tell_dots  # noqa: PLC0415
     except ImportError as error:
         typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
         raise typer.Exit(EXIT_FAILED) from error
     installation, register_map = _load(config)
+    if installation.environment is not Environment.SIMULATOR:
+        typer.echo(f"{config}: environment: is {installation.environment}; a demonstration is for simulator only", err=True)
+        raise typer.Exit(EXIT_REFUSED)
     console, stop = Console(), _stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="dotbus-demo-") as folder:
         try:
-            with running_demo(config.resolve(), installation, Path(folder), utc_now()) as running:
+            with running_demo(config.resolve(), installation, Path(folder), utc_now(), stop) as running:
                 introduce(running, installation, console)
                 if not check:
                     tell_dots(running, register_map, console, stop)
@@ -89,10 +98,12 @@ def demo(
                     database_url=running.database.reader_url,
                     simulator_url=running.simulator_url,
                 )
-                agrees = _compare(installation, register_map, places, console, stop)
-        except ChildFailed as failure:
-            console.print(f"[bold red]{failure}[/]")
+                agrees = _compare(installation, register_map, places, console, stop, still=running.children.check)
+        except (ChildFailed, NoFreePort) as failure:
+            console.print(Text(str(failure), "bold red"), soft_wrap=True)
             raise typer.Exit(EXIT_FAILED) from failure
+        except Stopped:
+            agrees = not check
     raise typer.Exit(0 if agrees else EXIT_FAILED)
 
 
@@ -162,21 +173,24 @@ def _compare(
     console: Console,
     stop: threading.Event,
     within_s: float = CHECK_WITHIN_S,
+    still: Callable[[], None] = lambda: None,
 ) -> bool:
     reader = Registers(places.modbus_host, places.modbus_port, register_map)
     rows = Rows(places.database_url, places.read_database_password())
     try:
         comparison = Comparison(installation, reader, rows, Simulator(places.simulator_url))
-        return compare_until(comparison, console, utc_now, stop, within_s)
+        return compare_until(comparison, console, utc_now, stop, within_s, still)
     finally:
         reader.close()
         rows.close()
 
 
 def _stop_on_signals() -> threading.Event:
+    """Set by Ctrl-C, SIGTERM and a closed terminal. Nothing is interrupted, so a second one leaves nothing half done."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows has not all of them
+            signal.signal(number, lambda _number, _frame: stop.set())
     return stop
 
 

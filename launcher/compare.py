@@ -141,12 +141,27 @@ def _number(number: float | None) -> str:
 
 
 def compare_until(
-    comparison: Comparison, console: Console, clock: Callable[[], datetime], stop: threading.Event, within_s: float
+    comparison: Comparison,
+    console: Console,
+    clock: Callable[[], datetime],
+    stop: threading.Event,
+    within_s: float,
+    still: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Compare again and again until all agree. Prints the last comparison, or the first difference when time is up."""
+    """Compare again and again until all agree. Prints the last comparison, or the first difference when time is up.
+
+    Args:
+        comparison: the places.
+        console: to print on.
+        clock: the time.
+        stop: ends it, without agreement.
+        within_s: how long to try.
+        still: asked before each; raises when there is no use in going on.
+    """
     deadline = time.monotonic() + within_s
     lines, trouble = [], "nothing was read"
     while not stop.is_set() and time.monotonic() < deadline:
+        still()
         try:
             lines = comparison.lines(clock())
             if is_enough(lines, RESOURCES, PLANTS):
@@ -159,5 +174,7 @@ def compare_until(
         stop.wait(PAUSE_S)
     if lines:
         console.print(comparison_table(lines))
-    console.print(f"[bold red]Not everything agrees after {within_s:.0f} s.[/] First difference: {trouble}")
+    after = "when it was stopped" if stop.is_set() else f"after {within_s:.0f} s"
+    told = Text.assemble((f"Not everything agrees {after}.", "bold red"), f" First difference: {trouble}")
+    console.print(told, soft_wrap=True)
     return False

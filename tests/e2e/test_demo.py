@@ -18,14 +18,14 @@ pytestmark = pytest.mark.e2e
 DOTBUS = Path(sys.executable).with_name("dotbus")
 
 
-def start_demo(*arguments: str) -> subprocess.Popen[str]:
+def start_demo(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [DOTBUS, "demo", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"COLUMNS": "200", "PYTHONUNBUFFERED": "1"} | environment,
     )
 
 
@@ -66,6 +66,53 @@ def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
     assert not any(psutil.pid_exists(pid) for pid in children)
     folder = next(line.split()[-1] for line in lines if line.startswith("Files, logs"))
     assert not Path(folder).exists()
+
+
+@pytest.mark.parametrize("begun", ["credentials", "database.json", "simulator.log", "historian.log"])
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(begun: str, tmp_path: Path):
+    """A terminal sends SIGINT to every process of the group, in whatever state the start is."""
+    process = start_demo(TMPDIR=str(tmp_path))
+    eventually(lambda: any(tmp_path.glob(f"dotbus-demo-*/{begun}")), within_s=60, every_s=0.002)
+    children = children_of(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in text) == (0, False), text
+    assert not any(psutil.pid_exists(pid) for pid in children)
+    assert not any(tmp_path.glob("dotbus-demo-*"))
+
+
+def test_two_demonstrations_run_beside_each_other():
+    processes = [start_demo("--check"), start_demo("--check")]
+    for process in processes:
+        text, _ = process.communicate(timeout=150)
+        assert process.returncode == 0, text
+
+
+def test_a_part_that_dies_ends_the_demonstration_with_the_end_of_its_log():
+    process = start_demo("--check")
+    eventually(lambda: part_of(process.pid, "modbus_gateway"), within_s=60)
+    part_of(process.pid, "modbus_gateway").kill()
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "modbus_gateway ended with status -9. The end of its log" in text
+
+
+def test_a_real_plants_configuration_is_not_for_a_demonstration(tmp_path: Path):
+    config = tmp_path / "dotbus.toml"
+    config.write_text(
+        Path("config/dotbus.example.toml").read_text().replace('environment = "simulator"', 'environment = "stage"')
+    )
+    process = start_demo("--config", str(config))
+    text, _ = process.communicate(timeout=60)
+    assert (process.returncode, text) == (2, f"{config}: environment: is stage; a demonstration is for simulator only\n")
+
+
+def part_of(pid: int, module: str) -> psutil.Process | None:
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return next((child for child in children if module in child.cmdline()), None)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def children_of(pid: int) -> list[int]:

@@ -1,0 +1,91 @@
+"""What the demonstration tells: what runs where, what to try, and each DOT as it comes to a register."""
+
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from dotbus.runtime.installation import Installation
+from launcher.broker_users import CONSOLE
+from launcher.demo import CONSOLE_PASSWORD, Demo
+from launcher.registers import GatewaySilent, Registers, Shown
+from modbus_gateway.register_map import RegisterMap
+
+PAUSE_S = 0.5
+
+
+def introduce(demo: Demo, installation: Installation, console: Console) -> None:
+    """Say what runs where, and what to try."""
+    ports, scripts = demo.ports, _short(Path(sys.executable).parent)
+    console.rule("dotbus demonstration", align="left")
+    for line in (
+        f"CAISO ADS    https://127.0.0.1:{ports.ads}/ADS/APIWebService/v7 (simulated, client certificate)",
+        f"CAISO OASIS  http://127.0.0.1:{ports.oasis}/oasisapi (simulated)",
+        f"MQTT         127.0.0.1:{ports.broker}, user {CONSOLE}, password {CONSOLE_PASSWORD}, {installation.topic_root}/#",
+        f"Modbus TCP   127.0.0.1:{ports.modbus}, {_units(installation)}",
+        f"PostgreSQL   {demo.database.reader_url}, user reader, no password",
+        f"Files, logs  {demo.folder}",
+        "",
+        "Try in another terminal:",
+        *(f"  {command}" for command in _commands(demo, installation, scripts)),
+        "",
+        "Each DOT as it arrives at a register. Ctrl-C ends everything.",
+    ):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _units(installation: Installation) -> str:
+    blocks = installation.modbus.blocks
+    return ", ".join(f"unit {b.unit_id} {b.profile} ({', '.join(b.plants) or 'all plants'})" for b in blocks)
+
+
+def _short(path: Path) -> str:
+    """As seen from here, when that is shorter to type."""
+    return min(str(path), os.path.relpath(path), key=len)
+
+
+def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]:
+    broker, topic = demo.ports.broker, f"{installation.topic_root}/plant/+/+/dot"
+    subscribe = (
+        f"mosquitto_sub -p {broker} -u {CONSOLE} -P {CONSOLE_PASSWORD} -v -t '{topic}'"
+        if shutil.which("mosquitto_sub")
+        else f"{scripts}/amqtt_sub --url mqtt://{CONSOLE}:{CONSOLE_PASSWORD}@127.0.0.1:{broker} -t '{topic}'"
+    )
+    query = "SELECT start_at, resource_id, dot_mw FROM instruction WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
+    return [
+        subscribe,
+        f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
+        f'{_short(Path(demo.database.psql))} "{demo.database.reader_url}" -c "{query}"',
+    ]
+
+
+def tell_dots(demo: Demo, register_map: RegisterMap, console: Console, stop: threading.Event) -> None:
+    """A line for each DOT as it comes to a register, until told to stop.
+
+    Raises:
+        ChildFailed: a part ended.
+    """
+    registers, told = Registers("127.0.0.1", demo.ports.modbus, register_map), dict[str, float]()
+    while not stop.wait(PAUSE_S):
+        demo.children.check()
+        try:
+            shown = {(entry.resource_id, entry.quantity): entry for entry in registers.read()}
+        except GatewaySilent:
+            continue
+        for (resource_id, quantity), entry in shown.items():
+            if resource_id and quantity == "dot_start" and entry.value is not None and told.get(resource_id) != entry.value:
+                told[resource_id] = entry.value
+                of_resource = {name: other for (its, name), other in shown.items() if its == resource_id}
+                console.print(_dot_line(of_resource), soft_wrap=True)
+    registers.close()
+
+
+def _dot_line(shown: dict[str, Shown]) -> Text:
+    dot, start, end = shown["dot_mw"], shown["dot_start"].at, shown["dot_end"].at
+    place = f"unit {dot.unit_id} register {40001 + dot.cell.address}  quality {shown['dot_quality'].value:.0f}"
+    number = "no value" if dot.value is None else f"{dot.value:.2f} MW"
+    return Text(f"{start:%H:%M:%S} to {end:%H:%M:%S} UTC  {dot.resource_id:<18} {number:>10}  {place}")
