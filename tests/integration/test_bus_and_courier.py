@@ -274,7 +274,7 @@ def test_a_service_that_vanishes_is_said_to_be_offline(broker: Mosquitto, connec
     connect("reader", filters=[TOPICS.every(Subject.SERVICE)], on_delivery=lambda d: seen.append(decode(d.payload)))
     program = tmp_path / "vanishing.py"
     program.write_text(VANISHING)
-    process = subprocess.Popen(["python", program, str(broker.port)])
+    process = subprocess.Popen([sys.executable, program, str(broker.port)])
     eventually(lambda: seen and seen[-1].online)
     process.kill()
     process.wait()
