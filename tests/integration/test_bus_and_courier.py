@@ -1,6 +1,7 @@
 """Against a real Mosquitto: refusals raise, acknowledgements mean what they say, and killing the broker loses nothing."""
 
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
