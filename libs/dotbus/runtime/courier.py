@@ -2,28 +2,35 @@
 
 Its own thread, so that a slow answer from CAISO delays no delivery. Events go in the order of their numbers and are marked
 once the broker has acknowledged them; states go when they changed, and all of them after each connection, because a broker
-that lost its disk has forgotten what it retained.
+that lost its disk has forgotten what it retained. States come first, and again between the pieces of a long backlog or
+replay: plants act on them.
+
+What the broker refuses stays in the outbox and is tried again; it stops nothing that it does not refuse.
 """
 
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus, BusError, Delivery, Outgoing
+from dotbus.runtime.bus import Bus, BusError, Delivery, Outgoing, PublishRefused
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import KeptEvent, Outbox
+from dotbus.runtime.outbox import RETRACTED, KeptEvent, Outbox
 from dotbus.runtime.presence import Identity
 
 BATCH = 100
 IDLE_S = 1.0
 PAUSE_AFTER_REFUSAL_S = 5.0
 PRUNE_EVERY_S = 60.0
+LAST_ROUND_S = 5.0
+"""How long a backlog may delay the end of the process."""
+RETRACTIONS_KEPT = timedelta(days=1)
+"""A broker that is killed may forget what it forgot; so long a retraction is said again on each connection."""
 REPLAYS_WAITING = 100
 
 
@@ -51,8 +58,9 @@ class Courier:
         self._reply_topic = topics.replay_reply(identity.service, identity.instance)
         self._clock = clock
         self._published = published
-        self._said_revisions: dict[str, int] = {}
-        self._caught_up = False
+        self._said: dict[str, int] = {}
+        self._complete: tuple[dict[str, int], int] | None = None
+        self._refusals: list[str] = []
         self._requests: queue.Queue[ReplayRequest] = queue.Queue(REPLAYS_WAITING)
         self._awake = threading.Event()
         self._stopped = threading.Event()
@@ -65,8 +73,14 @@ class Courier:
 
     @property
     def caught_up(self) -> bool:
-        """Whether every state has been said on this connection."""
-        return self._caught_up
+        """Whether the broker has the last word on every state, said on this connection."""
+        complete = self._complete
+        return complete is not None and complete[0] is self._said and complete[1] == self._outbox.states_version
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still works; when not, only a restart can help."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -83,9 +97,8 @@ class Courier:
         self._thread.join()
 
     def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
-        self._caught_up = False
+        self._said = {}
         if connected:
-            self._said_revisions = {}
             self.wake()
 
     def _on_request(self, delivery: Delivery) -> None:
@@ -108,45 +121,57 @@ class Courier:
             self._awake.clear()
 
     def _round(self) -> None:
+        self._refusals = []
         try:
             if self._bus.connected:
-                self._deliver_events()
                 self._deliver_states()
+                self._deliver_events()
                 self._answer_requests()
-                self._complaint = ""
             self._prune()
         except (BusError, sqlite3.Error) as error:
-            self._complain(str(error))
+            self._refusals.append(str(error))
+        if self._refusals:
+            self._complain(self._refusals[0])
             self._stopped.wait(PAUSE_AFTER_REFUSAL_S)
-
-    def _deliver_events(self) -> None:
-        while events := self._outbox.unpublished(BATCH):
-            self._bus.publish([Outgoing(event.topic, event.payload) for event in events])
-            self._outbox.mark_published([event.seq for event in events])
-            self._published(len(events))
+        elif self._bus.connected:
+            self._complaint = ""
 
     def _deliver_states(self) -> None:
-        said, revisions = self._said_revisions, self._outbox.state_revisions()
+        said, version = self._said, self._outbox.states_version
+        revisions = self._outbox.state_revisions()
         changed = [topic for topic, revision in revisions.items() if said.get(topic) != revision]
-        states = self._outbox.states() if changed else {}
+        current = True
         for start in range(0, len(changed), BATCH):
-            topics = changed[start : start + BATCH]
-            self._bus.publish([Outgoing(topic, states[topic], retain=True) for topic in topics])
-            said.update((topic, revisions[topic]) for topic in topics)
-        # A connection that was made meanwhile began with a memory of its own, and is not caught up by this.
-        self._caught_up = said is self._said_revisions
+            payloads = self._outbox.state_payloads(changed[start : start + BATCH])
+            refused = self._publish([Outgoing(topic, payload, retain=True) for topic, payload in payloads.items()])
+            said.update((topic, revisions[topic]) for topic in payloads.keys() - {state.topic for state in refused})
+            current = current and all(state.payload == RETRACTED for state in refused)
+        if current:
+            self._complete = said, version
+
+    def _deliver_events(self) -> None:
+        end_at, after_seq = time.monotonic() + LAST_ROUND_S, 0
+        while events := self._outbox.unpublished(BATCH, after_seq):
+            taken = self._publish_events(events)
+            self._outbox.mark_published(taken)
+            self._published(len(taken))
+            self._deliver_states()
+            after_seq = events[-1].seq
+            if self._stopped.is_set() and time.monotonic() > end_at:
+                return
 
     def _answer_requests(self) -> None:
         while not self._requests.empty():
             request = self._requests.get_nowait()
             sent = self._replay(request) if request.stream == self._outbox.stream else 0
-            self._bus.publish([Outgoing(self._reply_topic, encode(self._reply(request, sent)))])
+            self._publish([Outgoing(self._reply_topic, encode(self._reply(request, sent)))])
 
     def _replay(self, request: ReplayRequest) -> int:
         sent = 0
         for events in self._pieces(request):
-            self._bus.publish([Outgoing(event.topic, event.payload) for event in events])
-            sent += len(events)
+            sent += len(self._publish_events(events))
+            self._deliver_states()
+            self._deliver_events()
         self._log.info("replayed", first_seq=request.first_seq, last_seq=request.last_seq, sent=sent)
         return sent
 
@@ -155,6 +180,21 @@ class Courier:
         while events := self._outbox.between(first_seq, request.last_seq, BATCH):
             yield events
             first_seq = events[-1].seq + 1
+
+    def _publish_events(self, events: Sequence[KeptEvent]) -> list[int]:
+        """Publish events. Returns the numbers of those that the broker took."""
+        messages = [Outgoing(event.topic, event.payload) for event in events]
+        refused = set(self._publish(messages))
+        return [event.seq for event, message in zip(events, messages, strict=True) if message not in refused]
+
+    def _publish(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """Publish messages. Returns those that the broker refuses."""
+        try:
+            self._bus.publish(messages)
+        except PublishRefused as error:
+            self._refusals.append(str(error))
+            return error.refused or messages
+        return ()
 
     def _reply(self, request: ReplayRequest, sent: int) -> ReplayReply:
         span = self._outbox.span()
@@ -176,7 +216,9 @@ class Courier:
         if time.monotonic() < self._prune_at:
             return
         self._prune_at = time.monotonic() + PRUNE_EVERY_S
-        self._outbox.prune(self._clock())
+        now = self._clock()
+        self._outbox.prune(now)
+        self._outbox.forget_retracted(self._said.keys(), now - RETRACTIONS_KEPT)
 
     def _complain(self, complaint: str) -> None:
         if complaint != self._complaint:

@@ -57,7 +57,7 @@ class Identity:
         )
 
     def will(self, topics: Topics) -> Outgoing:
-        """The last will: offline, retained. Its time is when the connection was made."""
+        """The last will: offline, retained. Its time is when the process started."""
         return Outgoing(
             topics.service(self.service, self.instance), encode(self.status(self.started_at, online=False)), retain=True
         )
@@ -112,13 +112,29 @@ class Presence:
         self._thread.join()
         self._say(self._identity.status(self._clock(), online=False))
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still works; when not, only a restart can help."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         while not self._stopped:
-            ready = self._ready()
-            if ready and self._bus.connected:
-                self._say(self._describe(self._clock()))
-            self._poked.wait(self._every_s if ready else min(NOT_READY_S, self._every_s))
+            waits = self._bus.connected and not self._describe_and_say()
+            self._poked.wait(min(NOT_READY_S, self._every_s) if waits else self._every_s)
             self._poked.clear()
+
+    def _describe_and_say(self) -> bool:
+        """Say the status. Returns whether it could be said."""
+        try:
+            status = self._describe(self._clock())
+        except Exception:  # noqa: BLE001  # a disk that fails must not end the thread: silence would look like a crash
+            self._log.exception("the status cannot be told")
+            return True
+        # Asked afterwards: all that was heard before the status was made must be with the broker by now.
+        ready = self._ready()
+        if ready:
+            self._say(status)
+        return ready
 
     def _say(self, status: ServiceStatus) -> None:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dotbus.runtime.bus import Delivery, NotConnected, Outgoing
+from dotbus.runtime.bus import Delivery, NotConnected, Outgoing, PublishRefused
 
 
 class FakeBus:
@@ -13,12 +13,14 @@ class FakeBus:
         published: everything that was published, in order.
         acknowledged: topics of the deliveries that were acknowledged, in order.
         refuse: raised by the next publish, when set.
+        forbidden: topics that it refuses, as a broker does by its access list; it takes what is published beside them.
     """
 
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
         self.acknowledged: list[str] = []
         self.refuse: Exception | None = None
+        self.forbidden: set[str] = set()
         self.connected = False
         self._filters: list[tuple[str, Callable[[Delivery], None]]] = []
         self._listeners: list[Callable[[bool], None]] = []
@@ -52,7 +54,10 @@ class FakeBus:
         if self.refuse:
             refusal, self.refuse = self.refuse, None
             raise refusal
-        self.published += messages
+        refused = [message for message in messages if message.topic in self.forbidden]
+        self.published += [message for message in messages if message not in refused]
+        if refused:
+            raise PublishRefused(f"the fake bus refused {refused[0].topic}", refused)
 
     def deliver(
         self, topic: str, payload: bytes, *, retained: bool = False, received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The courier brings everything from the outbox to the bus, in order, and again when asked; what fails stays in the outbox."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
 from dotbus.runtime import courier as courier_module
-from dotbus.runtime.bus import PublishRefused
+from dotbus.runtime.bus import NotConnected, PublishRefused
 from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity
@@ -60,9 +60,10 @@ def test_what_waits_goes_out_in_order_when_the_broker_comes(bus: FakeBus, outbox
     outbox.commit(clock(), events=events(*range(230)), states=[STATE])
     bus.start()
     eventually(lambda: len(bus.published) == 231)
-    assert [decode(message.payload).seq for message in bus.published[:230]] == list(range(1, 231))
-    assert not any(message.retain for message in bus.published[:230])
-    assert bus.published[230].retain
+    state, *rest = bus.published
+    assert (state.topic, state.retain) == (STATE[0], True), "plants act on states: they come before a backlog"
+    assert [decode(message.payload).seq for message in rest] == list(range(1, 231))
+    assert not any(message.retain for message in rest)
     assert outbox.span().unpublished == 0
 
 
@@ -77,6 +78,83 @@ def test_a_state_that_did_not_change_is_said_once_per_connection(bus: FakeBus, o
     bus.turn(connected=True)
     eventually(lambda: len(bus.published) == 3)
     assert [message.topic.rsplit("/", 1)[1] for message in bus.published] == ["dot", "dispatch", "dot"]
+
+
+def test_a_state_that_changes_during_a_backlog_does_not_wait_for_its_end(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(1000)), states=[STATE])
+    publish, changed = bus.publish, []
+
+    def publish_and_change(messages, timeout_s: float = 10.0) -> None:
+        publish(messages)
+        if len(bus.published) > 300 and not changed:
+            changed.append(outbox.commit(clock(), states=[STATE]))
+
+    bus.publish = publish_and_change
+    bus.start()
+    eventually(lambda: len(bus.published) == 1002)
+    assert [number for number, message in enumerate(bus.published) if message.retain] == [0, 301]
+
+
+def test_a_state_that_changes_during_a_replay_does_not_wait_for_its_end(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(1000)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    publish, changed = bus.publish, []
+
+    def publish_and_change(messages, timeout_s: float = 10.0) -> None:
+        publish(messages)
+        if not changed:
+            changed.append(outbox.commit(clock(), events=events(2000), states=[STATE]))
+
+    bus.publish = publish_and_change
+    bus.deliver(TOPICS.replay("ads_ingest", "a"), request(outbox.stream, 1, 1000))
+    eventually(lambda: replies(bus))
+    assert [number for number, message in enumerate(bus.published) if message.retain] == [1100]
+    assert decode(bus.published[1101].payload).seq == 1001
+    assert replies(bus)[0].sent == 1000
+
+
+def test_a_topic_that_the_broker_refuses_holds_up_no_other(bus: FakeBus, outbox: Outbox, courier: Courier):
+    forbidden = TOPICS.dispatch("sierra", "secret"), events(1)[0][1]
+    bus.forbidden = {forbidden[0], TOPICS.dot("sierra", "secret")}
+    outbox.commit(clock(), events=[forbidden, *events(2, 3)], states=[(TOPICS.dot("sierra", "secret"), samples.dot()), STATE])
+    bus.start()
+    eventually(lambda: len(bus.published) == 3)
+    assert [message.topic for message in bus.published] == [STATE[0], *[TOPICS.dispatch("sierra", "r")] * 2]
+    assert [kept.seq for kept in outbox.unpublished(10)] == [1]
+    assert not courier.caught_up, "what the broker retains there may be old, so a heartbeat must not confirm it"
+    bus.forbidden = set()
+    eventually(lambda: courier.caught_up and outbox.span().unpublished == 0)
+
+
+def test_a_retracted_state_is_emptied_at_the_broker_on_each_connection_until_it_is_old(
+    bus: FakeBus, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(courier_module, "IDLE_S", 0.01)
+    monkeypatch.setattr(courier_module, "PRUNE_EVERY_S", 0.0)
+    now = [clock()]
+    outbox.commit(now[0], states=[STATE])
+    outbox.retract([STATE[0]], now[0])
+    courier = Courier(bus, outbox, TOPICS, IDENTITY, clock=lambda: now[0])
+    courier.start()
+    bus.start()
+    eventually(lambda: courier.caught_up)
+    bus.turn(connected=False)
+    bus.turn(connected=True)
+    eventually(lambda: len(bus.published) == 2)
+    assert {(message.topic, message.payload, message.retain) for message in bus.published} == {(STATE[0], b"", True)}
+    now[0] += timedelta(days=2)
+    eventually(lambda: not outbox.state_revisions())
+    courier.stop()
+
+
+def test_a_retraction_that_the_broker_refuses_keeps_no_heartbeat_back(bus: FakeBus, outbox: Outbox, courier: Courier):
+    bus.forbidden = {STATE[0]}
+    outbox.commit(clock(), states=[STATE])
+    outbox.retract([STATE[0]], clock())
+    bus.start()
+    eventually(lambda: courier.caught_up)
+    assert bus.published == []
 
 
 def test_a_refused_publish_leaves_everything_in_the_outbox_and_is_tried_again(bus: FakeBus, outbox: Outbox, courier: Courier):
@@ -151,5 +229,16 @@ def test_it_has_caught_up_once_every_state_was_said_on_this_connection(bus: Fake
     bus.turn(connected=False)
     assert not courier.caught_up
     bus.turn(connected=True)
+    eventually(lambda: courier.caught_up)
+    assert len(bus.published) == 2
+
+
+def test_it_has_not_caught_up_while_a_state_changed_that_was_not_said(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), states=[STATE])
+    bus.start()
+    eventually(lambda: courier.caught_up)
+    bus.refuse = NotConnected("lost")
+    outbox.commit(clock(), states=[STATE])
+    assert not courier.caught_up
     eventually(lambda: courier.caught_up)
     assert len(bus.published) == 2

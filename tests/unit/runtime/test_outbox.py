@@ -1,5 +1,6 @@
 """The outbox keeps what must not be lost: all or nothing, numbered without gaps, and for as long as promised."""
 
+import re
 import sqlite3
 import tempfile
 from datetime import timedelta
@@ -73,6 +74,69 @@ def test_everything_is_there_after_reopening(tmp_path: Path):
 def test_a_second_process_is_refused_while_the_first_has_it(tmp_path: Path, outbox: Outbox):
     with pytest.raises(OutboxInUse, match="own folder"):
         Outbox(tmp_path / "o" / "outbox.sqlite", max_age_s=1, max_bytes=1)
+
+
+def test_a_file_that_is_no_outbox_is_not_said_to_be_in_use(tmp_path: Path):
+    (tmp_path / "outbox.sqlite").write_bytes(b"something else" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        Outbox(tmp_path / "outbox.sqlite", max_age_s=1, max_bytes=1)
+
+
+def test_a_retracted_state_is_known_no_more_and_is_to_be_said_as_empty(outbox: Outbox):
+    outbox.commit(NOW, states=[("s", samples.dot()), ("t", samples.dot())])
+    before = outbox.state_revisions()
+    outbox.retract(["s"], NOW)
+    assert outbox.states().keys() == {"t"}
+    assert outbox.state_revisions()["s"] != before["s"]
+    assert outbox.state_payloads(["s", "none"]) == {"s": b""}
+
+
+def test_a_retraction_is_forgotten_once_it_is_old_and_was_said(outbox: Outbox):
+    outbox.commit(NOW, states=[("s", samples.dot()), ("t", samples.dot())])
+    outbox.retract(["s", "t"], NOW)
+    outbox.forget_retracted(["s", "t"], NOW - timedelta(seconds=1))
+    assert outbox.state_revisions().keys() == {"s", "t"}
+    outbox.forget_retracted(["s"], NOW + timedelta(seconds=1))
+    assert outbox.state_revisions().keys() == {"t"}
+
+
+def test_a_state_that_comes_back_is_retracted_no_more(outbox: Outbox):
+    outbox.commit(NOW, states=[("s", samples.dot())])
+    outbox.retract(["s"], NOW)
+    outbox.commit(NOW, states=[("s", samples.dot())])
+    outbox.forget_retracted(["s"], NOW + timedelta(days=1))
+    assert outbox.states().keys() == {"s"}
+
+
+def test_what_is_asked_again_and_again_walks_through_no_kept_events(outbox: Outbox):
+    """With gigabytes kept, reading them every few seconds would take the time that CAISO's answers need."""
+    asked: list[str] = []
+    outbox._database.set_trace_callback(asked.append)
+    outbox.span()
+    outbox.unpublished(100)
+    outbox.state_revisions()
+    outbox.prune(NOW)
+    outbox._database.set_trace_callback(None)
+    queries = [query for query in asked if query.startswith(("SELECT", "DELETE"))]
+    plans = [str(outbox._database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in queries]
+    assert len(plans) >= 6
+    assert not [
+        plan for plan in plans if "SCAN" in plan and not re.search("INDEX (unpublished|state_revision)|sqlite_sequence", plan)
+    ]
+
+
+def test_pages_of_what_was_pruned_are_used_again(tmp_path: Path):
+    path = tmp_path / "outbox.sqlite"
+    box = Outbox(path, max_age_s=3600, max_bytes=10**9)
+    sizes: list[int] = []
+    for turn in range(4):
+        box.commit(NOW, events=[event(turn * 3000 + n) for n in range(3000)])
+        box.mark_published(range(turn * 3000 + 1, turn * 3000 + 3001))
+        assert box.prune(NOW + timedelta(hours=2)) == 3000
+        box._database.execute("PRAGMA wal_checkpoint")
+        sizes.append(path.stat().st_size)
+    box.close()
+    assert sizes[-1] <= sizes[0] * 1.1
 
 
 def test_what_no_broker_acknowledged_is_never_pruned(outbox: Outbox):

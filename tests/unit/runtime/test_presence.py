@@ -1,5 +1,6 @@
 """A service says that it is there, again and again, and only when what it said before stands."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -65,6 +66,39 @@ def test_before_it_is_ready_it_says_nothing(bus: FakeBus, begin):
     assert bus.published == []
     ready.append(True)
     eventually(lambda: bus.published)
+
+
+def test_what_it_says_was_true_before_it_asked_whether_it_may(bus: FakeBus):
+    order: list[str] = []
+
+    def describe(now: datetime) -> ServiceStatus:
+        order.append("described")
+        return IDENTITY.status(now)
+
+    def ready() -> bool:
+        order.append("asked")
+        return True
+
+    presence = Presence(bus, TOPICS, IDENTITY, describe, clock=lambda: STARTED, ready=ready, every_s=10)
+    presence.start()
+    eventually(lambda: bus.published)
+    presence.stop()
+    assert order == ["described", "asked"]
+
+
+def test_a_status_that_cannot_be_made_does_not_end_it(bus: FakeBus):
+    failures = [sqlite3.OperationalError("disk I/O error")]
+
+    def describe(now: datetime) -> ServiceStatus:
+        if failures:
+            raise failures.pop()
+        return IDENTITY.status(now)
+
+    presence = Presence(bus, TOPICS, IDENTITY, describe, clock=lambda: STARTED, every_s=0.01)
+    presence.start()
+    eventually(lambda: bus.published)
+    assert presence.is_alive
+    presence.stop()
 
 
 def test_a_refused_heartbeat_does_not_end_it(bus: FakeBus, begin):
