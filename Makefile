@@ -1,12 +1,11 @@
 # Everything stays in this folder; the virtual environment is .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-check test lint unit broker docs bench clean
+.PHONY: help demo demo-check test lint unit tools docs bench clean
 
 BIN := .venv/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
-BROKER_PACKAGES := mosquitto mosquitto-clients mbpoll
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target says; do printf 'make %-12s %s\n' "$$target" "$$says"; done
@@ -17,7 +16,7 @@ demo: .venv/demo.stamp ## run everything here against a simulated CAISO: no Dock
 demo-check: .venv/demo.stamp ## the same, until registers and database agree with what CAISO sent
 	@$(BIN)/dotbus demo --check
 
-test: lint broker ## every check and every test, installing what they need
+test: lint tools ## every check and every test, installing what they need
 	$(BIN)/pytest
 
 lint: .venv/test.stamp ## style, types and who may import whom
@@ -39,13 +38,19 @@ clean: ## remove the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Integration tests talk to a real broker: in a container when Docker answers, else a local one.
-broker:
-	@docker info >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null || { \
-	  echo 'no Docker and no mosquitto: installing $(BROKER_PACKAGES)'; \
-	  root=; [ "$$(id -u)" = 0 ] || root='sudo -n'; \
-	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(BROKER_PACKAGES) >/dev/null; \
-	} || { echo 'The tests need a broker: start Docker, or install the package mosquitto.' >&2; exit 1; }
+# Programs that tests use beside Python's. A broker runs in a container when Docker answers, else here. None is passed over.
+tools:
+	@missing() { \
+	  for program in mbpoll openssl; do command -v $$program >/dev/null || printf ' %s' $$program; done; \
+	  docker info >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin" command -v mosquitto >/dev/null || printf ' mosquitto'; \
+	}; \
+	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
+	if command -v apt-get >/dev/null; then \
+	  echo "installing$$needed"; root=; [ "$$(id -u)" = 0 ] || root='sudo -n'; \
+	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$needed >/dev/null; \
+	fi; \
+	needed=$$(missing); [ -z "$$needed" ] || { \
+	  echo "The tests need$$needed. Install: apt-get install$$needed (Debian), brew install$$needed (macOS). Docker stands in for mosquitto." >&2; exit 1; }
 
 .venv/test.stamp: .venv/made.stamp pyproject.toml
 	$(PIP_INSTALL) '.[test]'

@@ -1,0 +1,64 @@
+"""The gateway's server for tests: real sockets, a thread of its own, a clock that only the test moves."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+
+from modbus_gateway.image import Image
+from modbus_gateway.server import Limits, Server
+
+DEADLINE_S = 5.0
+
+
+class Counted:
+    """A meter to look at."""
+
+    def __init__(self) -> None:
+        self.requests: list[int] = []
+        self.open = 0
+        self.turned = 0
+
+    def answered(self, function: int, _reply: bytes) -> None:
+        self.requests.append(function)
+
+    def connections(self, count: int) -> None:
+        self.open = count
+
+    def turned_away(self) -> None:
+        self.turned += 1
+
+
+class Serving:
+    """A server in a thread of its own, with a clock that only the test moves."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, units: frozenset[int], image: Image, limits: Limits) -> None:
+        self.image = image
+        self.now_s = 1000.0
+        self.meter = Counted()
+        self.server = Server(units, limits, self.meter, lambda: self.now_s)
+        self.loop = loop
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
+        self.port = self.server.addresses[0][1]
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Act in the server's thread and wait for it."""
+
+        async def acted() -> None:
+            act()
+
+        asyncio.run_coroutine_threadsafe(acted(), self.loop).result(DEADLINE_S)
+
+    def show(self) -> None:
+        self.do(lambda: self.server.show(self.image))
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self.server.stop(), self.loop).result(DEADLINE_S)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
