@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -19,18 +20,7 @@ from dotbus.runtime.schedule import utc_now
 SILENT_AFTER_S = 3 * HEARTBEAT_S
 CERTIFICATE_SOON_DAYS = 30.0
 SETTLE_S = 2.0
-COLUMNS = (
-    "service",
-    "instance",
-    "state",
-    "hears",
-    "last answer",
-    "last error",
-    "events kept",
-    "waiting",
-    "certificate",
-    "up for",
-)
+COLUMNS = ("service", "state", "hears", "answered", "events", "cert", "up for")
 
 
 class Statuses:
@@ -56,24 +46,26 @@ class Statuses:
             return [self._statuses[key] for key in sorted(self._statuses)]
 
 
-def status_table(statuses: list[ServiceStatus], now: datetime) -> Table:
-    """The table of what the services say of themselves."""
-    table = Table(*COLUMNS, title="dotbus services", caption=f"{now:%Y-%m-%d %H:%M:%S} UTC", caption_justify="left")
+def status_table(statuses: list[ServiceStatus], now: datetime) -> Group:
+    """What the services say of themselves: a table that fits 80 columns, and below it what is wrong in full words."""
+    table = Table(*COLUMNS, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
     for status in statuses:
         for row in _rows(status, now):
             table.add_row(*row)
-    return table
+    complaints = [Text(line, "yellow") for status in statuses for line in _complaints(status)]
+    return Group(table, Text(f"{now:%Y-%m-%d %H:%M:%S} UTC", "dim"), *complaints)
 
 
 def _rows(status: ServiceStatus, now: datetime) -> Iterator[tuple[str | Text, ...]]:
-    outbox = status.outbox
-    kept = f"{outbox.first_seq} to {outbox.last_seq}" if outbox and outbox.first_seq else ""
-    waiting = str(outbox.unpublished) if outbox else ""
-    rest = (kept, waiting, _certificate(status), _span((now - status.started_at).total_seconds()) if status.online else "")
-    head = (status.service, status.instance, _state(status, now))
-    upstreams = status.upstreams or (None,)
-    for index, upstream in enumerate(upstreams):
-        yield (*(head if index == 0 else ("", "", "")), *_upstream(upstream, now), *(rest if index == 0 else ("",) * 4))
+    events = str(status.outbox.last_seq or 0) if status.outbox else ""
+    up_for = _span((now - status.started_at).total_seconds()) if status.online else ""
+    for index, upstream in enumerate(status.upstreams or (None,)):
+        if index == 0:
+            yield (status.source, _state(status, now), *_upstream(upstream, now), events, _certificate(status), up_for)
+        else:
+            yield ("", "", *_upstream(upstream, now), "", "", "")
 
 
 def _state(status: ServiceStatus, now: datetime) -> Text:
@@ -81,7 +73,7 @@ def _state(status: ServiceStatus, now: datetime) -> Text:
     if not status.online:
         return Text("offline", "bold red")
     if silent_s > SILENT_AFTER_S:
-        return Text(f"silent for {_span(silent_s)}", "bold red")
+        return Text(f"silent {_span(silent_s)}", "bold red")
     if not all(upstream.ok for upstream in status.upstreams):
         return Text("degraded", "yellow")
     return Text("online", "green")
@@ -89,10 +81,18 @@ def _state(status: ServiceStatus, now: datetime) -> Text:
 
 def _upstream(upstream: Upstream | None, now: datetime) -> tuple[str | Text, ...]:
     if upstream is None:
-        return ("", "", "")
+        return ("", "")
     answered = f"{_span((now - upstream.last_ok_at).total_seconds())} ago" if upstream.last_ok_at else "never"
-    error = "" if upstream.ok or not upstream.last_error else f"{upstream.last_error} ({upstream.failures_in_a_row} times)"
-    return (Text(upstream.name, "green" if upstream.ok else "red"), answered, error)
+    return (Text(upstream.name, "green" if upstream.ok else "red"), answered)
+
+
+def _complaints(status: ServiceStatus) -> Iterator[str]:
+    for upstream in status.upstreams:
+        if not upstream.ok:
+            often = f" ({upstream.failures_in_a_row} times)" if upstream.failures_in_a_row > 1 else ""
+            yield f"{status.source} {upstream.name}: {upstream.last_error or 'not heard yet'}{often}"
+    if status.outbox and status.outbox.unpublished:
+        yield f"{status.source}: {status.outbox.unpublished} events wait for the broker"
 
 
 def _certificate(status: ServiceStatus) -> Text | str:

@@ -15,8 +15,8 @@ from launcher.status import Statuses, status_table
 NOW = samples.AT + timedelta(seconds=2)
 
 
-def printed(*statuses) -> str:
-    console = Console(file=StringIO(), width=200)
+def printed(*statuses, columns: int = 200) -> str:
+    console = Console(file=StringIO(), width=columns)
     console.print(status_table(list(statuses), NOW))
     return console.file.getvalue()
 
@@ -27,7 +27,7 @@ def changed(**changes):
 
 def test_a_service_that_is_well_is_online_with_the_age_of_its_last_answer():
     text = printed(samples.service_status())
-    for expected in ("ads_ingest", "online", "ads", "5 s ago", "1 to 2", "212 d", "24 h"):
+    for expected in ("ads_ingest/a", "online", "ads", "5 s ago", " 2 ", "212 d", "24 h"):
         assert expected in text
 
 
@@ -35,7 +35,7 @@ def test_a_service_that_is_well_is_online_with_the_age_of_its_last_answer():
     ("changes", "expected"),
     [
         ({"online": False}, "offline"),
-        ({"time": NOW - timedelta(seconds=60)}, "silent for 60 s"),
+        ({"time": NOW - timedelta(seconds=60)}, "silent 60 s"),
         (
             {"upstreams": (msgspec.structs.replace(samples.service_status().upstreams[0], ok=False, failures_in_a_row=7),)},
             "degraded",
@@ -44,6 +44,40 @@ def test_a_service_that_is_well_is_online_with_the_age_of_its_last_answer():
 )
 def test_a_service_that_is_not_well_says_so(changes: dict, expected: str):
     assert expected in printed(changed(**changes))
+
+
+def test_what_is_wrong_is_told_in_full_below_the_table():
+    cause = "HTTPSConnectionPool(host='adsws.prod.caiso.com', port=443): certificate verify failed"
+    upstream = msgspec.structs.replace(
+        samples.service_status().upstreams[0], name="ads_dispatch", ok=False, last_error=cause, failures_in_a_row=7
+    )
+    outbox = msgspec.structs.replace(samples.service_status().outbox, unpublished=12)
+    text = printed(changed(upstreams=(upstream,), outbox=outbox), columns=80)
+    assert f"ads_ingest/a ads_dispatch: {cause} (7 times)" in " ".join(text.split())
+    assert "ads_ingest/a: 12 events wait for the broker" in text
+
+
+def test_eighty_columns_are_enough():
+    """An ordinary installation: no word is cut or broken."""
+    upstream = samples.service_status().upstreams[0]
+    names = {
+        "ads_ingest": ("ads_dispatch", "ads_trajectory"),
+        "lmp_ingest": ("oasis_dam", "oasis_rtpd"),
+        "modbus_gateway": ("ads_ingest", "lmp_ingest"),
+    }
+    statuses = [
+        changed(
+            service=service,
+            source=f"{service}/main",
+            upstreams=tuple(msgspec.structs.replace(upstream, name=name) for name in upstreams),
+        )
+        for service, upstreams in names.items()
+    ]
+    text = printed(*statuses, columns=80)
+    assert len(text.splitlines()) == 2 + 6 + 1
+    assert all(len(line.rstrip()) <= 80 for line in text.splitlines())
+    for expected in ("modbus_gateway/main", "ads_trajectory", "5 s ago", "cert", "212 d"):
+        assert expected in text
 
 
 def test_what_is_no_status_is_passed_over():
