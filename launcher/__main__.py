@@ -27,7 +27,8 @@ from launcher.check import check_configuration
 from launcher.children import ChildFailed, Stopped
 from launcher.compare import Comparison, compare_until
 from launcher.ports import NoFreePort
-from launcher.registers import GatewaySilent, Registers, registers_table
+from launcher.registers import GatewaySilent, Registers
+from launcher.registers_table import registers_table
 from launcher.rows import Rows
 from launcher.sent import Simulator
 from launcher.status import watch

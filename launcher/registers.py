@@ -8,10 +8,8 @@ from typing import Final, Literal
 
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
-from rich.table import Table as Grid
 
 from dotbus.runtime.installation import RegisterType, Table, WordOrder
-from modbus_gateway.quantities import EPOCH
 from modbus_gateway.register_map import Cell, RegisterMap, Span
 
 WORDS_AT_ONCE: Final = 120
@@ -104,6 +102,8 @@ class Registers:
         count = cells[-1].address + cells[-1].form.registers - start
         ask = self._client.read_discrete_inputs if span.table is Table.DISCRETE else self._client.read_holding_registers
         reply = ask(start, count=count, device_id=span.unit_id)
+        if reply.isError() and len(cells) > 1:  # one of them refuses to be read: the others do not
+            return [shown for cell in cells for shown in self._read(span, [cell])]
         if reply.isError():
             text = f"exception {getattr(reply, 'exception_code', '?')}"
             return [Shown(span.unit_id, cell, (), None, text) for cell in cells]
@@ -130,26 +130,3 @@ def _shown(span: Span, cell: Cell, words: tuple[int, ...]) -> Shown:
     if not isinstance(number, int | float) or math.isnan(number) or number == _NOTHING.get(cell.form.type):
         return Shown(span.unit_id, cell, words, None)
     return Shown(span.unit_id, cell, words, number / cell.form.scale)
-
-
-def registers_table(shown: list[Shown]) -> Grid:
-    """Every place of a map for people. Addresses as integrators write them: 40001 is the first holding register."""
-    table = Grid("unit", "register", "about", "quantity", "value", "unit of it", "words")
-    for entry in shown:
-        first = 10001 if entry.cell.form.type is RegisterType.BIT else 40001
-        words = " ".join(f"{word:04X}" for word in entry.words)
-        value = entry.exception or _for_people(entry)
-        names = [member.resource.id for member in entry.cell.about.members] or [price.node for price in entry.cell.about.prices]
-        about = ", ".join(dict.fromkeys(names))
-        table.add_row(
-            str(entry.unit_id), str(first + entry.cell.address), about, entry.quantity, value, entry.cell.quantity.unit, words
-        )
-    return table
-
-
-def _for_people(entry: Shown) -> str:
-    if entry.value is None:
-        return "no value"
-    if entry.cell.quantity.unit == EPOCH and entry.at:
-        return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{entry.value:.6g}"

@@ -76,16 +76,23 @@ def tell_dots(demo: Demo, register_map: RegisterMap, console: Console, stop: thr
             shown = {(entry.resource_id, entry.quantity): entry for entry in registers.read()}
         except GatewaySilent:
             continue
-        for (resource_id, quantity), entry in shown.items():
-            if resource_id and quantity == "dot_start" and entry.value is not None and told.get(resource_id) != entry.value:
-                told[resource_id] = entry.value
-                of_resource = {name: other for (its, name), other in shown.items() if its == resource_id}
+        for member in register_map.members:
+            of_resource = {name: entry for (its, name), entry in shown.items() if its == member.resource.id}
+            start = of_resource.get("dot_start")
+            if start and start.value is not None and told.get(member.resource.id) != start.value:
+                told[member.resource.id] = start.value
                 console.print(_dot_line(of_resource), soft_wrap=True)
     registers.close()
 
 
 def _dot_line(shown: dict[str, Shown]) -> Text:
-    dot, start, end = shown["dot_mw"], shown["dot_start"].at, shown["dot_end"].at
-    place = f"unit {dot.unit_id} register {40001 + dot.cell.address}  quality {shown['dot_quality'].value:.0f}"
-    number = "no value" if dot.value is None else f"{dot.value:.2f} MW"
-    return Text(f"{start:%H:%M:%S} to {end:%H:%M:%S} UTC  {dot.resource_id:<18} {number:>10}  {place}")
+    """What a map shows of the DOT in force; not every map shows all of it."""
+    start, end, dot, quality = (shown.get(name) for name in ("dot_start", "dot_end", "dot_mw", "dot_quality"))
+    words = [f"{entry.at:%H:%M:%S}" for entry in (start, end) if entry and entry.at]
+    line = f"{' to '.join(words)} UTC  {start.resource_id if start else '':<18}"
+    if dot:
+        number = "no value" if dot.value is None else f"{dot.value:.2f} MW"
+        line += f" {number:>10}  unit {dot.unit_id} register {40001 + dot.cell.address}"
+    if quality and quality.value is not None:
+        line += f"  quality {quality.value:.0f}"
+    return Text(line)
