@@ -155,7 +155,7 @@ def _recorded(event: Dispatch | TrajectoryBatch | Prices, rows: Iterator[Row], r
 
 def _dispatch_rows(event: Dispatch) -> Iterator[Row]:
     revision_no = event.batch.revision_no
-    key = {"batch_uid": event.batch.batch_uid, "revision_key": event.id if revision_no is None else str(revision_no)}
+    key = {"batch_uid": event.batch.batch_uid, "revision_key": _revision_key(event)}
     yield Row("dispatch_batch", {**asdict(event.batch), **key})
     for instruction in event.instructions:
         if instruction.resource_id != event.resource_id:
@@ -164,6 +164,12 @@ def _dispatch_rows(event: Dispatch) -> Iterator[Row]:
         yield Row("instruction", {**_own(instruction), **names, "revision_no": revision_no})
         for position, detail in enumerate(instruction.details, 1):
             yield Row("instruction_detail", {**asdict(detail), **names, "position": position})
+
+
+def _revision_key(event: Dispatch) -> str:
+    """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
+    revision_no, status = event.batch.revision_no, event.batch.batch_status
+    return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
 
 
 def _own(instruction: Instruction) -> Values:

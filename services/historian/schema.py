@@ -72,8 +72,8 @@ def _recorded_at() -> sa.Column[object]:
     return sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now())
 
 
-# `revision_key` is the batch's revision_no as text, or the event's id when CAISO numbered none: then nothing else tells two
-# revisions apart, and a null cannot be part of a key.
+# `revision_key` is the batch's revision_no and batch_status, such as 2.3, or the event's id when CAISO numbered none: then
+# nothing else tells two revisions apart, and a null cannot be part of a key.
 dispatch_batch = sa.Table(
     "dispatch_batch",
     metadata,

@@ -210,6 +210,14 @@ def test_every_revision_is_kept_and_the_newest_is_shown(database, store):
     assert query(database, "SELECT revision_no FROM dispatch_batch_latest") == [(10,)]
 
 
+def test_a_cancellation_that_did_not_raise_the_revision_is_kept_and_shown(database, store):
+    sent = dispatch(1, revision_no=1)
+    cancelled = msgspec.structs.replace(sent, id="id-2", seq=2, batch=msgspec.structs.replace(sent.batch, batch_status=4))
+    store.write([arrival(sent), arrival(cancelled)])
+    assert query(database, "SELECT batch_status FROM dispatch_batch_latest") == [(4,)]
+    assert query(database, "SELECT count(*) FROM dispatch_batch") == [(2,)]
+
+
 def test_unnumbered_revisions_are_told_apart_by_their_events(database, store):
     first, second = dispatch(1, revision_no=None), dispatch(2, revision_no=None, dot_mw=13.0)
     store.write([arrival(first), arrival(second), arrival(first), arrival(second)])
