@@ -1,11 +1,14 @@
 """The door to OASIS against a server that misbehaves below HTTP's own rules."""
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from simulator_client import Keys
 
 from dotbus.runtime.installation import Market
 from lmp_ingest.faults import CutShort, Oversized, TimedOut, Unreachable
@@ -131,6 +134,80 @@ def test_a_redirection_is_not_followed(ask) -> None:
     source, _ = ask(replying(b"302 Found\nLocation: http://127.0.0.1:9/\nContent-Length: 0\nConnection: close"))
 
     assert source.fetch(QUESTION).status == 302
+
+
+def test_a_redirection_that_pours_is_cut_off_at_the_bound_too(ask) -> None:
+    def pour(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nConnection: close\r\n\r\n")
+        while not over.is_set():
+            connection.sendall(b"x" * 65536)
+
+    source, _ = ask(pour, max_reply_mb=1.0, timeout_s=10.0)
+
+    with pytest.raises(Oversized):
+        source.fetch(QUESTION)
+
+
+def test_what_the_environment_says_of_proxies_and_authorities_does_not_count(ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, "/nowhere/ca.pem")
+    source, _ = ask(replying(b"200 OK\nContent-Length: 2\nConnection: close", b"ok"))
+
+    assert source.fetch(QUESTION).content == b"ok"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return Keys.made_in(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_only_the_configured_authorities_are_trusted(keys: Keys, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, str(keys.authority))
+    server = TlsServer(keys)
+    trusting, strange = (
+        OasisSource(OasisSettings(url=server.url, ca_file=ca, timeout_s=5.0), lambda: NOW) for ca in (keys.authority, None)
+    )
+    try:
+        assert trusting.fetch(QUESTION).content == b"ok"
+        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+            strange.fetch(QUESTION)
+    finally:
+        trusting.close()
+        strange.close()
+        server.stop()
+
+
+class TlsServer:
+    """Answers "ok" to whoever trusts its certificate."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(keys.server)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._listening.getsockname()[1]}/oasisapi"
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), self._context.wrap_socket(connection, server_side=True) as trusted:
+                trusted.recv(65536)
+                trusted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+
+    def stop(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
 
 
 def test_what_is_not_http_is_unreachable(ask) -> None:

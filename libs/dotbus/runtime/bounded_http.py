@@ -1,0 +1,185 @@
+"""Bounded HTTP: a request to its reply, of bounded size and time. For the ingests; it alone needs the package requests.
+
+TLS 1.2 or later, trust in one CA bundle, and nothing from the machine's environment: neither its proxies nor its .netrc nor
+REQUESTS_CA_BUNDLE are looked at, because a plant's megawatts must not depend on a variable that somebody set for another
+program. A redirection is a reply like any other: looking where it leads, requests would read its body without a bound.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.certs import where as public_cas
+
+_PIECE_BYTES = 65536
+_MB = 1024 * 1024
+_PROMPT_S = 1.0
+"""A Date that was under way for longer says too little about the time now."""
+_DATE_RESOLUTION = timedelta(seconds=0.5)
+"""Date names whole seconds: on average the time is half of one later."""
+
+
+class NoReply(Exception):
+    """There is no whole reply. Equal causes read alike, so that each can be logged once.
+
+    Attributes:
+        content: the part of the body that came, None when none did.
+    """
+
+    def __init__(self, reason: str, content: bytes | None = None) -> None:
+        super().__init__(reason)
+        self.content = content
+
+
+class Unreachable(NoReply):
+    """No connection, or TLS refused."""
+
+
+class TimedOut(NoReply):
+    """No reply, or not all of it, in time."""
+
+
+class CutShort(NoReply):
+    """The connection closed inside the reply."""
+
+
+class Oversized(NoReply):
+    """More bytes than we are ready to hold."""
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """A whole reply, whatever its status says. `clock_offset_s` is the server's clock minus ours, None when it did not tell."""
+
+    status: int
+    content: bytes
+    clock_offset_s: float | None
+
+
+class BoundedHttp:
+    """Asks one server, on one connection.
+
+    Args:
+        ca_file: the only CAs to trust (PEM); None trusts the public ones.
+        certificate: the client's certificate and key (PEM), the key None when it is in the same file.
+        headers: sent with each request.
+        timeout_s: the most that a request may take as a whole.
+        max_bytes: the most that the body of a reply may be.
+        clock: the wall clock, to be compared with the server's.
+
+    Raises:
+        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        ca_file: Path | None,
+        certificate: tuple[Path, Path | None] | None = None,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        max_bytes: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        bundle = str(ca_file) if ca_file else public_cas()
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._session = _NoRedirects()
+        self._session.trust_env = False
+        self._session.verify = bundle
+        self._session.headers.update(headers)
+        self._session.mount("https://", _OneContext(_tls_context(bundle, certificate)))
+
+    def fetch(self, method: str, url: str, body: bytes | None = None) -> HttpReply:
+        """The reply to a request.
+
+        Raises:
+            NoReply: Unreachable, TimedOut, CutShort or Oversized.
+        """
+        began_at, began_s = self._clock(), time.monotonic()
+        try:
+            with self._session.request(
+                method, url, data=body, timeout=self._timeout_s, allow_redirects=False, stream=True
+            ) as response:
+                took_s = time.monotonic() - began_s
+                offset_s = _clock_offset_s(response.headers.get("Date"), began_at, took_s)
+                return HttpReply(response.status_code, self._read(response, began_s + self._timeout_s), offset_s)
+        except requests.Timeout as error:
+            raise TimedOut(f"no reply within {self._timeout_s:g} s") from error
+        except requests.RequestException as error:
+            raise Unreachable(_cause(error)) from error
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+    def _read(self, response: requests.Response, deadline_s: float) -> bytes:
+        """The body, as it comes in: a server that drips is cut off at the deadline, one that pours at the bound."""
+        body = bytearray()
+        try:
+            while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+                body += piece
+                if len(body) > self._max_bytes:
+                    raise Oversized(f"the reply exceeds {self._max_bytes / _MB:g} MB", bytes(body))
+                if time.monotonic() > deadline_s:
+                    raise TimedOut(f"the reply is not complete after {self._timeout_s:g} s", bytes(body))
+        except urllib3.exceptions.TimeoutError as error:
+            raise TimedOut("the reply stopped before its end", bytes(body)) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise CutShort(f"the connection closed inside the reply: {type(error).__name__}", bytes(body)) from error
+        return bytes(body)
+
+
+class _NoRedirects(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
+
+
+class _OneContext(HTTPAdapter):
+    """Connects with one TLS context, and with nothing that requests would add to it."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is requests'
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+
+def _tls_context(bundle: str, certificate: tuple[Path, Path | None] | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=bundle)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if certificate:
+        # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
+        context.load_cert_chain(*certificate, password="")
+    return context
+
+
+def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:
+    """The server's clock minus ours, from a Date header and the middle of the time that it took to come."""
+    if date is None or took_s > _PROMPT_S:
+        return None
+    try:
+        theirs = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if theirs.tzinfo is None:
+        return None
+    return (theirs + _DATE_RESOLUTION - began_at).total_seconds() - took_s / 2
+
+
+def _cause(error: requests.RequestException) -> str:
+    """The innermost reason, without the addresses of objects that requests puts around it."""
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    return f"{type(error).__name__}: {cause}"
