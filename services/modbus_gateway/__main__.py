@@ -4,9 +4,11 @@ import asyncio
 import threading
 import time
 from contextlib import ExitStack
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
+from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
@@ -42,7 +44,11 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
     bus = Bus(configuration.bus, f"{NAME}-{identity.instance}", clock=utc_now, will=identity.will(topics))
     service.follow(bus)
-    presence = Presence(bus, topics, identity, identity.status, clock=utc_now)
+
+    def describe(now: datetime) -> ServiceStatus:
+        return identity.status(now, upstreams=service.upstreams)
+
+    presence = Presence(bus, topics, identity, describe, clock=utc_now)
 
     def health() -> dict[str, object]:
         age_s = server.image_age_s

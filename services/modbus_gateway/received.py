@@ -82,12 +82,14 @@ class Source:
         heard_at: by upstream, when it last heard CAISO while all that it had to say was with the broker; never later than we
             learnt of it.
         clock_offsets_s: its clock minus ours by its latest heartbeats. Each is too small by the time its message took.
+        told_at: when it last said of itself that it is there, never later than that came here.
     """
 
     online: bool
     upstreams: tuple[Upstream, ...] = ()
     heard_at: Mapping[str, datetime] = field(default_factory=dict)
     clock_offsets_s: tuple[float, ...] = ()
+    told_at: datetime | None = None
 
     def behind(self, upstream: str | None) -> list[Upstream]:
         """The upstream of one name; all of them when the source has none of that name, or none was asked for."""
@@ -156,7 +158,8 @@ def _heard_from(known: Source | None, status: ServiceStatus, arrival: Arrival) -
     offsets_s = source.clock_offsets_s
     if not arrival.retained:
         offsets_s = (*offsets_s, (status.time - arrival.at).total_seconds())[-HEARTBEATS_COMPARED:]
-    return Source(status.online, status.upstreams, {**source.heard_at, **_confirmed(source, status, arrival)}, offsets_s)
+    heard_at = {**source.heard_at, **_confirmed(source, status, arrival)}
+    return Source(status.online, status.upstreams, heard_at, offsets_s, min(status.time, arrival.at))
 
 
 def _confirmed(known: Source, status: ServiceStatus, arrival: Arrival) -> dict[str, datetime]:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
+from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus import Bus, Delivery
 from dotbus.runtime.logs import get_logger
+from modbus_gateway.hearing import hear_ingests, needed_services
 from modbus_gateway.image import Image, render
 from modbus_gateway.received import Arrival, Problem, Received, read_delivery
 from modbus_gateway.register_map import RegisterMap
@@ -36,6 +38,9 @@ class Service:
 
     Args:
         delivered: told the outcome of each delivery, for metrics.
+
+    Attributes:
+        upstreams: how the ingests are heard, as of the latest image. Replaced as a whole: any thread may read it.
     """
 
     def __init__(
@@ -55,6 +60,8 @@ class Service:
         self._render_s = render_s
         self._delivered = delivered
         self._received = Received()
+        self._needed = needed_services(register_map)
+        self.upstreams: tuple[Upstream, ...] = hear_ingests(self._received, self._needed, clock())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._log = get_logger("service")
@@ -90,8 +97,10 @@ class Service:
             await self._something_new()
 
     def _show(self, before: Image | None) -> Image:
-        image = render(self._map, self._received, self._topics, self._clock(), before)
+        now = self._clock()
+        image = render(self._map, self._received, self._topics, now, before)
         self._server.show(image)
+        self.upstreams = hear_ingests(self._received, self._needed, now)
         return image
 
     async def _something_new(self) -> None:

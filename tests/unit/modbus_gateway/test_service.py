@@ -115,6 +115,20 @@ def test_every_delivery_is_acknowledged_and_counted_whatever_it_says():
     assert len(told.bus.acknowledged) == 4
 
 
+def test_the_ingests_are_told_as_upstreams():
+    async def story(told: Story) -> None:
+        assert [(upstream.name, upstream.ok) for upstream in told.service.upstreams] == [
+            ("ads_ingest", False),
+            ("lmp_ingest", False),
+        ]
+        await told.deliver(told.topics.service("ads_ingest", "a"), encode(status(0)))
+        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.screen.shows("00c0 0000")
+
+    told = tell(story, render_s=3600)
+    assert [upstream.ok for upstream in told.service.upstreams] == [True, False]
+
+
 def test_a_lost_broker_is_shown():
     async def story(told: Story) -> None:
         await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
