@@ -1,8 +1,9 @@
 """Rows a second: the historian's way into PostgreSQL beside psql COPY of the same rows, in one run.
 
-    python bench/historian_rows.py postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE
+    python bench/historian_rows.py [postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE]
 
-Uses the schema `historian_bench` of that database, which it makes anew and drops. Needs psql.
+Uses the schema `historian_bench` of that database, which it makes anew and drops; needs psql then. Without an address it runs
+beside the PostgreSQL of the demonstration, started for it alone.
 """
 
 import os
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import sqlalchemy as sa
@@ -22,6 +24,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.record import record
 from historian.store import Arrival, Store
+from launcher.embedded_database import embedded_database
 
 SCHEMA = "historian_bench"
 NODES = tuple(f"NODE_{number}" for number in range(100))
@@ -65,16 +68,16 @@ def store_all(store: Store, messages: list[tuple[str, bytes]], batch: int) -> fl
     return time.perf_counter() - begun
 
 
-def psql(url: sa.URL, command: str) -> float:
+def psql(program: str, url: sa.URL, command: str) -> float:
     """Seconds of one psql call."""
     environment = {**os.environ, "PGOPTIONS": f"-c search_path={SCHEMA}"}
     begun = time.perf_counter()
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", address, "-c", command], check=True, env=environment)
+    subprocess.run([program, "-q", "-v", "ON_ERROR_STOP=1", address, "-c", command], check=True, env=environment)
     return time.perf_counter() - begun
 
 
-def measure(url: sa.URL, store: Store, kind: str, messages: list[tuple[str, bytes]], batch: int) -> None:
+def measure(program: str, url: sa.URL, store: Store, kind: str, messages: list[tuple[str, bytes]], batch: int) -> None:
     """Print both rates for one kind of message."""
     store_s = store_all(store, messages, batch)
     with sa.create_engine(url).connect() as connection:
@@ -83,11 +86,11 @@ def measure(url: sa.URL, store: Store, kind: str, messages: list[tuple[str, byte
         filled = [table for table, count in counts.items() if count]
         files = {table: f"{folder}/{table}" for table in filled}
         for table, file in files.items():
-            psql(url, rf"\copy {table} TO '{file}'")
-            psql(url, f"TRUNCATE {table}")
-        copy_s = sum(psql(url, rf"\copy {table} FROM '{file}'") for table, file in files.items())
+            psql(program, url, rf"\copy {table} TO '{file}'")
+            psql(program, url, f"TRUNCATE {table}")
+        copy_s = sum(psql(program, url, rf"\copy {table} FROM '{file}'") for table, file in files.items())
     for table in filled:
-        psql(url, f"TRUNCATE {table}")
+        psql(program, url, f"TRUNCATE {table}")
     rows = sum(counts.values())
     print(
         f"{kind:10} {rows:6} rows, {batch} messages a batch: historian {rows / store_s:7.0f} rows/s, "
@@ -95,9 +98,8 @@ def measure(url: sa.URL, store: Store, kind: str, messages: list[tuple[str, byte
     )
 
 
-def main() -> None:
+def run(program: str, url: sa.URL) -> None:
     """Make the schema, measure, drop it."""
-    url = sa.make_url(sys.argv[1])
     with sa.create_engine(url).begin() as connection:
         connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         connection.execute(sa.text(f"CREATE SCHEMA {SCHEMA}"))
@@ -106,10 +108,19 @@ def main() -> None:
     for kind, events, batch in (("prices", prices(), 20), ("dispatches", dispatches(), 1000)):
         messages = [(topic, encode(event)) for topic, event in events]
         for _ in range(3):
-            measure(url, store, kind, messages, batch)
+            measure(program, url, store, kind, messages, batch)
     store.close()
     with sa.create_engine(url).begin() as connection:
         connection.execute(sa.text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+
+
+def main() -> None:
+    """Measure in the database that is named, else in one of our own."""
+    if sys.argv[1:]:
+        run("psql", sa.make_url(sys.argv[1]))
+        return
+    with tempfile.TemporaryDirectory() as folder, embedded_database(Path(folder) / "postgres") as database:
+        run(database.psql, sa.make_url(database.owner_url))
 
 
 if __name__ == "__main__":
