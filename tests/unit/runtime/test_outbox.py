@@ -188,6 +188,18 @@ def test_numbers_have_no_gap_whatever_comes_again(batches: list[list[int]]):
     assert seqs == list(range(1, len({n for batch in batches for n in batch}) + 1))
 
 
+def test_a_full_disk_is_said_keeps_nothing_of_a_commit_and_passes(outbox: Outbox):
+    (pages,) = outbox._database.execute("PRAGMA page_count").fetchone()
+    outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+            outbox.commit(NOW, events=[event(n) for n in range(100)], states=[("s", samples.dot())], cursors={"c": "1"})
+    assert (outbox.unpublished(1), outbox.states(), outbox.cursors()) == ([], {}, {})
+    outbox._database.execute("PRAGMA max_page_count = 1000000")
+    assert outbox.commit(NOW, events=[event(1)]) == 1
+    assert outbox.span().last_seq == 1
+
+
 def test_a_closed_outbox_raises_instead_of_forgetting(outbox: Outbox):
     outbox.close()
     with pytest.raises(sqlite3.Error):
