@@ -33,7 +33,6 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
         "Try in another terminal:",
         *(f"  {command}" for command in _commands(demo, installation, scripts)),
         "",
-        "Each DOT as it arrives at a register. Ctrl-C ends everything.",
     ):
         console.print(Text(line), soft_wrap=True)
 
@@ -55,11 +54,12 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
         if shutil.which("mosquitto_sub")
         else f"{scripts}/amqtt_sub --url mqtt://{CONSOLE}:{CONSOLE_PASSWORD}@127.0.0.1:{broker} -t '{topic}'"
     )
+    psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
     query = "SELECT start_at, resource_id, dot_mw FROM instruction WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
     return [
         subscribe,
         f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
-        f'{_short(Path(demo.database.psql))} "{demo.database.reader_url}" -c "{query}"',
+        f'{psql} "{demo.database.reader_url}" -c "{query}"',
     ]
 
 
@@ -69,6 +69,7 @@ def tell_dots(demo: Demo, register_map: RegisterMap, console: Console, stop: thr
     Raises:
         ChildFailed: a part ended.
     """
+    console.print("Each DOT as it arrives at a register. Ctrl-C ends everything.")
     registers, told = Registers("127.0.0.1", demo.ports.modbus, register_map), dict[str, float]()
     while not stop.wait(PAUSE_S):
         demo.children.check()
