@@ -1,6 +1,5 @@
 """The `dotbus` command. Wiring only: each command's work is in the module of its name."""
 
-import os
 import signal
 import tempfile
 import threading
@@ -158,7 +157,7 @@ def status(
 @app.command()
 def check(config: ConfigFile = EXAMPLE) -> None:
     """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once."""
-    load_or_exit(lambda: check_configuration(config, os.environ))
+    load_or_exit(lambda: check_configuration(config))
     typer.echo(f"{config}: no mistakes")
 
 

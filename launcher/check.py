@@ -1,37 +1,78 @@
-"""`dotbus check`: every mistake of a configuration at once, in the file, its register map and the services' variables."""
+"""`dotbus check`: every mistake of a configuration at once, in the file, its map, the services' variables and between them."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ads_ingest.settings import load_configuration as load_ads_ingest
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation import Installation, load_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
 from historian.settings import load_configuration as load_historian
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
-from modbus_gateway.register_map import read_map
+from modbus_gateway.register_map import RegisterMap, read_map
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
 
+ADS_INGEST, LMP_INGEST = "ADS_INGEST_", "LMP_INGEST_"
 SERVICES: Mapping[str, Callable[[], object]] = {
-    "ADS_INGEST_": load_ads_ingest,
-    "LMP_INGEST_": load_lmp_ingest,
+    ADS_INGEST: load_ads_ingest,
+    LMP_INGEST: load_lmp_ingest,
     "MODBUS_GATEWAY_": load_modbus_gateway,
     "HISTORIAN_": load_historian,
 }
 
 
-def check_configuration(config: Path, environment: Mapping[str, str]) -> None:
-    """Check the file, its register map, and each service of which at least one variable is set.
+@dataclass(frozen=True)
+class _Asked:
+    """How often something is asked for, and for how long its last answer counts."""
+
+    what: str
+    every_s: float
+    told_by: str
+    limit: str
+    counts_for_s: float
+
+
+def check_configuration(config: Path) -> None:
+    """Check the file, its register map, each service of which at least one variable is set, and how they fit together.
 
     Raises:
         ConfigurationRefused: with every mistake, each once.
     """
     collector = Collector()
     installation = collector.load(lambda: load_installation(config))
-    if installation:
-        collector.load(lambda: read_map(installation, str(config)))
-    for prefix, load in SERVICES.items():
-        if any(name.startswith(prefix) for name in environment):
-            collector.load(load)
-    mistakes: list[Mistake] = list(dict.fromkeys(collector.mistakes))
+    register_map = collector.load(lambda: read_map(installation, str(config))) if installation else None
+    named = {prefix for prefix in SERVICES if any(name.startswith(prefix) for name in os.environ)}
+    for prefix in SERVICES:
+        if prefix in named:
+            collector.load(SERVICES[prefix])
+    mistakes = list(dict.fromkeys(collector.mistakes))
+    if installation and register_map:
+        mistakes += _never_fresh(config, installation, register_map, named)
     if mistakes:
         raise ConfigurationRefused(mistakes)
+
+
+def _never_fresh(config: Path, installation: Installation, register_map: RegisterMap, named: set[str]) -> Iterator[Mistake]:
+    """What is asked for more rarely than its answer counts would be stale before each next one."""
+    for asked in _asked(installation, register_map, named):
+        if asked.every_s >= asked.counts_for_s:
+            reason = f"is {asked.counts_for_s:g} s, but {asked.what} only every {asked.every_s:g} s ({asked.told_by})"
+            yield Mistake(str(config), asked.limit, f"{reason}: values would be stale in between")
+
+
+def _asked(installation: Installation, register_map: RegisterMap, named: set[str]) -> Iterator[_Asked]:
+    judging = installation.modbus
+    ads = Collector().load(load_ads_ingest) if ADS_INGEST in named else None
+    if ads and register_map.members:
+        poll_s = ads.ads.poll_s
+        yield _Asked("ADS is asked", poll_s, "ADS_INGEST_POLL_S", "modbus.stale_after_s", judging.stale_after_s)
+    lmp = Collector().load(load_lmp_ingest) if LMP_INGEST in named else None
+    if lmp:
+        limit = ("modbus.price_stale_after_s", judging.price_stale_after_s)
+        for market in dict.fromkeys(price.market for price in register_map.prices):
+            every_s = lmp.oasis.pace.every[market].total_seconds()
+            yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", *limit)
+            if market == "DAM":
+                idle_s = lmp.oasis.pace.day_ahead_idle.total_seconds()
+                yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", *limit)

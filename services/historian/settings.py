@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.installation import Installation, load_installation
@@ -37,13 +37,19 @@ class HistorianSettings(BaseSettings):
     queue_size: Annotated[int, Field(ge=1, le=65535)] = 2000
     replay_grace_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
 
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        if not _is_address(self.database_url.get_secret_value()):
-            raise ValueError("database_url is no PostgreSQL address, such as postgresql://user@host/database")
-        if self.database_password_file and not self.database_password_file.is_file():
-            raise ValueError(f"database_password_file {self.database_password_file} is not there")
-        return self
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr) -> SecretStr:
+        if not _is_address(url.get_secret_value()):
+            raise ValueError("is no PostgreSQL address, such as postgresql://user@host/database")
+        return url
+
+    @field_validator("database_password_file")
+    @classmethod
+    def _is_there(cls, file: Path | None) -> Path | None:
+        if file and not file.is_file():
+            raise ValueError(f"{file} is not there")
+        return file
 
     def read_database_password(self) -> str | None:
         """The password from its file; None when there is no file and the address says it or none is needed."""
