@@ -1,7 +1,9 @@
 """CAISO: the questions that the loop asks, each with its typed answer. Every failure is an `AdsFailure`."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from ads_ingest.faults import SoapFault
 from ads_ingest.parse import (
     parse_batch_header,
     parse_dispatch_batch,
@@ -10,8 +12,10 @@ from ads_ingest.parse import (
     parse_receipt,
     parse_trajectories,
 )
-from ads_ingest.records import DispatchDocument, DispatchList, Question, Reply, TrajectoryList
+from ads_ingest.records import WHOLE_CACHE, DispatchDocument, DispatchList, Question, Reply, TrajectoryList
 from dotbus.contracts.messages import DispatchBatchHeader
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -67,3 +71,30 @@ class Caiso:
         if reply.clock_offset_s is not None:
             self.clock_offset_s = reply.clock_offset_s
         return reply
+
+
+class Since(NamedTuple, Generic[T]):
+    """An answer, and the cursor that it continues."""
+
+    answer: T
+    cursor: str
+
+
+def ask_since(ask: Callable[[str], T], cursor: str) -> Since[T]:
+    """What came after a cursor; all that CAISO has when it answers the cursor with a fault.
+
+    ADS keeps batches for 24 hours, so after a long outage it does not know our last UID, and says so by a fault whose text is
+    not documented. All batches again are no harm: the ids of the events are the same, and what is kept already is passed over.
+
+    Raises:
+        AdsFailure: CAISO did not answer that either; of two faults, the first.
+    """
+    try:
+        return Since(ask(cursor), cursor)
+    except SoapFault as fault:
+        if cursor == WHOLE_CACHE:
+            raise
+        try:
+            return Since(ask(WHOLE_CACHE), WHOLE_CACHE)
+        except SoapFault:
+            raise fault from None

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from ads_ingest.board import Board
 from ads_ingest.books import DotBook
-from ads_ingest.caiso import Caiso
+from ads_ingest.caiso import Caiso, ask_since
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Away
 from ads_ingest.files import LatestFiles
@@ -21,7 +21,6 @@ from ads_ingest.intervals import CANCELLED, is_news, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument
-from ads_ingest.since import ask_since
 from ads_ingest.translate import Sender, translate_dispatch
 from ads_ingest.watch import Watch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot

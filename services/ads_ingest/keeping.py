@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic
 
+import msgspec
+
 from ads_ingest.board import B, Board, S
 from ads_ingest.records import WHOLE_CACHE
-from dotbus.contracts.messages import Dispatch, TrajectoryBatch
+from ads_ingest.translate import Sender
+from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.messages import Dispatch, Dot, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
@@ -84,3 +88,44 @@ class Keeper(Generic[B, S]):
                 return self._topics.dispatch(event.plant, event.resource_id)
             case TrajectoryBatch():
                 return self._topics.trajectory_batch(event.plant, event.resource_id)
+
+
+def take_over(outbox: Outbox, sender: Sender, now: datetime) -> dict[str, bytes]:
+    """The kept states, each on the topic where it belongs by today's configuration.
+
+    The state of a resource that went to another plant goes with it: CAISO will not say it again. The topic where it was is
+    retracted, else it would say for ever what once held. So are states of another environment, which go nowhere.
+    """
+    kept = outbox.states()
+    states = {topic: _kept_state(payload) for topic, payload in kept.items()}
+    gone = [topic for topic, state in states.items() if not _belongs(topic, state, sender)]
+    moved = [
+        _moved(state, sender, now) for topic in gone if (state := states[topic]) and state.environment is sender.environment
+    ]
+    if moved:
+        outbox.commit(now, states=[(topic, state) for topic, state in moved if topic not in kept])
+    if gone:
+        get_logger("ads").warning("topics of another configuration are retracted", topics=gone)
+        outbox.retract(gone, now)
+    return outbox.states()
+
+
+def _kept_state(payload: bytes) -> Dot | Trajectory | None:
+    try:
+        state = decode(payload)
+    except UndecodableMessage:
+        return None  # of another version of this software: CAISO will be asked again for what still holds
+    return state if isinstance(state, Dot | Trajectory) else None
+
+
+def _belongs(topic: str, state: Dot | Trajectory | None, sender: Sender) -> bool:
+    address = sender.installation.topics.read(topic)
+    if address is None or address.name is None or address.scope != sender.installation.plant_of(address.name):
+        return False
+    return state is None or state.environment is sender.environment
+
+
+def _moved(state: Dot | Trajectory, sender: Sender, now: datetime) -> tuple[str, Dot | Trajectory]:
+    plant, topics = sender.installation.plant_of(state.resource_id), sender.installation.topics
+    topic = topics.dot if isinstance(state, Dot) else topics.trajectory
+    return topic(plant, state.resource_id), msgspec.structs.replace(state, plant=plant, time=now)

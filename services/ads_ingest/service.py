@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Away
+from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.schedule import backoff_s
@@ -94,7 +95,7 @@ class Loop:
     Args:
         streams: in the order of their urgency.
         poll_s: the pause while all is well.
-        jitter: a number from 0 to 1, another one each time.
+        chance: 0 to 1, for pauses that many clients do not end together.
         turned: called after each turn.
         clock: the wall clock.
 
@@ -107,7 +108,7 @@ class Loop:
         streams: Sequence[FollowedStream],
         poll_s: float,
         *,
-        jitter: Callable[[], float],
+        chance: Callable[[], float],
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime],
     ) -> None:
@@ -115,8 +116,12 @@ class Loop:
         self._clock = clock
         self.turned_at = clock()
         self._poll_s = poll_s
-        self._jitter = jitter
+        self._chance = chance
         self._turned = turned
+
+    def upstreams(self) -> list[Upstream]:
+        """How CAISO is heard by each stream."""
+        return [stream.health.snapshot() for stream in self._streams]
 
     def run(self, stop: threading.Event) -> None:
         """Turn until `stop` is set."""
@@ -135,4 +140,4 @@ class Loop:
         in_vain = max(stream.rounds_in_vain for stream in self._streams)
         if not in_vain:
             return self._poll_s
-        return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._jitter())
+        return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())

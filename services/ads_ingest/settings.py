@@ -5,19 +5,17 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ads_ingest.certificate import CertificateUnusable, read_expiry
 from dotbus.runtime.installation import Installation, load_installation
 from dotbus.runtime.mistakes import Collector
-from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.settings import MB, BusSettings, KeepingSettings, Megabytes, ServiceSettings, load_settings
 
 PREFIX = "ADS_INGEST_"
-_MB = 1024 * 1024
-Megabytes = Annotated[float, Field(gt=0, le=65536)]
 
 
-class AdsSettings(BaseSettings):
+class AdsSettings(KeepingSettings):
     """Where ADS is, who we are there, how often to ask, and where to keep what it said.
 
     Attributes:
@@ -48,7 +46,6 @@ class AdsSettings(BaseSettings):
     state_dir: Path = Path("var/ads_ingest")
     outbox_max_age_days: Annotated[float, Field(ge=1)] = 14.0
     outbox_max_mb: Megabytes = 2048.0
-    quarantine_max_mb: Megabytes = 100.0
 
     @field_validator("url")
     @classmethod
@@ -70,17 +67,7 @@ class AdsSettings(BaseSettings):
     @property
     def max_reply_bytes(self) -> int:
         """The bound on a reply in bytes."""
-        return int(self.max_reply_mb * _MB)
-
-    @property
-    def outbox_max_bytes(self) -> int:
-        """The bound on the outbox in bytes."""
-        return int(self.outbox_max_mb * _MB)
-
-    @property
-    def quarantine_max_bytes(self) -> int:
-        """The bound on the quarantine in bytes."""
-        return int(self.quarantine_max_mb * _MB)
+        return int(self.max_reply_mb * MB)
 
 
 @dataclass(frozen=True)

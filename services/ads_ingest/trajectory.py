@@ -8,13 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ads_ingest.books import TrajectoryBook
-from ads_ingest.caiso import Caiso
+from ads_ingest.caiso import Caiso, ask_since
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper
 from ads_ingest.records import TrajectoryList
-from ads_ingest.since import ask_since
 from ads_ingest.translate import Sender, translate_trajectory
 from dotbus.contracts.messages import Trajectory
 

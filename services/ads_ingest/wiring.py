@@ -10,7 +10,8 @@ from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure
 from ads_ingest.files import LatestFiles
-from ads_ingest.keeping import Keeper, Strangers
+from ads_ingest.keeping import Keeper, Strangers, take_over
+from ads_ingest.meters import Meters
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsSettings
@@ -21,20 +22,6 @@ from dotbus.runtime.quarantine import Quarantine
 
 DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
 """The upstreams in the service's status."""
-_DAY_S = 86400.0
-
-
-def open_outbox(settings: AdsSettings) -> Outbox:
-    """The outbox of this instance.
-
-    Raises:
-        OutboxInUse: another process has it.
-    """
-    return Outbox(
-        settings.state_dir / "outbox.sqlite",
-        max_age_s=settings.outbox_max_age_days * _DAY_S,
-        max_bytes=settings.outbox_max_bytes,
-    )
 
 
 def wire_streams(
@@ -44,12 +31,12 @@ def wire_streams(
     sender: Sender,
     *,
     quarantine: Quarantine,
+    meters: Meters,
     clock: Callable[[], datetime],
     committed: Callable[[], None],
-    failed: Callable[[AdsFailure], None] = lambda _failure: None,
 ) -> tuple[FollowedStream, FollowedStream]:
     """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
-    kept, topics = outbox.states(), sender.installation.topics
+    kept, topics = take_over(outbox, sender, clock()), sender.installation.topics
     strangers = Strangers()
     files = LatestFiles(settings.state_dir / "latest")
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
@@ -66,6 +53,9 @@ def wire_streams(
     board = trajectory_board(sender, kept)
     keeper = Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers)
     trajectories = TrajectoryStream(caiso, keeper, sender, evidence=of_trajectory, files=files, clock=clock)
+
+    def failed(failure: AdsFailure) -> None:
+        meters.failures.labels(failure.kind).inc()
 
     def follow(name: str, stream: Stream, evidence: Evidence) -> FollowedStream:
         return FollowedStream(name, stream, evidence, clock=clock, clock_offset_s=lambda: caiso.clock_offset_s, failed=failed)

@@ -1,10 +1,6 @@
-"""Meters: what Prometheus can watch of lmp_ingest."""
-
-from collections.abc import Sequence
+"""Meters: what Prometheus can watch of lmp_ingest, besides what every ingest has (`dotbus.runtime.ingest`)."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-
-from dotbus.contracts.messages import OutboxSpan, Upstream
 
 
 class Meters:
@@ -29,20 +25,3 @@ class Meters:
         self.contradictions = counter("contradictions", "Prices that one reply gave twice and differently: not published")
         self.price_lag = gauge("price_lag_seconds", "From an interval's start until its price was here")
         self.complete_until = gauge("complete_until_timestamp_seconds", "End of the last complete interval")
-        self.published = Counter("lmp_ingest_events_published", "Events that the broker acknowledged", registry=registry)
-        self._unpublished = Gauge("lmp_ingest_events_unpublished", "Events that wait for the broker", registry=registry)
-        self._last_ok = Gauge(
-            "lmp_ingest_last_ok_timestamp_seconds", "When a market was last heard as a whole", ["upstream"], registry=registry
-        )
-        self._clock_offset = Gauge(
-            "lmp_ingest_clock_offset_seconds", "CAISO's clock minus ours", ["upstream"], registry=registry
-        )
-
-    def note(self, upstreams: Sequence[Upstream], span: OutboxSpan) -> None:
-        """After a turn of the loop. What is not known has no sample."""
-        self._unpublished.set(span.unpublished)
-        for upstream in upstreams:
-            if upstream.last_ok_at is not None:
-                self._last_ok.labels(upstream.name).set(upstream.last_ok_at.timestamp())
-            if upstream.clock_offset_s is not None:
-                self._clock_offset.labels(upstream.name).set(upstream.clock_offset_s)

@@ -36,8 +36,13 @@ class Patience:
         self.not_before = now + self._spacing
 
     def answered(self) -> None:
-        """CAISO answers."""
+        """CAISO answers, and what it said is kept."""
         self._pauses = 0
+
+    def pause(self, now: datetime) -> None:
+        """Ask nothing for a while, longer each time until something was answered and kept."""
+        self._pauses += 1
+        self.not_before = max(self.not_before, now + self._grown(self._pauses))
 
     def pause_after(self, failure: OasisFailure, failures: int, now: datetime) -> datetime:
         """When the question that failed may be asked again, and no other either when the failure asks for that.
@@ -49,9 +54,8 @@ class Patience:
         """
         match failure.remedy:
             case Remedy.PAUSE:
-                self._pauses += 1
-                again = now + self._grown(self._pauses)
-                self.not_before = max(self.not_before, again)
+                self.pause(now)
+                again = self.not_before
             case Remedy.RETRY:
                 self._pauses = 0
                 again = now + self._grown(failures)

@@ -2,9 +2,10 @@
 
 One thread. What it keeps goes into the outbox in one transaction with the market's cursor; the courier takes it to the bus. A
 failure is logged once, its bytes are put into quarantine, and the loop goes on: it delays its own track, or all of them when
-CAISO as a whole does not answer or says that it is asked too often.
+CAISO as a whole does not answer or says that it is asked too often. While the outbox keeps nothing, nothing is asked or said.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,16 +17,15 @@ from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.installation import Market
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
-from dotbus.runtime.quarantine import Quarantine
 from lmp_ingest import plan
 from lmp_ingest.book import Book, Told
 from lmp_ingest.caiso import Answer, Caiso
+from lmp_ingest.evidence import Evidence
 from lmp_ingest.faults import OasisFailure
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
 from lmp_ingest.records import Question
-from lmp_ingest.remarks import Remarks
 from lmp_ingest.reports import REPORTS
 from lmp_ingest.translate import Sender, price_events
 
@@ -63,12 +63,16 @@ class Loop:
         outbox: keeps what is to be said.
         book: what is known of prices; with what was said before a restart.
         tracks: what to ask for.
+        rules: what is asked, and how the answers are told.
+        patience: when the next request may begin.
+        evidence: who tells what went wrong, and keeps the replies.
+        meters: what is counted.
         committed: called when there is something new in the outbox.
         turned: called after each question, when what is known of CAISO may have changed.
         clock: the wall clock.
 
     Attributes:
-        looked_at: when the loop last came round; tells a watchdog that it does.
+        turned_at: when the loop last came round; tells a watchdog that it does.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class Loop:
         rules: Rules,
         *,
         patience: Patience,
-        quarantine: Quarantine,
+        evidence: Evidence,
         meters: Meters,
         committed: Callable[[], None],
         turned: Callable[[], None] = lambda: None,
@@ -92,17 +96,16 @@ class Loop:
         self._tracks = list(tracks)
         self._rules = rules
         self._patience = patience
-        self._quarantine = quarantine
+        self._evidence = evidence
         self._meters = meters
         self._committed = committed
         self._turned = turned
         self._clock = clock
         self._told = Told(rules.pace.lookback + timedelta(days=2))
-        self._remarks = Remarks(quarantine, meters)
         self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
         self._cursors = outbox.cursors()
         self._log = get_logger("service")
-        self.looked_at = clock()
+        self.turned_at = clock()
 
     def upstreams(self) -> list[Upstream]:
         """How each market is heard: well when each of its tracks is, as of the one that was heard the longest ago."""
@@ -123,10 +126,17 @@ class Loop:
 
     def step(self) -> bool:
         """Say which prices turned active, and ask one question if one is due and may be asked. Returns whether one was."""
+        try:
+            return self._step()
+        except sqlite3.Error as error:
+            self._kept_nothing(error)
+        return True
+
+    def _step(self) -> bool:
         now = self._clock()
-        if now < self.looked_at:
+        if now < self.turned_at:
             self._begin_anew(now)
-        self.looked_at = now
+        self.turned_at = now
         self._keep(now)
         if now < self._patience.not_before:
             return False
@@ -139,7 +149,7 @@ class Loop:
 
     def _begin_anew(self, now: datetime) -> None:
         """The clock was set back: what was planned by it would come too late."""
-        self._log.warning("the clock went back", by_s=round((self.looked_at - now).total_seconds(), 3))
+        self._log.warning("the clock went back", by_s=round((self.turned_at - now).total_seconds(), 3))
         self._tracks = plan.without_times(self._tracks)
         self._patience.asked(now)
 
@@ -154,13 +164,17 @@ class Loop:
 
     def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
         market, now, prices = track.market, answer.received_at, answer.assembled.prices
-        self._patience.answered()
-        self._remarks.on(market, track.nodes, answer)
+        self._evidence.of_answer(market, track.nodes, answer)
         heard = plan.answered(track, question, prices, self._rules.pace, asked_at)
         self._replace(track, heard)
         self._book.hear(market, track.nodes, prices, now)
         events = price_events(self._rules.sender, market, prices, now, self._rules.nodes_per_event)
-        self._keep(now, market, list(self._told.news(events)))
+        try:
+            self._keep(now, market, list(self._told.news(events)))
+        except sqlite3.Error as error:  # the same window again, or what it told would never be kept
+            self._replace(heard, plan.failed(track, f"outbox: {error}", asked_at, now))
+            raise
+        self._patience.answered()
         self._measure(track, heard, now)
         if heard_at := plan.heard_at(self._tracks, market):
             self._health[market].succeeded(heard_at, answer.clock_offset_s)
@@ -168,15 +182,18 @@ class Loop:
             self._log.info("answered again", question=str(question), failures=track.failures)
 
     def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
-        now, cause, kind = self._clock(), str(failure), type(failure).__name__
+        now, cause = self._clock(), str(failure)
         again = self._patience.pause_after(failure, track.failures + 1, now)
         self._replace(track, plan.failed(track, cause, asked_at, again))
         self._health[track.market].failed(now, cause)
-        self._meters.failures.labels(track.market, kind).inc()
-        if cause != track.complaint:
-            kept = self._quarantine.keep(failure.content, f"{track.market}-{kind}", now) if failure.content else None
-            path = str(kept) if kept else None
-            self._log.error("no prices", cause=cause, question=str(question), kept=path, again_at=again.isoformat())
+        self._evidence.of_failure(failure, question, now, again, is_new=cause != track.complaint)
+
+    def _kept_nothing(self, error: sqlite3.Error) -> None:
+        now = self._clock()
+        self._patience.pause(now)
+        news = [health.failed(now, f"outbox: {error}") for health in self._health.values()]
+        if any(news):
+            self._log.exception("the outbox keeps nothing, so nothing is passed on")
 
     def _keep(self, now: datetime, market: Market | None = None, events: Sequence[Prices] = ()) -> None:
         """One transaction: what is new, the states that follow from it, and how far the market is complete."""

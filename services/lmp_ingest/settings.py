@@ -7,12 +7,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation import Installation, Market, load_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
-from dotbus.runtime.settings import LOOPBACK, BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.settings import LOOPBACK, MB, BusSettings, KeepingSettings, Megabytes, ServiceSettings, load_settings
 from lmp_ingest.plan import Pace
 from lmp_ingest.unpack import Bounds
 
@@ -21,13 +21,11 @@ CAISO_SPACING_S = 5.0
 """CAISO's own rule: one request in five seconds."""
 
 _CAISO = ".caiso.com"
-_MB = 1024 * 1024
-Megabytes = Annotated[float, Field(gt=0, le=65536)]
 Period = Annotated[float, Field(ge=0.1, le=86400)]
 Version = Annotated[int, Field(ge=1, le=99)]
 
 
-class OasisSettings(BaseSettings):
+class OasisSettings(KeepingSettings):
     """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
 
     Attributes:
@@ -71,7 +69,6 @@ class OasisSettings(BaseSettings):
     state_dir: Path = Path("var/lmp_ingest")
     outbox_max_age_days: Annotated[float, Field(ge=1)] = 2.0
     outbox_max_mb: Megabytes = 512.0
-    quarantine_max_mb: Megabytes = 100.0
 
     @field_validator("url")
     @classmethod
@@ -129,22 +126,12 @@ class OasisSettings(BaseSettings):
     @property
     def bounds(self) -> Bounds:
         """How much a reply may unpack to."""
-        return Bounds(total_bytes=int(self.max_unpacked_mb * _MB))
+        return Bounds(total_bytes=int(self.max_unpacked_mb * MB))
 
     @property
     def max_reply_bytes(self) -> int:
         """The bound on a reply in bytes."""
-        return int(self.max_reply_mb * _MB)
-
-    @property
-    def outbox_max_bytes(self) -> int:
-        """The bound on the outbox in bytes."""
-        return int(self.outbox_max_mb * _MB)
-
-    @property
-    def quarantine_max_bytes(self) -> int:
-        """The bound on the quarantine in bytes."""
-        return int(self.quarantine_max_mb * _MB)
+        return int(self.max_reply_mb * MB)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Wiring of the loop: what it asks, where it keeps things, what a restart brings back. Everything but the bus."""
 
-import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -11,7 +10,8 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 from lmp_ingest.book import Book
-from lmp_ingest.caiso import Caiso, Source
+from lmp_ingest.caiso import Caiso
+from lmp_ingest.evidence import Evidence
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Track, tracks_of
@@ -19,45 +19,31 @@ from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.translate import Sender
 
-_DAY_S = 86400.0
-
-
-def open_outbox(settings: OasisSettings) -> Outbox:
-    """The outbox of this instance.
-
-    Raises:
-        OutboxInUse: another process has it.
-    """
-    return Outbox(
-        settings.state_dir / "outbox.sqlite",
-        max_age_s=settings.outbox_max_age_days * _DAY_S,
-        max_bytes=settings.outbox_max_bytes,
-    )
-
 
 def wire_loop(
     settings: OasisSettings,
-    installation: Installation,
-    source: Source,
+    caiso: Caiso,
     outbox: Outbox,
     sender: Sender,
     *,
+    installation: Installation,
+    quarantine: Quarantine,
     meters: Meters,
+    chance: Callable[[], float],
     clock: Callable[[], datetime],
     committed: Callable[[], None],
     turned: Callable[[], None] = lambda: None,
-    chance: Callable[[], float] = random.random,
 ) -> Loop:
     """The loop, as the process before it left off."""
     markets = tuple(dict.fromkeys(installation.prices.markets))
     return Loop(
-        Caiso(source, settings.bounds),
+        caiso,
         outbox,
-        restored_book(settings, installation, outbox, sender),
+        restored_book(settings, installation, outbox, sender, clock()),
         restored_tracks(markets, installation.price_nodes, outbox),
         Rules(installation.topics, sender, settings.pace, settings.nodes_per_event),
         patience=Patience(timedelta(seconds=settings.spacing_s), chance, clock()),
-        quarantine=Quarantine(settings.state_dir / "quarantine", settings.quarantine_max_bytes),
+        evidence=Evidence(quarantine, meters),
         meters=meters,
         committed=committed,
         turned=turned,
@@ -71,19 +57,32 @@ def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Out
     return tracks_of(markets, nodes, cursors)
 
 
-def restored_book(settings: OasisSettings, installation: Installation, outbox: Outbox, sender: Sender) -> Book:
-    """What was said of each market and node that is still followed."""
+def restored_book(settings: OasisSettings, installation: Installation, outbox: Outbox, sender: Sender, now: datetime) -> Book:
+    """What was said of each market and node that is still followed; what was said of others is retracted.
+
+    Prices of another environment are not taken up: they would come out under the name of this one.
+    """
     book = Book(sender, timedelta(seconds=settings.refresh_s))
     followed = {
         installation.topics.lmp(market, node): market
         for market in installation.prices.markets
         for node in installation.price_nodes
     }
+    gone: list[str] = []
     for topic, payload in outbox.states().items():
-        if topic in followed:
-            try:
-                book.restore(followed[topic], decode_as(payload, Lmp))
-            except UndecodableMessage as error:
-                # Of another version of dotbus. CAISO will say it again.
-                get_logger("wiring").warning("a kept state was not understood", topic=topic, reason=error.reason)
+        state = _kept_state(payload) if topic in followed else None
+        if state and state.environment is sender.environment:
+            book.restore(followed[topic], state)
+        else:
+            gone.append(topic)
+    if gone:
+        get_logger("wiring").warning("topics of another configuration are retracted", topics=gone)
+        outbox.retract(gone, now)
     return book
+
+
+def _kept_state(payload: bytes) -> Lmp | None:
+    try:
+        return decode_as(payload, Lmp)
+    except UndecodableMessage:
+        return None  # of another version of dotbus: CAISO will say it again

@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client import CollectorRegistry
 from simulator_client import EXAMPLE, Clock, Keys
 
 from ads_ingest.caiso import Caiso
+from ads_ingest.meters import Meters
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsSettings
 from ads_ingest.source import AdsSource
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import open_outbox, wire_streams
+from ads_ingest.wiring import wire_streams
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, TrajectoryBatch
+from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation import load_installation
 from dotbus.runtime.outbox import Outbox
-from dotbus.runtime.quarantine import Quarantine
 from simulators.server import running
 from simulators.settings import SimulatorSettings
 
@@ -108,7 +110,8 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             Caiso(source, settings.max_reply_bytes),
             outbox,
             Sender(INSTALLATION, "ads_ingest/test"),
-            quarantine=Quarantine(tmp_path / "quarantine", 10**8),
+            quarantine=open_quarantine(settings),
+            meters=Meters(CollectorRegistry(), lambda: 1.0),
             clock=clock,
             committed=lambda: None,
         )
@@ -272,7 +275,8 @@ def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Se
         Caiso(source, 10**6),
         outbox,
         Sender(INSTALLATION, "ads_ingest/stranger"),
-        quarantine=Quarantine(tmp_path / "stranger" / "quarantine", 10**6),
+        quarantine=open_quarantine(stranger),
+        meters=Meters(CollectorRegistry(), lambda: 1.0),
         clock=setup.clock,
         committed=lambda: None,
     )

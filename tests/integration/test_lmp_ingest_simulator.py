@@ -14,15 +14,17 @@ from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, Upstream
+from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation import Installation, Market, load_installation
 from launcher.authority import Authority
+from lmp_ingest.caiso import Caiso
 from lmp_ingest.meters import Meters
 from lmp_ingest.records import Question
 from lmp_ingest.service import Loop
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.source import OasisSource
 from lmp_ingest.translate import Sender
-from lmp_ingest.wiring import open_outbox, wire_loop
+from lmp_ingest.wiring import wire_loop
 from simulators.server import running
 from simulators.settings import SimulatorSettings
 
@@ -131,10 +133,11 @@ class Run:
         self.registry = CollectorRegistry()
         self.loop: Loop = wire_loop(
             self.settings,
-            self.installation,
-            self.source,
+            Caiso(self.source, self.settings.bounds),
             self.outbox,
             Sender(Environment.SIMULATOR, "lmp_ingest/test"),
+            installation=self.installation,
+            quarantine=open_quarantine(self.settings),
             meters=Meters(self.registry),
             clock=scene.clock,
             committed=lambda: None,

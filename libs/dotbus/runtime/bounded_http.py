@@ -17,7 +17,7 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.certs import where as public_cas
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
@@ -89,7 +89,7 @@ class BoundedHttp:
         max_bytes: int,
         clock: Callable[[], datetime],
     ) -> None:
-        bundle = str(ca_file) if ca_file else public_cas()
+        bundle = str(ca_file) if ca_file else DEFAULT_CA_BUNDLE_PATH
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._clock = clock
@@ -135,7 +135,7 @@ class BoundedHttp:
         except urllib3.exceptions.TimeoutError as error:
             raise TimedOut("the reply stopped before its end", bytes(body)) from error
         except urllib3.exceptions.HTTPError as error:
-            raise CutShort(f"the connection closed inside the reply: {type(error).__name__}", bytes(body)) from error
+            raise CutShort(f"the reply ends before its end: {type(error).__name__}", bytes(body)) from error
         return bytes(body)
 
 

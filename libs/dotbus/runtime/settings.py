@@ -14,6 +14,8 @@ from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
 
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=1, le=65535)]
+MB = 1024 * 1024
+Megabytes = Annotated[float, Field(gt=0, le=65536)]
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -63,6 +65,31 @@ class ServiceSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "127.0.0.1"
     health_port: Port | None = None
+
+
+class KeepingSettings(BaseSettings):
+    """Where an ingest keeps what must not be lost, and how much of it: PREFIX_STATE_DIR, ...
+
+    Attributes:
+        state_dir: the outbox and the quarantine.
+        outbox_max_age_days: how long a published event can be sent again; `outbox_max_mb` the same by size.
+        quarantine_max_mb: how much of the replies that were refused is kept.
+    """
+
+    state_dir: Path
+    outbox_max_age_days: Annotated[float, Field(ge=1)]
+    outbox_max_mb: Megabytes
+    quarantine_max_mb: Megabytes = 100.0
+
+    @property
+    def outbox_max_bytes(self) -> int:
+        """The bound on the outbox in bytes."""
+        return int(self.outbox_max_mb * MB)
+
+    @property
+    def quarantine_max_bytes(self) -> int:
+        """The bound on the quarantine in bytes."""
+        return int(self.quarantine_max_mb * MB)
 
 
 def load_settings(kind: type[S], prefix: str) -> S:

@@ -98,7 +98,7 @@ def test_raw_bytes_are_quarantined_once_until_all_is_well_again(tmp_path: Path) 
 def test_the_pause_grows_with_failures_and_never_vanishes(tmp_path: Path) -> None:
     for jitter in (0.0, 1.0):
         stream = followed(tmp_path, fine, *[away] * 12, fine)
-        loop = Loop([stream], 10.0, jitter=lambda: jitter, clock=utc_now)  # noqa: B023  # used before the next one
+        loop = Loop([stream], 10.0, chance=lambda: jitter, clock=utc_now)  # noqa: B023  # used before the next one
         pauses = [loop.turn(threading.Event()) for _ in range(14)]
         assert pauses[0] == pauses[-1] == 10.0
         failing = pauses[1:-1]
@@ -112,14 +112,14 @@ def test_a_single_batch_that_cannot_be_had_slows_nothing_down(tmp_path: Path) ->
         return [Malformed(ASKED, "not XML", b"<raw")]
 
     stream = followed(tmp_path, one_missing, one_missing)
-    loop = Loop([stream], 10.0, jitter=lambda: 0.0, clock=utc_now)
+    loop = Loop([stream], 10.0, chance=lambda: 0.0, clock=utc_now)
     assert [loop.turn(threading.Event()) for _ in range(2)] == [10.0, 10.0]
     assert not stream.health.snapshot().ok
 
 
 def test_a_failing_stream_does_not_keep_the_other_from_its_turn(tmp_path: Path) -> None:
     first, second = followed(tmp_path, full), followed(tmp_path, fine)
-    Loop([first, second], 10.0, jitter=lambda: 0.0, clock=utc_now).turn(threading.Event())
+    Loop([first, second], 10.0, chance=lambda: 0.0, clock=utc_now).turn(threading.Event())
     assert second.health.snapshot().ok
 
 
@@ -131,5 +131,5 @@ def test_told_to_stop_it_turns_no_more() -> None:
         turned.append(1)
         stop.set()
 
-    Loop([followed(Path(), fine)], 0.1, jitter=lambda: 0.0, turned=note, clock=utc_now).run(stop)
+    Loop([followed(Path(), fine)], 0.1, chance=lambda: 0.0, turned=note, clock=utc_now).run(stop)
     assert turned == [1]

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ads_ingest.certificate import CertificateUnusable, days_left, read_expiry
+from ads_ingest.certificate import CertificateUnusable, ExpiryReminder, days_left, read_expiry
 from ads_ingest.settings import PREFIX, AdsSettings, load_configuration
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.settings import load_settings
@@ -101,6 +101,22 @@ def test_certificate_and_key_may_be_in_one_file_or_two(pki: Path) -> None:
 def test_a_certificate_that_caiso_cannot_be_shown_is_refused(pki: Path, certificate: str, key: str | None, reason: str) -> None:
     with pytest.raises(CertificateUnusable, match=reason):
         read_expiry(pki / certificate, pki / key if key else None)
+
+
+def test_a_certificate_that_ends_soon_is_warned_of_at_the_start_and_daily(capsys: pytest.CaptureFixture[str]) -> None:
+    expires_at = datetime(2026, 3, 31, tzinfo=UTC)
+    reminder = ExpiryReminder(expires_at)
+
+    def said_at(now: datetime) -> list[str]:
+        reminder.remind(now)
+        told = capsys.readouterr().out
+        return [level for level in ("warning", "error") if f"[{level}" in told]
+
+    assert said_at(expires_at - timedelta(days=31)) == []
+    assert said_at(expires_at - timedelta(days=29)) == ["warning"]
+    assert said_at(expires_at - timedelta(days=28, hours=1)) == []
+    assert said_at(expires_at - timedelta(days=28)) == ["warning"]
+    assert said_at(expires_at + timedelta(minutes=1)) == ["error"]
 
 
 def test_days_left_go_below_zero() -> None:

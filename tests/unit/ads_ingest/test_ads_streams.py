@@ -15,7 +15,7 @@ from ads_ingest.dispatch import BACKLOG_PER_ROUND, DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Malformed, SoapFault, TimedOut
 from ads_ingest.files import DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, LatestFiles
-from ads_ingest.keeping import Keeper, Strangers
+from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import Question, Reply
 from ads_ingest.trajectory import TrajectoryStream
@@ -48,7 +48,7 @@ class Bench:
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
         sender, caiso, strangers = Sender(INSTALLATION, "ads_ingest/test"), Caiso(self.ads, 10**6), Strangers()
-        kept, topics, files = self.outbox.states(), INSTALLATION.topics, LatestFiles(self.folder / "latest")
+        kept, topics, files = take_over(self.outbox, sender, self.now), INSTALLATION.topics, LatestFiles(self.folder / "latest")
         self.commits = 0
         told = {"committed": self.count_commit, "strangers": strangers}
         self.dispatch = DispatchStream(
@@ -435,6 +435,36 @@ def test_states_of_another_environment_are_not_taken_up(bench: Bench, monkeypatc
     bench.restart()
     bench.round(MINUTE)
     assert bench.dots() == []
+
+
+def test_a_resource_that_went_to_another_plant_takes_its_state_along_and_its_old_topics_are_retracted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    heard_at = bench.dot().heard_at
+    south = {"environment": "simulator", "plant": [{"name": "south", "resource": [{"id": "R1"}]}]}
+    monkeypatch.setitem(globals(), "INSTALLATION", Installation.model_validate(south))
+    bench.now += MINUTE
+    bench.restart()
+    assert bench.dots("R1", "south") == [("B1", 1.0)]
+    assert bench.dots("R2", "unassigned") == [("B1", -1.0)]
+    assert bench.outbox.state_payloads([INSTALLATION.topics.dot("north", "R1")]).popitem()[1] == b""
+    moved = decode_as(bench.outbox.states()[INSTALLATION.topics.dot("south", "R1")], Dot)
+    assert (moved.plant, moved.heard_at, moved.time) == ("south", heard_at, bench.now), "moving it makes it no younger"
+    bench.round(MINUTE)
+    assert bench.dots("R1", "south") == [("B1", 1.0)]
+
+
+def test_topics_below_another_root_are_retracted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    before = set(bench.outbox.states())
+    elsewhere = INSTALLATION.model_copy(update={"topic_root": "elsewhere"})
+    monkeypatch.setitem(globals(), "INSTALLATION", elsewhere)
+    bench.restart()
+    assert set(bench.outbox.state_payloads(before).values()) == {b""}
+    assert bench.dots() == [("B1", 1.0)]
 
 
 def test_the_latest_files_are_the_newest_batch_and_the_newest_dots(bench: Bench) -> None:

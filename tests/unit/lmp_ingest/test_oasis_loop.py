@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, Lmp, Prices, Upstream
+from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation import Installation, Market
+from lmp_ingest.caiso import Caiso
 from lmp_ingest.faults import Unreachable
 from lmp_ingest.meters import Meters
 from lmp_ingest.records import Question, Reply
@@ -19,7 +21,7 @@ from lmp_ingest.reports import REPORTS
 from lmp_ingest.service import Loop
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.translate import Sender
-from lmp_ingest.wiring import open_outbox, wire_loop
+from lmp_ingest.wiring import wire_loop
 
 BEGIN = datetime(2025, 9, 1, 18, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -72,10 +74,11 @@ class Story:
         self.outbox = open_outbox(self.settings)
         self.loop: Loop = wire_loop(
             self.settings,
-            self.installation,
-            self.oasis,
+            Caiso(self.oasis, self.settings.bounds),
             self.outbox,
-            Sender(Environment.SIMULATOR, "lmp_ingest/test"),
+            Sender(self.installation.environment, "lmp_ingest/test"),
+            installation=self.installation,
+            quarantine=open_quarantine(self.settings),
             meters=Meters(self.registry),
             clock=lambda: self.now,
             committed=lambda: None,
@@ -352,6 +355,58 @@ def test_how_late_a_price_comes_is_measured(story) -> None:
     one.run(700)
 
     assert 0 < one.count("price_lag_seconds", Market.RTM) <= 180
+
+
+def test_a_disk_that_keeps_nothing_is_told_once_publishes_nothing_loses_nothing_and_passes(
+    story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    asked, pages = len(one.oasis.asked), one.outbox._database.execute("PRAGMA page_count").fetchone()[0]
+    one.outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    before = len(one.events())
+    one.run(3600)
+    in_vain = len(one.oasis.asked) - asked
+    health, kept = one.health(Market.RTM), len(one.events())
+    assert (health.ok, health.last_error) == (False, "outbox: database or disk is full")
+    assert 0 < in_vain < 40, "a pause that grows"
+    assert capsys.readouterr().out.count("the outbox keeps nothing") == 1
+
+    one.outbox._database.execute("PRAGMA max_page_count = 1073741823")
+    one.run(400)
+    assert one.health(Market.RTM).ok
+    starts = {event.interval_start for event in one.events()}
+    assert before <= kept < len(one.events())
+    assert starts == {BEGIN - 24 * 12 * FIVE + number * FIVE for number in range(len(starts))}, "no interval is missing"
+    assert max(starts) >= BEGIN + timedelta(hours=1)
+
+
+def test_what_is_followed_no_more_is_retracted_and_comes_back_when_it_is_followed_again(story, tmp_path: Path) -> None:
+    one = story(nodes=("N1", "N2"))
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    topic = one.installation.topics.lmp(Market.RTM, "N2")
+    one.outbox.close()
+    without = story(nodes=("N1",))
+    assert without.outbox.states().keys() == {one.installation.topics.lmp(Market.RTM, "N1")}
+    assert without.outbox.state_payloads([topic]) == {topic: b""}
+    without.outbox.close()
+    again = story(nodes=("N1", "N2"))
+    again.oasis.answer = published(lambda: again.now)
+    again.run(20)
+    assert again.state(Market.RTM, "N2") is not None
+
+
+def test_prices_of_another_environment_are_not_taken_up(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(10)
+    one.installation = one.installation.model_copy(update={"environment": Environment.PRODUCTION})
+    one.oasis.status = 503
+    one.restart()
+    one.run(10 * 60)
+    assert one.state(Market.RTM, "N1") is None
 
 
 def test_a_clock_that_is_set_back_does_not_silence_the_loop(story) -> None:

@@ -1,0 +1,73 @@
+"""What an ingest has around its loop: probes hear when it hangs, and a disk or a broker that fails ends nothing."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from real_mosquitto import free_port
+from waiting import eventually
+
+from dotbus.contracts.messages import Environment, Upstream
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.ingest import Ingest
+from dotbus.runtime.outbox import OutboxInUse
+from dotbus.runtime.presence import Identity
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+
+pytestmark = pytest.mark.integration
+
+IDENTITY = Identity("ads_ingest", "a", Environment.SIMULATOR, utc_now())
+UPSTREAM = Upstream(name="ads_dispatch", ok=True, last_ok_at=IDENTITY.started_at, clock_offset_s=0.5)
+
+
+def ingest_in(folder: Path, registry: CollectorRegistry) -> Ingest:
+    """Its broker is not there."""
+    keeping = KeepingSettings(state_dir=folder, outbox_max_age_days=1, outbox_max_mb=1)
+    bus = BusSettings(port=free_port())
+    return Ingest(IDENTITY, Topics(), bus, keeping, registry, upstreams=lambda: [UPSTREAM], clock=utc_now)
+
+
+def probe(port: int) -> tuple[int, dict[str, object]]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)
+
+
+def test_a_loop_that_hangs_is_not_alive_and_a_broker_that_is_away_is_no_reason_to_restart(tmp_path: Path) -> None:
+    ingest, settings, hangs = ingest_in(tmp_path, CollectorRegistry()), ServiceSettings(health_port=free_port()), []
+    with ingest.serving(settings, is_late=lambda: bool(hangs)):
+        assert probe(settings.health_port) == (200, {"alive": True, "broker": False, "upstreams": {"ads_dispatch": True}})
+        hangs.append(True)
+        assert probe(settings.health_port)[0] == 503
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_courier_that_died_is_not_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest, settings = ingest_in(tmp_path, CollectorRegistry()), ServiceSettings(health_port=free_port())
+    monkeypatch.setattr(ingest.courier, "_round", sys.exit)
+    with ingest.serving(settings, is_late=lambda: False):
+        eventually(lambda: probe(settings.health_port)[0] == 503)
+
+
+def test_each_turn_is_measured_and_a_disk_that_fails_does_not_end_the_loop(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    ingest = ingest_in(tmp_path, registry)
+    ingest.turned()
+    assert registry.get_sample_value("ads_ingest_events_unpublished") == 0
+    assert registry.get_sample_value("ads_ingest_clock_offset_seconds", {"upstream": "ads_dispatch"}) == 0.5
+    ingest.outbox.close()
+    ingest.turned()
+
+
+def test_a_second_instance_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    first = ingest_in(tmp_path, CollectorRegistry())
+    with pytest.raises(OutboxInUse, match="own folder"):
+        ingest_in(tmp_path, CollectorRegistry())
+    first.outbox.close()
