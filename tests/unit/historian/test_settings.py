@@ -51,7 +51,7 @@ def test_every_mistake_is_told_at_once_and_no_secret(environment):
     with pytest.raises(ConfigurationRefused) as refused:
         load_configuration()
     told = str(refused.value)
-    assert all(part in told for part in ("database_url", "HISTORIAN_MQTT_PORT", "/nowhere/dotbus.toml"))
+    assert all(part in told for part in ("HISTORIAN_DATABASE_URL: ", "HISTORIAN_MQTT_PORT", "/nowhere/dotbus.toml"))
     assert "hunter2" not in told
 
 
