@@ -1,0 +1,131 @@
+"""The demonstration's broker: users, topics and loopback are as strict as at a plant."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTv311
+from waiting import eventually
+
+from launcher.broker_users import BrokerUser
+from launcher.children import Child, Children
+from launcher.embedded_broker import users_json
+from launcher.ports import free_port
+
+pytestmark = pytest.mark.integration
+
+USERS = (
+    BrokerUser("ingest", writes=("plant/+/dot",)),
+    BrokerUser("plant-a", reads=("plant/a/#",)),
+    BrokerUser("console", reads=("#",)),
+)
+PASSWORDS = {user.name: f"secret of {user.name}" for user in USERS}
+WITHIN_S = 15.0
+
+
+class Running:
+    """The broker as a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        users = folder / "users.json"
+        users.write_text(users_json(USERS, PASSWORDS), encoding="utf-8")
+        assert not any(password in users.read_text() for password in PASSWORDS.values())
+        self.children = Children(folder)
+        self.child: Child = self.children.start("broker", "launcher.embedded_broker", [str(users), str(self.port)])
+        self.children.wait_for_port(self.port, self.child, WITHIN_S)
+
+
+class Guest:
+    """A third party's client, and what it was told."""
+
+    def __init__(self, port: int, user: str | None, password: str | None, subscribe: str | None = None) -> None:
+        self.accepted: bool | None = None
+        self.received: list[tuple[str, bytes]] = []
+        self.ready = threading.Event()
+        self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
+        if user:
+            self.client.username_pw_set(user, password)
+        self.client.on_connect = lambda _c, _u, _f, reason, _p: self._connected(bool(reason.is_failure), subscribe)
+        self.client.on_subscribe = lambda *_: self.ready.set()
+        self.client.on_message = self._heard
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert self.ready.wait(WITHIN_S)
+
+    def _connected(self, refused: bool, subscribe: str | None) -> None:  # noqa: FBT001  # a callback
+        self.accepted = not refused
+        if refused or subscribe is None:
+            self.ready.set()
+        else:
+            self.client.subscribe(subscribe, qos=1)
+
+    def _heard(self, _client: Client, _user: object, message: MQTTMessage) -> None:
+        self.received.append((message.topic, message.payload))
+
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.client.publish(topic, payload, qos=1, retain=retain)
+
+    def leave(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    running.children.stop()
+
+
+@pytest.fixture
+def guest(broker: Running) -> Iterator:
+    guests: list[Guest] = []
+
+    def come(user: str | None, password: str | None = None, subscribe: str | None = None) -> Guest:
+        guests.append(Guest(broker.port, user, password or PASSWORDS.get(user or ""), subscribe))
+        return guests[-1]
+
+    yield come
+    for one in guests:
+        one.leave()
+
+
+def test_it_listens_on_loopback_only(broker: Running):
+    listening = [c for c in psutil.Process(broker.child.process.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert [(c.laddr.ip, c.laddr.port) for c in listening] == [("127.0.0.1", broker.port)]
+
+
+@pytest.mark.parametrize(("user", "password"), [(None, None), ("ingest", "guessed"), ("nobody", "secret of nobody")])
+def test_without_a_users_password_nobody_comes_in(guest, user: str | None, password: str | None):
+    assert guest(user, password).accepted is False
+
+
+def test_each_user_writes_and_hears_its_own_topics_only(guest):
+    console, plant = guest("console", subscribe="#"), guest("plant-a", subscribe="plant/a/#")
+    ingest = guest("ingest")
+    assert console.accepted
+    assert plant.accepted
+    ingest.say("plant/a/dot", b"1")
+    ingest.say("plant/b/dot", b"2")
+    ingest.say("service/ads_ingest/a", b"not its topic")
+    plant.say("plant/a/dot", b"not its to say")
+    ingest.say("plant/a/dot", b"3")
+    eventually(lambda: len(console.received) == 3, WITHIN_S)
+    assert console.received == [("plant/a/dot", b"1"), ("plant/b/dot", b"2"), ("plant/a/dot", b"3")]
+    assert plant.received == [("plant/a/dot", b"1"), ("plant/a/dot", b"3")]
+
+
+def test_a_subscription_to_others_topics_brings_nothing(guest):
+    ingest, console = guest("ingest"), guest("console", subscribe="#")
+    plant = guest("plant-a", subscribe="#")
+    ingest.say("plant/b/dot", b"of another plant")
+    eventually(lambda: console.received, WITHIN_S)
+    assert not plant.received
+
+
+def test_states_are_retained_for_whoever_comes_later(guest):
+    guest("ingest").say("plant/a/dot", b"retained", retain=True)
+    eventually(lambda: guest("plant-a", subscribe="plant/a/#").received or None, WITHIN_S, 0.3)
