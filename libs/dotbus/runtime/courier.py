@@ -132,7 +132,8 @@ class Courier:
             self._refusals.append(str(error))
         if self._refusals:
             self._complain(self._refusals[0])
-            self._stopped.wait(PAUSE_AFTER_REFUSAL_S)
+            if self._bus.connected:  # else the next connection ends the pause
+                self._stopped.wait(PAUSE_AFTER_REFUSAL_S)
         elif self._bus.connected:
             self._complaint = ""
 

@@ -166,6 +166,25 @@ def test_a_refused_publish_leaves_everything_in_the_outbox_and_is_tried_again(bu
     eventually(lambda: outbox.span().unpublished == 0)
 
 
+def test_after_a_lost_connection_the_next_one_is_used_at_once(
+    bus: FakeBus, outbox: Outbox, courier: Courier, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(courier_module, "PAUSE_AFTER_REFUSAL_S", 60)
+    publish = bus.publish
+
+    def lose_the_connection(messages, timeout_s: float = 10.0) -> None:
+        bus.publish = publish
+        bus.turn(connected=False)
+        publish(messages)
+
+    bus.publish = lose_the_connection
+    outbox.commit(clock(), states=[STATE])
+    bus.start()
+    eventually(lambda: not bus.connected)
+    bus.turn(connected=True)
+    eventually(lambda: courier.caught_up)
+
+
 def request(stream: str, first_seq: int, last_seq: int) -> bytes:
     return encode(
         ReplayRequest(
