@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from real_postgres import query
+from waiting import eventually
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Event
@@ -18,6 +19,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
 from historian.dead_letters import retry_letters
+from historian.migrations import LOCK
 from historian.record import Stream, record
 from historian.schema import EVENT_TABLES, metadata
 from historian.store import Arrival, Store, StoreUnavailable
@@ -65,6 +67,24 @@ def dispatch(seq: int, *, batch_uid: str = "BATCH", revision_no: int | None = 1,
 
 def counts(database: str) -> dict[str, int]:
     return {table.name: query(database, f"SELECT count(*) FROM {table.name}")[0][0] for table in EVENT_TABLES}
+
+
+def test_a_step_may_take_longer_than_a_statement_of_every_day(database, monkeypatch):
+    """Such as a new index on a table of years; here the step waits for another historian's."""
+    monkeypatch.setattr("historian.store.STATEMENT_TIMEOUT_S", 1)
+    other = threading.Thread(target=query, args=(database, f"SELECT pg_advisory_xact_lock({LOCK}), pg_sleep(2)"))
+    other.start()
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    eventually(lambda: query(database, held))
+    store = Store(database)
+    assert store.migrate()
+    with (
+        store._engine.connect() as connection,
+        pytest.raises(sa.exc.OperationalError, match="statement timeout"),
+    ):  # how its connections are set up
+        connection.execute(sa.text("SELECT pg_sleep(2)"))
+    store.close()
+    other.join()
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_schema(database, store):

@@ -25,6 +25,8 @@ def migrate(connection: sa.Connection, reader_role: str | None = None) -> bool:
     Raises:
         alembic.util.CommandError: the database is of a later version of dotbus.
     """
+    # A step on tables of years may take its time, and so may the historian that we wait for.
+    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
     config = Config()
     config.set_main_option("script_location", "historian:migrations")
