@@ -100,7 +100,7 @@ class Board(Generic[B, S]):
         said = self._said.get(resource_id)
         if said is None:
             return self.complete or book != self._empty
-        return said.book != book or (resource_id in self._configured and now - said.heard_at >= REFRESH)
+        return said.book != book or (resource_id in self._configured and abs(now - said.heard_at) >= REFRESH)
 
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[DotBook, Dot]:

@@ -59,7 +59,8 @@ class Watch:
     def due(self, now: datetime) -> Sequence[Watched]:
         """The batches to ask for now; those that are over are forgotten."""
         self._watched = {uid: watched for uid, watched in self._watched.items() if watched.until > now}
-        waiting = [watched for watched in self._watched.values() if now - watched.checked_at >= self._every]
+        # Later than now when the clock was set back meanwhile.
+        waiting = [watched for watched in self._watched.values() if abs(now - watched.checked_at) >= self._every]
         return sorted(waiting, key=lambda watched: watched.checked_at)[: self._most]
 
     def note_checked(self, watched: Watched, now: datetime) -> None:

@@ -80,7 +80,7 @@ class Book:
         ]
 
     def _is_silent(self, page: _Page) -> bool:
-        return page.said is not None and page.heard_at - page.said.heard_at >= self._refresh
+        return page.said is not None and abs(page.heard_at - page.said.heard_at) >= self._refresh
 
     def said(self, states: Iterable[Lmp]) -> None:
         """Remember what was said."""

@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
-from dotbus.contracts.quality import Quality, Reason
+from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason
 from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word, upstream_behind
 
-CLOCK_DOUBT_S: Final = 2.0
 _UNKNOWN: Final = Source(online=True)  # its status has not come: nothing is known against it, nothing confirms it either
 
 M = TypeVar("M", Dot, Trajectory, Lmp)

@@ -4,6 +4,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,13 @@ IDENTITY = Identity("ads_ingest", "a", Environment.SIMULATOR, utc_now())
 UPSTREAM = Upstream(name="ads_dispatch", ok=True, last_ok_at=IDENTITY.started_at, clock_offset_s=0.5)
 
 
-def ingest_in(folder: Path, registry: CollectorRegistry) -> Ingest:
+def ingest_in(
+    folder: Path, registry: CollectorRegistry, upstreams: Callable[[], Sequence[Upstream]] = lambda: [UPSTREAM]
+) -> Ingest:
     """Its broker is not there."""
     keeping = KeepingSettings(state_dir=folder, outbox_max_age_days=1, outbox_max_mb=1)
     bus = BusSettings(port=free_port())
-    return Ingest(IDENTITY, Topics(), bus, keeping, registry, upstreams=lambda: [UPSTREAM], clock=utc_now)
+    return Ingest(IDENTITY, Topics(), bus, keeping, registry, upstreams=upstreams, clock=utc_now)
 
 
 def probe(port: int) -> tuple[int, dict[str, object]]:
@@ -64,6 +67,21 @@ def test_each_turn_is_measured_and_a_disk_that_fails_does_not_end_the_loop(tmp_p
     assert registry.get_sample_value("ads_ingest_clock_offset_seconds", {"upstream": "ads_dispatch"}) == 0.5
     ingest.outbox.close()
     ingest.turned()
+
+
+def test_a_clock_that_differs_from_caiso_s_is_told_once_and_when_it_agrees_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offsets_s = [0.5, -2.5, -3.0, 0.1, 2.1]
+    said = iter([Upstream(name="ads_dispatch", ok=True, clock_offset_s=offset_s) for offset_s in offsets_s for _ in range(2)])
+    ingest = ingest_in(tmp_path, CollectorRegistry(), lambda: [next(said)])
+    told = []
+    for _ in offsets_s:
+        ingest.turned()
+        output = capsys.readouterr().out
+        told.append("differ" if "differ" in output else "agree" if "agree" in output else "")
+    assert told == ["", "differ", "", "agree", "differ"]
+    ingest.outbox.close()
 
 
 def test_a_second_instance_in_the_same_folder_is_refused(tmp_path: Path) -> None:

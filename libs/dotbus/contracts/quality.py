@@ -48,6 +48,9 @@ LEVEL_OF: dict[Reason, Level] = {
     Reason.OUT_OF_LIMITS: Level.UNCERTAIN,
 }
 
+CLOCK_DOUBT_S = 2.0
+"""Two clocks that differ by more are in doubt."""
+
 BIT_OF: dict[Reason, int] = {reason: bit for bit, reason in enumerate(Reason)}
 """The bit of each reason in a reasons register. The order of `Reason` is part of the contract: append only."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from dotbus.contracts.messages import OutboxSpan, ServiceStatus, Upstream
+from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.courier import Courier
@@ -105,6 +106,7 @@ class Ingest:
         self._upstreams = upstreams
         self._certificate_days_left = certificate_days_left
         self._meters = IngestMeters(registry, identity.service)
+        self._clock_in_doubt = False
         self._log = get_logger("ingest")
         self.outbox = open_outbox(keeping)
         self.quarantine = open_quarantine(keeping)
@@ -120,7 +122,19 @@ class Ingest:
             self._meters.note(self._upstreams(), self.outbox.span())
         except sqlite3.Error as error:  # the loop says by itself that nothing can be kept
             self._log.debug("the outbox does not say what it holds", cause=str(error))
+        self._judge_clock()
         self._presence.poke()
+
+    def _judge_clock(self) -> None:
+        offsets_s = {upstream.name: upstream.clock_offset_s or 0.0 for upstream in self._upstreams()}
+        doubted = {name: round(offset_s, 1) for name, offset_s in offsets_s.items() if abs(offset_s) > CLOCK_DOUBT_S}
+        if doubted and not self._clock_in_doubt:
+            self._log.warning(
+                "CAISO's clock and ours differ", offsets_s=doubted, next="gateways doubt what we say; set the clock"
+            )
+        elif self._clock_in_doubt and not doubted:
+            self._log.info("CAISO's clock and ours agree again")
+        self._clock_in_doubt = bool(doubted)
 
     @contextmanager
     def serving(self, settings: ServiceSettings, is_late: Callable[[], bool]) -> Iterator[None]:

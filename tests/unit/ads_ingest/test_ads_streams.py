@@ -198,6 +198,14 @@ def test_a_state_is_said_again_when_it_changes_and_otherwise_every_thirty_second
     assert bench.dot().heard_at == first + timedelta(seconds=30)
 
 
+def test_a_clock_that_is_set_back_leaves_no_state_of_the_future_and_stops_no_question(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.round(-3 * MINUTE)
+    assert bench.dot().heard_at == bench.now
+    assert "getBatchHeader" in [question.operation for question in bench.ads.asked]
+
+
 def test_a_quiet_round_commits_nothing(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()

@@ -418,4 +418,5 @@ def test_a_clock_that_is_set_back_does_not_silence_the_loop(story) -> None:
     one.run(60)
 
     assert len(one.oasis.asked) >= asked + 2
+    assert one.state(Market.RTM, "N1").heard_at <= one.now, "or it would look young for two hours"
     assert one.oasis.asked[asked][0] - (one.now - timedelta(seconds=60)) >= timedelta(seconds=5)
