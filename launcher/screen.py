@@ -55,7 +55,9 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
         else f"{scripts}/amqtt_sub --url mqtt://{CONSOLE}:{CONSOLE_PASSWORD}@127.0.0.1:{broker} -t '{topic}'"
     )
     psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
-    query = "SELECT start_at, resource_id, dot_mw FROM instruction WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
+    query = (
+        "SELECT start_at, resource_id, dot_mw FROM instruction_latest WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
+    )
     return [
         subscribe,
         f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
