@@ -65,14 +65,14 @@ def _asked(installation: Installation, register_map: RegisterMap, named: set[str
     judging = installation.modbus
     ads = Collector().load(load_ads_ingest) if ADS_INGEST in named else None
     if ads and register_map.members:
-        poll_s = ads.ads.poll_s
+        poll_s = ads.own.poll_s
         yield _Asked("ADS is asked", poll_s, "ADS_INGEST_POLL_S", "modbus.stale_after_s", judging.stale_after_s)
     lmp = Collector().load(load_lmp_ingest) if LMP_INGEST in named else None
     if lmp:
         limit = ("modbus.price_stale_after_s", judging.price_stale_after_s)
         for market in dict.fromkeys(price.market for price in register_map.prices):
-            every_s = lmp.oasis.pace.every[market].total_seconds()
+            every_s = lmp.own.pace.every[market].total_seconds()
             yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", *limit)
             if market == "DAM":
-                idle_s = lmp.oasis.pace.day_ahead_idle.total_seconds()
+                idle_s = lmp.own.pace.day_ahead_idle.total_seconds()
                 yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", *limit)

@@ -28,7 +28,7 @@ STUCK_AFTER = timedelta(minutes=30)
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until told to stop."""
-    settings, installation = configuration.ads, configuration.installation
+    settings, installation = configuration.own, configuration.installation
     identity = Identity(SERVICE, configuration.service.instance, installation.environment, utc_now())
     expires_at = read_expiry(settings.certificate_file, settings.key_file)
     reminder = ExpiryReminder(expires_at)

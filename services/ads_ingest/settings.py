@@ -1,6 +1,5 @@
 """Settings of ads_ingest: ADS_INGEST_* in the environment, and the installation's file."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ads_ingest.certificate import CertificateUnusable, read_expiry
-from dotbus.runtime.installation import Installation, load_installation
-from dotbus.runtime.mistakes import Collector
-from dotbus.runtime.settings import MB, BusSettings, KeepingSettings, Megabytes, ServiceSettings, load_settings
+from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.settings import MB, KeepingSettings, Megabytes
 
 PREFIX = "ADS_INGEST_"
 
@@ -70,28 +68,13 @@ class AdsSettings(KeepingSettings):
         return int(self.max_reply_mb * MB)
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """All that ads_ingest is told."""
-
-    service: ServiceSettings
-    bus: BusSettings
-    ads: AdsSettings
-    installation: Installation
+Configuration = ServiceConfiguration[AdsSettings]
 
 
 def load_configuration() -> Configuration:
-    """Read the environment and the installation's file.
+    """All that ads_ingest is told.
 
     Raises:
-        ConfigurationRefused: with every mistake in both.
+        ConfigurationRefused: with every mistake in the environment and the installation's file.
     """
-    collector = Collector()
-    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
-    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
-    ads = collector.load(lambda: load_settings(AdsSettings, PREFIX))
-    installation = collector.load(lambda: load_installation(service.config)) if service else None
-    collector.finish()
-    if service is None or bus is None or ads is None or installation is None:
-        raise RuntimeError("a part of the configuration was refused without a reason")
-    return Configuration(service, bus, ads, installation)
+    return load_service_configuration(PREFIX, AdsSettings)

@@ -26,7 +26,7 @@ STUCK_AFTER = timedelta(seconds=120)
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until told to stop."""
-    settings, installation = configuration.oasis, configuration.installation
+    settings, installation = configuration.own, configuration.installation
     identity = Identity(SERVICE, configuration.service.instance, installation.environment, utc_now())
     stuck_after = timedelta(seconds=settings.timeout_s) + STUCK_AFTER
     registry = CollectorRegistry()

@@ -1,6 +1,5 @@
 """Settings of lmp_ingest: LMP_INGEST_* in the environment, and the installation's file."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +9,10 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation import Installation, Market, load_installation
-from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
-from dotbus.runtime.settings import LOOPBACK, MB, BusSettings, KeepingSettings, Megabytes, ServiceSettings, load_settings
+from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.installation import Installation, Market
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings import LOOPBACK, MB, KeepingSettings, Megabytes
 from lmp_ingest.plan import Pace
 from lmp_ingest.unpack import Bounds
 
@@ -134,43 +134,25 @@ class OasisSettings(KeepingSettings):
         return int(self.max_reply_mb * MB)
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """All that lmp_ingest is told."""
-
-    service: ServiceSettings
-    bus: BusSettings
-    oasis: OasisSettings
-    installation: Installation
+Configuration = ServiceConfiguration[OasisSettings]
 
 
 def load_configuration() -> Configuration:
-    """Read the environment and the installation's file.
+    """All that lmp_ingest is told.
 
     Raises:
-        ConfigurationRefused: with every mistake in both.
+        ConfigurationRefused: with every mistake in the environment and the installation's file.
     """
-    collector = Collector()
-    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
-    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
-    oasis = collector.load(lambda: load_settings(OasisSettings, PREFIX))
-    installation = collector.load(lambda: load_installation(service.config)) if service else None
-    if oasis and installation:
-        collector.load(lambda: _require_trust(oasis, installation))
-        collector.load(lambda: _require_nodes(installation, service))
-    collector.finish()
-    if service is None or bus is None or oasis is None or installation is None:
-        raise RuntimeError("a part of the configuration was refused without a reason")
-    return Configuration(service, bus, oasis, installation)
+    return load_service_configuration(PREFIX, OasisSettings, (_require_trust, _require_nodes))
 
 
-def _require_trust(oasis: OasisSettings, installation: Installation) -> None:
+def _require_trust(oasis: OasisSettings, installation: Installation, _file: Path) -> None:
     if not oasis.is_private and installation.environment is not Environment.SIMULATOR:
         reason = f"{oasis.url} is neither HTTPS nor this machine; only a simulator may be asked so"
         raise ConfigurationRefused([Mistake("environment", f"{PREFIX}URL", reason)])
 
 
-def _require_nodes(installation: Installation, service: ServiceSettings | None) -> None:
+def _require_nodes(_oasis: OasisSettings, installation: Installation, file: Path) -> None:
     if not installation.price_nodes or not installation.prices.markets:
-        where = str(service.config) if service else ""
-        raise ConfigurationRefused([Mistake(where, "prices", "names no node or no market, so there is nothing to ask for")])
+        reason = "names no node or no market, so there is nothing to ask for"
+        raise ConfigurationRefused([Mistake(str(file), "prices", reason)])

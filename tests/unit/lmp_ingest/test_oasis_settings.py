@@ -38,7 +38,7 @@ def mistakes(refused: pytest.ExceptionInfo[ConfigurationRefused]) -> list[str]:
 
 
 def test_the_defaults_are_caiso_s_production_within_its_rate(configure) -> None:
-    oasis = configure().oasis
+    oasis = configure().own
 
     assert oasis.url == "https://oasis.caiso.com/oasisapi"
     assert oasis.spacing_s >= 5
@@ -53,7 +53,7 @@ def test_caiso_is_never_asked_faster_than_it_allows(configure) -> None:
 
 
 def test_a_simulator_may_be_asked_faster(configure) -> None:
-    assert configure(environment="simulator", URL="http://127.0.0.1:8448/oasisapi/", SPACING_S="0.1").oasis.spacing_s == 0.1
+    assert configure(environment="simulator", URL="http://127.0.0.1:8448/oasisapi/", SPACING_S="0.1").own.spacing_s == 0.1
 
 
 def test_prices_that_somebody_on_the_way_could_change_are_not_asked_for(configure) -> None:
