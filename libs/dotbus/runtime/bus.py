@@ -9,6 +9,8 @@
 - It connects and reconnects for ever, with a growing pause.
 
 MQTT 3.1.1 is for the embedded broker of the demonstration: there a forbidden publish looks like an accepted one.
+
+It is longer than other modules, because all of it shares one connection, its generation and its locks.
 """
 
 import ssl
