@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -78,13 +79,13 @@ class Comparison:
         resource_id, moments = place.resource.id, moments_around(now, MARGIN_S)
         dot = dot_in_force(sent, resource_id, place.at("dot_start"))
         stored = self._rows.dot_mw(dot.instruction_uid) if dot else None
-        yield place.line("DOT in force, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
+        yield place.line("DOT, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
 
         ramp, stored_ramp = dot_points(sent, resource_id), self._rows.dot_points(resource_id)
-        yield place.curve("set-point now, MW", "set_point_mw", ramp, stored_ramp, moments, "set_point_quality")
+        yield place.curve("set-point, MW", "set_point_mw", ramp, stored_ramp, moments, "set_point_quality")
 
         curve, stored_curve = assembled(dop_batches(sent, resource_id)), assembled(self._rows.dop_batches(resource_id))
-        yield place.curve("trajectory now, MW", "trajectory_mw", curve, stored_curve, moments, "trajectory_quality")
+        yield place.curve("trajectory, MW", "trajectory_mw", curve, stored_curve, moments, "trajectory_quality")
 
         dop = latest_dop(sent, resource_id)
         stored = self._rows.dop_mw(dop.dop_uid) if dop else None
@@ -97,7 +98,7 @@ class Comparison:
         market = place.shown["lmp_active_usd_per_mwh"].cell.about.prices[0].market
         sent = self._simulator.price_usd_per_mwh(market, node, start) if start else None
         stored = self._rows.lmp_usd_per_mwh(market, node, start) if start else None
-        return place.line(f"{market} LMP, $/MWh", "lmp_active_usd_per_mwh", exactly(sent), stored, "lmp_active_quality")
+        return place.line(f"{market}, $/MWh", "lmp_active_usd_per_mwh", exactly(sent), stored, "lmp_active_quality")
 
 
 def _together(found: dict[str, dict[str, Shown]], resource: Resource) -> dict[str, Shown]:
@@ -127,12 +128,10 @@ class _Place:
 
 def comparison_table(lines: list[Line]) -> Table:
     """The comparison for people."""
-    table = Table("plant", "resource", "what", "sent", "register", "database", "")
+    table = Table("resource", "what", "sent", "register", "database", "", box=SIMPLE_HEAD)
     for line in lines:
         verdict = Text("agrees", "green") if line.agrees else Text("differs", "bold red")
-        table.add_row(
-            line.plant, line.resource_id, line.what, show(line.sent), _number(line.register), _number(line.database), verdict
-        )
+        table.add_row(line.resource_id, line.what, show(line.sent), _number(line.register), _number(line.database), verdict)
     return table
 
 

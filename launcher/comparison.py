@@ -58,7 +58,7 @@ def show(sent: tuple[float, float] | None) -> str:
     if sent is None:
         return "nothing"
     low, high = sent
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:.6g}" if low == high else f"{low:.4g} to {high:.4g}"
 
 
 def exactly(number: float | None) -> tuple[float, float] | None:
