@@ -128,7 +128,9 @@ class _Place:
 
 def comparison_table(lines: list[Line]) -> Table:
     """The comparison for people."""
-    table = Table("resource", "what", "sent", "register", "database", "", box=SIMPLE_HEAD)
+    table = Table(
+        "resource", "what", "sent", "register", "database", "", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for line in lines:
         verdict = Text("agrees", "green") if line.agrees else Text("differs", "bold red")
         table.add_row(line.resource_id, line.what, show(line.sent), _number(line.register), _number(line.database), verdict)
