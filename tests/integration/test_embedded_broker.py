@@ -45,7 +45,7 @@ class Guest:
         self.accepted: bool | None = None
         self.received: list[tuple[str, bytes]] = []
         self.ready = threading.Event()
-        self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311)
+        self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv311, reconnect_on_failure=False)
         if user:
             self.client.username_pw_set(user, password)
         self.client.on_connect = lambda _c, _u, _f, reason, _p: self._connected(bool(reason.is_failure), subscribe)
@@ -71,6 +71,8 @@ class Guest:
     def leave(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        if line := self.client.socket():  # the loop may end before it has closed it
+            line.close()
 
 
 @pytest.fixture
