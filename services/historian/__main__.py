@@ -31,7 +31,7 @@ REPLAY_MOST_S = 300.0
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until told to stop."""
-    settings, topics = configuration.historian, configuration.installation.topics
+    settings, topics = configuration.own, configuration.installation.topics
     identity = Identity(SERVICE, configuration.service.instance, configuration.installation.environment, utc_now())
     registry = CollectorRegistry()
     database = UpstreamHealth("database")
@@ -81,7 +81,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 def open_store(configuration: Configuration) -> Store:
     """The configured database; nothing is connected yet."""
-    settings = configuration.historian
+    settings = configuration.own
     return Store(settings.database_url.get_secret_value(), settings.read_database_password())
 
 
@@ -95,7 +95,7 @@ def build_app() -> typer.Typer:
         """Make or update the tables, and let the reader role read them. A start does the same."""
         configuration = load_or_exit(load_configuration)
         store = open_store(configuration)
-        role = configuration.historian.reader_role
+        role = configuration.own.reader_role
         try:
             granted = store.migrate(role)
         except StoreUnavailable as error:

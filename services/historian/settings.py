@@ -1,6 +1,5 @@
 """Settings of the historian: HISTORIAN_DATABASE_URL and so on, and its part of what every service reads."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,9 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dotbus.runtime.installation import Installation, load_installation
-from dotbus.runtime.mistakes import Collector
-from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
 
 PREFIX = "HISTORIAN_"
 _SCHEMES = frozenset({"postgresql", "postgresql+psycopg2", "postgres"})
@@ -66,14 +63,7 @@ def _is_address(url: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Everything that the historian is configured with."""
-
-    service: ServiceSettings
-    bus: BusSettings
-    historian: HistorianSettings
-    installation: Installation
+Configuration = ServiceConfiguration[HistorianSettings]
 
 
 def load_configuration() -> Configuration:
@@ -82,12 +72,4 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake of every part.
     """
-    collector = Collector()
-    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
-    bus = collector.load(lambda: load_settings(BusSettings, PREFIX + "MQTT_"))
-    historian = collector.load(lambda: load_settings(HistorianSettings, PREFIX))
-    installation = collector.load(lambda: load_installation(service.config)) if service else None
-    collector.finish()
-    if service is None or bus is None or historian is None or installation is None:
-        raise AssertionError("a part is missing although nothing was refused")
-    return Configuration(service, bus, historian, installation)
+    return load_service_configuration(PREFIX, HistorianSettings)

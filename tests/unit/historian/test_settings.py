@@ -34,7 +34,7 @@ def environment(monkeypatch, tmp_path):
 )
 def test_an_address_of_a_postgresql_is_taken(environment, url):
     environment.setenv("HISTORIAN_DATABASE_URL", url)
-    assert load_configuration().historian.database_url.get_secret_value() == url
+    assert load_configuration().own.database_url.get_secret_value() == url
 
 
 @pytest.mark.parametrize("url", ["", "sqlite:///x", "host=db", "postgresql://u@h", "postgresql://u@h:port/d", "mysql://u@h/d"])
@@ -59,7 +59,7 @@ def test_the_password_comes_from_its_file(environment, tmp_path):
     secret = tmp_path / "password"
     secret.write_text("p@ss:word/\n")
     environment.setenv("HISTORIAN_DATABASE_PASSWORD_FILE", str(secret))
-    assert load_configuration().historian.read_database_password() == "p@ss:word/"
+    assert load_configuration().own.read_database_password() == "p@ss:word/"
 
 
 def test_a_password_file_that_is_not_there_is_a_mistake(environment):
