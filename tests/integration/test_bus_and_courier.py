@@ -196,6 +196,22 @@ def test_an_acknowledgement_that_comes_too_late_is_none_for_another_message(
     proxy.deaf = False
 
 
+def test_stopped_in_the_middle_of_connecting_it_leaves_no_connection(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch):
+    bus = Bus(BusSettings(port=broker.port), "hasty", clock=utc_now)
+    create_socket, connecting = bus._client._create_socket, threading.Event()
+
+    def connect_while_being_stopped():
+        connecting.set()
+        eventually(lambda: bus._client._thread_terminate)
+        return create_socket()
+
+    monkeypatch.setattr(bus._client, "_create_socket", connect_while_being_stopped)
+    bus.start()
+    assert connecting.wait(5)
+    bus.stop()
+    assert bus._client.socket() is None
+
+
 def test_two_processes_of_one_name_are_told(connect, capsys: pytest.CaptureFixture[str]):
     connect("ads_ingest/a")
     second = connect("ads_ingest/a")

@@ -166,6 +166,8 @@ class Bus:
         """Disconnect in order: the broker does not publish the will."""
         self._client.disconnect()
         self._client.loop_stop()
+        if self._client.socket() is not None:  # the network thread was just connecting, and ended with the connection open
+            self._client.disconnect()
 
     def publish(self, messages: Sequence[Outgoing], timeout_s: float = 10.0) -> None:
         """Publish messages in their order and wait until the broker has acknowledged each.
