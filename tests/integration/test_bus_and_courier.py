@@ -118,9 +118,15 @@ def test_the_messages_beside_a_refused_one_are_taken_and_it_is_named(connect):
     eventually(lambda: [d.topic for d in got] == ["t/1", "t/2"])
 
 
-def test_a_message_larger_than_the_broker_takes_is_refused_and_the_connection_stays(tmp_path: Path):
+@pytest.fixture
+def small_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     broker = start_mosquitto(tmp_path, "max_packet_size 20000")
-    bus = Bus(BusSettings(port=broker.port), "writer", clock=utc_now)
+    yield broker
+    remove_mosquitto(broker)
+
+
+def test_a_message_larger_than_the_broker_takes_is_refused_and_the_connection_stays(small_broker: Mosquitto):
+    bus = Bus(BusSettings(port=small_broker.port), "writer", clock=utc_now)
     turns: list[bool] = []
     bus.on_connection(turns.append)
     bus.start()
@@ -130,7 +136,6 @@ def test_a_message_larger_than_the_broker_takes_is_refused_and_the_connection_st
     bus.publish([Outgoing("t/small", b"")])
     assert turns == [True]
     bus.stop()
-    remove_mosquitto(broker)
 
 
 @pytest.fixture
