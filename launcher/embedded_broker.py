@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from amqtt.broker import Broker
+from amqtt.session import Session
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -44,11 +45,19 @@ def broker_configuration(users: Mapping[str, Any], port: int, password_file: Pat
     }
 
 
+class DemonstrationBroker(Broker):  # type: ignore[misc]  # amqtt has no types
+    """amqtt, held to the protocol: 0.12 sends a client that connects what is retained for everybody's subscriptions."""
+
+    async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Session) -> None:
+        if any(subscriber is session for subscriber, _ in self._subscriptions.get(subscription[0], ())):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
+
 async def _serve(users: Mapping[str, Any], port: int) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".passwords") as password_file:
         password_file.writelines(f"{name}:{user['hash']}\n" for name, user in users.items())
         password_file.flush()
-        broker = Broker(broker_configuration(users, port, Path(password_file.name)))
+        broker = DemonstrationBroker(broker_configuration(users, port, Path(password_file.name)))
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda _number, _frame: loop.call_soon_threadsafe(stop.set))

@@ -131,3 +131,17 @@ def test_a_subscription_to_others_topics_brings_nothing(guest):
 def test_states_are_retained_for_whoever_comes_later(guest):
     guest("ingest").say("plant/a/dot", b"retained", retain=True)
     eventually(lambda: guest("plant-a", subscribe="plant/a/#").received or None, WITHIN_S, 0.3)
+
+
+def test_what_is_retained_comes_only_to_whoever_subscribed_to_it(guest):
+    ingest = guest("ingest")
+    ingest.say("plant/a/dot", b"of a", retain=True)
+    ingest.say("plant/b/dot", b"of b", retain=True)
+    everything = guest("console", subscribe="#")
+    eventually(lambda: len(everything.received) == 2, WITHIN_S)
+    one = guest("console", subscribe="plant/a/#")
+    eventually(lambda: one.received, WITHIN_S)
+    assert guest("plant-a", subscribe="plant/c/#").accepted
+    ingest.say("plant/a/dot", b"new")
+    eventually(lambda: len(one.received) == 2, WITHIN_S)
+    assert one.received == [("plant/a/dot", b"of a"), ("plant/a/dot", b"new")]
