@@ -82,6 +82,7 @@ class PlantStack:
         self.rows = Rows(database_url)
         self.simulator = Simulator(f"http://127.0.0.1:{self._ports['admin']}")
         self._registers = Registers("127.0.0.1", self._ports["modbus"], read_map(self.installation))
+        self._more_registers: list[Registers] = []
         self._settings = self._settings_of(database_url)
         self._running: dict[str, Child] = {}
 
@@ -104,6 +105,7 @@ class PlantStack:
         gateway = self.children.start("second_gateway", "modbus_gateway", environment=settings)
         self.children.wait_for_port(port, gateway, 30)
         registers = Registers("127.0.0.1", port, read_map(load_installation(config)))
+        self._more_registers.append(registers)
         return lambda: about(registers.read(frozenset({11})), RESOURCES[0])
 
     def start_missing(self) -> None:
@@ -127,7 +129,8 @@ class PlantStack:
 
     def stop(self) -> None:
         """End everything."""
-        self._registers.close()
+        for registers in (self._registers, *self._more_registers):
+            registers.close()
         self.rows.close()
         self.children.stop()
 

@@ -5,17 +5,12 @@ import shutil
 import socket
 import subprocess
 import time
-from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-import docker
-from docker.errors import DockerException
+from containers import Container, docker_answers
 
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 IMAGE = "eclipse-mosquitto:2"
-DOCKER_SOCKET = "/var/run/docker.sock"
 READY_WITHIN_S = 20.0
 
 
@@ -52,23 +47,6 @@ def start_mosquitto(folder: Path, *extra: str) -> Mosquitto:
     return broker
 
 
-@cache
-def docker_answers() -> bool:
-    """Whether a Docker engine can be used. Asked of its socket first: the client leaves one open when nobody answers."""
-    if "DOCKER_HOST" not in os.environ and not _listens(DOCKER_SOCKET):
-        return False
-    try:
-        with closing(docker.from_env()) as engine:
-            return bool(engine.ping())
-    except DockerException:
-        return False
-
-
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
-
-
 class LocalMosquitto:
     """The `mosquitto` binary as a child process."""
 
@@ -91,31 +69,19 @@ class LocalMosquitto:
             self._process.wait()
 
 
-class ContainerMosquitto:
-    """The image of Mosquitto 2."""
+class ContainerMosquitto(Container):
+    """The image of Mosquitto 2, ready once it is started."""
 
     def __init__(self, folder: Path, extra: tuple[str, ...]) -> None:
-        self.port = free_port()
         config = folder / "mosquitto.conf"
         config.write_text(configuration("/mosquitto/data", 1883, *extra))
         config.chmod(0o644)
         folder.chmod(0o755)
-        self._container = docker.from_env().containers.create(
-            IMAGE,
-            ports={"1883/tcp": ("127.0.0.1", self.port)},
-            volumes={str(config): {"bind": "/mosquitto/config/mosquitto.conf", "mode": "ro"}},
-        )
+        super().__init__(IMAGE, 1883, free_port(), {str(config): "/mosquitto/config/mosquitto.conf"})
 
     def start(self) -> None:
-        self._container.start()
+        super().start()
         wait_for_port(self.port)
-
-    def kill(self) -> None:
-        self._container.kill()
-
-    def remove(self) -> None:
-        """Take the container away for good."""
-        self._container.remove(force=True, v=True)
 
 
 def remove_mosquitto(broker: Mosquitto) -> None:

@@ -9,11 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-import docker
 import psycopg2
-from real_mosquitto import docker_answers, free_port
+from containers import Container, docker_answers
+from real_mosquitto import free_port
 
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 IMAGE = "postgres:17"
 PASSWORD = "of-this-test-only"
 READY_WITHIN_S = 60.0
@@ -65,24 +64,15 @@ def query(url: str, statement: str) -> list[tuple]:
         connection.close()
 
 
-class ContainerPostgres:
-    """The official image."""
+class ContainerPostgres(Container):
+    """The official image, ready once it is started."""
 
     def __init__(self) -> None:
-        self.port = free_port()
-        self._container = docker.from_env().containers.create(
-            IMAGE, environment={"POSTGRES_PASSWORD": PASSWORD}, ports={"5432/tcp": ("127.0.0.1", self.port)}
-        )
+        super().__init__(IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD})
 
     def start(self) -> None:
-        self._container.start()
+        super().start()
         wait_until_ready(self)
-
-    def kill(self) -> None:
-        self._container.kill()
-
-    def remove(self) -> None:
-        self._container.remove(force=True, v=True)
 
 
 class LocalPostgres:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import docker
 import paho.mqtt.client as mqtt
 import pytest
+from containers import Container, docker_answers
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
-from real_mosquitto import IMAGE, docker_answers, free_port
+from real_mosquitto import IMAGE, free_port
 from waiting import eventually
 
 from dotbus.contracts.topics import Topics
@@ -107,18 +107,16 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 def in_container(folder: Path, broker: Broker) -> Callable[[], None]:
     conf = folder / "mosquitto.conf"
     conf.write_text(CONF + "user root\n")  # matters only to a test that runs as root: else it could not read its files
-    container = docker.from_env().containers.run(
+    container = Container(
         IMAGE,
-        detach=True,
+        8883,
+        broker.port,
+        {str(conf): "/mosquitto/config/mosquitto.conf", str(broker.credentials / "mosquitto"): "/run/dotbus"},
         user=f"{os.getuid()}:{os.getgid()}",
-        ports={"8883/tcp": ("127.0.0.1", broker.port)},
-        volumes={
-            str(conf): {"bind": "/mosquitto/config/mosquitto.conf", "mode": "ro"},
-            str(broker.credentials / "mosquitto"): {"bind": "/run/dotbus", "mode": "ro"},
-        },
         tmpfs={"/mosquitto/data": "mode=1777"},
     )
-    return lambda: container.remove(force=True, v=True)
+    container.start()
+    return container.remove
 
 
 def as_process(folder: Path, broker: Broker) -> Callable[[], None]:

@@ -1,0 +1,80 @@
+"""Containers for tests, through testcontainers: published on loopback only, killed and started again as a test wants."""
+
+import os
+import socket
+from contextlib import closing
+from functools import cache
+
+import docker
+from docker.errors import DockerException
+
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # read on import; every fixture removes its own containers
+from testcontainers.core.container import DockerContainer  # see the line above
+
+DOCKER_SOCKET = "/var/run/docker.sock"
+
+
+@cache
+def docker_answers() -> bool:
+    """Whether a Docker engine can be used. Asked of its socket first: the client leaves one open when nobody answers."""
+    if "DOCKER_HOST" not in os.environ and not _listens(DOCKER_SOCKET):
+        return False
+    try:
+        with closing(docker.from_env()) as engine:
+            return bool(engine.ping())
+    except DockerException:
+        return False
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
+class Container:
+    """A container whose port is one of 127.0.0.1.
+
+    Args:
+        image: its image.
+        inside: the port that it serves.
+        port: the port here.
+        volumes: files and folders here to where they stand inside, read only.
+        environment, tmpfs, user: as Docker's client takes them.
+    """
+
+    def __init__(
+        self,
+        image: str,
+        inside: int,
+        port: int,
+        volumes: dict[str, str] | None = None,
+        *,
+        environment: dict[str, str] | None = None,
+        tmpfs: dict[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
+        self.port = port
+        self._container = DockerContainer(image, **({"user": user} if user else {}))
+        self._container.ports[f"{inside}/tcp"] = ("127.0.0.1", port)  # with_bind_ports takes no address
+        self._container.env.update(environment or {})
+        self._container.tmpfs.update(tmpfs or {})
+        for here, there in (volumes or {}).items():
+            self._container.with_volume_mapping(here, there, "ro")
+        self._made = False
+
+    def start(self) -> None:
+        """Make it, or start again what was killed."""
+        if self._made:
+            self._container.get_wrapped_container().start()
+        else:
+            self._container.start()
+            self._made = True
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._container.get_wrapped_container().kill()
+
+    def remove(self) -> None:
+        """Take it away for good, with its volumes."""
+        self._container.stop(force=True, delete_volume=True)
+        self._container.get_docker_client().client.close()
