@@ -2,6 +2,8 @@
 
 - A DOT is *in force* while its interval covers now (the end does not belong to it). Where several cover now, the one of the
   batch received last counts, then the higher revision: an exceptional dispatch replaces the five-minute DOT below it.
+- An hourly pre-dispatch and five-minute DOTs are two schedules. Previous, next and ramp stay with the one that the DOT in force
+  belongs to: a resource on five-minute DOTs does not ramp towards an hourly one.
 - The *ramp* is linear through the target times (the middles) of the DOTs, of those that are in force at their own target.
   Before the first target and after the last one the nearest DOT is held: nothing says where the ramp comes from or goes to.
   While no DOT is in force there is no set-point.
@@ -16,6 +18,8 @@ from datetime import UTC, datetime
 
 from dotbus.contracts.messages import DotInterval, TrajectoryPoint
 
+HOURLY = 1
+"""batchType of an hourly pre-dispatch."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,13 +39,13 @@ def in_force(intervals: Sequence[DotInterval], at: datetime) -> DotInterval | No
 
 def previous_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval ended last, None when none has ended."""
-    past = [interval for interval in intervals if interval.interval_end <= now]
+    past = [interval for interval in _same_schedule(intervals, now) if interval.interval_end <= now]
     return max(past, key=lambda interval: (interval.interval_end, _precedence(interval)), default=None)
 
 
 def next_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval begins next, None when none is ahead."""
-    ahead = [interval for interval in intervals if interval.interval_start > now]
+    ahead = [interval for interval in _same_schedule(intervals, now) if interval.interval_start > now]
     first = min((interval.interval_start for interval in ahead), default=None)
     return max((i for i in ahead if i.interval_start == first), key=_precedence, default=None)
 
@@ -51,7 +55,8 @@ def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | Non
     dot = in_force(intervals, now)
     if dot is None:
         return None
-    targets = {i.target_at: i.dot_mw for i in intervals if in_force(intervals, i.target_at) is i}
+    schedule = _same_schedule(intervals, now)
+    targets = {i.target_at: i.dot_mw for i in schedule if in_force(schedule, i.target_at) is i}
     times = sorted(targets)
     if not times:  # every target lies outside its own interval: there is no line to follow
         return RampPoint(dot.dot_mw, 0.0)
@@ -93,6 +98,14 @@ def clipped(value_mw: float, pmin_mw: float | None, pmax_mw: float | None) -> fl
     if pmin_mw is not None and value_mw < pmin_mw:
         return pmin_mw
     return pmax_mw if pmax_mw is not None and value_mw > pmax_mw else value_mw
+
+
+def _same_schedule(intervals: Sequence[DotInterval], now: datetime) -> Sequence[DotInterval]:
+    """The DOTs of the schedule, hourly or not, that the DOT in force belongs to; all while none is in force."""
+    dot = in_force(intervals, now)
+    if dot is None:
+        return intervals
+    return [interval for interval in intervals if (interval.batch_type == HOURLY) == (dot.batch_type == HOURLY)]
 
 
 def _precedence(interval: DotInterval) -> tuple[datetime, int]:

@@ -125,3 +125,17 @@ def test_limits_that_are_not_given_limit_nothing():
     assert not within(-1, 0, None)
     assert not within(11, None, 10)
     assert [clipped(mw, 0, 10) for mw in (-1, 5, 11)] == [0, 5, 10]
+
+
+def test_a_resource_on_five_minute_dots_does_not_ramp_towards_an_hourly_one():
+    hourly = interval(3600, 90, length_s=3600, batch_type=1)
+    dots = [interval(0, 10), interval(300, 20), hourly]
+    assert ramp_now(dots, at(500)).set_point_mw == 20, "held after the last five-minute target"
+    assert next_dot(dots[:1] + [hourly], at(10)) is None
+    assert dot_mw(next_dot(dots, at(10))) == 20
+
+
+def test_a_resource_on_hourly_dots_ramps_from_hour_to_hour():
+    hours = [interval(3600 * i, mw, length_s=3600, batch_type=1) for i, mw in enumerate([10, 40])]
+    assert ramp_now(hours, at(3600)).set_point_mw == pytest.approx(25)
+    assert dot_mw(next_dot(hours, at(10))) == 40
