@@ -131,7 +131,7 @@ def test_a_resource_on_five_minute_dots_does_not_ramp_towards_an_hourly_one():
     hourly = interval(3600, 90, length_s=3600, batch_type=1)
     dots = [interval(0, 10), interval(300, 20), hourly]
     assert ramp_now(dots, at(500)).set_point_mw == 20, "held after the last five-minute target"
-    assert next_dot(dots[:1] + [hourly], at(10)) is None
+    assert next_dot([*dots[:1], hourly], at(10)) is None
     assert dot_mw(next_dot(dots, at(10))) == 20
 
 
