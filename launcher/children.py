@@ -92,7 +92,7 @@ class Children:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**_without_dotbus(os.environ), **(environment or {})},
+                env={**_without_dotbus(os.environ), "PYTHONUNBUFFERED": "1", **(environment or {})},  # logs in their true order
                 start_new_session=True,
             )
         child = Child(name, process, log)

@@ -18,7 +18,7 @@ from launcher.sent import Sent, Simulator
 from modbus_gateway.register_map import read_map
 
 CONFIG = """
-environment = "simulator"
+environment = "{accept}"
 [[plant]]
 name = "sierra"
 [[plant.resource]]

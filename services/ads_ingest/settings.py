@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ads_ingest.certificate import CertificateUnusable, read_expiry
-from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.settings import MB, KeepingSettings, Megabytes
 
 PREFIX = "ADS_INGEST_"
@@ -52,10 +53,15 @@ class AdsSettings(KeepingSettings):
             raise ValueError("must begin with https://, because CAISO knows us by our certificate")
         return url
 
+    @field_validator("ca_file")
+    @classmethod
+    def _ca_is_there(cls, ca_file: Path) -> Path:
+        if not ca_file.is_file():
+            raise ValueError(f"{ca_file} is not there: CAISO's root and issuing CA, PEM")
+        return ca_file
+
     @model_validator(mode="after")
-    def _files_are_usable(self) -> "AdsSettings":
-        if not self.ca_file.is_file():
-            raise ValueError(f"ca_file {self.ca_file} is not there")
+    def _certificate_is_usable(self) -> "AdsSettings":
         try:
             read_expiry(self.certificate_file, self.key_file)
         except CertificateUnusable as error:
@@ -77,4 +83,8 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake in the environment and the installation's file.
     """
-    return load_service_configuration(PREFIX, AdsSettings)
+    return load_service_configuration(PREFIX, AdsSettings, [_speaks_for_its_environment])
+
+
+def _speaks_for_its_environment(own: AdsSettings, installation: Installation, _where: Path) -> None:
+    check_environment(own.url, installation.environment, f"{PREFIX}URL")

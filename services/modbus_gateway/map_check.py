@@ -40,6 +40,14 @@ def check_something_is_served(installation: Installation, where: str) -> Iterato
         yield Mistake(where, "modbus", "serves nothing: give at least one [[modbus.block]] or [[modbus.point]]")
 
 
+def check_something_is_accepted(installation: Installation, where: str) -> Iterator[Mistake]:
+    """A gateway that does not accept what its own installation says would never show a value."""
+    accepted = installation.modbus.accept_environments
+    if installation.environment not in accepted:
+        reason = f"does not name {installation.environment}, this file's environment: no value would ever be shown"
+        yield Mistake(where, "modbus.accept_environments", reason)
+
+
 def check_block(block: Block, installation: Installation, where: str, key: str) -> Iterator[Mistake]:
     """What is wrong with one block."""
     plants = {plant.name: plant for plant in installation.plants}

@@ -22,7 +22,14 @@ from dotbus.runtime.installation import (
 from dotbus.runtime.mistakes import ConfigurationRefused
 from modbus_gateway.encode import Form
 from modbus_gateway.layouts import Layout, Slot, lay_out
-from modbus_gateway.map_check import Area, check_areas, check_block, check_point, check_something_is_served
+from modbus_gateway.map_check import (
+    Area,
+    check_areas,
+    check_block,
+    check_point,
+    check_something_is_accepted,
+    check_something_is_served,
+)
 from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
 
 
@@ -107,7 +114,7 @@ def read_map(installation: Installation, where: str = "dotbus.toml") -> Register
         ConfigurationRefused: with every mistake: names that are not in the file, blocks that overlap, values that do not fit.
     """
     modbus = installation.modbus
-    mistakes = list(check_something_is_served(installation, where))
+    mistakes = [*check_something_is_served(installation, where), *check_something_is_accepted(installation, where)]
     areas: list[tuple[Area, tuple[Cell, ...]]] = []
     for i, block in enumerate(modbus.blocks):
         found = list(check_block(block, installation, where, f"modbus.block[{i}]"))

@@ -4,13 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic_settings import BaseSettings
 
+from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation import Installation, load_installation
-from dotbus.runtime.mistakes import Collector
-from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
+from dotbus.runtime.settings import LOOPBACK, BusSettings, ServiceSettings, load_settings
 
+CAISO_DOMAIN = "caiso.com"
+STAGE_SUFFIX = "sta"
+"""CAISO's test systems end so: adssta.caiso.com (ADS specification, section 7)."""
 S = TypeVar("S", bound=BaseSettings)
 Check = Callable[[S, Installation, Path], None]
 """Whether a service's own settings and the installation (and where its file is) fit; raises ConfigurationRefused."""
@@ -44,3 +49,24 @@ def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Chec
     if service is None or bus is None or own is None or installation is None:
         raise RuntimeError("a part of the configuration was refused without a reason")
     return ServiceConfiguration(service, bus, own, installation)
+
+
+def check_environment(url: str, environment: Environment, variable: str) -> None:
+    """Whether a CAISO address belongs to the environment that every message will name: test dispatches must not pass for real.
+
+    Raises:
+        ConfigurationRefused: CAISO's own host as a simulator, this machine as CAISO, or its stage systems as production.
+    """
+    host = (urlsplit(url).hostname or "").lower()
+    is_caiso = host == CAISO_DOMAIN or host.endswith(f".{CAISO_DOMAIN}")
+    is_stage = is_caiso and host.partition(".")[0].endswith(STAGE_SUFFIX)
+    if is_caiso and environment is Environment.SIMULATOR:
+        reason = "is CAISO's own"
+    elif host in LOOPBACK and environment is not Environment.SIMULATOR:
+        reason = "is this machine"
+    elif is_stage and environment is Environment.PRODUCTION:
+        reason = "is one of CAISO's test systems"
+    else:
+        return
+    mistake = Mistake("environment", variable, f"{host} {reason}, but dotbus.toml says environment = {environment}")
+    raise ConfigurationRefused([mistake])

@@ -53,7 +53,7 @@ def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
     ("name", "value", "reason"),
     [
         ("URL", "http://ads.example", "must begin with https://"),
-        ("CA_FILE", "/not/there.pem", "ca_file /not/there.pem is not there"),
+        ("CA_FILE", "/not/there.pem", "/not/there.pem is not there"),
         ("CERTIFICATE_FILE", "/not/there.pem", "cannot be read"),
         ("POLL_S", "0", "greater than or equal to 0.1"),
         ("TIMEOUT_S", "soon", "valid number"),
