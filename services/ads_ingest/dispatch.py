@@ -5,7 +5,8 @@ again, or validated again, both of which the outbox and CAISO pass over. Batches
 backlog, and are asked for their revision until it has, because an emergency cancel comes as a revision.
 
 A batch that cannot be had holds back the cursor and not the batches behind it. One that CAISO answers with something unusable
-is given up after a few attempts, so that the cursor moves on; while its interval lasts it is asked for still.
+is given up after a few attempts: what an older revision of it said is withdrawn, because it may have been replaced, and the
+batches behind it are settled. While its interval lasts it is asked for still, after a restart too.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +16,12 @@ from ads_ingest.board import Board
 from ads_ingest.books import DotBook
 from ads_ingest.caiso import Caiso, ask_since
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Away
+from ads_ingest.faults import AdsFailure, Away, Outdated
 from ads_ingest.files import LatestFiles
-from ads_ingest.intervals import CANCELLED, is_news, open_until
+from ads_ingest.intervals import CANCELLED, OUT_OF_SEQUENCE, is_news, is_outdated, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.receipts import Receipts
-from ads_ingest.records import DispatchDocument
+from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
 from ads_ingest.watch import Watch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
@@ -68,6 +69,7 @@ class DispatchStream:
         self._listed: Sequence[DispatchBatchHeader] = ()
         self._known: dict[str, DispatchBatchHeader] = {}
         self._attempts: dict[str, int] = {}
+        self._given_up: dict[str, datetime] = {}
         self._watch_kept(clock())
 
     def round(self) -> list[AdsFailure]:
@@ -114,8 +116,9 @@ class DispatchStream:
                 yield failure
                 return
             except AdsFailure as failure:
-                self._watch.note_failed(watched, now)
                 yield failure
+                if self._watch.note_failed(watched, now) >= ATTEMPTS:  # then the batch itself must tell whether it holds
+                    self._take(watched.header or DispatchBatchHeader(batch_uid=watched.batch_uid))
                 continue
             if not is_news(header, watched.header):
                 self._watch.note_checked(watched, now)
@@ -132,6 +135,9 @@ class DispatchStream:
             return failure
         except AdsFailure as failure:
             return self._count(header, failure)
+        if is_outdated(document.header, header):
+            question = Question("getDispatchBatch", header.batch_uid)
+            return self._count(header, Outdated(question, "an older revision than its header says", document.xml))
         self._keep(header, document)
         return None
 
@@ -145,6 +151,7 @@ class DispatchStream:
         known = document.header if is_news(document.header, header) else header
         self._known[batch_uid] = known
         self._attempts.pop(batch_uid, None)
+        self._given_up.pop(batch_uid, None)
         self._watch.put(batch_uid, known, open_until(document.header, document.instructions), now)
         self._receipts.owe(batch_uid)
         self._evidence.of_problems(f"getDispatchBatch({batch_uid})", document.problems, document.xml, now)
@@ -157,15 +164,18 @@ class DispatchStream:
             return failure
         if self._attempts[batch_uid] == ATTEMPTS:
             self._evidence.of_loss(failure, now)
+        withdraw(self._keeper.board, batch_uid)
+        self._given_up[batch_uid] = open_until(header) or now
         self._known[batch_uid] = header
         self._watch.put_off(batch_uid, open_until(header), now)
         return None
 
     def _settled_to(self, also: str | None = None) -> str:
-        """The last listed batch before the first one that is not settled yet."""
-        cursor = self._keeper.cursor
+        """The last listed batch before the first one that is not settled yet: not had, or given up and still open."""
+        cursor, now = self._keeper.cursor, self._clock()
         for header in self._listed:
-            if header.batch_uid != also and is_news(header, self._known.get(header.batch_uid)):
+            uid = header.batch_uid
+            if uid != also and (is_news(header, self._known.get(uid)) or self._given_up.get(uid, now) > now):
                 break
             cursor = header.batch_uid
         return cursor
@@ -173,7 +183,7 @@ class DispatchStream:
     def _forget_settled(self) -> None:
         """Batches that are neither listed nor watched will not be spoken of again."""
         listed = {header.batch_uid for header in self._listed}
-        for memory in (self._known, self._attempts):
+        for memory in (self._known, self._attempts, self._given_up):
             for batch_uid in [uid for uid in memory if uid not in listed and uid not in self._watch]:
                 del memory[batch_uid]
 
@@ -189,7 +199,8 @@ class DispatchStream:
 
 def _is_current(header: DispatchBatchHeader, now: datetime) -> bool:
     until = open_until(header)
-    return until is None or until > now
+    # An out-of-sequence dispatch lasts as long as its instructions say, which its header does not tell.
+    return until is None or until > now or header.batch_type == OUT_OF_SEQUENCE
 
 
 def _is_away(failures: Sequence[AdsFailure]) -> bool:
@@ -200,8 +211,7 @@ def fold(board: Board[DotBook, Dot], document: DispatchDocument, events: Sequenc
     """Put a batch into the books of its resources, and take it out of those that its revision no longer names."""
     for event in events:
         board.put(event.resource_id, board.book(event.resource_id).with_dispatch(event))
-    if not document.problems:
-        withdraw(board, document.header.batch_uid, {event.resource_id for event in events})
+    withdraw(board, document.header.batch_uid, {event.resource_id for event in events})
 
 
 def withdraw(board: Board[DotBook, Dot], batch_uid: str, keep: set[str] | frozenset[str] = frozenset()) -> None:

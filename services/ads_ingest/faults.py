@@ -9,6 +9,7 @@ AdsFailure
  +-- SoapFault           CAISO answered with a fault
  +-- Oversized           more bytes than we are ready to hold, packed or unpacked
  +-- Malformed           not the document that the question asks for
+ +-- Outdated            the batch lags behind its own header
 """
 
 from typing import ClassVar
@@ -81,3 +82,9 @@ class Malformed(AdsFailure):
     """The reply is not XML, not SOAP, or not the document that the question asks for."""
 
     kind = "malformed"
+
+
+class Outdated(AdsFailure):
+    """The batch itself lags behind its header: what it says has been replaced."""
+
+    kind = "outdated"

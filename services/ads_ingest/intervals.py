@@ -145,6 +145,13 @@ def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> b
     return header.batch_status != known.batch_status
 
 
+def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
+    """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
+    if listed.batch_status == CANCELLED and header.batch_status != CANCELLED:
+        return True
+    return header.revision_no is not None and listed.revision_no is not None and header.revision_no < listed.revision_no
+
+
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
     """When the last that a batch instructs is over, None when it names no time."""
     begun = ((instruction, header.start_at or instruction.start_at) for instruction in instructions)

@@ -24,13 +24,11 @@ class Watch:
     Args:
         every: how often each is due.
         most: how many are due at once; those that waited longest come first.
-        attempts: failures in a row after which one is let go.
     """
 
-    def __init__(self, every: timedelta, most: int = 40, attempts: int = 3) -> None:
+    def __init__(self, every: timedelta, most: int = 40) -> None:
         self._every = every
         self._most = most
-        self._attempts = attempts
         self._watched: dict[str, Watched] = {}
 
     def put(
@@ -67,13 +65,11 @@ class Watch:
         """CAISO told what it is now."""
         self._watched[watched.batch_uid] = replace(watched, checked_at=now, failures=0)
 
-    def note_failed(self, watched: Watched, now: datetime) -> None:
-        """CAISO could not tell; after a few times the batch is let go."""
+    def note_failed(self, watched: Watched, now: datetime) -> int:
+        """CAISO could not tell. Returns how often in a row; the batch stays watched until it is over."""
         failed = replace(watched, checked_at=now, failures=watched.failures + 1)
-        if failed.failures < self._attempts:
-            self._watched[watched.batch_uid] = failed
-        else:
-            self._watched.pop(watched.batch_uid, None)
+        self._watched[watched.batch_uid] = failed
+        return failed.failures
 
     def __contains__(self, batch_uid: str) -> bool:
         return batch_uid in self._watched

@@ -8,6 +8,7 @@ arrives is asked for, and again with growing pauses. What the source no longer h
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from dotbus.contracts.messages import ReplayReply, ServiceStatus
 from dotbus.runtime.schedule import backoff_s
@@ -114,4 +115,4 @@ class Gaps:
         lost = tuple((first, min(last, oldest - 1)) for first, last in missing if first < oldest)
         rest = [(max(first, oldest), last) for first, last in missing if last >= oldest]
         online = self._online.get((stream.environment, stream.source), False)
-        return Action(stream, tuple(pieces(rest, PIECE))[:PIECES_AT_ONCE] if online else (), lost)
+        return Action(stream, tuple(islice(pieces(rest, PIECE), PIECES_AT_ONCE)) if online else (), lost)

@@ -13,7 +13,7 @@ from ads_ingest.board import dot_board, trajectory_board
 from ads_ingest.caiso import Caiso
 from ads_ingest.dispatch import BACKLOG_PER_ROUND, DispatchStream
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Malformed, SoapFault, TimedOut
+from ads_ingest.faults import AdsFailure, Malformed, Outdated, SoapFault, TimedOut
 from ads_ingest.files import DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
@@ -324,6 +324,8 @@ def test_a_batch_that_stays_unusable_is_given_up_and_the_stream_goes_on(bench: B
         Malformed if trouble is damaged else SoapFault
     ] * 2
     assert bench.round() == []
+    assert bench.outbox.cursors() == {}, "it is in force: after a restart it would be asked for"
+    assert bench.round(6 * MINUTE) == []
     assert bench.outbox.cursors() == {"dispatch": "B2"}
     kept = list((bench.folder / "quarantine").iterdir())
     assert len(kept) == 1
@@ -347,7 +349,82 @@ def test_a_revision_that_cannot_be_read_is_tried_each_round_until_it_is_given_up
     bench.round()
     bench.ads.batches[0].revision_no = 2
     bench.ads.troubles["getDispatchBatch", "B1"] = damaged
-    assert [len(bench.round(RECHECK)), len(bench.round()), len(bench.round()), len(bench.round())] == [1, 1, 0, 0]
+    assert [len(bench.round(RECHECK)), len(bench.round())] == [1, 1]
+    assert bench.dots() == [("B1", 1.0)]
+    assert bench.round() == []
+    assert bench.dots() == [], "what it replaces must not look as if it still held"
+
+
+def lagging(bench: Bench, batch_uid: str) -> Callable[[Question], Trouble]:
+    """The batch as it is now, for ever: its header goes on, the document does not."""
+    old = bench.ads.fetch(Question("getDispatchBatch", batch_uid)).body
+    return lambda _question: old
+
+
+def test_a_cancel_is_not_undone_by_a_document_that_lags_behind(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.troubles["getDispatchBatch", "B1"] = lagging(bench, "B1")
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 2, 4
+    for later in (RECHECK, *[timedelta(0)] * 4, RECHECK):
+        bench.round(later)
+        assert bench.dots() == []
+    bench.ads.troubles.clear()
+    bench.round(RECHECK)
+    assert {event.batch.batch_status for event in bench.dispatches()} == {1, 4}, "the cancel is told when it can be had"
+
+
+def test_a_revision_whose_document_lags_behind_is_asked_for_until_it_comes(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.troubles["getDispatchBatch", "B1"] = lagging(bench, "B1")
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].dots_mw = 2, {"R1": 99.0}
+    assert [type(failure) for failure in bench.round(RECHECK)] == [Outdated]
+    bench.ads.troubles.clear()
+    bench.round()
+    assert bench.dots() == [("B1", 99.0)]
+
+
+def test_where_headers_cannot_be_had_the_batch_itself_tells_whether_it_holds(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.troubles["getBatchHeader", "B1"] = faulted
+    for _ in range(3):
+        bench.round(RECHECK)
+    assert bench.dots() == [("B1", 1.0)]
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 2, 4
+    bench.round(RECHECK)
+    bench.round(RECHECK)
+    bench.round(RECHECK)
+    assert bench.dots() == []
+
+
+def test_a_batch_that_caiso_no_longer_knows_is_withdrawn(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.troubles["getBatchHeader", "B1"] = bench.ads.troubles["getDispatchBatch", "B1"] = faulted
+    for _ in range(6):
+        bench.round(RECHECK)
+    assert bench.dots() == []
+
+
+def test_what_a_new_revision_does_not_name_is_withdrawn_even_when_a_part_of_it_is_unusable(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].dots_mw = 2, {"R1": 5.0, " ": 6.0}
+    bench.round(RECHECK)
+    assert (bench.dots("R1"), bench.dots("R2")) == ([("B1", 5.0)], [])
+
+
+def test_a_batch_that_was_given_up_is_asked_for_after_a_restart(bench: Bench) -> None:
+    bench.ads.batches = [batch(1), batch(2)]
+    bench.ads.troubles["getDispatchBatch", "B1"] = damaged
+    for _ in range(3):
+        bench.round()
+    bench.ads.troubles.clear()
+    bench.restart()
+    bench.round()
+    assert sorted(bench.dots()) == [("B1", 1.0), ("B2", 2.0)]
 
 
 def test_an_instruction_that_names_no_resource_is_quarantined_and_the_others_are_kept(bench: Bench) -> None:
