@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +44,27 @@ def check_configuration(config: Path) -> None:
     installation = collector.load(lambda: load_installation(config))
     register_map = collector.load(lambda: read_map(installation, str(config))) if installation else None
     named = {prefix for prefix in SERVICES if any(name.startswith(prefix) for name in os.environ)}
-    for prefix in SERVICES:
-        if prefix in named:
-            collector.load(SERVICES[prefix])
-    mistakes = list(dict.fromkeys(collector.mistakes))
-    if installation and register_map:
-        mistakes += _never_fresh(config, installation, register_map, named)
+    with _told(config, named):
+        for prefix in SERVICES:
+            if prefix in named:
+                collector.load(SERVICES[prefix])
+        mistakes = list(dict.fromkeys(collector.mistakes))
+        if installation and register_map:
+            mistakes += _never_fresh(config, installation, register_map, named)
     if mistakes:
         raise ConfigurationRefused(mistakes)
+
+
+@contextmanager
+def _told(config: Path, prefixes: set[str]) -> Iterator[None]:
+    """Services that are told no file of their own are checked with this one."""
+    added = [name for prefix in prefixes if (name := f"{prefix}CONFIG") not in os.environ]
+    os.environ.update(dict.fromkeys(added, str(config)))
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _never_fresh(config: Path, installation: Installation, register_map: RegisterMap, named: set[str]) -> Iterator[Mistake]:

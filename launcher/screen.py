@@ -25,7 +25,7 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
     for line in (
         f"CAISO ADS    https://127.0.0.1:{ports.ads}/ADS/APIWebService/v7 (simulated, client certificate)",
         f"CAISO OASIS  http://127.0.0.1:{ports.oasis}/oasisapi (simulated)",
-        f"MQTT         127.0.0.1:{ports.broker}, user {CONSOLE}, password {CONSOLE_PASSWORD}, {installation.topic_root}/#",
+        f"MQTT 3.1.1   127.0.0.1:{ports.broker}, user {CONSOLE}, password {CONSOLE_PASSWORD}, {installation.topic_root}/#",
         f"Modbus TCP   127.0.0.1:{ports.modbus}, {_units(installation)}",
         f"PostgreSQL   {demo.database.reader_url}, user reader, no password",
         f"Files, logs  {demo.folder}",

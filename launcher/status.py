@@ -20,6 +20,10 @@ from dotbus.runtime.schedule import utc_now
 SILENT_AFTER_S = 3 * HEARTBEAT_S
 CERTIFICATE_SOON_DAYS = 30.0
 SETTLE_S = 2.0
+NO_BROKER = (
+    "No connection to the broker yet. DOTBUS_MQTT_HOST, _PORT, _USERNAME and _PASSWORD say which one, and who we are there; "
+    "the demonstration's speaks MQTT 3.1.1 only: DOTBUS_MQTT_PROTOCOL=3.1.1"
+)
 COLUMNS = ("service", "state", "hears", "answered", "events", "cert", "up for")
 
 
@@ -115,12 +119,11 @@ def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, 
     try:
         if once:
             stop.wait(settle_s)
-            if bus.connected:
-                console.print(status_table(statuses.snapshot(), utc_now()))
+            console.print(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text(NO_BROKER, "bold red"))
             return bus.connected
         with Live(console=console, refresh_per_second=4) as live:
             while not stop.wait(0.5):
-                live.update(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text("connecting to the broker"))
+                live.update(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text(NO_BROKER))
         return True
     finally:
         bus.stop()
