@@ -96,7 +96,7 @@ class Outbox:
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("BEGIN IMMEDIATE")
             self._database.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             self._database.close()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
