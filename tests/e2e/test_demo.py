@@ -99,9 +99,7 @@ def test_a_part_that_dies_ends_the_demonstration_with_the_end_of_its_log():
 
 def test_a_real_plants_configuration_is_not_for_a_demonstration(tmp_path: Path):
     config = tmp_path / "dotbus.toml"
-    config.write_text(
-        Path("config/dotbus.example.toml").read_text().replace('environment = "simulator"', 'environment = "stage"')
-    )
+    config.write_text(Path("config/dotbus.example.toml").read_text().replace('"simulator"', '"stage"'))
     process = start_demo("--config", str(config))
     text, _ = process.communicate(timeout=60)
     assert (process.returncode, text) == (2, f"{config}: environment: is stage; a demonstration is for simulator only\n")
