@@ -113,11 +113,12 @@ class Children:
         """
         deadline = time.monotonic() + within_s
         while not ready():
+            # Asked first: a Ctrl-C also ends a part that has not got its own session yet, and that is no failure of it.
+            if self.stop_asked.wait(LOOK_EVERY_S):
+                raise Stopped
             self.check()
             if time.monotonic() > deadline:
                 raise ChildFailed(f"{child.name} does not serve after {within_s:.0f} s. {child.tail}")
-            if self.stop_asked.wait(LOOK_EVERY_S):
-                raise Stopped
 
     def wait_for_port(self, port: int, child: Child, within_s: float) -> None:
         """Wait until a part accepts connections on loopback; raises as `wait_until`."""
