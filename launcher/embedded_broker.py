@@ -49,7 +49,7 @@ class DemonstrationBroker(Broker):  # type: ignore[misc]  # amqtt has no types
     """amqtt, held to the protocol: 0.12 sends a client that connects what is retained for everybody's subscriptions."""
 
     async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Session) -> None:
-        if any(subscriber is session for subscriber, _ in self._subscriptions.get(subscription[0], ())):
+        if any(subscriber.client_id == session.client_id for subscriber, _ in self._subscriptions.get(subscription[0], ())):
             await super()._publish_retained_messages_for_subscription(subscription, session)
 
 

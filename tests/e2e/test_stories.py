@@ -122,7 +122,7 @@ def test_an_emergency_cancel_takes_the_dot_out_of_the_register(stack: PlantStack
     start = stack.shown()["dot_start"].at
     batch = next(b for b in stack.sent().batches if b.batch_type == 0 and b.start_at == start)
     stack.ask_simulator("/cancel", batch_uid=batch.batch_uid)
-    eventually(lambda: stack.shown()["dot_start"].at != start, within_s=INTERVAL_S, every_s=0.1)
+    eventually(lambda: stack.shown()["dot_start"].at != start, within_s=30, every_s=0.1)
     eventually(lambda: query(stack, f"SELECT 1 FROM dispatch_batch WHERE batch_uid = '{batch.batch_uid}' AND batch_status = 4"))
 
 
