@@ -147,7 +147,7 @@ class DispatchStream:
         events = translate_dispatch(document, self._sender, now)
         fold(self._keeper.board, document, events)
         self._keeper.commit(now, events, self._settled_to(batch_uid))
-        # Should the list and the batch disagree about the revision, the higher one counts as known: it is asked for once.
+        # The batch may be ahead of what was listed; a batch that lags behind does not come here.
         known = document.header if is_news(document.header, header) else header
         self._known[batch_uid] = known
         self._attempts.pop(batch_uid, None)
