@@ -16,13 +16,13 @@ from rich.text import Text
 
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.bus import Bus
-from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings, load_settings
 from launcher.certificates import certificates_app
-from launcher.check import check_configuration
+from launcher.check import check_configuration, load_with_map
 from launcher.children import ChildFailed, Stopped
 from launcher.compare import Comparison, compare_until
 from launcher.ports import NoFreePort
@@ -31,7 +31,7 @@ from launcher.registers_table import registers_table
 from launcher.rows import Rows
 from launcher.sent import Simulator
 from launcher.status import watch
-from modbus_gateway.register_map import RegisterMap, read_map
+from modbus_gateway.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
 EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
@@ -162,8 +162,7 @@ def check(config: ConfigFile = EXAMPLE) -> None:
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:
-    installation = load_or_exit(lambda: load_installation(config))
-    return installation, load_or_exit(lambda: read_map(installation, str(config)))
+    return load_or_exit(lambda: load_with_map(config))
 
 
 def _compare(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.process import load_or_exit
 from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
 from launcher.provision import FOLDERS, CaisoCredentials, Provision

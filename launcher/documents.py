@@ -20,7 +20,7 @@ from dotbus.contracts.channels import CHANNELS, Channel
 from dotbus.contracts.codec import encode
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.testing import samples
 from modbus_gateway.register_table import render_markdown
 

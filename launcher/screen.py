@@ -39,7 +39,7 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
 
 def _units(installation: Installation) -> str:
     blocks = installation.modbus.blocks
-    return ", ".join(f"unit {b.unit_id} {b.profile} ({', '.join(b.plants) or 'all plants'})" for b in blocks)
+    return ", ".join(f"unit {b.unit_id} {b.profile} ({', '.join(b.plants or ()) or 'all plants'})" for b in blocks)
 
 
 def _short(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused
 from simulators.server import Simulator
 from simulators.settings import checked_settings

@@ -44,4 +44,4 @@ def checked_settings(**given: object) -> SimulatorSettings:
     try:
         return SimulatorSettings.model_validate(given)
     except ValidationError as error:
-        raise ConfigurationRefused(mistakes_of(error, "option")) from error
+        raise ConfigurationRefused(mistakes_of(error, "option", SimulatorSettings)) from error

@@ -16,6 +16,7 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_file import InstallationFile
 from modbus_gateway.image import Image, render
 from modbus_gateway.received import Arrival, Problem, Received
 from modbus_gateway.register_map import RegisterMap, read_map
@@ -125,7 +126,7 @@ class Gateway:
     def __init__(self, **modbus: object) -> None:
         place = installation(**modbus)
         self.topics: Topics = place.topics
-        self.map: RegisterMap = read_map(place)
+        self.map: RegisterMap = read_map(InstallationFile(place))
         self.received = Received()
         self.received.connected = True
         self.image: Image | None = None

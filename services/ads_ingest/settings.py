@@ -3,22 +3,40 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ads_ingest.certificate import CertificateUnusable, read_expiry
 from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.settings import MB, KeepingSettings, Megabytes
+from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.settings import MB, KeepingSettings, Megabytes, load_settings
 
 PREFIX = "ADS_INGEST_"
 
 
-class AdsSettings(KeepingSettings):
-    """Where ADS is, who we are there, how often to ask, and where to keep what it said.
+class AdsAddress(BaseSettings):
+    """Where ADS is.
 
     Attributes:
         url: the APIWebService endpoint, HTTPS.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, url: str) -> str:
+        if not url.lower().startswith("https://"):
+            raise ValueError("must begin with https://, because CAISO knows us by our certificate")
+        return url
+
+
+class AdsSettings(AdsAddress, KeepingSettings):
+    """Where ADS is, who we are there, how often to ask, and where to keep what it said.
+
+    Attributes:
         namespace: of the request element; CAISO's since 2005.
         certificate_file: the participant's certificate as PEM, its key beside it or in `key_file`, not encrypted.
         ca_file: CAISO's root and issuing CA as PEM; nothing else is trusted.
@@ -30,12 +48,9 @@ class AdsSettings(KeepingSettings):
         state_dir: the outbox, the quarantine and the latest files.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    url: str
     namespace: str = "urn-com-caiso-ads-webservices-api"
-    certificate_file: Path
     key_file: Path | None = None
+    certificate_file: Path
     ca_file: Path
     poll_s: Annotated[float, Field(ge=0.1, le=300)] = 10.0
     recheck_s: Annotated[float, Field(ge=0.1, le=300)] = 30.0
@@ -46,13 +61,6 @@ class AdsSettings(KeepingSettings):
     outbox_max_age_days: Annotated[float, Field(ge=1)] = 14.0
     outbox_max_mb: Megabytes = 2048.0
 
-    @field_validator("url")
-    @classmethod
-    def _https(cls, url: str) -> str:
-        if not url.lower().startswith("https://"):
-            raise ValueError("must begin with https://, because CAISO knows us by our certificate")
-        return url
-
     @field_validator("ca_file")
     @classmethod
     def _ca_is_there(cls, ca_file: Path) -> Path:
@@ -60,13 +68,14 @@ class AdsSettings(KeepingSettings):
             raise ValueError(f"{ca_file} is not there: CAISO's root and issuing CA, PEM")
         return ca_file
 
-    @model_validator(mode="after")
-    def _certificate_is_usable(self) -> "AdsSettings":
+    @field_validator("certificate_file")
+    @classmethod
+    def _is_usable(cls, certificate_file: Path, others: ValidationInfo) -> Path:
         try:
-            read_expiry(self.certificate_file, self.key_file)
+            read_expiry(certificate_file, others.data.get("key_file"))
         except CertificateUnusable as error:
             raise ValueError(str(error)) from error
-        return self
+        return certificate_file
 
     @property
     def max_reply_bytes(self) -> int:
@@ -86,5 +95,6 @@ def load_configuration() -> Configuration:
     return load_service_configuration(PREFIX, AdsSettings, [_speaks_for_its_environment])
 
 
-def _speaks_for_its_environment(own: AdsSettings, installation: Installation, _where: Path) -> None:
-    check_environment(own.url, installation.environment, f"{PREFIX}URL")
+def _speaks_for_its_environment(file: InstallationFile) -> None:
+    if file.is_as_given("environment"):
+        check_environment(load_settings(AdsAddress, PREFIX).url, file.installation.environment, f"{PREFIX}URL")

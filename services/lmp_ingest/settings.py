@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.installation import Installation, Market
+from dotbus.runtime.installation import Market
+from dotbus.runtime.installation_file import InstallationFile
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
-from dotbus.runtime.settings import LOOPBACK, MB, KeepingSettings, Megabytes
+from dotbus.runtime.settings import LOOPBACK, MB, KeepingSettings, Megabytes, load_settings
 from lmp_ingest.plan import Pace
 from lmp_ingest.unpack import Bounds
 
@@ -25,11 +26,35 @@ Period = Annotated[float, Field(ge=0.1, le=86400)]
 Version = Annotated[int, Field(ge=1, le=99)]
 
 
-class OasisSettings(KeepingSettings):
-    """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
+class OasisAddress(BaseSettings):
+    """Where OASIS is.
 
     Attributes:
         url: the address that ends before /SingleZip.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    url: str = "https://oasis.caiso.com/oasisapi"
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be a web address such as https://oasis.caiso.com/oasisapi")
+        return url.rstrip("/")
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody on the way can change the prices: TLS, or this machine."""
+        return urlsplit(self.url).scheme == "https" or _host(self.url) in LOOPBACK
+
+
+class OasisSettings(OasisAddress, KeepingSettings):
+    """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
+
+    Attributes:
         ca_file: trust these CAs (PEM) in place of the public ones.
         spacing_s: from the start of one request to the start of the next, over all markets.
         timeout_s: the most that one request may take.
@@ -44,9 +69,6 @@ class OasisSettings(KeepingSettings):
         state_dir: the outbox and the quarantine.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    url: str = "https://oasis.caiso.com/oasisapi"
     ca_file: Path | None = None
     spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
     timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
@@ -70,31 +92,19 @@ class OasisSettings(KeepingSettings):
     outbox_max_age_days: Annotated[float, Field(ge=1)] = 2.0
     outbox_max_mb: Megabytes = 512.0
 
-    @field_validator("url")
+    @field_validator("ca_file")
     @classmethod
-    def _web_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be a web address such as https://oasis.caiso.com/oasisapi")
-        return url.rstrip("/")
+    def _is_there(cls, ca_file: Path | None) -> Path | None:
+        if ca_file and not ca_file.is_file():
+            raise ValueError(f"{ca_file} is not there")
+        return ca_file
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "OasisSettings":
-        if self.ca_file and not self.ca_file.is_file():
-            raise ValueError(f"ca_file {self.ca_file} is not there")
-        if self.host.endswith(_CAISO) and self.spacing_s < CAISO_SPACING_S:
-            raise ValueError(f"spacing_s {self.spacing_s:g} is less than the {CAISO_SPACING_S:g} s that CAISO allows")
-        return self
-
-    @property
-    def host(self) -> str:
-        """The machine in the address."""
-        return (urlsplit(self.url).hostname or "").lower()
-
-    @property
-    def is_private(self) -> bool:
-        """Whether nobody on the way can change the prices: TLS, or this machine."""
-        return urlsplit(self.url).scheme == "https" or self.host in LOOPBACK
+    @field_validator("spacing_s")
+    @classmethod
+    def _is_allowed(cls, spacing_s: float, others: ValidationInfo) -> float:
+        if _host(others.data.get("url", "")).endswith(_CAISO) and spacing_s < CAISO_SPACING_S:
+            raise ValueError(f"{spacing_s:g} is less than the {CAISO_SPACING_S:g} s that CAISO allows")
+        return spacing_s
 
     @property
     def versions(self) -> dict[Market, int]:
@@ -134,6 +144,10 @@ class OasisSettings(KeepingSettings):
         return int(self.max_reply_mb * MB)
 
 
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").lower()
+
+
 Configuration = ServiceConfiguration[OasisSettings]
 
 
@@ -146,13 +160,16 @@ def load_configuration() -> Configuration:
     return load_service_configuration(PREFIX, OasisSettings, (_require_trust, _require_nodes))
 
 
-def _require_trust(oasis: OasisSettings, installation: Installation, _file: Path) -> None:
-    if not oasis.is_private and installation.environment is not Environment.SIMULATOR:
+def _require_trust(file: InstallationFile) -> None:
+    oasis = load_settings(OasisAddress, PREFIX)
+    is_simulated = file.installation.environment is Environment.SIMULATOR
+    if file.is_as_given("environment") and not oasis.is_private and not is_simulated:
         reason = f"{oasis.url} is neither HTTPS nor this machine; only a simulator may be asked so"
         raise ConfigurationRefused([Mistake("environment", f"{PREFIX}URL", reason)])
 
 
-def _require_nodes(_oasis: OasisSettings, installation: Installation, file: Path) -> None:
-    if not installation.price_nodes or not installation.prices.markets:
+def _require_nodes(file: InstallationFile) -> None:
+    wanted = file.installation
+    if file.is_as_given("prices") and not (wanted.price_nodes and wanted.prices.markets):
         reason = "names no node or no market, so there is nothing to ask for"
-        raise ConfigurationRefused([Mistake(str(file), "prices", reason)])
+        raise ConfigurationRefused([Mistake(file.where, "prices", reason)])

@@ -1,6 +1,6 @@
 """Register map: what the configuration says, as typed cells at addresses. Pure.
 
-`read_map` is what `dotbus check` calls: it starts nothing and tells every mistake at once.
+A file with several mistakes has them told at once; `map_check` knows them.
 """
 
 from collections.abc import Iterable
@@ -19,17 +19,11 @@ from dotbus.runtime.installation import (
     Resource,
     Table,
 )
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
 from modbus_gateway.encode import Form
 from modbus_gateway.layouts import Layout, Slot, lay_out
-from modbus_gateway.map_check import (
-    Area,
-    check_areas,
-    check_block,
-    check_point,
-    check_something_is_accepted,
-    check_something_is_served,
-)
+from modbus_gateway.map_check import Area, MapCheck, check_areas
 from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
 
 
@@ -103,31 +97,42 @@ class RegisterMap:
         return [*of_members, *(topics.lmp(price.market, price.node) for price in self.prices), topics.every(Subject.SERVICE)]
 
 
-def read_map(installation: Installation, where: str = "dotbus.toml") -> RegisterMap:
+def read_map(file: InstallationFile) -> RegisterMap:
     """The register map of an installation.
-
-    Args:
-        installation: as it was read from its file.
-        where: the file's name, for the mistakes.
 
     Raises:
         ConfigurationRefused: with every mistake: names that are not in the file, blocks that overlap, values that do not fit.
     """
-    modbus = installation.modbus
-    mistakes = [*check_something_is_served(installation, where), *check_something_is_accepted(installation, where)]
-    areas: list[tuple[Area, tuple[Cell, ...]]] = []
-    for i, block in enumerate(modbus.blocks):
-        found = list(check_block(block, installation, where, f"modbus.block[{i}]"))
-        mistakes += found
-        areas += [] if found else _areas_of_block(block, installation, f"modbus.block[{i}]")
-    for i, point in enumerate(modbus.points):
-        found = list(check_point(point, installation, where, f"modbus.point[{i}]"))
-        mistakes += found
-        areas += [] if found else [_area_of_point(point, installation, f"modbus.point[{i}]")]
-    mistakes += check_areas([area for area, _ in areas], where)
+    register_map, mistakes = draft_map(file)
     if mistakes:
         raise ConfigurationRefused(mistakes)
-    return RegisterMap(tuple(_joined(areas)), modbus)
+    return register_map
+
+
+def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
+    """The map of what is right in a file, and what is wrong with the rest. What could not be read of the file is in neither."""
+    modbus, check = file.installation.modbus, MapCheck(file)
+    mistakes = list(check.whole())
+    areas: list[tuple[Area, tuple[Cell, ...]]] = []
+    for i, block in enumerate(modbus.blocks):
+        found = list(check.block(block, key := f"modbus.block[{i}]"))
+        mistakes += found
+        if not found and file.is_as_given("modbus", "block", i) and _has_known_size(block, file):
+            areas += _areas_of_block(block, file.installation, key)
+    for i, point in enumerate(modbus.points):
+        found = list(check.point(point, key := f"modbus.point[{i}]"))
+        mistakes += found
+        if not found and file.is_as_given("modbus", "point", i):
+            areas.append(_area_of_point(point, file.installation, key))
+    mistakes += check_areas([area for area, _ in areas], file.where)
+    return RegisterMap(tuple(_joined(areas)), modbus), file.untold(mistakes)
+
+
+def _has_known_size(block: Block, file: InstallationFile) -> bool:
+    """Whether its plants and the number of their resources could be read."""
+    plants = file.installation.plants
+    lists = {("plant",), *(("plant", i, "resource") for i in range(len(plants)))}
+    return not lists & file.refused and set(block.plants or ()) <= {plant.name for plant in plants}
 
 
 def members_of(block: Block, installation: Installation) -> tuple[Member, ...]:

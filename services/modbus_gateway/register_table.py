@@ -5,6 +5,7 @@ from typing import Final
 
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.runtime.installation import Installation, Profile, RegisterType, Table
+from dotbus.runtime.installation_file import InstallationFile
 from modbus_gateway.layouts import (
     CLASSIC_RESOURCES,
     MAP_VERSION,
@@ -127,7 +128,7 @@ def _quantities() -> Iterable[Sequence[object]]:
 
 
 def _every_cell(installation: Installation) -> Iterable[Sequence[object]]:
-    for span in read_map(installation).spans:
+    for span in read_map(InstallationFile(installation)).spans:
         for cell in sorted(span.cells, key=lambda cell: cell.address):
             form = cell.form
             words = form.word_order.value if form.registers > 1 else ""

@@ -1,16 +1,14 @@
 """Settings: where the gateway listens and who may connect, from MODBUS_GATEWAY_... variables. The map is in dotbus.toml."""
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from dotbus.runtime.installation import Installation, load_installation
-from dotbus.runtime.mistakes import Collector
-from dotbus.runtime.settings import BusSettings, Port, ServiceSettings, load_settings
-from modbus_gateway.register_map import RegisterMap, read_map
+from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.settings import Port
+from modbus_gateway.register_map import read_map
 from modbus_gateway.server import Limits, Network
 
 PREFIX: Final = "MODBUS_GATEWAY_"
@@ -41,30 +39,13 @@ class GatewaySettings(BaseSettings):
         return Limits(self.allow_clients, self.max_connections, self.idle_timeout_s)
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """Everything that a gateway is configured with."""
-
-    service: ServiceSettings
-    bus: BusSettings
-    gateway: GatewaySettings
-    installation: Installation
-    register_map: RegisterMap
+Configuration = ServiceConfiguration[GatewaySettings]
 
 
 def load_configuration() -> Configuration:
-    """Read the environment and dotbus.toml.
+    """Read the environment and dotbus.toml, and check its register map.
 
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
-    collector = Collector()
-    service = collector.load(lambda: load_settings(ServiceSettings, PREFIX))
-    bus = collector.load(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
-    gateway = collector.load(lambda: load_settings(GatewaySettings, PREFIX))
-    installation = collector.load(lambda: load_installation(service.config)) if service else None
-    register_map = collector.load(lambda: read_map(installation, str(service.config))) if service and installation else None
-    collector.finish()
-    if not (service and bus and gateway and installation and register_map):
-        raise AssertionError("what could not be loaded was not refused")
-    return Configuration(service, bus, gateway, installation, register_map)
+    return load_service_configuration(PREFIX, GatewaySettings, [read_map])

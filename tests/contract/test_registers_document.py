@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from modbus_gateway.quantities import QUANTITIES
 from modbus_gateway.register_table import render_markdown
 

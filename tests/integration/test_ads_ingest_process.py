@@ -17,7 +17,7 @@ from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, ServiceStatus, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import Subject
 from dotbus.runtime.bus import Bus, Delivery
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings
 from simulators.server import Addresses, running

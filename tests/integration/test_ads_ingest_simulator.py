@@ -21,7 +21,7 @@ from ads_ingest.wiring import wire_streams
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, TrajectoryBatch
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.outbox import Outbox
 from simulators.server import running
 from simulators.settings import SimulatorSettings

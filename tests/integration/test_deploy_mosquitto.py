@@ -20,7 +20,7 @@ from real_mosquitto import IMAGE, free_port
 from waiting import eventually
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from launcher.provision import Provision
 
 pytestmark = pytest.mark.integration

@@ -16,7 +16,7 @@ from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Environment, Lmp, Prices, ServiceStatus
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.bus import Bus, Delivery
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings
 from launcher.authority import Authority

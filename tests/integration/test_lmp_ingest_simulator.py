@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, Upstream
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation import Installation, Market, load_installation
+from dotbus.runtime.installation import Installation, Market
+from dotbus.runtime.installation_file import load_installation
 from launcher.authority import Authority
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.meters import Meters

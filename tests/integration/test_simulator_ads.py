@@ -19,7 +19,7 @@ import zeep.exceptions
 from lxml import etree
 from simulator_client import EXAMPLE, Clock, Keys, soap_client, tls_session
 
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from simulators.server import Addresses, running
 from simulators.settings import SimulatorSettings
 

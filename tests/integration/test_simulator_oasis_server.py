@@ -13,7 +13,7 @@ from lxml import etree
 from oasis_recordings import SMALL
 from simulator_client import EXAMPLE, Clock, Keys
 
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from simulators.server import running
 from simulators.settings import SimulatorSettings
 

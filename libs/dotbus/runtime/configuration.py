@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic_settings import BaseSettings
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_file import InstallationFile, read_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
 from dotbus.runtime.settings import LOOPBACK, BusSettings, ServiceSettings, load_settings
 
@@ -17,8 +17,8 @@ CAISO_DOMAIN = "caiso.com"
 STAGE_SUFFIX = "sta"
 """CAISO's test systems end so: adssta.caiso.com (ADS specification, section 7)."""
 S = TypeVar("S", bound=BaseSettings)
-Check = Callable[[S, Installation, Path], None]
-"""Whether a service's own settings and the installation (and where its file is) fit; raises ConfigurationRefused."""
+Check = Callable[[InstallationFile], object]
+"""Whether the installation is what a service needs; raises ConfigurationRefused."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ServiceConfiguration(Generic[S]):
     installation: Installation
 
 
-def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Check[S]] = ()) -> ServiceConfiguration[S]:
+def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Check] = ()) -> ServiceConfiguration[S]:
     """Read the environment and the installation's file.
 
     Raises:
@@ -41,14 +41,15 @@ def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Chec
     service = collector.load(lambda: load_settings(ServiceSettings, prefix))
     bus = collector.load(lambda: load_settings(BusSettings, prefix + "MQTT_"))
     own = collector.load(lambda: load_settings(kind, prefix))
-    installation = collector.load(lambda: load_installation(service.config)) if service else None
-    if service and own and installation:
+    file = collector.load(lambda: read_installation(service.config)) if service else None
+    if file:
+        collector.add(file.mistakes)
         for check in checks:
-            collector.load(lambda check=check: check(own, installation, service.config))  # type: ignore[misc]
+            collector.load(lambda check=check: check(file))  # type: ignore[misc]  # mypy infers no type for a bound default
     collector.finish()
-    if service is None or bus is None or own is None or installation is None:
+    if service is None or bus is None or own is None or file is None:
         raise RuntimeError("a part of the configuration was refused without a reason")
-    return ServiceConfiguration(service, bus, own, installation)
+    return ServiceConfiguration(service, bus, own, file.installation)
 
 
 def check_environment(url: str, environment: Environment, variable: str) -> None:

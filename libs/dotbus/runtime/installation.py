@@ -3,18 +3,22 @@
 Where things run and their secrets are not here but in each service's environment, see `dotbus.runtime.settings`.
 """
 
-import tomllib
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
 
-Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\s].*[^\s]$|^[^\s]$")]
+
+def _no_space_around(name: str) -> str:
+    if name != name.strip():
+        raise ValueError("begins or ends with a space")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_space_around)]
 Megawatts = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -43,11 +47,13 @@ class Resource(_Section):
     pmax_mw: Megawatts | None = None
     ramp_mw_per_min: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
-    @model_validator(mode="after")
-    def _limits_in_order(self) -> Self:
-        if self.pmin_mw is not None and self.pmax_mw is not None and self.pmin_mw > self.pmax_mw:
-            raise ValueError(f"pmin_mw {self.pmin_mw} is above pmax_mw {self.pmax_mw}")
-        return self
+    @field_validator("pmax_mw")
+    @classmethod
+    def _limits_in_order(cls, pmax_mw: float | None, others: ValidationInfo) -> float | None:
+        pmin_mw = others.data.get("pmin_mw")
+        if pmin_mw is not None and pmax_mw is not None and pmin_mw > pmax_mw:
+            raise ValueError(f"{pmax_mw} is below pmin_mw {pmin_mw}")
+        return pmax_mw
 
 
 class Plant(_Section):
@@ -55,6 +61,13 @@ class Plant(_Section):
 
     name: Name
     resources: Annotated[tuple[Resource, ...], Field(alias="resource", min_length=1)]
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name == UNASSIGNED:
+            raise ValueError(f"{UNASSIGNED!r} is the plant of resources that nobody claims; choose another name")
+        return name
 
 
 class Prices(_Section):
@@ -105,8 +118,18 @@ class RegisterType(StrEnum):
     BIT = "bit"
 
 
+def _with_on_bad(bad_value: float | None, others: ValidationInfo) -> float | None:
+    if "on_bad" in others.data and (others.data["on_bad"] is OnBad.VALUE) != (bad_value is not None):
+        raise ValueError('goes together with on_bad = "value": give both or neither')
+    return bad_value
+
+
+BadValue = Annotated[float | None, Field(allow_inf_nan=False, validate_default=True), AfterValidator(_with_on_bad)]
+"""What a register shows in place of a bad value; declared after `on_bad`."""
+
+
 class Block(_Section):
-    """A profile laid out at one unit id, from one address on. `plants` none means all, in the file's order.
+    """A profile laid out at one unit id, from one address on. Without `plants` it is all of them, in the file's order.
 
     `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
     flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
@@ -116,17 +139,12 @@ class Block(_Section):
     profile: Profile
     unit_id: Annotated[int, Field(ge=0, le=255)]
     address: Annotated[int, Field(ge=0, le=65535)] = 0
-    plants: tuple[Name, ...] = ()
+    plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     word_order: WordOrder | None = None
     on_bad: OnBad | None = None
-    bad_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    bad_value: BadValue = None
     lmp_market: Market = Market.RTM
     lmp_node: Name | None = None
-
-    @model_validator(mode="after")
-    def _value_named(self) -> Self:
-        _refuse_half_a_value(self.on_bad, self.bad_value)
-        return self
 
 
 class Point(_Section):
@@ -149,17 +167,7 @@ class Point(_Section):
     scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
     word_order: WordOrder = WordOrder.BIG
     on_bad: OnBad = OnBad.NAN
-    bad_value: Annotated[float, Field(allow_inf_nan=False)] | None = None
-
-    @model_validator(mode="after")
-    def _value_named(self) -> Self:
-        _refuse_half_a_value(self.on_bad, self.bad_value)
-        return self
-
-
-def _refuse_half_a_value(on_bad: OnBad | None, bad_value: float | None) -> None:
-    if (on_bad is OnBad.VALUE) != (bad_value is not None):
-        raise ValueError('on_bad = "value" and bad_value go together: give both or neither')
+    bad_value: BadValue = None
 
 
 class Modbus(_Section):
@@ -180,7 +188,11 @@ class Modbus(_Section):
 
 
 class Installation(_Section):
-    """The whole of `dotbus.toml`. The register map is checked where it is laid out, by modbus_gateway.register_map."""
+    """The whole of `dotbus.toml`.
+
+    Names that are given twice are found by `dotbus.runtime.installation_file`; the register map is checked where it is laid
+    out, by `modbus_gateway.register_map`.
+    """
 
     environment: Environment
     topic_root: str = DEFAULT_ROOT
@@ -188,26 +200,10 @@ class Installation(_Section):
     prices: Prices = Prices()
     modbus: Modbus = Modbus()
 
-    @model_validator(mode="after")
-    def _names_fit_together(self) -> Self:
-        problems = self._plant_problems()
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _plant_problems(self) -> list[str]:
-        problems = []
-        names = [plant.name for plant in self.plants]
-        resources = [resource.id for plant in self.plants for resource in plant.resources]
-        problems += [f"plant {name!r} is named twice" for name in _repeated(names)]
-        problems += [f"resource {name!r} is named twice" for name in _repeated(resources)]
-        if UNASSIGNED in names:
-            problems.append(f"{UNASSIGNED!r} is the plant of resources that nobody claims; choose another name")
-        try:
-            Topics.rooted(self.topic_root)
-        except ValueError as error:
-            problems.append(str(error))
-        return problems
+    @field_validator("topic_root")
+    @classmethod
+    def _is_root(cls, topic_root: str) -> str:
+        return Topics.rooted(topic_root).root
 
     @property
     def topics(self) -> Topics:
@@ -226,25 +222,3 @@ class Installation(_Section):
             if any(resource.id == resource_id for resource in plant.resources):
                 return plant.name
         return UNASSIGNED
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
-
-
-def load_installation(path: Path) -> Installation:
-    """Read and check `dotbus.toml`.
-
-    Raises:
-        ConfigurationRefused: with every mistake in the file, or why it could not be read.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
-    try:
-        return Installation.model_validate(document)
-    except ValidationError as error:
-        raise ConfigurationRefused(mistakes_of(error, str(path))) from error

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
@@ -16,7 +16,8 @@ S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=1, le=65535)]
 MB = 1024 * 1024
 Megabytes = Annotated[float, Field(gt=0, le=65536)]
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCALHOST = "127.0.0.1"
+LOOPBACK = frozenset({"localhost", LOCALHOST, "::1"})
 
 
 class BusSettings(BaseSettings):
@@ -24,28 +25,38 @@ class BusSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    host: str = "127.0.0.1"
+    host: str = LOCALHOST
     port: Port = 1883
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password: SecretStr | None = None
     password_file: Path | None = None
-    ca_file: Path | None = None
+    ca_file: Annotated[Path | None, Field(validate_default=True)] = None
     certificate_file: Path | None = None
     key_file: Path | None = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
 
-    @model_validator(mode="after")
-    def _safe(self) -> "BusSettings":
-        if self.password and self.password_file:
-            raise ValueError("password and password_file are both given; keep one")
-        if self.password_file and not self.password_file.is_file():
-            raise ValueError(f"password_file {self.password_file} is not there")
-        if self.host not in LOOPBACK and self.ca_file is None:
-            raise ValueError(f"host {self.host} is not this machine: give ca_file, so that the connection is TLS")
-        if self.ca_file and not self.ca_file.is_file():
-            raise ValueError(f"ca_file {self.ca_file} is not there")
-        return self
+    @field_validator("password_file", "ca_file", "certificate_file", "key_file")
+    @classmethod
+    def _is_there(cls, file: Path | None) -> Path | None:
+        if file and not file.is_file():
+            raise ValueError(f"{file} is not there")
+        return file
+
+    @field_validator("password_file")
+    @classmethod
+    def _only_one_password(cls, file: Path | None, others: ValidationInfo) -> Path | None:
+        if file and others.data.get("password"):
+            raise ValueError("and the password itself are both given; keep one")
+        return file
+
+    @field_validator("ca_file")
+    @classmethod
+    def _tls_to_another_machine(cls, file: Path | None, others: ValidationInfo) -> Path | None:
+        host = others.data.get("host", LOCALHOST)
+        if file is None and host not in LOOPBACK:
+            raise ValueError(f"is missing: {host} is not this machine, so the connection must be TLS")
+        return file
 
     def read_password(self) -> str | None:
         """The password from where it is kept, None when there is none."""
@@ -63,7 +74,7 @@ class ServiceSettings(BaseSettings):
     instance: Annotated[str, Field(min_length=1)] = Field(default_factory=socket.gethostname)
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    health_host: str = "127.0.0.1"
+    health_host: str = LOCALHOST
     health_port: Port | None = None
 
 
@@ -102,9 +113,9 @@ def load_settings(kind: type[S], prefix: str) -> S:
         return kind(_env_prefix=prefix)
     except ValidationError as error:
         raise ConfigurationRefused(
-            [_named(mistake.key, mistake.reason, prefix) for mistake in mistakes_of(error, "")]
+            [_named(mistake.key, mistake.reason, prefix) for mistake in mistakes_of(error, "", kind)]
         ) from error
 
 
 def _named(key: str, reason: str, prefix: str) -> Mistake:
-    return Mistake("environment", (prefix + key).upper().rstrip("_"), reason)
+    return Mistake("environment", (prefix + key).upper(), reason)

@@ -68,6 +68,44 @@ def test_every_mistake_of_the_file_is_told_with_file_key_and_reason(tmp_path: Pa
         assert any(line.startswith(f"{config}: {key}: ") for line in told), told
 
 
+MISTAKES = {
+    "environment": ('environment = "simulator"', 'environment = "prodution"'),
+    "topic_root": ('topic_root = "dotbus/v1"', 'topic_root = "dotbus//v1"'),
+    "plant[0].resource[0].pmin": ("pmin_mw = 0.0", "pmin = 0.0"),
+    "plant[0].resource[1].id": ('id = "SIERRA_2_BESS1"', 'id = "SIERRA_2_SOLAR1"'),
+    "plant[0].resource[1].pmax_mw": ("pmax_mw = 50.0", "pmax_mw = -60.0"),
+    "plant[1].resource[0].id": ('id = "DELTA_6_HYDRO1"', ""),
+    "plant[1].resource[0].ramp_mw_per_min": ("ramp_mw_per_min = 10.0", "ramp_mw_per_min = 0"),
+    "prices.nodes[0]": ('nodes = ["TH_NP15_GEN-APND"]', "nodes = [7]"),
+    "modbus.stale_after_s": ("stale_after_s = 90.0 ", 'stale_after_s = "soon" '),
+    "modbus.block[0].unit_id": ("unit_id = 1\n", "unit_id = 256\n"),
+    "modbus.block[0].lmp_market": ('profile = "classic"', 'profile = "classic"\nlmp_market = "RTM5"'),
+    "modbus.block[1].plants": ('plants = ["sierra"]', 'plants = ["siera"]'),
+    "modbus.block[2].bad_value": ('plants = ["delta"]', 'plants = ["delta"]\nbad_value = 0.0'),
+    "modbus.block[4]": ("# Any value", '[[modbus.block]]\nprofile = "plant"\nunit_id = 30\n' * 2 + "# Any value"),
+    "modbus.point[0].quantity": (
+        "# A block takes",
+        '[[modbus.point]]\nunit_id = 20\naddress = 1\nquantity = "dot_mv"\n# A block takes',
+    ),
+}
+"""For each key, a change of the example that makes it a mistake."""
+
+
+@pytest.mark.parametrize("other", MISTAKES)
+@pytest.mark.parametrize("key", MISTAKES)
+def test_no_mistake_hides_another(tmp_path: Path, key: str, other: str):
+    told = mistakes(written(tmp_path, *(MISTAKES[name] for name in {key, other})))
+    keys = [line.removeprefix(f"{tmp_path / 'dotbus.toml'}: ").split(": ")[0] for line in told]
+    assert sorted(keys) == sorted({key, other})
+
+
+def test_all_mistakes_of_a_file_are_told_in_one_go(tmp_path: Path):
+    told = mistakes(written(tmp_path, *MISTAKES.values()))
+    for key in MISTAKES:
+        assert sum(f": {key}: " in line for line in told) == 1, key
+    assert len(told) == len(MISTAKES)
+
+
 def test_mistakes_of_the_register_map_are_told_together(tmp_path: Path):
     config = written(
         tmp_path, ('plants = ["delta"]', 'plants = ["dleta"]'), ("unit_id = 11", "unit_id = 11\nlmp_market = 'DAN'")

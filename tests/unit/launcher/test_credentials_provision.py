@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.installation import Installation, load_installation
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_file import load_installation
 from launcher.authority import LEAF_LIFE, Authority
 from launcher.broker_users import is_hash_of
 from launcher.credentials import CredentialRefused, describe_pem

@@ -40,8 +40,7 @@ def test_clients_are_addresses_and_networks_separated_by_commas(monkeypatch):
 
 
 def test_a_whole_configuration_loads():
-    configuration = load_configuration()
-    assert configuration.register_map.units == {11}
+    assert [block.unit_id for block in load_configuration().installation.modbus.blocks] == [11]
 
 
 def test_mistakes_of_the_environment_and_of_the_file_are_told_together(monkeypatch, tmp_path: Path):
@@ -54,6 +53,6 @@ def test_mistakes_of_the_environment_and_of_the_file_are_told_together(monkeypat
     assert {mistake.key for mistake in refused.value.mistakes} == {
         "MODBUS_GATEWAY_PORT",
         "MODBUS_GATEWAY_ALLOW_CLIENTS",
-        "MODBUS_GATEWAY_MQTT",
+        "MODBUS_GATEWAY_MQTT_CA_FILE",
         "modbus.block[0].plants",
     }

@@ -30,7 +30,7 @@ def test_a_refusal_names_the_variables_and_all_of_them(load):
 
 
 def test_another_machine_is_spoken_to_with_tls_only(load, tmp_path: Path):
-    with pytest.raises(ConfigurationRefused, match="give ca_file, so that the connection is TLS"):
+    with pytest.raises(ConfigurationRefused, match=r"X_MQTT_CA_FILE: is missing: broker\.plant\.example is not this machine"):
         load(HOST="broker.plant.example")
     ca = tmp_path / "ca.pem"
     ca.write_text("")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation import load_installation
+from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.mistakes import ConfigurationRefused
 
 EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"
@@ -62,11 +62,19 @@ stale_after_s = -1
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        (plant(resource='id = "R"\npmin_mw = 5\npmax_mw = 2'), "pmin_mw 5.0 is above pmax_mw 2.0"),
+        (plant(resource='id = "R"\npmin_mw = 5\npmax_mw = 2'), "plant[0].resource[0].pmax_mw: 2.0 is below pmin_mw 5.0"),
+        (plant(resource='id = " R"'), "plant[0].resource[0].id: begins or ends with a space"),
+        (plant(resource='id = "R"\nnod = "N"'), "plant[0].resource[0].nod: is no key of this table; did you mean 'node'?"),
+        ('environment = "stage"\nplant = [3]', "plant[0]: must be a table"),
+        ('environment = "stage"\nplant = []', "plant: must have at least one entry"),
+        (plant() + '[[modbus.block]]\nprofile = "plant"\nunit_id = 1\non_bad = "value"\n', "modbus.block[0].bad_value: goes"),
         (plant(resource='id = "R"\npmax_mw = nan'), "plant[0].resource[0].pmax_mw"),
         (plant('topic_root = "a//b"'), "is not a topic root"),
-        (plant() + '[[plant]]\nname = "p"\n[[plant.resource]]\nid = "S"\n', "plant 'p' is named twice"),
-        (plant() + '[[plant]]\nname = "q"\n[[plant.resource]]\nid = "R"\n', "resource 'R' is named twice"),
+        (
+            plant() + '[[plant]]\nname = "p"\n[[plant.resource]]\nid = "S"\n',
+            "plant[1].name: 'p' is given twice, first as plant[0].name",
+        ),
+        (plant() + '[[plant]]\nname = "q"\n[[plant.resource]]\nid = "R"\n', "plant[1].resource[0].id: 'R' is given twice"),
         (plant().replace('"p"', '"unassigned"'), "choose another name"),
         ('environment = "stage"\n', "plant: "),
     ],
