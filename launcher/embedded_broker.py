@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,41 @@ def broker_configuration(users: Mapping[str, Any], port: int, password_file: Pat
     }
 
 
+class Subscriptions(dict[str, list[tuple[Session, int]]]):
+    """Who hears what. Whoever walks through it sees it as it was at the beginning, so that others may subscribe meanwhile."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().__iter__()))
+
+    def items(self) -> list[tuple[str, list[tuple[Session, int]]]]:  # type: ignore[override]  # a copy, no view
+        """Every filter with its sessions, as they are now."""
+        return [(topic_filter, list(sessions)) for topic_filter, sessions in super().items()]
+
+
 class DemonstrationBroker(Broker):  # type: ignore[misc]  # amqtt has no types
-    """amqtt, held to the protocol: 0.12 sends a client that connects what is retained for everybody's subscriptions."""
+    """amqtt 0.12, held to the protocol.
+
+    - It gives up a message when somebody subscribes while it is handed out: see Subscriptions.
+    - It takes a client that comes back for the session that it is just clearing away, and then clears its subscriptions, too.
+    - It sends a client that connects what is retained for everybody's subscriptions.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._subscriptions = Subscriptions()
+
+    async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
+        """Subscribe a session in place of an earlier one of the same client."""
+        subscribers = self._subscriptions.get(subscription[0], [])
+        subscribers[:] = [entry for entry in subscribers if entry[0] is session or entry[0].client_id != session.client_id]
+        granted: int = await super().add_subscription(subscription, session)
+        return granted
+
+    def _del_subscription(self, a_filter: str, session: Session) -> int:
+        if any(subscriber is session for subscriber, _ in self._subscriptions.get(a_filter, ())):
+            deleted: int = super()._del_subscription(a_filter, session)
+            return deleted
+        return 0
 
     async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Session) -> None:
         if any(subscriber.client_id == session.client_id for subscriber, _ in self._subscriptions.get(subscription[0], ())):
