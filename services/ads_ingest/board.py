@@ -4,7 +4,7 @@ A state is due when its content changed, and otherwise so often that `heard_at` 
 traffic without news (the service's status carries that one).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, Self, TypeVar
@@ -13,13 +13,20 @@ from ads_ingest.books import DotBook, TrajectoryBook
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, Trajectory
-from dotbus.contracts.topics import Subject
+from dotbus.contracts.topics import UNASSIGNED, Subject
 
 REFRESH = timedelta(seconds=30)
+STRANGERS_KEPT = timedelta(hours=24)
+"""How long the state of a resource without a plant stays after all in it is past."""
 
 
 class Book(Protocol):
     """What a board holds for each resource."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last of what it holds is past; None when it holds nothing."""
+        ...
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past."""
@@ -41,7 +48,7 @@ class Board(Generic[B, S]):
 
     Args:
         configured: the resources of this installation. Their states are said again without news; those of others only when
-            they change, because intertie transactions come, go and would add up.
+            they change, and not for ever, because intertie transactions come, go and would add up.
         empty: the book of a resource that nothing is known of.
         books: what was known before a restart.
         make_state: resource, book, heard_at and now to a state.
@@ -80,6 +87,20 @@ class Board(Generic[B, S]):
     def put(self, resource_id: str, book: B) -> None:
         """Replace the book of a resource."""
         self._books[resource_id] = book
+
+    def past_strangers(self, now: datetime) -> dict[str, str]:
+        """Resources of no plant of which nothing holds any more, each with its state's topic."""
+        return {
+            resource_id: self._topic(UNASSIGNED, resource_id)
+            for resource_id, book in self._books.items()
+            if resource_id not in self._configured and (book.ends_at is None or now - book.ends_at > STRANGERS_KEPT)
+        }
+
+    def forget(self, resource_ids: Iterable[str]) -> None:
+        """Let go of resources whose states were retracted."""
+        for resource_id in resource_ids:
+            del self._books[resource_id]
+            self._said.pop(resource_id, None)
 
     def due(self, heard_at: datetime, now: datetime) -> list[tuple[str, S]]:
         """The states that have to be said, each with its topic. Call `note_said` once they are safe."""

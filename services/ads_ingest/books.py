@@ -26,6 +26,11 @@ class DotBook:
         """The book that a published state was made from."""
         return cls(state.intervals, state.received_at)
 
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last interval ends; None when there is none."""
+        return max((interval.interval_end for interval in self.intervals), default=None)
+
     def with_dispatch(self, dispatch: Dispatch) -> Self:
         """With a batch in it: all that an older revision of it said is replaced; an older revision than is known is ignored."""
         known = [interval for interval in self.intervals if interval.batch_uid == dispatch.batch.batch_uid]
@@ -62,6 +67,11 @@ class TrajectoryBook:
     def of_state(cls, state: Trajectory) -> Self:
         """The book that a published state was made from."""
         return cls(state.points, state.latest, state.received_at)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The target time of the last point; None when there is none."""
+        return max((point.target_at for point in self.points), default=None)
 
     def with_batch(self, batch: TrajectoryBatch) -> Self:
         """With the points of a batch: a newer batch replaces older points at or after its first target time."""

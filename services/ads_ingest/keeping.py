@@ -71,6 +71,7 @@ class Keeper(Generic[B, S]):
         Raises:
             sqlite3.Error: nothing of it was kept; what the board holds will be due again.
         """
+        self._let_go_of_strangers(now)
         states = self.board.due(self.heard_at, now) if self.heard_at else []
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
@@ -81,6 +82,13 @@ class Keeper(Generic[B, S]):
         self._committed()
         for event in events:
             self._strangers.note(event.plant, event.resource_id)
+
+    def _let_go_of_strangers(self, now: datetime) -> None:
+        past = self.board.past_strangers(now)
+        if past:
+            self._outbox.retract(past.values(), now)
+            self.board.forget(past)
+            self._committed()
 
     def _topic(self, event: Dispatch | TrajectoryBatch) -> str:
         match event:

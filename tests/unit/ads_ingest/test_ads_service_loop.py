@@ -117,6 +117,16 @@ def test_a_single_batch_that_cannot_be_had_slows_nothing_down(tmp_path: Path) ->
     assert not stream.health.snapshot().ok
 
 
+def test_an_outage_in_the_middle_of_a_round_slows_the_next_questions_down(tmp_path: Path) -> None:
+    def cut_off() -> list[AdsFailure]:
+        return [Malformed(ASKED, "not XML", b"<raw"), TimedOut(ASKED, "no reply within 30 s")]
+
+    loop = Loop([followed(tmp_path, cut_off, cut_off, fine)], 1.0, chance=lambda: 0.0, clock=utc_now)
+    first, second, after = (loop.turn(threading.Event()) for _ in range(3))
+    assert 1.0 <= first < second
+    assert after == 1.0
+
+
 def test_a_failing_stream_does_not_keep_the_other_from_its_turn(tmp_path: Path) -> None:
     first, second = followed(tmp_path, full), followed(tmp_path, fine)
     Loop([first, second], 10.0, chance=lambda: 0.0, clock=utc_now).turn(threading.Event())

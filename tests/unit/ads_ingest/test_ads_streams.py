@@ -221,6 +221,26 @@ def test_a_resource_that_nobody_claims_is_passed_on_as_unassigned(bench: Bench) 
     assert bench.dots("STRANGER", "unassigned") == [("B1", 7.0)]
 
 
+def test_the_state_of_a_resource_that_nobody_claims_is_retracted_a_day_after_all_in_it_is_past(bench: Bench) -> None:
+    topic = INSTALLATION.topics.dot("unassigned", "STRANGER")
+    bench.ads.batches = [batch(1, STRANGER=7.0, R1=3.0)]
+    bench.round()
+    ends_at = decode_as(bench.outbox.states()[topic], Dot).intervals[-1].interval_end
+    bench.ads.batches = []
+    bench.round(ends_at + timedelta(hours=24) - bench.now)
+    assert topic in bench.outbox.states()
+    bench.round(MINUTE)
+    assert topic not in bench.outbox.states()
+    assert bench.outbox.state_payloads([topic]) == {topic: b""}, "the broker is told to forget it"
+    assert bench.dots("R1") == [("B1", 3.0)], "a plant's resource keeps its last DOT"
+    bench.restart()
+    bench.round(MINUTE)
+    assert topic not in bench.outbox.states()
+    bench.ads.batches = [batch(2, at=bench.now, STRANGER=8.0)]
+    bench.round(MINUTE)
+    assert bench.dots("STRANGER", "unassigned") == [("B2", 8.0)], "and says it again when CAISO does"
+
+
 def test_a_batch_that_is_cancelled_after_it_was_kept_leaves_the_state_and_is_an_event(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()

@@ -39,6 +39,11 @@ def test_events_are_stamped_with_the_stream_and_numbers_without_gaps(outbox: Out
     assert {message.stream for message in stamped} == {outbox.stream}
 
 
+def test_what_is_committed_is_on_the_disk_when_the_power_fails(outbox: Outbox):
+    (mode,) = outbox._database.execute("PRAGMA synchronous").fetchone()  # a setting of the connection: nobody else sees it
+    assert mode == 2, "FULL: each commit waits for the disk"
+
+
 def test_the_same_fact_seen_again_gets_no_second_number(outbox: Outbox):
     outbox.commit(NOW, events=[event(1)])
     assert outbox.commit(NOW, events=[event(1), event(2)]) == 1
