@@ -46,11 +46,21 @@ def init(
 
 @certificates_app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="What CAISO gave: .pfx or .p12.", metavar="IN.pfx")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="What CAISO gave: .pfx or .p12.", metavar="IN.pfx", exists=True, dir_okay=False),
+    ],
     target: Annotated[Path, typer.Argument(help="The PEM to write, readable by its owner only.", metavar="OUT.pem")],
-    password_file: Annotated[Path | None, typer.Option(help="Holds the password. Without: you are asked.")] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="Holds the password. Without: you are asked.", exists=True, dir_okay=False),
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace the PEM when it is there.")] = False,
 ) -> None:
     """Make one PEM (key, certificate, chain) of a PKCS#12 file."""
+    if target.exists() and not force:
+        _fail(f"{target} is there already and may hold a key that is in use; --force replaces it")
     if password_file:
         password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
     else:
@@ -103,6 +113,6 @@ def _owners(given: list[str]) -> dict[str, int]:
     return owners
 
 
-def _fail(message: str, cause: BaseException) -> None:
+def _fail(message: str, cause: BaseException | None = None) -> None:
     typer.echo(message, err=True)
     raise typer.Exit(1) from cause

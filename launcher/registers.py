@@ -1,5 +1,6 @@
 """Registers read back through a Modbus client, by the names of the register map. The only place that imports pymodbus."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Registers:
     """
 
     def __init__(self, host: str, port: int, register_map: RegisterMap) -> None:
+        logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)  # what it would print is in what we raise
         self._client = ModbusTcpClient(host, port=port, timeout=3, retries=0)
         self._map = register_map
 

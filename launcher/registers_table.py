@@ -1,6 +1,6 @@
 """Registers for people: every place of a map, what it says, and its words."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Final
 
 from rich.console import Group
@@ -18,12 +18,17 @@ _NAMED: Final = frozenset({EPOCH, LEVEL, REASONS, FLAG})
 
 
 def registers_table(shown: list[Shown]) -> Group:
-    """A table for each thing that a unit shows, 80 columns wide. 40001 is the first holding register, 10001 the first input."""
-    about: defaultdict[str, list[Shown]] = defaultdict(list)
+    """A table for each thing that a unit shows, 80 columns wide. 40001 is the first holding register, 10001 the first input.
+
+    What is shown twice, such as the price of a node that two resources share, gets a table for each time.
+    """
+    times: Counter[tuple[str, str]] = Counter()
+    tables: defaultdict[tuple[str, int], list[Shown]] = defaultdict(list)
     for entry in shown:
-        about[f"unit {entry.unit_id}  {_about(entry)}"].append(entry)
-    tables = (_table(entries) for entries in about.values())
-    return Group(*(part for title, table in zip(about, tables, strict=True) for part in (Text(title, "bold"), table, Text())))
+        title = f"unit {entry.unit_id}  {_about(entry)}"
+        times[title, entry.quantity] += 1
+        tables[title, times[title, entry.quantity]].append(entry)
+    return Group(*(part for (title, _), entries in tables.items() for part in (Text(title, "bold"), _table(entries), Text())))
 
 
 def _about(entry: Shown) -> str:

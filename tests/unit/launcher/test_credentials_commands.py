@@ -60,6 +60,25 @@ def test_convert_with_a_wrong_password_writes_nothing_and_says_why_in_one_line(t
     assert not (tmp_path / "out.pem").exists()
 
 
+def test_convert_finds_a_missing_file_before_it_asks_for_a_password(tmp_path: Path):
+    status, output = run("convert", tmp_path / "none.pfx", tmp_path / "out.pem", typed="secret\n")
+
+    assert status == 2
+    assert "does not exist" in output
+    assert "Password" not in output
+
+
+def test_convert_replaces_a_key_that_may_be_in_use_only_when_told_to(tmp_path: Path, pfx: Path):
+    target = tmp_path / "out.pem"
+    target.write_text("the old one")
+
+    status, output = run("convert", pfx, target, typed="secret\n")
+    assert (status, target.read_text()) == (1, "the old one")
+    assert "--force replaces it" in output
+    assert run("convert", pfx, target, "--force", typed="secret\n")[0] == 0
+    assert "BEGIN CERTIFICATE" in target.read_text()
+
+
 def test_show_tells_what_is_in_a_file_or_that_it_is_not_one(tmp_path: Path):
     assert run("init", tmp_path / "credentials", "--config", EXAMPLE)[0] == 0
 
