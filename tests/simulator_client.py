@@ -1,15 +1,19 @@
-"""Keys for a simulator under test, a clock that tests turn, and clients that trust nothing but those keys."""
+"""A simulator under test: its keys, a clock that tests turn, and clients that trust nothing but those keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 import trustme
 import zeep
+
+from dotbus.runtime.installation_file import load_installation
+from simulators.server import Addresses, running
+from simulators.settings import SimulatorSettings
 
 EXAMPLE = Path(__file__).parents[1] / "config" / "dotbus.example.toml"
 
@@ -22,6 +26,10 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+    def move(self, seconds: float) -> None:
+        """Turn it."""
+        self.now += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,23 @@ class Keys:
         for name, certificate in made.items():
             certificate.private_key_and_cert_chain_pem.write_to_path(folder / f"{name}.pem")
         return cls(folder / "authority.pem", **{name: folder / f"{name}.pem" for name in made})
+
+
+@contextmanager
+def simulating(keys: Keys, config: Path, clock: Callable[[], datetime], **settings: Any) -> Iterator[Addresses]:
+    """A simulator of an installation, on free ports."""
+    chosen = SimulatorSettings(
+        config=config,
+        certificate=keys.server,
+        key=keys.server,
+        client_ca=keys.authority,
+        ads_port=0,
+        oasis_port=0,
+        admin_port=0,
+        **settings,
+    )
+    with running(chosen, load_installation(config), clock) as addresses:
+        yield addresses
 
 
 @contextmanager

@@ -9,19 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_mosquitto import Mosquitto, free_port, remove_mosquitto, start_mosquitto
-from simulator_client import EXAMPLE, Keys
+from listening import Listener
+from real_mosquitto import Mosquitto, free_port
+from simulator_client import EXAMPLE, Keys, simulating
 from waiting import eventually
 
-from dotbus.contracts.codec import decode
-from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, ServiceStatus, Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, Dot, ServiceStatus, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import Subject
-from dotbus.runtime.bus import Bus, Delivery
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
-from simulators.server import Addresses, running
-from simulators.settings import SimulatorSettings
+from simulators.server import Addresses
 
 pytestmark = pytest.mark.integration
 
@@ -36,25 +33,14 @@ STATES = {
 }
 
 
-class Listener:
-    """Remembers everything that is said."""
+SUBJECTS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.SERVICE)
 
-    def __init__(self, port: int) -> None:
-        self.heard: list[tuple[str, AnyMessage]] = []
-        self.bus = Bus(BusSettings(port=port), "listener", clock=utc_now)
-        subjects = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.SERVICE)
-        self.bus.subscribe([TOPICS.every(subject) for subject in subjects], self._take)
-        self.bus.start()
 
-    def _take(self, delivery: Delivery) -> None:
-        self.heard.append((delivery.topic, decode(delivery.payload)))
-        delivery.ack()
-
-    def latest(self) -> dict[str, AnyMessage]:
-        return dict(self.heard)
+class Audience(Listener):
+    """Hears what ads_ingest says."""
 
     def seqs(self) -> set[int]:
-        return {message.seq for _, message in self.heard if isinstance(message, Dispatch | TrajectoryBatch)}
+        return {message.seq for message in (*self.of(Dispatch), *self.of(TrajectoryBatch))}
 
     def status(self) -> ServiceStatus | None:
         status = self.latest().get(STATUS)
@@ -62,32 +48,8 @@ class Listener:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = start_mosquitto(folder)
-    yield broker
-    remove_mosquitto(broker)
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Keys:
-    return Keys.made_in(tmp_path)
-
-
-@pytest.fixture
 def caiso(keys: Keys) -> Iterator[Addresses]:
-    settings = SimulatorSettings(
-        config=EXAMPLE,
-        certificate=keys.server,
-        key=keys.server,
-        client_ca=keys.authority,
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        interval_s=2,
-    )
-    with running(settings, INSTALLATION, utc_now) as addresses:
+    with simulating(keys, EXAMPLE, utc_now, interval_s=2) as addresses:
         yield addresses
 
 
@@ -110,7 +72,7 @@ def start(broker: Mosquitto, caiso: Addresses, keys: Keys, folder: Path, health_
 def test_killed_and_started_again_it_goes_on_without_a_gap_and_goes_in_order(
     broker: Mosquitto, caiso: Addresses, keys: Keys, tmp_path: Path
 ) -> None:
-    listener, health_port = Listener(broker.port), free_port()
+    listener, health_port = Audience(broker.port, SUBJECTS), free_port()
     process = start(broker, caiso, keys, tmp_path, health_port)
     try:
         eventually(lambda: listener.latest().keys() >= STATES, within_s=30)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from prometheus_client import CollectorRegistry
-from simulator_client import EXAMPLE, Clock, Keys
+from simulator_client import EXAMPLE, Clock, Keys, simulating
 
 from ads_ingest.caiso import Caiso
 from ads_ingest.meters import Meters
@@ -23,8 +23,6 @@ from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, Tra
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.outbox import Outbox
-from simulators.server import running
-from simulators.settings import SimulatorSettings
 
 RESOURCES = ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1")
 INSTALLATION = load_installation(EXAMPLE)
@@ -73,29 +71,13 @@ class Setup:
         return all([self.dispatch.follow(), self.trajectory.follow()])
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.made_in(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setup]:
     """As a parameter the length of an interval in seconds, five minutes without."""
     clock = Clock(datetime(2026, 7, 1, 12, 41, tzinfo=UTC))
-    simulated = SimulatorSettings(
-        config=EXAMPLE,
-        certificate=keys.server,
-        key=keys.server,
-        client_ca=keys.authority,
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        history_intervals=3,
-        interval_s=getattr(request, "param", 300),
-        hold_s=30,
-        oversized_mb=4,
-    )
-    with running(simulated, INSTALLATION, clock) as at:
+    with simulating(
+        keys, EXAMPLE, clock, history_intervals=3, interval_s=getattr(request, "param", 300), hold_s=30, oversized_mb=4
+    ) as at:
         settings = AdsSettings(
             url=at.ads,
             certificate_file=keys.client,

@@ -22,11 +22,6 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.made_in(tmp_path_factory.mktemp("keys"))
-
-
 class Server:
     """Reads one request on each TLS connection and lets a function answer it on the socket."""
 

@@ -31,15 +31,6 @@ INGEST = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime(2026, 1, 1,
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = start_mosquitto(folder)
-    yield broker
-    remove_mosquitto(broker)
-
-
-@pytest.fixture
 def connect(broker: Mosquitto):
     buses: list[Bus] = []
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import psycopg2
 import pytest
-from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from real_mosquitto import Mosquitto
 from real_postgres import query
 from waiting import eventually
 
@@ -42,15 +42,6 @@ name = "sierra"
 [[plant.resource]]
 id = "TEST_RESOURCE_1"
 """
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = start_mosquitto(folder)
-    yield broker
-    remove_mosquitto(broker)
 
 
 class Source:

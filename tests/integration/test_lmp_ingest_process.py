@@ -5,23 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from real_mosquitto import Mosquitto, remove_mosquitto, start_mosquitto
+from listening import Listener
+from real_mosquitto import Mosquitto
+from simulator_client import Keys, simulating
 from waiting import eventually
 
-from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Environment, Lmp, Prices, ServiceStatus
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus, Delivery
-from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
-from launcher.authority import Authority
-from simulators.server import running
-from simulators.settings import SimulatorSettings
 
 pytestmark = pytest.mark.integration
 
@@ -39,36 +33,6 @@ nodes = ["TH_NP15_GEN-APND"]
 """
 
 
-class Listener:
-    """Remembers everything that is said."""
-
-    def __init__(self, port: int) -> None:
-        self.heard: list[tuple[str, AnyMessage]] = []
-        self.bus = Bus(BusSettings(port=port), "listener", clock=utc_now)
-        topics = Topics()
-        self.bus.subscribe([topics.every(one) for one in (Subject.PRICES, Subject.LMP, Subject.SERVICE)], self._take)
-        self.bus.start()
-
-    def _take(self, delivery: Delivery) -> None:
-        self.heard.append((delivery.topic, decode(delivery.payload)))
-        delivery.ack()
-
-    def latest(self) -> dict[str, AnyMessage]:
-        return dict(self.heard)
-
-    def of(self, kind: type) -> list[AnyMessage]:
-        return [message for _, message in self.heard if isinstance(message, kind)]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    broker = start_mosquitto(folder)
-    yield broker
-    remove_mosquitto(broker)
-
-
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "dotbus.toml"
@@ -77,29 +41,13 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def oasis(config: Path) -> Iterator[str]:
-    folder = config.parent
-    authority = Authority.create(datetime.now(UTC))
-    server = authority.issue_server(["127.0.0.1"], datetime.now(UTC))
-    (folder / "server.pem").write_bytes(server.certificate)
-    (folder / "server.key").write_bytes(server.key)
-    (folder / "ca.pem").write_bytes(authority.issued.certificate)
-    settings = SimulatorSettings(
-        config=config,
-        certificate=folder / "server.pem",
-        key=folder / "server.key",
-        client_ca=folder / "ca.pem",
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        oasis_spacing_s=0.0,
-    )
-    with running(settings, load_installation(config), utc_now) as addresses:
+def oasis(config: Path, keys: Keys) -> Iterator[str]:
+    with simulating(keys, config, utc_now, oasis_spacing_s=0.0) as addresses:
         yield addresses.oasis
 
 
 def test_the_process_says_every_node_s_prices_and_goes_in_order(broker: Mosquitto, config: Path, oasis: str) -> None:
-    listener = Listener(broker.port)
+    listener = Listener(broker.port, (Subject.PRICES, Subject.LMP, Subject.SERVICE))
     environment = {
         **os.environ,
         "LMP_INGEST_CONFIG": str(config),

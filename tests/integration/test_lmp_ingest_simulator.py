@@ -1,6 +1,5 @@
 """lmp_ingest asks the simulator's OASIS over HTTP: prices, recordings, every fault on demand, a restart."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,13 +10,12 @@ import pytest
 import requests
 from oasis_recordings import recorded
 from prometheus_client import CollectorRegistry
+from simulator_client import Clock, Keys, simulating
 
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, Upstream
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation import Installation, Market
-from dotbus.runtime.installation_file import load_installation
-from launcher.authority import Authority
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.meters import Meters
 from lmp_ingest.records import Question
@@ -26,8 +24,6 @@ from lmp_ingest.settings import OasisSettings
 from lmp_ingest.source import OasisSource
 from lmp_ingest.translate import Sender
 from lmp_ingest.wiring import wire_loop
-from simulators.server import running
-from simulators.settings import SimulatorSettings
 
 BEGIN = datetime(2026, 9, 1, 20, 2, 30, tzinfo=UTC)  # 13:02:30 in California: tomorrow's day-ahead prices are out
 NODES = ("BAYSHOR2_1_N001", "TH_NP15_GEN-APND")
@@ -42,22 +38,6 @@ node = "BAYSHOR2_1_N001"
 markets = ["RTM", "RTPD", "HASP", "DAM"]
 nodes = ["TH_NP15_GEN-APND"]
 """
-
-
-class Clock:
-    """A clock that stands still unless it is moved."""
-
-    def __init__(self) -> None:
-        self.now = BEGIN
-        self._lock = threading.Lock()
-
-    def __call__(self) -> datetime:
-        with self._lock:
-            return self.now
-
-    def move(self, seconds: float) -> None:
-        with self._lock:
-            self.now += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -85,34 +65,12 @@ class Scene:
         return prices
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    authority = Authority.create(datetime.now(UTC))
-    server = authority.issue_server(["127.0.0.1"], datetime.now(UTC))
-    (folder / "server.pem").write_bytes(server.certificate)
-    (folder / "server.key").write_bytes(server.key)
-    (folder / "ca.pem").write_bytes(authority.issued.certificate)
-    return folder
-
-
 @pytest.fixture
-def scene(tmp_path: Path, certificates: Path) -> Iterator[Scene]:
+def scene(tmp_path: Path, keys: Keys) -> Iterator[Scene]:
     config = tmp_path / "dotbus.toml"
     config.write_text(INSTALLATION)
-    clock = Clock()
-    settings = SimulatorSettings(
-        config=config,
-        certificate=certificates / "server.pem",
-        key=certificates / "server.key",
-        client_ca=certificates / "ca.pem",
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        hold_s=2.0,
-        oversized_mb=3,
-    )
-    with running(settings, load_installation(config), clock) as addresses:
+    clock = Clock(BEGIN)
+    with simulating(keys, config, clock, hold_s=2.0, oversized_mb=3) as addresses:
         yield Scene(clock, addresses.admin, addresses.oasis, tmp_path)
 
 

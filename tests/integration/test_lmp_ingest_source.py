@@ -158,11 +158,6 @@ def test_what_the_environment_says_of_proxies_and_authorities_does_not_count(ask
     assert source.fetch(QUESTION).content == b"ok"
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.made_in(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_only_the_configured_authorities_are_trusted(keys: Keys, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, str(keys.authority))

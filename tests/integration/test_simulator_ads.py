@@ -17,11 +17,9 @@ import requests
 import zeep
 import zeep.exceptions
 from lxml import etree
-from simulator_client import EXAMPLE, Clock, Keys, soap_client, tls_session
+from simulator_client import EXAMPLE, Clock, Keys, simulating, soap_client, tls_session
 
-from dotbus.runtime.installation_file import load_installation
-from simulators.server import Addresses, running
-from simulators.settings import SimulatorSettings
+from simulators.server import Addresses
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "ads"
 SCHEMA = etree.XMLSchema(etree.parse(FIXTURES / "ads.caiso.com.xsd"))
@@ -51,28 +49,13 @@ class Ads:
         return [batch for batch in batches if batch["batch_type"] == batch_type][-1]
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.made_in(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def ads(keys: Keys) -> Iterator[Ads]:
     clock = Clock(datetime(2026, 7, 1, 12, 41, tzinfo=UTC))
-    settings = SimulatorSettings(
-        config=EXAMPLE,
-        certificate=keys.server,
-        key=keys.server,
-        client_ca=keys.authority,
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        history_intervals=35,
-        read_only=("guest",),
-        hold_s=30,
-        oversized_mb=8,
-    )
-    with running(settings, load_installation(EXAMPLE), clock) as at, tls_session(keys, keys.client) as session:
+    with (
+        simulating(keys, EXAMPLE, clock, history_intervals=35, read_only=("guest",), hold_s=30, oversized_mb=8) as at,
+        tls_session(keys, keys.client) as session,
+    ):
         yield Ads(at, clock, keys, session, soap_client(at.ads, session), soap_client(at.ads_response, session))
 
 

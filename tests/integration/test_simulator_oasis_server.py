@@ -11,11 +11,7 @@ import pytest
 import requests
 from lxml import etree
 from oasis_recordings import SMALL
-from simulator_client import EXAMPLE, Clock, Keys
-
-from dotbus.runtime.installation_file import load_installation
-from simulators.server import running
-from simulators.settings import SimulatorSettings
+from simulator_client import EXAMPLE, Clock, Keys, simulating
 
 RECORDED = "20240311_20240312_PRC_LMP_DAM_20240312_22_14_34_v1_csv.zip"
 RECORDED_QUERY = {
@@ -49,26 +45,10 @@ class Oasis:
         assert self.session.post(f"{self.admin_url}/faults", json=order, timeout=10).ok
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    return Keys.made_in(tmp_path_factory.mktemp("keys"))
-
-
 @pytest.fixture
 def oasis(keys: Keys) -> Iterator[Oasis]:
     clock = Clock(datetime(2026, 3, 15, 18, tzinfo=UTC))
-    settings = SimulatorSettings(
-        config=EXAMPLE,
-        certificate=keys.server,
-        key=keys.server,
-        client_ca=keys.authority,
-        ads_port=0,
-        oasis_port=0,
-        admin_port=0,
-        hold_s=30,
-        oversized_mb=8,
-    )
-    with running(settings, load_installation(EXAMPLE), clock) as at, requests.Session() as session:
+    with simulating(keys, EXAMPLE, clock, hold_s=30, oversized_mb=8) as at, requests.Session() as session:
         session.trust_env = False
         yield Oasis(at.oasis, at.admin, clock, session)
 
