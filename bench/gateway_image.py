@@ -11,11 +11,10 @@ import msgspec
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
 from dotbus.testing import samples
 from modbus_gateway.image import render
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.received import Arrival, Received
-from modbus_gateway.register_map import read_map
 
 PLANTS, RESOURCES = 10, 10
 AHEAD = 12
@@ -57,7 +56,7 @@ def _moved(one: T, by: timedelta, *times: str) -> T:
 def main() -> None:
     """Render again and again as time goes on, and print how long one takes."""
     place = installation()
-    register_map, received, topics = read_map(InstallationFile(place)), Received(), Topics(place.topic_root)
+    register_map, received, topics = read_map(place), Received(), Topics(place.topic_root)
     received.connected = True
     for topic, state in states(place):
         received.take(Arrival(topic, samples.AT, retained=False, said=state))

@@ -2,20 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from ads_ingest.settings import AdsSettings
+from ads_ingest.settings import AdsPace
 from ads_ingest.settings import load_configuration as load_ads_ingest
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile, read_installation
-from dotbus.runtime.mistakes import Collector, Mistake
+from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake, key_of
 from dotbus.runtime.settings import load_settings
 from historian.settings import load_configuration as load_historian
-from lmp_ingest.settings import OasisSettings
+from lmp_ingest.settings import OasisPace
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
-from modbus_gateway.register_map import RegisterMap, draft_map
+from modbus_gateway.map_draft import draft_map
+from modbus_gateway.register_map import RegisterMap
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
 
 ADS_INGEST, LMP_INGEST = "ADS_INGEST_", "LMP_INGEST_"
@@ -25,17 +27,18 @@ SERVICES: Mapping[str, Callable[[], object]] = {
     "MODBUS_GATEWAY_": load_modbus_gateway,
     "HISTORIAN_": load_historian,
 }
+_STALE_AFTER: Final = ("modbus", "stale_after_s")
+_PRICE_STALE_AFTER: Final = ("modbus", "price_stale_after_s")
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """How often something is asked for, and for how long its last answer counts."""
+    """How often something is asked for, by which variable, and where the file says for how long its last answer counts."""
 
     what: str
     every_s: float
     told_by: str
-    limit: str
-    counts_for_s: float
+    limit: tuple[str, str]
 
 
 def check_configuration(config: Path) -> None:
@@ -46,15 +49,13 @@ def check_configuration(config: Path) -> None:
     """
     collector = Collector()
     file = collector.load(lambda: read_installation(config))
-    collector.add(file.mistakes if file else ())
-    named = {prefix for prefix in SERVICES if any(name.startswith(prefix) for name in os.environ)}
-    with _told(config, named):
-        for prefix in SERVICES:
-            if prefix in named:
-                collector.load(SERVICES[prefix])
-        if file:
-            register_map, mistakes = draft_map(file)
-            collector.add([*mistakes, *file.untold(_never_fresh(file, register_map, named))])
+    named = [prefix for prefix in SERVICES if any(name.upper().startswith(prefix) for name in os.environ)]
+    if file:
+        register_map, mistakes = draft_map(file)
+        collector.add([*file.mistakes, *mistakes, *_never_fresh(file, register_map, named)])
+    with _reading(config, named):
+        for prefix in named:
+            collector.load(SERVICES[prefix])
     collector.finish()
 
 
@@ -73,36 +74,41 @@ def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:
 
 
 @contextmanager
-def _told(config: Path, prefixes: set[str]) -> Iterator[None]:
-    """Services that are told no file of their own are checked with this one."""
-    added = [name for prefix in prefixes if (name := f"{prefix}CONFIG") not in os.environ]
-    os.environ.update(dict.fromkeys(added, str(config)))
+def _reading(config: Path, prefixes: list[str]) -> Iterator[None]:
+    """Services that are told no file of their own, or this one by another path, are checked with this one."""
+    before = {name: os.environ.get(name) for prefix in prefixes for name in [f"{prefix}CONFIG"]}
+    ours = [name for name, told in before.items() if not told or Path(told).absolute() == config.absolute()]
+    os.environ.update(dict.fromkeys(ours, str(config)))
     try:
         yield
     finally:
-        for name in added:
+        for name in ours:
             del os.environ[name]
+        os.environ.update({name: told for name, told in before.items() if told is not None})
 
 
-def _never_fresh(file: InstallationFile, register_map: RegisterMap, named: set[str]) -> Iterator[Mistake]:
+def _never_fresh(file: InstallationFile, register_map: RegisterMap, named: list[str]) -> Iterator[Mistake]:
     """What is asked for more rarely than its answer counts would be stale before each next one."""
-    for asked in _asked(file.installation, register_map, named):
-        if asked.every_s >= asked.counts_for_s:
-            reason = f"is {asked.counts_for_s:g} s, but {asked.what} only every {asked.every_s:g} s ({asked.told_by})"
-            yield Mistake(file.where, asked.limit, f"{reason}: values would be stale in between")
+    judging = file.installation.modbus
+    counts_for_s = {_STALE_AFTER: judging.stale_after_s, _PRICE_STALE_AFTER: judging.price_stale_after_s}
+    for asked in (*_ads_asked(register_map, named), *_oasis_asked(register_map, named)):
+        if asked.every_s >= counts_for_s[asked.limit] and file.is_as_given(*asked.limit):
+            told = f"is {counts_for_s[asked.limit]:g} s, but {asked.what} only every {asked.every_s:g} s ({asked.told_by})"
+            yield Mistake(file.where, key_of(asked.limit), f"{told}: values would be stale in between")
 
 
-def _asked(installation: Installation, register_map: RegisterMap, named: set[str]) -> Iterator[_Asked]:
-    judging = installation.modbus
-    ads = Collector().load(lambda: load_settings(AdsSettings, ADS_INGEST)) if ADS_INGEST in named else None
-    if ads and register_map.members:
-        yield _Asked("ADS is asked", ads.poll_s, "ADS_INGEST_POLL_S", "modbus.stale_after_s", judging.stale_after_s)
-    lmp = Collector().load(lambda: load_settings(OasisSettings, LMP_INGEST)) if LMP_INGEST in named else None
-    if lmp:
-        limit = ("modbus.price_stale_after_s", judging.price_stale_after_s)
-        for market in dict.fromkeys(price.market for price in register_map.prices):
-            every_s = lmp.pace.every[market].total_seconds()
-            yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", *limit)
+def _ads_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:
+    with suppress(ConfigurationRefused):  # the service itself tells it
+        if ADS_INGEST in named and register_map.members:
+            yield _Asked("ADS is asked", load_settings(AdsPace, ADS_INGEST).poll_s, "ADS_INGEST_POLL_S", _STALE_AFTER)
+
+
+def _oasis_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:
+    with suppress(ConfigurationRefused):  # the service itself tells it
+        pace = load_settings(OasisPace, LMP_INGEST).pace
+        for market in dict.fromkeys(price.market for price in register_map.prices if LMP_INGEST in named):
+            every_s = pace.every[market].total_seconds()
+            yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", _PRICE_STALE_AFTER)
             if market == "DAM":
-                idle_s = lmp.pace.day_ahead_idle.total_seconds()
-                yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", *limit)
+                idle_s = pace.day_ahead_idle.total_seconds()
+                yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", _PRICE_STALE_AFTER)

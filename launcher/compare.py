@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dotbus.contracts.quality import Level
-from dotbus.runtime.installation import Installation, Profile, Resource
+from dotbus.runtime.installation import Installation, Resource
+from dotbus.runtime.installation_modbus import Profile
 from launcher.comparison import (
     Line,
     Points,

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from dotbus.runtime.installation import RegisterType, Table, WordOrder
+from dotbus.runtime.installation_modbus import RegisterType, Table, WordOrder
 from modbus_gateway.register_map import Cell, RegisterMap, Span
 
 WORDS_AT_ONCE: Final = 120

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dotbus.contracts.quality import BIT_OF, Level
-from dotbus.runtime.installation import RegisterType
+from dotbus.runtime.installation_modbus import RegisterType
 from launcher.registers import Shown
 from modbus_gateway.quantities import EPOCH, FLAG, LEVEL, REASONS
 

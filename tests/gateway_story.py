@@ -16,10 +16,10 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
 from modbus_gateway.image import Image, render
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.received import Arrival, Problem, Received
-from modbus_gateway.register_map import RegisterMap, read_map
+from modbus_gateway.register_map import RegisterMap
 
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 SOURCE = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a"}
@@ -126,7 +126,7 @@ class Gateway:
     def __init__(self, **modbus: object) -> None:
         place = installation(**modbus)
         self.topics: Topics = place.topics
-        self.map: RegisterMap = read_map(InstallationFile(place))
+        self.map: RegisterMap = read_map(place)
         self.received = Received()
         self.received.connected = True
         self.image: Image | None = None

@@ -8,14 +8,14 @@ import requests
 from real_mosquitto import Mosquitto
 from waiting import eventually
 
-from dotbus.runtime.installation_file import InstallationFile, load_installation
+from dotbus.runtime.installation_file import load_installation
 from launcher.children import Child, Children
 from launcher.ports import free_port
 from launcher.provision import Provision
 from launcher.registers import GatewaySilent, Registers, Shown
 from launcher.rows import Rows
 from launcher.sent import Sent, Simulator
-from modbus_gateway.register_map import read_map
+from modbus_gateway.map_draft import read_map
 
 CONFIG = """
 environment = "{accept}"
@@ -81,7 +81,7 @@ class PlantStack:
         Provision(self._credentials).run(self.installation, None, datetime.now(UTC))
         self.rows = Rows(database_url)
         self.simulator = Simulator(f"http://127.0.0.1:{self._ports['admin']}")
-        self._registers = Registers("127.0.0.1", self._ports["modbus"], read_map(InstallationFile(self.installation)))
+        self._registers = Registers("127.0.0.1", self._ports["modbus"], read_map(self.installation))
         self._more_registers: list[Registers] = []
         self._settings = self._settings_of(database_url)
         self._running: dict[str, Child] = {}
@@ -104,7 +104,7 @@ class PlantStack:
         settings = self._settings["modbus_gateway"] | {f"MODBUS_GATEWAY_{key}": text for key, text in own.items()}
         gateway = self.children.start("second_gateway", "modbus_gateway", environment=settings)
         self.children.wait_for_port(port, gateway, 30)
-        registers = Registers("127.0.0.1", port, read_map(InstallationFile(load_installation(config))))
+        registers = Registers("127.0.0.1", port, read_map(load_installation(config)))
         self._more_registers.append(registers)
         return lambda: about(registers.read(frozenset({11})), RESOURCES[0])
 

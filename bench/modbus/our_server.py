@@ -9,12 +9,11 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
 from dotbus.runtime.logs import configure_logs
 from modbus_gateway.image import render
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.received import Received
-from modbus_gateway.register_map import read_map
 from modbus_gateway.server import Limits, Server
 
 INSTALLATION = {
@@ -28,7 +27,7 @@ async def serve(port: int) -> None:
     """Serve until killed."""
     configure_logs("modbus_gateway", "bench", "console", "warning")
     installation = Installation.model_validate(INSTALLATION)
-    register_map, received = read_map(InstallationFile(installation)), Received()
+    register_map, received = read_map(installation), Received()
     server = Server(register_map.units, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
     image = None

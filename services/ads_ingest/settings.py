@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ads_ingest.certificate import CertificateUnusable, read_expiry
+from dotbus.runtime.addresses import web_address
 from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
 from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.settings import MB, KeepingSettings, Megabytes, load_settings
+from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, ReadableFile
+from dotbus.runtime.settings import KeepingSettings, load_settings
 
 PREFIX = "ADS_INGEST_"
 
@@ -18,30 +20,35 @@ class AdsAddress(BaseSettings):
     """Where ADS is.
 
     Attributes:
-        url: the APIWebService endpoint, HTTPS.
+        url: the APIWebService endpoint, HTTPS because CAISO knows us by our certificate.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    url: str
-
-    @field_validator("url")
-    @classmethod
-    def _https(cls, url: str) -> str:
-        if not url.lower().startswith("https://"):
-            raise ValueError("must begin with https://, because CAISO knows us by our certificate")
-        return url
+    url: Annotated[str, AfterValidator(lambda url: web_address(url, "https"))]
 
 
-class AdsSettings(AdsAddress, KeepingSettings):
+class AdsPace(BaseSettings):
+    """How often ADS is asked.
+
+    Attributes:
+        poll_s: the pause between two rounds (specification, section 4: 10 s).
+        recheck_s: how often a batch whose interval has not ended is asked for its revision.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    poll_s: Annotated[float, Field(ge=0.1, le=300)] = 10.0
+    recheck_s: Annotated[float, Field(ge=0.1, le=300)] = 30.0
+
+
+class AdsSettings(AdsAddress, AdsPace, KeepingSettings):
     """Where ADS is, who we are there, how often to ask, and where to keep what it said.
 
     Attributes:
         namespace: of the request element; CAISO's since 2005.
         certificate_file: the participant's certificate as PEM, its key beside it or in `key_file`, not encrypted.
         ca_file: CAISO's root and issuing CA as PEM; nothing else is trusted.
-        poll_s: the pause between two rounds (specification, section 4: 10 s).
-        recheck_s: how often a batch whose interval has not ended is asked for its revision.
         timeout_s: the most that one question may take.
         max_reply_mb: the most that one reply, or the document packed in it, may be.
         validate_batches: tell CAISO that a batch was received (validateDispatchBatch).
@@ -49,30 +56,24 @@ class AdsSettings(AdsAddress, KeepingSettings):
     """
 
     namespace: str = "urn-com-caiso-ads-webservices-api"
-    key_file: Path | None = None
-    certificate_file: Path
-    ca_file: Path
-    poll_s: Annotated[float, Field(ge=0.1, le=300)] = 10.0
-    recheck_s: Annotated[float, Field(ge=0.1, le=300)] = 30.0
+    key_file: ReadableFile | None = None
+    certificate_file: ReadableFile
+    ca_file: AuthorityFile
     timeout_s: Annotated[float, Field(ge=0.5, le=300)] = 30.0
     max_reply_mb: Annotated[float, Field(gt=0, le=512)] = 64.0
     validate_batches: bool = True
-    state_dir: Path = Path("var/ads_ingest")
-    outbox_max_age_days: Annotated[float, Field(ge=1)] = 14.0
+    state_dir: Folder = Path("var/ads_ingest")
+    outbox_max_age_days: Days = 14.0
     outbox_max_mb: Megabytes = 2048.0
-
-    @field_validator("ca_file")
-    @classmethod
-    def _ca_is_there(cls, ca_file: Path) -> Path:
-        if not ca_file.is_file():
-            raise ValueError(f"{ca_file} is not there: CAISO's root and issuing CA, PEM")
-        return ca_file
 
     @field_validator("certificate_file")
     @classmethod
     def _is_usable(cls, certificate_file: Path, others: ValidationInfo) -> Path:
+        """With its key, which is declared before it."""
+        if "key_file" not in others.data:
+            return certificate_file
         try:
-            read_expiry(certificate_file, others.data.get("key_file"))
+            read_expiry(certificate_file, others.data["key_file"])
         except CertificateUnusable as error:
             raise ValueError(str(error)) from error
         return certificate_file

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.setting_values import ReadableFile
 
 PREFIX = "HISTORIAN_"
 _SCHEMES = frozenset({"postgresql", "postgresql+psycopg2", "postgres"})
@@ -28,7 +29,7 @@ class HistorianSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: SecretStr
-    database_password_file: Path | None = None
+    database_password_file: ReadableFile | None = None
     reader_role: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     share_group: Annotated[str, Field(pattern=r"^[^/+#$\s]+$")] | None = None
     queue_size: Annotated[int, Field(ge=1, le=65535)] = 2000
@@ -43,9 +44,10 @@ class HistorianSettings(BaseSettings):
 
     @field_validator("database_password_file")
     @classmethod
-    def _is_there(cls, file: Path | None) -> Path | None:
-        if file and not file.is_file():
-            raise ValueError(f"{file} is not there")
+    def _only_one_password(cls, file: Path | None, others: ValidationInfo) -> Path | None:
+        url = others.data.get("database_url")
+        if file and url and urlsplit(url.get_secret_value()).password:
+            raise ValueError("and a password in the address are both given; keep one")
         return file
 
     def read_database_password(self) -> str | None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dotbus.contracts.messages import Lmp, NodePrice, Prices
-from dotbus.runtime.installation import Market
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.translate import ByInterval, Sender, lmp_state, same_price
 
 

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from lxml import etree
 
-from dotbus.runtime.installation import Market
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.faults import ErrorReply, HttpRefused, Malformed, Throttled
 from lmp_ingest.records import BY_DATA_ITEM, BY_LMP_TYPE, PriceRow, ReportRow
 from lmp_ingest.reports import REPORTS

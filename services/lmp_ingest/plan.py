@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation import Market
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Question
 from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, midnight, trade_day
 from lmp_ingest.translate import ByInterval

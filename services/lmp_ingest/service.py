@@ -14,9 +14,9 @@ from threading import Event
 from dotbus.contracts.messages import Prices, Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
-from dotbus.runtime.installation import Market
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.toml_values import Market
 from lmp_ingest import plan
 from lmp_ingest.book import Book, Told
 from lmp_ingest.caiso import Answer, Caiso

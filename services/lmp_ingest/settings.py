@@ -3,17 +3,18 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.addresses import host_of, is_caiso, is_this_machine, web_address
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.installation import Market
 from dotbus.runtime.installation_file import InstallationFile
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
-from dotbus.runtime.settings import LOOPBACK, MB, KeepingSettings, Megabytes, load_settings
+from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes
+from dotbus.runtime.settings import KeepingSettings, load_settings
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.plan import Pace
 from lmp_ingest.unpack import Bounds
 
@@ -21,7 +22,6 @@ PREFIX = "LMP_INGEST_"
 CAISO_SPACING_S = 5.0
 """CAISO's own rule: one request in five seconds."""
 
-_CAISO = ".caiso.com"
 Period = Annotated[float, Field(ge=0.1, le=86400)]
 Version = Annotated[int, Field(ge=1, le=99)]
 
@@ -35,49 +35,26 @@ class OasisAddress(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    url: str = "https://oasis.caiso.com/oasisapi"
-
-    @field_validator("url")
-    @classmethod
-    def _web_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be a web address such as https://oasis.caiso.com/oasisapi")
-        return url.rstrip("/")
+    url: Annotated[str, AfterValidator(lambda url: web_address(url, "http", "https"))] = "https://oasis.caiso.com/oasisapi"
 
     @property
     def is_private(self) -> bool:
         """Whether nobody on the way can change the prices: TLS, or this machine."""
-        return urlsplit(self.url).scheme == "https" or _host(self.url) in LOOPBACK
+        return self.url.lower().startswith("https:") or is_this_machine(host_of(self.url))
 
 
-class OasisSettings(OasisAddress, KeepingSettings):
-    """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
+class OasisPace(BaseSettings):
+    """How often OASIS is asked for prices.
 
     Attributes:
-        ca_file: trust these CAs (PEM) in place of the public ones.
-        spacing_s: from the start of one request to the start of the next, over all markets.
-        timeout_s: the most that one request may take.
-        max_reply_mb: the most that one reply may be; `max_unpacked_mb` the same after unpacking.
-        dam_version, hasp_version, rtpd_version, rtm_version: of each report, see docs/decisions/0004-oasis-report-versions.md.
         dam_every_s, hasp_every_s, rtpd_every_s, rtm_every_s: between two questions for the same nodes.
         dam_idle_every_s: the same day-ahead, while none of its prices is due.
         corrections_every_s: how often the last `corrections_back_h` hours are read again.
         lookback_h: the longest outage that is bridged.
-        nodes_per_event: the most nodes in one prices message.
-        refresh_s: how often a price that does not change is said again, so that its age shows that CAISO was heard.
-        state_dir: the outbox and the quarantine.
     """
 
-    ca_file: Path | None = None
-    spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
-    timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
-    max_reply_mb: Megabytes = 32.0
-    max_unpacked_mb: Megabytes = 256.0
-    dam_version: Version = 12
-    hasp_version: Version = 3
-    rtpd_version: Version = 3
-    rtm_version: Version = 3
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
     dam_every_s: Period = 300.0
     dam_idle_every_s: Period = 600.0
     hasp_every_s: Period = 120.0
@@ -86,35 +63,6 @@ class OasisSettings(OasisAddress, KeepingSettings):
     corrections_every_s: Period = 3600.0
     corrections_back_h: Annotated[float, Field(ge=1, le=24 * 28)] = 24.0
     lookback_h: Annotated[float, Field(ge=1, le=24 * 28)] = 48.0
-    nodes_per_event: Annotated[int, Field(ge=1, le=1000)] = 100
-    refresh_s: Annotated[float, Field(ge=1, le=600)] = 45.0
-    state_dir: Path = Path("var/lmp_ingest")
-    outbox_max_age_days: Annotated[float, Field(ge=1)] = 2.0
-    outbox_max_mb: Megabytes = 512.0
-
-    @field_validator("ca_file")
-    @classmethod
-    def _is_there(cls, ca_file: Path | None) -> Path | None:
-        if ca_file and not ca_file.is_file():
-            raise ValueError(f"{ca_file} is not there")
-        return ca_file
-
-    @field_validator("spacing_s")
-    @classmethod
-    def _is_allowed(cls, spacing_s: float, others: ValidationInfo) -> float:
-        if _host(others.data.get("url", "")).endswith(_CAISO) and spacing_s < CAISO_SPACING_S:
-            raise ValueError(f"{spacing_s:g} is less than the {CAISO_SPACING_S:g} s that CAISO allows")
-        return spacing_s
-
-    @property
-    def versions(self) -> dict[Market, int]:
-        """The version of each market's report."""
-        return {
-            Market.DAM: self.dam_version,
-            Market.HASP: self.hasp_version,
-            Market.RTPD: self.rtpd_version,
-            Market.RTM: self.rtm_version,
-        }
 
     @property
     def pace(self) -> Pace:
@@ -133,6 +81,53 @@ class OasisSettings(OasisAddress, KeepingSettings):
             lookback=timedelta(hours=max(self.lookback_h, self.corrections_back_h)),
         )
 
+
+class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
+    """Where OASIS is, how often to ask, how much to take, and where to keep what it said.
+
+    Attributes:
+        ca_file: trust these CAs (PEM) in place of the public ones.
+        spacing_s: from the start of one request to the start of the next, over all markets.
+        timeout_s: the most that one request may take.
+        max_reply_mb: the most that one reply may be; `max_unpacked_mb` the same after unpacking.
+        dam_version, hasp_version, rtpd_version, rtm_version: of each report, see docs/decisions/0004-oasis-report-versions.md.
+        nodes_per_event: the most nodes in one prices message.
+        refresh_s: how often a price that does not change is said again, so that its age shows that CAISO was heard.
+        state_dir: the outbox and the quarantine.
+    """
+
+    ca_file: AuthorityFile | None = None
+    spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
+    timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
+    max_reply_mb: Megabytes = 32.0
+    max_unpacked_mb: Megabytes = 256.0
+    dam_version: Version = 12
+    hasp_version: Version = 3
+    rtpd_version: Version = 3
+    rtm_version: Version = 3
+    nodes_per_event: Annotated[int, Field(ge=1, le=1000)] = 100
+    refresh_s: Annotated[float, Field(ge=1, le=600)] = 45.0
+    state_dir: Folder = Path("var/lmp_ingest")
+    outbox_max_age_days: Days = 2.0
+    outbox_max_mb: Megabytes = 512.0
+
+    @field_validator("spacing_s")
+    @classmethod
+    def _is_allowed(cls, spacing_s: float, others: ValidationInfo) -> float:
+        if "url" in others.data and is_caiso(host_of(others.data["url"])) and spacing_s < CAISO_SPACING_S:
+            raise ValueError(f"{spacing_s:g} is less than the {CAISO_SPACING_S:g} s that CAISO allows")
+        return spacing_s
+
+    @property
+    def versions(self) -> dict[Market, int]:
+        """The version of each market's report."""
+        return {
+            Market.DAM: self.dam_version,
+            Market.HASP: self.hasp_version,
+            Market.RTPD: self.rtpd_version,
+            Market.RTM: self.rtm_version,
+        }
+
     @property
     def bounds(self) -> Bounds:
         """How much a reply may unpack to."""
@@ -142,10 +137,6 @@ class OasisSettings(OasisAddress, KeepingSettings):
     def max_reply_bytes(self) -> int:
         """The bound on a reply in bytes."""
         return int(self.max_reply_mb * MB)
-
-
-def _host(url: str) -> str:
-    return (urlsplit(url).hostname or "").lower()
 
 
 Configuration = ServiceConfiguration[OasisSettings]
@@ -164,12 +155,15 @@ def _require_trust(file: InstallationFile) -> None:
     oasis = load_settings(OasisAddress, PREFIX)
     is_simulated = file.installation.environment is Environment.SIMULATOR
     if file.is_as_given("environment") and not oasis.is_private and not is_simulated:
-        reason = f"{oasis.url} is neither HTTPS nor this machine; only a simulator may be asked so"
+        reason = f"{host_of(oasis.url)} is neither asked by HTTPS nor this machine; only a simulator may be asked so"
         raise ConfigurationRefused([Mistake("environment", f"{PREFIX}URL", reason)])
 
 
 def _require_nodes(file: InstallationFile) -> None:
-    wanted = file.installation
-    if file.is_as_given("prices") and not (wanted.price_nodes and wanted.prices.markets):
+    wanted, markets, nodes = file.installation, ("prices", "markets"), ("prices", "nodes")
+    no_market = not wanted.prices.markets and file.is_as_given(*markets)
+    of_resources = file.is_as_given("plant", None, "resource", None, "node")
+    no_node = not wanted.price_nodes and of_resources and file.is_as_given(*nodes)
+    if no_market or no_node:
         reason = "names no node or no market, so there is nothing to ask for"
         raise ConfigurationRefused([Mistake(file.where, "prices", reason)])

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices
-from dotbus.runtime.installation import Market
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
 
 TOLERANCE_USD_PER_MWH = 5e-4

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import Lmp
-from dotbus.runtime.installation import Installation, Market
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence

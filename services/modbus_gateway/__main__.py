@@ -10,13 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.bus import Bus
-from dotbus.runtime.installation_file import InstallationFile
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.register_map import read_map
 from modbus_gateway.server import IMAGE_MOST_S, Server
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration, load_configuration
@@ -37,7 +36,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     installation, settings = configuration.installation, configuration.own
-    topics, register_map = installation.topics, read_map(InstallationFile(installation))
+    topics, register_map = installation.topics, read_map(installation)
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     server = Server(register_map.units, settings.limits, metrics, time.monotonic)

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from dotbus.runtime.installation import OnBad, RegisterType, WordOrder
+from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
 from modbus_gateway.reading import Reading
 
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Table
+from dotbus.runtime.installation_modbus import Table
 from modbus_gateway.encode import encode_bit, encode_reading, no_value
 from modbus_gateway.readings import Readings
 from modbus_gateway.received import Received

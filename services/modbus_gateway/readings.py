@@ -11,7 +11,8 @@ from typing import Final
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Modbus, Resource
+from dotbus.runtime.installation import Resource
+from dotbus.runtime.installation_modbus import Modbus
 from modbus_gateway.judge import Judged, hears_caiso, judge
 from modbus_gateway.layouts import MAP_VERSION
 from modbus_gateway.quantities import Scope

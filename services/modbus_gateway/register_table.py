@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
-from dotbus.runtime.installation import Installation, Profile, RegisterType, Table
-from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_modbus import Profile, RegisterType, Table
 from modbus_gateway.layouts import (
     CLASSIC_RESOURCES,
     MAP_VERSION,
@@ -14,8 +14,9 @@ from modbus_gateway.layouts import (
     PLANT_STRIDE,
     lay_out,
 )
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.quantities import QUANTITIES, Scope
-from modbus_gateway.register_map import Cell, read_map
+from modbus_gateway.register_map import Cell
 
 _INTRODUCTION: Final = """\
 # Registers
@@ -128,7 +129,7 @@ def _quantities() -> Iterable[Sequence[object]]:
 
 
 def _every_cell(installation: Installation) -> Iterable[Sequence[object]]:
-    for span in read_map(InstallationFile(installation)).spans:
+    for span in read_map(installation).spans:
         for cell in sorted(span.cells, key=lambda cell: cell.address):
             form = cell.form
             words = form.word_order.value if form.registers > 1 else ""

@@ -7,8 +7,8 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.settings import Port
-from modbus_gateway.register_map import read_map
+from dotbus.runtime.setting_values import Port
+from modbus_gateway.map_draft import check_map
 from modbus_gateway.server import Limits, Network
 
 PREFIX: Final = "MODBUS_GATEWAY_"
@@ -23,7 +23,7 @@ class GatewaySettings(BaseSettings):
     port: Port = 5020
     allow_clients: Annotated[tuple[Network, ...], NoDecode] = ()
     max_connections: Annotated[int, Field(ge=1, le=10_000)] = 64
-    idle_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    idle_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
     render_s: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
 
     @field_validator("allow_clients", mode="before")
@@ -31,12 +31,24 @@ class GatewaySettings(BaseSettings):
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        wrong = [part for part in parts if not _is_network(part)]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: no address, nor a network such as 10.20.0.0/24")
+        return tuple(map(ipaddress.ip_network, parts))
 
     @property
     def limits(self) -> Limits:
         """What the server holds its clients to."""
         return Limits(self.allow_clients, self.max_connections, self.idle_timeout_s)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 Configuration = ServiceConfiguration[GatewaySettings]
@@ -48,4 +60,4 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
-    return load_service_configuration(PREFIX, GatewaySettings, [read_map])
+    return load_service_configuration(PREFIX, GatewaySettings, [check_map])

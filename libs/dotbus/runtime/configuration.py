@@ -3,19 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic_settings import BaseSettings
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.addresses import host_of, is_caiso, is_caiso_stage, is_this_machine
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile, read_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake
-from dotbus.runtime.settings import LOOPBACK, BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.settings import BusSettings, ConfigSettings, ServiceSettings, check_names, load_settings
 
-CAISO_DOMAIN = "caiso.com"
-STAGE_SUFFIX = "sta"
-"""CAISO's test systems end so: adssta.caiso.com (ADS specification, section 7)."""
 S = TypeVar("S", bound=BaseSettings)
 Check = Callable[[InstallationFile], object]
 """Whether the installation is what a service needs; raises ConfigurationRefused."""
@@ -41,7 +38,9 @@ def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Chec
     service = collector.load(lambda: load_settings(ServiceSettings, prefix))
     bus = collector.load(lambda: load_settings(BusSettings, prefix + "MQTT_"))
     own = collector.load(lambda: load_settings(kind, prefix))
-    file = collector.load(lambda: read_installation(service.config)) if service else None
+    collector.load(lambda: check_names(prefix, kind))
+    config = load_settings(ConfigSettings, prefix).config
+    file = collector.load(lambda: read_installation(config))
     if file:
         collector.add(file.mistakes)
         for check in checks:
@@ -58,14 +57,12 @@ def check_environment(url: str, environment: Environment, variable: str) -> None
     Raises:
         ConfigurationRefused: CAISO's own host as a simulator, this machine as CAISO, or its stage systems as production.
     """
-    host = (urlsplit(url).hostname or "").lower()
-    is_caiso = host == CAISO_DOMAIN or host.endswith(f".{CAISO_DOMAIN}")
-    is_stage = is_caiso and host.partition(".")[0].endswith(STAGE_SUFFIX)
-    if is_caiso and environment is Environment.SIMULATOR:
+    host = host_of(url)
+    if is_caiso(host) and environment is Environment.SIMULATOR:
         reason = "is CAISO's own"
-    elif host in LOOPBACK and environment is not Environment.SIMULATOR:
+    elif is_this_machine(host) and environment is not Environment.SIMULATOR:
         reason = "is this machine"
-    elif is_stage and environment is Environment.PRODUCTION:
+    elif is_caiso_stage(host) and environment is Environment.PRODUCTION:
         reason = "is one of CAISO's test systems"
     else:
         return

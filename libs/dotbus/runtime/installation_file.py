@@ -5,7 +5,7 @@ remains is checked as a whole: an outline, which is never used for anything else
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,18 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from dotbus.contracts.messages import Environment
+from dotbus.contracts.topics import UNASSIGNED
 from dotbus.runtime.installation import Installation
-from dotbus.runtime.mistakes import ConfigurationRefused, Location, Mistake, entries_of, key_of, mistakes_of
+from dotbus.runtime.mistakes import (
+    NO_TABLE,
+    ConfigurationRefused,
+    Location,
+    Mistake,
+    Refusal,
+    key_of,
+    mistakes_of,
+    refusals_of,
+)
 
 _STAND_INS: Final[dict[str, object]] = {
     "environment": Environment.SIMULATOR,
@@ -23,8 +33,8 @@ _STAND_INS: Final[dict[str, object]] = {
     "address": 0,
     "bad_value": 0.0,
 }
-_ROUNDS: Final = 6
-"""What stands in for a table lacks its own keys, and so on: plant, its resources, their ids."""
+_ROUNDS: Final = 8
+"""A stand-in for a table lacks keys of its own in the next round: plant, its resources, their ids. Four rounds were seen."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class InstallationFile:
     """
 
     installation: Installation
-    where: str = "dotbus.toml"
+    where: str
     refused: frozenset[Location] = frozenset()
     mistakes: tuple[Mistake, ...] = ()
 
@@ -49,11 +59,6 @@ class InstallationFile:
             all(wanted in (None, part) for wanted, part in zip(location, place, strict=False)) for place in self.refused
         )
 
-    def untold(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
-        """Mistakes found later, without those at keys that were refused already."""
-        told = {key_of(place) for place in self.refused}
-        return [mistake for mistake in mistakes if mistake.key not in told]
-
 
 def load_installation(path: Path) -> Installation:
     """Read and check `dotbus.toml`, except for its register map.
@@ -61,53 +66,65 @@ def load_installation(path: Path) -> Installation:
     Raises:
         ConfigurationRefused: with every mistake in the file, or why it could not be read.
     """
-    read = read_installation(path)
-    if read.mistakes:
-        raise ConfigurationRefused(read.mistakes)
-    return read.installation
+    file = read_installation(path)
+    if file.mistakes:
+        raise ConfigurationRefused(file.mistakes)
+    return file.installation
 
 
 def read_installation(path: Path) -> InstallationFile:
     """Read `dotbus.toml` as far as it can be understood, for those who have more to check in it.
 
     Raises:
-        ConfigurationRefused: it cannot be read, is not TOML, or no outline is left.
+        ConfigurationRefused: it cannot be read, is not TOML, or no outline is left of it.
     """
-    where = str(path)
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationRefused([Mistake(where, "", f"cannot be read: {error.strerror}")]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationRefused([Mistake(where, "", f"is not TOML: {error}")]) from error
+    where, document = str(path), _document(path)
     mistakes: list[Mistake] = []
     refused: set[Location] = set()
     for _ in range(_ROUNDS):
         try:
             installation = Installation.model_validate(document)
         except ValidationError as error:
-            mistakes = mistakes or mistakes_of(error, where, Installation)
-            refused |= set(_mend(document, error))
+            mistakes = mistakes or mistakes_of(error, where, Installation)  # later rounds speak of stand-ins only
+            refused |= _mend(document, error)
         else:
-            mistakes += _names_given_twice(installation, where)
+            mistakes += _check_names(installation, where)
             return InstallationFile(installation, where, frozenset(refused), tuple(mistakes))
     raise ConfigurationRefused(mistakes)
 
 
-def _mend(document: dict[str, Any], error: ValidationError) -> Iterator[Location]:
-    """Leave out what was refused, the last entry of a list first, and put a stand-in where something is missing."""
-    for kind, location, _ in reversed(entries_of(error)):
-        table: Any = document
-        for part in location[:-1]:
-            table = table[part]
-        last = location[-1]
-        if isinstance(table, dict) and last not in table:
-            table[last] = _stand_in(location)
-        elif kind == "model_type":
-            table[last] = {}
-        else:
-            del table[last]
-        yield location
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}")]) from error
+    except (ValueError, RecursionError) as error:  # tomllib's own error, or a number or a depth that Python refuses
+        raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
+
+
+def _mend(document: dict[str, Any], error: ValidationError) -> set[Location]:
+    """Take out of a document what was refused, the last entry of a list first, and put a stand-in where something is missing.
+
+    Returns the places of which the document does not say any more what the file says.
+    """
+    refused: set[Location] = set()
+    for one in reversed(refusals_of(error, Installation)):
+        _mend_one(document, one)
+        refused.update(one.refused)
+    return refused
+
+
+def _mend_one(document: dict[str, Any], one: Refusal) -> None:
+    table: Any = document
+    for part in one.location[:-1]:
+        table = table[part]
+    last = one.location[-1]
+    if isinstance(table, dict) and last not in table:
+        table[last] = _stand_in(one.location)
+    elif one.type == NO_TABLE:
+        table[last] = {}
+    else:
+        del table[last]
 
 
 def _stand_in(location: Location) -> object:
@@ -116,11 +133,11 @@ def _stand_in(location: Location) -> object:
     return [{}] if last in ("plant", "resource") else _STAND_INS.get(last, f"({key_of(location)})")
 
 
-def _names_given_twice(installation: Installation, where: str) -> Iterator[Mistake]:
-    plants = {f"plant[{i}].name": plant.name for i, plant in enumerate(installation.plants)}
+def _check_names(outline: Installation, where: str) -> Iterator[Mistake]:
+    plants = {f"plant[{i}].name": plant.name for i, plant in enumerate(outline.plants)}
     resources = {
         f"plant[{i}].resource[{j}].id": resource.id
-        for i, plant in enumerate(installation.plants)
+        for i, plant in enumerate(outline.plants)
         for j, resource in enumerate(plant.resources)
     }
     for names in (plants, resources):
@@ -128,3 +145,5 @@ def _names_given_twice(installation: Installation, where: str) -> Iterator[Mista
         for key, name in names.items():
             if first.setdefault(name, key) != key:
                 yield Mistake(where, key, f"{name!r} is given twice, first as {first[name]}")
+    for key in (key for key, name in plants.items() if name == UNASSIGNED):
+        yield Mistake(where, key, f"{UNASSIGNED!r} is the plant of resources that nobody claims; choose another name")

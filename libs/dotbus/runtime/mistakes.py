@@ -1,22 +1,28 @@
 """Mistakes in a configuration: all of them at once, each with its place and reason."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, TypeVar, get_args
+from typing import Final, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 T = TypeVar("T")
 Location = tuple[int | str, ...]
+MISSING: Final = "missing"
+MISPLACED: Final = "extra_forbidden"
+NO_TABLE: Final = "model_type"
+_NO_LIST: Final = "tuple_type"
+_TOO_SHORT: Final = "too_short"
 _REASONS: Final = {
-    "missing": "is missing",
-    "model_type": "must be a table",
-    "tuple_type": "must be a list",
-    "too_short": "must have at least one entry",
+    MISSING: "is missing",
+    NO_TABLE: "must be a table",
+    _NO_LIST: "must be a list",
+    _TOO_SHORT: "must have at least one entry",
 }
-"""Of pydantic's types of error, those that it words for programmers."""
+"""For those of pydantic's types of error that it words for programmers."""
 
 
 @dataclass(frozen=True)
@@ -43,51 +49,90 @@ class ConfigurationRefused(Exception):
         self.mistakes = tuple(mistakes)
 
 
-def mistakes_of(error: ValidationError, where: str, kind: type[BaseModel]) -> list[Mistake]:
-    """The mistakes that pydantic found in a `kind`, without the values: one of them may be a secret."""
+class Refusal(NamedTuple):
+    """One error of pydantic. `meant` is the key that a misspelt one is near to, beside it in the same table."""
+
+    type: str
+    location: Location
+    message: str
+    meant: str | None
+
+    @property
+    def refused(self) -> tuple[Location, ...]:
+        """The places of which nothing is known now: a misspelt key leaves the one that was meant unsaid."""
+        return (self.location, (*self.location[:-1], self.meant)) if self.meant else (self.location,)
+
+
+def refusals_of(error: ValidationError, kind: type[BaseModel]) -> list[Refusal]:
+    """What pydantic found in a `kind`, less what only follows from something else in it.
+
+    A list is also called too short when its entries were refused, and a key is also missing when it is there misspelt.
+    """
+    entries = error.errors(include_url=False, include_input=False)
+    found = [Refusal(entry["type"], entry["loc"], entry["msg"], _meant(entry["type"], entry["loc"], kind)) for entry in entries]
+    places = [one.location for one in found]
+    meant = {place for one in found for place in one.refused[1:]}
     return [
-        Mistake(where, key_of(location), _reason(name, message, location, kind))
-        for name, location, message in entries_of(error)
+        one
+        for one in found
+        if not (one.type == _TOO_SHORT and any(_is_below(place, one.location) for place in places))
+        and not (one.type == MISSING and one.location in meant)
     ]
 
 
-def entries_of(error: ValidationError) -> list[tuple[str, Location, str]]:
-    """Name, place and message of each error.
-
-    A list is also called too short when its entries were refused: that is no error of its own and is left out.
-    """
-    entries = [(entry["type"], entry["loc"], entry["msg"]) for entry in error.errors(include_url=False, include_input=False)]
-    places = [location for _, location, _ in entries]
-    return [entry for entry in entries if entry[0] != "too_short" or not any(_is_below(place, entry[1]) for place in places)]
+def mistakes_of(error: ValidationError, where: str, kind: type[BaseModel]) -> list[Mistake]:
+    """The mistakes that pydantic found in a `kind`, without the values: one of them may be a secret."""
+    return [Mistake(where, key_of(one.location), _reason(one, kind)) for one in refusals_of(error, kind)]
 
 
 def key_of(location: Location) -> str:
     """A place as it is written for people: plant[0].resource[1].id."""
     key = ""
     for part in location:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+        name = part if isinstance(part, int) or re.fullmatch(r"[\w-]+", part) else json.dumps(part)
+        key += f"[{name}]" if isinstance(part, int) else f".{name}" if key else str(name)
     return key
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest to a wrong one; None when none is near."""
+    folded = {one.casefold(): one for one in known}
+    close = get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint at the known name that is nearest to a wrong one; empty when none is near."""
-    close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    meant = nearest(name, known)
+    return f"; did you mean {meant!r}?" if meant else ""
 
 
-def _reason(name: str, message: str, location: Location, kind: type[BaseModel]) -> str:
-    if name == "extra_forbidden":
-        return f"is no key of this table{did_you_mean(str(location[-1]), _keys_at(location[:-1], kind))}"
-    plain = re.sub(r"^(Input|String) should", "must", message.removeprefix("Value error, "))
-    return _REASONS.get(name, plain)
+def _meant(error_type: str, location: Location, kind: type[BaseModel]) -> str | None:
+    if error_type != MISPLACED:
+        return None
+    table = _table_at(location[:-1], kind)
+    return nearest(str(location[-1]), _keys(table)) if table else None
 
 
-def _keys_at(location: Location, kind: type[BaseModel]) -> list[str]:
-    """The keys that the table at a location of a `kind` can have."""
+def _reason(one: Refusal, kind: type[BaseModel]) -> str:
+    if one.type == MISPLACED:
+        return "is no key of this table" + (f"; did you mean {one.meant!r}?" if one.meant else "")
+    if one.type == _NO_LIST and _table_at(one.location, kind):
+        return f"must be a list of tables: [[{'.'.join(part for part in one.location if isinstance(part, str))}]]"
+    return _REASONS.get(one.type) or re.sub(r"^(Input|String) should", "must", one.message.removeprefix("Value error, "))
+
+
+def _table_at(location: Location, kind: type[BaseModel]) -> type[BaseModel] | None:
+    """The model of the table (or of each table in the list) at a location of a `kind`."""
+    table: type[BaseModel] | None = kind
     for part in location:
-        if isinstance(part, str):
-            field = next(field for name, field in kind.model_fields.items() if (field.alias or name) == part)
-            kind = next(table for table in (field.annotation, *get_args(field.annotation)) if _is_model(table))
+        if isinstance(part, str) and table:
+            field = next(field for name, field in table.model_fields.items() if (field.alias or name) == part)
+            table = next((one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)), None)
+    return table
+
+
+def _keys(kind: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in kind.model_fields.items()]
 
 

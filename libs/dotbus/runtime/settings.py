@@ -3,59 +3,72 @@
 Every service has its prefix (`ADS_INGEST_`, `HISTORIAN_`, ...) and the same names for the same things below it.
 """
 
+import os
 import socket
+import ssl
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from dotbus.runtime.addresses import is_this_machine
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
+from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, Port, ReadableFile
 
 S = TypeVar("S", bound=BaseSettings)
-Port = Annotated[int, Field(ge=1, le=65535)]
-MB = 1024 * 1024
-Megabytes = Annotated[float, Field(gt=0, le=65536)]
-LOCALHOST = "127.0.0.1"
-LOOPBACK = frozenset({"localhost", LOCALHOST, "::1"})
+_NEAR: Final = 0.85
+"""How like a setting's name a variable must be to be taken for a slip of the pen. Others may be somebody else's: Kubernetes
+gives every container HISTORIAN_SERVICE_HOST when a service is called so."""
 
 
 class BusSettings(BaseSettings):
-    """The broker, and who we are there: PREFIX_MQTT_HOST and so on. Secrets may come from a file: PASSWORD_FILE."""
+    """The broker, and who we are there: PREFIX_MQTT_HOST and so on. Secrets may come from a file: PASSWORD_FILE.
+
+    A setting is held against those that are declared before it.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    host: str = LOCALHOST
+    host: str = "127.0.0.1"
     port: Port = 1883
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password: SecretStr | None = None
-    password_file: Path | None = None
-    ca_file: Annotated[Path | None, Field(validate_default=True)] = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
+    password_file: ReadableFile | None = None
+    ca_file: Annotated[AuthorityFile | None, Field(validate_default=True)] = None
+    key_file: ReadableFile | None = None
+    certificate_file: Annotated[ReadableFile | None, Field(validate_default=True)] = None
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 15
 
-    @field_validator("password_file", "ca_file", "certificate_file", "key_file")
+    @field_validator("password", "password_file")
     @classmethod
-    def _is_there(cls, file: Path | None) -> Path | None:
-        if file and not file.is_file():
-            raise ValueError(f"{file} is not there")
-        return file
-
-    @field_validator("password_file")
-    @classmethod
-    def _only_one_password(cls, file: Path | None, others: ValidationInfo) -> Path | None:
-        if file and others.data.get("password"):
+    def _one_password_of_somebody(cls, password: object, others: ValidationInfo) -> object:
+        if password and "username" in others.data and not others.data["username"]:
+            raise ValueError("needs a username, too")
+        if password and others.data.get("password"):
             raise ValueError("and the password itself are both given; keep one")
-        return file
+        return password
 
     @field_validator("ca_file")
     @classmethod
     def _tls_to_another_machine(cls, file: Path | None, others: ValidationInfo) -> Path | None:
-        host = others.data.get("host", LOCALHOST)
-        if file is None and host not in LOOPBACK:
+        host = others.data["host"]
+        if file is None and not is_this_machine(host):
             raise ValueError(f"is missing: {host} is not this machine, so the connection must be TLS")
+        return file
+
+    @field_validator("certificate_file")
+    @classmethod
+    def _pair(cls, file: Path | None, others: ValidationInfo) -> Path | None:
+        key = others.data.get("key_file")
+        if file is None and key:
+            raise ValueError("is missing: a key_file is given")
+        if file and "ca_file" in others.data and not others.data["ca_file"]:
+            raise ValueError("is for TLS only: give ca_file, too")
+        if file and "key_file" in others.data:
+            _load_pair(file, key)
         return file
 
     def read_password(self) -> str | None:
@@ -65,16 +78,21 @@ class BusSettings(BaseSettings):
         return self.password.get_secret_value() if self.password else None
 
 
-class ServiceSettings(BaseSettings):
-    """What every service needs to know besides its own settings: PREFIX_CONFIG, PREFIX_INSTANCE, ..."""
+class ConfigSettings(BaseSettings):
+    """Where the installation's file is: PREFIX_CONFIG."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     config: Path = Path("config/dotbus.toml")
+
+
+class ServiceSettings(ConfigSettings):
+    """What every service needs to know besides its own settings: PREFIX_CONFIG, PREFIX_INSTANCE, ..."""
+
     instance: Annotated[str, Field(min_length=1)] = Field(default_factory=socket.gethostname)
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    health_host: str = LOCALHOST
+    health_host: str = "127.0.0.1"
     health_port: Port | None = None
 
 
@@ -87,8 +105,8 @@ class KeepingSettings(BaseSettings):
         quarantine_max_mb: how much of the replies that were refused is kept.
     """
 
-    state_dir: Path
-    outbox_max_age_days: Annotated[float, Field(ge=1)]
+    state_dir: Folder
+    outbox_max_age_days: Days
     outbox_max_mb: Megabytes
     quarantine_max_mb: Megabytes = 100.0
 
@@ -104,18 +122,39 @@ class KeepingSettings(BaseSettings):
 
 
 def load_settings(kind: type[S], prefix: str) -> S:
-    """Settings of one kind from the environment variables that begin with `prefix`.
+    """Settings of one kind from the environment variables that begin with `prefix`. An empty variable is as good as none.
 
     Raises:
         ConfigurationRefused: with every variable that is missing or wrong.
     """
     try:
-        return kind(_env_prefix=prefix)
+        return kind(_env_prefix=prefix, _env_ignore_empty=True)
     except ValidationError as error:
-        raise ConfigurationRefused(
-            [_named(mistake.key, mistake.reason, prefix) for mistake in mistakes_of(error, "", kind)]
-        ) from error
+        mistakes = mistakes_of(error, "environment", kind)
+        named = [Mistake(mistake.where, (prefix + mistake.key).upper(), mistake.reason) for mistake in mistakes]
+        raise ConfigurationRefused(named) from None  # pydantic's own text has the values
 
 
-def _named(key: str, reason: str, prefix: str) -> Mistake:
-    return Mistake("environment", (prefix + key).upper(), reason)
+def check_names(prefix: str, own: type[BaseSettings]) -> None:
+    """Whether a variable of a service is a slip of the pen: it would be passed over, and the setting stay what it is.
+
+    Raises:
+        ConfigurationRefused: with every variable that is none of the service's and very like one.
+    """
+    names = [name for kind in (ServiceSettings, own) for name in kind.model_fields]
+    known = [name.upper() for name in (*names, *(f"mqtt_{name}" for name in BusSettings.model_fields))]
+    given = {name: name.upper().removeprefix(prefix) for name in os.environ if name.upper().startswith(prefix)}
+    near = {name: get_close_matches(rest, known, n=1, cutoff=_NEAR) for name, rest in given.items() if rest not in known}
+    mistakes = [
+        Mistake("environment", name, f"is no setting; did you mean {prefix}{like[0]}?") for name, like in near.items() if like
+    ]
+    if mistakes:
+        raise ConfigurationRefused(mistakes)
+
+
+def _load_pair(certificate: Path, key: Path | None) -> None:
+    try:
+        # Without a password of ours OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")  # none
+    except (ssl.SSLError, OSError) as error:
+        raise ValueError("and its key are no PEM, do not belong together, or the key has a passphrase") from error

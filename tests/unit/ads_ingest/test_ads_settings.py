@@ -52,9 +52,10 @@ def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("URL", "http://ads.example", "must begin with https://"),
-        ("CA_FILE", "/not/there.pem", "/not/there.pem is not there"),
-        ("CERTIFICATE_FILE", "/not/there.pem", "cannot be read"),
+        ("URL", "http://ads.example", "must be a web address that begins with https://"),
+        ("CA_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
+        ("CERTIFICATE_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
+        ("KEY_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
         ("POLL_S", "0", "greater than or equal to 0.1"),
         ("TIMEOUT_S", "soon", "valid number"),
     ],

@@ -37,7 +37,7 @@ def test_an_address_of_a_postgresql_is_taken(environment, url):
     assert load_configuration().own.database_url.get_secret_value() == url
 
 
-@pytest.mark.parametrize("url", ["", "sqlite:///x", "host=db", "postgresql://u@h", "postgresql://u@h:port/d", "mysql://u@h/d"])
+@pytest.mark.parametrize("url", ["sqlite:///x", "host=db", "postgresql://u@h", "postgresql://u@h:port/d", "mysql://u@h/d"])
 def test_an_address_of_anything_else_is_refused(environment, url):
     environment.setenv("HISTORIAN_DATABASE_URL", url)
     with pytest.raises(ConfigurationRefused, match="no PostgreSQL address"):
@@ -62,7 +62,17 @@ def test_the_password_comes_from_its_file(environment, tmp_path):
     assert load_configuration().own.read_database_password() == "p@ss:word/"
 
 
+def test_two_passwords_are_one_too_many(environment, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("one")
+    environment.setenv("HISTORIAN_DATABASE_URL", "postgresql://u:hunter2@h/d")
+    environment.setenv("HISTORIAN_DATABASE_PASSWORD_FILE", str(secret))
+    with pytest.raises(ConfigurationRefused, match="keep one") as refused:
+        load_configuration()
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_password_file_that_is_not_there_is_a_mistake(environment):
     environment.setenv("HISTORIAN_DATABASE_PASSWORD_FILE", "/nowhere/password")
-    with pytest.raises(ConfigurationRefused, match="/nowhere/password is not there"):
+    with pytest.raises(ConfigurationRefused, match="HISTORIAN_DATABASE_PASSWORD_FILE: must name a file that can be read"):
         load_configuration()

@@ -106,14 +106,127 @@ def test_all_mistakes_of_a_file_are_told_in_one_go(tmp_path: Path):
     assert len(told) == len(MISTAKES)
 
 
-def test_mistakes_of_the_register_map_are_told_together(tmp_path: Path):
-    config = written(
-        tmp_path, ('plants = ["delta"]', 'plants = ["dleta"]'), ("unit_id = 11", "unit_id = 11\nlmp_market = 'DAN'")
-    )
-    told = mistakes(config)
-    assert told == [line for line in told if line.startswith(f"{config}: modbus.block[")]
-    config = written(tmp_path, ('plants = ["delta"]', 'plants = ["dleta"]'), ("unit_id = 12", "unit_id = 300"))
-    assert len(mistakes(config)) >= 1
+PLANTS = """
+[[plant]]
+name = "unit1"
+resource = [{ id = "R_1", node = "N1", pmin_mw = -50, pmax_mw = 50 }, { id = "R_2" }]
+[[plant]]
+name = "unit2"
+resource = [{ id = "R_3" }]
+"""
+BLOCK = '[[modbus.block]]\nprofile = "plant"\nunit_id = 1\n'
+TWO_BLOCKS = PLANTS + BLOCK + BLOCK
+CLASSIC = '[[modbus.block]]\nprofile = "classic"\nunit_id = 1\n'
+POINT = "[[modbus.point]]\nunit_id = 9\naddress = 65535\n"
+DOT = POINT.replace("65535", "0") + 'quantity = "dot_mw"\nresource = "R_1"\n'
+DAM_ONLY = '[prices]\nmarkets = ["DAM"]\n'
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("modbus.block[0].profile", PLANTS + BLOCK.replace("plant", "clasic") + 'lmp_node = "N1"\naddress = 65400'),
+        ("modbus.point[0].table", PLANTS + DOT + 'table = "discret"\ntype = "bit"'),
+        ("modbus.point[0].type", PLANTS + POINT + 'quantity = "dot_mw"\nresource = "R_1"\ntype = "unit16"'),
+        ("modbus.point[0].scale", PLANTS + DOT + 'type = "int16"\nscale = nan'),
+        ("modbus.point[0].resorce", PLANTS + DOT.replace("dot_mw", "lmp_age_s").replace("resource", "resorce")),
+        ("plant[0].resource[1].id", PLANTS.replace('id = "R_2"', "") + DOT.replace("R_1", "R_2")),
+        ("plant[0].nam", PLANTS.replace('name = "unit1"', 'nam = "unit1"') + BLOCK + 'plants = ["unit1"]'),
+        ("plant[0].resource[0].nod", PLANTS.replace("node", "nod") + CLASSIC + 'lmp_node = "N1"'),
+        ("plant[0].resource[0].node", PLANTS.replace('"N1"', "7") + CLASSIC + 'lmp_node = "N1"'),
+        ("price", PLANTS + CLASSIC + 'lmp_node = "N9"\n[price]\nnodes = ["N9"]'),
+        ("modbu", PLANTS + BLOCK.replace("modbus", "modbu")),
+        ("modbus.block[0].lmp_market", PLANTS + BLOCK + DAM_ONLY),
+        ("modbus.block[0].lmp_markt", PLANTS + DAM_ONLY + BLOCK + 'lmp_markt = "DAM"'),
+        ("modbus.block[0].plants", PLANTS + BLOCK + 'plants = ["unit1", "unit1"]'),
+        ("plant[1].resource[0].id", PLANTS.replace("R_3", "R_1") + DOT + 'plant = "unit1"'),
+        ("plants", PLANTS.replace("[[plant]]", "[[plants]]") + BLOCK),
+        ("plant", '[plant]\nname = "unit1"\n' + BLOCK),
+        ("modbus.block", PLANTS + BLOCK.replace("[[modbus.block]]", "[modbus.block]")),
+        ("modbus.stale_after_s", PLANTS + BLOCK + "[modbus]\nstale_after_s = inf"),
+        ("modbus.block[0].unit_id", PLANTS + BLOCK.replace("unit_id = 1", "unit_id = true")),
+        ("modbus.block[0].unit_id", PLANTS + BLOCK.replace("unit_id = 1", 'unit_id = "1"')),
+        ('modbus.block[0]."a b"', PLANTS + BLOCK + '"a b" = 1'),
+    ],
+)
+def test_a_mistake_is_told_once_and_not_again_as_what_follows_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, text: str
+):
+    config = tmp_path / "dotbus.toml"
+    config.write_text(f'environment = "production"\n{text}\n', encoding="utf-8")
+    monkeypatch.setenv("LMP_INGEST_CONFIG", str(config))
+    (told,) = mistakes(config)
+    assert told.startswith(f"{config}: {key}: ")
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (("modbus.block[1].lmp_market", "modbus.block[1]"), TWO_BLOCKS + 'lmp_market = "HASP"'),
+        (("modbus.block[1].bad_value", "modbus.block[1]"), TWO_BLOCKS + "bad_value = 0.0"),
+        (("modbus.point[1].scale", "modbus.point[1]"), PLANTS + DOT + DOT + "scale = 0"),
+        (
+            ("plant[1].resource", "modbus.block[1]"),
+            TWO_BLOCKS.replace(BLOCK, BLOCK + 'plants = ["unit1"]\n').replace('[{ id = "R_3" }]', "3"),
+        ),
+        (("plant[1].name", "modbus.point[0]"), PLANTS.replace("unit2", "unit1") + BLOCK + DOT.replace("= 9", "= 1")),
+        (("modbus.stale_after_s", "modbus"), PLANTS + "[modbus]\nstale_after_s = -1"),
+        (("prices.nodes[0]", "modbus.block[0].lmp_market"), PLANTS + BLOCK + DAM_ONLY + "nodes = [7]"),
+    ],
+)
+def test_a_place_with_a_mistake_is_looked_at_for_others(tmp_path: Path, keys: tuple[str, str], text: str):
+    config = tmp_path / "dotbus.toml"
+    config.write_text(f'environment = "production"\n{text}\n', encoding="utf-8")
+    told = [line.removeprefix(f"{config}: ").split(": ")[0] for line in mistakes(config)]
+    assert sorted(told) == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("variables", "keys"),
+    [
+        ({"LMP_INGEST_LOG_LEVEL": "verbose"}, {"LMP_INGEST_LOG_LEVEL", "environment"}),
+        (
+            {"LMP_INGEST_SPACING_S": "often", "LMP_INGEST_RTM_EVERY_S": "1200"},
+            {"LMP_INGEST_SPACING_S", "modbus.price_stale_after_s"},
+        ),
+        ({"LMP_INGEST_SPACNG_S": "7", "LMP_INGEST_TIMEOUT_S": "0"}, {"LMP_INGEST_SPACNG_S", "LMP_INGEST_TIMEOUT_S"}),
+        ({"MODBUS_GATEWAY_ALLOW_CLIENTS": "10.0.0.0/33, bogus"}, {"MODBUS_GATEWAY_ALLOW_CLIENTS"}),
+        ({"HISTORIAN_LOG_LEVEL": "verbose"}, {"HISTORIAN_LOG_LEVEL", "HISTORIAN_DATABASE_URL"}),
+        ({"historian_queue_size": "0"}, {"HISTORIAN_QUEUE_SIZE", "HISTORIAN_DATABASE_URL"}),
+        ({"ADS_INGEST_URL": "https://[bad", "ADS_INGEST_POLL_S": "120"}, {"ADS_INGEST_URL", "modbus.stale_after_s"}),
+    ],
+)
+def test_a_wrong_variable_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], keys: set[str]
+):
+    config = written(tmp_path, ('environment = "simulator"', 'environment = "mars"')) if "environment" in keys else EXAMPLE
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    told = {
+        line.removeprefix(f"{config}: " if str(config) in line else "environment: ").split(": ")[0] for line in mistakes(config)
+    }
+    assert told - {"ADS_INGEST_CERTIFICATE_FILE", "ADS_INGEST_CA_FILE"} == keys
+
+
+def test_the_same_file_by_another_path_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = written(tmp_path, ('environment = "simulator"', 'environment = "mars"'))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODBUS_GATEWAY_CONFIG", str(config))
+    assert len(mistakes(Path("dotbus.toml"))) == 1
+
+
+@pytest.mark.parametrize("text", ["unit_id = " + "9" * 5000, "x = " + "[" * 5000, "= 3"], ids=["digits", "depth", "nonsense"])
+def test_a_file_that_python_cannot_read_is_one_mistake(tmp_path: Path, text: str):
+    config = tmp_path / "dotbus.toml"
+    config.write_text(text, encoding="utf-8")
+    (told,) = mistakes(config)
+    assert told.startswith(f"{config}: is not TOML: ")
+
+
+def test_a_file_of_windows_is_read_like_any_other(tmp_path: Path):
+    config = tmp_path / "dotbus.toml"
+    config.write_bytes(b"\xef\xbb\xbf" + EXAMPLE.read_bytes().replace(b"\n", b"\r\n"))
+    check_configuration(config)
 
 
 def test_variables_of_several_services_and_the_file_are_told_at_once(tmp_path: Path, set_variables):

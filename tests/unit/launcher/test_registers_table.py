@@ -5,15 +5,14 @@ from io import StringIO
 from gateway_story import installation
 from rich.console import Console
 
-from dotbus.runtime.installation_file import InstallationFile
 from launcher.registers import Shown
 from launcher.registers_table import registers_table
-from modbus_gateway.register_map import read_map
+from modbus_gateway.map_draft import read_map
 
 
 def printed(**modbus: object) -> list[str]:
     """What is printed of a map that shows no value yet."""
-    spans = read_map(InstallationFile(installation(**modbus))).spans
+    spans = read_map(installation(**modbus)).spans
     shown = [Shown(span.unit_id, cell, (), None) for span in spans for cell in span.cells]
     console = Console(file=StringIO(), width=80)
     console.print(registers_table(shown))

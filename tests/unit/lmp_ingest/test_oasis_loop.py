@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, Lmp, Prices, Upstream
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation import Installation, Market
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.faults import Unreachable
 from lmp_ingest.meters import Meters

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation import Market
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.plan import (
     Pace,
     Track,

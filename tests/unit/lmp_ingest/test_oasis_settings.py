@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.installation import Market
 from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.toml_values import Market
 from lmp_ingest.settings import Configuration, OasisSettings, load_configuration
 
 INSTALLATION = """
@@ -60,7 +60,7 @@ def test_prices_that_somebody_on_the_way_could_change_are_not_asked_for(configur
     with pytest.raises(ConfigurationRefused) as refused:
         configure(URL="http://oasis.example.org/oasisapi")
 
-    assert "neither HTTPS nor this machine" in mistakes(refused)[0]
+    assert "neither asked by HTTPS nor this machine" in mistakes(refused)[0]
 
 
 def test_all_mistakes_are_told_together(configure, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_ca_file_that_is_not_there_is_a_mistake(configure) -> None:
     with pytest.raises(ConfigurationRefused) as refused:
         configure(CA_FILE="/nowhere/ca.pem")
 
-    assert "/nowhere/ca.pem is not there" in mistakes(refused)[0]
+    assert "LMP_INGEST_CA_FILE: must name a file that can be read" in mistakes(refused)[0]
 
 
 def test_the_readme_names_every_setting_with_its_default() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.runtime.installation import OnBad, RegisterType, WordOrder
+from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
 from modbus_gateway.encode import DoesNotFit, Form, encode_bit, encode_reading, encode_value, no_value
 from modbus_gateway.reading import Reading
 

@@ -4,12 +4,13 @@ import pytest
 from gateway_story import INSTALLATION, installation
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Installation, Profile, Table
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile, load_installation
+from dotbus.runtime.installation_modbus import Profile, Table
 from dotbus.runtime.mistakes import ConfigurationRefused
 from modbus_gateway.layouts import PLANT_HEADER, PLANT_RESOURCE, PLANT_STRIDE, lay_out
+from modbus_gateway.map_draft import check_map, read_map
 from modbus_gateway.quantities import QUANTITIES
-from modbus_gateway.register_map import read_map
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "dotbus.example.toml"
 BLOCK = {"profile": "plant", "unit_id": 1}
@@ -18,13 +19,13 @@ POINT = {"unit_id": 1, "address": 0, "quantity": "dot_mw", "resource": "SOLAR"}
 
 def mistakes(**modbus: object) -> dict[str, str]:
     with pytest.raises(ConfigurationRefused) as refused:
-        read_map(InstallationFile(installation(**modbus), "plant.toml"))
+        check_map(InstallationFile(installation(**modbus), "plant.toml"))
     assert {mistake.where for mistake in refused.value.mistakes} == {"plant.toml"}
     return {mistake.key: mistake.reason for mistake in refused.value.mistakes}
 
 
 def test_the_example_configuration_has_a_map():
-    register_map = read_map(InstallationFile(load_installation(EXAMPLE)))
+    register_map = read_map(load_installation(EXAMPLE))
     assert register_map.units == {1, 11, 12}
     assert {member.resource.id for member in register_map.members} == {"SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"}
 
@@ -71,7 +72,7 @@ def test_an_area_inside_another_does_not_hide_the_next_overlap():
 
 def test_the_two_tables_of_a_unit_do_not_overlap():
     flag = {"unit_id": 1, "address": 0, "quantity": "ads_polling_works"}
-    read_map(InstallationFile(installation(point=[flag, {**flag, "table": "discrete"}])))
+    read_map(installation(point=[flag, {**flag, "table": "discrete"}]))
 
 
 def test_more_than_ten_resources_do_not_fit_the_classic_map():
@@ -80,7 +81,7 @@ def test_more_than_ten_resources_do_not_fit_the_classic_map():
         {**INSTALLATION, "plant": [{"name": "p", "resource": many}], "modbus": {"block": [{**BLOCK, "profile": "classic"}]}}
     )
     with pytest.raises(ConfigurationRefused, match="room for 10 resources, these plants have 11"):
-        read_map(InstallationFile(place))
+        read_map(place)
 
 
 @pytest.mark.parametrize(
@@ -130,18 +131,18 @@ def test_what_is_wrong_with_a_block_is_told(block, key, reason):
 def test_a_market_that_is_not_followed_is_a_mistake():
     place = Installation.model_validate({**INSTALLATION, "prices": {"markets": ["DAM"]}, "modbus": {"block": [BLOCK]}})
     with pytest.raises(ConfigurationRefused, match="RTM is not among"):
-        read_map(InstallationFile(place))
+        read_map(place)
 
 
 def test_neighbouring_blocks_can_be_read_across():
     blocks = [{**BLOCK, "plants": ["sierra"]}, {**BLOCK, "plants": ["delta"], "address": 300}]
-    spans = read_map(InstallationFile(installation(block=blocks))).spans
+    spans = read_map(installation(block=blocks)).spans
     assert [(span.start, span.length) for span in spans] == [(0, 600)]
 
 
 def test_a_gateway_follows_only_what_it_shows_and_services_last():
     topics = Topics()
-    register_map = read_map(InstallationFile(installation(block=[{**BLOCK, "plants": ["delta"]}])))
+    register_map = read_map(installation(block=[{**BLOCK, "plants": ["delta"]}]))
     assert register_map.filters(topics) == [
         topics.dot("delta", "HYDRO"),
         topics.trajectory("delta", "HYDRO"),

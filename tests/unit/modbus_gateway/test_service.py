@@ -5,10 +5,9 @@ import pytest
 from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
-from dotbus.runtime.installation_file import InstallationFile
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.image import Image
-from modbus_gateway.register_map import read_map
+from modbus_gateway.map_draft import read_map
 from modbus_gateway.service import Service
 
 SECONDS = 5.0
@@ -50,7 +49,7 @@ class Story:
         self.bus, self.screen, self.outcomes = FakeBus(), Screen(), list[str]()
         self.now_s = 0.0
         self.service = Service(
-            read_map(InstallationFile(place)),
+            read_map(place),
             place.topics,
             self.screen,
             clock=lambda: at(self.now_s),

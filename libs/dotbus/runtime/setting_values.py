@@ -1,0 +1,45 @@
+"""What settings hold: ports, sizes, files that can be read, folders that can be made.
+
+A reason never repeats the value: it may be a secret that was put into the wrong variable.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+
+def _is_readable(file: Path) -> Path:
+    try:
+        with file.open("rb"):
+            return file
+    except OSError as error:
+        raise ValueError(f"must name a file that can be read: {error.strerror}") from error
+
+
+def _holds_certificates(file: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise ValueError("holds no certificate in PEM form") from error
+    return file
+
+
+def _is_folder(path: Path) -> Path:
+    try:
+        usable = next(place for place in (path, *path.parents) if place.exists()).is_dir()
+    except OSError as error:
+        raise ValueError(f"must name a folder: {error.strerror}") from error
+    if not usable:
+        raise ValueError("must name a folder, and there is a file")
+    return path
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Megabytes = Annotated[float, Field(gt=0, le=65536)]
+Days = Annotated[float, Field(ge=1, le=3650)]
+ReadableFile = Annotated[Path, AfterValidator(_is_readable)]
+AuthorityFile = Annotated[ReadableFile, AfterValidator(_holds_certificates)]
+Folder = Annotated[Path, AfterValidator(_is_folder)]
+MB = 1024 * 1024

@@ -1,0 +1,36 @@
+"""What the tables of `dotbus.toml` hold: names, numbers, markets."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+
+
+def _no_space_around(name: str) -> str:
+    if name != name.strip():
+        raise ValueError("begins or ends with a space")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_space_around)]
+Flag = StrictBool
+Whole = StrictInt
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+"""Strict, because a text or `true` in place of a number is a slip of the pen."""
+Seconds = Annotated[Number, Field(gt=0, le=7 * 86400)]
+"""How long something counts; never for ever."""
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and a key it does not know is a mistake (it is nearly always a misspelt one)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Market(StrEnum):
+    """CAISO's market runs whose prices dotbus follows, by OASIS's market_run_id."""
+
+    DAM = "DAM"
+    HASP = "HASP"
+    RTPD = "RTPD"
+    RTM = "RTM"

@@ -1,0 +1,146 @@
+"""Map draft: what the configuration says of registers, laid out as a register map. Pure.
+
+A file with several mistakes has them told at once; `map_check` and `point_check` know them.
+"""
+
+from collections.abc import Iterable
+
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.installation_modbus import Block, OnBad, Point, Profile, RegisterType, Table
+from dotbus.runtime.mistakes import ConfigurationRefused, Location, Mistake, key_of
+from dotbus.runtime.toml_values import Market
+from modbus_gateway.encode import Form
+from modbus_gateway.file_facts import FileFacts
+from modbus_gateway.layouts import Layout, Slot, lay_out
+from modbus_gateway.map_check import Area, check_areas, check_block, check_whole, fits, has_known_size
+from modbus_gateway.point_check import check_point
+from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
+from modbus_gateway.register_map import About, Cell, Member, PriceAt, RegisterMap, Span
+
+
+def read_map(installation: Installation) -> RegisterMap:
+    """The register map of an installation.
+
+    Raises:
+        ConfigurationRefused: with every mistake: names that are not in the file, blocks that overlap, values that do not fit.
+    """
+    return check_map(InstallationFile(installation, "dotbus.toml"))
+
+
+def check_map(file: InstallationFile) -> RegisterMap:
+    """The same of a file, which may have mistakes of other kinds; then only the mistakes of its map matter.
+
+    Raises:
+        ConfigurationRefused: with every mistake of the map.
+    """
+    register_map, mistakes = draft_map(file)
+    if mistakes:
+        raise ConfigurationRefused(mistakes)
+    return register_map
+
+
+def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
+    """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
+    modbus, facts = file.installation.modbus, FileFacts(file)
+    mistakes = list(check_whole(file))
+    areas: list[tuple[Area, tuple[Cell, ...]]] = []
+    for i, block in enumerate(modbus.blocks):
+        mistakes += check_block(block, facts, at := ("modbus", "block", i))
+        if _has_place(file, at) and has_known_size(block, facts, at) and fits(block, facts):
+            areas += _areas_of_block(block, file.installation, key_of(at))
+    for i, point in enumerate(modbus.points):
+        mistakes += check_point(point, facts, at := ("modbus", "point", i))
+        if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
+            areas.append(_area_of_point(point, file.installation, key_of(at)))
+    mistakes += check_areas([area for area, _ in areas], file.where)
+    return RegisterMap(tuple(_joined(areas)), modbus), mistakes
+
+
+def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
+    return all(file.is_as_given(*at, key) for key in ("unit_id", "address", *more))
+
+
+def members_of(block: Block, installation: Installation) -> tuple[Member, ...]:
+    """The resources of a block, in the file's order of plants or in the order that the block names them."""
+    names = dict.fromkeys(block.plants or (plant.name for plant in installation.plants))
+    plants = [plant for name in names for plant in installation.plants if plant.name == name]
+    return tuple(Member(plant.name, resource) for plant in plants for resource in plant.resources)
+
+
+def _areas_of_block(block: Block, installation: Installation, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
+    members = members_of(block, installation)
+    layout = lay_out(block.profile, len(members))
+    cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, members))]
+    return [
+        (Area(key, block.unit_id, table, block.address, length), tuple(cell for its, cell in cells if its is table))
+        for table, length in layout.lengths.items()
+    ]
+
+
+def _cell(slot: Slot, layout: Layout, block: Block, members: tuple[Member, ...]) -> Cell | None:
+    quantity = QUANTITIES[slot.quantity]
+    about = _relevant(_about(slot, block, members), quantity.scope)
+    if quantity.scope is Scope.PRICE and not about.prices:
+        return None  # a resource without a node has no price: its registers stay reserved
+    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot.table, layout, block))
+
+
+def _about(slot: Slot, block: Block, members: tuple[Member, ...]) -> About:
+    if slot.resource is not None:
+        member = members[slot.resource]
+        return About((member,), _prices((member,), block.lmp_market))
+    if block.profile is Profile.PLANT:
+        return About(members, _prices(members, block.lmp_market))
+    if block.lmp_node:
+        return About(members, (PriceAt(block.lmp_market, block.lmp_node),))
+    return About(members, _prices(members, block.lmp_market)[:1])
+
+
+def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
+    return tuple(PriceAt(market, member.resource.node) for member in members if member.resource.node)
+
+
+def _form(quantity: Quantity, table: Table, layout: Layout, block: Block) -> Form:
+    on_bad = block.on_bad or layout.on_bad
+    if on_bad is OnBad.VALUE and not quantity.is_measured:
+        on_bad = OnBad.NAN
+    kind = RegisterType.BIT if table is Table.DISCRETE else quantity.type
+    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value)
+
+
+def _area_of_point(point: Point, installation: Installation, key: str) -> tuple[Area, tuple[Cell, ...]]:
+    quantity = QUANTITIES[point.quantity]
+    kind = RegisterType.BIT if point.table is Table.DISCRETE else point.type or quantity.type
+    form = Form(kind, point.word_order, point.on_bad, point.bad_value, point.scale)
+    cell = Cell(point.address, quantity, _about_point(point, installation), form)
+    return Area(key, point.unit_id, point.table, point.address, form.registers), (cell,)
+
+
+def _about_point(point: Point, installation: Installation) -> About:
+    members = tuple(
+        Member(plant.name, resource)
+        for plant in installation.plants
+        for resource in plant.resources
+        if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
+    )
+    prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
+    return _relevant(About(members, prices), QUANTITIES[point.quantity].scope)
+
+
+def _relevant(about: About, scope: Scope) -> About:
+    """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
+    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
+    return About(members, about.prices if scope in (Scope.PLANT, Scope.PRICE) else ())
+
+
+def _joined(areas: list[tuple[Area, tuple[Cell, ...]]]) -> list[Span]:
+    """Neighbouring areas as one span, so that one request may read across them."""
+    spans: list[Span] = []
+    for area, cells in sorted(areas, key=lambda entry: entry[0].place):
+        last = spans[-1] if spans else None
+        if last and (last.unit_id, last.table, last.start + last.length) == (area.unit_id, area.table, area.start):
+            spans[-1] = Span(last.unit_id, last.table, last.start, last.length + area.length, (*last.cells, *cells))
+        else:
+            spans.append(Span(area.unit_id, area.table, area.start, area.length, cells))
+    return spans
