@@ -57,7 +57,8 @@ tools:
 	@touch .venv/demo.stamp $@
 
 .venv/demo.stamp: .venv/made.stamp pyproject.toml
-	$(PIP_INSTALL) '.[demo]'
+	@echo "installing what the demonstration needs into .venv (once, about half a minute)"
+	@$(PIP_INSTALL) '.[demo]'
 	@touch $@
 
 .venv/made.stamp:

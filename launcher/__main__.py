@@ -34,7 +34,9 @@ from launcher.status import watch
 from modbus_gateway.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
-EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
+_EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
+DEFAULT = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
+"""In a checkout the example, which needs no preparation; installed without one, the file that is here."""
 CHECK_WITHIN_S = 60.0
 
 app = typer.Typer(
@@ -68,7 +70,7 @@ class PlacesSettings(BaseSettings):
 
 @app.command()
 def demo(
-    config: ConfigFile = EXAMPLE,
+    config: ConfigFile = DEFAULT,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Compare what was sent with registers and database, then end.")
@@ -92,6 +94,7 @@ def demo(
                 introduce(running, installation, console)
                 if not check:
                     tell_dots(running, register_map, console, stop)
+                    console.print(f"Stopping every part; {running.folder} goes, too.", soft_wrap=True)
                     return
                 places = PlacesSettings(
                     modbus_port=running.ports.modbus,
@@ -109,7 +112,7 @@ def demo(
 
 @app.command()
 def compare(
-    config: ConfigFile = EXAMPLE,
+    config: ConfigFile = DEFAULT,
     within_s: Annotated[float, typer.Option(help="How long to try until everything agrees.")] = CHECK_WITHIN_S,
 ) -> None:
     """Hold registers and database against what the simulator sent. Places come from DOTBUS_* variables."""
@@ -121,13 +124,16 @@ def compare(
 
 @app.command()
 def registers(
-    config: ConfigFile = EXAMPLE,
+    config: ConfigFile = DEFAULT,
     host: Annotated[str, typer.Option(envvar="DOTBUS_MODBUS_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="DOTBUS_MODBUS_PORT")] = 5020,
     unit: Annotated[int | None, typer.Option(help="One unit id only.")] = None,
 ) -> None:
     """Read every register of the map through a Modbus client, and say what it means."""
     _, register_map = _load(config)
+    if unit is not None and unit not in register_map.units:
+        typer.echo(f"unit {unit} is none of {config}: {', '.join(map(str, sorted(register_map.units)))}", err=True)
+        raise typer.Exit(EXIT_REFUSED)
     console = Console()
     reader = Registers(host, port, register_map)
     try:
@@ -141,7 +147,7 @@ def registers(
 
 @app.command()
 def status(
-    config: ConfigFile = EXAMPLE,
+    config: ConfigFile = DEFAULT,
     *,
     once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
 ) -> None:
@@ -155,10 +161,11 @@ def status(
 
 
 @app.command()
-def check(config: ConfigFile = EXAMPLE) -> None:
+def check(config: ConfigFile = DEFAULT) -> None:
     """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once."""
-    load_or_exit(lambda: check_configuration(config))
-    typer.echo(f"{config}: no mistakes")
+    installation = load_or_exit(lambda: check_configuration(config))
+    plants = ", ".join(plant.name for plant in installation.plants)
+    typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:

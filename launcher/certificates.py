@@ -9,7 +9,7 @@ import typer
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.process import load_or_exit
 from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
-from launcher.provision import FOLDERS, CaisoCredentials, Provision
+from launcher.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
 certificates_app = typer.Typer(
     help="Certificates, keys and passwords: make them, convert them, look at them.",
@@ -23,21 +23,30 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Where they go, one folder per part.", metavar="DIR")],
     config: Annotated[Path, typer.Option(help="dotbus.toml: its plants and topics.")] = Path("config/dotbus.example.toml"),
     ads_certificate: Annotated[
-        Path | None, typer.Option(help="The PEM towards CAISO's ADS, as `convert` writes it. Without: one for the simulator.")
+        Path | None,
+        typer.Option(
+            help="The PEM towards CAISO's ADS, as `convert` writes it. Without: one for the simulator.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
-    ads_ca: Annotated[Path | None, typer.Option(help="CAISO's root and issuing CA, PEM.")] = None,
+    ads_ca: Annotated[Path | None, typer.Option(help="CAISO's root and issuing CA, PEM.", exists=True, dir_okay=False)] = None,
     broker_name: Annotated[
         list[str] | None, typer.Option(help="A name or address by which the broker is also reached. Repeat, or use commas.")
     ] = None,
     owner: Annotated[list[str] | None, typer.Option(help="PART=UID: who shall own a part's files. Repeat.")] = None,
+    *,
+    may_become_simulated: Annotated[
+        bool, typer.Option("--may-become-simulated", help="Make a real plant's credentials into those of a simulation.")
+    ] = False,
 ) -> None:
     """Make what is missing (a private CA, server certificates, passwords, the broker's access list); leave the rest alone."""
     installation = load_or_exit(lambda: load_installation(config))
     names = [name.strip() for given in broker_name or [] for name in given.split(",") if name.strip()]
-    provision = Provision(folder, _owners(owner or []), names)
+    provision = Provision(folder, _owners(owner or []), names, may_become_simulated)
     try:
         provision.run(installation, CaisoCredentials(_content(ads_certificate), _content(ads_ca)), datetime.now(UTC))
-    except (CredentialRefused, OSError, ValueError) as error:
+    except (CredentialRefused, OtherEnvironment, OSError, ValueError) as error:
         _fail(str(error), error)
     for path in provision.changed:
         typer.echo(f"made {path}")
@@ -75,7 +84,7 @@ def convert(
 
 
 @certificates_app.command()
-def show(file: Annotated[Path, typer.Argument(help="A PEM file.")]) -> None:
+def show(file: Annotated[Path, typer.Argument(help="A PEM file.", exists=True, dir_okay=False)]) -> None:
     """Tell whose certificates are in a file, until when they hold, and whether their key is there."""
     try:
         _describe(file.read_bytes())

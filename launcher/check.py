@@ -41,8 +41,10 @@ class _Asked:
     limit: tuple[str, str]
 
 
-def check_configuration(config: Path) -> None:
+def check_configuration(config: Path) -> Installation:
     """Check the file, its register map, each service of which at least one variable is set, and how they fit together.
+
+    Returns what the file says.
 
     Raises:
         ConfigurationRefused: with every mistake, each once.
@@ -57,6 +59,9 @@ def check_configuration(config: Path) -> None:
         for prefix in named:
             collector.load(SERVICES[prefix])
     collector.finish()
+    if file is None:
+        raise RuntimeError("the file was refused without a reason")
+    return file.installation
 
 
 def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:

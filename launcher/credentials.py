@@ -67,7 +67,9 @@ def describe_pem(content: bytes) -> list[CertificateFacts]:
     try:
         certificates = x509.load_pem_x509_certificates(content)
     except ValueError as error:
-        raise CredentialRefused("is not a PEM with certificates") from error
+        raise CredentialRefused(
+            "is not a PEM with certificates; `dotbus certificates convert` makes one of a .pfx or .p12"
+        ) from error
     key = _public_part_of_key(content)
     return [_facts(certificate, key) for certificate in certificates]
 

@@ -44,6 +44,21 @@ class CaisoCredentials:
     authorities: bytes | None = None
 
 
+class OtherEnvironment(Exception):
+    """A plant that runs must not become a simulation because somebody forgot to name its configuration.
+
+    Args:
+        before: the environment that the credentials were made for.
+    """
+
+    def __init__(self, before: str) -> None:
+        super().__init__(
+            f"these credentials are of a plant in {before}, and this configuration is a simulation: name the plant's with "
+            "DOTBUS_CONFIG (in .env, so that every command finds it), or say with --may-become-simulated "
+            "(DOTBUS_MAY_BECOME_SIMULATED=yes) that the change is meant"
+        )
+
+
 @dataclass
 class Provision:
     """Makes the credentials below a folder.
@@ -52,11 +67,13 @@ class Provision:
         folder: holds one folder per part.
         owners: the user id that shall own a part's files; the others keep ours.
         broker_names: names and addresses by which the broker is reached besides `mosquitto` and this machine.
+        may_become_simulated: credentials of a real plant may be made into those of a simulation.
     """
 
     folder: Path
     owners: Mapping[str, int] = field(default_factory=dict)
     broker_names: Sequence[str] = ()
+    may_become_simulated: bool = False
     changed: list[Path] = field(default_factory=list, init=False)
     """The files that were made or replaced."""
 
@@ -70,11 +87,13 @@ class Provision:
 
         Raises:
             CredentialRefused: a part of `caiso` is not usable.
+            OtherEnvironment: the credentials are a real plant's, and the installation is a simulation.
             OSError: a folder cannot be written.
             ValueError: the authority that is there is damaged; deleting it makes another.
         """
         for name in FOLDERS:
             (self.folder / name).mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._remember(installation.environment)
         authority = self._authority(now)
         for name in FOLDERS:
             self._write(name, "ca.pem", authority.issued.certificate, PUBLIC)
@@ -87,6 +106,13 @@ class Provision:
             self._write(ADS_INGEST, "caiso-ca.pem", caiso.authorities, PUBLIC)
         self._broker(installation)
         self._database()
+
+    def _remember(self, environment: Environment) -> None:
+        path = self._path(AUTHORITY, "environment")
+        before = path.read_text(encoding="utf-8") if path.is_file() else environment
+        if before != environment and environment is Environment.SIMULATOR and not self.may_become_simulated:
+            raise OtherEnvironment(before)
+        self._write(AUTHORITY, "environment", environment.encode())
 
     def _authority(self, now: datetime) -> Authority:
         path = self._path(AUTHORITY, "authority.pem")

@@ -14,6 +14,8 @@ from dotbus.runtime.installation_modbus import RegisterType, Table, WordOrder
 from modbus_gateway.register_map import Cell, RegisterMap, Span
 
 WORDS_AT_ONCE: Final = 120
+_NO_SUCH_UNIT: Final = 0x0B
+"""Modbus exception "gateway target device failed to respond": what the gateway says of a unit that it does not serve."""
 _DATATYPE: Final = {
     RegisterType.FLOAT32: ModbusTcpClient.DATATYPE.FLOAT32,
     RegisterType.UINT16: ModbusTcpClient.DATATYPE.UINT16,
@@ -30,7 +32,7 @@ _NOTHING: Final = {
 
 
 class GatewaySilent(Exception):
-    """The gateway cannot be reached or does not answer."""
+    """The gateway cannot be reached, does not answer, or is another one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Registers:
         """Every place of the map as it is now, of some units only when they are given.
 
         Raises:
-            GatewaySilent: there is no connection, or no answer.
+            GatewaySilent: there is no connection, no answer, or a unit of the map is not served there.
         """
         try:
             if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
@@ -104,13 +106,17 @@ class Registers:
         count = cells[-1].address + cells[-1].form.registers - start
         ask = self._client.read_discrete_inputs if span.table is Table.DISCRETE else self._client.read_holding_registers
         reply = ask(start, count=count, device_id=span.unit_id)
-        if reply.isError() and len(cells) > 1:  # one of them refuses to be read: the others do not
-            return [shown for cell in cells for shown in self._read(span, [cell])]
         if reply.isError():
-            text = f"exception {getattr(reply, 'exception_code', '?')}"
-            return [Shown(span.unit_id, cell, (), None, text) for cell in cells]
+            return self._refused(span, cells, getattr(reply, "exception_code", 0))
         words = [int(bit) for bit in reply.bits] if span.table is Table.DISCRETE else reply.registers
         return [_shown(span, cell, tuple(words[cell.address - start :][: cell.form.registers])) for cell in cells]
+
+    def _refused(self, span: Span, cells: list[Cell], code: int) -> list[Shown]:
+        if code == _NO_SUCH_UNIT:
+            raise GatewaySilent(f"unit {span.unit_id} is not served there: that gateway has another configuration")
+        if len(cells) > 1:  # one of them refuses to be read: the others do not
+            return [shown for cell in cells for shown in self._read(span, [cell])]
+        return [Shown(span.unit_id, cell, (), None, f"exception {code:02X}") for cell in cells]
 
 
 def _pieces(span: Span) -> Iterator[list[Cell]]:

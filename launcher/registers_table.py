@@ -10,7 +10,7 @@ from rich.text import Text
 from dotbus.contracts.quality import BIT_OF, Level
 from dotbus.runtime.installation_modbus import RegisterType
 from launcher.registers import Shown
-from modbus_gateway.quantities import EPOCH, FLAG, LEVEL, REASONS
+from modbus_gateway.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
 
 _WIDTHS: Final = {"register": 8, "quantity": 25, "value": 25, "words": 9}
 _NAMED: Final = frozenset({EPOCH, LEVEL, REASONS, FLAG})
@@ -33,6 +33,8 @@ def registers_table(shown: list[Shown]) -> Group:
 
 def _about(entry: Shown) -> str:
     about = entry.cell.about
+    if entry.cell.quantity.scope is Scope.PLANT:
+        return ", ".join(dict.fromkeys(member.plant for member in about.members))
     names = [member.resource.id for member in about.members] or [f"{price.market} {price.node}" for price in about.prices]
     return ", ".join(dict.fromkeys(names)) or "gateway"
 

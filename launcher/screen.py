@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from dotbus.contracts.quality import BIT_OF
 from dotbus.runtime.installation import Installation
 from launcher.broker_users import CONSOLE
 from launcher.demo import CONSOLE_PASSWORD, Demo
@@ -38,8 +39,9 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
 
 
 def _units(installation: Installation) -> str:
-    blocks = installation.modbus.blocks
-    return ", ".join(f"unit {b.unit_id} {b.profile} ({', '.join(b.plants or ()) or 'all plants'})" for b in blocks)
+    blocks, points = installation.modbus.blocks, installation.modbus.points
+    units = [f"unit {b.unit_id} {b.profile} ({', '.join(b.plants or ()) or 'all plants'})" for b in blocks]
+    return ", ".join([*units, *(f"unit {unit_id} points" for unit_id in dict.fromkeys(point.unit_id for point in points))])
 
 
 def _short(path: Path) -> str:
@@ -56,7 +58,8 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
     )
     psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
     query = (
-        "SELECT start_at, resource_id, dot_mw FROM instruction_latest WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
+        "SELECT start_at AS target_at, resource_id, dot_mw FROM instruction_latest "
+        "WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
     )
     return [
         subscribe,
@@ -71,7 +74,9 @@ def tell_dots(demo: Demo, register_map: RegisterMap, console: Console, stop: thr
     Raises:
         ChildFailed: a part ended.
     """
-    console.print("Each DOT as it arrives at a register. Ctrl-C ends everything.")
+    shows_dots = any(cell.quantity.name == "dot_start" for span in register_map.spans for cell in span.cells)
+    what = "Each DOT as it arrives at a register." if shows_dots else "This map shows no dot_start, so no DOT is told here."
+    console.print(f"{what} Ctrl-C ends everything.")
     registers, told = Registers("127.0.0.1", demo.ports.modbus, register_map), dict[str, float]()
     while not stop.wait(PAUSE_S):
         demo.children.check()
@@ -98,4 +103,9 @@ def _dot_line(shown: dict[str, Shown]) -> Text:
         line += f" {number:>10}  unit {dot.unit_id} register {40001 + dot.cell.address}"
     if quality and quality.value is not None:
         line += f"  quality {quality.value:.0f}"
-    return Text(line)
+    return Text(line + _why(shown.get("dot_reasons")))
+
+
+def _why(reasons: Shown | None) -> str:
+    names = [reason for reason, bit in BIT_OF.items() if reasons and reasons.value and int(reasons.value) >> bit & 1]
+    return f" ({', '.join(names)})" if names else ""

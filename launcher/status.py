@@ -112,18 +112,27 @@ def _span(seconds: float) -> str:
 
 
 def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, once: bool, settle_s: float = SETTLE_S) -> bool:
-    """Show the table until told to stop, or once after `settle_s`. Returns whether the broker was reached."""
+    """Show the table until told to stop, or once after `settle_s`. Returns whether a service was heard of."""
     statuses = Statuses()
     bus.subscribe([topics.every(Subject.SERVICE)], statuses.on_delivery)
     bus.start()
     try:
         if once:
             stop.wait(settle_s)
-            console.print(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text(NO_BROKER, "bold red"))
-            return bus.connected
+            console.print(_shown(bus, statuses, topics))
+            return bus.connected and bool(statuses.snapshot())
         with Live(console=console, refresh_per_second=4) as live:
             while not stop.wait(0.5):
-                live.update(status_table(statuses.snapshot(), utc_now()) if bus.connected else Text(NO_BROKER))
+                live.update(_shown(bus, statuses, topics))
         return True
     finally:
         bus.stop()
+
+
+def _shown(bus: Bus, statuses: Statuses, topics: Topics) -> Group | Text:
+    if not bus.connected:
+        return Text(NO_BROKER, "bold red")
+    heard = statuses.snapshot()
+    if not heard:
+        return Text(f"No service is heard under {topics.root}: is that the topic_root of the services that run here?", "yellow")
+    return status_table(heard, utc_now())

@@ -125,7 +125,13 @@ class _Protocol(H11Protocol):
         self.app_state = {**self.app_state, **state}
 
     def shutdown(self) -> None:
-        """Close; a connection with nothing left to send at once, for an idle TLS client never answers the farewell."""
+        """Close; a connection with nothing left to send at once, for an idle TLS client never answers the farewell.
+
+        One that is closing already must not be closed again: asyncio's TLS transport could not be aborted any more.
+        """
+        if self.transport.is_closing():
+            self.transport.abort()
+            return
         super().shutdown()
         if self.transport.is_closing() and not self.transport.get_write_buffer_size():
             self.transport.abort()

@@ -63,7 +63,7 @@ def test_a_point_is_read_in_its_type_and_scale_and_a_bit_as_a_bit(read: Read):
 def test_a_register_that_refuses_to_be_read_hides_no_other(read: Read):
     """One request for all of a block is refused as soon as one value of it is bad and set to `exception`."""
     shown = read(block=[{"profile": "plant", "unit_id": 11, "on_bad": "exception"}])
-    assert shown["BESS", "dot_mw"].exception == "exception 4"
+    assert shown["BESS", "dot_mw"].exception == "exception 04"
     assert shown["SOLAR", "dot_mw"].value == pytest.approx(12.34, rel=1e-6)
 
 
@@ -71,6 +71,19 @@ def test_a_gateway_that_is_not_there_is_told():
     gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
     with pytest.raises(GatewaySilent, match=r"127\.0\.0\.1:1"):
         Registers("127.0.0.1", 1, gateway.map).read()
+
+
+def test_a_gateway_with_another_configuration_is_told():
+    gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
+    serving = Serving(asyncio.new_event_loop(), frozenset({12}), gateway.render(60), Limits())
+    serving.show()
+    registers = Registers("127.0.0.1", serving.port, gateway.map)
+    try:
+        with pytest.raises(GatewaySilent, match="unit 11 is not served there: that gateway has another configuration"):
+            registers.read()
+    finally:
+        registers.close()
+        serving.close()
 
 
 def test_people_see_words_where_registers_have_codes_within_eighty_columns(read: Read):

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import load_installation
 from launcher.authority import LEAF_LIFE, Authority
 from launcher.broker_users import is_hash_of
 from launcher.credentials import CredentialRefused, describe_pem
-from launcher.provision import FOLDERS, CaisoCredentials, Provision
+from launcher.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 EXAMPLE = load_installation(Path(__file__).parents[3] / "config" / "dotbus.example.toml")
@@ -152,3 +153,22 @@ def test_a_real_installation_never_offers_the_simulators_certificate_to_caiso(tm
     provision(tmp_path, production)
 
     assert not (tmp_path / "ads_ingest" / "client.pem").exists()
+
+
+def test_a_plant_does_not_become_a_simulation_because_nobody_named_its_configuration(tmp_path: Path):
+    plant = EXAMPLE.model_copy(update={"environment": Environment.PRODUCTION})
+    given = Authority.create(NOW).issue_client("participant", NOW).pem
+    provision(tmp_path, plant, ads=given)
+    before = contents(tmp_path)
+
+    with pytest.raises(OtherEnvironment, match="of a plant in production, and this configuration is a simulation"):
+        provision(tmp_path)
+
+    assert contents(tmp_path) == before
+    provision(tmp_path, may_become_simulated=True)
+    assert contents(tmp_path)["ads_ingest/client.pem"] != given
+
+
+def test_a_simulation_may_become_a_plant_and_a_stage_production(tmp_path: Path):
+    for environment in (Environment.SIMULATOR, Environment.STAGE, Environment.PRODUCTION):
+        provision(tmp_path, EXAMPLE.model_copy(update={"environment": environment}))

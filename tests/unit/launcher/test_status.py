@@ -1,5 +1,6 @@
 """The status table says what an operator must see at a glance."""
 
+import threading
 from datetime import timedelta
 from io import StringIO
 
@@ -8,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from dotbus.contracts.codec import encode
+from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from dotbus.testing.bus import FakeBus
-from launcher.status import Statuses, status_table
+from launcher.status import Statuses, status_table, watch
 
 NOW = samples.AT + timedelta(seconds=2)
 
@@ -87,3 +89,19 @@ def test_what_is_no_status_is_passed_over():
     bus.deliver("t", encode(samples.service_status()))
     assert [status.instance for status in statuses.snapshot()] == ["a"]
     assert bus.acknowledged == ["t", "t"]
+
+
+@pytest.mark.parametrize(("said", "reached", "expected"), [(True, True, "ads_ingest/a"), (False, False, "under dotbus/v1")])
+def test_once_is_well_only_when_a_service_was_heard(*, said: bool, reached: bool, expected: str):
+    console, bus, topics = Console(file=StringIO(), width=200), FakeBus(), Topics()
+
+    class Settling(threading.Event):
+        """While it is waited for, a service is heard, or none."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if said:
+                bus.deliver(topics.service("ads_ingest", "a"), encode(samples.service_status()))
+            return super().wait(timeout)
+
+    assert watch(bus, topics, console, Settling(), once=True, settle_s=0) is reached
+    assert expected in console.file.getvalue()
