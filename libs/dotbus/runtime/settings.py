@@ -154,7 +154,7 @@ def check_names(prefix: str, own: type[BaseSettings]) -> None:
 
 def _load_pair(certificate: Path, key: Path | None) -> None:
     try:
-        # Without a password of ours OpenSSL would ask for one at the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")  # none
+        # Without this word for a passphrase OpenSSL would ask for one at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except (ssl.SSLError, OSError) as error:
         raise ValueError("and its key are no PEM, do not belong together, or the key has a passphrase") from error
