@@ -13,7 +13,8 @@ from rich.text import Text
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import ServiceStatus, Upstream
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.presence import HEARTBEAT_S
 from dotbus.runtime.schedule import utc_now
 

@@ -6,7 +6,8 @@ from typing import TypeVar
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings
 

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import ReplayReply, ReplayRequest, ServiceStatus
 from dotbus.contracts.topics import EVENTS, Subject, Topics
-from dotbus.runtime.bus import BusError, Delivery, Outgoing
+from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.presence import Identity

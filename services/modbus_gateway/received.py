@@ -16,7 +16,7 @@ from typing import Final
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory, Upstream
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Delivery
+from dotbus.runtime.bus_messages import Delivery
 
 ADS_INGEST: Final = "ads_ingest"
 LMP_INGEST: Final = "lmp_ingest"

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus, Delivery
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.hearing import hear_ingests, needed_services
 from modbus_gateway.image import Image, render

@@ -120,5 +120,9 @@ def test_check_tells_every_mistake_and_exits_with_2(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    for expected in ("ADS_INGEST_URL: must be a web address that begins with https://", "ADS_INGEST_CERTIFICATE_FILE", "ADS_INGEST_CA_FILE"):
+    for expected in (
+        "ADS_INGEST_URL: must be a web address that begins with https://",
+        "ADS_INGEST_CERTIFICATE_FILE",
+        "ADS_INGEST_CA_FILE",
+    ):
         assert expected in done.stderr

@@ -16,7 +16,8 @@ from waiting import eventually
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest, ServiceStatus
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus, Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
 from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence

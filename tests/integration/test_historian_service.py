@@ -22,7 +22,8 @@ from waiting import eventually
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Environment, ServiceStatus
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus, Outgoing
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Outgoing
 from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence

@@ -17,7 +17,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, KeysView, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import paho.mqtt.client as mqtt
@@ -26,6 +25,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.settings import BusSettings
 
@@ -39,58 +39,6 @@ RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
 _PACKET_OVERHEAD_BYTES = 1024
 """More than the header and properties of a PUBLISH take."""
 _TAKEN_OVER = "Session taken over"
-
-
-class BusError(Exception):
-    """A message that is not known to be with the broker."""
-
-
-class NotConnected(BusError):
-    """There is no connection, or it was lost before the broker acknowledged."""
-
-
-class PublishRefused(BusError):
-    """The broker does not take a message (its ACL, a quota, the size). It has taken the others that were sent with it.
-
-    Attributes:
-        refused: the messages that it does not take.
-    """
-
-    def __init__(self, what: str, refused: Sequence["Outgoing"] = ()) -> None:
-        super().__init__(what)
-        self.refused = tuple(refused)
-
-
-class PublishTimedOut(BusError):
-    """The broker did not acknowledge in time. It may have the message nevertheless."""
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A message to publish, QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    response_topic: str | None = None
-    correlation: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A message as it came. `retained` tells the last word from before our subscription apart from what is said now."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    received_at: datetime
-    response_topic: str | None = None
-    correlation: bytes | None = None
-    acknowledge: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
-
-    def ack(self) -> None:
-        """Tell the broker that the message is safe with us. Does nothing when its connection is gone."""
-        self.acknowledge()
 
 
 class Bus:

@@ -18,7 +18,8 @@ from datetime import datetime, timedelta
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus, BusError, Delivery, Outgoing, PublishRefused
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing, PublishRefused
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import RETRACTED, KeptEvent, Outbox
 from dotbus.runtime.presence import Identity

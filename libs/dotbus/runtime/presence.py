@@ -9,7 +9,8 @@ from importlib.metadata import version
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus, BusError, Outgoing
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
 
 HEARTBEAT_S = 5.0

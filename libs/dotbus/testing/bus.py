@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dotbus.runtime.bus import Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused
 
 
 class FakeBus:

@@ -11,7 +11,7 @@ from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
 from dotbus.runtime import courier as courier_module
-from dotbus.runtime.bus import NotConnected, PublishRefused
+from dotbus.runtime.bus_messages import NotConnected, PublishRefused
 from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity
