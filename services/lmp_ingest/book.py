@@ -12,7 +12,7 @@ import msgspec
 
 from dotbus.contracts.messages import Lmp, NodePrice, Prices
 from dotbus.runtime.toml_values import Market
-from lmp_ingest.translate import ByInterval, Sender, lmp_state, same_price
+from lmp_ingest.translate import ID_TIME, ByInterval, Sender, lmp_state, same_price
 
 
 @dataclass
@@ -89,19 +89,19 @@ class Book:
             page.said, page.changed = state, False
 
 
-_Fact = tuple[str, datetime, tuple[str, ...]]
-
-
 class Told:
-    """The price events told since the start, so that reading a window again tells nothing twice.
+    """The price events told, so that reading a window again tells nothing twice.
 
     Args:
         memory: how long past an interval's start it is remembered; longer than any window looks back.
+        ids: of the events that were told before a restart, in their order.
     """
 
-    def __init__(self, memory: timedelta) -> None:
+    def __init__(self, memory: timedelta, ids: Iterable[str] = ()) -> None:
         self._memory = memory
-        self._ids: dict[_Fact, list[str]] = {}
+        self._ids: dict[str, list[str]] = {}
+        for event_id in ids:
+            self._ids.setdefault(_fact(event_id), []).append(event_id)
 
     def news(self, events: Iterable[Prices]) -> Iterator[Prices]:
         """The events that say something else than what was last told of their interval and nodes.
@@ -109,7 +109,7 @@ class Told:
         A price that was corrected and then set back says what was said before, but is news: its id gets a number.
         """
         for event in events:
-            told = self._ids.get(_fact(event), [])
+            told = self._ids.get(_fact(event.id), [])
             if told and told[-1].split("#")[0] == event.id:
                 continue
             times = sum(id_.split("#")[0] == event.id for id_ in told)
@@ -119,12 +119,19 @@ class Told:
         """Note events as told, and forget those of long ago. Returns how many of them are corrections."""
         corrections = 0
         for event in events:
-            ids = self._ids.setdefault(_fact(event), [])
+            ids = self._ids.setdefault(_fact(event.id), [])
             corrections += bool(ids)
             ids.append(event.id)
-        self._ids = {fact: ids for fact, ids in self._ids.items() if fact[1] > now - self._memory}
+        oldest = f"{now - self._memory:{ID_TIME}}"
+        self._ids = {fact: ids for fact, ids in self._ids.items() if _start(fact) > oldest}
         return corrections
 
 
-def _fact(event: Prices) -> _Fact:
-    return event.market, event.interval_start, event.nodes
+def _fact(event_id: str) -> str:
+    """What an event is about: market, interval and nodes, the part of its id before the prices."""
+    return event_id.rpartition("/")[0]
+
+
+def _start(fact: str) -> str:
+    """The start of the interval, written so that the earlier comes first."""
+    return fact.split("/")[2]

@@ -101,7 +101,7 @@ class Loop:
         self._committed = committed
         self._turned = turned
         self._clock = clock
-        self._told = Told(rules.pace.lookback + timedelta(days=2))
+        self._told = Told(rules.pace.lookback + timedelta(days=2), outbox.event_ids())
         self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
         self._cursors = outbox.cursors()
         self._log = get_logger("service")

@@ -12,6 +12,7 @@ from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
 
+ID_TIME = "%Y%m%dT%H%M%SZ"
 TOLERANCE_USD_PER_MWH = 5e-4
 """How far an LMP may be from the sum of its components. They are rounded to five decimals each; the largest distance in
 CAISO's recorded replies is 1e-4."""
@@ -96,7 +97,10 @@ def same_price(one: NodePrice, other: NodePrice) -> bool:
 def price_events(
     sender: Sender, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
 ) -> Iterator[Prices]:
-    """An event for each interval and chunk of its nodes. The same prices have the same id, a corrected one has another."""
+    """An event for each interval and chunk of its nodes. Its id says of which nodes it is, and what their prices are.
+
+    The same prices have the same id; a corrected one differs from it after the last slash only.
+    """
     for start, priced in prices.items():
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
@@ -104,7 +108,7 @@ def price_events(
                 environment=sender.environment,
                 source=sender.source,
                 time=fetched_at,
-                id=f"prices/{market}/{start:%Y%m%dT%H%M%SZ}/{_digest(chunk)}",
+                id=f"prices/{market}/{start:{ID_TIME}}/{_digest(list(chunk))}/{_digest(_values(chunk))}",
                 market=market,
                 interval_start=start,
                 interval_end=next(iter(chunk.values())).interval_end,
@@ -126,19 +130,21 @@ def _chunks(priced: Mapping[str, NodePrice], size: int) -> Iterator[dict[str, No
         yield chunk
 
 
-def _digest(chunk: Mapping[str, NodePrice]) -> str:
-    """Stands for nodes and values, not for when they were fetched."""
-    content = [
+def _values(chunk: Mapping[str, NodePrice]) -> list[tuple[float | None, ...]]:
+    """What the prices are; when they were fetched does not matter."""
+    return [
         (
-            node,
             price.lmp_usd_per_mwh,
             price.energy_usd_per_mwh,
             price.congestion_usd_per_mwh,
             price.loss_usd_per_mwh,
             price.ghg_usd_per_mwh,
         )
-        for node, price in chunk.items()
+        for price in chunk.values()
     ]
+
+
+def _digest(content: object) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
 
 

@@ -233,6 +233,25 @@ def test_after_a_restart_nothing_is_told_twice_and_the_outage_is_bridged(story) 
     assert sorted(starts) == [min(starts) + number * FIVE for number in range(len(starts))], "no interval is missing"
 
 
+def test_a_price_that_is_set_back_after_a_restart_is_told_again(story) -> None:
+    one, prices = story(), {"mwh": 10.0}
+
+    def answer(question: Question) -> bytes:
+        starts = [BEGIN - number * FIVE for number in range(3)]
+        return table(question.market, [(start, "N1", "LMP", prices["mwh"]) for start in starts])
+
+    one.oasis.answer = answer
+    for value in (10.0, 20.0, None, 20.0, 10.0):
+        if value is None:
+            one.restart()
+            continue
+        prices["mwh"] = value
+        one.run(120)
+
+    told = [event.lmp_usd_per_mwh for event in one.events() if event.interval_start == BEGIN - FIVE]
+    assert told == [(10.0,), (20.0,), (10.0,)]
+
+
 def test_the_state_of_before_a_restart_turns_with_the_interval_although_caiso_is_away(story) -> None:
     one = story()
     one.oasis.answer = published(lambda: one.now)
@@ -364,8 +383,12 @@ def test_a_disk_that_keeps_nothing_is_told_once_publishes_nothing_loses_nothing_
     one = story()
     one.oasis.answer = published(lambda: one.now)
     one.run(10)
-    asked, pages = len(one.oasis.asked), one.outbox._database.execute("PRAGMA page_count").fetchone()[0]
-    one.outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    asked = len(one.oasis.asked)
+    for table_name in ("event", "state", "cursor"):  # a bound on its pages would leave room in those that are there
+        one.outbox._database.execute(
+            f"CREATE TRIGGER full_{table_name} BEFORE INSERT ON {table_name} "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
     before = len(one.events())
     one.run(3600)
     in_vain = len(one.oasis.asked) - asked
@@ -374,7 +397,8 @@ def test_a_disk_that_keeps_nothing_is_told_once_publishes_nothing_loses_nothing_
     assert 0 < in_vain < 40, "a pause that grows"
     assert capsys.readouterr().out.count("the outbox keeps nothing") == 1
 
-    one.outbox._database.execute("PRAGMA max_page_count = 1073741823")
+    for table_name in ("event", "state", "cursor"):
+        one.outbox._database.execute(f"DROP TRIGGER full_{table_name}")
     one.run(400)
     assert one.health(Market.RTM).ok
     starts = {event.interval_start for event in one.events()}

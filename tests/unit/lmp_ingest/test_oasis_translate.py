@@ -164,6 +164,14 @@ def test_a_correction_that_is_taken_back_is_news_again_under_a_new_id_each_time(
     assert ids == [a, b, f"{a}#2", f"{b}#2", f"{a}#3"]
 
 
+def test_a_correction_that_is_taken_back_after_a_restart_is_news() -> None:
+    first, corrected = told(row(Component.LMP, 9.0)), told(row(Component.LMP, 9.5))
+    memory = Told(timedelta(days=3), [first[0].id, corrected[0].id])
+
+    assert list(memory.news(corrected)) == [], "told before the restart"
+    assert [event.id for event in memory.news(first)] == [f"{first[0].id}#2"]
+
+
 def test_told_forgets_what_no_window_reaches_any_more() -> None:
     memory = Told(timedelta(days=3))
     events = told(row(Component.LMP, 9.0))
