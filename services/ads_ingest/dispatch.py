@@ -6,10 +6,12 @@ backlog, and are asked for their revision until it has, because an emergency can
 
 A batch that cannot be had holds back the cursor and not the batches behind it. One that CAISO answers with something unusable
 is given up after a few attempts: what an older revision of it said is withdrawn, because it may have been replaced, and the
-batches behind it are settled. While its interval lasts it is asked for still, after a restart too.
+batches behind it are settled. While its interval lasts it is asked for still, after a restart too, and the stream is not
+well: it may have replaced any DOT.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ads_ingest.board import Board
@@ -30,6 +32,14 @@ CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
 AWAY_PER_ROUND = 2
 ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _GivenUp:
+    """A batch that CAISO answered with something unusable, again and again, and until when it may be in force."""
+
+    why: AdsFailure
+    until: datetime
 
 
 class DispatchStream:
@@ -69,7 +79,8 @@ class DispatchStream:
         self._listed: Sequence[DispatchBatchHeader] = ()
         self._known: dict[str, DispatchBatchHeader] = {}
         self._attempts: dict[str, int] = {}
-        self._given_up: dict[str, datetime] = {}
+        self._given_up: dict[str, _GivenUp] = {}
+        self._named: dict[str, frozenset[str]] = {}
         self._watch_kept(clock())
 
     def round(self) -> list[AdsFailure]:
@@ -90,11 +101,17 @@ class DispatchStream:
         if not _is_away(failures):
             failures += self._take_new(now)
         self._keeper.board.complete |= not failures
+        failures += self._unread(failures)
         self._keeper.commit(self._clock(), (), self._settled_to())
         self._forget_settled()
         if not _is_away(failures):
             self._receipts.send()
         return failures
+
+    def _unread(self, told: Sequence[AdsFailure]) -> list[AdsFailure]:
+        """What was given up and may be in force, besides what this round told."""
+        now, names = self._clock(), {str(failure) for failure in told}
+        return [lost.why for lost in self._given_up.values() if lost.until > now and str(lost.why) not in names]
 
     def _take_new(self, now: datetime) -> Iterator[AdsFailure]:
         new = [header for header in self._listed if is_news(header, self._known.get(header.batch_uid))]
@@ -127,6 +144,7 @@ class DispatchStream:
 
     def _take(self, header: DispatchBatchHeader) -> AdsFailure | None:
         """Fetch and keep one batch. Returns why not, unless it is to be given up."""
+        self._named[header.batch_uid] = self._resources_of(header.batch_uid)
         if header.batch_status == CANCELLED:
             withdraw(self._keeper.board, header.batch_uid)  # without waiting for a document that may not come
         try:
@@ -144,7 +162,7 @@ class DispatchStream:
     def _keep(self, header: DispatchBatchHeader, document: DispatchDocument) -> None:
         now = self._clock()
         batch_uid = header.batch_uid
-        events = translate_dispatch(document, self._sender, now)
+        events = translate_dispatch(document, self._sender, now, self._named.get(batch_uid, frozenset()))
         fold(self._keeper.board, document, events)
         self._keeper.commit(now, events, self._settled_to(batch_uid))
         # The batch may be ahead of what was listed; a batch that lags behind does not come here.
@@ -152,6 +170,7 @@ class DispatchStream:
         self._known[batch_uid] = known
         self._attempts.pop(batch_uid, None)
         self._given_up.pop(batch_uid, None)
+        self._named[batch_uid] = frozenset(event.resource_id for event in events)
         self._watch.put(batch_uid, known, open_until(document.header, document.instructions), now)
         self._receipts.owe(batch_uid)
         self._evidence.of_problems(f"getDispatchBatch({batch_uid})", document.problems, document.xml, now)
@@ -165,7 +184,7 @@ class DispatchStream:
         if self._attempts[batch_uid] == ATTEMPTS:
             self._evidence.of_loss(failure, now)
         withdraw(self._keeper.board, batch_uid)
-        self._given_up[batch_uid] = open_until(header) or now
+        self._given_up[batch_uid] = _GivenUp(failure, open_until(header) or now)
         self._known[batch_uid] = header
         self._watch.put_off(batch_uid, open_until(header), now)
         return None
@@ -175,7 +194,8 @@ class DispatchStream:
         cursor, now = self._keeper.cursor, self._clock()
         for header in self._listed:
             uid = header.batch_uid
-            if uid != also and (is_news(header, self._known.get(uid)) or self._given_up.get(uid, now) > now):
+            lost = self._given_up.get(uid)
+            if uid != also and (is_news(header, self._known.get(uid)) or (lost and lost.until > now)):
                 break
             cursor = header.batch_uid
         return cursor
@@ -183,9 +203,15 @@ class DispatchStream:
     def _forget_settled(self) -> None:
         """Batches that are neither listed nor watched will not be spoken of again."""
         listed = {header.batch_uid for header in self._listed}
-        for memory in (self._known, self._attempts, self._given_up):
+        for memory in (self._known, self._attempts, self._given_up, self._named):
             for batch_uid in [uid for uid in memory if uid not in listed and uid not in self._watch]:
                 del memory[batch_uid]
+
+    def _resources_of(self, batch_uid: str) -> frozenset[str]:
+        """The resources that a batch has named, as far as that is known: a revision may leave some out."""
+        books = self._keeper.board.books.items()
+        held = {resource for resource, book in books if any(one.batch_uid == batch_uid for one in book.intervals)}
+        return self._named.get(batch_uid, frozenset()) | held
 
     def _watch_kept(self, now: datetime) -> None:
         """After a restart: the batches of the kept DOTs are open until their intervals end, and may lack their receipt."""

@@ -4,6 +4,7 @@ One event for each batch and resource. What an event says of the time that it ho
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,11 +28,18 @@ class Sender:
         return self.installation.environment
 
 
-def translate_dispatch(document: DispatchDocument, sender: Sender, now: datetime) -> tuple[Dispatch, ...]:
-    """One event for each resource in a batch, in the order in which CAISO names them."""
+def translate_dispatch(
+    document: DispatchDocument, sender: Sender, now: datetime, named: Collection[str] = ()
+) -> tuple[Dispatch, ...]:
+    """One event for each resource in a batch, in the order in which CAISO names them.
+
+    Those that were named before and are not any more come last, with no instruction: for them that is the news.
+    """
     by_resource: dict[str, list[Instruction]] = {}
     for instruction in document.instructions:
         by_resource.setdefault(instruction.resource_id, []).append(instruction)
+    for resource_id in sorted(named):
+        by_resource.setdefault(resource_id, [])
     revision = _revision(document)
     return tuple(
         Dispatch(

@@ -230,6 +230,24 @@ def test_every_revision_is_kept_and_the_newest_is_shown(database, store):
     assert query(database, "SELECT revision_no FROM dispatch_batch_latest") == [(10,)]
 
 
+def test_an_instruction_that_a_newer_revision_does_not_name_is_shown_no_more(database, store):
+    named = dispatch(1, revision_no=1)
+    left_out = msgspec.structs.replace(dispatch(2, revision_no=2), instructions=())
+    store.write([arrival(named), arrival(left_out)])
+    assert query(database, "SELECT revision_no FROM instruction") == [(1,)]
+    assert query(database, "SELECT * FROM instruction_latest") == []
+    store.write([arrival(dispatch(3, revision_no=3, dot_mw=30.0))])
+    assert query(database, "SELECT dot_mw, revision_no FROM instruction_latest") == [(30.0, 3)]
+
+
+def test_a_cancellation_without_instructions_that_did_not_raise_the_revision_takes_them_away(database, store):
+    sent = dispatch(1, revision_no=1)
+    batch, later = msgspec.structs.replace(sent.batch, batch_status=4), sent.time + timedelta(minutes=1)
+    cancelled = msgspec.structs.replace(sent, id="id-2", seq=2, time=later, batch=batch, instructions=())
+    store.write([arrival(sent), arrival(cancelled)])
+    assert query(database, "SELECT * FROM instruction_latest") == []
+
+
 def test_a_cancellation_that_did_not_raise_the_revision_is_kept_and_shown(database, store):
     sent = dispatch(1, revision_no=1)
     cancelled = msgspec.structs.replace(sent, id="id-2", seq=2, batch=msgspec.structs.replace(sent.batch, batch_status=4))

@@ -139,7 +139,10 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dispatch(Event, frozen=True, kw_only=True, tag="dispatch"):
-    """One dispatch batch as one resource sees it: the header and all of this resource's instructions."""
+    """One dispatch batch as one resource sees it: the header and all of this resource's instructions.
+
+    None of them means that this revision does not name the resource any more, or that all of the batch is cancelled.
+    """
 
     plant: str
     resource_id: str

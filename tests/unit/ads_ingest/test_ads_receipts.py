@@ -1,12 +1,14 @@
 """Receipts are sent until CAISO does not answer, and a refused one is given up after a while."""
 
+from itertools import pairwise
+
 import pytest
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
 from ads_ingest.caiso import Caiso
 from ads_ingest.faults import TimedOut
-from ads_ingest.receipts import ATTEMPTS, Receipts
+from ads_ingest.receipts import ATTEMPTS, MOST_ROUNDS_PASSED, Receipts
 from ads_ingest.records import Question
 from dotbus.testing import samples
 
@@ -21,7 +23,10 @@ def ads() -> FakeAds:
 
 
 def receipts(ads: FakeAds, *, enabled: bool = True) -> Receipts:
-    return Receipts(Caiso(ads, 10**6), enabled=enabled, owed=OWED)
+    owing = Receipts(Caiso(ads, 10**6), enabled=enabled)
+    for batch_uid in OWED:
+        owing.owe(batch_uid)
+    return owing
 
 
 def asked(ads: FakeAds) -> list[str]:
@@ -36,16 +41,27 @@ def refused(_question: Question) -> Trouble:
     return fault("no such batch")
 
 
-def test_while_caiso_is_away_one_question_a_round_is_enough(ads: FakeAds) -> None:
+def test_while_caiso_does_not_answer_receipts_it_is_asked_less_and_less_and_that_is_told_once(
+    ads: FakeAds, capsys: pytest.CaptureFixture[str]
+) -> None:
     ads.troubles["validateDispatchBatch", None] = timed_out
     owing = receipts(ads)
-    owing.send()
-    owing.send()
-    assert asked(ads) == ["B1", "B1"]
+    questions = []
+    for _ in range(100):
+        owing.send()
+        questions.append(len(asked(ads)))
+    rounds = [number for number in range(100) if questions[number] > (questions[number - 1] if number else 0)]
+    pauses = [later - sooner for sooner, later in pairwise(rounds)]
+    assert rounds[0] == 0
+    assert pauses == sorted(pauses)
+    assert pauses[0] == 1
+    assert pauses[-1] == MOST_ROUNDS_PASSED + 1
+    assert capsys.readouterr().out.count("] receipts wait ") == 1
     ads.troubles.clear()
-    owing.send()
-    owing.send()
-    assert asked(ads)[2:] == ["B1", "B2", "B3"]
+    before = len(asked(ads))
+    for _ in range(MOST_ROUNDS_PASSED + 1):
+        owing.send()
+    assert asked(ads)[before:] == ["B1", "B2", "B3"]
 
 
 def test_a_refused_receipt_keeps_no_other_waiting_and_is_given_up(ads: FakeAds) -> None:

@@ -257,9 +257,18 @@ SELECT DISTINCT ON (environment, batch_uid) *
 FROM dispatch_batch
 ORDER BY environment, batch_uid, revision_no DESC NULLS LAST, time DESC, seq DESC;
 
+-- Without those that a newer revision of their batch does not name any more.
 CREATE VIEW instruction_latest AS
 SELECT DISTINCT ON (environment, batch_uid, instruction_uid) *
 FROM instruction
+WHERE NOT EXISTS (
+  SELECT FROM dispatch_batch AS newer
+  WHERE newer.environment = instruction.environment
+    AND newer.batch_uid = instruction.batch_uid
+    AND newer.revision_key <> instruction.revision_key
+    AND (newer.revision_no > instruction.revision_no
+      OR (newer.revision_no = instruction.revision_no AND newer.time > instruction.time))
+)
 ORDER BY environment, batch_uid, instruction_uid, revision_no DESC NULLS LAST, revision_number DESC NULLS LAST, time DESC, seq DESC;
 
 -- Descending throughout, so that the key of price serves as it is, read backwards.
