@@ -57,7 +57,7 @@ def main() -> None:
     """Render again and again as time goes on, and print how long one takes."""
     place = installation()
     register_map, received, topics = read_map(place), Received(), Topics(place.topic_root)
-    received.connected = True
+    received.turn(connected=True)
     for topic, state in states(place):
         received.take(Arrival(topic, samples.AT, retained=False, said=state))
     image, taken_ms = None, []

@@ -128,7 +128,7 @@ class Gateway:
         self.topics: Topics = place.topics
         self.map: RegisterMap = read_map(place)
         self.received = Received()
-        self.received.connected = True
+        self.received.turn(connected=True)
         self.image: Image | None = None
 
     def topic(self, message: State) -> str:

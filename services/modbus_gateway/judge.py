@@ -2,7 +2,8 @@
 
 Its age is the time since CAISO was last heard: by the state itself (`heard_at`) or, later, by the heartbeats of the source
 that said it. Neither counts as later than the moment we received it, so that no clock but ours can make a value young, and a
-state that a restarted broker hands out again is as old as it was.
+state that a restarted broker hands out again is as old as it was. A heartbeat confirms only what was heard on the same
+connection to the broker: what was retracted while we were away would never come again.
 
 A value is judged by its own source. Where several sources have said one, the word of the best quality counts, and among
 equals the one that arrived last.
@@ -76,7 +77,8 @@ def _judge_word(received: Received, word: Word, kind: type[M], stale_after_s: fl
     source: Source = received.sources.get(message.source, _UNKNOWN)
     upstream = upstream_behind(message)
     heard_at = min(message.heard_at, word.arrived_at)
-    if confirmed_at := source.heard_caiso_at(upstream):
+    confirmed_at = source.heard_caiso_at(upstream)
+    if confirmed_at and word.connection == received.connection:
         heard_at = max(heard_at, confirmed_at)
     age_s = _seconds(heard_at, now)
     reasons = set(_against_source(source, upstream))

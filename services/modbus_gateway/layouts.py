@@ -14,12 +14,16 @@ CLASSIC_RESOURCES: Final = 10
 
 @dataclass(frozen=True)
 class Slot:
-    """A quantity's place. `resource` None means that it is not about one resource of the block but about all, or none."""
+    """A quantity's place. `resource` None means that it is not about one resource of the block but about all, or none.
+
+    `on_bad` is this place's own, where the layout's would mislead.
+    """
 
     address: int
     quantity: str
     table: Table = Table.HOLDING
     resource: int | None = None
+    on_bad: OnBad | None = None
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,11 @@ class Layout:
     on_bad: OnBad
 
 
-# The map of this project's predecessors, register for register.
+# The map of this project's predecessors, register for register. None of its flags tells that an interval is over: what holds
+# for an interval only shows no value then, and not the last one.
 _CLASSIC_SHARED: Final = (
     Slot(0x32, "lmp_published_usd_per_mwh"),
-    Slot(0x34, "lmp_active_usd_per_mwh"),
+    Slot(0x34, "lmp_active_usd_per_mwh", on_bad=OnBad.NAN),
     Slot(0, "ads_polling_works", Table.DISCRETE),
     Slot(2, "trajectories_fresh", Table.DISCRETE),
     Slot(5, "lmp_market_works", Table.DISCRETE),
@@ -105,7 +110,7 @@ def lay_out(profile: Profile, resources: int) -> Layout:
 
 def _classic(resources: int) -> Layout:
     dops = [Slot(_CLASSIC_DOP + 2 * i, "latest_dop_mw", resource=i) for i in range(resources)]
-    supps = [Slot(_CLASSIC_SUPP + 2 * i, "supp_mw", resource=i) for i in range(resources)]
+    supps = [Slot(_CLASSIC_SUPP + 2 * i, "supp_mw", resource=i, on_bad=OnBad.NAN) for i in range(resources)]
     lengths = {Table.HOLDING: 0x40, Table.DISCRETE: 16}
     return Layout((*dops, *supps, *_CLASSIC_SHARED), lengths, WordOrder.LITTLE, OnBad.HOLD)
 

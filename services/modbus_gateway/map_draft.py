@@ -83,7 +83,7 @@ def _cell(slot: Slot, layout: Layout, block: Block, members: tuple[Member, ...])
     about = _relevant(_about(slot, block, members), quantity.scope)
     if quantity.scope is Scope.PRICE and not about.prices:
         return None  # a resource without a node has no price: its registers stay reserved
-    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot.table, layout, block))
+    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
 
 
 def _about(slot: Slot, block: Block, members: tuple[Member, ...]) -> About:
@@ -101,11 +101,11 @@ def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
     return tuple(PriceAt(market, member.resource.node) for member in members if member.resource.node)
 
 
-def _form(quantity: Quantity, table: Table, layout: Layout, block: Block) -> Form:
-    on_bad = block.on_bad or layout.on_bad
+def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
+    on_bad = block.on_bad or slot.on_bad or layout.on_bad
     if on_bad is OnBad.VALUE and not quantity.is_measured:
         on_bad = OnBad.NAN
-    kind = RegisterType.BIT if table is Table.DISCRETE else quantity.type
+    kind = RegisterType.BIT if slot.table is Table.DISCRETE else quantity.type
     return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value)
 
 

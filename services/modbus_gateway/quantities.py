@@ -73,7 +73,7 @@ _RESOURCE = (
     ("dot_start", U32, EPOCH, "Start of its interval"),
     ("dot_end", U32, EPOCH, "End of its interval"),
     ("dot_target", U32, EPOCH, "When it is to be reached: the middle of its interval"),
-    ("supp_mw", F32, MW, "Its supplemental energy (SUPP) segment; no value when CAISO sent none"),
+    ("supp_mw", F32, MW, "Supplemental energy (SUPP) segment of the DOT in force; no value when CAISO sent none"),
     ("must_follow", U16, FLAG, "1 unless the resource is variable, then as CAISO says; no value when CAISO does not"),
     ("dot_age_s", U16, "s", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
     ("set_point_quality", U16, LEVEL, "Quality of the set-point"),

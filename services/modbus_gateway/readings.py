@@ -104,7 +104,7 @@ def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modb
     published = lmp.published if lmp else None
     active = _active_price(lmp, now) if lmp else None
     return {
-        **_read_node_price("lmp_published", published, judged.quality()),
+        **_read_node_price("lmp_published", published, judged.quality(*_long_over(published, judging, now))),
         **_read_node_price("lmp_active", active, judged.quality(*_expired(lmp, active))),
         "lmp_market_works": Reading(
             hears_caiso(received, LMP_INGEST, judging.price_stale_after_s, now, oasis_upstream(price.market))
@@ -191,6 +191,12 @@ def _active_price(lmp: Lmp, now: datetime) -> NodePrice | None:
     known = [price for price in (lmp.active, lmp.published, *lmp.ahead) if price]
     covering = [price for price in known if price.interval_start <= now < price.interval_end]
     return max(covering, key=lambda price: price.fetched_at, default=None)
+
+
+def _long_over(published: NodePrice | None, judging: Modbus, now: datetime) -> list[Reason]:
+    """A price after which none came although OASIS answers."""
+    over_s = (now - published.interval_end).total_seconds() if published else 0.0
+    return [Reason.STALE] if over_s > judging.price_stale_after_s else []
 
 
 def _described(name: str, quality: Quality) -> Named:

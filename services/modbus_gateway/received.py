@@ -66,10 +66,15 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Word:
-    """A state and when it first arrived here, by our clock. Hearing it again does not make it younger."""
+    """A state and when it first arrived here, by our clock. Hearing it again does not make it younger.
+
+    `connection` is the one on which it was heard last: what was retracted while we were away does not come again, and nobody
+    tells us.
+    """
 
     message: StateMessage
     arrived_at: datetime
+    connection: int
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,15 @@ class Received:
 
     def __init__(self) -> None:
         self.connected = False
+        self.connection = 0
         self.sources: dict[str, Source] = {}
         self._words: dict[str, dict[str, Word]] = {}
         self._problems: dict[str, Problem] = {}
+
+    def turn(self, *, connected: bool) -> None:
+        """The connection to the broker came or went."""
+        self.connected = connected
+        self.connection += connected
 
     def words(self, topic: str) -> Collection[Word]:
         """What each source last said on a topic."""
@@ -142,11 +153,12 @@ class Received:
         known = words.get(message.source)
         self._problems.pop(arrival.topic, None)
         if known and known.message.time == message.time and known.message == message:
+            words[message.source] = replace(known, connection=self.connection)
             return
         if known and arrival.retained and message.time < known.message.time:
             return  # a broker that was restored from an older disk; its source will say the newer word again
         words.pop(message.source, None)  # so that the order of the words is the order of their arrival
-        words[message.source] = Word(message, arrival.at)
+        words[message.source] = Word(message, arrival.at, self.connection)
         if len(words) > SOURCES_PER_TOPIC:
             del words[next(iter(words))]
 

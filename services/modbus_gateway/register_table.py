@@ -62,8 +62,9 @@ _CLASSIC: Final = f"""\
 ## Profile classic
 
 The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
-{CLASSIC_RESOURCES} resources, in the order of the configuration. Discrete input 2 is 0 as soon as one of the trajectories whose
-DOPs it shows is bad, for instance because no new one came for `trajectory_stale_after_s`.
+{CLASSIC_RESOURCES} resources, in the order of the configuration. SUPP and the active price are not held: past their interval
+they show "no value", because no flag of this map would tell that it is over. Discrete input 2 is 0 as soon as one of the
+trajectories whose DOPs it shows is bad, for instance because no new one came for `trajectory_stale_after_s`.
 """
 
 _PLANT: Final = f"""\

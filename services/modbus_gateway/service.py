@@ -118,7 +118,7 @@ class Service:
         self._changed.set()
 
     def _turn(self, *, connected: bool) -> None:
-        self._received.connected = connected
+        self._received.turn(connected=connected)
         self._changed.set()
 
     def _in_loop(self, act: Callable[[], None]) -> None:

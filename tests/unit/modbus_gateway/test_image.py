@@ -63,6 +63,17 @@ def test_classic_shows_supp_of_the_dot_in_force_from_0x14(classic):
     assert classic.words(300, 1, 0x16, 2) == cdab(7)
 
 
+def test_classic_holds_no_supp_and_no_active_price_past_their_interval_because_no_flag_would_tell(classic):
+    classic.hear(status(0), status(0, service="lmp_ingest"), trajectory(point(0, 10)))
+    classic.hear(dot(interval(0, 10, supp_mw=-1.5)), lmp(price(0, 40.0), price(0, 40.0), node="NODE2"))
+    assert classic.words(1, 1, 0x14, 2) == cdab(-1.5)
+    assert classic.words(1, 1, 0x34, 2) == cdab(40.0)
+    classic.hear(status(300), status(300, service="lmp_ingest"))
+    assert classic.words(301, 1, 0x14, 2) == [0x0000, 0x7FC0]
+    assert classic.words(301, 1, 0x34, 2) == [0x0000, 0x7FC0]
+    assert classic.bits(301, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
+
+
 def test_classic_shows_both_prices_of_its_node(classic):
     classic.hear(lmp(price(300, 40.0), price(300, 40.0), active=price(0, 36.96), node="NODE2"))
     assert classic.words(1, 1, 0x32, 4) == [*cdab(40.0), *cdab(36.96)]
@@ -110,7 +121,7 @@ def test_plant_header(plant):
     heartbeat = 1_791_892_801 % 65535
     header = [1, heartbeat, *u32(1), 2, 1, 1, 0, 192, 0]
     assert plant.words(1, 11, 0, 10) == header
-    plant.received.connected = False
+    plant.received.turn(connected=False)
     assert plant.words(1, 11, 4, 6) == [2, 0, 0, 0, 64, 1 << 5]
 
 
@@ -167,6 +178,14 @@ def test_the_active_price_turns_with_the_interval_by_our_clock_and_then_expires(
     assert [plant.words(s, 11, 172, 2) for s in (299, 300, 599)] == [f32(36.96), f32(40.0), f32(40.0)]
     assert plant.words(600, 11, 170, 4) == [0, 1 << 2, *NAN]
     assert plant.words(600, 11, 176, 2) == f32(40.0)
+
+
+def test_the_published_price_is_stale_when_none_came_after_it_although_oasis_answers(plant):
+    plant.hear(lmp(price(0, 40.0), active=price(0, 40.0)))
+    for now_s, level in ((300 + 900, 192), (300 + 901, 0)):
+        plant.hear(lmp(price(0, 40.0), active=price(0, 40.0), said_s=now_s), status(now_s, service="lmp_ingest"))
+        assert plant.words(now_s, 11, 180, 2) == [level, 0 if level else 1 << 1]
+    assert plant.words(1201, 11, 176, 2) == list(NAN)
 
 
 def test_a_corrected_price_wins(plant):

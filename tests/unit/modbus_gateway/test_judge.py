@@ -99,7 +99,7 @@ def test_source_failing(gateway):
 
 def test_broker_lost(gateway):
     gateway.hear(dot(*DOTS))
-    gateway.received.connected = False
+    gateway.received.turn(connected=False)
     assert reasons(gateway, 1) == {Reason.BROKER_LOST}
 
 
@@ -209,6 +209,25 @@ def test_the_words_of_many_dead_instances_are_forgotten(gateway):
     ]
 
 
+def test_what_was_retracted_while_we_were_away_is_not_confirmed_by_heartbeats(gateway):
+    gateway.hear(dot(*DOTS), status(0))
+    gateway.received.turn(connected=False)
+    gateway.received.turn(connected=True)
+    for said_s in range(10, int(LIMIT_S) + 20, 10):
+        gateway.hear(status(said_s))
+    assert reasons(gateway, LIMIT_S) == set(), "as old as it was when it was said"
+    assert reasons(gateway, LIMIT_S + 10) == {Reason.STALE}
+
+
+def test_what_comes_again_after_a_reconnect_is_confirmed_as_before(gateway):
+    gateway.hear(dot(*DOTS), status(0))
+    gateway.received.turn(connected=False)
+    gateway.received.turn(connected=True)
+    gateway.hear(dot(*DOTS), at_s=5, retained=True)
+    gateway.hear(status(LIMIT_S))
+    assert reasons(gateway, LIMIT_S + 10) == set()
+
+
 def test_polling_works_while_any_online_instance_hears_caiso(gateway):
     def works(now_s: float) -> bool:
         return hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(now_s))
@@ -219,9 +238,9 @@ def test_polling_works_while_any_online_instance_hears_caiso(gateway):
     assert not works(LIMIT_S + 1)
     gateway.hear(status(100))
     assert works(101)
-    gateway.received.connected = False
+    gateway.received.turn(connected=False)
     assert not works(101)
-    gateway.received.connected = True
+    gateway.received.turn(connected=True)
     gateway.hear(status(102, online=False))
     assert not works(102)
 
@@ -280,7 +299,7 @@ def test_after_a_silence_longer_than_the_limit_nothing_is_good(story, beyond_s):
         elif what == "again":
             gateway.hear(last, at_s=now_s, retained=True)
         else:
-            gateway.received.connected = not gateway.received.connected
+            gateway.received.turn(connected=not gateway.received.connected)
     silent = now_s + LIMIT_S + beyond_s
     words = gateway.words(silent, 11, 100, 100)
     assert words[0] == words[20] == words[50] == Level.BAD
