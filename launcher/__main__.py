@@ -4,6 +4,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -20,6 +21,7 @@ from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.setting_values import Port, ReadableFile
 from dotbus.runtime.settings import BusSettings, load_settings
 from launcher.certificates import certificates_app
 from launcher.check import check_configuration, load_with_map
@@ -49,23 +51,36 @@ app.add_typer(certificates_app, name="certificates")
 ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.")]
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the parts of a running installation are reached."""
+
+    modbus_host: str
+    modbus_port: int
+    database_url: str
+    database_password: str | None
+    simulator_url: str
+
+
 class PlacesSettings(BaseSettings):
-    """Where `dotbus` reaches the parts of a running installation: DOTBUS_MODBUS_HOST and so on."""
+    """The same as a user tells it: DOTBUS_MODBUS_HOST and so on."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     modbus_host: str = "127.0.0.1"
-    modbus_port: int = 5020
+    modbus_port: Port = 5020
     database_url: str = "postgresql+psycopg2://reader@127.0.0.1/dotbus"
-    database_password_file: Path | None = None
+    database_password_file: ReadableFile | None = None
     database_password: SecretStr | None = None
     simulator_url: str = "http://127.0.0.1:8449"
 
-    def read_database_password(self) -> str | None:
-        """From its file, or given; None when the address has it."""
+    @property
+    def places(self) -> Places:
+        """With the password from its file, or as given; None when the address has it."""
+        password = self.database_password.get_secret_value() if self.database_password else None
         if self.database_password_file:
-            return self.database_password_file.read_text(encoding="utf-8").strip()
-        return self.database_password.get_secret_value() if self.database_password else None
+            password = self.database_password_file.read_text(encoding="utf-8").strip()
+        return Places(self.modbus_host, self.modbus_port, self.database_url, password, self.simulator_url)
 
 
 @app.command()
@@ -96,11 +111,7 @@ def demo(
                     tell_dots(running, register_map, console, stop)
                     console.print(f"Stopping every part; {running.folder} goes, too.", soft_wrap=True)
                     return
-                places = PlacesSettings(
-                    modbus_port=running.ports.modbus,
-                    database_url=running.database.reader_url,
-                    simulator_url=running.simulator_url,
-                )
+                places = Places("127.0.0.1", running.ports.modbus, running.database.reader_url, None, running.simulator_url)
                 agrees = _compare(installation, register_map, places, console, stop, still=running.children.check)
         except (ChildFailed, NoFreePort) as failure:
             console.print(Text(str(failure), "bold red"), soft_wrap=True)
@@ -117,7 +128,7 @@ def compare(
 ) -> None:
     """Hold registers and database against what the simulator sent. Places come from DOTBUS_* variables."""
     installation, register_map = _load(config)
-    places = load_or_exit(lambda: load_settings(PlacesSettings, PREFIX))
+    places = load_or_exit(lambda: load_settings(PlacesSettings, PREFIX)).places
     agrees = _compare(installation, register_map, places, Console(), _stop_on_signals(), within_s)
     raise typer.Exit(0 if agrees else EXIT_FAILED)
 
@@ -175,14 +186,14 @@ def _load(config: Path) -> tuple[Installation, RegisterMap]:
 def _compare(
     installation: Installation,
     register_map: RegisterMap,
-    places: PlacesSettings,
+    places: Places,
     console: Console,
     stop: threading.Event,
     within_s: float = CHECK_WITHIN_S,
     still: Callable[[], None] = lambda: None,
 ) -> bool:
     reader = Registers(places.modbus_host, places.modbus_port, register_map)
-    rows = Rows(places.database_url, places.read_database_password())
+    rows = Rows(places.database_url, places.database_password)
     try:
         comparison = Comparison(installation, reader, rows, Simulator(places.simulator_url))
         return compare_until(comparison, console, utc_now, stop, within_s, still)

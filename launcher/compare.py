@@ -18,6 +18,7 @@ from launcher.comparison import (
     Line,
     Points,
     assembled,
+    covers,
     dop_batches,
     dot_in_force,
     dot_points,
@@ -78,7 +79,7 @@ class Comparison:
 
     def _of_resource(self, place: "_Place", sent: Sent, now: datetime) -> Iterator[Line]:
         resource_id, moments = place.resource.id, moments_around(now, MARGIN_S)
-        dot = dot_in_force(sent, resource_id, place.at("dot_start"))
+        dot = dot_in_force(sent, resource_id, place.at("dot_start"), moments)
         stored = self._rows.dot_mw(dot.instruction_uid) if dot else None
         yield place.line("DOT, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
 
@@ -92,12 +93,13 @@ class Comparison:
         stored = self._rows.dop_mw(dop.dop_uid) if dop else None
         yield place.line("latest DOP, MW", "latest_dop_mw", exactly(dop.dop_mw if dop else None), stored, "trajectory_quality")
         if place.resource.node:
-            yield self._price(place, place.resource.node)
+            yield self._price(place, place.resource.node, moments)
 
-    def _price(self, place: "_Place", node: str) -> Line:
+    def _price(self, place: "_Place", node: str, moments: Sequence[datetime]) -> Line:
         start = place.at("lmp_active_start")
         market = place.shown["lmp_active_usd_per_mwh"].cell.about.prices[0].market
-        sent = self._simulator.price_usd_per_mwh(market, node, start) if start else None
+        price = self._simulator.price(market, node, start) if start else None
+        sent = price.lmp if price and covers(price.interval_start, price.interval_end, moments) else None
         stored = self._rows.lmp_usd_per_mwh(market, node, start) if start else None
         return place.line(f"{market}, $/MWh", "lmp_active_usd_per_mwh", exactly(sent), stored, "lmp_active_quality")
 

@@ -66,11 +66,26 @@ def exactly(number: float | None) -> tuple[float, float] | None:
     return None if number is None else (number, number)
 
 
-def dot_in_force(sent: Sent, resource_id: str, interval_start: datetime | None) -> SentInstruction | None:
-    """The instruction whose five-minute DOT is in force in the interval that begins then."""
-    batches = [batch for batch in _five_minute(sent) if batch.start_at == interval_start]
+def dot_in_force(
+    sent: Sent, resource_id: str, interval_start: datetime | None, moments: Sequence[datetime]
+) -> SentInstruction | None:
+    """The instruction whose five-minute DOT is in force in the interval that begins then, if that is so at one of the moments.
+
+    Which interval a register shows is read from it too: one that shows an interval that is over shows nothing that was sent.
+    """
+    batches = [
+        batch
+        for batch in _five_minute(sent)
+        if batch.start_at == interval_start
+        and covers(batch.start_at, batch.start_at + timedelta(seconds=batch.interval_s), moments)
+    ]
     instructions = (each for batch in batches for each in batch.instructions)
     return next((each for each in instructions if each.resource_id == resource_id and each.dot_mw is not None), None)
+
+
+def covers(start: datetime, end: datetime, moments: Sequence[datetime]) -> bool:
+    """Whether an interval holds at one of the moments."""
+    return any(start <= moment < end for moment in moments)
 
 
 def dot_points(sent: Sent, resource_id: str) -> Points:

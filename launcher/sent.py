@@ -88,8 +88,8 @@ class Simulator:
         """
         return self._ask("/sent", Sent, {})
 
-    def price_usd_per_mwh(self, market: str, node: str, interval_start: datetime) -> float | None:
-        """The LMP that OASIS publishes for the interval that begins then; None when there is none.
+    def price(self, market: str, node: str, interval_start: datetime) -> SentPrice | None:
+        """What OASIS publishes for the interval that begins then; None when there is none.
 
         Raises:
             SimulatorSilent: it did not answer, or not as expected.
@@ -97,7 +97,7 @@ class Simulator:
         start = interval_start.isoformat().replace("+00:00", "Z")
         question = {"market": market, "node": node, "start": start, "end": start}
         prices = self._ask("/prices", tuple[SentPrice, ...], question)
-        return next((price.lmp for price in prices if price.interval_start == interval_start), None)
+        return next((price for price in prices if price.interval_start == interval_start), None)
 
     def _ask(self, path: str, kind: type[T], question: dict[str, str]) -> T:
         try:

@@ -50,10 +50,16 @@ SENT = Sent(
 
 
 def test_the_dot_of_an_interval_is_the_five_minute_one_that_was_not_cancelled():
-    assert dot_in_force(SENT, "R", at(300)).dot_mw == 40.0
-    assert dot_in_force(SENT, "R", at(600)) is None
-    assert dot_in_force(SENT, "other", at(300)) is None
-    assert dot_in_force(SENT, "R", None) is None
+    assert dot_in_force(SENT, "R", at(300), [at(301)]).dot_mw == 40.0
+    assert dot_in_force(SENT, "R", at(600), [at(601)]) is None
+    assert dot_in_force(SENT, "other", at(300), [at(301)]) is None
+    assert dot_in_force(SENT, "R", None, [at(301)]) is None
+
+
+@pytest.mark.parametrize(("now_s", "dot_mw"), [(298, None), (299, 40.0), (599.9, 40.0), (601, 40.0), (602, None), (7200, None)])
+def test_a_register_that_shows_an_interval_that_is_over_shows_nothing_that_was_sent(now_s: float, dot_mw: float | None):
+    found = dot_in_force(SENT, "R", at(300), moments_around(at(now_s), 1.5))
+    assert (found.dot_mw if found else None) == dot_mw
 
 
 def test_the_ramp_runs_straight_between_target_times_and_is_held_after_the_last():
