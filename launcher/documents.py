@@ -149,7 +149,7 @@ def _topic_table() -> list[str]:
             channel.kind,
             "yes" if channel.retained else "no",
             f"[{channel.message.__name__}](../schemas/{_kind(channel)}.schema.json)",
-            ", ".join(channel.said_by) or "anyone",
+            ", ".join(channel.said_by) or "nobody yet",
             channel.says,
         )
         rows.append(f"| {' | '.join(cells)} |")

@@ -168,7 +168,7 @@ def _configured(sender: Sender) -> list[str]:
 
 
 def _restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:
-    """The kept states of one kind that still mean what they meant: of the same environment, at the same plant."""
+    """The states of one kind among those that were taken over."""
     subject = Subject.DOT if kind is Dot else Subject.TRAJECTORY
     states: list[S] = []
     for topic, payload in kept.items():
@@ -179,10 +179,6 @@ def _restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[
             state = decode(payload)
         except UndecodableMessage:
             continue  # of another version of this software: CAISO will be asked again for what still holds
-        if isinstance(state, kind) and _still_ours(state, sender):
+        if isinstance(state, kind):
             states.append(state)
     return states
-
-
-def _still_ours(state: Dot | Trajectory, sender: Sender) -> bool:
-    return state.environment is sender.environment and state.plant == sender.installation.plant_of(state.resource_id)

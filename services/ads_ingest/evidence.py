@@ -7,6 +7,9 @@ from ads_ingest.faults import AdsFailure
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 
+REMEMBERED = 1000
+"""How many failures are told apart, should CAISO word each one differently."""
+
 
 class Evidence:
     """Remembers what was told already.
@@ -25,6 +28,8 @@ class Evidence:
         """A question without a usable answer; told once until the stream is well again."""
         if str(failure) in self._told:
             return
+        if len(self._told) >= REMEMBERED:
+            self._told.clear()
         self._told.add(str(failure))
         name = f"{failure.question.operation}-{failure.question.batch_uid}-{failure.kind}"
         kept = self._keep(failure.content, name, now)

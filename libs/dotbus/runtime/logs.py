@@ -43,8 +43,18 @@ def configure_logs(service: str, instance: str, form: Literal["json", "console"]
 
 def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Replace what looks like a secret: values of telling keys, and passwords inside URLs."""
-    return {key: REDACTED if _SECRET_KEY.search(key) else _without_url_password(value) for key, value in event.items()}
+    return {key: _redacted(str(key), value) for key, value in event.items()}
 
 
-def _without_url_password(value: Any) -> Any:  # noqa: ANN401  # a log event holds anything
-    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value) if isinstance(value, str) else value
+def _redacted(key: str, value: Any) -> Any:  # noqa: ANN401  # a log event holds anything
+    if _SECRET_KEY.search(key):
+        return REDACTED
+    match value:
+        case str():
+            return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value)
+        case dict():
+            return {name: _redacted(str(name), inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_redacted("", inner) for inner in value]
+        case _:
+            return value

@@ -47,7 +47,7 @@ def dispatch() -> Dispatch:
         environment=Environment.SIMULATOR,
         source="ads_ingest/a",
         time=AT - timedelta(seconds=120),
-        id=f"dispatch/{BATCH_UID}/4/TEST_RESOURCE_1",
+        id=f"dispatch/{BATCH_UID}/4.3/TEST_RESOURCE_1",
         stream=STREAM,
         seq=1,
         plant="sierra",

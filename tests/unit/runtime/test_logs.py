@@ -11,3 +11,8 @@ def test_values_of_telling_keys_are_hidden():
 def test_a_password_inside_an_address_is_hidden_and_the_rest_is_not():
     event = redact(None, "info", {"event": "no answer from postgresql://historian:s3cret@db/dotbus"})
     assert event["event"] == "no answer from postgresql://historian:***@db/dotbus"
+
+
+def test_a_secret_within_a_value_is_hidden_too():
+    event = redact(None, "info", {"settings": {"password": "p", "urls": ["http://u:s3cret@h", "a"]}, "mistakes": ("x",)})
+    assert event == {"settings": {"password": "***", "urls": ["http://u:***@h", "a"]}, "mistakes": ["x"]}
