@@ -138,6 +138,7 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[DotBook, Dot]:
             heard_at=heard_at,
             received_at=book.received_at,
             intervals=book.intervals,
+            withdrawn=book.withdrawn,
         )
 
     return Board(_configured(sender), DotBook(), books, make_state, sender.installation.topics.dot)

@@ -9,22 +9,26 @@ from datetime import UTC, datetime
 from typing import Self
 
 from ads_ingest.intervals import dot_intervals, trajectory_points
-from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint
+from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class DotBook:
-    """The DOTs of one resource in the order of their intervals. `received_at` is when the newest came."""
+    """The DOTs of one resource in the order of their intervals. `received_at` is when the newest came.
+
+    `withdrawn` are the batches that held DOTs whose intervals last still.
+    """
 
     intervals: tuple[DotInterval, ...] = ()
     received_at: datetime | None = None
+    withdrawn: tuple[WithdrawnBatch, ...] = ()
 
     @classmethod
     def of_state(cls, state: Dot) -> Self:
         """The book that a published state was made from."""
-        return cls(state.intervals, state.received_at)
+        return cls(state.intervals, state.received_at, state.withdrawn)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -38,21 +42,33 @@ class DotBook:
         if revision is not None and any((interval.revision_no or 0) > revision for interval in known):
             return self
         added = dot_intervals(dispatch)
-        others = self.without_batch(dispatch.batch.batch_uid).intervals
-        received = dispatch.time if added and (self.received_at is None or dispatch.time > self.received_at) else None
-        return replace(self, intervals=_in_order((*others, *added)), received_at=received or self.received_at)
+        if not added:
+            return self.without_batch(dispatch.batch.batch_uid, revision)
+        others = [interval for interval in self.intervals if interval not in known]
+        received = dispatch.time if self.received_at is None or dispatch.time > self.received_at else self.received_at
+        withdrawn = tuple(batch for batch in self.withdrawn if batch.batch_uid != dispatch.batch.batch_uid)
+        return replace(self, intervals=_in_order((*others, *added)), received_at=received, withdrawn=withdrawn)
 
-    def without_batch(self, batch_uid: str) -> Self:
-        """Without the DOTs of a batch, which was cancelled."""
-        return replace(self, intervals=tuple(i for i in self.intervals if i.batch_uid != batch_uid))
+    def without_batch(self, batch_uid: str, revision_no: int | None = None) -> Self:
+        """Without the DOTs of a batch, which was cancelled or which a revision does not name any more."""
+        gone = [interval for interval in self.intervals if interval.batch_uid == batch_uid]
+        if not gone:
+            return self
+        revision = max(revision_no or 0, *(interval.revision_no or 0 for interval in gone))
+        until = max(interval.interval_end for interval in gone)
+        withdrawn = WithdrawnBatch(batch_uid=batch_uid, until=until, revision_no=revision or None)
+        rest = tuple(interval for interval in self.intervals if interval.batch_uid != batch_uid)
+        return replace(self, intervals=rest, withdrawn=(*self.withdrawn, withdrawn))
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past, save the last."""
+        withdrawn = tuple(batch for batch in self.withdrawn if batch.until > now)
         past = [interval for interval in self.intervals if interval.interval_end <= now]
         if len(past) <= 1:
-            return self
+            return replace(self, withdrawn=withdrawn)
         last = max(past, key=lambda interval: (interval.interval_end, *_interval_order(interval)))
-        return replace(self, intervals=tuple(i for i in self.intervals if i is last or i.interval_end > now))
+        rest = tuple(interval for interval in self.intervals if interval is last or interval.interval_end > now)
+        return replace(self, intervals=rest, withdrawn=withdrawn)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ads_ingest.keeping import Keeper
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
+from ads_ingest.turns import Turns
 from ads_ingest.watch import Watch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 
@@ -76,6 +77,7 @@ class DispatchStream:
         self._files = files
         self._clock = clock
         self._watch = Watch(recheck)
+        self._turned = Turns()
         self._listed: Sequence[DispatchBatchHeader] = ()
         self._known: dict[str, DispatchBatchHeader] = {}
         self._attempts: dict[str, int] = {}
@@ -90,6 +92,9 @@ class DispatchStream:
             AdsFailure: CAISO could not be asked for new batches.
             sqlite3.Error: the outbox cannot keep anything.
         """
+        if self._turned.went_back(self._clock()):
+            self._keeper.begin_anew()
+            self._known.clear()
         listed, cursor = ask_since(self._caiso.fetch_batches_since, self._keeper.cursor)
         now = self._clock()
         self._keeper.heard_at = now

@@ -65,6 +65,10 @@ class Keeper(Generic[B, S]):
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
         self.heard_at: datetime | None = None
 
+    def begin_anew(self) -> None:
+        """Ask for everything that CAISO has again; what is kept already is passed over."""
+        self.cursor = WHOLE_CACHE
+
     def commit(self, now: datetime, events: Sequence[Dispatch | TrajectoryBatch], cursor: str) -> None:
         """Keep events with every state that is due, and move the cursor.
 

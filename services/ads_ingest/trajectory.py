@@ -15,6 +15,7 @@ from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper
 from ads_ingest.records import TrajectoryList
 from ads_ingest.translate import Sender, translate_trajectory
+from ads_ingest.turns import Turns
 from dotbus.contracts.messages import Trajectory
 
 CURSOR = "trajectory"
@@ -48,6 +49,7 @@ class TrajectoryStream:
         self._evidence = evidence
         self._files = files
         self._clock = clock
+        self._turned = Turns()
 
     def round(self) -> list[AdsFailure]:
         """Ask whether there is something new, and for it. Returns nothing: there are no parts that could fail alone.
@@ -56,6 +58,8 @@ class TrajectoryStream:
             AdsFailure: CAISO did not tell.
             sqlite3.Error: the outbox cannot keep anything.
         """
+        if self._turned.went_back(self._clock()):
+            self._keeper.begin_anew()
         self._keeper.board.complete = True  # all that is new comes at once, before anything is said
         is_new, cursor = ask_since(self._caiso.fetch_whether_new_trajectory, self._keeper.cursor)
         if is_new:

@@ -5,8 +5,8 @@ that said it. Neither counts as later than the moment we received it, so that no
 state that a restarted broker hands out again is as old as it was. A heartbeat confirms only what was heard on the same
 connection to the broker: what was retracted while we were away would never come again.
 
-A value is judged by its own source. Where several sources have said one, the word of the best quality counts, and among
-equals the one that arrived last.
+A value is judged by its own source. Where several sources have said one, a word that another knows to be out of date does not
+count; of the others the one of the best quality does, and among equals the one that arrived last.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from typing import Final, Generic, TypeVar
 
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason
+from modbus_gateway.newer import is_behind
 from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word, upstream_behind
 
 _UNKNOWN: Final = Source(online=True)  # its status has not come: nothing is known against it, nothing confirms it either
@@ -46,7 +47,9 @@ class Judged(Generic[M]):
 def judge(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M]:
     """The word that counts on a topic, and how far it may be believed."""
     candidates = [judged for word in received.words(topic) if (judged := _judge_word(received, word, kind, stale_after_s, now))]
-    best = max(reversed(candidates), key=lambda judged: judged.quality().level, default=Judged[M](None, frozenset()))
+    known = [judged.message for judged in candidates if judged.message]
+    current = [one for one in candidates if one.message and not any(is_behind(one.message, other) for other in known)]
+    best = max(reversed(current or candidates), key=lambda judged: judged.quality().level, default=Judged[M](None, frozenset()))
     return replace(best, reasons=best.reasons.union(_against_topic(received, topic, said=best.message is not None)))
 
 

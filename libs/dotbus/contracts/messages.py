@@ -220,10 +220,22 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
     batch_received_at: Utc | None = None
 
 
+class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch whose DOTs hold no more, though their intervals last until then: cancelled, revised away or unreadable.
+
+    `revision_no` is the highest that is known to be withdrawn.
+    """
+
+    batch_uid: str
+    until: Utc
+    revision_no: int | None = None
+
+
 class Dot(State, frozen=True, kw_only=True, tag="dot"):
     """The DOTs of one resource: the last one past, the one in force and all ahead, in the order of their intervals.
 
-    `heard_at` is when CAISO last answered the question for new batches, `received_at` when the newest DOT came.
+    `heard_at` is when CAISO last answered the question for new batches, `received_at` when the newest DOT came. `withdrawn`
+    tells a reader of several sources that another one is behind.
     """
 
     plant: str
@@ -231,6 +243,7 @@ class Dot(State, frozen=True, kw_only=True, tag="dot"):
     heard_at: Utc
     received_at: Utc | None = None
     intervals: tuple[DotInterval, ...]
+    withdrawn: tuple[WithdrawnBatch, ...] = ()
 
 
 class TrajectoryPoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -190,3 +190,17 @@ def test_a_curve_is_ordered_and_pruning_leaves_what_is_ahead(many: list[list[tup
     assert [p for p in pruned.points if p.target_at > now] == [p for p in book.points if p.target_at > now]
     assert sum(point.target_at <= now for point in pruned.points) <= 1
     assert pruned.pruned(now) == pruned
+
+
+def test_a_batch_that_is_taken_back_is_named_while_its_interval_lasts() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 10, revision=2))
+    gone = book.without_batch("B1")
+    assert [(one.batch_uid, one.revision_no) for one in gone.withdrawn] == [("B1", 2)]
+    assert gone.pruned(gone.withdrawn[0].until - timedelta(seconds=1)) == gone
+    assert gone.pruned(gone.withdrawn[0].until).withdrawn == ()
+    assert gone.without_batch("B1") == gone, "once"
+
+
+def test_a_batch_that_comes_back_is_withdrawn_no_more() -> None:
+    book = DotBook().with_dispatch(dispatch("B1", 0, 10, revision=1)).without_batch("B1")
+    assert book.with_dispatch(dispatch("B1", 0, 10, revision=2)).withdrawn == ()

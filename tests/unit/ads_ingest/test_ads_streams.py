@@ -704,3 +704,29 @@ def test_a_restart_takes_up_the_curve(bench: Bench) -> None:
     bench.ads.trajectories.append(trajectory("T2", 1, (5, 25), (10, 30)))
     bench.trajectory.round()
     assert [point.dop_mw for point in bench.curve().points] == [10.0, 25.0, 30.0]
+
+
+def test_what_a_clock_that_was_ahead_took_for_past_comes_back_when_it_is_right_again(bench: Bench) -> None:
+    bench.ads.batches = [batch(1), batch(2, at=T0 + 5 * MINUTE)]
+    bench.round()
+    assert bench.dots() == [("B1", 1.0), ("B2", 2.0)]
+    bench.round(timedelta(hours=1))
+    assert bench.dots() == [("B2", 2.0)], "only the last one past is kept"
+    events = len(bench.dispatches())
+    bench.round(-timedelta(hours=1))
+    bench.round(RECHECK)
+    assert bench.dots() == [("B1", 1.0), ("B2", 2.0)]
+    assert len(bench.dispatches()) == events, "no event is told twice"
+    bench.ads.batches[1].revision_no, bench.ads.batches[1].status = 2, 4
+    bench.round(RECHECK)
+    assert bench.dots() == [("B1", 1.0)], "open batches are watched again"
+
+
+def test_a_trajectory_that_a_clock_ahead_took_for_past_comes_back(bench: Bench) -> None:
+    asked = len(bench.ads.asked)
+    bench.trajectory.round()
+    bench.now += timedelta(hours=1)
+    bench.trajectory.round()
+    bench.now -= timedelta(hours=1)
+    bench.trajectory.round()
+    assert [question.batch_uid for question in bench.ads.asked[asked:]] == ["-1", "-1", "-1"]

@@ -7,7 +7,7 @@ from gateway_story import Gateway, at, dot, interval, point, status, trajectory,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotbus.contracts.messages import Dot, OutboxSpan, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, OutboxSpan, Trajectory, WithdrawnBatch
 from dotbus.contracts.quality import Level, Reason
 from modbus_gateway.judge import hears_caiso, judge
 from modbus_gateway.received import Problem
@@ -305,3 +305,46 @@ def test_after_a_silence_longer_than_the_limit_nothing_is_good(story, beyond_s):
     assert words[0] == words[20] == words[50] == Level.BAD
     values = [words[i : i + 2] for i in (2, 10, 22, 30, 34, 52, 54)]
     assert values == list(itertools.repeat([0x7FC0, 0], 7))
+
+
+def shown_mw(gateway: Gateway, now_s: float) -> float | None:
+    message = judged(gateway, now_s).message
+    return message.intervals[0].dot_mw if message and message.intervals else None
+
+
+def revised(dot_mw: float, revision_no: int) -> DotInterval:
+    return interval(0, dot_mw, batch_uid="A", revision_no=revision_no)
+
+
+def test_a_source_that_lags_behind_does_not_bring_an_older_revision_back(gateway):
+    gateway.hear(dot(revised(24, 5), said_s=1, source="ads_ingest/fast"))
+    gateway.hear(dot(revised(22, 3), said_s=5, source="ads_ingest/slow"))
+    assert shown_mw(gateway, 6) == 24
+    gateway.hear(dot(revised(25, 6), said_s=7, source="ads_ingest/slow"))
+    assert shown_mw(gateway, 8) == 25
+
+
+def test_a_source_that_lags_behind_does_not_bring_a_cancelled_dot_back(gateway):
+    gone = WithdrawnBatch(batch_uid="A", until=at(300), revision_no=4)
+    gateway.hear(dot(said_s=1, source="ads_ingest/fast", withdrawn=(gone,)))
+    gateway.hear(dot(revised(22, 4), said_s=5, source="ads_ingest/slow"))
+    assert shown_mw(gateway, 6) is None
+    gateway.hear(dot(revised(23, 5), said_s=7, source="ads_ingest/slow"))
+    assert shown_mw(gateway, 8) == 23, "a revision after the cancel"
+
+
+def test_what_is_known_to_be_newer_counts_although_its_source_has_gone(gateway):
+    gateway.hear(status(0, instance="fast"), status(0, instance="slow"))
+    gateway.hear(dot(revised(24, 5), said_s=1, source="ads_ingest/fast"))
+    gateway.hear(dot(revised(22, 3), said_s=5, source="ads_ingest/slow"))
+    gateway.hear(status(6, instance="fast", online=False))
+    assert shown_mw(gateway, 7) == 24
+    assert reasons(gateway, 7) == {Reason.SOURCE_OFFLINE}
+
+
+def test_of_two_trajectories_the_one_with_the_newer_batch_counts(gateway):
+    newer, older = point(0, 20, batch_s=300), point(0, 10, batch_s=0)
+    gateway.hear(trajectory(newer, said_s=301, source="ads_ingest/fast"))
+    gateway.hear(trajectory(older, said_s=305, source="ads_ingest/slow"))
+    found = judge(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), Trajectory, LIMIT_S, at(306))
+    assert found.message.points == (newer,)
