@@ -104,6 +104,7 @@ class Loop:
         self._told = Told(rules.pace.lookback + timedelta(days=2), outbox.event_ids())
         self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
         self._cursors = outbox.cursors()
+        self._keeps = True
         self._log = get_logger("service")
         self.turned_at = clock()
 
@@ -190,7 +191,9 @@ class Loop:
 
     def _kept_nothing(self, error: sqlite3.Error) -> None:
         now = self._clock()
-        self._patience.pause(now)
+        self._keeps = False
+        if now >= self._patience.not_before:  # it is tried more often than anything is asked
+            self._patience.pause(now)
         news = [health.failed(now, f"outbox: {error}") for health in self._health.values()]
         if any(news):
             self._log.exception("the outbox keeps nothing, so nothing is passed on")
@@ -206,6 +209,8 @@ class Loop:
             states=[(topics.lmp(state.market, state.node), state) for state in states],
             cursors=cursors,
         )
+        if not self._keeps:
+            self._keep_again(now)
         self._book.said(states)
         self._cursors |= cursors
         corrections = self._told.remember(events, now)
@@ -213,6 +218,13 @@ class Loop:
             self._meters.events.labels(market).inc(stored)
             self._meters.corrections.labels(market).inc(corrections)
         self._committed()
+
+    def _keep_again(self, now: datetime) -> None:
+        """The outbox keeps again: everything that was said to fail is asked for now, not when it would have been due."""
+        self._keeps = True
+        self._tracks = plan.without_times(self._tracks)
+        self._patience.answered()
+        self._patience.asked(now)
 
     def _moved(self, market: Market | None) -> dict[str, str]:
         until = plan.cursor(self._tracks, market) if market else None

@@ -399,7 +399,7 @@ def test_a_disk_that_keeps_nothing_is_told_once_publishes_nothing_loses_nothing_
 
     for table_name in ("event", "state", "cursor"):
         one.outbox._database.execute(f"DROP TRIGGER full_{table_name}")
-    one.run(400)
+    one.run(90)  # far less than the pause that it grew to
     assert one.health(Market.RTM).ok
     starts = {event.interval_start for event in one.events()}
     assert before <= kept < len(one.events())
