@@ -19,7 +19,7 @@ from modbus_gateway.server import Limits, Server
 INSTALLATION = {
     "environment": "simulator",
     "plant": [{"name": "plant", "resource": [{"id": f"R{number}", "node": "N"} for number in range(10)]}],
-    "modbus": {"block": [{"profile": "plant", "unit_id": 1}]},
+    "modbus": {"accept_environments": ["simulator"], "block": [{"profile": "plant", "unit_id": 1}]},
 }
 
 
