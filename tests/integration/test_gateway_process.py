@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pymodbus.client import ModbusTcpClient
-from real_mosquitto import Mosquitto, free_port, remove_mosquitto, start_mosquitto
+from real_mosquitto import Mosquitto, free_port
 from waiting import eventually
 
 from dotbus.contracts.codec import decode_as, encode
@@ -149,15 +149,6 @@ class Process:
             self.process.kill()
             self.process.wait()
             self.log.close()
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    folder = tmp_path / "broker"
-    folder.mkdir()
-    started = start_mosquitto(folder)
-    yield started
-    remove_mosquitto(started)
 
 
 @pytest.fixture
