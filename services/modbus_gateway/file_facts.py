@@ -7,9 +7,11 @@ from typing import Final
 
 from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.installation_modbus import Block
 from dotbus.runtime.mistakes import Location, Mistake, did_you_mean, key_of
 from dotbus.runtime.toml_values import Market
 from modbus_gateway.encode import DoesNotFit, Form, encode_value
+from modbus_gateway.register_map import Member
 
 NAMES: Final = ("plant", None, "name")
 IDS: Final = ("plant", None, "resource", None, "id")
@@ -32,6 +34,11 @@ class FileFacts:
         for plant in self.file.installation.plants:
             plants[plant.name] = (*plants.get(plant.name, ()), *plant.resources)
         return plants
+
+    def members(self, block: Block) -> tuple[Member, ...]:
+        """The resources of a block, in the file's order of plants or in the order that the block names them."""
+        names = dict.fromkeys(block.plants or self.plants)
+        return tuple(Member(name, resource) for name in names for resource in self.plants[name])
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:

@@ -82,15 +82,11 @@ def has_known_size(block: Block, facts: FileFacts, at: Location) -> bool:
 
 def fits(block: Block, facts: FileFacts) -> bool:
     """Whether the profile has room for its resources."""
-    return block.profile is not Profile.CLASSIC or _resources(block, facts) <= CLASSIC_RESOURCES
-
-
-def _resources(block: Block, facts: FileFacts) -> int:
-    return sum(len(facts.plants[name]) for name in dict.fromkeys(block.plants or facts.plants))
+    return block.profile is not Profile.CLASSIC or len(facts.members(block)) <= CLASSIC_RESOURCES
 
 
 def _check_size(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    resources = _resources(block, facts)
+    resources = len(facts.members(block))
     if not fits(block, facts):
         reason = f"the classic profile has room for {CLASSIC_RESOURCES} resources, these plants have {resources}"
         yield from facts.tell(at, "plants", f"{reason}: name fewer plants, or use the plant profile")

@@ -48,7 +48,7 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     for i, block in enumerate(modbus.blocks):
         mistakes += check_block(block, facts, at := ("modbus", "block", i))
         if _has_place(file, at) and has_known_size(block, facts, at) and fits(block, facts):
-            areas += _areas_of_block(block, file.installation, key_of(at))
+            areas += _areas_of_block(block, facts, key_of(at))
     for i, point in enumerate(modbus.points):
         mistakes += check_point(point, facts, at := ("modbus", "point", i))
         if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
@@ -61,15 +61,8 @@ def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
     return all(file.is_as_given(*at, key) for key in ("unit_id", "address", *more))
 
 
-def members_of(block: Block, installation: Installation) -> tuple[Member, ...]:
-    """The resources of a block, in the file's order of plants or in the order that the block names them."""
-    names = dict.fromkeys(block.plants or (plant.name for plant in installation.plants))
-    plants = [plant for name in names for plant in installation.plants if plant.name == name]
-    return tuple(Member(plant.name, resource) for plant in plants for resource in plant.resources)
-
-
-def _areas_of_block(block: Block, installation: Installation, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
-    members = members_of(block, installation)
+def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
+    members = facts.members(block)
     layout = lay_out(block.profile, len(members))
     cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, members))]
     return [

@@ -4,6 +4,8 @@ Two ingests ask CAISO at different times. What the slower one says last is not t
 revision, a cancel or a newer batch that the other knows.
 """
 
+from datetime import datetime
+
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from modbus_gateway.received import StateMessage
 
@@ -14,13 +16,15 @@ def is_behind(one: StateMessage, other: StateMessage) -> bool:
         case Dot(), Dot():
             return _is_dot_behind(one, other)
         case Trajectory(), Trajectory():
-            latest, newer = (state.latest.batch_received_at if state.latest else None for state in (one, other))
-            return newer is not None and (latest is None or newer > latest)
+            return _is_later(*(state.latest.batch_received_at if state.latest else None for state in (other, one)))
         case Lmp(), Lmp():
-            published, later = (state.published.interval_start if state.published else None for state in (one, other))
-            return later is not None and (published is None or later > published)
+            return _is_later(*(state.published.interval_start if state.published else None for state in (other, one)))
         case _:
             return False
+
+
+def _is_later(at: datetime | None, than: datetime | None) -> bool:
+    return at is not None and (than is None or at > than)
 
 
 def _is_dot_behind(one: Dot, other: Dot) -> bool:
