@@ -21,7 +21,7 @@ from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.setting_values import Port, ReadableFile
+from dotbus.runtime.setting_values import Port, ReadableFile, read_secret
 from dotbus.runtime.settings import BusSettings, load_settings
 from launcher.certificates import certificates_app
 from launcher.check import check_configuration, load_with_map
@@ -77,9 +77,7 @@ class PlacesSettings(BaseSettings):
     @property
     def places(self) -> Places:
         """With the password from its file, or as given; None when the address has it."""
-        password = self.database_password.get_secret_value() if self.database_password else None
-        if self.database_password_file:
-            password = self.database_password_file.read_text(encoding="utf-8").strip()
+        password = read_secret(self.database_password_file, self.database_password)
         return Places(self.modbus_host, self.modbus_port, self.database_url, password, self.simulator_url)
 
 

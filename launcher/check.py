@@ -72,9 +72,8 @@ def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:
     """
     file = read_installation(config)
     register_map, mistakes = draft_map(file)
-    collector = Collector()
-    collector.add([*file.mistakes, *mistakes])
-    collector.finish()
+    if file.mistakes or mistakes:
+        raise ConfigurationRefused([*file.mistakes, *mistakes])
     return file.installation, register_map
 
 

@@ -44,7 +44,7 @@ class DotBook:
         added = dot_intervals(dispatch)
         if not added:
             return self.without_batch(dispatch.batch.batch_uid, revision)
-        others = [interval for interval in self.intervals if interval not in known]
+        others = [interval for interval in self.intervals if interval.batch_uid != dispatch.batch.batch_uid]
         received = dispatch.time if self.received_at is None or dispatch.time > self.received_at else self.received_at
         withdrawn = tuple(batch for batch in self.withdrawn if batch.batch_uid != dispatch.batch.batch_uid)
         return replace(self, intervals=_in_order((*others, *added)), received_at=received, withdrawn=withdrawn)

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.setting_values import ReadableFile
+from dotbus.runtime.setting_values import ReadableFile, read_secret
 
 PREFIX = "HISTORIAN_"
 _SCHEMES = frozenset({"postgresql", "postgresql+psycopg2", "postgres"})
@@ -52,9 +52,7 @@ class HistorianSettings(BaseSettings):
 
     def read_database_password(self) -> str | None:
         """The password from its file; None when there is no file and the address says it or none is needed."""
-        if self.database_password_file is None:
-            return None
-        return self.database_password_file.read_text(encoding="utf-8").strip()
+        return read_secret(self.database_password_file)
 
 
 def _is_address(url: str) -> bool:

@@ -94,10 +94,10 @@ def key_of(location: Location) -> str:
     return key
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is nearest to a wrong one; None when none is near."""
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The known name that is nearest to a wrong one; None when none is as like as that (0 to 1)."""
     folded = {one.casefold(): one for one in known}
-    close = get_close_matches(name.casefold(), folded, n=1)
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=likeness)
     return folded[close[0]] if close else None
 
 

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 
 def _is_readable(file: Path) -> Path:
@@ -34,6 +34,13 @@ def _is_folder(path: Path) -> Path:
     if not usable:
         raise ValueError("must name a folder, and there is a file")
     return path
+
+
+def read_secret(file: Path | None, given: SecretStr | None = None) -> str | None:
+    """A secret from its file, else as it was given; None when it is neither."""
+    if file:
+        return file.read_text(encoding="utf-8").strip()
+    return given.get_secret_value() if given else None
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -6,7 +6,6 @@ Every service has its prefix (`ADS_INGEST_`, `HISTORIAN_`, ...) and the same nam
 import os
 import socket
 import ssl
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
@@ -14,8 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.addresses import is_this_machine
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of
-from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, Port, ReadableFile
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of, nearest
+from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, Port, ReadableFile, read_secret
 
 S = TypeVar("S", bound=BaseSettings)
 _NEAR: Final = 0.85
@@ -73,9 +72,7 @@ class BusSettings(BaseSettings):
 
     def read_password(self) -> str | None:
         """The password from where it is kept, None when there is none."""
-        if self.password_file:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        return self.password.get_secret_value() if self.password else None
+        return read_secret(self.password_file, self.password)
 
 
 class ConfigSettings(BaseSettings):
@@ -144,9 +141,9 @@ def check_names(prefix: str, own: type[BaseSettings]) -> None:
     names = [name for kind in (ServiceSettings, own) for name in kind.model_fields]
     known = [name.upper() for name in (*names, *(f"mqtt_{name}" for name in BusSettings.model_fields))]
     given = {name: name.upper().removeprefix(prefix) for name in os.environ if name.upper().startswith(prefix)}
-    near = {name: get_close_matches(rest, known, n=1, cutoff=_NEAR) for name, rest in given.items() if rest not in known}
+    meant = {name: nearest(rest, known, _NEAR) for name, rest in given.items() if rest not in known}
     mistakes = [
-        Mistake("environment", name, f"is no setting; did you mean {prefix}{like[0]}?") for name, like in near.items() if like
+        Mistake("environment", name, f"is no setting; did you mean {prefix}{like}?") for name, like in meant.items() if like
     ]
     if mistakes:
         raise ConfigurationRefused(mistakes)
