@@ -339,7 +339,7 @@ identity = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime.now(UTC))
 bus = Bus(BusSettings(port=int(sys.argv[1])), "vanishing", clock=utc_now, will=identity.will(Topics()))
 presence = Presence(bus, Topics(), identity, identity.status, clock=utc_now)
 bus.start(); presence.start()
-time.sleep(60)
+time.sleep(60)  # it is killed long before; without that it must not stay for ever
 """
 
 

@@ -1,0 +1,130 @@
+"""Both streams of ads_ingest on a bench: an ADS in memory, the real outbox on disk, and a clock to turn."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ads_fake import Batch, FakeAds, Trouble
+from ads_replies import fault
+
+from ads_ingest.board import dot_board, trajectory_board
+from ads_ingest.caiso import Caiso
+from ads_ingest.dispatch import DispatchStream
+from ads_ingest.evidence import Evidence
+from ads_ingest.faults import AdsFailure, TimedOut
+from ads_ingest.files import LatestFiles
+from ads_ingest.keeping import Keeper, Strangers, take_over
+from ads_ingest.receipts import Receipts
+from ads_ingest.records import Question
+from ads_ingest.trajectory import TrajectoryStream
+from ads_ingest.translate import Sender
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.messages import Dispatch, Dot, Trajectory
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.quarantine import Quarantine
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+RECHECK = timedelta(seconds=30)
+INSTALLATION = Installation.model_validate(
+    {"environment": "simulator", "plant": [{"name": "north", "resource": [{"id": "R1"}, {"id": "R2"}]}]}
+)
+
+
+class Bench:
+    """Both streams, an ADS to talk to and a clock to turn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.installation = INSTALLATION
+        self.ads = FakeAds()
+        self.now = T0
+        self.start()
+
+    def start(self) -> None:
+        """A process begins: with what is on disk, and nothing else."""
+        self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
+        self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
+        sender, caiso, strangers = Sender(self.installation, "ads_ingest/test"), Caiso(self.ads, 10**6), Strangers()
+        kept, topics, files = (
+            take_over(self.outbox, sender, self.now),
+            self.installation.topics,
+            LatestFiles(self.folder / "latest"),
+        )
+        self.commits = 0
+        told = {"committed": self.count_commit, "strangers": strangers}
+        self.dispatch = DispatchStream(
+            caiso,
+            Keeper(self.outbox, dot_board(sender, kept), topics, "dispatch", **told),  # type: ignore[arg-type]
+            sender,
+            receipts=Receipts(caiso, enabled=True),
+            evidence=Evidence(self.quarantine),
+            files=files,
+            recheck=RECHECK,
+            clock=lambda: self.now,
+        )
+        self.trajectory = TrajectoryStream(
+            caiso,
+            Keeper(self.outbox, trajectory_board(sender, kept), topics, "trajectory", **told),  # type: ignore[arg-type]
+            sender,
+            evidence=Evidence(self.quarantine),
+            files=files,
+            clock=lambda: self.now,
+        )
+
+    def count_commit(self) -> None:
+        self.commits += 1
+
+    def restart(self) -> None:
+        """The process dies and another begins."""
+        self.outbox.close()
+        self.start()
+
+    def round(self, later: timedelta = timedelta(0)) -> list[AdsFailure]:
+        """One round of the dispatch stream, some time later."""
+        self.now += later
+        return self.dispatch.round()
+
+    def dispatches(self) -> list[Dispatch]:
+        """Every dispatch event that was kept, in its order."""
+        return [decode_as(event.payload, Dispatch) for event in self.outbox.between(1, 10**6, 10**6)]
+
+    def dots(self, resource: str = "R1", plant: str = "north") -> list[tuple[str, float]]:
+        """Batch and megawatts of each DOT in a resource's state."""
+        state = decode_as(self.outbox.states()[self.installation.topics.dot(plant, resource)], Dot)
+        return [(interval.batch_uid, interval.dot_mw) for interval in state.intervals]
+
+    def dot(self, resource: str = "R1") -> Dot:
+        """The state of a resource."""
+        return decode_as(self.outbox.states()[self.installation.topics.dot("north", resource)], Dot)
+
+    def curve(self, resource: str = "R1") -> Trajectory:
+        """The trajectory state of a resource."""
+        return decode_as(self.outbox.states()[self.installation.topics.trajectory("north", resource)], Trajectory)
+
+
+def batch(n: int, *, at: datetime = T0, **dots_mw: float) -> Batch:
+    return Batch(f"B{n}", at, dots_mw or {"R1": float(n), "R2": -float(n)})
+
+
+def timed_out(question: Question) -> Trouble:
+    return TimedOut(question, "no reply")
+
+
+def damaged(_question: Question) -> Trouble:
+    return b"<not-soap"
+
+
+def faulted(_question: Question) -> Trouble:
+    return fault("something is wrong")
+
+
+def trajectory(uid: str, received_min: float, *points: tuple[float, float]) -> tuple[str, str]:
+    dops = "".join(
+        f"<trajectoryDop dopUID='{uid}-{n}'><resourceId>R1</resourceId><dop>{mw}</dop>"
+        f"<targetTime>{(T0 + minute * MINUTE).isoformat()}</targetTime><sequenceNumber>{n}</sequenceNumber></trajectoryDop>"
+        for n, (minute, mw) in enumerate(points, 1)
+    )
+    received = (T0 + received_min * MINUTE).isoformat()
+    header = f"<batchReceived>{received}</batchReceived>"
+    return uid, f"<trajectoryBatch batchUID='{uid}'>{header}<dopList>{dops}</dopList></trajectoryBatch>"
