@@ -60,6 +60,21 @@ class State(Message, frozen=True, kw_only=True):
     """The last word on one thing: retained."""
 
 
+class CaisoState(State, frozen=True, kw_only=True):
+    """A state of what CAISO said, with what a subscriber needs to judge it by itself: docs/quality.md has the rule.
+
+    `heard_at` is when CAISO last answered the question that this state is the answer to. `valid_until` is until when the
+    source vouches for it: as long as it hears CAISO it says the state again before, so whoever still holds it then has missed
+    something, or the source has. `reasons` is what the source itself knows against it, by the names of docs/quality.md: the
+    value is never better than they say, and a name that a reader does not know counts as `incomplete`. A source of before
+    these fields says neither.
+    """
+
+    heard_at: Utc
+    valid_until: Utc | None = None
+    reasons: tuple[NonEmpty, ...] = ()
+
+
 class Command(Message, frozen=True, kw_only=True):
     """A request to a service, or its reply: neither retained nor kept."""
 
@@ -231,16 +246,16 @@ class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
     revision_no: int | None = None
 
 
-class Dot(State, frozen=True, kw_only=True, tag="dot"):
+class Dot(CaisoState, frozen=True, kw_only=True, tag="dot"):
     """The DOTs of one resource: the last one past, the one in force and all ahead, in the order of their intervals.
 
-    `heard_at` is when CAISO last answered the question for new batches, `received_at` when the newest DOT came. `withdrawn`
-    tells a reader of several sources that another one is behind.
+    `heard_at` is when CAISO last answered the question for new batches, `received_at` when the newest DOT came here.
+    `withdrawn` tells a reader of several sources that another one is behind. Five-minute and hourly DOTs stand side by side,
+    told apart by `batch_type` (1 is hourly): a resource follows one of the two schedules, and the other never stands in for it.
     """
 
     plant: str
     resource_id: str
-    heard_at: Utc
     received_at: Utc | None = None
     intervals: tuple[DotInterval, ...]
     withdrawn: tuple[WithdrawnBatch, ...] = ()
@@ -257,16 +272,17 @@ class TrajectoryPoint(msgspec.Struct, frozen=True, kw_only=True):
     configuration_id: str | None = None
 
 
-class Trajectory(State, frozen=True, kw_only=True, tag="trajectory"):
+class Trajectory(CaisoState, frozen=True, kw_only=True, tag="trajectory"):
     """The DOP curve of one resource, from the last point past on, ordered as ADS section 6 (sequenceNumber) says.
 
     Two points at one time are a step. `latest` is the last DOP of the newest batch, which is what the classic register map
-    shows. `heard_at` is when CAISO last answered the question for trajectories, `received_at` when the newest batch came.
+    shows, and its `batch_received_at` the age of the curve: when CAISO had the newest batch. After the target time of the last
+    point the curve has ended. `heard_at` is when CAISO last answered the question for trajectories, `received_at` when the
+    newest batch came here.
     """
 
     plant: str
     resource_id: str
-    heard_at: Utc
     received_at: Utc | None = None
     points: tuple[TrajectoryPoint, ...]
     latest: TrajectoryPoint | None = None
@@ -334,7 +350,7 @@ class NodePrice(msgspec.Struct, frozen=True, kw_only=True):
     ghg_usd_per_mwh: float | None = None
 
 
-class Lmp(State, frozen=True, kw_only=True, tag="lmp"):
+class Lmp(CaisoState, frozen=True, kw_only=True, tag="lmp"):
     """One node's prices: the latest published, the active (its interval covers `time`) and all published ahead.
 
     Readers with a clock take the active price from `active` and `ahead`, so that it turns with the interval.
@@ -342,7 +358,6 @@ class Lmp(State, frozen=True, kw_only=True, tag="lmp"):
 
     market: str
     node: str
-    heard_at: Utc
     published: NodePrice | None
     active: NodePrice | None
     ahead: tuple[NodePrice, ...] = ()

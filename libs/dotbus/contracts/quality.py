@@ -31,6 +31,7 @@ class Reason(StrEnum):
     INVALID = "invalid"
     CLOCK_IN_DOUBT = "clock_in_doubt"
     WRONG_ENVIRONMENT = "wrong_environment"
+    INCOMPLETE = "incomplete"
 
 
 LEVEL_OF: dict[Reason, Level] = {
@@ -46,13 +47,22 @@ LEVEL_OF: dict[Reason, Level] = {
     Reason.BROKER_LOST: Level.UNCERTAIN,
     Reason.CLOCK_IN_DOUBT: Level.UNCERTAIN,
     Reason.OUT_OF_LIMITS: Level.UNCERTAIN,
+    # Something that it is made of is not known: a DOT that is missing on a ramp, a batch that CAISO cannot give any more.
+    Reason.INCOMPLETE: Level.UNCERTAIN,
 }
+
+_NAMES = frozenset(reason.value for reason in Reason)
 
 CLOCK_DOUBT_S = 2.0
 """Two clocks that differ by more are in doubt."""
 
 BIT_OF: dict[Reason, int] = {reason: bit for bit, reason in enumerate(Reason)}
 """The bit of each reason in a reasons register. The order of `Reason` is part of the contract: append only."""
+
+
+def read_reasons(names: Iterable[str]) -> frozenset[Reason]:
+    """The reasons that a message names. One that this version does not know counts as INCOMPLETE: it speaks against a value."""
+    return frozenset(Reason(name) if name in _NAMES else Reason.INCOMPLETE for name in names)
 
 
 class Quality(msgspec.Struct, frozen=True):

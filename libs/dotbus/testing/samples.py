@@ -173,6 +173,8 @@ def dot() -> Dot:
         plant="sierra",
         resource_id="TEST_RESOURCE_1",
         heard_at=AT - timedelta(seconds=120),
+        valid_until=AT - timedelta(seconds=30),
+        reasons=("incomplete",),
         received_at=AT - timedelta(seconds=120),
         intervals=(
             DotInterval(
@@ -217,6 +219,7 @@ def trajectory() -> Trajectory:
         plant="sierra",
         resource_id="TEST_RESOURCE_1",
         heard_at=AT - timedelta(seconds=110),
+        valid_until=AT - timedelta(seconds=20),
         received_at=AT - timedelta(seconds=110),
         points=(first, last),
         latest=last,
@@ -272,6 +275,7 @@ def lmp() -> Lmp:
         market="RTM",
         node="TH_NP15_GEN-APND",
         heard_at=AT,
+        valid_until=AT + timedelta(seconds=900),
         published=published,
         active=active,
         ahead=(published,),
