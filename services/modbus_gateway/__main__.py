@@ -14,9 +14,10 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
+from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.map_draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.server import IMAGE_MOST_S, Server
+from modbus_gateway.server import Server
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration, load_configuration
 
@@ -26,6 +27,8 @@ except ImportError:  # Windows has none; asyncio's own loop serves as well, at m
     uvloop = None  # type: ignore[assignment]  # a module or nothing
 
 NAME = "modbus_gateway"
+IMAGE_MOST_S = 5.0
+"""When no image was made for longer, the loop that serves is stuck, and only a restart can help."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
@@ -39,9 +42,18 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     topics, register_map = installation.topics, read_map(installation)
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
-    server = Server(register_map.units, settings.limits, metrics, time.monotonic)
-    metrics.watch_image_age(lambda: server.image_age_s)
-    service = Service(register_map, topics, server, clock=utc_now, render_s=settings.render_s, delivered=metrics.delivered)
+    images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic)
+    server = Server(register_map.units, images.look, settings.limits, metrics, time.monotonic)
+    metrics.watch_image_age(lambda: images.age_s)
+    service = Service(
+        register_map,
+        topics,
+        images,
+        clock=utc_now,
+        render_s=settings.render_s,
+        turned=server.close_idle,
+        delivered=metrics.delivered,
+    )
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
     bus = Bus(configuration.bus, f"{NAME}-{identity.instance}", clock=utc_now, will=identity.will(topics))
     service.follow(bus)
@@ -52,7 +64,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     presence = Presence(bus, topics, identity, describe, clock=utc_now)
 
     def health() -> dict[str, object]:
-        age_s = server.image_age_s
+        age_s = images.age_s
         return {"alive": age_s is not None and age_s <= IMAGE_MOST_S, "image_age_s": age_s, "broker": bus.connected}
 
     await server.start(settings.host, settings.port)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
@@ -12,6 +12,9 @@ from modbus_gateway.encode import encode_bit, encode_reading, no_value
 from modbus_gateway.readings import Readings
 from modbus_gateway.received import Received
 from modbus_gateway.register_map import RegisterMap, Span
+
+HOLDS_MOST: Final = timedelta(seconds=2)
+"""How long an image may be shown when nothing turns before: ramps and ages move all the time."""
 
 RESERVED: Final = b"\xff\xff"
 """Registers that belong to a block and show nothing: NaN as float32, "not implemented" as an integer."""
@@ -48,9 +51,10 @@ class Bits:
 
 @dataclass(frozen=True)
 class Image:
-    """All registers of all units at one time."""
+    """All registers of all units at one time, and the time after which they must not be shown any more."""
 
     rendered_at: datetime
+    holds_until: datetime
     registers: Mapping[int, tuple[Registers, ...]]
     bits: Mapping[int, tuple[Bits, ...]]
 
@@ -95,7 +99,8 @@ def render(register_map: RegisterMap, received: Received, topics: Topics, now: d
             registers[unit] = (*registers.get(unit, ()), _render_registers(span, readings, _held(before, span)))
         else:
             bits[unit] = (*bits.get(unit, ()), _render_bits(span, readings))
-    return Image(now, registers, bits)
+    holds_most = now + HOLDS_MOST
+    return Image(now, min(readings.hold_until or holds_most, holds_most), registers, bits)
 
 
 def _held(before: Image | None, span: Span) -> bytes | None:

@@ -1,56 +1,105 @@
-"""Judge: may a value be believed now. Pure; design section 5.
+"""Judge: may what was said be believed now, and what of it holds. Pure; design section 5, docs/quality.md.
 
-Its age is the time since CAISO was last heard: by the state itself (`heard_at`) or, later, by the heartbeats of the source
-that said it. Neither counts as later than the moment we received it, so that no clock but ours can make a value young, and a
-state that a restarted broker hands out again is as old as it was. A heartbeat confirms only what was heard on the same
-connection to the broker: what was retracted while we were away would never come again.
-
-A value is judged by its own source. Where several sources have said one, a word that another knows to be out of date does not
-count; of the others the one of the best quality does, and among equals the one that arrived last.
+The age of a state is the time since CAISO said or confirmed it, as the state itself says (`heard_at`), and never less than our
+own clock and the source's own words allow. A statement is judged by its own source: whether that is there, hears CAISO, and
+has a clock that agrees with ours. Where several sources speak of one thing, what holds is put together from what each knows
+(`precedence`), and each part of it is as good as the best of the sources that say it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, TypeVar
 
-from dotbus.contracts.messages import Dot, Lmp, Trajectory
-from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason
-from modbus_gateway.newer import is_behind
-from modbus_gateway.received import HEARTBEATS_COMPARED, Problem, Received, Source, Word, upstream_behind
+from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
+from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
+from modbus_gateway.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
+from modbus_gateway.received import Problem, Received, Statement, upstream_behind
+from modbus_gateway.sources import Source
 
-_UNKNOWN: Final = Source(online=True)  # its status has not come: nothing is known against it, nothing confirms it either
-
+V = TypeVar("V")
+W = TypeVar("W")
 M = TypeVar("M", Dot, Trajectory, Lmp)
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+PUBLISHED_AHEAD_MOST: Final = timedelta(days=3)
+"""No market publishes a price further ahead: day-ahead prices of tomorrow come at noon of today."""
 
 
 @dataclass(frozen=True)
-class Judged(Generic[M]):
-    """A state and why it is less than good.
+class Judged(Generic[V]):
+    """Something that was said and why it is less than good.
 
     Attributes:
-        message: None when nothing that may be used was ever said.
-        age_s: since CAISO was last heard, never below 0.
-        said_at: when the state was said, no later than it arrived.
+        said: None when nothing that may be used was ever said.
+        age_s: since CAISO said or confirmed it, never below 0.
+        until: when it grows stale, should nothing be heard meanwhile.
     """
 
-    message: M | None
-    reasons: frozenset[Reason]
+    said: V
+    reasons: frozenset[Reason] = frozenset()
     age_s: float | None = None
-    said_at: datetime | None = None
+    until: datetime | None = None
+
+    def about(self, part: W, *more: Reason) -> "Judged[W]":
+        """A part of it, which is as good as the whole but for what speaks against it alone."""
+        return Judged(part, self.reasons.union(more), self.age_s, self.until)
 
     def quality(self, *more: Reason) -> Quality:
-        """The quality of the state, or of a value of it that `more` speaks against."""
+        """The quality of it, or of a value of it that `more` speaks against."""
         return Quality.of(self.reasons.union(more))
 
 
-def judge(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M]:
-    """The word that counts on a topic, and how far it may be believed."""
-    candidates = [judged for word in received.words(topic) if (judged := _judge_word(received, word, kind, stale_after_s, now))]
-    known = [judged.message for judged in candidates if judged.message]
-    current = [one for one in candidates if one.message and not any(is_behind(one.message, other) for other in known)]
-    best = max(reversed(current or candidates), key=lambda judged: judged.quality().level, default=Judged[M](None, frozenset()))
-    return replace(best, reasons=best.reasons.union(_against_topic(received, topic, said=best.message is not None)))
+@dataclass(frozen=True)
+class Known(Generic[V]):
+    """What holds of what was said on one topic.
+
+    Attributes:
+        whole: the best statement, for what the topic as a whole says: its age, and that it says nothing for now.
+        parts: each thing that holds (a DOT, a price), judged by the best source that says it.
+    """
+
+    whole: Judged[object]
+    parts: tuple[Judged[V], ...] = ()
+
+
+def judge_dots(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[DotInterval]:
+    """The DOTs that hold, of every source: of each batch the newest revision, unless a source knows it to be withdrawn."""
+    judged = _judged(received, topic, Dot, stale_after_s, now)
+    states = [one.said for one in judged]
+    newest, withdrawn = revisions(states), withdrawals(states)
+    found: dict[tuple[str, str], Judged[DotInterval]] = {}
+    for one in judged:
+        for interval in one.said.intervals:
+            if holds(interval, newest, withdrawn):
+                key = interval.batch_uid, interval.instruction_uid
+                found[key] = _agreed(found.get(key), one.about(interval))
+    return Known(_whole(received, topic, judged), tuple(found.values()))
+
+
+def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Trajectory | None]:
+    """The curve with the newest batch of CAISO's, from the best source that has it."""
+
+    def received_at(one: Judged[Trajectory]) -> datetime:
+        return curve_received_at(one.said, now) or _LONG_AGO
+
+    judged = _judged(received, topic, Trajectory, stale_after_s, now)
+    newest = max((received_at(one) for one in judged), default=_LONG_AGO)
+    best = [one for one in judged if received_at(one) == newest][-1:]
+    return best[0].about(best[0].said) if best else Judged(None, _nothing_said(received, topic))
+
+
+def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
+    """Each interval's price as it was fetched last, of every source, in the order of the intervals."""
+    judged = _judged(received, topic, Lmp, stale_after_s, now)
+    found: dict[datetime, Judged[NodePrice]] = {}
+    for one in judged:
+        for price in _prices(one.said):
+            known = found.get(price.interval_start)
+            if known is None or is_same_price(price, known.said) or price.fetched_at >= known.said.fetched_at:
+                too_far = price.interval_start > now + PUBLISHED_AHEAD_MOST
+                found[price.interval_start] = one.about(price, *([Reason.INVALID] if too_far else []))
+    return Known(_whole(received, topic, judged), tuple(found[start] for start in sorted(found)))
 
 
 def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
@@ -68,61 +117,86 @@ def hears_caiso(received: Received, service: str, stale_after_s: float, now: dat
 
 def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
     heard_at = source.heard_caiso_at(upstream)
-    if not source.online or heard_at is None:
+    if heard_at is None or _against_clock(source, upstream) or not source.online:
         return False
     return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
 
 
-def _judge_word(received: Received, word: Word, kind: type[M], stale_after_s: float, now: datetime) -> Judged[M] | None:
-    message = word.message
-    if not isinstance(message, kind):
-        return None
-    source: Source = received.sources.get(message.source, _UNKNOWN)
-    upstream = upstream_behind(message)
-    heard_at = min(message.heard_at, word.arrived_at)
-    confirmed_at = source.heard_caiso_at(upstream)
-    if confirmed_at and word.connection == received.connection:
-        heard_at = max(heard_at, confirmed_at)
-    age_s = _seconds(heard_at, now)
-    reasons = set(_against_source(source, upstream))
-    if abs(age_s) > stale_after_s:  # a clock that is wrong by as much as this says nothing about freshness
+def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> list[Judged[M]]:
+    """Every statement on a topic, the best one last."""
+    against = frozenset(_against_topic(received, topic))
+    found = [
+        _judge(statement, statement.message, against | frozenset(_against(statement, received)), stale_after_s, now)
+        for statement in received.statements(topic)
+        if isinstance(statement.message, kind)
+    ]
+    return sorted(found, key=lambda one: (one.quality().level, -(one.age_s or 0.0)))
+
+
+def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_after_s: float, now: datetime) -> Judged[M]:
+    """A statement at a time: how old it is, and what its age adds to what speaks against it."""
+    age_s = _seconds(statement.heard_caiso_at, now)
+    limits = [statement.heard_caiso_at + timedelta(seconds=stale_after_s), *([said.valid_until] if said.valid_until else [])]
+    reasons = set(against)
+    # A clock that is wrong by as much as the limit says nothing about freshness, in either direction.
+    if now > min(limits) or age_s < -stale_after_s:
         reasons.add(Reason.STALE)
-    ahead_s = max(_seconds(word.arrived_at, message.time), _seconds(word.arrived_at, message.heard_at))
-    if ahead_s > CLOCK_DOUBT_S or age_s < -CLOCK_DOUBT_S:
+    if age_s < -CLOCK_DOUBT_S:
         reasons.add(Reason.CLOCK_IN_DOUBT)
-    return Judged(message, frozenset(reasons), max(age_s, 0.0), min(message.time, word.arrived_at))
+    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(limits))
 
 
-def _against_topic(received: Received, topic: str, *, said: bool) -> Iterator[Reason]:
-    problem = received.problem(topic)
-    if not received.connected:
-        yield Reason.BROKER_LOST
-    if problem is Problem.UNDECODABLE:
-        yield Reason.INVALID
-    if not said:
-        yield Reason.WRONG_ENVIRONMENT if problem is Problem.WRONG_ENVIRONMENT else Reason.NEVER_RECEIVED
-
-
-def _against_source(source: Source, upstream: str) -> Iterator[Reason]:
-    behind = source.behind(upstream)
+def _against(statement: Statement, received: Received) -> Iterator[Reason]:
+    """What speaks against a statement whatever its age: what its source says of it, and what is known of the source."""
+    message = statement.message
+    source, upstream = received.source(message.source), upstream_behind(message)
+    yield from read_reasons(message.reasons)
+    if statement.connection != received.connection:
+        yield Reason.BROKER_LOST  # not said again since: it may have been replaced or taken back while we were away
+    if max(_seconds(statement.arrived_at, message.time), _seconds(statement.arrived_at, message.heard_at)) > CLOCK_DOUBT_S:
+        yield Reason.CLOCK_IN_DOUBT
+    if source is None:
+        yield Reason.CLOCK_IN_DOUBT
+        return
     if not source.online:
         yield Reason.SOURCE_OFFLINE
-    if not all(known.ok for known in behind):
+    if not all(known.ok for known in source.behind(upstream)):
         yield Reason.SOURCE_FAILING
-    if any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in behind) or _clock_differs(source):
+    if _against_clock(source, upstream):
         yield Reason.CLOCK_IN_DOUBT
 
 
-def _clock_differs(source: Source) -> bool:
-    """Whether the heartbeats show that the source's clock is not ours.
+def _against_clock(source: Source, upstream: str | None) -> bool:
+    """Whether the source's clock was not shown to agree with ours, or does not agree with CAISO's."""
+    caisos = any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in source.behind(upstream))
+    return caisos or not source.clock_agrees
 
-    A heartbeat may come late, never early: the largest offset is the nearest to the truth. One from the future is proof; late
-    ones are only when all that are compared were late.
-    """
-    if not source.clock_offsets_s:
-        return False
-    offset_s = max(source.clock_offsets_s)
-    return offset_s > CLOCK_DOUBT_S or (len(source.clock_offsets_s) >= HEARTBEATS_COMPARED and offset_s < -CLOCK_DOUBT_S)
+
+def _against_topic(received: Received, topic: str) -> Iterator[Reason]:
+    if not received.connected:
+        yield Reason.BROKER_LOST
+    if received.problem(topic) is Problem.UNDECODABLE:
+        yield Reason.INVALID
+
+
+def _nothing_said(received: Received, topic: str) -> frozenset[Reason]:
+    is_other = received.problem(topic) is Problem.WRONG_ENVIRONMENT
+    return frozenset([*_against_topic(received, topic), Reason.WRONG_ENVIRONMENT if is_other else Reason.NEVER_RECEIVED])
+
+
+def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judged[object]:
+    return judged[-1].about(judged[-1].said) if judged else Judged(None, _nothing_said(received, topic))
+
+
+def _agreed(worse: Judged[DotInterval] | None, better: Judged[DotInterval]) -> Judged[DotInterval]:
+    """One DOT of two sources: the better one's word, in doubt where they do not say the same of one revision."""
+    if worse is None or is_same_dot(worse.said, better.said):
+        return better
+    return better.about(better.said, Reason.INCOMPLETE)
+
+
+def _prices(lmp: Lmp) -> Iterable[NodePrice]:
+    return [price for price in (lmp.active, lmp.published, *lmp.ahead) if price]
 
 
 def _seconds(begin: datetime, end: datetime) -> float:

@@ -47,7 +47,7 @@ _CLASSIC_SHARED: Final = (
     Slot(0x34, "lmp_active_usd_per_mwh", on_bad=OnBad.NAN),
     Slot(0, "ads_polling_works", Table.DISCRETE),
     Slot(2, "trajectories_fresh", Table.DISCRETE),
-    Slot(5, "lmp_market_works", Table.DISCRETE),
+    Slot(5, "lmp_fresh", Table.DISCRETE),
 )
 _CLASSIC_DOP: Final = 0x00
 _CLASSIC_SUPP: Final = 0x14
@@ -85,6 +85,11 @@ PLANT_RESOURCE: Final = {
     34: "next_dot_mw",
     36: "next_dot_start",
     38: "next_dot_target",
+    40: "hourly_dot_quality",
+    41: "hourly_dot_reasons",
+    42: "hourly_dot_mw",
+    44: "hourly_dot_start",
+    46: "hourly_dot_end",
     50: "trajectory_quality",
     51: "trajectory_reasons",
     52: "trajectory_mw",

@@ -5,21 +5,35 @@ only, an interval that is over or a limit, is added here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final
 
-from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
+from dotbus.contracts.messages import DotInterval, NodePrice, Trajectory
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Resource
+from dotbus.runtime.installation import Resource, Schedule
 from dotbus.runtime.installation_modbus import Modbus
-from modbus_gateway.judge import Judged, hears_caiso, judge
+from modbus_gateway.judge import Judged, Known, hears_caiso, judge_dots, judge_prices, judge_trajectory
 from modbus_gateway.layouts import MAP_VERSION
+from modbus_gateway.precedence import curve_received_at
 from modbus_gateway.quantities import Scope
 from modbus_gateway.reading import Reading
 from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received, oasis_upstream
 from modbus_gateway.register_map import About, Cell, Member, PriceAt, RegisterMap
-from modbus_gateway.setpoint import clipped, in_force, must_follow, next_dot, previous_dot, ramp_now, trajectory_now, within
+from modbus_gateway.setpoint import (
+    clipped,
+    in_force,
+    must_follow,
+    next_dot,
+    next_turn,
+    of_schedule,
+    previous_dot,
+    ramp_now,
+    trajectory_now,
+    within,
+)
 
 AGE_MOST_S: Final = 65534
 HEARTBEAT_CYCLE: Final = 65535
@@ -28,14 +42,30 @@ RAMP_TOLERANCE: Final = 1e-6
 Named = Mapping[str, Reading]
 
 
+@dataclass(frozen=True)
+class Read:
+    """What is read of one thing at one time, and when the passing of time alone next changes what may be said of it."""
+
+    named: Named
+    turns: tuple[datetime | None, ...] = ()
+
+
 class Readings:
-    """Everything that the cells of a map may ask for, read once at one time."""
+    """Everything that the cells of a map may ask for, read once at one time.
+
+    Attributes:
+        hold_until: when the first of it is no longer true: an interval turns, or something grows stale. None when nothing does.
+    """
 
     def __init__(self, register_map: RegisterMap, received: Received, topics: Topics, now: datetime) -> None:
         judging = register_map.judging
+        resources = {m.resource.id: read_resource(m, received, topics, judging, now) for m in register_map.members}
+        prices = {(p.market, p.node): read_price(p, received, topics, judging, now) for p in register_map.prices}
+        turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values()))
+        self.hold_until = min((turn for turn in turns if turn and turn > now), default=None)
         self._gateway = read_gateway(received, judging, now)
-        self._resources = {m.resource.id: read_resource(m, received, topics, judging, now) for m in register_map.members}
-        self._prices = {(p.market, p.node): read_price(p, received, topics, judging, now) for p in register_map.prices}
+        self._resources = {name: read.named for name, read in resources.items()}
+        self._prices = {name: read.named for name, read in prices.items()}
 
     def of(self, cell: Cell) -> Reading:
         """What a cell shows."""
@@ -71,51 +101,89 @@ def read_plant(resources: Sequence[Named], prices: Sequence[Named]) -> Named:
     """Every quantity of a plant, from those of its resources and their prices."""
     worst = _worst(
         [
-            *(resource[name].quality for resource in resources for name in ("dot_mw", "trajectory_mw")),
+            *(resource[name].quality for resource in resources for name in ("dot_mw", "set_point_mw", "trajectory_mw")),
             *(price["lmp_active_usd_per_mwh"].quality for price in prices),
         ]
     )
-    trajectories = [resource for resource in resources if resource["latest_dop_mw"].value is not None]
     return {
         "resource_count": Reading(len(resources)),
         "worst_quality": Reading(worst.level),
         "worst_reasons": Reading(worst.reason_bits),
-        "trajectories_fresh": Reading(bool(trajectories) and all(t["trajectory_fresh"].value for t in trajectories)),
+        "trajectories_fresh": Reading(bool(resources) and all(resource["trajectory_fresh"].value for resource in resources)),
     }
 
 
-def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Named:
+def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
     """Every quantity of a resource."""
-    names = member.plant, member.resource.id
-    dots = judge(received, topics.dot(*names), Dot, judging.stale_after_s, now)
-    trajectory = judge(received, topics.trajectory(*names), Trajectory, judging.stale_after_s, now)
-    return {
-        **_read_dot(dots, member.resource, now),
-        **_read_set_point(dots, member.resource, now, clip=judging.clip_set_point),
-        **_read_neighbours(dots, member.resource, now),
-        **_read_trajectory(trajectory, member.resource, judging.trajectory_stale_after_s, now),
+    names, resource = (member.plant, member.resource.id), member.resource
+    known = judge_dots(received, topics.dot(*names), judging.stale_after_s, now)
+    trajectory = judge_trajectory(received, topics.trajectory(*names), judging.stale_after_s, now)
+    of = {schedule: Dots(known, schedule) for schedule in Schedule}
+    dots = of[resource.schedule]
+    named = {
+        **_read_dot(dots, resource, now),
+        **_read_set_point(dots, resource, now, clip=judging.clip_set_point),
+        **_read_neighbours(dots, resource, now),
+        **_read_schedule("five_minute_dot", of[Schedule.FIVE_MINUTE], resource, now),
+        **_read_schedule("hourly_dot", of[Schedule.HOURLY], resource, now),
+        **_read_trajectory(trajectory, resource, judging.trajectory_stale_after_s, now),
     }
+    turns = (*(turn for each in of.values() for turn in each.turns(now)), *_turns_of(trajectory, judging))
+    return Read(named, turns)
 
 
-def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Named:
+def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
     """Every quantity of a node's price."""
-    judged = judge(received, topics.lmp(price.market, price.node), Lmp, judging.price_stale_after_s, now)
-    lmp = judged.message
-    published = lmp.published if lmp else None
-    active = _active_price(lmp, now) if lmp else None
-    return {
-        **_read_node_price("lmp_published", published, judged.quality(*_long_over(published, judging, now))),
-        **_read_node_price("lmp_active", active, judged.quality(*_expired(lmp, active))),
-        "lmp_market_works": Reading(
-            hears_caiso(received, LMP_INGEST, judging.price_stale_after_s, now, oasis_upstream(price.market))
-        ),
-        "lmp_age_s": _age(judged.age_s),
+    stale_after_s = judging.price_stale_after_s
+    known = judge_prices(received, topics.lmp(price.market, price.node), stale_after_s, now)
+    published = known.parts[-1] if known.parts else None
+    active = next((part for part in known.parts if part.said.interval_start <= now < part.said.interval_end), None)
+    published_over = [Reason.STALE] if published and now > _over_at(published.said, judging) else []
+    of_published = _read_node_price("lmp_published", published, known, *published_over)
+    works = hears_caiso(received, LMP_INGEST, stale_after_s, now, oasis_upstream(price.market))
+    fresh = works and of_published["lmp_published_usd_per_mwh"].quality.is_good
+    named = {
+        **of_published,
+        **_read_node_price("lmp_active", active, known),
+        "lmp_market_works": Reading(works),
+        "lmp_fresh": Reading(fresh),
+        "lmp_age_s": _age(known.whole.age_s),
     }
+    ends = (at for part in known.parts for at in (part.said.interval_start, part.said.interval_end, part.until))
+    return Read(named, (*ends, _over_at(published.said, judging) if published else None))
 
 
-def _read_dot(dots: Judged[Dot], resource: Resource, now: datetime) -> Named:
-    dot = in_force(_intervals(dots), now)
-    quality = dots.quality(*_expired(dots.message, dot), *_outside(dot.dot_mw if dot else None, resource))
+class Dots:
+    """The DOTs of one schedule that hold, each judged."""
+
+    def __init__(self, known: Known[DotInterval], schedule: Schedule) -> None:
+        self._known = known
+        self.intervals = of_schedule([part.said for part in known.parts], schedule)
+        self._judged = {part.said: part for part in known.parts}
+
+    @property
+    def age_s(self) -> float | None:
+        """Since CAISO was last heard about dispatches."""
+        return self._known.whole.age_s
+
+    def quality(self, of: Iterable[DotInterval | None], *more: Reason) -> Quality:
+        """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
+        reasons = [self._judged[interval].reasons for interval in of if interval] or [self._known.whole.reasons]
+        return Quality.of(chain(more, *reasons))
+
+    def none_in_force(self) -> list[Reason]:
+        """Why there is no DOT: a state that says none for now. One that was never said has its own reason."""
+        return [Reason.EXPIRED] if self._known.whole.said is not None else []
+
+    def turns(self, now: datetime) -> list[datetime | None]:
+        """When the passing of time next changes what is in force, or makes it stale."""
+        return [next_turn(self.intervals, now), self._known.whole.until, *(part.until for part in self._known.parts)]
+
+
+def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
+    dot = in_force(dots.intervals, now)
+    reasons = _outside(dot.dot_mw, resource) if dot else dots.none_in_force()
+    quality = dots.quality([dot], *reasons)
     follow = must_follow(dot, variable=resource.variable) if dot else None
     return {
         **_described("dot", quality),
@@ -129,22 +197,36 @@ def _read_dot(dots: Judged[Dot], resource: Resource, now: datetime) -> Named:
     }
 
 
-def _read_set_point(dots: Judged[Dot], resource: Resource, now: datetime, *, clip: bool) -> Named:
-    ramp = ramp_now(_intervals(dots), now)
+def _read_schedule(name: str, dots: Dots, resource: Resource, now: datetime) -> Named:
+    """The DOT in force of one schedule, whether the resource follows it or not."""
+    dot = in_force(dots.intervals, now)
+    quality = dots.quality([dot], *(_outside(dot.dot_mw, resource) if dot else dots.none_in_force()))
+    return {
+        **_described(name, quality),
+        f"{name}_mw": Reading(dot.dot_mw if dot else None, quality),
+        f"{name}_start": Reading.of_time(dot.interval_start if dot else None, quality),
+        f"{name}_end": Reading.of_time(dot.interval_end if dot else None, quality),
+    }
+
+
+def _read_set_point(dots: Dots, resource: Resource, now: datetime, *, clip: bool) -> Named:
+    ramp = ramp_now(dots.intervals, now)
     if ramp is None:
-        quality = dots.quality(*_expired(dots.message, ramp))
+        quality = dots.quality([], *dots.none_in_force())
         return {**_described("set_point", quality), "set_point_mw": Reading(None, quality)}
     limit = resource.ramp_mw_per_min
     too_steep = limit is not None and abs(ramp.slope_mw_per_min) > limit * (1 + RAMP_TOLERANCE)
-    quality = dots.quality(*_outside(ramp.set_point_mw, resource), *([Reason.OUT_OF_LIMITS] if too_steep else []))
+    steep = [Reason.OUT_OF_LIMITS] if too_steep else []
+    bridged = [] if ramp.is_whole else [Reason.INCOMPLETE]
+    quality = dots.quality(ramp.through, *_outside(ramp.set_point_mw, resource), *steep, *bridged)
     value_mw = clipped(ramp.set_point_mw, resource.pmin_mw, resource.pmax_mw) if clip else ramp.set_point_mw
     return {**_described("set_point", quality), "set_point_mw": Reading(value_mw, quality)}
 
 
-def _read_neighbours(dots: Judged[Dot], resource: Resource, now: datetime) -> Named:
-    before, after = previous_dot(_intervals(dots), now), next_dot(_intervals(dots), now)
-    before_quality = dots.quality(*_outside(before.dot_mw if before else None, resource))
-    after_quality = dots.quality(*_outside(after.dot_mw if after else None, resource))
+def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
+    before, after = previous_dot(dots.intervals, now), next_dot(dots.intervals, now)
+    before_quality = dots.quality([before], *_outside(before.dot_mw if before else None, resource))
+    after_quality = dots.quality([after], *_outside(after.dot_mw if after else None, resource))
     return {
         "previous_dot_mw": Reading(before.dot_mw if before else None, before_quality),
         "previous_dot_target": Reading.of_time(before.target_at if before else None, before_quality),
@@ -154,62 +236,66 @@ def _read_neighbours(dots: Judged[Dot], resource: Resource, now: datetime) -> Na
     }
 
 
-def _read_trajectory(trajectory: Judged[Trajectory], resource: Resource, stale_after_s: float, now: datetime) -> Named:
-    message = trajectory.message
+def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, stale_after_s: float, now: datetime) -> Named:
+    message = trajectory.said
     value_mw = trajectory_now(message.points, now) if message else None
     latest = message.latest if message else None
-    age_s = _since_newest_batch(trajectory, now)
-    old = [Reason.STALE] if message and (age_s is None or abs(age_s) > stale_after_s) else []
-    quality = trajectory.quality(*old, *_expired(message, value_mw), *_outside(value_mw, resource))
-    latest_quality = trajectory.quality(*old, *_outside(latest.dop_mw if latest else None, resource))
+    received_at = curve_received_at(message, now) if message else None
+    age_s = (now - received_at).total_seconds() if received_at else None
+    old = [Reason.STALE] if message and (age_s is None or age_s > stale_after_s) else []
+    ended = [Reason.EXPIRED] if message and (not message.points or now > _ends_at(message)) else []
+    quality = trajectory.quality(*old, *(ended or _expired_curve(message, value_mw)), *_outside(value_mw, resource))
+    latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))
     return {
         **_described("trajectory", quality),
         "trajectory_mw": Reading(value_mw, quality),
         "trajectory_age_s": _age(age_s),
-        "trajectory_fresh": Reading(not latest_quality.is_bad),
+        "trajectory_fresh": Reading(set(latest_quality.reasons) <= {Reason.OUT_OF_LIMITS}),
         "latest_dop_mw": Reading(latest.dop_mw if latest else None, latest_quality),
         "latest_dop_target": Reading.of_time(latest.target_at if latest else None, latest_quality),
     }
 
 
-def _since_newest_batch(trajectory: Judged[Trajectory], now: datetime) -> float | None:
-    if trajectory.message is None or trajectory.message.received_at is None or trajectory.said_at is None:
-        return None
-    return (now - min(trajectory.message.received_at, trajectory.said_at)).total_seconds()
+def _ends_at(trajectory: Trajectory) -> datetime:
+    """The last target time of a curve that has points: after it nothing was said."""
+    return max(point.target_at for point in trajectory.points)
 
 
-def _read_node_price(name: str, price: NodePrice | None, quality: Quality) -> Named:
+def _expired_curve(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
+    """A curve that was said but begins later."""
+    return [Reason.EXPIRED] if message is not None and value_mw is None else []
+
+
+def _turns_of(trajectory: Judged[Trajectory | None], judging: Modbus) -> list[datetime | None]:
+    message = trajectory.said
+    if message is None or not message.points:
+        return [trajectory.until]
+    received_at = curve_received_at(message, message.time)
+    old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
+    return [trajectory.until, _ends_at(message), old_at]
+
+
+def _read_node_price(name: str, price: Judged[NodePrice] | None, known: Known[NodePrice], *more: Reason) -> Named:
+    """A price with its quality; an interval without an LMP has none, and that is no answer to what it costs."""
+    lmp_usd_per_mwh = price.said.lmp_usd_per_mwh if price else None
+    absent = [Reason.INVALID] if price and lmp_usd_per_mwh is None else []
+    quality = (price or known.whole).quality(*more, *absent)
+    if price is None and known.whole.said is not None:
+        quality = known.whole.quality(*more, Reason.EXPIRED)
     return {
         **_described(name, quality),
-        f"{name}_usd_per_mwh": Reading(price.lmp_usd_per_mwh if price else None, quality),
-        f"{name}_start": Reading.of_time(price.interval_start if price else None, quality),
+        f"{name}_usd_per_mwh": Reading(lmp_usd_per_mwh, quality),
+        f"{name}_start": Reading.of_time(price.said.interval_start if price else None, quality),
     }
 
 
-def _active_price(lmp: Lmp, now: datetime) -> NodePrice | None:
-    """The price whose interval covers now, by our clock, so that it turns with the interval; a correction wins."""
-    known = [price for price in (lmp.active, lmp.published, *lmp.ahead) if price]
-    covering = [price for price in known if price.interval_start <= now < price.interval_end]
-    return max(covering, key=lambda price: price.fetched_at, default=None)
-
-
-def _long_over(published: NodePrice | None, judging: Modbus, now: datetime) -> list[Reason]:
-    """A price after which none came although OASIS answers."""
-    over_s = (now - published.interval_end).total_seconds() if published else 0.0
-    return [Reason.STALE] if over_s > judging.price_stale_after_s else []
+def _over_at(published: NodePrice, judging: Modbus) -> datetime:
+    """When a published price after which none came is too old, although OASIS answers."""
+    return published.interval_end + timedelta(seconds=judging.price_stale_after_s)
 
 
 def _described(name: str, quality: Quality) -> Named:
     return {f"{name}_quality": Reading(quality.level), f"{name}_reasons": Reading(quality.reason_bits)}
-
-
-def _intervals(dots: Judged[Dot]) -> tuple[DotInterval, ...]:
-    return dots.message.intervals if dots.message else ()
-
-
-def _expired(message: object | None, found: object | None) -> list[Reason]:
-    """A state that was said but holds nothing for now; one that was never said has its own reason."""
-    return [Reason.EXPIRED] if message is not None and found is None else []
 
 
 def _outside(value_mw: float | None, resource: Resource) -> list[Reason]:

@@ -3,25 +3,29 @@
 A payload is decoded once, when it arrives (`read_delivery`, in the bus's thread); what it says is kept here (`Received`, in
 the event loop's thread) until something newer says otherwise. Nothing is judged here.
 
-Several instances of one ingest may say the same state. The last word of each source is kept, because each is judged by the
-status of the source that said it: when the one that spoke last dies, the other's word is there.
+What is newer is told by what a source says, never by the order of arrival: a message may come late, again, or in the wrong
+order. Several instances of one ingest may say the same state. What each last said is kept, because each is judged by the
+status of the source that said it, and because one may know what the other does not (see `precedence`).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory, Upstream
+from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.bus_messages import Delivery
+from modbus_gateway.precedence import still_ahead
+from modbus_gateway.sources import Source, SourceStatus
 
 ADS_INGEST: Final = "ads_ingest"
 LMP_INGEST: Final = "lmp_ingest"
 SOURCES_PER_TOPIC: Final = 4
-HEARTBEATS_COMPARED: Final = 3
+_TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
 ADS_DISPATCH: Final = "ads_dispatch"
 ADS_TRAJECTORY: Final = "ads_trajectory"
@@ -65,121 +69,113 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Word:
-    """A state and when it first arrived here, by our clock. Hearing it again does not make it younger.
+class Statement:
+    """A state as one source said it, and when it first arrived here, by our clock. Hearing it again makes it no younger.
 
-    `connection` is the one on which it was heard last: what was retracted while we were away does not come again, and nobody
-    tells us.
+    `connection` is the one to the broker on which it was heard last: what was retracted while we were away does not come
+    again, and nobody tells us.
     """
 
     message: StateMessage
     arrived_at: datetime
     connection: int
 
+    @property
+    def said_at(self) -> datetime:
+        """When it was said. What is dated later than clocks may differ counts from its arrival: it must not hold until then."""
+        return min(self.message.time, self.arrived_at + _TOLERANCE)
 
-@dataclass(frozen=True)
-class Source:
-    """What is known of one instance of an ingest.
-
-    Attributes:
-        online: what its status, or its last will, says.
-        upstreams: how it heard CAISO, by the last status that said so; a last will does not.
-        heard_at: by upstream, when it last heard CAISO while all that it had to say was with the broker; never later than we
-            learnt of it.
-        clock_offsets_s: its clock minus ours by its latest heartbeats. Each is too small by the time its message took.
-        told_at: when it last said of itself that it is there, never later than that came here.
-    """
-
-    online: bool
-    upstreams: tuple[Upstream, ...] = ()
-    heard_at: Mapping[str, datetime] = field(default_factory=dict)
-    clock_offsets_s: tuple[float, ...] = ()
-    told_at: datetime | None = None
-
-    def behind(self, upstream: str | None) -> list[Upstream]:
-        """The upstream of one name; all of them when the source has none of that name, or none was asked for."""
-        return [known for known in self.upstreams if known.name == upstream] or [*self.upstreams]
-
-    def heard_caiso_at(self, upstream: str | None) -> datetime | None:
-        """When CAISO was last heard on it, the earliest of all where several count; None when one never was."""
-        heard = [self.heard_at.get(known.name) for known in self.behind(upstream)]
-        return min((at for at in heard if at), default=None) if None not in heard else None
+    @property
+    def heard_caiso_at(self) -> datetime:
+        """When CAISO said it or confirmed it: as long before it arrived as its source says, at the latest."""
+        message = self.message
+        return min(message.heard_at, self.arrived_at, self.arrived_at - (message.time - message.heard_at))
 
 
 class Received:
-    """The last word on each topic by each source, each source's status, and whether we hear the broker."""
+    """What each source last said on each topic, the status of each source, and whether we hear the broker."""
 
     def __init__(self) -> None:
         self.connected = False
         self.connection = 0
         self.sources: dict[str, Source] = {}
-        self._words: dict[str, dict[str, Word]] = {}
+        self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
         self._problems: dict[str, Problem] = {}
+        self._retracted_at: dict[str, datetime] = {}
 
     def turn(self, *, connected: bool) -> None:
         """The connection to the broker came or went."""
         self.connected = connected
         self.connection += connected
 
-    def words(self, topic: str) -> Collection[Word]:
-        """What each source last said on a topic."""
-        return self._words.get(topic, {}).values()
+    def clock_stepped(self) -> None:
+        """Our clock was set: what was learnt of others' clocks by it is void, and so is when something was retracted."""
+        self.sources = {name: source.without_clock() for name, source in self.sources.items()}
+        self._retracted_at.clear()
+
+    def statements(self, topic: str) -> list[Statement]:
+        """What each source last said on a topic, and what of its earlier statements is ahead of that."""
+        return [statement for of_source in self._statements.get(topic, {}).values() for statement in of_source]
 
     def problem(self, topic: str) -> Problem | None:
         """What is wrong with what was last said on a topic, None when nothing is."""
         return self._problems.get(topic)
 
+    def source(self, name: str) -> Source | None:
+        """A source as it is known on this connection to the broker; None when its status has not come on it."""
+        known = self.sources.get(name)
+        return known if known and known.connection == self.connection else None
+
     def sources_of(self, service: str) -> list[Source]:
-        """Every known instance of a service."""
-        return [source for name, source in self.sources.items() if name.startswith(f"{service}/")]
+        """Every instance of a service that is known on this connection."""
+        found = (self.source(name) for name in self.sources if name.startswith(f"{service}/"))
+        return [source for source in found if source]
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived."""
         match arrival.said:
             case ServiceStatus() as status:
-                self.sources[status.source] = _heard_from(self.sources.get(status.source), status, arrival)
+                known = self.sources.get(status.source, Source())
+                heard = SourceStatus(status, arrival.at, is_live=not arrival.retained, connection=self.connection)
+                self.sources[status.source] = known.told(heard)
             case Problem.UNDECODABLE:
                 self._problems[arrival.topic] = Problem.UNDECODABLE
-            case Problem.WRONG_ENVIRONMENT:  # does not mend an undecodable word before it
+            case Problem.WRONG_ENVIRONMENT:  # does not mend an undecodable message before it
                 self._problems.setdefault(arrival.topic, Problem.WRONG_ENVIRONMENT)
             case None:
-                self._words.pop(arrival.topic, None)
+                self._statements.pop(arrival.topic, None)
                 self._problems.pop(arrival.topic, None)
+                self._retracted_at[arrival.topic] = arrival.at
             case message:
-                self._take_word(message, arrival)
+                self._take_state(message, arrival)
 
-    def _take_word(self, message: StateMessage, arrival: Arrival) -> None:
-        words = self._words.setdefault(arrival.topic, {})
-        known = words.get(message.source)
+    def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
+        by_source = self._statements.setdefault(arrival.topic, {})
+        known = by_source.get(message.source, ())
+        said = Statement(message, arrival.at, self.connection)
+        retracted_at = self._retracted_at.get(arrival.topic)
+        if retracted_at is not None and said.said_at <= retracted_at:
+            return  # it was taken back since
         self._problems.pop(arrival.topic, None)
-        if known and known.message.time == message.time and known.message == message:
-            words[message.source] = replace(known, connection=self.connection)
-            return
-        if known and arrival.retained and message.time < known.message.time:
-            return  # a broker that was restored from an older disk; its source will say the newer word again
-        words.pop(message.source, None)  # so that the order of the words is the order of their arrival
-        words[message.source] = Word(message, arrival.at, self.connection)
-        if len(words) > SOURCES_PER_TOPIC:
-            del words[next(iter(words))]
+        if known and known[0].message == message:
+            by_source[message.source] = tuple(replace(one, connection=self.connection) for one in known)
+        elif not known or said.said_at >= known[0].said_at:
+            by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
+            _drop_oldest(by_source)
 
 
-def _heard_from(known: Source | None, status: ServiceStatus, arrival: Arrival) -> Source:
-    source = replace(known or Source(online=status.online), online=status.online)
-    if not status.online:
-        return source
-    offsets_s = source.clock_offsets_s
-    if not arrival.retained:
-        offsets_s = (*offsets_s, (status.time - arrival.at).total_seconds())[-HEARTBEATS_COMPARED:]
-    heard_at = {**source.heard_at, **_confirmed(source, status, arrival)}
-    return Source(status.online, status.upstreams, heard_at, offsets_s, min(status.time, arrival.at))
+def _ahead_of(message: StateMessage, known: Iterable[Statement], now: datetime) -> Iterable[Statement]:
+    """What a source said before and is ahead of what it says now: it went back on a revision, and CAISO never does."""
+    for statement in known:
+        ahead = still_ahead(statement.message, message, now)
+        if ahead is not None:
+            yield replace(statement, message=ahead)
 
 
-def _confirmed(known: Source, status: ServiceStatus, arrival: Arrival) -> dict[str, datetime]:
-    """Until when the states of a source are its last word, by upstream; nothing new while it has more than it could publish."""
-    if status.outbox and status.outbox.unpublished:
-        return {}
-    heard = {upstream.name: min(upstream.last_ok_at, arrival.at) for upstream in status.upstreams if upstream.last_ok_at}
-    return {name: max(at, known.heard_at.get(name, at)) for name, at in heard.items()}
+def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:
+    """Instances come and go; no more than a few are remembered."""
+    if len(by_source) > SOURCES_PER_TOPIC:
+        del by_source[min(by_source, key=lambda source: by_source[source][0].said_at)]
 
 
 def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:
@@ -199,7 +195,7 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
 
 
 _Kind = type[Dot] | type[Trajectory] | type[Lmp] | type[ServiceStatus]
-_KINDS: Final[dict[Subject, _Kind]] = {
+_KINDS: Final[Mapping[Subject, _Kind]] = {
     Subject.DOT: Dot,
     Subject.TRAJECTORY: Trajectory,
     Subject.LMP: Lmp,
@@ -231,5 +227,6 @@ def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
             return message.plant, message.resource_id
         case Lmp():
             return message.market, message.node
-        case ServiceStatus():
-            return message.service, message.instance
+        case ServiceStatus():  # a source is believed about itself only, on its own topic
+            is_own = message.source == f"{message.service}/{message.instance}"
+            return message.service, message.instance if is_own else message.source

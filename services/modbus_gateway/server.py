@@ -17,8 +17,6 @@ from modbus_gateway.pdu import answer
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-IMAGE_MOST_S: Final = 5.0
-"""An image older than this is not served: whatever renders it is stuck."""
 WRITE_AT_ONCE: Final = 16 * 1024
 
 _HEADER: Final = struct.Struct(">HHHB")
@@ -48,33 +46,30 @@ class Limits:
 
 
 class Server:
-    """Serves the image that it was last shown.
+    """Serves images.
 
     Args:
         units: the unit ids that are served.
-        clock: seconds that never go back, for the image's age and idle connections.
+        images: gives the image of now; None refuses every read as a failure.
+        clock: seconds that never go back, for idle connections.
     """
 
-    def __init__(self, units: frozenset[int], limits: Limits, meter: Meter, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        units: frozenset[int],
+        images: Callable[[], Image | None],
+        limits: Limits,
+        meter: Meter,
+        clock: Callable[[], float],
+    ) -> None:
         self._units = units
         self._limits = limits
         self._meter = meter
         self._clock = clock
-        self._image: Image | None = None
-        self._shown_at = 0.0
+        self._images = images
         self._open: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
         self._log = get_logger("server")
-
-    def show(self, image: Image) -> None:
-        """Serve this image from now on."""
-        self._image = image
-        self._shown_at = self._clock()
-
-    @property
-    def image_age_s(self) -> float | None:
-        """Seconds since an image was shown, None before the first."""
-        return None if self._image is None else self._clock() - self._shown_at
 
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:
@@ -109,9 +104,7 @@ class Server:
 
     def reply(self, unit_id: int, request: bytes) -> bytes:
         """The reply to one request."""
-        age_s = self.image_age_s
-        fresh = self._image if age_s is not None and age_s <= IMAGE_MOST_S else None
-        reply = answer(fresh, self._units, unit_id, request)
+        reply = answer(self._images(), self._units, unit_id, request)
         self._meter.answered(request[0], reply)
         return reply
 

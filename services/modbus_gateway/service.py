@@ -1,43 +1,40 @@
-"""Service: bus messages to the image, the image to the server.
+"""Service: bus messages to the image that the server reads from.
 
 Messages are decoded in the bus's thread and handed to the event loop. There the image is rendered anew when something
-arrived, and every `render_s` because time itself changes it: ramps, ages, intervals that end.
+arrived, and as soon as time itself changes what it says: an interval ends, something grows stale, and ramps and ages move all
+the time (`render_s`).
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
+from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.hearing import hear_ingests, needed_services
-from modbus_gateway.image import Image, render
-from modbus_gateway.received import Arrival, Problem, Received, read_delivery
+from modbus_gateway.received import Arrival, Problem, read_delivery
 from modbus_gateway.register_map import RegisterMap
 
 BURST_S: Final = 0.02
 """How long arrivals are gathered before the image is rendered again."""
 
 
-class Shows(Protocol):
-    """What the image is shown to."""
-
-    def show(self, image: Image) -> None:
-        """Serve this image from now on."""
-
-    def close_idle(self) -> None:
-        """Let go of whoever asks nothing."""
-
-
 class Service:
     """Keeps the image up to date.
 
     Args:
+        register_map: what is served.
+        topics: of this installation.
+        images: where what came is kept, and rendered from.
+        clock: the wall clock.
+        render_s: how often an image is made when nothing arrives and nothing turns.
+        turned: called after each image.
         delivered: told the outcome of each delivery, for metrics.
 
     Attributes:
@@ -48,21 +45,22 @@ class Service:
         self,
         register_map: RegisterMap,
         topics: Topics,
-        server: Shows,
+        images: CurrentImage,
         *,
         clock: Callable[[], datetime],
         render_s: float,
+        turned: Callable[[], None] = lambda: None,
         delivered: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
         self._map = register_map
         self._topics = topics
-        self._server = server
+        self._images = images
         self._clock = clock
         self._render_s = render_s
+        self._turned = turned
         self._delivered = delivered
-        self._received = Received()
         self._needed = needed_services(register_map)
-        self.upstreams: tuple[Upstream, ...] = hear_ingests(self._received, self._needed, clock())
+        self.upstreams: tuple[Upstream, ...] = hear_ingests(images.received, self._needed, clock())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._log = get_logger("service")
@@ -89,36 +87,33 @@ class Service:
     async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
         """Render until `stop` is set; `started` is called once the first image is shown and messages may come."""
         self._loop = asyncio.get_running_loop()
-        image = self._show(None)
+        self._render()
         started()
         while not stop.is_set():
-            image = self._show(image)
-            self._server.close_idle()
+            self._render()
             await asyncio.sleep(BURST_S)
             await self._something_new()
 
-    def _show(self, before: Image | None) -> Image:
-        now = self._clock()
-        image = render(self._map, self._received, self._topics, now, before)
-        self._server.show(image)
-        self.upstreams = hear_ingests(self._received, self._needed, now)
-        return image
+    def _render(self) -> None:
+        self._images.renew()
+        self.upstreams = hear_ingests(self._images.received, self._needed, self._clock())
+        self._turned()
 
     async def _something_new(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), self._render_s)
+            await asyncio.wait_for(self._changed.wait(), min(self._render_s, self._images.holds_for_s()))
         except TimeoutError:
             return
         self._changed.clear()
 
     def _take(self, arrival: Arrival) -> None:
-        if isinstance(arrival.said, Problem) and self._received.problem(arrival.topic) is not arrival.said:
+        if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:
             self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
-        self._received.take(arrival)
+        self._images.received.take(arrival)
         self._changed.set()
 
     def _turn(self, *, connected: bool) -> None:
-        self._received.turn(connected=connected)
+        self._images.received.turn(connected=connected)
         self._changed.set()
 
     def _in_loop(self, act: Callable[[], None]) -> None:

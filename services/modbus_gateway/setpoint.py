@@ -1,12 +1,12 @@
 """Set-point: what CAISO asks of a resource at one moment, from its DOTs and its trajectory. Pure; design section 6.
 
+- A resource follows one *schedule*, five-minute DOTs or hourly ones, as its configuration says; the other one never stands in
+  for it. An exceptional dispatch is of both.
 - A DOT is *in force* while its interval covers now (the end does not belong to it). Where several cover now, the one of the
   batch received last counts, then the higher revision: an exceptional dispatch replaces the five-minute DOT below it.
-- An hourly pre-dispatch and five-minute DOTs are two schedules. Previous, next and ramp stay with the one that the DOT in force
-  belongs to: a resource on five-minute DOTs does not ramp towards an hourly one.
 - The *ramp* is linear through the target times (the middles) of the DOTs, of those that are in force at their own target.
   Before the first target and after the last one the nearest DOT is held: nothing says where the ramp comes from or goes to.
-  While no DOT is in force there is no set-point.
+  While no DOT is in force there is no set-point. Where a DOT is missing between two targets the line is a guess.
 - The *trajectory* is linear between DOPs ordered by target time, batch received, sequence number. Two points at one time are
   a step: from that time on the later one counts. After the last point its value is held; before the first there is none.
 """
@@ -17,18 +17,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dotbus.contracts.messages import DotInterval, TrajectoryPoint
+from dotbus.runtime.installation import Schedule
 
-HOURLY = 1
-"""batchType of an hourly pre-dispatch."""
+HOURLY, EXCEPTIONAL = 1, 4
+"""batchType of an hourly pre-dispatch and of an exceptional (out-of-sequence) dispatch. All others are five-minute DOTs."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class RampPoint:
-    """The ramp at one moment. `slope_mw_per_min` is 0 where it is held."""
+    """The ramp at one moment.
+
+    Attributes:
+        slope_mw_per_min: 0 where it is held.
+        through: the DOTs that it was made of, the one in force among them.
+        is_whole: False where a DOT is missing between two of them.
+    """
 
     set_point_mw: float
     slope_mw_per_min: float
+    through: tuple[DotInterval, ...]
+    is_whole: bool = True
+
+
+def of_schedule(intervals: Sequence[DotInterval], schedule: Schedule) -> list[DotInterval]:
+    """The DOTs of one schedule."""
+    hourly = schedule is Schedule.HOURLY
+    return [i for i in intervals if i.batch_type == EXCEPTIONAL or (i.batch_type == HOURLY) == hourly]
 
 
 def in_force(intervals: Sequence[DotInterval], at: datetime) -> DotInterval | None:
@@ -39,13 +54,13 @@ def in_force(intervals: Sequence[DotInterval], at: datetime) -> DotInterval | No
 
 def previous_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval ended last, None when none has ended."""
-    past = [interval for interval in _same_schedule(intervals, now) if interval.interval_end <= now]
+    past = [interval for interval in intervals if interval.interval_end <= now]
     return max(past, key=lambda interval: (interval.interval_end, _precedence(interval)), default=None)
 
 
 def next_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval begins next, None when none is ahead."""
-    ahead = [interval for interval in _same_schedule(intervals, now) if interval.interval_start > now]
+    ahead = [interval for interval in intervals if interval.interval_start > now]
     first = min((interval.interval_start for interval in ahead), default=None)
     return max((i for i in ahead if i.interval_start == first), key=_precedence, default=None)
 
@@ -55,17 +70,28 @@ def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | Non
     dot = in_force(intervals, now)
     if dot is None:
         return None
-    schedule = _same_schedule(intervals, now)
-    targets = {i.target_at: i.dot_mw for i in schedule if in_force(schedule, i.target_at) is i}
+    targets = {interval.target_at: interval for interval in intervals if in_force(intervals, interval.target_at) is interval}
     times = sorted(targets)
     if not times:  # every target lies outside its own interval: there is no line to follow
-        return RampPoint(dot.dot_mw, 0.0)
+        return RampPoint(dot.dot_mw, 0.0, (dot,))
     after = bisect_right(times, now)
     if after in (0, len(times)):
-        return RampPoint(targets[times[max(after - 1, 0)]], 0.0)
-    begin, end = times[after - 1], times[after]
-    value_mw = _between(begin, targets[begin], end, targets[end], now)
-    return RampPoint(value_mw, (targets[end] - targets[begin]) * 60 / (end - begin).total_seconds())
+        held = targets[times[max(after - 1, 0)]]
+        return RampPoint(held.dot_mw, 0.0, (dot, held), is_whole=_is_covered(intervals, *sorted((held.target_at, now))))
+    begin, end = targets[times[after - 1]], targets[times[after]]
+    length_min = (end.target_at - begin.target_at).total_seconds() / 60
+    return RampPoint(
+        _between(begin.target_at, begin.dot_mw, end.target_at, end.dot_mw, now),
+        (end.dot_mw - begin.dot_mw) / length_min,
+        (dot, begin, end),
+        is_whole=_is_covered(intervals, begin.target_at, end.target_at),
+    )
+
+
+def next_turn(intervals: Sequence[DotInterval], now: datetime) -> datetime | None:
+    """When the passing of time next changes which DOT is in force; None when nothing is ahead."""
+    turns = (at for interval in intervals for at in (interval.interval_start, interval.interval_end))
+    return min((at for at in turns if at > now), default=None)
 
 
 def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
@@ -100,12 +126,14 @@ def clipped(value_mw: float, pmin_mw: float | None, pmax_mw: float | None) -> fl
     return pmax_mw if pmax_mw is not None and value_mw > pmax_mw else value_mw
 
 
-def _same_schedule(intervals: Sequence[DotInterval], now: datetime) -> Sequence[DotInterval]:
-    """The DOTs of the schedule, hourly or not, that the DOT in force belongs to; all while none is in force."""
-    dot = in_force(intervals, now)
-    if dot is None:
-        return intervals
-    return [interval for interval in intervals if (interval.batch_type == HOURLY) == (dot.batch_type == HOURLY)]
+def _is_covered(intervals: Sequence[DotInterval], begin: datetime, end: datetime) -> bool:
+    """Whether a DOT is in force at every moment between two times."""
+    until = begin
+    for interval in sorted(intervals, key=lambda interval: interval.interval_start):
+        if interval.interval_start > until:
+            break
+        until = max(until, interval.interval_end)
+    return until >= end
 
 
 def _precedence(interval: DotInterval) -> tuple[datetime, int]:

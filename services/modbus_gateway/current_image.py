@@ -1,0 +1,75 @@
+"""The current image: what every register says now, rendered again as soon as it may say something else.
+
+An image says until when it holds. Whoever asks later gets a new one, so that a gateway that was held up never shows what was
+true before.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.logs import get_logger
+from modbus_gateway.clock_steps import Moment
+from modbus_gateway.image import Image, render
+from modbus_gateway.received import Received
+from modbus_gateway.register_map import RegisterMap
+
+
+class CurrentImage:
+    """Renders an image when it is needed, and knows how long it holds.
+
+    Args:
+        register_map: what stands where.
+        topics: of this installation.
+        wall: the wall clock.
+        monotonic_s: seconds that never go back: how long an image holds must not depend on a clock that can be set.
+
+    Attributes:
+        received: what came from the bus; call `renew` after a change of it.
+    """
+
+    def __init__(
+        self, register_map: RegisterMap, topics: Topics, *, wall: Callable[[], datetime], monotonic_s: Callable[[], float]
+    ) -> None:
+        self.received = Received()
+        self._map = register_map
+        self._topics = topics
+        self._wall = wall
+        self._monotonic_s = monotonic_s
+        self._image: Image | None = None
+        self._rendered: Moment | None = None
+        self._log = get_logger("image")
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since an image was rendered, None before the first."""
+        return None if self._rendered is None else self._monotonic_s() - self._rendered.monotonic_s
+
+    def look(self) -> Image:
+        """The last image while it holds and no clock was set, else a new one."""
+        now = self._now()
+        if self._image is None or self._rendered is None or now.is_after_step(self._rendered):
+            return self._render(now)
+        holds_s = (self._image.holds_until - self._image.rendered_at).total_seconds()
+        return self._render(now) if now.monotonic_s - self._rendered.monotonic_s >= holds_s else self._image
+
+    def renew(self) -> Image:
+        """A new image."""
+        return self._render(self._now())
+
+    def holds_for_s(self) -> float:
+        """For how long the last image still holds, seconds; 0 when it does not any more."""
+        if self._image is None or self.age_s is None:
+            return 0.0
+        return max((self._image.holds_until - self._image.rendered_at).total_seconds() - self.age_s, 0.0)
+
+    def _now(self) -> Moment:
+        return Moment(self._wall(), self._monotonic_s())
+
+    def _render(self, now: Moment) -> Image:
+        if self._rendered and now.is_after_step(self._rendered):
+            self._log.warning("our clock was set; nothing is good until a heartbeat shows that clocks agree")
+            self.received.clock_stepped()
+        self._image = render(self._map, self.received, self._topics, now.wall, self._image)
+        self._rendered = now
+        return self._image

@@ -1,0 +1,107 @@
+"""Sources: what is known of each instance of an ingest from the status that it says of itself. Pure.
+
+Its clock is compared with ours by its heartbeats. A heartbeat may come late, never early: of the last few the largest
+difference is the nearest to the truth. Until one has shown that the clocks agree, nobody can say which interval is in force
+for whom, and nothing that depends on the clock is good.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from dotbus.contracts.messages import ServiceStatus, Upstream
+from dotbus.contracts.quality import CLOCK_DOUBT_S
+
+HEARTBEATS_COMPARED: Final = 3
+_TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """A status and how it came here: when, by our clock; whether as it was said or from the broker's memory."""
+
+    status: ServiceStatus
+    arrived_at: datetime
+    is_live: bool
+    connection: int
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said. A last will is made long before: it is said when it comes."""
+        if self._is_will:
+            return self.arrived_at
+        return min(self.status.time, self.arrived_at + _TOLERANCE)
+
+    @property
+    def offset_s(self) -> float | None:
+        """The source's clock minus ours, too small by the time that the message took; None when nothing can be told from it."""
+        if not self.is_live or self._is_will:
+            return None
+        return (self.status.time - self.arrived_at).total_seconds()
+
+    @property
+    def _is_will(self) -> bool:
+        return not self.status.online and self.status.time == self.status.started_at
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of one instance of an ingest.
+
+    Attributes:
+        latest: the status said last, None before any.
+        upstreams: how it heard CAISO, by the last status that said so; a last will does not.
+        clock_offsets_s: its clock minus ours by its latest heartbeats, since our clock was last set.
+        connection: the connection to the broker on which its status was heard last.
+    """
+
+    latest: SourceStatus | None = None
+    upstreams: tuple[Upstream, ...] = ()
+    clock_offsets_s: tuple[float, ...] = ()
+    connection: int = 0
+
+    @property
+    def online(self) -> bool:
+        """What its status, or its last will, says."""
+        return self.latest is not None and self.latest.status.online
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When it last said of itself that it is there, never later than that came here."""
+        return min(self.latest.status.time, self.latest.arrived_at) if self.latest and self.online else None
+
+    @property
+    def clock_agrees(self) -> bool:
+        """Whether its heartbeats have shown that its clock is ours."""
+        return bool(self.clock_offsets_s) and abs(max(self.clock_offsets_s)) <= CLOCK_DOUBT_S
+
+    def told(self, heard: SourceStatus) -> Self:
+        """The source after a status. One that was said before the latest changes nothing but what it shows of the clock."""
+        offsets_s = self.clock_offsets_s if heard.offset_s is None else (*self.clock_offsets_s, heard.offset_s)
+        known = replace(self, clock_offsets_s=offsets_s[-HEARTBEATS_COMPARED:], connection=heard.connection)
+        if self.latest and heard.said_at < self.latest.said_at:
+            return known
+        upstreams = heard.status.upstreams if heard.status.online else self.upstreams
+        return replace(known, latest=heard, upstreams=upstreams)
+
+    def without_clock(self) -> Self:
+        """The source as if no clocks had been compared, because ours was set."""
+        return replace(self, clock_offsets_s=())
+
+    def behind(self, upstream: str | None) -> list[Upstream]:
+        """The upstream of one name; all of them when the source has none of that name, or none was asked for."""
+        return [known for known in self.upstreams if known.name == upstream] or [*self.upstreams]
+
+    def heard_caiso_at(self, upstream: str | None) -> datetime | None:
+        """When CAISO was last heard on it, the earliest of all where several count; None when one never was.
+
+        As long before its status came as the source says, so that a clock that is ahead makes nothing young.
+        """
+        heard = [self._bounded(known.last_ok_at) for known in self.behind(upstream)]
+        return min((at for at in heard if at), default=None) if None not in heard else None
+
+    def _bounded(self, at: datetime | None) -> datetime | None:
+        if at is None or self.latest is None:
+            return at
+        status, arrived_at = self.latest.status, self.latest.arrived_at
+        return min(at, arrived_at, arrived_at - (status.time - at))
