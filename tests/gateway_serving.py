@@ -32,16 +32,20 @@ class Counted:
 class Serving:
     """A server in a thread of its own, with a clock that only the test moves."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, units: frozenset[int], image: Image, limits: Limits) -> None:
-        self.image = image
+    def __init__(self, loop: asyncio.AbstractEventLoop, units: frozenset[int], image: Image | None, limits: Limits) -> None:
+        self.images: Callable[[], Image | None] = lambda: image
         self.now_s = 1000.0
         self.meter = Counted()
-        self.server = Server(units, limits, self.meter, lambda: self.now_s)
+        self.server = Server(units, self._look, limits, self.meter, lambda: self.now_s)
         self.loop = loop
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
         self.port = self.server.addresses[0][1]
+
+    def _look(self) -> Image | None:
+        """What a test may replace while the server runs."""
+        return self.images()
 
     def do(self, act: Callable[[], None]) -> None:
         """Act in the server's thread and wait for it."""
@@ -50,9 +54,6 @@ class Serving:
             act()
 
         asyncio.run_coroutine_threadsafe(acted(), self.loop).result(DEADLINE_S)
-
-    def show(self) -> None:
-        self.do(lambda: self.server.show(self.image))
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)

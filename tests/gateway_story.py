@@ -146,10 +146,17 @@ class Gateway:
     def hear(
         self, *messages: Dot | Trajectory | Lmp | ServiceStatus, at_s: float | None = None, retained: bool = False
     ) -> None:
-        """Messages arrive, when they were said unless told otherwise."""
+        """Messages arrive, when they were said unless told otherwise. Each source has said long ago that it is there."""
         for message in messages:
+            if not isinstance(message, ServiceStatus) and message.source not in self.received.sources:
+                self.introduce(message.source)
             arrived = message.time if at_s is None else at(at_s)
             self.received.take(Arrival(self.topic(message), arrived, retained, message))
+
+    def introduce(self, source: str) -> None:
+        """One heartbeat, an hour ago, by a clock that agreed with ours; it has not asked CAISO anything yet."""
+        service, instance = source.split("/")
+        self.hear(status(-3600, service=service, instance=instance, upstreams=()))
 
     def hear_problem(self, problem: Problem | None, resource: str = "SOLAR", at_s: float = 0) -> None:
         topic = self.topics.dot(plant_of(resource), resource)

@@ -10,10 +10,9 @@ from prometheus_client import CollectorRegistry
 
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
-from modbus_gateway.image import render
+from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.map_draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.received import Received
 from modbus_gateway.server import Limits, Server
 
 INSTALLATION = {
@@ -27,13 +26,12 @@ async def serve(port: int) -> None:
     """Serve until killed."""
     configure_logs("modbus_gateway", "bench", "console", "warning")
     installation = Installation.model_validate(INSTALLATION)
-    register_map, received = read_map(installation), Received()
-    server = Server(register_map.units, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
+    register_map = read_map(installation)
+    images = CurrentImage(register_map, installation.topics, wall=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
+    server = Server(register_map.units, images.look, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
-    image = None
     while True:
-        image = render(register_map, received, installation.topics, datetime.now(UTC), image)
-        server.show(image)
+        images.renew()
         await asyncio.sleep(0.5)
 
 

@@ -25,6 +25,8 @@ from modbus_gateway.sources import Source, SourceStatus
 ADS_INGEST: Final = "ads_ingest"
 LMP_INGEST: Final = "lmp_ingest"
 SOURCES_PER_TOPIC: Final = 4
+EARLIER_PER_SOURCE: Final = 4
+"""How much is remembered of what was said, so that nobody can fill our memory."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
 ADS_DISPATCH: Final = "ads_dispatch"
@@ -162,14 +164,18 @@ class Received:
         elif not known or said.said_at >= known[0].said_at:
             by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
             _drop_oldest(by_source)
+        else:
+            by_source[message.source] = (known[0], *_ahead_of(known[0].message, (said, *known[1:]), arrival.at))
 
 
-def _ahead_of(message: StateMessage, known: Iterable[Statement], now: datetime) -> Iterable[Statement]:
-    """What a source said before and is ahead of what it says now: it went back on a revision, and CAISO never does."""
-    for statement in known:
+def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime) -> Iterable[Statement]:
+    """What a source said earlier and is ahead of what it said last: it went back on a revision, and CAISO never does."""
+    found: list[Statement] = []
+    for statement in earlier:
         ahead = still_ahead(statement.message, message, now)
-        if ahead is not None:
-            yield replace(statement, message=ahead)
+        if ahead is not None and all(ahead != known.message for known in found):
+            found.append(replace(statement, message=ahead))
+    return found[:EARLIER_PER_SOURCE]
 
 
 def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:

@@ -171,7 +171,7 @@ def test_a_dot_goes_from_the_bus_to_a_register_and_grows_stale_in_silence(gatewa
     ingest.say(status(), dot())
     gateway.shows(GOOD)
     gateway.shows(BAD, reasons=STALE, dot_mw=None)
-    ingest.say(status())
+    ingest.say(status(), dot())
     gateway.shows(GOOD)
     ingest.bus.publish([Outgoing(TOPICS.dot("sierra", "SOLAR"), b"{}", retain=True)])
     eventually(lambda: gateway.dot()[1] & INVALID)

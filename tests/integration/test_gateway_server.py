@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvloop
 from gateway_serving import DEADLINE_S, Serving
-from gateway_story import Gateway, point, trajectory
+from gateway_story import Gateway, at, dot, interval, point, trajectory
 from pymodbus.client import ModbusTcpClient
 from waiting import eventually
 
+from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.server import Limits
 
 READ_TWO = bytes.fromhex("0000 0006 01 03 0000 0002")
@@ -29,10 +30,9 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Serving]]:
 
     def start(**limits: object) -> Serving:
         gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}, {"profile": "plant", "unit_id": 11}])
-        gateway.hear(trajectory(point(0, 12.5)))
+        gateway.hear(*(trajectory(point(60, 12.5), resource=resource) for resource in ("SOLAR", "BESS", "HYDRO", "PUMP")))
         serving = Serving(request.param(), gateway.map.units, gateway.render(1), Limits(**limits))  # type: ignore[arg-type]
         running.append(serving)
-        serving.show()
         return serving
 
     yield start
@@ -162,16 +162,25 @@ def test_a_client_that_reads_no_replies_is_asked_nothing_more_until_it_does(serv
     assert [received[i * size : i * size + 2] for i in (0, count - 1)] == [ask(0)[:2], ask(count - 1)[:2]]
 
 
-def test_an_image_that_is_not_rendered_any_more_is_not_served(serving, line):
-    serving.now_s += 5.0
-    line.sendall(ask(1))
-    assert receive(line, 13) == ask(1, TWO)
-    serving.now_s += 0.1
+def test_a_request_that_waited_while_the_gateway_was_held_up_is_answered_by_what_is_true_now(serving, line):
+    """No render comes between: the image itself says until when it holds."""
+    gateway, now_s = Gateway(block=[{"profile": "plant", "unit_id": 11}]), 290.0
+    gateway.hear(dot(interval(0, 12.5), said_s=280))
+    images = CurrentImage(gateway.map, gateway.topics, wall=lambda: at(now_s), monotonic_s=lambda: now_s)
+    images.received = gateway.received
+    serving.images = images.look
+    ask_quality = bytes.fromhex("0000 0006 0b 03 0064 0001")
+    line.sendall(ask(1, ask_quality))
+    assert receive(line, 11)[-2:] == (192).to_bytes(2, "big")
+    now_s = 300.0
+    line.sendall(ask(2, ask_quality))
+    assert receive(line, 11)[-2:] == (0).to_bytes(2, "big")
+
+
+def test_without_an_image_a_request_is_a_failure(serving, line):
+    serving.images = lambda: None
     line.sendall(ask(2))
     assert receive(line, 9) == bytes.fromhex("0002 0000 0003 01 83 04")
-    serving.show()
-    line.sendall(ask(3))
-    assert receive(line, 13) == ask(3, TWO)
 
 
 def test_one_connection_too_many_is_closed_at_once(serve):
@@ -206,10 +215,9 @@ def test_a_connection_that_asks_nothing_is_closed(serve):
         eventually(lambda: serving.meter.open == 2)
         serving.now_s += 59
         busy.sendall(ask(1))
-        receive(busy, 9)
+        receive(busy, 13)
         serving.now_s += 2
         serving.do(serving.server.close_idle)
         assert receive(idle, 1) == b""
-        serving.show()
         busy.sendall(ask(2))
         assert receive(busy, 13) == ask(2, TWO)

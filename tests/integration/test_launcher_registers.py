@@ -28,7 +28,6 @@ def read() -> Iterator[Read]:
         gateway = Gateway(**modbus)
         gateway.hear(status(60), dot(interval(0, 12.34)), lmp(price(0, -3.25)))
         serving = Serving(asyncio.new_event_loop(), gateway.map.units, gateway.render(60), Limits())
-        serving.show()
         registers = Registers("127.0.0.1", serving.port, gateway.map)
         running.append((registers, serving))
         return {(entry.resource_id or entry.node, entry.quantity): entry for entry in registers.read()}
@@ -76,7 +75,6 @@ def test_a_gateway_that_is_not_there_is_told():
 def test_a_gateway_with_another_configuration_is_told():
     gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
     serving = Serving(asyncio.new_event_loop(), frozenset({12}), gateway.render(60), Limits())
-    serving.show()
     registers = Registers("127.0.0.1", serving.port, gateway.map)
     try:
         with pytest.raises(GatewaySilent, match="unit 11 is not served there: that gateway has another configuration"):

@@ -5,9 +5,11 @@ import struct
 import pytest
 from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
 
-from modbus_gateway.image import Refusal
+from dotbus.contracts.messages import Trajectory
+from modbus_gateway.image import HOLDS_MOST, Refusal
 from modbus_gateway.quantities import QUANTITIES, Scope
 from modbus_gateway.readings import read_gateway, read_plant, read_price, read_resource
+from modbus_gateway.received import Arrival, Problem
 
 NAN = [0x7FC0, 0x0000]
 NO_TIME = [0xFFFF, 0xFFFF]
@@ -26,6 +28,15 @@ def u32(seconds_after_noon: float) -> list[int]:
 
 def cdab(value: float) -> list[int]:
     return f32(value)[::-1]
+
+
+def every_curve(dop_mw: float, *, said_s: float = 0, **changed: float) -> list[Trajectory]:
+    """A curve of every resource that lasts until ten minutes after it was said, and was received when it was."""
+    at_resources = {"SOLAR": dop_mw, "BESS": dop_mw, "HYDRO": dop_mw, "PUMP": dop_mw, **changed}
+    return [
+        trajectory(point(said_s, mw, batch_s=said_s), point(said_s + 600, mw, batch_s=said_s), resource=resource, said_s=said_s)
+        for resource, mw in at_resources.items()
+    ]
 
 
 @pytest.fixture
@@ -51,7 +62,7 @@ def test_classic_before_anything_came_is_nan_and_0(classic):
 
 
 def test_classic_shows_the_latest_dop_of_each_resource_at_2i(classic):
-    classic.hear(trajectory(point(0, 10), point(300, 12.5)), trajectory(point(0, -3.0), resource="HYDRO"))
+    classic.hear(trajectory(point(0, 10), point(300, 12.5)), trajectory(point(600, -3.0), resource="HYDRO"))
     assert classic.words(1, 1, 0, 2) == [0x0000, 0x4148]
     assert classic.words(1, 1, 4, 2) == cdab(-3.0)
 
@@ -59,16 +70,16 @@ def test_classic_shows_the_latest_dop_of_each_resource_at_2i(classic):
 def test_classic_shows_supp_of_the_dot_in_force_from_0x14(classic):
     classic.hear(dot(interval(0, 10, supp_mw=-1.5), interval(300, 11, supp_mw=7), resource="BESS"))
     assert classic.words(1, 1, 0x16, 2) == cdab(-1.5)
-    classic.hear(status(299))
+    classic.hear(dot(interval(0, 10, supp_mw=-1.5), interval(300, 11, supp_mw=7), resource="BESS", said_s=299))
     assert classic.words(300, 1, 0x16, 2) == cdab(7)
 
 
 def test_classic_holds_no_supp_and_no_active_price_past_their_interval_because_no_flag_would_tell(classic):
-    classic.hear(status(0), status(0, service="lmp_ingest"), trajectory(point(0, 10)))
+    classic.hear(status(0), status(0, service="lmp_ingest"), *every_curve(10))
     classic.hear(dot(interval(0, 10, supp_mw=-1.5)), lmp(price(0, 40.0), price(0, 40.0), node="NODE2"))
     assert classic.words(1, 1, 0x14, 2) == cdab(-1.5)
     assert classic.words(1, 1, 0x34, 2) == cdab(40.0)
-    classic.hear(status(300), status(300, service="lmp_ingest"))
+    classic.hear(status(300), status(300, service="lmp_ingest"), *every_curve(10, said_s=300))
     assert classic.words(301, 1, 0x14, 2) == [0x0000, 0x7FC0]
     assert classic.words(301, 1, 0x34, 2) == [0x0000, 0x7FC0]
     assert classic.bits(301, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
@@ -81,24 +92,75 @@ def test_classic_shows_both_prices_of_its_node(classic):
 
 
 def test_classic_bits_say_what_works(classic):
-    classic.hear(status(0), status(0, service="lmp_ingest"), trajectory(point(0, 10)))
+    classic.hear(status(0), status(0, service="lmp_ingest"), *every_curve(10), lmp(price(0, 40.0), node="NODE2"))
     assert classic.bits(1, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
     classic.hear(status(2, upstreams=(upstream(2, ok=False),)))
-    assert classic.bits(3, 1, 0, 6) == [0, 0, 1, 0, 0, 1]
+    assert classic.bits(3, 1, 0, 6) == [0, 0, 0, 0, 0, 1]
 
 
-def test_classic_trajectory_bit_falls_when_one_shown_trajectory_is_stale(classic):
-    classic.hear(trajectory(point(0, 10)), trajectory(point(0, 5), resource="BESS", said_s=400))
-    classic.hear(status(420))
-    assert classic.bits(420, 1, 2, 1) == [1]
-    classic.hear(status(421))
-    assert classic.bits(421, 1, 2, 1) == [0]
+def test_classic_trajectory_bit_falls_when_one_trajectory_is_stale(classic):
+    classic.hear(*every_curve(10), *every_curve(5, said_s=400)[1:])
+    assert classic.bits(401, 1, 2, 1) == [0]
+    classic.hear(*every_curve(5, said_s=401)[:1])
+    assert classic.bits(402, 1, 2, 1) == [1]
 
 
-def test_classic_holds_the_last_value_and_its_bit_falls_at_once(classic):
-    classic.hear(trajectory(point(0, 12.5)), status(0))
+def said_empty(gateway: Gateway) -> None:
+    gateway.hear(trajectory(said_s=5))
+
+
+def retracted(gateway: Gateway) -> None:
+    gateway.received.take(Arrival(gateway.topics.trajectory("sierra", "SOLAR"), at(5), retained=False, said=None))
+
+
+def malformed(gateway: Gateway) -> None:
+    topic = gateway.topics.trajectory("sierra", "SOLAR")
+    gateway.received.take(Arrival(topic, at(5), retained=False, said=Problem.UNDECODABLE))
+
+
+@pytest.mark.parametrize("happens", [said_empty, retracted, malformed])
+def test_classic_trajectory_bit_falls_when_one_resource_has_no_trajectory_any_more(classic, happens):
+    """40001 may hold the old megawatt; that it does is told, however fresh the others' are."""
+    classic.hear(status(5), *every_curve(12.5))
+    assert (classic.words(6, 1, 0, 2), classic.bits(6, 1, 0, 3)) == (cdab(12.5), [1, 0, 1])
+    happens(classic)
+    assert classic.bits(6, 1, 0, 3) == [1, 0, 0]
+
+
+def test_classic_trajectory_bit_is_0_while_a_configured_resource_never_had_one(classic):
+    classic.hear(*every_curve(12.5)[:-1])
+    assert classic.bits(1, 1, 2, 1) == [0]
+
+
+def price_retracted(gateway: Gateway) -> None:
+    gateway.received.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=None))
+
+
+def price_malformed(gateway: Gateway) -> None:
+    gateway.received.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=Problem.UNDECODABLE))
+
+
+def price_is_null(gateway: Gateway) -> None:
+    gateway.hear(lmp(price(0, None, fetched_s=5), node="NODE2", said_s=5))
+
+
+@pytest.mark.parametrize("happens", [price_retracted, price_malformed, price_is_null])
+def test_classic_price_bit_falls_when_the_price_is_no_more(classic, happens):
+    """OASIS answers, but of this node nothing can be shown: 40051 may be held, and 10006 says so."""
+    classic.hear(status(5, service="lmp_ingest"), lmp(price(0, 40.0), node="NODE2"))
+    assert (classic.words(6, 1, 0x32, 2), classic.bits(6, 1, 5, 1)) == (cdab(40.0), [1])
+    happens(classic)
+    assert classic.bits(6, 1, 5, 1) == [0]
+
+
+def test_classic_price_bit_falls_when_no_price_came_after_one_that_is_over(classic):
+    classic.hear(lmp(price(0, 40.0), node="NODE2", said_s=1200), status(1200, service="lmp_ingest"))
+    assert [classic.bits(s, 1, 5, 1) for s in (1200, 1201)] == [[1], [0]]
+
+
+def test_classic_bit_falls_at_once_when_what_it_shows_is_stale(classic):
+    classic.hear(*every_curve(12.5), status(0))
     assert classic.words(1, 1, 0, 2) == [0x0000, 0x4148]
-    assert classic.words(91, 1, 0, 2) == [0x0000, 0x4148]
     assert classic.bits(91, 1, 0, 3) == [0, 0, 0]
 
 
@@ -116,8 +178,8 @@ def test_nothing_outside_a_block_can_be_read(classic):
 
 
 def test_plant_header(plant):
-    plant.hear(status(0), dot(interval(0, 10)), trajectory(point(0, 10)), lmp(None, active=price(0, 5.0)))
-    plant.hear(dot(interval(0, 10), resource="BESS"), trajectory(point(0, 10), resource="BESS"))
+    plant.hear(status(0), dot(interval(0, 10)), *every_curve(10)[:2], lmp(None, active=price(0, 5.0)))
+    plant.hear(dot(interval(0, 10), resource="BESS"))
     heartbeat = 1_791_892_801 % 65535
     header = [1, heartbeat, *u32(1), 2, 1, 1, 0, 192, 0]
     assert plant.words(1, 11, 0, 10) == header
@@ -125,16 +187,26 @@ def test_plant_header(plant):
     assert plant.words(1, 11, 4, 6) == [2, 0, 0, 0, 64, 1 << 5]
 
 
+def test_the_worst_quality_of_a_plant_is_the_set_points_too(plant):
+    """Two good DOTs, and a ramp between them that the resource cannot follow."""
+    plant.hear(dot(interval(0, 0), interval(300, 101), said_s=200), dot(interval(0, 10), resource="BESS", said_s=200))
+    plant.hear(*every_curve(10)[:2], *every_curve(10, said_s=200)[:2], lmp(None, active=price(0, 5.0), said_s=200))
+    assert plant.words(200, 11, 100, 1) == plant.words(200, 11, 200, 1) == [192]
+    assert plant.words(200, 11, 8, 2) == plant.words(200, 11, 120, 2) == [64, 1 << 6]
+
+
 def test_plant_resource_in_full(plant):
-    dots = dot(interval(-300, 9), interval(0, 10, supp_mw=-1, must_follow=True), interval(300, 20), interval(600, 30))
+    hour = interval(-1800, 15, length_s=3600, batch_type=1, batch_received_at=at(20))
+    dots = dot(interval(-300, 9), interval(0, 10, supp_mw=-1, must_follow=True), interval(300, 20), interval(600, 30), hour)
     plant.hear(status(0), dots, trajectory(point(0, 16), point(100, 12)), lmp(price(300, 40.0), active=price(0, 36.96)))
     words = plant.words(50, 11, 100, 100)
     assert words[0:14] == [192, 0, *f32(10), *u32(0), *u32(300), *u32(150), *f32(-1), 1, 50]
     assert words[20:24] == [192, 0, *f32(9 + 200 / 300)]
     assert words[30:40] == [*f32(9), *u32(-150), *f32(20), *u32(300), *u32(450)]
+    assert words[40:48] == [192, 0, *f32(15), *u32(-1800), *u32(1800)]
     assert words[50:59] == [192, 0, *f32(14), *f32(12), *u32(100), 50]
     assert words[70:83] == [192, 0, *f32(36.96), *u32(0), *f32(40.0), *u32(300), 192, 0, 50]
-    reserved = [*range(14, 20), *range(24, 30), *range(40, 50), *range(59, 70), *range(83, 100)]
+    reserved = [*range(14, 20), *range(24, 30), *range(48, 50), *range(59, 70), *range(83, 100)]
     assert {words[i] for i in reserved} == {0xFFFF}
 
 
@@ -159,7 +231,7 @@ def test_must_follow_of_a_variable_resource_is_what_caiso_says(plant):
 def test_a_ramp_steeper_than_the_resource_is_marked_and_shown(plant):
     plant.hear(dot(interval(0, 0), interval(300, 101), interval(600, 50)))
     assert plant.words(200, 11, 120, 2)[0] == 0
-    plant.hear(status(200))
+    plant.hear(dot(interval(0, 0), interval(300, 101), interval(600, 50), said_s=200))
     assert plant.words(200, 11, 120, 4) == [64, 1 << 6, *f32(101 / 6)]
     assert plant.words(200, 11, 134, 2) == f32(101)
 
@@ -251,9 +323,23 @@ def test_every_quantity_can_be_read():
     resource = read_resource(member, gateway.received, gateway.topics, judging, now)
     made = {
         Scope.GATEWAY: read_gateway(gateway.received, judging, now),
-        Scope.PLANT: read_plant([resource], []),
-        Scope.RESOURCE: resource,
-        Scope.PRICE: read_price(price_at, gateway.received, gateway.topics, judging, now),
+        Scope.PLANT: read_plant([resource.named], []),
+        Scope.RESOURCE: resource.named,
+        Scope.PRICE: read_price(price_at, gateway.received, gateway.topics, judging, now).named,
     }
     for scope, readings in made.items():
         assert set(readings) == {name for name, quantity in QUANTITIES.items() if quantity.scope is scope}
+
+
+def test_an_image_holds_until_the_first_thing_in_it_is_no_longer_true(plant):
+    assert plant.render(10).holds_until == at(10) + HOLDS_MOST
+    plant.hear(dot(interval(0, 10), interval(300, 11), said_s=299))
+    assert plant.render(299).holds_until == at(300), "a DOT begins"
+    plant.hear(dot(interval(0, 10), interval(300, 11), said_s=310, valid_until=at(311)))
+    assert plant.render(310).holds_until == at(311), "its source vouches for it no longer"
+    plant.hear(dot(interval(0, 10), interval(300, 11), said_s=311, heard_at=at(310)))
+    assert plant.render(399.5).holds_until == at(400), "it grows stale"
+    plant.hear(lmp(price(0, 40.0), price(600, 41.0)))
+    assert plant.render(599).holds_until == at(600), "a price begins"
+    plant.hear(trajectory(point(700, 1), said_s=600))
+    assert plant.render(699).holds_until == at(700), "a curve ends"

@@ -3,13 +3,13 @@
 import itertools
 
 import pytest
-from gateway_story import Gateway, at, dot, interval, point, status, trajectory, upstream
+from gateway_story import Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotbus.contracts.messages import Dot, DotInterval, OutboxSpan, Trajectory, WithdrawnBatch
+from dotbus.contracts.messages import DotInterval, WithdrawnBatch
 from dotbus.contracts.quality import Level, Reason
-from modbus_gateway.judge import hears_caiso, judge
+from modbus_gateway.judge import Judged, Known, hears_caiso, judge_dots, judge_prices, judge_trajectory
 from modbus_gateway.received import Problem
 
 DOTS = [interval(300 * i, 10.0 + i) for i in range(12)]
@@ -22,8 +22,16 @@ def gateway() -> Gateway:
     return Gateway(**PLANT)
 
 
-def judged(gateway: Gateway, now_s: float):
-    return judge(gateway.received, gateway.topics.dot("sierra", "SOLAR"), Dot, LIMIT_S, at(now_s))
+def known(gateway: Gateway, now_s: float) -> Known[DotInterval]:
+    return judge_dots(gateway.received, gateway.topics.dot("sierra", "SOLAR"), LIMIT_S, at(now_s))
+
+
+def judged(gateway: Gateway, now_s: float) -> Judged[object]:
+    return known(gateway, now_s).whole
+
+
+def curve(gateway: Gateway, now_s: float):
+    return judge_trajectory(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), LIMIT_S, at(now_s))
 
 
 def reasons(gateway: Gateway, now_s: float) -> set[Reason]:
@@ -52,34 +60,41 @@ def test_stale_when_caiso_was_not_heard_for_longer_than_the_limit(gateway):
     assert reasons(gateway, LIMIT_S + 0.1) == {Reason.STALE}
 
 
-def test_heartbeats_keep_an_unchanged_state_fresh(gateway):
-    gateway.hear(dot(*DOTS), status(85))
+def test_a_state_that_is_said_again_with_a_later_hearing_is_as_fresh_as_that(gateway):
+    gateway.hear(dot(*DOTS), dot(*DOTS, said_s=85))
     assert reasons(gateway, 170) == set()
     assert reasons(gateway, 176) == {Reason.STALE}
 
 
-def test_a_heartbeat_of_another_source_confirms_nothing(gateway):
-    gateway.hear(dot(*DOTS), status(85, instance="b"))
-    assert reasons(gateway, 100) == {Reason.STALE}
+def test_heartbeats_make_no_state_younger(gateway):
+    """They say that the source is there, not that what it said still holds: its say-again may be lost or held up."""
+    gateway.hear(dot(*DOTS), status(85))
+    assert judged(gateway, 86).age_s == 86
+    assert reasons(gateway, 91) == {Reason.STALE}
 
 
-def test_a_heartbeat_confirms_only_as_much_as_caiso_was_heard(gateway):
-    gateway.hear(dot(*DOTS), status(85, upstreams=(upstream(20),)))
+def test_a_state_is_as_old_as_caiso_was_not_heard_however_late_it_was_said(gateway):
+    gateway.hear(dot(*DOTS, said_s=85, heard_at=at(20)))
     assert judged(gateway, 100).age_s == 80
-    gateway.hear(status(120, upstreams=()))
-    assert reasons(gateway, 121) == {Reason.STALE}
+    assert reasons(gateway, 111) == {Reason.STALE}
 
 
-def test_a_source_with_unpublished_events_confirms_nothing(gateway):
-    waiting = OutboxSpan(stream="s", first_seq=1, last_seq=9, unpublished=1)
-    gateway.hear(dot(*DOTS), status(85, outbox=waiting))
-    assert reasons(gateway, 95) == {Reason.STALE}
+def test_stale_when_its_source_does_not_vouch_for_it_any_more(gateway):
+    gateway.hear(dot(*DOTS, valid_until=at(30)))
+    assert reasons(gateway, 30) == set()
+    assert reasons(gateway, 31) == {Reason.STALE}
+
+
+def test_what_the_source_itself_knows_against_a_state_counts(gateway):
+    gateway.hear(dot(*DOTS, reasons=("incomplete", "source_failing")))
+    assert reasons(gateway, 1) == {Reason.INCOMPLETE, Reason.SOURCE_FAILING}
+    gateway.hear(dot(*DOTS, said_s=2, reasons=("something of a later version",)))
+    assert reasons(gateway, 3) == {Reason.INCOMPLETE}
 
 
 def test_expired_when_no_interval_covers_now(gateway):
-    gateway.hear(dot(interval(0, 10)), status(299))
+    gateway.hear(dot(interval(0, 10), said_s=299))
     assert gateway.words(299, 11, 100, 2) == [Level.GOOD, 0]
-    gateway.hear(status(300))
     assert gateway.words(300, 11, 100, 2) == [Level.BAD, 1 << 2]
 
 
@@ -88,7 +103,7 @@ def test_source_offline_is_uncertain_until_it_is_stale(gateway):
     gateway.hear(status(-3600, online=False, upstreams=()), at_s=12)
     assert reasons(gateway, 13) == {Reason.SOURCE_OFFLINE}
     assert judged(gateway, 13).quality().level is Level.UNCERTAIN
-    assert judged(gateway, 13).age_s == 3
+    assert judged(gateway, 13).age_s == 13
     assert reasons(gateway, 101) == {Reason.SOURCE_OFFLINE, Reason.STALE}
 
 
@@ -116,7 +131,7 @@ def test_invalid_until_something_decodable_comes(gateway):
 def test_wrong_environment_is_never_a_value(gateway):
     gateway.hear_problem(Problem.WRONG_ENVIRONMENT)
     assert reasons(gateway, 1) == {Reason.WRONG_ENVIRONMENT}
-    assert judged(gateway, 1).message is None
+    assert judged(gateway, 1).said is None
 
 
 def test_wrong_environment_does_not_replace_a_value(gateway):
@@ -140,6 +155,7 @@ def test_clock_in_doubt_when_a_message_comes_from_the_future(gateway):
 def test_a_heartbeat_from_the_future_puts_the_clock_in_doubt_at_once(gateway):
     gateway.hear(dot(*DOTS))
     gateway.hear(status(10), at_s=5)
+    gateway.hear(dot(*DOTS, said_s=6))
     assert reasons(gateway, 6) == {Reason.CLOCK_IN_DOUBT}
 
 
@@ -154,11 +170,65 @@ def test_one_late_heartbeat_is_a_delay_three_are_a_wrong_clock(gateway):
     assert reasons(gateway, 21) == set()
 
 
+def test_until_a_live_heartbeat_has_come_the_clock_is_in_doubt(gateway):
+    """Which interval is in force depends on it."""
+    gateway.hear(status(-3), at_s=-1, retained=True)
+    gateway.hear(dot(*DOTS))
+    assert reasons(gateway, 1) == {Reason.CLOCK_IN_DOUBT}
+    gateway.hear(status(2))
+    assert reasons(gateway, 3) == set()
+
+
+def test_a_state_of_a_source_that_never_said_that_it_is_there_is_in_doubt(gateway):
+    gateway.hear(dot(*DOTS))
+    gateway.received.sources.clear()
+    assert reasons(gateway, 1) == {Reason.CLOCK_IN_DOUBT}
+
+
+@pytest.mark.parametrize("ahead_s", [-80, -60, 60, 80])
+def test_a_wrong_clock_of_ours_shows_no_neighbours_dot_as_good(gateway, ahead_s):
+    """At start, by retained messages, and after the first heartbeat; `ahead_s` is our clock minus the truth."""
+    gateway.hear(status(0), at_s=ahead_s, retained=True)
+    gateway.hear(dot(*DOTS), at_s=ahead_s + 1, retained=True)
+    assert judged(gateway, ahead_s + 2).quality().level is not Level.GOOD
+    gateway.hear(status(3), at_s=ahead_s + 3)
+    assert judged(gateway, ahead_s + 4).quality().level is not Level.GOOD
+
+
+@pytest.mark.parametrize("step_s", [-80, 80])
+def test_after_a_step_of_our_clock_nothing_is_good_until_a_heartbeat_shows_that_clocks_agree(gateway, step_s):
+    gateway.hear(dot(*DOTS))
+    gateway.received.clock_stepped()
+    assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 1 + step_s)
+    gateway.hear(status(2), at_s=2 + step_s)
+    assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 3 + step_s)
+    for said_s in (5, 10, 15):
+        gateway.hear(status(said_s))
+    assert Reason.CLOCK_IN_DOUBT not in reasons(gateway, 16)
+
+
 def test_a_retained_heartbeat_says_nothing_about_clocks(gateway):
     gateway.hear(dot(*DOTS))
     for said_s in (-30, -20, -10):
         gateway.hear(status(said_s), at_s=0, retained=True)
     assert reasons(gateway, 1) == set()
+
+
+def test_a_source_whose_clock_is_ahead_makes_nothing_younger(gateway):
+    """It says "CAISO answered now" by a clock an hour ahead, and then CAISO is silent."""
+    hour = 3600
+    gateway.hear(status(hour), at_s=0)
+    gateway.hear(dot(*DOTS, said_s=hour), at_s=0)
+    gateway.hear(status(hour + 200, upstreams=(upstream(hour),)), at_s=200)
+    gateway.hear(dot(*DOTS, said_s=hour + 200, heard_at=at(hour)), at_s=200)
+    assert judged(gateway, 201).age_s == 201
+    assert Reason.STALE in reasons(gateway, 201)
+    assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(201))
+
+
+def test_a_live_state_that_was_said_long_ago_is_as_old_as_it_says(gateway):
+    gateway.hear(dot(*DOTS, said_s=-3600), at_s=0)
+    assert reasons(gateway, 1) == {Reason.STALE}
 
 
 def test_a_negative_age_is_in_doubt_and_shown_as_0(gateway):
@@ -186,46 +256,67 @@ def test_hearing_a_state_again_does_not_make_it_younger(gateway):
     assert reasons(gateway, 91) == {Reason.STALE, Reason.CLOCK_IN_DOUBT}
 
 
-def test_an_older_state_from_a_restored_broker_does_not_replace_a_newer_one(gateway):
+@pytest.mark.parametrize("retained", [True, False])
+def test_an_older_state_does_not_replace_a_newer_one_however_late_it_comes(gateway, retained):
     gateway.hear(dot(*DOTS, said_s=60))
-    gateway.hear(dot(interval(0, 77), said_s=0), at_s=70, retained=True)
-    assert judged(gateway, 71).message == dot(*DOTS, said_s=60)
+    gateway.hear(dot(interval(0, 77), said_s=0), at_s=70, retained=retained)
+    assert shown_mw(gateway, 71) == 10
 
 
 def test_when_the_source_that_spoke_last_dies_the_other_one_counts(gateway):
-    other = {"source": "ads_ingest/b"}
-    gateway.hear(status(0), status(0, instance="b"), dot(*DOTS, said_s=1, **other), dot(*DOTS, said_s=2))
-    assert judged(gateway, 3).message.source == "ads_ingest/a"
+    gateway.hear(status(0), status(0, instance="b"), dot(*DOTS, said_s=1, source="ads_ingest/b"), dot(*DOTS, said_s=2))
     gateway.hear(status(4, online=False, upstreams=()), status(5, instance="b"))
-    assert judged(gateway, 6).message.source == "ads_ingest/b"
+    assert judged(gateway, 6).said.source == "ads_ingest/b"
     assert judged(gateway, 6).quality().is_good
+    assert all(part.quality().is_good for part in known(gateway, 6).parts)
 
 
 def test_the_words_of_many_dead_instances_are_forgotten(gateway):
     for i in range(50):
         gateway.hear(dot(*DOTS, said_s=i, source=f"ads_ingest/{i}"))
-    assert [word.message.source for word in gateway.received.words(gateway.topics.dot("sierra", "SOLAR"))] == [
-        f"ads_ingest/{i}" for i in range(46, 50)
-    ]
+    statements = gateway.received.statements(gateway.topics.dot("sierra", "SOLAR"))
+    assert {statement.message.source for statement in statements} == {f"ads_ingest/{i}" for i in range(46, 50)}
 
 
-def test_what_was_retracted_while_we_were_away_is_not_confirmed_by_heartbeats(gateway):
-    gateway.hear(dot(*DOTS), status(0))
+def reconnect(gateway: Gateway) -> None:
     gateway.received.turn(connected=False)
     gateway.received.turn(connected=True)
-    for said_s in range(10, int(LIMIT_S) + 20, 10):
-        gateway.hear(status(said_s))
-    assert reasons(gateway, LIMIT_S) == set(), "as old as it was when it was said"
-    assert reasons(gateway, LIMIT_S + 10) == {Reason.STALE}
 
 
-def test_what_comes_again_after_a_reconnect_is_confirmed_as_before(gateway):
+def test_what_was_not_said_again_since_a_reconnect_is_in_doubt_until_it_is(gateway):
+    """It may have been retracted while we were away, and nobody tells us."""
     gateway.hear(dot(*DOTS), status(0))
-    gateway.received.turn(connected=False)
-    gateway.received.turn(connected=True)
-    gateway.hear(dot(*DOTS), at_s=5, retained=True)
-    gateway.hear(status(LIMIT_S))
-    assert reasons(gateway, LIMIT_S + 10) == set()
+    reconnect(gateway)
+    gateway.hear(status(10))
+    assert reasons(gateway, 11) == {Reason.BROKER_LOST}
+    assert Reason.STALE in reasons(gateway, LIMIT_S + 1)
+    gateway.hear(dot(*DOTS, said_s=LIMIT_S + 2))
+    assert reasons(gateway, LIMIT_S + 3) == set()
+
+
+def test_a_reconnect_alone_makes_nothing_good(gateway):
+    """The broker came back without its memory, and the ingests are gone."""
+    gateway.hear(dot(*DOTS), status(0))
+    reconnect(gateway)
+    assert reasons(gateway, 1) == {Reason.BROKER_LOST, Reason.CLOCK_IN_DOUBT}
+    assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(1))
+
+
+def test_what_comes_again_after_a_reconnect_is_believed_as_before(gateway):
+    gateway.hear(dot(*DOTS), status(0))
+    reconnect(gateway)
+    gateway.hear(dot(*DOTS), status(0), at_s=5, retained=True)
+    assert reasons(gateway, 6) == set()
+    assert reasons(gateway, LIMIT_S + 1) == {Reason.STALE}
+
+
+def test_a_state_that_was_said_before_it_was_retracted_does_not_come_back(gateway):
+    gateway.hear(dot(*DOTS, said_s=1))
+    gateway.hear_problem(None, at_s=5)
+    gateway.hear(dot(*DOTS, said_s=2), at_s=6)
+    assert reasons(gateway, 7) == {Reason.NEVER_RECEIVED}
+    gateway.hear(dot(*DOTS, said_s=8))
+    assert reasons(gateway, 9) == set()
 
 
 def test_polling_works_while_any_online_instance_hears_caiso(gateway):
@@ -246,11 +337,10 @@ def test_polling_works_while_any_online_instance_hears_caiso(gateway):
 
 
 def test_each_state_is_judged_by_its_own_upstream(gateway):
-    dispatch, curve = upstream(85, name="ads_dispatch"), upstream(0, name="ads_trajectory", ok=False)
-    gateway.hear(dot(*DOTS), trajectory(point(0, 10)), status(85, upstreams=(dispatch, curve)))
+    dispatch, of_curves = upstream(85, name="ads_dispatch"), upstream(0, name="ads_trajectory", ok=False)
+    gateway.hear(dot(*DOTS, said_s=85), trajectory(point(0, 10)), status(85, upstreams=(dispatch, of_curves)))
     assert reasons(gateway, 100) == set()
-    judged_curve = judge(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), Trajectory, LIMIT_S, at(100))
-    assert judged_curve.reasons == {Reason.SOURCE_FAILING, Reason.STALE}
+    assert curve(gateway, 100).reasons == {Reason.SOURCE_FAILING, Reason.STALE}
     assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(100))
 
 
@@ -267,12 +357,28 @@ def test_an_instance_that_has_not_yet_asked_caiso_does_not_work(gateway):
     assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(1))
 
 
-def test_a_trajectory_is_stale_when_no_new_one_came_although_caiso_is_heard(gateway):
-    gateway.hear(trajectory(point(0, 10)), status(420))
+def test_a_trajectory_is_as_old_as_its_newest_batch_at_caiso_however_well_caiso_is_heard(gateway):
+    def hear(said_s: float) -> None:
+        gateway.hear(trajectory(point(0, 10), point(900, 10), said_s=said_s))
+
+    hear(420)
     assert gateway.words(420, 11, 150, 2) == [Level.GOOD, 0]
-    gateway.hear(status(421))
+    assert gateway.words(420, 11, 158, 1) == [420]
+    hear(421)
     assert gateway.words(421, 11, 150, 2) == [Level.BAD, 1 << 1]
-    assert judge(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), Trajectory, LIMIT_S, at(421)).reasons == set()
+    assert curve(gateway, 421).reasons == set()
+
+
+def test_a_curve_is_over_after_its_last_target(gateway):
+    gateway.hear(trajectory(point(0, 10), point(60, 12), said_s=0))
+    assert gateway.words(60, 11, 150, 2) == [Level.GOOD, 0]
+    assert gateway.words(61, 11, 150, 4) == [Level.BAD, 1 << 2, 0x7FC0, 0]
+
+
+def test_a_curve_three_hours_old_is_bad_after_a_fresh_start(gateway):
+    """The ingest was started anew, fetched it now, and says now that CAISO answered now."""
+    gateway.hear(trajectory(point(-10800, 16, batch_s=-10800), said_s=0))
+    assert gateway.words(1, 11, 150, 2) == [Level.BAD, 1 << 1 | 1 << 2]
 
 
 STEP = st.one_of(
@@ -308,8 +414,8 @@ def test_after_a_silence_longer_than_the_limit_nothing_is_good(story, beyond_s):
 
 
 def shown_mw(gateway: Gateway, now_s: float) -> float | None:
-    message = judged(gateway, now_s).message
-    return message.intervals[0].dot_mw if message and message.intervals else None
+    intervals = [part.said for part in known(gateway, now_s).parts]
+    return min(intervals, key=lambda found: found.interval_start).dot_mw if intervals else None
 
 
 def revised(dot_mw: float, revision_no: int) -> DotInterval:
@@ -339,12 +445,62 @@ def test_what_is_known_to_be_newer_counts_although_its_source_has_gone(gateway):
     gateway.hear(dot(revised(22, 3), said_s=5, source="ads_ingest/slow"))
     gateway.hear(status(6, instance="fast", online=False))
     assert shown_mw(gateway, 7) == 24
-    assert reasons(gateway, 7) == {Reason.SOURCE_OFFLINE}
+    assert known(gateway, 7).parts[0].reasons == {Reason.SOURCE_OFFLINE}
+
+
+def test_an_older_revision_in_a_later_state_of_the_same_source_does_not_count(gateway):
+    """An ingest that was set back to an older copy of its files, or a CAISO that lists an older revision."""
+    gateway.hear(dot(revised(24, 2), said_s=1), dot(revised(22, 1), said_s=5))
+    assert shown_mw(gateway, 6) == 24
+
+
+def test_a_batch_that_only_the_other_source_knows_counts(gateway):
+    """An exceptional dispatch, which the one that spoke last has not yet fetched."""
+    exceptional = interval(0, 5, batch_uid="X", instruction_uid="X", batch_type=4, batch_received_at=at(0))
+    ordinary = interval(0, 40, batch_received_at=at(-150))
+    gateway.hear(status(0, instance="fast"), status(0, instance="slow"))
+    gateway.hear(dot(ordinary, exceptional, said_s=1, source="ads_ingest/fast"))
+    gateway.hear(dot(ordinary, said_s=5, source="ads_ingest/slow"))
+    assert gateway.words(6, 11, 100, 4) == [Level.GOOD, 0, 0x40A0, 0]
+
+
+def test_two_sources_that_contradict_each_other_about_one_dot_are_in_doubt(gateway):
+    gateway.hear(status(0, instance="a"), status(0, instance="b"))
+    gateway.hear(dot(revised(24, 2), said_s=1, source="ads_ingest/a"), dot(revised(22, 2), said_s=2, source="ads_ingest/b"))
+    assert gateway.words(3, 11, 100, 2) == [Level.UNCERTAIN, 1 << 10]
+
+
+@given(st.permutations([(1, 1), (2, 1), (2, 2), (3, 3), (4, 2)]), st.data())
+def test_in_whatever_order_states_come_the_highest_revision_counts(said, data):
+    """Each is a state said at a time, with a revision; they come late, twice, and of two sources."""
+    gateway = Gateway(**PLANT)
+    for said_s, revision_no in said * 2:
+        source = data.draw(st.sampled_from(["ads_ingest/a", "ads_ingest/b"]))
+        gateway.hear(dot(revised(10 * revision_no, revision_no), said_s=said_s, source=source), at_s=10)
+    assert shown_mw(gateway, 11) == 30
 
 
 def test_of_two_trajectories_the_one_with_the_newer_batch_counts(gateway):
     newer, older = point(0, 20, batch_s=300), point(0, 10, batch_s=0)
     gateway.hear(trajectory(newer, said_s=301, source="ads_ingest/fast"))
     gateway.hear(trajectory(older, said_s=305, source="ads_ingest/slow"))
-    found = judge(gateway.received, gateway.topics.trajectory("sierra", "SOLAR"), Trajectory, LIMIT_S, at(306))
-    assert found.message.points == (newer,)
+    assert curve(gateway, 306).said.points == (newer,)
+
+
+def test_a_source_that_lags_behind_does_not_bring_an_older_curve_back(gateway):
+    newer, older = point(600, 20, batch_s=300), point(600, 10, batch_s=0)
+    gateway.hear(trajectory(newer, said_s=301), trajectory(older, said_s=305))
+    assert curve(gateway, 306).said.points == (newer,)
+
+
+def test_of_two_prices_the_one_fetched_last_counts_whoever_says_it(gateway):
+    gateway.hear(lmp(price(0, 41.0, fetched_s=60), said_s=61, source="lmp_ingest/fast"))
+    gateway.hear(lmp(price(0, 40.0, fetched_s=0), said_s=65, source="lmp_ingest/slow"))
+    prices = judge_prices(gateway.received, gateway.topics.lmp("RTM", "NODE1"), LIMIT_S, at(66))
+    assert [part.said.lmp_usd_per_mwh for part in prices.parts] == [41.0]
+
+
+def test_a_price_of_another_day_is_not_good(gateway):
+    gateway.hear(lmp(price(40 * 86400, 41.0)))
+    prices = judge_prices(gateway.received, gateway.topics.lmp("RTM", "NODE1"), LIMIT_S, at(1))
+    assert [part.reasons for part in prices.parts] == [{Reason.INVALID}]

@@ -9,7 +9,7 @@ UNITS = frozenset({1})
 @pytest.fixture(scope="module")
 def image():
     gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}])
-    gateway.hear(trajectory(point(0, 12.5)))
+    gateway.hear(*(trajectory(point(60, 12.5), resource=resource) for resource in ("SOLAR", "BESS", "HYDRO", "PUMP")))
     return gateway.render(1)
 
 

@@ -6,7 +6,7 @@ from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
 from dotbus.testing.bus import FakeBus
-from modbus_gateway.image import Image
+from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.map_draft import read_map
 from modbus_gateway.service import Service
 
@@ -14,23 +14,17 @@ SECONDS = 5.0
 
 
 class Screen:
-    """What is shown to a server, and a way to wait for it."""
+    """What a server would show now, and a way to wait for it."""
 
-    def __init__(self) -> None:
-        self.image: Image | None = None
-        self.shown = 0
-        self.closed_idle = 0
+    def __init__(self, images: CurrentImage) -> None:
+        self.images = images
+        self.turned = 0
 
-    def show(self, image: Image) -> None:
-        self.image = image
-        self.shown += 1
-
-    def close_idle(self) -> None:
-        self.closed_idle += 1
+    def note_turn(self) -> None:
+        self.turned += 1
 
     def quality(self) -> bytes:
-        assert self.image
-        content = self.image.read_registers(11, 100, 2)
+        content = self.images.look().read_registers(11, 100, 2)
         assert isinstance(content, bytes)
         return content
 
@@ -46,20 +40,27 @@ class Story:
     def __init__(self, render_s: float) -> None:
         place = installation(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])
         self.topics = place.topics
-        self.bus, self.screen, self.outcomes = FakeBus(), Screen(), list[str]()
-        self.now_s = 0.0
+        register_map, self.now_s = read_map(place), 0.0
+        images = CurrentImage(register_map, place.topics, wall=lambda: at(self.now_s), monotonic_s=lambda: self.now_s)
+        self.bus, self.screen, self.outcomes = FakeBus(), Screen(images), list[str]()
         self.service = Service(
-            read_map(place),
+            register_map,
             place.topics,
-            self.screen,
+            images,
             clock=lambda: at(self.now_s),
             render_s=render_s,
+            turned=self.screen.note_turn,
             delivered=self.outcomes.append,
         )
         self.service.follow(self.bus)
 
     async def deliver(self, topic: str, payload: bytes) -> None:
         await asyncio.to_thread(self.bus.deliver, topic, payload, received_at=at(self.now_s))
+
+    async def deliver_dot(self) -> None:
+        """A DOT of an ingest that is there and whose clock is ours."""
+        await self.deliver(self.topics.service("ads_ingest", "a"), encode(status(self.now_s)))
+        await self.deliver(self.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
 
 
 def tell(story, *, render_s: float) -> Story:
@@ -69,7 +70,7 @@ def tell(story, *, render_s: float) -> Story:
     async def run() -> None:
         stop = threading.Event()
         serving = asyncio.create_task(told.service.run(stop, told.bus.start))
-        while told.screen.shown == 0:  # noqa: ASYNC110  # the first image comes with the first turn of the loop
+        while told.screen.turned == 0:  # noqa: ASYNC110  # the first image comes with the first turn of the loop
             await asyncio.sleep(0)
         try:
             await story(told)
@@ -85,17 +86,17 @@ def tell(story, *, render_s: float) -> Story:
 def test_what_arrives_is_shown_without_waiting_for_the_next_turn():
     async def story(told: Story) -> None:
         await told.screen.shows("0000 0001")
-        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.deliver_dot()
         await told.screen.shows("00c0 0000")
 
     told = tell(story, render_s=3600)
-    assert told.bus.acknowledged == [told.topics.dot("sierra", "SOLAR")]
-    assert told.screen.closed_idle
+    assert told.bus.acknowledged == [told.topics.service("ads_ingest", "a"), told.topics.dot("sierra", "SOLAR")]
+    assert told.screen.turned > 1
 
 
 def test_time_alone_changes_what_is_shown():
     async def story(told: Story) -> None:
-        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.deliver_dot()
         await told.screen.shows("00c0 0000")
         told.now_s = 91
         await told.screen.shows("0000 0002")
@@ -121,8 +122,7 @@ def test_the_ingests_are_told_as_upstreams():
             ("ads_ingest", False),
             ("lmp_ingest", False),
         ]
-        await told.deliver(told.topics.service("ads_ingest", "a"), encode(status(0)))
-        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.deliver_dot()
         await told.screen.shows("00c0 0000")
 
     told = tell(story, render_s=3600)
@@ -131,7 +131,7 @@ def test_the_ingests_are_told_as_upstreams():
 
 def test_a_lost_broker_is_shown():
     async def story(told: Story) -> None:
-        await told.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))))
+        await told.deliver_dot()
         await told.screen.shows("00c0 0000")
         await asyncio.to_thread(told.bus.turn, connected=False)
         await told.screen.shows("0040 0020")
@@ -141,6 +141,6 @@ def test_a_lost_broker_is_shown():
 
 def test_a_failure_to_render_ends_the_service_loudly():
     told = Story(render_s=0.01)
-    told.screen.show = lambda _image: (_ for _ in ()).throw(RuntimeError("no screen"))  # type: ignore[method-assign]
-    with pytest.raises(RuntimeError, match="no screen"):
+    told.screen.images.renew = lambda: (_ for _ in ()).throw(RuntimeError("no image"))  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="no image"):
         asyncio.run(told.service.run(threading.Event(), told.bus.start))

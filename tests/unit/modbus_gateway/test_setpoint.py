@@ -5,11 +5,13 @@ from gateway_story import at, interval, point
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dotbus.runtime.installation import Schedule
 from modbus_gateway.setpoint import (
     clipped,
     in_force,
     must_follow,
     next_dot,
+    of_schedule,
     previous_dot,
     ramp_now,
     trajectory_now,
@@ -129,13 +131,14 @@ def test_limits_that_are_not_given_limit_nothing():
 
 def test_a_resource_on_five_minute_dots_does_not_ramp_towards_an_hourly_one():
     hourly = interval(3600, 90, length_s=3600, batch_type=1)
-    dots = [interval(0, 10), interval(300, 20), hourly]
+    dots = of_schedule([interval(0, 10), interval(300, 20), hourly], Schedule.FIVE_MINUTE)
     assert ramp_now(dots, at(500)).set_point_mw == 20, "held after the last five-minute target"
-    assert next_dot([*dots[:1], hourly], at(10)) is None
     assert dot_mw(next_dot(dots, at(10))) == 20
+    assert next_dot(dots, at(310)) is None
 
 
 def test_a_resource_on_hourly_dots_ramps_from_hour_to_hour():
     hours = [interval(3600 * i, mw, length_s=3600, batch_type=1) for i, mw in enumerate([10, 40])]
+    hours = of_schedule([*hours, interval(3600, 90)], Schedule.HOURLY)
     assert ramp_now(hours, at(3600)).set_point_mw == pytest.approx(25)
     assert dot_mw(next_dot(hours, at(10))) == 40
