@@ -16,7 +16,7 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
-from modbus_gateway.image import Image, render
+from modbus_gateway.image import Earlier, Image, render
 from modbus_gateway.map_draft import read_map
 from modbus_gateway.received import Arrival, Problem, Received
 from modbus_gateway.register_map import RegisterMap
@@ -163,7 +163,9 @@ class Gateway:
         self.received.take(Arrival(topic, at(at_s), retained=False, said=problem))
 
     def render(self, now_s: float) -> Image:
-        self.image = render(self.map, self.received, self.topics, at(now_s), self.image)
+        before, now = self.image, at(now_s)
+        earlier = Earlier(before, (now - before.rendered_at).total_seconds()) if before else None
+        self.image = render(self.map, self.received, self.topics, now, earlier)
         return self.image
 
     def words(self, now_s: float, unit_id: int, address: int, count: int) -> list[int]:

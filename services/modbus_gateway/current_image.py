@@ -10,7 +10,7 @@ from datetime import datetime
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.clock_steps import Moment
-from modbus_gateway.image import Image, render
+from modbus_gateway.image import Earlier, Image, render
 from modbus_gateway.received import Received
 from modbus_gateway.register_map import RegisterMap
 
@@ -70,6 +70,7 @@ class CurrentImage:
         if self._rendered and now.is_after_step(self._rendered):
             self._log.warning("our clock was set; nothing is good until a heartbeat shows that clocks agree")
             self.received.clock_stepped()
-        self._image = render(self._map, self.received, self._topics, now.wall, self._image)
+        earlier = Earlier(self._image, now.monotonic_s - self._rendered.monotonic_s) if self._image and self._rendered else None
+        self._image = render(self._map, self.received, self._topics, now.wall, earlier)
         self._rendered = now
         return self._image

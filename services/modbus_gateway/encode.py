@@ -10,6 +10,7 @@ uint32 and int32. These patterns are never a value.
 import math
 import struct
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
@@ -17,7 +18,7 @@ from modbus_gateway.reading import Reading
 
 
 class DoesNotFit(ValueError):
-    """A number that its register type cannot carry. It is shown as "no value", never wrapped or clipped."""
+    """A number that its register type cannot carry. It is never wrapped or clipped: its quality is bad."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ _RANGE: Final = {
     RegisterType.UINT32: (0, 0xFFFF_FFFE),
     RegisterType.INT32: (-0x7FFF_FFFF, 0x7FFF_FFFF),
 }
+_DIGITS_MOST: Final = 20
+"""More than any integer type has; a number with more digits needs no rounding to be refused."""
 _NO_VALUE: Final = {
     RegisterType.FLOAT32: bytes.fromhex("7FC00000"),
     RegisterType.UINT16: bytes.fromhex("FFFF"),
@@ -71,13 +74,24 @@ def encode_value(value: float, form: Form) -> bytes:
         DoesNotFit: it is not finite, too large for the type, or would read as "no value".
     """
     scaled = value * form.scale
+    if not math.isfinite(scaled):
+        raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
+    number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
     try:
-        if not math.isfinite(scaled):
-            raise DoesNotFit(f"{value} times {form.scale} is not a finite number")
-        number = scaled if form.type is RegisterType.FLOAT32 else _whole(scaled, form.type)
         return _in_order(struct.pack(_FORMAT[form.type], number), form.word_order)
     except OverflowError as error:
         raise DoesNotFit(f"{value} is too large for {form.type}") from error
+
+
+def fits(reading: Reading, form: Form) -> bool:
+    """Whether registers can show what a reading says. Where nothing is to be shown, or a bad value, they can."""
+    if reading.value is None or reading.quality.is_bad or form.type is RegisterType.BIT:
+        return True
+    try:
+        encode_value(reading.value, form)
+    except DoesNotFit:
+        return False
+    return True
 
 
 def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
@@ -86,16 +100,14 @@ def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
     Args:
         reading: the value and its quality.
         form: how to write it.
-        held: what the registers show until now, for `on_bad = "hold"`.
+        held: what a bad value shows with `on_bad = "hold"`.
+
+    Raises:
+        DoesNotFit: its quality should have said so, see `fits`.
     """
     if reading.quality.is_bad:
         return _instead(form, held)
-    if reading.value is None:
-        return no_value(form)
-    try:
-        return encode_value(reading.value, form)
-    except DoesNotFit:
-        return no_value(form)
+    return no_value(form) if reading.value is None else encode_value(reading.value, form)
 
 
 def encode_bit(reading: Reading, form: Form) -> bool | None:
@@ -112,17 +124,22 @@ def _instead(form: Form, held: bytes) -> bytes | None:
         case OnBad.EXCEPTION:
             return None
         case OnBad.VALUE if form.bad_value is not None:
-            return encode_value(form.bad_value, Form(form.type, form.word_order))
+            return encode_value(form.bad_value, form)
         case _:
             return no_value(form)
 
 
-def _whole(value: float, kind: RegisterType) -> int:
-    least, most = _RANGE[kind]
-    number = round(value)
+def _whole(value: float, form: Form) -> int:
+    """A scaled value rounded as on paper, half away from zero: 0.125 times 100 is 13, and 2.675 times 100 is 268."""
+    number = value if isinstance(value, int) and form.scale == 1 else _rounded(Decimal(repr(value)) * Decimal(repr(form.scale)))
+    least, most = _RANGE[form.type]
     if not least <= number <= most:
-        raise DoesNotFit(f"{number} is outside {least} to {most} of {kind}")
+        raise DoesNotFit(f"{number} is outside {least} to {most} of {form.type}")
     return number
+
+
+def _rounded(number: Decimal) -> int:
+    return int(number.quantize(Decimal(1), ROUND_HALF_UP) if number.adjusted() < _DIGITS_MOST else number)
 
 
 def _in_order(packed: bytes, word_order: WordOrder) -> bytes:

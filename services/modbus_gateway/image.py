@@ -1,17 +1,17 @@
 """Image: what every register says at one time, as the bytes that a reply is cut from. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation_modbus import Table
+from dotbus.runtime.installation_modbus import OnBad, Table
 from modbus_gateway.encode import encode_bit, encode_reading, no_value
 from modbus_gateway.readings import Readings
 from modbus_gateway.received import Received
-from modbus_gateway.register_map import RegisterMap, Span
+from modbus_gateway.register_map import Cell, RegisterMap, Span
 
 HOLDS_MOST: Final = timedelta(seconds=2)
 """How long an image may be shown when nothing turns before: ramps and ages move all the time."""
@@ -32,11 +32,17 @@ class Refusal(IntEnum):
 
 @dataclass(frozen=True)
 class Registers:
-    """The registers of a span. `faults` has a byte per register, 1 where reading is an exception; None where none is."""
+    """The registers of a span.
+
+    Attributes:
+        faults: a byte per register, 1 where reading is an exception; None where none is.
+        held_s: for how long each address has shown a value that is bad by now.
+    """
 
     start: int
     content: bytes
     faults: bytes | None = None
+    held_s: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,24 @@ class Image:
         return Refusal.ADDRESS
 
 
-def render(register_map: RegisterMap, received: Received, topics: Topics, now: datetime, before: Image | None = None) -> Image:
+@dataclass(frozen=True)
+class Earlier:
+    """The image before, which bad values with `on_bad = "hold"` are held from, and how long ago it was rendered.
+
+    By a clock that cannot be set: else a value would be held for as long as ours was set back.
+    """
+
+    image: Image
+    age_s: float
+
+    def registers(self, span: Span) -> Registers | None:
+        """The same span."""
+        return next((known for known in self.image.registers[span.unit_id] if known.start == span.start), None)
+
+
+def render(
+    register_map: RegisterMap, received: Received, topics: Topics, now: datetime, earlier: Earlier | None = None
+) -> Image:
     """The image at a time.
 
     Args:
@@ -88,7 +111,7 @@ def render(register_map: RegisterMap, received: Received, topics: Topics, now: d
         received: what came until now.
         topics: of this installation.
         now: the gateway's clock.
-        before: the last image of the same map, which bad values with `on_bad = "hold"` are held from.
+        earlier: the last image of the same map.
     """
     readings = Readings(register_map, received, topics, now)
     registers: dict[int, tuple[Registers, ...]] = {}
@@ -96,29 +119,50 @@ def render(register_map: RegisterMap, received: Received, topics: Topics, now: d
     for span in register_map.spans:
         unit = span.unit_id
         if span.table is Table.HOLDING:
-            registers[unit] = (*registers.get(unit, ()), _render_registers(span, readings, _held(before, span)))
+            holding = (
+                Holding(earlier.registers(span), earlier.age_s, register_map.judging.hold_at_most_s) if earlier else Holding()
+            )
+            registers[unit] = (*registers.get(unit, ()), _render_registers(span, readings, holding))
         else:
             bits[unit] = (*bits.get(unit, ()), _render_bits(span, readings))
     holds_most = now + HOLDS_MOST
     return Image(now, min(readings.hold_until or holds_most, holds_most), registers, bits)
 
 
-def _held(before: Image | None, span: Span) -> bytes | None:
-    spans = before.registers.get(span.unit_id, ()) if before else ()
-    return next((known.content for known in spans if known.start == span.start), None)
+@dataclass(frozen=True)
+class Holding:
+    """What bad values of a span are held from, and for how long they may be."""
+
+    before: Registers | None = None
+    elapsed_s: float = 0.0
+    most_s: float = 0.0
+
+    def held_s(self, cell: Cell) -> float:
+        """For how long a cell whose value is bad has been held."""
+        return self.elapsed_s + self.before.held_s.get(cell.address, 0.0) if self.before else 0.0
+
+    def held(self, cell: Cell) -> bytes:
+        """What a cell shows while its value is bad: what it showed before, until that was held long enough."""
+        if self.before is None or self.held_s(cell) > self.most_s:
+            return no_value(cell.form)
+        first = (cell.address - self.before.start) * 2
+        return self.before.content[first : first + cell.form.registers * 2]
 
 
-def _render_registers(span: Span, readings: Readings, held: bytes | None) -> Registers:
+def _render_registers(span: Span, readings: Readings, holding: Holding) -> Registers:
     content = bytearray(RESERVED * span.length)
     faults = bytearray(span.length)
+    held_s: dict[int, float] = {}
     for cell in span.cells:
         first, count = cell.address - span.start, cell.form.registers
-        place = slice(first * 2, (first + count) * 2)
-        words = encode_reading(readings.of(cell), cell.form, held[place] if held else no_value(cell.form))
+        reading, held = readings.of(cell), b""
+        if reading.quality.is_bad and cell.form.on_bad is OnBad.HOLD:
+            held, held_s[cell.address] = holding.held(cell), holding.held_s(cell)
+        words = encode_reading(reading, cell.form, held)
         if words is None:
             faults[first : first + count] = b"\x01" * count
-        content[place] = no_value(cell.form) if words is None else words
-    return Registers(span.start, bytes(content), bytes(faults) if any(faults) else None)
+        content[first * 2 : (first + count) * 2] = no_value(cell.form) if words is None else words
+    return Registers(span.start, bytes(content), bytes(faults) if any(faults) else None, held_s)
 
 
 def _render_bits(span: Span, readings: Readings) -> Bits:

@@ -109,14 +109,16 @@ class Modbus(Section):
     """How the gateway judges values and lays them out.
 
     A DOT is stale when CAISO has not been heard for `stale_after_s`, a trajectory also when no new one came for
-    `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. With `clip_set_point` the
-    set-point on the ramp stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same.
+    `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. A bad value that
+    is held (`on_bad = "hold"`) is shown for `hold_at_most_s`, then "no value". With `clip_set_point` the set-point on the ramp
+    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same.
     """
 
     accept_environments: Annotated[tuple[Environment, ...], Field(min_length=1)] = (Environment.PRODUCTION,)
     stale_after_s: Seconds = 90.0
     trajectory_stale_after_s: Seconds = 420.0
     price_stale_after_s: Seconds = 900.0
+    hold_at_most_s: Seconds = 300.0
     clip_set_point: Flag = False
     blocks: Annotated[tuple[Block, ...], Field(alias="block")] = ()
     points: Annotated[tuple[Point, ...], Field(alias="point")] = ()

@@ -1,4 +1,5 @@
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from pymodbus.client.mixin import ModbusClientMixin
 
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
-from modbus_gateway.encode import DoesNotFit, Form, encode_bit, encode_reading, encode_value, no_value
+from modbus_gateway.encode import DoesNotFit, Form, encode_bit, encode_reading, encode_value, fits
 from modbus_gateway.reading import Reading
 
 BAD = Quality.of([Reason.STALE])
@@ -62,12 +63,31 @@ def test_integers_are_written_as_pymodbus_writes_them(value, order, kind):
 def test_a_number_that_does_not_fit_is_refused_not_wrapped(kind, value):
     with pytest.raises(DoesNotFit):
         encode_value(value, Form(kind))
-    assert encode_reading(Reading(value), Form(kind), b"held") == no_value(Form(kind))
+    assert not fits(Reading(value), Form(kind))
+    assert fits(Reading(value, BAD), Form(kind)), "nobody is shown it"
 
 
-def test_an_integer_shows_the_value_times_its_scale_rounded():
-    assert words(encode_value(12.345, Form(RegisterType.INT16, scale=100))) == [1234]
-    assert words(encode_value(-12.5, Form(RegisterType.INT16, scale=10))) == [0x10000 - 125]
+@pytest.mark.parametrize(
+    ("value", "scale", "shown"),
+    [
+        (12.345, 100, 1235),
+        (12.344, 100, 1234),
+        (0.5, 1, 1),
+        (-0.5, 1, -1),
+        (1.5, 1, 2),
+        (2.5, 1, 3),
+        (-12.25, 10, -123),
+        (2.675, 100, 268),
+    ],
+)
+def test_an_integer_shows_the_value_times_its_scale_rounded_half_away_from_zero(value, scale, shown):
+    assert words(encode_value(value, Form(RegisterType.INT16, scale=scale))) == [shown % 0x10000]
+
+
+@given(st.decimals(-3000, 3000, places=4), st.sampled_from([1, 10, 0.1, -1]))
+def test_rounding_is_that_of_decimal_arithmetic(value, scale):
+    expected = int((value * Decimal(str(scale))).to_integral_value(ROUND_HALF_UP))
+    assert words(encode_value(float(value), Form(RegisterType.INT16, scale=scale))) == [expected % 0x10000]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +111,7 @@ def test_a_bad_value_shows_what_was_chosen():
     assert words(encode_reading(reading, Form(RegisterType.FLOAT32, on_bad=OnBad.NAN), b"held") or b"") == [0x7FC0, 0]
     assert encode_reading(reading, Form(RegisterType.FLOAT32, on_bad=OnBad.EXCEPTION), b"held") is None
     chosen = Form(RegisterType.INT16, on_bad=OnBad.VALUE, bad_value=-1, scale=10)
-    assert words(encode_reading(reading, chosen, b"held") or b"") == [0xFFFF]
+    assert words(encode_reading(reading, chosen, b"held") or b"") == [0x10000 - 10]
 
 
 @pytest.mark.parametrize("on_bad", OnBad)

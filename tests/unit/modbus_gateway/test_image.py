@@ -109,8 +109,8 @@ def said_empty(gateway: Gateway) -> None:
     gateway.hear(trajectory(said_s=5))
 
 
-def retracted(gateway: Gateway) -> None:
-    gateway.received.take(Arrival(gateway.topics.trajectory("sierra", "SOLAR"), at(5), retained=False, said=None))
+def retracted(gateway: Gateway, at_s: float = 5) -> None:
+    gateway.received.take(Arrival(gateway.topics.trajectory("sierra", "SOLAR"), at(at_s), retained=False, said=None))
 
 
 def malformed(gateway: Gateway) -> None:
@@ -162,6 +162,18 @@ def test_classic_bit_falls_at_once_when_what_it_shows_is_stale(classic):
     classic.hear(*every_curve(12.5), status(0))
     assert classic.words(1, 1, 0, 2) == [0x0000, 0x4148]
     assert classic.bits(91, 1, 0, 3) == [0, 0, 0]
+
+
+def test_a_held_value_has_an_end_on_a_map_without_quality_registers_too(classic):
+    classic.hear(*every_curve(12.5), status(0))
+    assert classic.words(1, 1, 0, 2) == cdab(12.5)
+    retracted(classic)
+    assert [classic.words(s, 1, 0, 2) for s in (5, 10, 300)] == [cdab(12.5)] * 3
+    assert classic.words(302, 1, 0, 2) == NAN[::-1]
+    classic.hear(*every_curve(11, said_s=303))
+    assert classic.words(304, 1, 0, 2) == cdab(11)
+    retracted(classic, at_s=305)  # what comes after it is held anew
+    assert classic.words(600, 1, 0, 2) == cdab(11)
 
 
 def test_reserved_registers_are_ffff_and_nan(classic):
