@@ -203,7 +203,8 @@ _AFTER_TABLE = """
 
 ## Quality
 
-A value that dotbus serves has an OPC quality, good (192), uncertain (64) or bad (0), and every reason for it:
+A value that dotbus serves has an OPC quality, good (192), uncertain (64) or bad (0), and every reason for it. How a subscriber
+judges a state by itself, with test vectors, is in [quality.md](quality.md).
 """
 _SAMPLES_HEAD = """
 ## Samples

@@ -242,7 +242,7 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     latest = message.latest if message else None
     received_at = curve_received_at(message, now) if message else None
     age_s = (now - received_at).total_seconds() if received_at else None
-    old = [Reason.STALE] if message and (age_s is None or age_s > stale_after_s) else []
+    old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
     ended = [Reason.EXPIRED] if message and (not message.points or now > _ends_at(message)) else []
     quality = trajectory.quality(*old, *(ended or _expired_curve(message, value_mw)), *_outside(value_mw, resource))
     latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))

@@ -42,11 +42,11 @@ Word order `big` (ABCD) puts the high word first, `little` (CDAB) the low word; 
 12.5 is [0x4148, 0x0000] as big and [0x0000, 0x4148] as little. Times are seconds since 1970-01-01 UTC.
 
 "No value" stands where there is nothing to show and nothing is wrong: no next DOT yet, no SUPP segment. While the quality of a
-value is bad its registers show what `on_bad` chose: `hold` what they showed before (at first "no value"), for `hold_at_most_s` and
-then "no value"; `value` the `bad_value` of the block or point, scaled like a value (megawatts and prices; everything else "no
-value"); `nan` "no value"; `exception` nothing: each request that touches one is refused with exception 04. A flag in a discrete
-input falls to 0 at once, except with `exception`. Uncertain values are shown. Quality, reasons, ages and the header are never
-bad themselves.
+value is bad its registers show what `on_bad` chose: `hold` what they showed before (at first "no value"), for `hold_at_most_s`
+and then "no value"; `value` the `bad_value` of the block or point, scaled like a value (megawatts and prices; everything else
+"no value"); `nan` "no value"; `exception` nothing: each request that touches one is refused with exception 04. A flag in a
+discrete input falls to 0 at once, except with `exception`. Uncertain values are shown. Quality, reasons, ages and the header
+are never bad themselves.
 
 An integer shows the value times `scale`, rounded half away from zero. A value that its registers cannot carry (400 MW times 100
 in an int16) is `invalid`, and so bad, for its quality and reasons registers at the same unit id too.
