@@ -22,9 +22,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
 _PROMPT_S = 1.0
-"""A Date that was under way for longer says too little about the time now."""
-_DATE_RESOLUTION = timedelta(seconds=0.5)
-"""Date names whole seconds: on average the time is half of one later."""
+"""A Date that was under way for longer does not say what the difference of two clocks is, only how large it is at least."""
+_DATE_RESOLUTION = timedelta(seconds=1)
+"""Date names whole seconds."""
 
 
 class NoReply(Exception):
@@ -165,16 +165,21 @@ def _tls_context(bundle: str, certificate: tuple[Path, Path | None] | None) -> s
 
 
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:
-    """The server's clock minus ours, from a Date header and the middle of the time that it took to come."""
-    if date is None or took_s > _PROMPT_S:
-        return None
+    """The server's clock minus ours, from a Date header that was written while the reply came.
+
+    Of a reply that took long the least difference that explains its Date; None when none is needed, or there is no Date.
+    """
     try:
-        theirs = parsedate_to_datetime(date)
+        theirs = parsedate_to_datetime(date) if date else None
     except ValueError:
         return None
-    if theirs.tzinfo is None:
+    if theirs is None or theirs.tzinfo is None:
         return None
-    return (theirs + _DATE_RESOLUTION - began_at).total_seconds() - took_s / 2
+    least_s = (theirs - began_at).total_seconds() - took_s
+    most_s = (theirs + _DATE_RESOLUTION - began_at).total_seconds()
+    if took_s <= _PROMPT_S:
+        return (least_s + most_s) / 2
+    return least_s if least_s > 0 else most_s if most_s < 0 else None
 
 
 def _cause(error: requests.RequestException) -> str:
