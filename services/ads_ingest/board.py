@@ -15,7 +15,9 @@ from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, Trajectory
 from dotbus.contracts.topics import UNASSIGNED, Subject
 
-REFRESH = timedelta(seconds=30)
+REFRESH_MOST = timedelta(seconds=30)
+REFRESHES_BEFORE_STALE = 3
+"""How often a state that did not change is said again before a gateway of this installation would call it stale."""
 STRANGERS_KEPT = timedelta(hours=24)
 """How long the state of a resource without a plant stays after all in it is past."""
 
@@ -53,6 +55,7 @@ class Board(Generic[B, S]):
         books: what was known before a restart.
         make_state: resource, book, heard_at and now to a state.
         topic: plant and resource to the state's topic.
+        refresh: how long a state that did not change waits before it is said again.
 
     Attributes:
         complete: whether all that CAISO has was looked through once. Until then an empty book says nothing: it would replace
@@ -66,7 +69,9 @@ class Board(Generic[B, S]):
         books: Mapping[str, B],
         make_state: Callable[[str, B, datetime, datetime], S],
         topic: Callable[[str, str], str],
+        refresh: timedelta,
     ) -> None:
+        self._refresh = refresh
         self._configured = frozenset(configured)
         self._empty = empty
         self._books = {**dict.fromkeys(configured, empty), **books}
@@ -121,7 +126,7 @@ class Board(Generic[B, S]):
         said = self._said.get(resource_id)
         if said is None:
             return self.complete or book != self._empty
-        return said.book != book or (resource_id in self._configured and abs(now - said.heard_at) >= REFRESH)
+        return said.book != book or (resource_id in self._configured and abs(now - said.heard_at) >= self._refresh)
 
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[DotBook, Dot]:
@@ -141,7 +146,7 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[DotBook, Dot]:
             withdrawn=book.withdrawn,
         )
 
-    return Board(_configured(sender), DotBook(), books, make_state, sender.installation.topics.dot)
+    return Board(_configured(sender), DotBook(), books, make_state, sender.installation.topics.dot, refresh_of(sender))
 
 
 def trajectory_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[TrajectoryBook, Trajectory]:
@@ -161,7 +166,14 @@ def trajectory_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[Traject
             latest=book.latest,
         )
 
-    return Board(_configured(sender), TrajectoryBook(), books, make_state, sender.installation.topics.trajectory)
+    return Board(
+        _configured(sender), TrajectoryBook(), books, make_state, sender.installation.topics.trajectory, refresh_of(sender)
+    )
+
+
+def refresh_of(sender: Sender) -> timedelta:
+    """How often an unchanged state is said again: often enough for the limit that its installation's gateways judge by."""
+    return min(REFRESH_MOST, timedelta(seconds=sender.installation.modbus.stale_after_s / REFRESHES_BEFORE_STALE))
 
 
 def _configured(sender: Sender) -> list[str]:
