@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dotbus.contracts.quality import BIT_OF
 from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_modbus import Block
 from launcher.broker_users import CONSOLE
 from launcher.demo import CONSOLE_PASSWORD, Demo
 from launcher.registers import GatewaySilent, Registers, Shown
@@ -40,8 +41,13 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
 
 def _units(installation: Installation) -> str:
     blocks, points = installation.modbus.blocks, installation.modbus.points
-    units = [f"unit {b.unit_id} {b.profile} ({', '.join(b.plants or ()) or 'all plants'})" for b in blocks]
+    units = [f"unit {block.unit_id} {block.profile} ({_plants(block, installation)})" for block in blocks]
     return ", ".join([*units, *(f"unit {unit_id} points" for unit_id in dict.fromkeys(point.unit_id for point in points))])
+
+
+def _plants(block: Block, installation: Installation) -> str:
+    named = block.plants or tuple(dict.fromkeys(installation.plant_of(name) for name in block.resources or () if name))
+    return "all plants" if len(named) in (0, len(installation.plants)) else ", ".join(named)
 
 
 def _short(path: Path) -> str:

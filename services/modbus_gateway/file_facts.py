@@ -35,10 +35,20 @@ class FileFacts:
             plants[plant.name] = (*plants.get(plant.name, ()), *plant.resources)
         return plants
 
-    def members(self, block: Block) -> tuple[Member, ...]:
-        """The resources of a block, in the file's order of plants or in the order that the block names them."""
+    def places(self, block: Block) -> tuple[Member | None, ...]:
+        """Who has each place of a block, None where nobody has.
+
+        In the order of its `resources`; without them in the file's order, of the plants that it names (and that there are) or of all.
+        """
+        if block.resources is not None:
+            return tuple(self.members.get(name) for name in block.resources)
         names = dict.fromkeys(block.plants or self.plants)
-        return tuple(Member(name, resource) for name in names for resource in self.plants[name])
+        return tuple(Member(name, resource) for name in names for resource in self.plants.get(name, ()))
+
+    @cached_property
+    def members(self) -> Mapping[str, Member]:
+        """Each resource and its plant, by its id."""
+        return {resource.id: Member(name, resource) for name, resources in self.plants.items() for resource in resources}
 
     @cached_property
     def resources(self) -> Mapping[str, Resource]:
@@ -55,10 +65,11 @@ class FileFacts:
         if name not in self.plants and self.file.is_as_given(*NAMES):
             yield from self.tell(at, key, f"{name!r} is no plant{did_you_mean(name, self.plants)}")
 
-    def unknown_resource(self, name: str, at: Location, key: str) -> Iterator[Mistake]:
-        """An id that no resource has."""
-        if name not in self.resources and self.file.is_as_given(*IDS):
-            yield from self.tell(at, key, f"{name!r} is no resource{did_you_mean(name, self.resources)}")
+    def unknown_resource(self, name: str, at: Location, key: str, advice: str = "") -> Iterator[Mistake]:
+        """An id that no resource has. One that is given twice may stand where this one was meant, and is told itself."""
+        ids = [resource.id for resources in self.plants.values() for resource in resources]
+        if name not in self.resources and self.file.is_as_given(*IDS) and len(ids) == len(set(ids)):
+            yield from self.tell(at, key, f"{name!r} is no resource{did_you_mean(name, self.resources) or advice}")
 
     def without_market(self, market: Market, at: Location, key: str, *needs: str) -> Iterator[Mistake]:
         """A market whose prices nobody asks for."""

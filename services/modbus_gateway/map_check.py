@@ -12,6 +12,7 @@ from modbus_gateway.file_facts import FileFacts, why_it_does_not_fit
 from modbus_gateway.layouts import CLASSIC_RESOURCES, lay_out
 
 ADDRESSES: Final = 65536
+_FREE_PLACE: Final = ': write "" in its place, so that the others stay where they are'
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,7 @@ def check_whole(file: InstallationFile) -> Iterator[Mistake]:
 
 def check_block(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     """What is wrong with one block."""
-    for name in dict.fromkeys(block.plants or ()):
-        yield from facts.unknown_plant(name, at, "plants")
-        if (block.plants or ()).count(name) > 1:
-            yield from facts.tell(at, "plants", f"{name!r} is named twice")
+    yield from _check_names(block, facts, at)
     if has_known_size(block, facts, at):
         yield from _check_size(block, facts, at)
     yield from _check_price(block, facts, at)
@@ -71,35 +69,57 @@ def check_block(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistak
         yield from facts.tell(at, "bad_value", reason)
 
 
+def _check_names(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    for name in dict.fromkeys(block.plants or ()):
+        yield from facts.unknown_plant(name, at, "plants")
+    named = [name for name in block.resources or () if name]
+    for name in dict.fromkeys(named):
+        yield from facts.unknown_resource(name, at, "resources", _FREE_PLACE)
+    for key, names in (("plants", block.plants or ()), ("resources", named)):
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
+                yield from facts.tell(at, key, f"{name!r} is named twice")
+    if block.resources is not None and not named:
+        yield from facts.tell(at, "resources", "names no resource")
+    if block.resources is not None and block.plants is not None:
+        yield from facts.tell(at, "resources", "goes in place of plants: give one of the two", "plants")
+
+
 def has_known_size(block: Block, facts: FileFacts, at: Location) -> bool:
-    """Whether its profile, its plants and the number of their resources were read."""
+    """Whether its profile was read, and its places: those that it names, or its plants and the number of their resources."""
+    if not all(facts.file.is_as_given(*at, key) for key in ("profile", "plants", "resources")):
+        return False
+    if block.resources is not None:
+        return True
     plants = facts.file.installation.plants
     names = block.plants or tuple(plant.name for plant in plants)
     lists = {("plant",), *(("plant", i, "resource") for i, plant in enumerate(plants) if plant.name in names)}
-    read = all(facts.file.is_as_given(*at, key) for key in ("profile", "plants"))
-    return read and not lists & facts.file.refused and set(names) <= facts.plants.keys()
+    return not lists & facts.file.refused and set(names) <= facts.plants.keys()
 
 
 def fits(block: Block, facts: FileFacts) -> bool:
     """Whether the profile has room for its resources."""
-    return block.profile is not Profile.CLASSIC or len(facts.members(block)) <= CLASSIC_RESOURCES
+    return block.profile is not Profile.CLASSIC or len(facts.places(block)) <= CLASSIC_RESOURCES
 
 
 def _check_size(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    resources = len(facts.members(block))
+    places = len(facts.places(block))
     if not fits(block, facts):
-        reason = f"the classic profile has room for {CLASSIC_RESOURCES} resources, these plants have {resources}"
-        yield from facts.tell(at, "plants", f"{reason}: name fewer plants, or use the plant profile")
+        room = f"the classic profile has room for {CLASSIC_RESOURCES} resources"
+        if block.resources is None:
+            told = f"{room}, these plants have {places}: name fewer plants, or use the plant profile"
+        else:
+            told = f"{room}, this is a list of {places}: shorten it, or use the plant profile"
+        yield from facts.tell(at, "plants" if block.resources is None else "resources", told)
         return
-    end = block.address + max(lay_out(block.profile, resources).lengths.values())
+    end = block.address + max(lay_out(block.profile, places).lengths.values())
     if end > ADDRESSES:
         reason = f"the block would end at {end - 1}, the last register of a unit is {ADDRESSES - 1}"
         yield from facts.tell(at, "address", reason)
 
 
 def _check_price(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    shown = [resource.node for name in block.plants or facts.plants for resource in facts.plants.get(name, ()) if resource.node]
-    if shown or block.lmp_node:
+    if block.lmp_node or any(member and member.resource.node for member in facts.places(block)):
         yield from facts.without_market(block.lmp_market, at, "lmp_market")
     if block.lmp_node:
         yield from facts.without_node(block.lmp_node, at, "lmp_node")

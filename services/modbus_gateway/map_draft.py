@@ -62,27 +62,28 @@ def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
 
 
 def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
-    members = facts.members(block)
-    layout = lay_out(block.profile, len(members))
-    cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, members))]
+    places = facts.places(block)
+    layout = lay_out(block.profile, len(places))
+    cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, places))]
     return [
         (Area(key, block.unit_id, table, block.address, length), tuple(cell for its, cell in cells if its is table))
         for table, length in layout.lengths.items()
     ]
 
 
-def _cell(slot: Slot, layout: Layout, block: Block, members: tuple[Member, ...]) -> Cell | None:
+def _cell(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
     quantity = QUANTITIES[slot.quantity]
-    about = _relevant(_about(slot, block, members), quantity.scope)
-    if quantity.scope is Scope.PRICE and not about.prices:
-        return None  # a resource without a node has no price: its registers stay reserved
+    about = _relevant(_about(slot, block, places), quantity.scope)
+    if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
+        return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
     return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
 
 
-def _about(slot: Slot, block: Block, members: tuple[Member, ...]) -> About:
+def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
+    chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
+    members = tuple(member for member in chosen if member)
     if slot.resource is not None:
-        member = members[slot.resource]
-        return About((member,), _prices((member,), block.lmp_market))
+        return About(members, _prices(members, block.lmp_market))
     if block.profile is Profile.PLANT:
         return About(members, _prices(members, block.lmp_market))
     if block.lmp_node:

@@ -45,7 +45,7 @@ class Resource(Section):
 
 
 class Plant(Section):
-    """A site with its own SCADA; the order of its resources is the order of their registers."""
+    """A site with its own SCADA. Its resources have their registers in this order, unless a block of the map lists them."""
 
     name: Name
     resources: Annotated[tuple[Resource, ...], Field(alias="resource", min_length=1)]

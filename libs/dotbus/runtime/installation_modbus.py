@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.toml_values import Flag, Market, Name, Number, Seconds, Section, Whole
+from dotbus.runtime.toml_values import Flag, Market, Name, NameOrNothing, Number, Seconds, Section, Whole
 
 UnitId = Annotated[Whole, Field(ge=0, le=255)]
 Address = Annotated[Whole, Field(ge=0, le=65535)]
@@ -64,8 +64,10 @@ BadValue = Annotated[Number | None, Field(validate_default=True), AfterValidator
 
 
 class Block(Section):
-    """A profile laid out at one unit id, from one address on. Without `plants` it is all of them, in the file's order.
+    """A profile laid out at one unit id, from one address on.
 
+    `resources` says which resource has which place; "" leaves a place free, so that taking a resource out moves no other. In
+    place of it `plants` names plants, whose resources have their places in the file's order, and without both it is all plants.
     `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
     flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
     classic block (without it the first resource's); a plant block shows each resource's own.
@@ -75,6 +77,7 @@ class Block(Section):
     unit_id: UnitId
     address: Address = 0
     plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    resources: Annotated[tuple[NameOrNothing, ...], Field(min_length=1)] | None = None
     word_order: WordOrder | None = None
     on_bad: OnBad | None = None
     bad_value: BadValue = None

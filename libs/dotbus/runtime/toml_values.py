@@ -13,6 +13,8 @@ def _no_space_around(name: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_space_around)]
+NameOrNothing = Annotated[str, Field(max_length=128), AfterValidator(_no_space_around)]
+"""A name, or "" where a list leaves a place free."""
 Flag = StrictBool
 Whole = StrictInt
 Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
