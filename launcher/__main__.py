@@ -24,7 +24,7 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.setting_values import Port, ReadableFile, read_secret
 from dotbus.runtime.settings import BusSettings, load_settings
 from launcher.certificates import certificates_app
-from launcher.check import check_configuration, load_with_map
+from launcher.check import check_configuration, compare_maps, load_with_map
 from launcher.children import ChildFailed, Stopped
 from launcher.compare import Comparison, compare_until
 from launcher.ports import NoFreePort
@@ -40,6 +40,8 @@ _EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
 DEFAULT = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
 """In a checkout the example, which needs no preparation; installed without one, the file that is here."""
 CHECK_WITHIN_S = 60.0
+EXIT_MOVED = 3
+"""Nothing is wrong with the configuration, but SCADA would read something else than before."""
 
 app = typer.Typer(
     help="dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
@@ -170,11 +172,26 @@ def status(
 
 
 @app.command()
-def check(config: ConfigFile = DEFAULT) -> None:
-    """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once."""
+def check(
+    config: ConfigFile = DEFAULT,
+    against: Annotated[
+        Path | None, typer.Option(help="The file that is in use: tell what its registers say otherwise, and end with 3 if any.")
+    ] = None,
+) -> None:
+    """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once.
+
+    Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against.
+    """
     installation = load_or_exit(lambda: check_configuration(config))
     plants = ", ".join(plant.name for plant in installation.plants)
     typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
+    if against is None:
+        return
+    (_, before), (_, after) = _load(against), _load(config)
+    lines, moved = compare_maps(before, after)
+    typer.echo("\n".join(lines))
+    if moved:
+        raise typer.Exit(EXIT_MOVED)
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:

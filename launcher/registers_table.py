@@ -13,6 +13,7 @@ from launcher.registers import Shown
 from modbus_gateway.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
 
 _WIDTHS: Final = {"register": 8, "quantity": 25, "value": 25, "words": 9}
+_EVERY_DIGIT_BELOW: Final = 1e10
 _NAMED: Final = frozenset({EPOCH, LEVEL, REASONS, FLAG})
 """Units whose values are told in words."""
 
@@ -62,4 +63,9 @@ def _meaning(entry: Shown) -> str:
             names = [reason for reason, bit in BIT_OF.items() if int(entry.value) >> bit & 1]
             return ", ".join(names) or "none"
         case unit:
-            return f"{entry.value:.7g}" + ("" if unit in _NAMED else f" {unit}").rstrip()
+            digits = (
+                f"{entry.value:.0f}"
+                if entry.value.is_integer() and abs(entry.value) < _EVERY_DIGIT_BELOW
+                else f"{entry.value:.7g}"
+            )
+            return digits + ("" if unit in _NAMED else f" {unit}").rstrip()

@@ -38,7 +38,7 @@ class FileFacts:
     def places(self, block: Block) -> tuple[Member | None, ...]:
         """Who has each place of a block, None where nobody has.
 
-        In the order of its `resources`; without them in the file's order, of the plants that it names (and that there are) or of all.
+        In the order of its `resources`; without them in the file's order, of those plants that it names, or of all.
         """
         if block.resources is not None:
             return tuple(self.members.get(name) for name in block.resources)

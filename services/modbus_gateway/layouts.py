@@ -65,6 +65,7 @@ PLANT_HEADER: Final = {
     7: "lmp_works",
     8: "worst_quality",
     9: "worst_reasons",
+    10: "map_hash",
 }
 
 PLANT_RESOURCE: Final = {

@@ -80,12 +80,13 @@ def _cell(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None,
 
 
 def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
+    """Everything that a value at a place may be about; `_relevant` chooses."""
     chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
     members = tuple(member for member in chosen if member)
     if slot.resource is not None:
         return About(members, _prices(members, block.lmp_market))
     if block.profile is Profile.PLANT:
-        return About(members, _prices(members, block.lmp_market))
+        return About(members, _prices(members, block.lmp_market), block.unit_id)
     if block.lmp_node:
         return About(members, (PriceAt(block.lmp_market, block.lmp_node),))
     return About(members, _prices(members, block.lmp_market)[:1])
@@ -119,13 +120,14 @@ def _about_point(point: Point, installation: Installation) -> About:
         if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
     )
     prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
-    return _relevant(About(members, prices), QUANTITIES[point.quantity].scope)
+    return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
 
 
 def _relevant(about: About, scope: Scope) -> About:
     """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
     members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
-    return About(members, about.prices if scope in (Scope.PLANT, Scope.PRICE) else ())
+    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE) else ()
+    return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
 
 
 def _joined(areas: list[tuple[Area, tuple[Cell, ...]]]) -> list[Span]:

@@ -13,10 +13,12 @@ from modbus_gateway.quantities import MW, QUANTITIES, Quantity, Scope
 _SUBJECTS: Final = ("plant", "resource", "node")
 _TAKES: Final = {
     Scope.GATEWAY: frozenset[str](),
+    Scope.UNIT: frozenset[str](),
     Scope.PLANT: frozenset({"plant", "market"}),
     Scope.RESOURCE: frozenset({"plant", "resource"}),
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
 }
+_KEEPS_EVERY_DIGIT: Final = (RegisterType.UINT32, RegisterType.INT32)
 _OF_NUMBERS: Final = ("scale", "word_order", "bad_value")
 
 
@@ -78,6 +80,9 @@ def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location)
 
 def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     form = Form(point.type or quantity.type)
+    if quantity.scope is Scope.UNIT and (point.scale != 1 or form.type not in _KEEPS_EVERY_DIGIT):
+        told = f"{quantity.name} needs uint32 or int32, and scale 1: no other type keeps every digit of it"
+        yield from facts.tell(at, "type", told, "scale", "quantity", "table")
     if point.scale == 0:
         yield from facts.tell(at, "scale", "0 would show every value as 0", "table")
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None

@@ -13,6 +13,7 @@ class Scope(StrEnum):
     """What a quantity is about."""
 
     GATEWAY = "gateway"
+    UNIT = "unit"
     PLANT = "plant"
     RESOURCE = "resource"
     PRICE = "price"
@@ -59,6 +60,9 @@ _GATEWAY = (
     ("broker_connected", U16, FLAG, "1 while the gateway is connected to the broker"),
     ("ads_polling_works", U16, FLAG, "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
     ("lmp_works", U16, FLAG, "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
+)
+_UNIT = (
+    ("map_hash", U32, "", "Changes when anything of this unit's map does: what stands where, whose it is, how it is written"),
 )
 _PLANT = (
     ("resource_count", U16, "", "Number of resources"),
@@ -121,6 +125,7 @@ QUANTITIES: Final = {
     name: Quantity(name, scope, kind, unit, meaning)
     for scope, rows in (
         (Scope.GATEWAY, _GATEWAY),
+        (Scope.UNIT, _UNIT),
         (Scope.PLANT, _PLANT),
         (Scope.RESOURCE, _RESOURCE),
         (Scope.PRICE, _PRICE),

@@ -64,6 +64,7 @@ class Readings:
         turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values()))
         self.hold_until = min((turn for turn in turns if turn and turn > now), default=None)
         self._gateway = read_gateway(received, judging, now)
+        self._hashes = register_map.hashes
         self._resources = {name: read.named for name, read in resources.items()}
         self._prices = {name: read.named for name, read in prices.items()}
 
@@ -73,6 +74,8 @@ class Readings:
         match cell.quantity.scope:
             case Scope.GATEWAY:
                 return self._gateway[name]
+            case Scope.UNIT:
+                return Reading(None if about.unit_id is None else self._hashes[about.unit_id])
             case Scope.PLANT:
                 return self._plant(about)[name]
             case Scope.RESOURCE:

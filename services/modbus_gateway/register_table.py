@@ -57,6 +57,23 @@ within the last two seconds, and not past the end of an interval or of a limit: 
 registers made anew.
 """
 
+_CHANGES: Final = """\
+## When the configuration changes
+
+SCADA reads addresses and knows no names, so what stands at one must not change unnoticed.
+
+- A block's `resources` gives each resource its place, `""` leaves one free: its registers are reserved, and `resource_count`
+  does not count it. To take a resource out write `""` in its place; a new one goes there or to the end. A block without
+  `resources` has them in the file's order, and taking one out moves those after it.
+- `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and for
+  every address the quantity, whose it is (resource, or market and node), type, word order, scale and `on_bad`. **Write it
+  down at commissioning; when it differs, the map moved.** A change elsewhere leaves it alone: other units, limits, names
+  of plants, the order of plants and resources where `resources` gives the places. A later version of dotbus that puts
+  a quantity where registers were reserved changes it, too, and the changelog says so.
+- `dotbus check --config NEW.toml --against OLD.toml` tells each address that would say something else, where what stood
+  there went, and each unit's `map_hash` before and after. It ends with 0 when nothing moves, with 3 when something does.
+"""
+
 _QUALITY: Final = """\
 ## Quality and reasons
 
@@ -67,7 +84,7 @@ _CLASSIC: Final = f"""\
 ## Profile classic
 
 The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
-{CLASSIC_RESOURCES} resources, in the order of the configuration. SUPP and the active price are not held: past their interval
+{CLASSIC_RESOURCES} resources; i is a resource's place, counted from 0. SUPP and the active price are not held: past their interval
 they show "no value", because no flag of this map would tell that it is over. Discrete input 2 is 0 as soon as one of the
 trajectories whose DOPs it shows is bad, for instance because no new one came for `trajectory_stale_after_s`.
 """
@@ -76,16 +93,16 @@ _PLANT: Final = f"""\
 ## Profile plant
 
 Version {MAP_VERSION}. Big word order and `nan` unless the block says otherwise. The header takes the first {PLANT_STRIDE}
-registers, each resource the next {PLANT_STRIDE}: resource 1 begins at {PLANT_STRIDE}, resource 2 at {2 * PLANT_STRIDE}. One
+registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLANT_STRIDE}, the second at {2 * PLANT_STRIDE}. One
 request can read a whole one. Quantities may be added where registers are reserved; none moves within a version.
 """
 
 _POINTS: Final = """\
 ## Quantities
 
-Any of these can stand anywhere with a `[[modbus.point]]`. A gateway quantity needs no name, a plant quantity `plant`, a
-resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not given). Flags ("1 or 0")
-may be discrete inputs.
+Any of these can stand anywhere with a `[[modbus.point]]`. A quantity of the gateway or the unit needs no name, a plant
+quantity `plant`, a resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not
+given). Flags ("1 or 0") may be discrete inputs.
 """
 
 
@@ -94,6 +111,7 @@ def render_markdown(installation: Installation) -> str:
     return "\n".join(
         [
             _INTRODUCTION,
+            _CHANGES,
             _QUALITY,
             _table(("bit", "mask", "reason", "level"), _reasons()),
             _CLASSIC,
@@ -148,6 +166,8 @@ def _about(cell: Cell) -> str:
     match cell.quantity.scope:
         case Scope.GATEWAY:
             return "the gateway"
+        case Scope.UNIT:
+            return "the unit"
         case Scope.PLANT:
             return ", ".join(dict.fromkeys(member.plant for member in about.members))
         case Scope.RESOURCE:

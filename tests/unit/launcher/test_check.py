@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from dotbus.runtime.mistakes import ConfigurationRefused
 from launcher.__main__ import app
 from launcher.authority import Authority
-from launcher.check import SERVICES, check_configuration
+from launcher.check import SERVICES, check_configuration, load_with_map
 
 EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"
 
@@ -306,3 +306,34 @@ def test_the_command_prints_each_mistake_on_a_line_and_exits_with_two(tmp_path: 
     assert len(result.stderr.splitlines()) == 2
     good = CliRunner().invoke(app, ["check", "--config", str(EXAMPLE)])
     assert (good.exit_code, good.stdout) == (0, f"{EXAMPLE}: no mistakes (simulator; plants sierra, delta)\n")
+
+
+def test_nothing_moves_against_the_file_itself(tmp_path: Path):
+    same = CliRunner().invoke(app, ["check", "--config", str(EXAMPLE), "--against", str(EXAMPLE)])
+    assert same.exit_code == 0
+    assert [line.split(": ")[0] for line in same.stdout.splitlines()[1:]] == ["unit 1", "unit 11", "unit 12"]
+    assert all(line.endswith(", nothing moves") for line in same.stdout.splitlines()[1:])
+    written(tmp_path, ("unit_id = 12", "unit_id = 1200"))
+    refused = CliRunner().invoke(app, ["check", "--config", str(EXAMPLE), "--against", str(tmp_path / "dotbus.toml")])
+    assert refused.exit_code == 2
+    assert "modbus.block[2].unit_id" in refused.stderr
+
+
+def test_what_a_new_file_moves_is_told_with_the_hashes_before_and_after(tmp_path: Path):
+    """The status differs from that of mistakes, so that a script can ask before it restarts a gateway."""
+    swapped = '"SIERRA_2_BESS1", "SIERRA_2_SOLAR1"]'
+    new = written(
+        tmp_path, ('unit_id = 11\nresources = ["SIERRA_2_SOLAR1", "SIERRA_2_BESS1"]', f"unit_id = 11\nresources = [{swapped}")
+    )
+    result = CliRunner().invoke(app, ["check", "--config", str(new), "--against", str(EXAMPLE)])
+    assert result.exit_code == 3
+    lines = result.stdout.splitlines()
+    assert (
+        "unit 11, holding 102: dot_mw SIERRA_2_SOLAR1 float32 big nan (now at 202) -> "
+        "dot_mw SIERRA_2_BESS1 float32 big nan (before at 202)"
+    ) in lines
+    told = {unit_id: next(line for line in lines if line.startswith(f"unit {unit_id}: ")) for unit_id in (1, 11, 12)}
+    before, after = (load_with_map(config)[1].hashes for config in (EXAMPLE, new))
+    assert told[11].startswith(f"unit 11: map_hash {before[11]} -> map_hash {after[11]}, ")
+    assert told[1] == f"unit 1: map_hash {before[1]}, nothing moves"
+    assert before[11] != after[11]
