@@ -91,7 +91,7 @@ class Comparison:
 
         dop = latest_dop(sent, resource_id)
         stored = self._rows.dop_mw(dop.dop_uid) if dop else None
-        yield place.line("latest DOP, MW", "latest_dop_mw", exactly(dop.dop_mw if dop else None), stored, "trajectory_quality")
+        yield place.line("latest DOP, MW", "latest_dop_mw", exactly(dop.dop_mw if dop else None), stored, "latest_dop_quality")
         if place.resource.node:
             yield self._price(place, place.resource.node, moments)
 

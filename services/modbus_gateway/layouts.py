@@ -16,7 +16,7 @@ CLASSIC_RESOURCES: Final = 10
 class Slot:
     """A quantity's place. `resource` None means that it is not about one resource of the block but about all, or none.
 
-    `on_bad` is this place's own, where the layout's would mislead.
+    `on_bad` is this place's own where a number in place of a bad value would mislead: in place of `hold` and `value`.
     """
 
     address: int
@@ -81,6 +81,10 @@ PLANT_RESOURCE: Final = {
     20: "set_point_quality",
     21: "set_point_reasons",
     22: "set_point_mw",
+    26: "previous_dot_quality",
+    27: "previous_dot_reasons",
+    28: "next_dot_quality",
+    29: "next_dot_reasons",
     30: "previous_dot_mw",
     32: "previous_dot_target",
     34: "next_dot_mw",
@@ -97,6 +101,8 @@ PLANT_RESOURCE: Final = {
     54: "latest_dop_mw",
     56: "latest_dop_target",
     58: "trajectory_age_s",
+    59: "latest_dop_quality",
+    60: "latest_dop_reasons",
     70: "lmp_active_quality",
     71: "lmp_active_reasons",
     72: "lmp_active_usd_per_mwh",

@@ -3,7 +3,8 @@
 A file with several mistakes has them told at once; `map_check` and `point_check` know them.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile
@@ -15,6 +16,7 @@ from modbus_gateway.file_facts import FileFacts
 from modbus_gateway.layouts import Layout, Slot, lay_out
 from modbus_gateway.map_check import Area, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.point_check import check_point
+from modbus_gateway.quality_check import check_told, doubtful_units
 from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
 from modbus_gateway.register_map import About, Cell, Member, PriceAt, RegisterMap, Span
 
@@ -54,7 +56,22 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
         if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
             areas.append(_area_of_point(point, file.installation, key_of(at)))
     mistakes += check_areas([area for area, _ in areas], file.where)
+    mistakes += _check_told(areas, facts, mistakes)
     return RegisterMap(tuple(_joined(areas)), modbus), mistakes
+
+
+def _check_told(areas: list[tuple[Area, tuple[Cell, ...]]], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
+    doubtful = doubtful_units(facts, mistakes)
+    if doubtful is None:
+        return
+    beside: defaultdict[int, list[Cell]] = defaultdict(list)
+    for area, cells in areas:
+        beside[area.unit_id] += cells
+    by_key = {area.key: cells for area, cells in areas}
+    for i, point in enumerate(facts.file.installation.modbus.points):
+        at = ("modbus", "point", i)
+        for cell in by_key.get(key_of(at), ()) if point.unit_id not in doubtful else ():
+            yield from check_told(point, cell, beside[point.unit_id], facts, at)
 
 
 def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
@@ -97,7 +114,9 @@ def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
 
 
 def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
-    on_bad = block.on_bad or slot.on_bad or layout.on_bad
+    on_bad = block.on_bad or layout.on_bad
+    if slot.on_bad and on_bad in (OnBad.HOLD, OnBad.VALUE):
+        on_bad = slot.on_bad
     if on_bad is OnBad.VALUE and not quantity.is_measured:
         on_bad = OnBad.NAN
     kind = RegisterType.BIT if slot.table is Table.DISCRETE else quantity.type

@@ -79,7 +79,7 @@ def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location)
 
 
 def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    form = Form(point.type or quantity.type)
+    form = Form(point.type or quantity.type, scale=point.scale)
     if quantity.scope is Scope.UNIT and (point.scale != 1 or form.type not in _KEEPS_EVERY_DIGIT):
         told = f"{quantity.name} needs uint32 or int32, and scale 1: no other type keeps every digit of it"
         yield from facts.tell(at, "type", told, "scale", "quantity", "table")
@@ -87,7 +87,7 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
         yield from facts.tell(at, "scale", "0 would show every value as 0", "table")
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None
     if reason:
-        yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table")
+        yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table", "scale")
     if point.address + form.registers > ADDRESSES:
         reason = f"a {form.type} takes two registers, {point.address} is the last of a unit"
         yield from facts.tell(at, "address", reason, "type", "quantity", "table")

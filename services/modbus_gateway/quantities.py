@@ -26,12 +26,14 @@ class Quantity:
     Attributes:
         type: how a register writes it when nothing else is asked for.
         unit: of its number, or what the number means.
+        quality: the quantity that tells its quality; `NEVER_BAD` for what is not read from a state that may be stale.
     """
 
     name: str
     scope: Scope
     type: RegisterType
     unit: str
+    quality: str
     meaning: str
 
     @property
@@ -44,6 +46,13 @@ class Quantity:
         """Whether it is megawatts or a price: what `bad_value` may stand for."""
         return self.type is F32
 
+    @property
+    def told_by(self) -> tuple[str, ...]:
+        """The quantities each of which tells that its value is bad: its quality, the reasons for that, and some flags."""
+        if self.quality == NEVER_BAD:
+            return ()
+        return (self.quality, self.quality.replace("_quality", "_reasons"), *_FLAGS.get(self.quality, ()))
+
 
 FLAG: Final = "1 or 0"
 MW: Final = "MW"
@@ -51,78 +60,88 @@ USD_PER_MWH: Final = "$/MWh"
 EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
+NEVER_BAD: Final = ""
+_FLAGS: Final = {"latest_dop_quality": ("trajectory_fresh", "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
+"""Flags that are 0 whenever values of that quality are bad."""
 
 # fmt: off
+# Each with its type, its unit, the quantity that tells its quality ("": it is never bad itself), and what it means.
 _GATEWAY = (
-    ("map_version", U16, "", "Version of the plant profile's layout"),
-    ("heartbeat", U16, "s", "Counts each second from 0 to 65534 and begins again; stands still when the gateway does"),
-    ("utc_now", U32, EPOCH, "The gateway's clock"),
-    ("broker_connected", U16, FLAG, "1 while the gateway is connected to the broker"),
-    ("ads_polling_works", U16, FLAG, "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
-    ("lmp_works", U16, FLAG, "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
+    ("map_version", U16, "", "", "Version of the plant profile's layout"),
+    ("heartbeat", U16, "s", "", "Counts each second from 0 to 65534 and begins again; stands still when the gateway does"),
+    ("utc_now", U32, EPOCH, "", "The gateway's clock"),
+    ("broker_connected", U16, FLAG, "", "1 while the gateway is connected to the broker"),
+    ("ads_polling_works", U16, FLAG, "", "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
+    ("lmp_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
 )
 _UNIT = (
-    ("map_hash", U32, "", "Changes when anything of this unit's map does: what stands where, whose it is, how it is written"),
+    ("map_hash", U32, "", "", "Changes when this unit's map does: what stands where, whose it is, how it is written"),
 )
 _PLANT = (
-    ("resource_count", U16, "", "Number of resources"),
-    ("worst_quality", U16, LEVEL, "The worst of the DOT, set-point, trajectory and active price quality of its resources"),
-    ("worst_reasons", U16, REASONS, "Every reason behind these"),
-    ("trajectories_fresh", U16, FLAG, "1 while the trajectory of every resource is fresh, see trajectory_fresh"),
+    ("resource_count", U16, "", "", "Number of resources"),
+    ("worst_quality", U16, LEVEL, "", "The worst of the DOT, set-point, trajectory and active price quality of its resources"),
+    ("worst_reasons", U16, REASONS, "", "Every reason behind these"),
+    ("trajectories_fresh", U16, FLAG, "", "1 while the trajectory of every resource is fresh, see trajectory_fresh"),
 )
 _RESOURCE = (
-    ("dot_quality", U16, LEVEL, "Quality of the DOT in force and of all that belongs to it"),
-    ("dot_reasons", U16, REASONS, "Why it is less than good"),
-    ("dot_mw", F32, MW, "The DOT in force of the schedule that the resource follows: its interval covers now"),
-    ("dot_start", U32, EPOCH, "Start of its interval"),
-    ("dot_end", U32, EPOCH, "End of its interval"),
-    ("dot_target", U32, EPOCH, "When it is to be reached: the middle of its interval"),
-    ("supp_mw", F32, MW, "Supplemental energy (SUPP) segment of the DOT in force; no value when CAISO sent none"),
-    ("must_follow", U16, FLAG, "1 unless the resource is variable, then as CAISO says; no value when CAISO does not"),
-    ("dot_age_s", U16, "s", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
-    ("set_point_quality", U16, LEVEL, "Quality of the set-point"),
-    ("set_point_reasons", U16, REASONS, "Why it is less than good"),
-    ("set_point_mw", F32, MW, "The set-point now, on the ramp through the target times of the DOTs"),
-    ("previous_dot_mw", F32, MW, "The DOT whose interval ended last"),
-    ("previous_dot_target", U32, EPOCH, "Its target time"),
-    ("next_dot_mw", F32, MW, "The DOT whose interval begins next; no value until CAISO sends it"),
-    ("next_dot_start", U32, EPOCH, "Start of its interval"),
-    ("next_dot_target", U32, EPOCH, "Its target time"),
-    ("hourly_dot_quality", U16, LEVEL, "Quality of the hourly DOT in force, whether the resource follows that schedule or not"),
-    ("hourly_dot_reasons", U16, REASONS, "Why it is less than good"),
-    ("hourly_dot_mw", F32, MW, "The hourly DOT in force"),
-    ("hourly_dot_start", U32, EPOCH, "Start of its interval"),
-    ("hourly_dot_end", U32, EPOCH, "End of its interval"),
-    ("five_minute_dot_quality", U16, LEVEL, "Quality of the five-minute DOT in force, whether the resource follows it or not"),
-    ("five_minute_dot_reasons", U16, REASONS, "Why it is less than good"),
-    ("five_minute_dot_mw", F32, MW, "The five-minute DOT in force"),
-    ("five_minute_dot_start", U32, EPOCH, "Start of its interval"),
-    ("five_minute_dot_end", U32, EPOCH, "End of its interval"),
-    ("trajectory_quality", U16, LEVEL, "Quality of the trajectory now"),
-    ("trajectory_reasons", U16, REASONS, "Why it is less than good"),
-    ("trajectory_mw", F32, MW, "The trajectory now: linear between DOPs; after the last target time it has ended"),
-    ("trajectory_age_s", U16, "s", "Since CAISO had the newest trajectory batch; 65534 stands for longer, too"),
-    ("trajectory_fresh", U16, FLAG, "1 while nothing but a limit of the resource speaks against its trajectory"),
-    ("latest_dop_mw", F32, MW, "The last DOP of the newest trajectory batch, whatever its target time"),
-    ("latest_dop_target", U32, EPOCH, "Its target time"),
+    ("dot_quality", U16, LEVEL, "", "Quality of the DOT in force and of all that belongs to it"),
+    ("dot_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("dot_mw", F32, MW, "dot_quality", "The DOT in force of the schedule that the resource follows: its interval covers now"),
+    ("dot_start", U32, EPOCH, "dot_quality", "Start of its interval"),
+    ("dot_end", U32, EPOCH, "dot_quality", "End of its interval"),
+    ("dot_target", U32, EPOCH, "dot_quality", "When it is to be reached: the middle of its interval"),
+    ("supp_mw", F32, MW, "dot_quality", "Supplemental energy (SUPP) segment of the DOT in force; no value when there is none"),
+    ("must_follow", U16, FLAG, "dot_quality", "1 unless the resource is variable, then as CAISO says; no value if it does not"),
+    ("dot_age_s", U16, "s", "", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
+    ("set_point_quality", U16, LEVEL, "", "Quality of the set-point"),
+    ("set_point_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("set_point_mw", F32, MW, "set_point_quality", "The set-point now, on the ramp through the target times of the DOTs"),
+    ("previous_dot_quality", U16, LEVEL, "", "Quality of the previous DOT and of all that belongs to it"),
+    ("previous_dot_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("previous_dot_mw", F32, MW, "previous_dot_quality", "The DOT whose interval ended last"),
+    ("previous_dot_target", U32, EPOCH, "previous_dot_quality", "Its target time"),
+    ("next_dot_quality", U16, LEVEL, "", "Quality of the next DOT and of all that belongs to it"),
+    ("next_dot_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("next_dot_mw", F32, MW, "next_dot_quality", "The DOT whose interval begins next; no value until CAISO sends it"),
+    ("next_dot_start", U32, EPOCH, "next_dot_quality", "Start of its interval"),
+    ("next_dot_target", U32, EPOCH, "next_dot_quality", "Its target time"),
+    ("hourly_dot_quality", U16, LEVEL, "", "Quality of the hourly DOT in force, whether the resource follows it or not"),
+    ("hourly_dot_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("hourly_dot_mw", F32, MW, "hourly_dot_quality", "The hourly DOT in force"),
+    ("hourly_dot_start", U32, EPOCH, "hourly_dot_quality", "Start of its interval"),
+    ("hourly_dot_end", U32, EPOCH, "hourly_dot_quality", "End of its interval"),
+    ("five_minute_dot_quality", U16, LEVEL, "", "Quality of the five-minute DOT in force, whether that is followed or not"),
+    ("five_minute_dot_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("five_minute_dot_mw", F32, MW, "five_minute_dot_quality", "The five-minute DOT in force"),
+    ("five_minute_dot_start", U32, EPOCH, "five_minute_dot_quality", "Start of its interval"),
+    ("five_minute_dot_end", U32, EPOCH, "five_minute_dot_quality", "End of its interval"),
+    ("trajectory_quality", U16, LEVEL, "", "Quality of the trajectory now"),
+    ("trajectory_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("trajectory_mw", F32, MW, "trajectory_quality", "The trajectory now: linear between DOPs, ended after the last target"),
+    ("trajectory_age_s", U16, "s", "", "Since CAISO had the newest trajectory batch; 65534 stands for longer, too"),
+    ("trajectory_fresh", U16, FLAG, "", "1 while nothing but a limit of the resource speaks against its trajectory"),
+    ("latest_dop_quality", U16, LEVEL, "", "Quality of the latest DOP"),
+    ("latest_dop_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("latest_dop_mw", F32, MW, "latest_dop_quality", "The last DOP of the newest trajectory batch, whatever its target time"),
+    ("latest_dop_target", U32, EPOCH, "latest_dop_quality", "Its target time"),
 )
 _PRICE = (
-    ("lmp_published_quality", U16, LEVEL, "Quality of the latest published price"),
-    ("lmp_published_reasons", U16, REASONS, "Why it is less than good"),
-    ("lmp_published_usd_per_mwh", F32, USD_PER_MWH, "The latest published price; its interval may be ahead"),
-    ("lmp_published_start", U32, EPOCH, "Start of its interval"),
-    ("lmp_active_quality", U16, LEVEL, "Quality of the active price"),
-    ("lmp_active_reasons", U16, REASONS, "Why it is less than good"),
-    ("lmp_active_usd_per_mwh", F32, USD_PER_MWH, "The active price: its interval covers now"),
-    ("lmp_active_start", U32, EPOCH, "Start of its interval"),
-    ("lmp_market_works", U16, FLAG, "1 while an LMP ingest is online, OASIS answers it about this market, clocks agree"),
-    ("lmp_fresh", U16, FLAG, "1 while that is so, and the latest published price of the node is good"),
-    ("lmp_age_s", U16, "s", "Since OASIS was last heard; 65534 stands for longer, too"),
+    ("lmp_published_quality", U16, LEVEL, "", "Quality of the latest published price"),
+    ("lmp_published_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("lmp_published_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Latest published price; interval may be ahead"),
+    ("lmp_published_start", U32, EPOCH, "lmp_published_quality", "Start of its interval"),
+    ("lmp_active_quality", U16, LEVEL, "", "Quality of the active price"),
+    ("lmp_active_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("lmp_active_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "The active price: its interval covers now"),
+    ("lmp_active_start", U32, EPOCH, "lmp_active_quality", "Start of its interval"),
+    ("lmp_market_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about this market, clocks agree"),
+    ("lmp_fresh", U16, FLAG, "", "1 while that is so, and the latest published price of the node is good"),
+    ("lmp_age_s", U16, "s", "", "Since OASIS was last heard; 65534 stands for longer, too"),
 )
 # fmt: on
 
 QUANTITIES: Final = {
-    name: Quantity(name, scope, kind, unit, meaning)
+    name: Quantity(name, scope, kind, unit, quality, meaning)
     for scope, rows in (
         (Scope.GATEWAY, _GATEWAY),
         (Scope.UNIT, _UNIT),
@@ -130,5 +149,5 @@ QUANTITIES: Final = {
         (Scope.RESOURCE, _RESOURCE),
         (Scope.PRICE, _PRICE),
     )
-    for name, kind, unit, meaning in rows
+    for name, kind, unit, quality, meaning in rows
 }

@@ -231,6 +231,8 @@ def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
     before_quality = dots.quality([before], *_outside(before.dot_mw if before else None, resource))
     after_quality = dots.quality([after], *_outside(after.dot_mw if after else None, resource))
     return {
+        **_described("previous_dot", before_quality),
+        **_described("next_dot", after_quality),
         "previous_dot_mw": Reading(before.dot_mw if before else None, before_quality),
         "previous_dot_target": Reading.of_time(before.target_at if before else None, before_quality),
         "next_dot_mw": Reading(after.dot_mw if after else None, after_quality),
@@ -251,6 +253,7 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))
     return {
         **_described("trajectory", quality),
+        **_described("latest_dop", latest_quality),
         "trajectory_mw": Reading(value_mw, quality),
         "trajectory_age_s": _age(age_s),
         "trajectory_fresh": Reading(set(latest_quality.reasons) <= {Reason.OUT_OF_LIMITS}),

@@ -51,6 +51,13 @@ are never bad themselves.
 An integer shows the value times `scale`, rounded half away from zero. A value that its registers cannot carry (400 MW times 100
 in an int16) is `invalid`, and so bad, for its quality and reasons registers at the same unit id too.
 
+A number that stands in place of a bad value must be told from a good one. So a `[[modbus.point]]` that holds, or whose
+`bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table of
+quantities names beside it, of the same resource or price, or the reasons for it. For the latest DOP `trajectory_fresh` or
+`trajectories_fresh` serves as well, for the latest published price `lmp_fresh`. A `bad_value` could be real unless it lies
+outside the resource's pmin_mw and pmax_mw (SUPP and prices have no limits, so any could be), is neither 1 nor 0 for a flag,
+or not above 0 for a time.
+
 Registers of a block that no value uses are reserved and read 0xFFFF, reserved discrete inputs 0. Addresses outside every block
 answer exception 02, a unit id that is not configured 0B, an impossible count 03. What is shown was true
 within the last two seconds, and not past the end of an interval or of a limit: a request that waited longer is answered by
@@ -65,8 +72,8 @@ SCADA reads addresses and knows no names, so what stands at one must not change 
 - A block's `resources` gives each resource its place, `""` leaves one free: its registers are reserved, and `resource_count`
   does not count it. To take a resource out write `""` in its place; a new one goes there or to the end. A block without
   `resources` has them in the file's order, and taking one out moves those after it.
-- `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and for
-  every address the quantity, whose it is (resource, or market and node), type, word order, scale and `on_bad`. **Write it
+- `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and
+  for every address the quantity, whose it is (resource, or market and node), type, word order, scale and `on_bad`. **Write it
   down at commissioning; when it differs, the map moved.** A change elsewhere leaves it alone: other units, limits, names
   of plants, the order of plants and resources where `resources` gives the places. A later version of dotbus that puts
   a quantity where registers were reserved changes it, too, and the changelog says so.
@@ -84,17 +91,19 @@ _CLASSIC: Final = f"""\
 ## Profile classic
 
 The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
-{CLASSIC_RESOURCES} resources; i is a resource's place, counted from 0. SUPP and the active price are not held: past their interval
-they show "no value", because no flag of this map would tell that it is over. Discrete input 2 is 0 as soon as one of the
-trajectories whose DOPs it shows is bad, for instance because no new one came for `trajectory_stale_after_s`.
+{CLASSIC_RESOURCES} resources; i is a resource's place, counted from 0. SUPP and the active price are neither held nor
+replaced by `bad_value`: past their interval they show "no value", because no flag of this map would tell that it is over.
+Discrete input 2 is 0 as soon as one of the trajectories whose DOPs it shows is bad, for instance because no new one came for
+`trajectory_stale_after_s`.
 """
 
 _PLANT: Final = f"""\
 ## Profile plant
 
 Version {MAP_VERSION}. Big word order and `nan` unless the block says otherwise. The header takes the first {PLANT_STRIDE}
-registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLANT_STRIDE}, the second at {2 * PLANT_STRIDE}. One
-request can read a whole one. Quantities may be added where registers are reserved; none moves within a version.
+registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLANT_STRIDE}, the second at
+{2 * PLANT_STRIDE}. One request can read a whole one. Quantities may be added where registers are reserved; none moves within a
+version.
 """
 
 _POINTS: Final = """\
@@ -102,7 +111,8 @@ _POINTS: Final = """\
 
 Any of these can stand anywhere with a `[[modbus.point]]`. A quantity of the gateway or the unit needs no name, a plant
 quantity `plant`, a resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not
-given). Flags ("1 or 0") may be discrete inputs.
+given). Flags ("1 or 0") may be discrete inputs. The column quality names the quantity that tells how good a value is; what
+has none is never bad itself.
 """
 
 
@@ -122,7 +132,7 @@ def render_markdown(installation: Installation) -> str:
             "### Each resource, from its first register\n",
             _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_RESOURCE)),
             _POINTS,
-            _table(("quantity", "about", "type", "unit", "meaning"), _quantities()),
+            _table(("quantity", "about", "type", "unit", "quality", "meaning"), _quantities()),
             "## The example configuration\n",
             "Every register of `config/dotbus.example.toml`.\n",
             _table(("unit", "table", "address", "quantity", "of", "type", "words", "on_bad"), _every_cell(installation)),
@@ -149,7 +159,8 @@ def _addressed(layout: Mapping[int, str]) -> Iterable[Sequence[object]]:
 
 
 def _quantities() -> Iterable[Sequence[object]]:
-    return ((_code(q.name), q.scope.value, q.type.value, q.unit, q.meaning) for q in QUANTITIES.values())
+    for q in QUANTITIES.values():
+        yield _code(q.name), q.scope.value, q.type.value, q.unit, _code(q.quality) if q.quality else "", q.meaning
 
 
 def _every_cell(installation: Installation) -> Iterable[Sequence[object]]:

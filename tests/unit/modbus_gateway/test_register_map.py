@@ -101,6 +101,7 @@ def test_more_than_ten_resources_do_not_fit_the_classic_map():
         ({"quantity": "must_follow", "table": "discrete", "type": "uint16"}, "type", "is a bit, not a uint16"),
         ({"type": "uint16", "on_bad": "value", "bad_value": -1}, "bad_value", "outside 0 to 65534"),
         ({"on_bad": "value", "bad_value": 1e39}, "bad_value", "too large for float32"),
+        ({"type": "int16", "scale": 10, "on_bad": "value", "bad_value": -4000}, "bad_value", "-40000 is outside -32767"),
         ({"address": 65535}, "address", "takes two registers"),
         ({"scale": 0}, "scale", "would show every value as 0"),
         ({"type": "uint16", "resource": "BESS"}, "type", "uint16 with scale 1 cannot show the resource's pmin_mw, -50"),
