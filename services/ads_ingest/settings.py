@@ -10,7 +10,6 @@ from ads_ingest.certificate import CertificateUnusable, read_expiry
 from dotbus.runtime.addresses import web_address
 from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
 from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, ReadableFile
 from dotbus.runtime.settings import KeepingSettings, load_settings
 
@@ -94,19 +93,9 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake in the environment and the installation's file.
     """
-    return load_service_configuration(PREFIX, AdsSettings, [_speaks_for_its_environment, _asks_often_enough])
+    return load_service_configuration(PREFIX, AdsSettings, [_speaks_for_its_environment])
 
 
 def _speaks_for_its_environment(file: InstallationFile) -> None:
     if file.is_as_given("environment"):
         check_environment(load_settings(AdsAddress, PREFIX).url, file.installation.environment, f"{PREFIX}URL")
-
-
-def _asks_often_enough(file: InstallationFile) -> None:
-    """Whether values stay fresh although one round is in vain: what CAISO confirmed is no younger than our question."""
-    if not file.is_as_given("modbus", "stale_after_s"):
-        return
-    poll_s, stale_after_s = load_settings(AdsPace, PREFIX).poll_s, file.installation.modbus.stale_after_s
-    if 2 * poll_s > stale_after_s:
-        reason = f"{poll_s:g} is too long for stale_after_s = {stale_after_s:g} in {file.where}: give at most half of that"
-        raise ConfigurationRefused([Mistake("environment", f"{PREFIX}POLL_S", reason)])

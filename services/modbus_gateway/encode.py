@@ -98,16 +98,13 @@ def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
     """The bytes that a reading's registers show, None for a Modbus exception.
 
     Args:
-        reading: the value and its quality.
+        reading: the value and its quality. A value that does not fit has a bad one, unless no quality belongs to it.
         form: how to write it.
         held: what a bad value shows with `on_bad = "hold"`.
-
-    Raises:
-        DoesNotFit: its quality should have said so, see `fits`.
     """
     if reading.quality.is_bad:
         return _instead(form, held)
-    return no_value(form) if reading.value is None else encode_value(reading.value, form)
+    return encode_value(reading.value, form) if reading.value is not None and fits(reading, form) else no_value(form)
 
 
 def encode_bit(reading: Reading, form: Form) -> bool | None:

@@ -113,7 +113,8 @@ def render(
         now: the gateway's clock.
         earlier: the last image of the same map.
     """
-    readings = Readings(register_map, received, topics, now)
+    readings = Readings.at(now, register_map, received, topics)
+    shown = {unit_id: readings.as_shown(cells) for unit_id, cells in register_map.judged_cells.items()}
     registers: dict[int, tuple[Registers, ...]] = {}
     bits: dict[int, tuple[Bits, ...]] = {}
     for span in register_map.spans:
@@ -122,9 +123,9 @@ def render(
             holding = (
                 Holding(earlier.registers(span), earlier.age_s, register_map.judging.hold_at_most_s) if earlier else Holding()
             )
-            registers[unit] = (*registers.get(unit, ()), _render_registers(span, readings, holding))
+            registers[unit] = (*registers.get(unit, ()), _render_registers(span, shown[unit], holding))
         else:
-            bits[unit] = (*bits.get(unit, ()), _render_bits(span, readings))
+            bits[unit] = (*bits.get(unit, ()), _render_bits(span, shown[unit]))
     holds_most = now + HOLDS_MOST
     return Image(now, min(readings.hold_until or holds_most, holds_most), registers, bits)
 

@@ -1,10 +1,13 @@
 """A reading: a value that is never without its quality."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Final, Self
 
 from dotbus.contracts.quality import GOOD, Quality
+
+AGE_MOST_S: Final = 65534
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,25 @@ class Reading:
     def of_time(cls, at: datetime | None, quality: Quality) -> Self:
         """A time as seconds since 1970-01-01 UTC."""
         return cls(None if at is None else int(at.timestamp()), quality)
+
+    @classmethod
+    def of_age(cls, age_s: float | None) -> Self:
+        """An age in whole seconds, as far as a register of 16 bits can count. It is never bad itself."""
+        return cls(None if age_s is None else min(max(int(age_s), 0), AGE_MOST_S))
+
+
+Named = Mapping[str, Reading]
+"""Readings by the name of their quantity."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is read of one thing at one time, and when the passing of time alone next changes what may be said of it."""
+
+    named: Named
+    turns: tuple[datetime | None, ...] = ()
+
+
+def described(name: str, quality: Quality) -> Named:
+    """A quality as the two quantities that tell it."""
+    return {f"{name}_quality": Reading(quality.level), f"{name}_reasons": Reading(quality.reason_bits)}

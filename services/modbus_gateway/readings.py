@@ -1,91 +1,97 @@
-"""Readings: what every quantity says at one time, each with its quality. Pure.
-
-Values come from `judge` (may the state be believed) and `setpoint` (what it asks for now); what speaks against a single value
-only, an interval that is over or a limit, is added here.
-"""
+"""Readings: everything that the cells of a map may ask for, read once at one time, each value with its quality. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import chain
-from typing import Final
+from typing import Final, Self
 
-from dotbus.contracts.messages import DotInterval, NodePrice, Trajectory
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Resource, Schedule
 from dotbus.runtime.installation_modbus import Modbus
-from modbus_gateway.judge import Judged, Known, hears_caiso, judge_dots, judge_prices, judge_trajectory
+from modbus_gateway.encode import fits
+from modbus_gateway.judge import hears_caiso
 from modbus_gateway.layouts import MAP_VERSION
-from modbus_gateway.precedence import curve_received_at
-from modbus_gateway.quantities import Scope
-from modbus_gateway.reading import Reading
-from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received, oasis_upstream
-from modbus_gateway.register_map import About, Cell, Member, PriceAt, RegisterMap
-from modbus_gateway.setpoint import (
-    clipped,
-    in_force,
-    must_follow,
-    next_dot,
-    next_turn,
-    of_schedule,
-    previous_dot,
-    ramp_now,
-    trajectory_now,
-    within,
-)
+from modbus_gateway.price_readings import read_price
+from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
+from modbus_gateway.reading import Named, Reading
+from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received
+from modbus_gateway.register_map import About, Cell, PriceAt, RegisterMap
+from modbus_gateway.resource_readings import read_resource
 
-AGE_MOST_S: Final = 65534
 HEARTBEAT_CYCLE: Final = 65535
-RAMP_TOLERANCE: Final = 1e-6
-
-Named = Mapping[str, Reading]
 
 
 @dataclass(frozen=True)
-class Read:
-    """What is read of one thing at one time, and when the passing of time alone next changes what may be said of it."""
-
-    named: Named
-    turns: tuple[datetime | None, ...] = ()
-
-
 class Readings:
-    """Everything that the cells of a map may ask for, read once at one time.
+    """What is read at one time.
 
     Attributes:
         hold_until: when the first of it is no longer true: an interval turns, or something grows stale. None when nothing does.
     """
 
-    def __init__(self, register_map: RegisterMap, received: Received, topics: Topics, now: datetime) -> None:
+    gateway: Named
+    hashes: Mapping[int, int]
+    resources: Mapping[str, Named]
+    prices: Mapping[PriceAt, Named]
+    hold_until: datetime | None
+
+    @classmethod
+    def at(cls, now: datetime, register_map: RegisterMap, received: Received, topics: Topics) -> Self:
+        """What a map's cells may ask for at a time."""
         judging = register_map.judging
         resources = {m.resource.id: read_resource(m, received, topics, judging, now) for m in register_map.members}
-        prices = {(p.market, p.node): read_price(p, received, topics, judging, now) for p in register_map.prices}
+        prices = {price: read_price(price, received, topics, judging, now) for price in register_map.prices}
         turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values()))
-        self.hold_until = min((turn for turn in turns if turn and turn > now), default=None)
-        self._gateway = read_gateway(received, judging, now)
-        self._hashes = register_map.hashes
-        self._resources = {name: read.named for name, read in resources.items()}
-        self._prices = {name: read.named for name, read in prices.items()}
+        return cls(
+            read_gateway(received, judging, now),
+            register_map.hashes,
+            {name: read.named for name, read in resources.items()},
+            {price: read.named for price, read in prices.items()},
+            min((turn for turn in turns if turn and turn > now), default=None),
+        )
+
+    def as_shown(self, cells: Iterable[Cell]) -> Self:
+        """The readings as the registers of one unit can show them: where a value does not fit into its own, it is not good."""
+        resources, prices = dict(self.resources), dict(self.prices)
+        misfits = [cell for cell in cells if not fits(self.of(cell), cell.form)]
+        for cell in misfits:
+            if cell.quantity.scope is Scope.PRICE:
+                price = cell.about.prices[0]
+                prices[price] = _invalid(prices[price], cell.quantity)
+            else:
+                resource_id = cell.about.members[0].resource.id
+                resources[resource_id] = _invalid(resources[resource_id], cell.quantity)
+        return replace(self, resources=resources, prices=prices) if misfits else self
 
     def of(self, cell: Cell) -> Reading:
         """What a cell shows."""
         name, about = cell.quantity.name, cell.about
         match cell.quantity.scope:
             case Scope.GATEWAY:
-                return self._gateway[name]
+                return self.gateway[name]
             case Scope.UNIT:
-                return Reading(None if about.unit_id is None else self._hashes[about.unit_id])
+                return Reading(None if about.unit_id is None else self.hashes[about.unit_id])
             case Scope.PLANT:
                 return self._plant(about)[name]
             case Scope.RESOURCE:
-                return self._resources[about.members[0].resource.id][name]
+                return self.resources[about.members[0].resource.id][name]
             case Scope.PRICE:
-                return self._prices[about.prices[0].market, about.prices[0].node][name]
+                return self.prices[about.prices[0]][name]
 
     def _plant(self, about: About) -> Named:
-        resources = [self._resources[member.resource.id] for member in about.members]
-        return read_plant(resources, [self._prices[price.market, price.node] for price in about.prices])
+        return read_plant(
+            [self.resources[member.resource.id] for member in about.members], [self.prices[price] for price in about.prices]
+        )
+
+
+def _invalid(named: Named, quantity: Quantity) -> Named:
+    """With a quantity whose value registers cannot carry, and with it everything that its quality speaks of."""
+    quality = Quality.of([*named[quantity.name].quality.reasons, Reason.INVALID])
+    level, reasons, *flags = quantity.told_by
+    told = {level: Reading(quality.level), reasons: Reading(quality.reason_bits)}
+    values = {n: Reading(one.value, quality) for n, one in named.items() if QUANTITIES[n].quality == quantity.quality}
+    return {**named, **values, **told, **{flag: Reading(False) for flag in flags if flag in named}}  # noqa: FBT003  # a value
 
 
 def read_gateway(received: Received, judging: Modbus, now: datetime) -> Named:
@@ -114,203 +120,6 @@ def read_plant(resources: Sequence[Named], prices: Sequence[Named]) -> Named:
         "worst_reasons": Reading(worst.reason_bits),
         "trajectories_fresh": Reading(bool(resources) and all(resource["trajectory_fresh"].value for resource in resources)),
     }
-
-
-def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
-    """Every quantity of a resource."""
-    names, resource = (member.plant, member.resource.id), member.resource
-    known = judge_dots(received, topics.dot(*names), judging.stale_after_s, now)
-    trajectory = judge_trajectory(received, topics.trajectory(*names), judging.stale_after_s, now)
-    of = {schedule: Dots(known, schedule) for schedule in Schedule}
-    dots = of[resource.schedule]
-    named = {
-        **_read_dot(dots, resource, now),
-        **_read_set_point(dots, resource, now, clip=judging.clip_set_point),
-        **_read_neighbours(dots, resource, now),
-        **_read_schedule("five_minute_dot", of[Schedule.FIVE_MINUTE], resource, now),
-        **_read_schedule("hourly_dot", of[Schedule.HOURLY], resource, now),
-        **_read_trajectory(trajectory, resource, judging.trajectory_stale_after_s, now),
-    }
-    turns = (*(turn for each in of.values() for turn in each.turns(now)), *_turns_of(trajectory, judging))
-    return Read(named, turns)
-
-
-def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
-    """Every quantity of a node's price."""
-    stale_after_s = judging.price_stale_after_s
-    known = judge_prices(received, topics.lmp(price.market, price.node), stale_after_s, now)
-    published = known.parts[-1] if known.parts else None
-    active = next((part for part in known.parts if part.said.interval_start <= now < part.said.interval_end), None)
-    published_over = [Reason.STALE] if published and now > _over_at(published.said, judging) else []
-    of_published = _read_node_price("lmp_published", published, known, *published_over)
-    works = hears_caiso(received, LMP_INGEST, stale_after_s, now, oasis_upstream(price.market))
-    fresh = works and of_published["lmp_published_usd_per_mwh"].quality.is_good
-    named = {
-        **of_published,
-        **_read_node_price("lmp_active", active, known),
-        "lmp_market_works": Reading(works),
-        "lmp_fresh": Reading(fresh),
-        "lmp_age_s": _age(known.whole.age_s),
-    }
-    ends = (at for part in known.parts for at in (part.said.interval_start, part.said.interval_end, part.until))
-    return Read(named, (*ends, _over_at(published.said, judging) if published else None))
-
-
-class Dots:
-    """The DOTs of one schedule that hold, each judged."""
-
-    def __init__(self, known: Known[DotInterval], schedule: Schedule) -> None:
-        self._known = known
-        self.intervals = of_schedule([part.said for part in known.parts], schedule)
-        self._judged = {part.said: part for part in known.parts}
-
-    @property
-    def age_s(self) -> float | None:
-        """Since CAISO was last heard about dispatches."""
-        return self._known.whole.age_s
-
-    def quality(self, of: Iterable[DotInterval | None], *more: Reason) -> Quality:
-        """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
-        reasons = [self._judged[interval].reasons for interval in of if interval] or [self._known.whole.reasons]
-        return Quality.of(chain(more, *reasons))
-
-    def none_in_force(self) -> list[Reason]:
-        """Why there is no DOT: a state that says none for now. One that was never said has its own reason."""
-        return [Reason.EXPIRED] if self._known.whole.said is not None else []
-
-    def turns(self, now: datetime) -> list[datetime | None]:
-        """When the passing of time next changes what is in force, or makes it stale."""
-        return [next_turn(self.intervals, now), self._known.whole.until, *(part.until for part in self._known.parts)]
-
-
-def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
-    dot = in_force(dots.intervals, now)
-    reasons = _outside(dot.dot_mw, resource) if dot else dots.none_in_force()
-    quality = dots.quality([dot], *reasons)
-    follow = must_follow(dot, variable=resource.variable) if dot else None
-    return {
-        **_described("dot", quality),
-        "dot_mw": Reading(dot.dot_mw if dot else None, quality),
-        "dot_start": Reading.of_time(dot.interval_start if dot else None, quality),
-        "dot_end": Reading.of_time(dot.interval_end if dot else None, quality),
-        "dot_target": Reading.of_time(dot.target_at if dot else None, quality),
-        "supp_mw": Reading(dot.supp_mw if dot else None, quality),
-        "must_follow": Reading(follow, quality),
-        "dot_age_s": _age(dots.age_s),
-    }
-
-
-def _read_schedule(name: str, dots: Dots, resource: Resource, now: datetime) -> Named:
-    """The DOT in force of one schedule, whether the resource follows it or not."""
-    dot = in_force(dots.intervals, now)
-    quality = dots.quality([dot], *(_outside(dot.dot_mw, resource) if dot else dots.none_in_force()))
-    return {
-        **_described(name, quality),
-        f"{name}_mw": Reading(dot.dot_mw if dot else None, quality),
-        f"{name}_start": Reading.of_time(dot.interval_start if dot else None, quality),
-        f"{name}_end": Reading.of_time(dot.interval_end if dot else None, quality),
-    }
-
-
-def _read_set_point(dots: Dots, resource: Resource, now: datetime, *, clip: bool) -> Named:
-    ramp = ramp_now(dots.intervals, now)
-    if ramp is None:
-        quality = dots.quality([], *dots.none_in_force())
-        return {**_described("set_point", quality), "set_point_mw": Reading(None, quality)}
-    limit = resource.ramp_mw_per_min
-    too_steep = limit is not None and abs(ramp.slope_mw_per_min) > limit * (1 + RAMP_TOLERANCE)
-    steep = [Reason.OUT_OF_LIMITS] if too_steep else []
-    bridged = [] if ramp.is_whole else [Reason.INCOMPLETE]
-    quality = dots.quality(ramp.through, *_outside(ramp.set_point_mw, resource), *steep, *bridged)
-    value_mw = clipped(ramp.set_point_mw, resource.pmin_mw, resource.pmax_mw) if clip else ramp.set_point_mw
-    return {**_described("set_point", quality), "set_point_mw": Reading(value_mw, quality)}
-
-
-def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
-    before, after = previous_dot(dots.intervals, now), next_dot(dots.intervals, now)
-    before_quality = dots.quality([before], *_outside(before.dot_mw if before else None, resource))
-    after_quality = dots.quality([after], *_outside(after.dot_mw if after else None, resource))
-    return {
-        **_described("previous_dot", before_quality),
-        **_described("next_dot", after_quality),
-        "previous_dot_mw": Reading(before.dot_mw if before else None, before_quality),
-        "previous_dot_target": Reading.of_time(before.target_at if before else None, before_quality),
-        "next_dot_mw": Reading(after.dot_mw if after else None, after_quality),
-        "next_dot_start": Reading.of_time(after.interval_start if after else None, after_quality),
-        "next_dot_target": Reading.of_time(after.target_at if after else None, after_quality),
-    }
-
-
-def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, stale_after_s: float, now: datetime) -> Named:
-    message = trajectory.said
-    value_mw = trajectory_now(message.points, now) if message else None
-    latest = message.latest if message else None
-    received_at = curve_received_at(message, now) if message else None
-    age_s = (now - received_at).total_seconds() if received_at else None
-    old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
-    ended = [Reason.EXPIRED] if message and (not message.points or now > _ends_at(message)) else []
-    quality = trajectory.quality(*old, *(ended or _expired_curve(message, value_mw)), *_outside(value_mw, resource))
-    latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))
-    return {
-        **_described("trajectory", quality),
-        **_described("latest_dop", latest_quality),
-        "trajectory_mw": Reading(value_mw, quality),
-        "trajectory_age_s": _age(age_s),
-        "trajectory_fresh": Reading(set(latest_quality.reasons) <= {Reason.OUT_OF_LIMITS}),
-        "latest_dop_mw": Reading(latest.dop_mw if latest else None, latest_quality),
-        "latest_dop_target": Reading.of_time(latest.target_at if latest else None, latest_quality),
-    }
-
-
-def _ends_at(trajectory: Trajectory) -> datetime:
-    """The last target time of a curve that has points: after it nothing was said."""
-    return max(point.target_at for point in trajectory.points)
-
-
-def _expired_curve(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
-    """A curve that was said but begins later."""
-    return [Reason.EXPIRED] if message is not None and value_mw is None else []
-
-
-def _turns_of(trajectory: Judged[Trajectory | None], judging: Modbus) -> list[datetime | None]:
-    message = trajectory.said
-    if message is None or not message.points:
-        return [trajectory.until]
-    received_at = curve_received_at(message, message.time)
-    old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
-    return [trajectory.until, _ends_at(message), old_at]
-
-
-def _read_node_price(name: str, price: Judged[NodePrice] | None, known: Known[NodePrice], *more: Reason) -> Named:
-    """A price with its quality; an interval without an LMP has none, and that is no answer to what it costs."""
-    lmp_usd_per_mwh = price.said.lmp_usd_per_mwh if price else None
-    absent = [Reason.INVALID] if price and lmp_usd_per_mwh is None else []
-    quality = (price or known.whole).quality(*more, *absent)
-    if price is None and known.whole.said is not None:
-        quality = known.whole.quality(*more, Reason.EXPIRED)
-    return {
-        **_described(name, quality),
-        f"{name}_usd_per_mwh": Reading(lmp_usd_per_mwh, quality),
-        f"{name}_start": Reading.of_time(price.said.interval_start if price else None, quality),
-    }
-
-
-def _over_at(published: NodePrice, judging: Modbus) -> datetime:
-    """When a published price after which none came is too old, although OASIS answers."""
-    return published.interval_end + timedelta(seconds=judging.price_stale_after_s)
-
-
-def _described(name: str, quality: Quality) -> Named:
-    return {f"{name}_quality": Reading(quality.level), f"{name}_reasons": Reading(quality.reason_bits)}
-
-
-def _outside(value_mw: float | None, resource: Resource) -> list[Reason]:
-    inside = value_mw is None or within(value_mw, resource.pmin_mw, resource.pmax_mw)
-    return [] if inside else [Reason.OUT_OF_LIMITS]
-
-
-def _age(age_s: float | None) -> Reading:
-    return Reading(None if age_s is None else min(max(int(age_s), 0), AGE_MOST_S))
 
 
 def _worst(qualities: Iterable[Quality]) -> Quality:

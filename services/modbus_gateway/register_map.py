@@ -110,6 +110,12 @@ class RegisterMap:
         return frozenset(span.unit_id for span in self.spans)
 
     @cached_property
+    def judged_cells(self) -> Mapping[int, tuple[Cell, ...]]:
+        """The cells of each unit whose values have a quality."""
+        cells = [(span.unit_id, cell) for span in self.spans for cell in span.cells if cell.quantity.told_by]
+        return {unit_id: tuple(cell for of, cell in cells if of == unit_id) for unit_id in self.units}
+
+    @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """All that readers rely on, in the order of units, tables and addresses."""
         return tuple(sorted(entry for span in self.spans for entry in _entries_of(span)))

@@ -83,19 +83,6 @@ def test_every_mistake_of_every_part_is_told_at_once(monkeypatch: pytest.MonkeyP
     }
 
 
-def test_a_pause_in_which_every_value_grows_stale_is_refused(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One round may be in vain: CAISO has to be asked twice within the limit."""
-    plant = 'environment = "production"\n[[plant]]\nname = "sierra"\n[[plant.resource]]\nid = "SOLAR"\n'
-    file = tmp_path / "dotbus.toml"
-    variables.setenv("ADS_INGEST_CONFIG", str(file))
-    file.write_text(f"{plant}[modbus]\nstale_after_s = 20.0\n")
-    assert load_configuration().own.poll_s == 10.0
-    file.write_text(f"{plant}[modbus]\nstale_after_s = 19.0\n")
-    with pytest.raises(ConfigurationRefused, match="at most half of that") as refused:
-        load_configuration()
-    assert [mistake.key for mistake in refused.value.mistakes] == ["ADS_INGEST_POLL_S"]
-
-
 def test_certificate_and_key_may_be_in_one_file_or_two(pki: Path) -> None:
     expiry = read_expiry(pki / "client.pem", None)
     assert expiry == read_expiry(pki / "cert.pem", pki / "key.pem")

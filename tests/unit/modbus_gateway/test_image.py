@@ -7,9 +7,11 @@ from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, s
 
 from dotbus.contracts.messages import Trajectory
 from modbus_gateway.image import HOLDS_MOST, Refusal
+from modbus_gateway.price_readings import read_price
 from modbus_gateway.quantities import QUANTITIES, Scope
-from modbus_gateway.readings import read_gateway, read_plant, read_price, read_resource
+from modbus_gateway.readings import read_gateway, read_plant
 from modbus_gateway.received import Arrival, Problem
+from modbus_gateway.resource_readings import read_resource
 
 NAN = [0x7FC0, 0x0000]
 NO_TIME = [0xFFFF, 0xFFFF]
@@ -214,11 +216,12 @@ def test_plant_resource_in_full(plant):
     words = plant.words(50, 11, 100, 100)
     assert words[0:14] == [192, 0, *f32(10), *u32(0), *u32(300), *u32(150), *f32(-1), 1, 50]
     assert words[20:24] == [192, 0, *f32(9 + 200 / 300)]
+    assert words[26:30] == [192, 0, 192, 0]
     assert words[30:40] == [*f32(9), *u32(-150), *f32(20), *u32(300), *u32(450)]
     assert words[40:48] == [192, 0, *f32(15), *u32(-1800), *u32(1800)]
-    assert words[50:59] == [192, 0, *f32(14), *f32(12), *u32(100), 50]
+    assert words[50:61] == [192, 0, *f32(14), *f32(12), *u32(100), 50, 192, 0]
     assert words[70:83] == [192, 0, *f32(36.96), *u32(0), *f32(40.0), *u32(300), 192, 0, 50]
-    reserved = [*range(14, 20), *range(24, 30), *range(48, 50), *range(59, 70), *range(83, 100)]
+    reserved = [*range(14, 20), *range(24, 26), *range(48, 50), *range(61, 70), *range(83, 100)]
     assert {words[i] for i in reserved} == {0xFFFF}
 
 
@@ -355,3 +358,36 @@ def test_an_image_holds_until_the_first_thing_in_it_is_no_longer_true(plant):
     assert plant.render(599).holds_until == at(600), "a price begins"
     plant.hear(trajectory(point(700, 1), said_s=600))
     assert plant.render(699).holds_until == at(700), "a curve ends"
+
+
+def test_the_quality_beside_a_value_is_that_of_what_the_register_shows():
+    """400 MW times 100 are too many for an int16: at its unit the DOT is bad, at others it is as it was."""
+    point = {"unit_id": 20, "resource": "HYDRO"}
+    gateway = Gateway(
+        block=[{"profile": "plant", "unit_id": 12, "plants": ["delta"]}],
+        point=[
+            {
+                **point,
+                "address": 0,
+                "quantity": "dot_mw",
+                "type": "int16",
+                "scale": 100.0,
+                "on_bad": "value",
+                "bad_value": -1.0,
+            },
+            {**point, "address": 1, "quantity": "dot_quality"},
+            {**point, "address": 2, "quantity": "dot_reasons"},
+            {**point, "address": 3, "quantity": "set_point_quality"},
+        ],
+    )
+    gateway.hear(dot(interval(0, 400), resource="HYDRO"))
+    assert gateway.words(1, 20, 0, 4) == [0x10000 - 100, 0, 1 << 7, 192]
+    assert gateway.words(1, 12, 100, 4) == [192, 0, *f32(400)]
+    gateway.hear(dot(interval(0, 300), resource="HYDRO", said_s=2))
+    assert gateway.words(3, 20, 0, 4) == [30000, 192, 0, 192]
+
+
+def test_megawatts_that_no_float32_can_carry_are_invalid_and_lower_the_classic_flag(classic):
+    classic.hear(status(0), *every_curve(10, SOLAR=1e39))
+    assert classic.words(1, 1, 0, 4) == [*NAN[::-1], *cdab(10)]
+    assert classic.bits(1, 1, 0, 3) == [1, 0, 0]

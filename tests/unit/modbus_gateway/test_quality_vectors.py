@@ -13,10 +13,11 @@ from dotbus.contracts.topics import Subject
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.installation import Installation, Resource, Schedule
 from dotbus.runtime.toml_values import Market
+from modbus_gateway.price_readings import read_price
 from modbus_gateway.reading import Reading
-from modbus_gateway.readings import read_price, read_resource
 from modbus_gateway.received import Received, read_delivery
 from modbus_gateway.register_map import Member, PriceAt
+from modbus_gateway.resource_readings import read_resource
 
 VECTORS = json.loads((Path(__file__).parents[3] / "schemas/quality-vectors.json").read_text(encoding="utf-8"))
 LIMITS_S = VECTORS["limits_s"]
