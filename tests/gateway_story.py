@@ -16,9 +16,10 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
+from modbus_gateway.arrivals import Arrival, Problem
 from modbus_gateway.image import Earlier, Image, render
 from modbus_gateway.map_draft import read_map
-from modbus_gateway.received import Arrival, Problem, Received
+from modbus_gateway.received import Received
 from modbus_gateway.register_map import RegisterMap
 
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.presence import HEARTBEAT_S
-from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received
+from modbus_gateway.arrivals import ADS_INGEST, LMP_INGEST
+from modbus_gateway.received import Received
 from modbus_gateway.register_map import RegisterMap
 
 SILENT_AFTER = timedelta(seconds=3 * HEARTBEAT_S)

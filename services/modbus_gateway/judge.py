@@ -13,8 +13,9 @@ from typing import Final, Generic, TypeVar
 
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
+from modbus_gateway.arrivals import Problem
 from modbus_gateway.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
-from modbus_gateway.received import Problem, Received, Statement, upstream_behind
+from modbus_gateway.received import Received, Statement, upstream_behind
 from modbus_gateway.sources import Source
 
 V = TypeVar("V")

@@ -6,9 +6,10 @@ from dotbus.contracts.messages import NodePrice
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation_modbus import Modbus
+from modbus_gateway.arrivals import LMP_INGEST
 from modbus_gateway.judge import Judged, Known, hears_caiso, judge_prices
 from modbus_gateway.reading import Named, Read, Reading, described
-from modbus_gateway.received import LMP_INGEST, Received, oasis_upstream
+from modbus_gateway.received import Received, oasis_upstream
 from modbus_gateway.register_map import PriceAt
 
 

@@ -9,13 +9,14 @@ from typing import Final, Self
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation_modbus import Modbus
+from modbus_gateway.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.encode import fits
 from modbus_gateway.judge import hears_caiso
 from modbus_gateway.layouts import MAP_VERSION
 from modbus_gateway.price_readings import read_price
 from modbus_gateway.quantities import QUANTITIES, Quantity, Scope
 from modbus_gateway.reading import Named, Reading
-from modbus_gateway.received import ADS_INGEST, LMP_INGEST, Received
+from modbus_gateway.received import Received
 from modbus_gateway.register_map import About, Cell, PriceAt, RegisterMap
 from modbus_gateway.resource_readings import read_resource
 

@@ -1,29 +1,24 @@
 """Received: everything that came from the bus and still counts.
 
-A payload is decoded once, when it arrives (`read_delivery`, in the bus's thread); what it says is kept here (`Received`, in
-the event loop's thread) until something newer says otherwise. Nothing is judged here.
+What a payload says (see `arrivals`) is kept here, in the event loop's thread, until something newer says otherwise. Nothing is
+judged here.
 
 What is newer is told by what a source says, never by the order of arrival: a message may come late, again, or in the wrong
 order. Several instances of one ingest may say the same state. What each last said is kept, because each is judged by the
 status of the source that said it, and because one may know what the other does not (see `precedence`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
-from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus_messages import Delivery
+from modbus_gateway.arrivals import Arrival, Problem, StateMessage
 from modbus_gateway.precedence import still_ahead
 from modbus_gateway.sources import Source, SourceStatus
 
-ADS_INGEST: Final = "ads_ingest"
-LMP_INGEST: Final = "lmp_ingest"
 SOURCES_PER_TOPIC: Final = 4
 EARLIER_PER_SOURCE: Final = 4
 """How much is remembered of what was said, so that nobody can fill our memory."""
@@ -32,8 +27,6 @@ _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 ADS_DISPATCH: Final = "ads_dispatch"
 ADS_TRAJECTORY: Final = "ads_trajectory"
 """Upstreams by the names that the ingests give them in their status."""
-
-StateMessage = Dot | Trajectory | Lmp
 
 
 def oasis_upstream(market: str) -> str:
@@ -50,24 +43,6 @@ def upstream_behind(message: StateMessage) -> str:
             return ADS_TRAJECTORY
         case Lmp():
             return oasis_upstream(message.market)
-
-
-class Problem(StrEnum):
-    """Why a payload says nothing that may be used."""
-
-    UNDECODABLE = "undecodable"
-    WRONG_ENVIRONMENT = "wrong environment"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """A delivery, decoded. `said` None means that the retained message was cleared: nobody says anything there now."""
-
-    topic: str
-    at: datetime
-    retained: bool
-    said: StateMessage | ServiceStatus | Problem | None
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,57 +157,3 @@ def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:
     """Instances come and go; no more than a few are remembered."""
     if len(by_source) > SOURCES_PER_TOPIC:
         del by_source[min(by_source, key=lambda source: by_source[source][0].said_at)]
-
-
-def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:
-    """Decode what came; None when the gateway has no use for it.
-
-    Args:
-        delivery: from the bus.
-        topics: of this installation.
-        accepted: the environments whose messages may become values.
-    """
-    address = topics.read(delivery.topic)
-    kind = None if address is None else _KINDS.get(address.subject)
-    if address is None or kind is None or (kind is ServiceStatus and address.scope not in (ADS_INGEST, LMP_INGEST)):
-        return None
-    said, detail = _read_payload(delivery.payload, kind, (address.scope, address.name), accepted)
-    return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail)
-
-
-_Kind = type[Dot] | type[Trajectory] | type[Lmp] | type[ServiceStatus]
-_KINDS: Final[Mapping[Subject, _Kind]] = {
-    Subject.DOT: Dot,
-    Subject.TRAJECTORY: Trajectory,
-    Subject.LMP: Lmp,
-    Subject.SERVICE: ServiceStatus,
-}
-
-
-def _read_payload(
-    payload: bytes, kind: _Kind, names: tuple[str, str | None], accepted: Collection[Environment]
-) -> tuple[StateMessage | ServiceStatus | Problem | None, str]:
-    if not payload:
-        return None, "cleared"
-    try:
-        message = decode(payload)
-    except UndecodableMessage as error:
-        return Problem.UNDECODABLE, error.reason
-    if not isinstance(message, Dot | Trajectory | Lmp | ServiceStatus) or not isinstance(message, kind):
-        return Problem.UNDECODABLE, f"a {type(message).__name__} where a {kind.__name__} belongs"
-    if _names(message) != names:
-        return Problem.UNDECODABLE, f"speaks of {_names(message)} on the topic of {names}"
-    if message.environment not in accepted:
-        return Problem.WRONG_ENVIRONMENT, f"environment {message.environment} from {message.source}"
-    return message, ""
-
-
-def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
-    match message:
-        case Dot() | Trajectory():
-            return message.plant, message.resource_id
-        case Lmp():
-            return message.market, message.node
-        case ServiceStatus():  # a source is believed about itself only, on its own topic
-            is_own = message.source == f"{message.service}/{message.instance}"
-            return message.service, message.instance if is_own else message.source

@@ -6,11 +6,11 @@ import pytest
 from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
 
 from dotbus.contracts.messages import Trajectory
+from modbus_gateway.arrivals import Arrival, Problem
 from modbus_gateway.image import HOLDS_MOST, Refusal
 from modbus_gateway.price_readings import read_price
 from modbus_gateway.quantities import QUANTITIES, Scope
 from modbus_gateway.readings import read_gateway, read_plant
-from modbus_gateway.received import Arrival, Problem
 from modbus_gateway.resource_readings import read_resource
 
 NAN = [0x7FC0, 0x0000]

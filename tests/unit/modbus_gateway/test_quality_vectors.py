@@ -13,9 +13,10 @@ from dotbus.contracts.topics import Subject
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.installation import Installation, Resource, Schedule
 from dotbus.runtime.toml_values import Market
+from modbus_gateway.arrivals import read_delivery
 from modbus_gateway.price_readings import read_price
 from modbus_gateway.reading import Reading
-from modbus_gateway.received import Received, read_delivery
+from modbus_gateway.received import Received
 from modbus_gateway.register_map import Member, PriceAt
 from modbus_gateway.resource_readings import read_resource
 

@@ -6,7 +6,7 @@ from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.testing import samples
-from modbus_gateway.received import Problem, read_delivery
+from modbus_gateway.arrivals import Problem, read_delivery
 
 TOPICS = Topics()
 ACCEPTED = (Environment.PRODUCTION,)

@@ -1,0 +1,118 @@
+"""Arrivals: what came from the bus, decoded once, in the bus's thread; what it is worth is judged later. Pure.
+
+What is nonsense is told from what is news here: a payload that is no message, one about another thing than its topic, one with
+a time that no clock shows. Nobody's message must end the gateway, so no time passes that arithmetic could stumble over.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.topics import Subject, Topics
+from dotbus.runtime.bus_messages import Delivery
+
+ADS_INGEST: Final = "ads_ingest"
+LMP_INGEST: Final = "lmp_ingest"
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""Times outside are no times of ours. Registers hold seconds of 32 bits, which end in 2106."""
+
+StateMessage = Dot | Trajectory | Lmp
+
+
+class Problem(StrEnum):
+    """Why a payload says nothing that may be used."""
+
+    UNDECODABLE = "undecodable"
+    WRONG_ENVIRONMENT = "wrong environment"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A delivery, decoded. `said` None means that the retained message was cleared: nobody says anything there now."""
+
+    topic: str
+    at: datetime
+    retained: bool
+    said: StateMessage | ServiceStatus | Problem | None
+    detail: str = ""
+
+
+def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:
+    """Decode what came; None when the gateway has no use for it.
+
+    Args:
+        delivery: from the bus.
+        topics: of this installation.
+        accepted: the environments whose messages may become values.
+    """
+    address = topics.read(delivery.topic)
+    kind = None if address is None else _KINDS.get(address.subject)
+    if address is None or kind is None or (kind is ServiceStatus and address.scope not in (ADS_INGEST, LMP_INGEST)):
+        return None
+    said, detail = _read_payload(delivery.payload, kind, (address.scope, address.name), accepted)
+    return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail)
+
+
+_Kind = type[Dot] | type[Trajectory] | type[Lmp] | type[ServiceStatus]
+_KINDS: Final[Mapping[Subject, _Kind]] = {
+    Subject.DOT: Dot,
+    Subject.TRAJECTORY: Trajectory,
+    Subject.LMP: Lmp,
+    Subject.SERVICE: ServiceStatus,
+}
+
+
+def _read_payload(
+    payload: bytes, kind: _Kind, names: tuple[str, str | None], accepted: Collection[Environment]
+) -> tuple[StateMessage | ServiceStatus | Problem | None, str]:
+    if not payload:
+        return None, "cleared"
+    try:
+        message = decode(payload)
+    except UndecodableMessage as error:
+        return Problem.UNDECODABLE, error.reason
+    if not isinstance(message, Dot | Trajectory | Lmp | ServiceStatus) or not isinstance(message, kind):
+        return Problem.UNDECODABLE, f"a {type(message).__name__} where a {kind.__name__} belongs"
+    if wrong := _what_is_wrong(message, names):
+        return Problem.UNDECODABLE, wrong
+    if message.environment not in accepted:
+        return Problem.WRONG_ENVIRONMENT, f"environment {message.environment} from {message.source}"
+    return message, ""
+
+
+def _what_is_wrong(message: StateMessage | ServiceStatus, names: tuple[str, str | None]) -> str | None:
+    if _names(message) != names:
+        return f"speaks of {_names(message)} on the topic of {names}"
+    impossible = next(_impossible_times(message, ""), None)
+    return f"{impossible} is no time of ours" if impossible else None
+
+
+def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
+    match message:
+        case Dot() | Trajectory():
+            return message.plant, message.resource_id
+        case Lmp():
+            return message.market, message.node
+        case ServiceStatus():  # a source is believed about itself only, on its own topic
+            is_own = message.source == f"{message.service}/{message.instance}"
+            return message.service, message.instance if is_own else message.source
+
+
+def _impossible_times(value: object, name: str) -> Iterator[str]:
+    match value:
+        case datetime():
+            if not EARLIEST <= value < LATEST:
+                yield f"{name} {value.isoformat()}"
+        case tuple():
+            for part in value:
+                yield from _impossible_times(part, name)
+        case msgspec.Struct():
+            for field in value.__struct_fields__:
+                yield from _impossible_times(getattr(value, field), field)
