@@ -78,12 +78,12 @@ class Comparison:
         ]
 
     def _of_resource(self, place: "_Place", sent: Sent, now: datetime) -> Iterator[Line]:
-        resource_id, moments = place.resource.id, moments_around(now, MARGIN_S)
-        dot = dot_in_force(sent, resource_id, place.at("dot_start"), moments)
-        stored = self._rows.dot_mw(dot.instruction_uid) if dot else None
+        resource_id, schedule, moments = place.resource.id, place.resource.schedule, moments_around(now, MARGIN_S)
+        dot = dot_in_force(sent, resource_id, schedule, place.at("dot_start"), moments)
+        stored = self._rows.dot_mw(dot.instruction_uid, schedule) if dot else None
         yield place.line("DOT, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
 
-        ramp, stored_ramp = dot_points(sent, resource_id), self._rows.dot_points(resource_id)
+        ramp, stored_ramp = dot_points(sent, resource_id, schedule), self._rows.dot_points(resource_id, schedule)
         yield place.curve("set-point, MW", "set_point_mw", ramp, stored_ramp, moments, "set_point_quality")
 
         curve, stored_curve = assembled(dop_batches(sent, resource_id)), assembled(self._rows.dop_batches(resource_id))

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from dotbus.runtime.installation import Schedule
 from launcher.sent import Sent, SentBatch, SentDop, SentInstruction
 
-FIVE_MINUTE, EMERGENCY_CANCELLED = 0, 4
+FIVE_MINUTE, HOURLY, EXCEPTIONAL = 0, 1, 4
+"""batchType: an exceptional dispatch is of both schedules."""
+EMERGENCY_CANCELLED = 4
 FLOAT32_PART = 1e-6
 """What a float32 may be off by, as a part of the number."""
 
@@ -67,17 +70,16 @@ def exactly(number: float | None) -> tuple[float, float] | None:
 
 
 def dot_in_force(
-    sent: Sent, resource_id: str, interval_start: datetime | None, moments: Sequence[datetime]
+    sent: Sent, resource_id: str, schedule: Schedule, interval_start: datetime | None, moments: Sequence[datetime]
 ) -> SentInstruction | None:
-    """The instruction whose five-minute DOT is in force in the interval that begins then, if that is so at one of the moments.
+    """The instruction whose DOT of a schedule is in force in the interval that begins then, if so at one of the moments.
 
     Which interval a register shows is read from it too: one that shows an interval that is over shows nothing that was sent.
     """
     batches = [
         batch
-        for batch in _five_minute(sent)
-        if batch.start_at == interval_start
-        and covers(batch.start_at, batch.start_at + timedelta(seconds=batch.interval_s), moments)
+        for batch in _of_schedule(sent, schedule)[::-1]
+        if batch.start_at == interval_start and covers(batch.start_at, _end(batch), moments)
     ]
     instructions = (each for batch in batches for each in batch.instructions)
     return next((each for each in instructions if each.resource_id == resource_id and each.dot_mw is not None), None)
@@ -88,14 +90,15 @@ def covers(start: datetime, end: datetime, moments: Sequence[datetime]) -> bool:
     return any(start <= moment < end for moment in moments)
 
 
-def dot_points(sent: Sent, resource_id: str) -> Points:
-    """The target times and megawatts of a resource's five-minute DOTs."""
-    return sorted(
-        (each.target_at, each.dot_mw)
-        for batch in _five_minute(sent)
+def dot_points(sent: Sent, resource_id: str, schedule: Schedule) -> Points:
+    """The target times and megawatts of a resource's DOTs of a schedule, of several for one time the one received last."""
+    points = {
+        _target(batch, each): each.dot_mw
+        for batch in _of_schedule(sent, schedule)
         for each in batch.instructions
-        if each.resource_id == resource_id and each.target_at and each.dot_mw is not None
-    )
+        if each.resource_id == resource_id and each.dot_mw is not None
+    }
+    return sorted(points.items())
 
 
 def dop_batches(sent: Sent, resource_id: str) -> Batches:
@@ -143,8 +146,21 @@ def is_enough(lines: Iterable[Line], resources: int, plants: int) -> bool:
     return all(line.agrees for line in found) and len(names) >= resources and len({plant for plant, _ in names}) >= plants
 
 
-def _five_minute(sent: Sent) -> list[SentBatch]:
-    return [b for b in sent.batches if b.batch_type == FIVE_MINUTE and b.batch_status != EMERGENCY_CANCELLED]
+def _of_schedule(sent: Sent, schedule: Schedule) -> list[SentBatch]:
+    """The batches of a schedule, the one received last at the end."""
+    types = (HOURLY if schedule is Schedule.HOURLY else FIVE_MINUTE, EXCEPTIONAL)
+    batches = [b for b in sent.batches if b.batch_type in types and b.batch_status != EMERGENCY_CANCELLED]
+    return sorted(batches, key=lambda batch: batch.received_at)
+
+
+def _end(batch: SentBatch) -> datetime:
+    return batch.start_at + timedelta(seconds=batch.interval_s)
+
+
+def _target(batch: SentBatch, instruction: SentInstruction) -> datetime:
+    """What the instruction names within its interval; an hourly one names its beginning and is reached in the middle."""
+    named = instruction.target_at
+    return named if named and batch.start_at < named < _end(batch) else batch.start_at + (_end(batch) - batch.start_at) / 2
 
 
 def _at(points: Points, moment: datetime) -> list[float]:

@@ -23,18 +23,18 @@ class Rows:
         address = sa.make_url(url).set(drivername="postgresql+psycopg2")
         self._engine = sa.create_engine(address.set(password=password) if password else address, pool_pre_ping=True)
 
-    def dot_mw(self, instruction_uid: str) -> float | None:
-        """The DOT of an instruction in its newest revision."""
-        return self._one("SELECT dot_mw FROM instruction_latest WHERE instruction_uid = :uid", uid=instruction_uid)
+    def dot_mw(self, instruction_uid: str, schedule: str) -> float | None:
+        """The DOT of an instruction in its newest revision, None when it is of another schedule."""
+        query = "SELECT dot_mw FROM dot_latest WHERE instruction_uid = :uid AND schedule = :schedule"
+        return self._one(query, uid=instruction_uid, schedule=schedule)
 
-    def dot_points(self, resource_id: str) -> list[tuple[datetime, float]]:
-        """The target times and megawatts of a resource's newest five-minute DOTs."""
+    def dot_points(self, resource_id: str, schedule: str) -> list[tuple[datetime, float]]:
+        """The target times and megawatts of a resource's newest DOTs of one schedule."""
         query = """
-            SELECT instruction.start_at, instruction.dot_mw FROM instruction_latest AS instruction
-            JOIN dispatch_batch_latest AS batch USING (environment, batch_uid)
-            WHERE resource_id = :resource_id AND batch_type = 0 AND batch_status <> 4 AND instruction.dot_mw IS NOT NULL
-            ORDER BY instruction.start_at DESC LIMIT 20"""
-        return sorted((target_at, dot_mw) for target_at, dot_mw in self._all(query, resource_id=resource_id))
+            SELECT target_at, dot_mw FROM dot_latest WHERE resource_id = :resource_id AND schedule = :schedule
+            ORDER BY target_at DESC LIMIT 20"""
+        found = self._all(query, resource_id=resource_id, schedule=schedule)
+        return sorted((target_at, dot_mw) for target_at, dot_mw in found)
 
     def dop_batches(self, resource_id: str) -> list[tuple[datetime, list[tuple[datetime, int, float]]]]:
         """The newest trajectory batches of a resource: received, and the points of each."""

@@ -64,8 +64,8 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
     )
     psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
     query = (
-        "SELECT start_at AS target_at, resource_id, dot_mw FROM instruction_latest "
-        "WHERE dot_mw IS NOT NULL ORDER BY start_at DESC LIMIT 9"
+        "SELECT target_at, resource_id, schedule, dot_mw FROM dot_latest "
+        "WHERE schedule = 'five-minute' ORDER BY target_at DESC LIMIT 9"
     )
     return [
         subscribe,

@@ -7,8 +7,8 @@ Every row of an event says where it came from (`environment`, `source`, `stream`
 when it reached this historian (`received_at`) and when it was committed (`recorded_at`, the database's clock). Keys are
 CAISO's own, so that an event that comes twice, or again under a new number, is one row. Times are timestamptz.
 
-Views `instruction_latest`, `dispatch_batch_latest` and `price_latest` show the newest revision of each; they are made by the
-migrations.
+Views `instruction_latest`, `dispatch_batch_latest` and `price_latest` show the newest revision of each, `dot_latest` the DOTs
+by the schedule that they are of; they are made by the migrations.
 """
 
 from typing import Any

@@ -92,7 +92,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database, store):
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
     views = query(database, "SELECT viewname FROM pg_views WHERE schemaname = 'public' ORDER BY 1")
-    assert views == [("dispatch_batch_latest",), ("instruction_latest",), ("price_latest",)]
+    assert views == [("dispatch_batch_latest",), ("dot_latest",), ("instruction_latest",), ("price_latest",)]
 
 
 def test_several_historians_may_start_on_one_empty_database(database):

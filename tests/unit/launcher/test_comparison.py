@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dotbus.runtime.installation import Schedule
 from launcher.comparison import (
     Line,
     assembled,
@@ -50,26 +51,47 @@ SENT = Sent(
 
 
 def test_the_dot_of_an_interval_is_the_five_minute_one_that_was_not_cancelled():
-    assert dot_in_force(SENT, "R", at(300), [at(301)]).dot_mw == 40.0
-    assert dot_in_force(SENT, "R", at(600), [at(601)]) is None
-    assert dot_in_force(SENT, "other", at(300), [at(301)]) is None
-    assert dot_in_force(SENT, "R", None, [at(301)]) is None
+    assert dot_in_force(SENT, "R", Schedule.FIVE_MINUTE, at(300), [at(301)]).dot_mw == 40.0
+    assert dot_in_force(SENT, "R", Schedule.FIVE_MINUTE, at(600), [at(601)]) is None
+    assert dot_in_force(SENT, "other", Schedule.FIVE_MINUTE, at(300), [at(301)]) is None
+    assert dot_in_force(SENT, "R", Schedule.FIVE_MINUTE, None, [at(301)]) is None
 
 
 @pytest.mark.parametrize(("now_s", "dot_mw"), [(298, None), (299, 40.0), (599.9, 40.0), (601, 40.0), (602, None), (7200, None)])
 def test_a_register_that_shows_an_interval_that_is_over_shows_nothing_that_was_sent(now_s: float, dot_mw: float | None):
-    found = dot_in_force(SENT, "R", at(300), moments_around(at(now_s), 1.5))
+    found = dot_in_force(SENT, "R", Schedule.FIVE_MINUTE, at(300), moments_around(at(now_s), 1.5))
     assert (found.dot_mw if found else None) == dot_mw
 
 
 def test_the_ramp_runs_straight_between_target_times_and_is_held_after_the_last():
-    points = dot_points(SENT, "R")
+    points = dot_points(SENT, "R", Schedule.FIVE_MINUTE)
     assert points == [(at(150), 10.0), (at(450), 40.0)]
     assert range_on_lines(points, [at(300)]) == (25.0, 25.0)
     assert range_on_lines(points, [at(150), at(180)]) == (10.0, 13.0)
     assert range_on_lines(points, [at(9999)]) == (40.0, 40.0)
     assert range_on_lines(points, [at(0)]) is None
     assert range_on_lines([], [at(0)]) is None
+
+
+def test_an_hourly_dot_received_later_is_not_of_the_five_minute_schedule():
+    sent = Sent(batches=(batch(0, 10.0), batch(0, 70.0, batch_type=1, interval_s=3600.0, received_at=at(0))), trajectories=())
+    five_minute, hourly = Schedule.FIVE_MINUTE, Schedule.HOURLY
+    assert dot_in_force(sent, "R", five_minute, at(0), [at(1)]).dot_mw == 10.0
+    assert dot_in_force(sent, "R", hourly, at(0), [at(1)]).dot_mw == 70.0
+    assert dot_points(sent, "R", five_minute) == [(at(150), 10.0)]
+
+
+def test_an_hourly_dot_that_names_its_beginning_is_reached_in_the_middle_of_its_hour():
+    named = SentInstruction(instruction_uid="I", resource_id="R", dot_mw=70.0, target_at=at(0))
+    hour = batch(0, 0.0, batch_type=1, interval_s=3600.0, instructions=(named,))
+    assert dot_points(Sent(batches=(hour,), trajectories=()), "R", Schedule.HOURLY) == [(at(1800), 70.0)]
+
+
+def test_an_exceptional_dot_is_of_both_schedules_and_counts_when_it_was_received_last():
+    sent = Sent(batches=(batch(0, 20.0, batch_type=4, received_at=at(-20)), batch(0, 10.0)), trajectories=())
+    for schedule in Schedule:
+        assert dot_in_force(sent, "R", schedule, at(0), [at(1)]).dot_mw == 20.0
+        assert dot_points(sent, "R", schedule) == [(at(150), 20.0)]
 
 
 def test_a_newer_trajectory_replaces_what_it_covers_and_may_step():
