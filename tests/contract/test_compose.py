@@ -14,19 +14,22 @@ from launcher.provision import FOLDERS
 TOP = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))
 PARTS: dict[str, Any] = COMPOSE["services"]
-OURS = {name: part for name, part in PARTS.items() if part["image"].startswith("dotbus-")}
+IMAGE_OF_PROJECT = "${COMPOSE_PROJECT_NAME}-"
+OURS = {name: part for name, part in PARTS.items() if part["image"].startswith(IMAGE_OF_PROJECT)}
 PUBLISHED = {"mosquitto": "127.0.0.1:8883:8883", "postgres": "127.0.0.1:5432:5432", "modbus-gateway": "127.0.0.1:5020:5020"}
 
 
 def interpolate(text: str, **variables: str) -> str:
-    """What Compose makes of ${NAME:-default} and ${NAME:+replacement}."""
+    """What Compose makes of ${NAME:-default} and ${NAME:+replacement}, one within the other too."""
 
     def replace(match: re.Match[str]) -> str:
         name, operator, word = match.groups()
         given = variables.get(name, "")
         return (word if given else "") if operator == "+" else (given or word)
 
-    return re.sub(r"\$\{(\w+):([-+])([^}]*)\}", replace, text)
+    while (replaced := re.sub(r"\$\{(\w+):([-+])([^{}]*)\}", replace, text)) != text:
+        text = replaced
+    return text
 
 
 def volumes_of(part: dict[str, Any]) -> set[str]:
@@ -97,6 +100,34 @@ def test_the_simulator_runs_unless_a_configuration_is_named():
     assert replicas(interpolate(simulator, DOTBUS_CONFIG="/etc/plant.toml")) == 0
 
 
+def test_a_trial_is_called_after_its_folder_and_a_plant_as_its_env_file_says():
+    name = COMPOSE["name"]
+
+    assert interpolate(name, DOTBUS_PROJECT="sierra", PWD="/srv/dotbus") == "sierra"
+    assert interpolate(name, PWD="/srv/dotbus") == "dotbus-trial-/srv/dotbus"  # Compose leaves the strokes out
+    assert interpolate(name) == "dotbus-trial"
+
+
+def test_a_plant_without_a_name_or_a_name_without_a_plant_is_refused_as_the_file_is_read():
+    """Compose replaces containers before any of ours could refuse; a variable that is missing ends it before that."""
+    file = PARTS["init"]["extends"]["file"]
+    configured, named = {"DOTBUS_CONFIG": "/etc/plant.toml"}, {"DOTBUS_PROJECT": "sierra"}
+
+    def required(**variables: str) -> list[str]:
+        return re.findall(r"\$\{(\w+):\?", (TOP / interpolate(file, **variables)).read_text(encoding="utf-8"))
+
+    assert required() == []
+    assert required(**configured, **named) == []
+    assert required(**configured) == ["DOTBUS_PROJECT"]
+    assert required(**named) == ["DOTBUS_CONFIG"]
+
+
+def test_images_volumes_and_networks_belong_to_the_installation_and_are_shared_with_no_other():
+    assert set(PARTS) - set(OURS) == {"mosquitto", "postgres"}
+    assert not any("container_name" in part for part in PARTS.values())
+    assert all(not one for one in (*COMPOSE["volumes"].values(), *COMPOSE["networks"].values()))
+
+
 def test_without_the_simulator_nothing_points_at_it():
     for name in ("ads-ingest", "lmp-ingest"):
         where = PARTS[name]["env_file"][0]["path"]
@@ -117,9 +148,9 @@ def test_every_image_is_built_with_an_extra_that_exists():
     extras = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     built = {name: part["build"]["args"]["PART"] for name, part in OURS.items() if "build" in part}
 
-    assert set(built.values()) == {*SERVICES, "simulator", "launcher"}
+    assert set(built.values()) == {*(service.replace("_", "-") for service in SERVICES), "simulator", "launcher"}
     assert set(built.values()) <= set(extras)
-    assert all(OURS[name]["image"] == f"dotbus-{part.replace('_', '-')}" for name, part in built.items())
+    assert all(OURS[name]["image"] == IMAGE_OF_PROJECT + part for name, part in built.items())
 
 
 @pytest.mark.parametrize("service", SERVICES)
