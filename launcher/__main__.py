@@ -12,28 +12,32 @@ from uuid import uuid4
 import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from rich.console import Console
-from rich.text import Text
 
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.setting_values import Port, ReadableFile, read_secret
 from dotbus.runtime.settings import BusSettings, load_settings
-from launcher.certificates import certificates_app
-from launcher.check import check_configuration, compare_maps, load_with_map
-from launcher.children import ChildFailed, Stopped
-from launcher.compare import Comparison, compare_until
-from launcher.ports import NoFreePort
-from launcher.registers import GatewaySilent, Registers
-from launcher.registers_table import registers_table
-from launcher.rows import Rows
-from launcher.sent import Simulator
-from launcher.status import watch
-from modbus_gateway.register_map import RegisterMap
+from dotbus.runtime.starting import packages_of
+
+with packages_of("launcher"):
+    from rich.console import Console
+    from rich.text import Text
+
+    from launcher.certificates import certificates_app
+    from launcher.check import check_configuration, compare_maps, load_with_map
+    from launcher.children import ChildFailed, Stopped
+    from launcher.compare import Comparison, compare_until
+    from launcher.ports import NoFreePort
+    from launcher.registers import GatewaySilent, Registers
+    from launcher.registers_table import registers_table
+    from launcher.rows import Rows
+    from launcher.sent import Simulator
+    from launcher.status import watch
+    from modbus_gateway.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
 _EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
@@ -43,11 +47,9 @@ CHECK_WITHIN_S = 60.0
 EXIT_MOVED = 3
 """Nothing is wrong with the configuration, but SCADA would read something else than before."""
 
-app = typer.Typer(
-    help="dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
+app = command_line(
+    "dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
 )
 app.add_typer(certificates_app, name="certificates")
 ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.")]
@@ -91,7 +93,7 @@ def demo(
         bool, typer.Option("--check", help="Compare what was sent with registers and database, then end.")
     ] = False,
 ) -> None:
-    """Everything on this machine against a simulated CAISO: broker, database, simulator, four services."""
+    """Run everything here against a simulated CAISO. Broker, database, simulator and four services."""
     try:
         from launcher.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
         from launcher.screen import introduce, tell_dots  # noqa: PLC0415
@@ -140,7 +142,7 @@ def registers(
     port: Annotated[int, typer.Option(envvar="DOTBUS_MODBUS_PORT")] = 5020,
     unit: Annotated[int | None, typer.Option(help="One unit id only.")] = None,
 ) -> None:
-    """Read every register of the map through a Modbus client, and say what it means."""
+    """Read every register of the map, and say what it means."""
     _, register_map = _load(config)
     if unit is not None and unit not in register_map.units:
         typer.echo(f"unit {unit} is none of {config}: {', '.join(map(str, sorted(register_map.units)))}", err=True)
@@ -150,7 +152,7 @@ def registers(
     try:
         console.print(registers_table(reader.read(None if unit is None else frozenset({unit}))))
     except GatewaySilent as silent:
-        console.print(f"[bold red]{silent}[/]")
+        console.print(Text(str(silent), "bold red"), soft_wrap=True)
         raise typer.Exit(EXIT_FAILED) from silent
     finally:
         reader.close()
@@ -178,7 +180,7 @@ def check(
         Path | None, typer.Option(help="The file that is in use: tell what its registers say otherwise, and end with 3 if any.")
     ] = None,
 ) -> None:
-    """The whole configuration: the file, its register map, and every service whose variables are set. All mistakes at once.
+    """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
 
     Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against.
     """

@@ -7,15 +7,11 @@ from typing import Annotated
 import typer
 
 from dotbus.runtime.installation_file import load_installation
-from dotbus.runtime.process import load_or_exit
+from dotbus.runtime.process import command_line, load_or_exit
 from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
 from launcher.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
-certificates_app = typer.Typer(
-    help="Certificates, keys and passwords: make them, convert them, look at them.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+certificates_app = command_line("Certificates, keys, passwords: make, convert, look at them.", no_args_is_help=True)
 
 
 @certificates_app.command()
@@ -40,7 +36,7 @@ def init(
         bool, typer.Option("--may-become-simulated", help="Make a real plant's credentials into those of a simulation.")
     ] = False,
 ) -> None:
-    """Make what is missing (a private CA, server certificates, passwords, the broker's access list); leave the rest alone."""
+    """Make the credentials that are missing. A private CA, server certificates, passwords, the broker's access list."""
     installation = load_or_exit(lambda: load_installation(config))
     names = [name.strip() for given in broker_name or [] for name in given.split(",") if name.strip()]
     provision = Provision(folder, _owners(owner or []), names, may_become_simulated)
@@ -85,7 +81,7 @@ def convert(
 
 @certificates_app.command()
 def show(file: Annotated[Path, typer.Argument(help="A PEM file.", exists=True, dir_okay=False)]) -> None:
-    """Tell whose certificates are in a file, until when they hold, and whether their key is there."""
+    """Tell whose certificates a file has. Until when they hold, too, and whether their key is there."""
     try:
         _describe(file.read_bytes())
     except (CredentialRefused, OSError) as error:

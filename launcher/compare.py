@@ -162,7 +162,7 @@ def compare_until(
         within_s: how long to try.
         still: asked before each; raises when there is no use in going on.
     """
-    console.print("Reading back through Modbus and SQL what the simulator sent ...")
+    console.print("Reading back through Modbus and SQL what the simulator sent ...", soft_wrap=True)
     deadline = time.monotonic() + within_s
     lines, trouble = [], "nothing was read"
     while not stop.is_set() and time.monotonic() < deadline:

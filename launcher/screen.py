@@ -82,7 +82,7 @@ def tell_dots(demo: Demo, register_map: RegisterMap, console: Console, stop: thr
     """
     shows_dots = any(cell.quantity.name == "dot_start" for span in register_map.spans for cell in span.cells)
     what = "Each DOT as it arrives at a register." if shows_dots else "This map shows no dot_start, so no DOT is told here."
-    console.print(f"{what} Ctrl-C ends everything.")
+    console.print(Text(f"{what} Ctrl-C ends everything."), soft_wrap=True)
     registers, told = Registers("127.0.0.1", demo.ports.modbus, register_map), dict[str, float]()
     while not stop.wait(PAUSE_S):
         demo.children.check()

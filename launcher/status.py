@@ -120,7 +120,8 @@ def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, 
     try:
         if once:
             stop.wait(settle_s)
-            console.print(_shown(bus, statuses, topics))
+            for part in _shown(bus, statuses, topics).renderables:
+                console.print(part, soft_wrap=isinstance(part, Text))  # a table fits the terminal, a sentence stays whole
             return bus.connected and bool(statuses.snapshot())
         with Live(console=console, refresh_per_second=4) as live:
             while not stop.wait(0.5):
@@ -130,10 +131,11 @@ def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, 
         bus.stop()
 
 
-def _shown(bus: Bus, statuses: Statuses, topics: Topics) -> Group | Text:
+def _shown(bus: Bus, statuses: Statuses, topics: Topics) -> Group:
     if not bus.connected:
-        return Text(NO_BROKER, "bold red")
+        return Group(Text(NO_BROKER, "bold red"))
     heard = statuses.snapshot()
     if not heard:
-        return Text(f"No service is heard under {topics.root}: is that the topic_root of the services that run here?", "yellow")
+        unheard = f"No service is heard under {topics.root}: is that the topic_root of the services that run here?"
+        return Group(Text(unheard, "yellow"))
     return status_table(heard, utc_now())

@@ -11,10 +11,12 @@ import typer
 
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused
-from simulators.server import Simulator
-from simulators.settings import checked_settings
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, pass_over_other_signals
+from dotbus.runtime.starting import CannotStart, packages_of
 
-_FAILED, _REFUSED = 1, 2
+with packages_of("simulator"):
+    from simulators.server import Simulator
+    from simulators.settings import checked_settings
 
 
 def _option(name: str, text: str) -> object:
@@ -48,10 +50,10 @@ def run(
     except ConfigurationRefused as refused:
         for mistake in refused.mistakes:
             typer.echo(f"refused: {mistake}", err=True)
-        raise typer.Exit(_REFUSED) from refused
-    except OSError as error:
-        typer.echo(f"failed: cannot listen: {error}", err=True)
-        raise typer.Exit(_FAILED) from error
+        raise typer.Exit(EXIT_REFUSED) from refused
+    except CannotStart as failure:
+        typer.echo(f"failed: {failure}", err=True)
+        raise typer.Exit(EXIT_FAILED) from failure
     asyncio.run(_serve(simulator))
 
 
@@ -75,6 +77,7 @@ async def _serve(simulator: Simulator) -> None:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, on_signal)
+    pass_over_other_signals()
     at = simulator.addresses
     for name, address in (("ADS", at.ads), ("ADS responses", at.ads_response), ("OASIS", at.oasis), ("admin", at.admin)):
         print(f"{name}: {address}", flush=True)  # noqa: T201 - whoever gave port 0 reads this
@@ -83,7 +86,9 @@ async def _serve(simulator: Simulator) -> None:
 
 def main() -> None:
     """Entry point of the script."""
-    typer.run(run)
+    app = command_line("")
+    app.command()(run)
+    app()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.starting import listening
 from simulators.settings import SimulatorSettings
 from simulators.wiring import applications
 
@@ -42,7 +43,7 @@ class Simulator:
 
     Raises:
         ConfigurationRefused: a certificate or key cannot be used.
-        OSError: a port is taken.
+        CannotStart: a port cannot be listened on.
     """
 
     def __init__(self, settings: SimulatorSettings, installation: Installation, clock: Callable[[], datetime]) -> None:
@@ -52,8 +53,8 @@ class Simulator:
         pairs = ((apps.ads, _mutual_tls(settings)), (apps.oasis, None), (apps.admin, None))
         self._servers = [_Server(_config(_Dated(app, clock), tls)) for app, tls in pairs]
         with contextlib.ExitStack() as opened:
-            ports = (settings.ads_port, settings.oasis_port, settings.admin_port)
-            self._sockets = [opened.enter_context(_listening(settings.host, port)) for port in ports]
+            ports = {"ads": settings.ads_port, "oasis": settings.oasis_port, "admin": settings.admin_port}
+            self._sockets = [opened.enter_context(_listening(name, settings.host, port)) for name, port in ports.items()]
             opened.pop_all()
 
     @property
@@ -188,7 +189,12 @@ async def _until(event: asyncio.Event) -> None:
     await event.wait()
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(name: str, host: str, port: int) -> socket.socket:
+    with listening(name, (host, port), "--host", f"--{name}-port"):
+        return _listener(host, port)
+
+
+def _listener(host: str, port: int) -> socket.socket:
     """A listening socket that says it is TCP: asyncio turns off the delay of small packets only of one that does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -7,18 +7,21 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from ads_ingest.caiso import Caiso
-from ads_ingest.certificate import ExpiryReminder, days_left, read_expiry
-from ads_ingest.meters import Meters
-from ads_ingest.service import Loop
-from ads_ingest.settings import Configuration, load_configuration
-from ads_ingest.source import AdsSource
-from ads_ingest.translate import Sender
-from ads_ingest.wiring import wire_streams
 from dotbus.runtime.ingest import Ingest
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.starting import packages_of
+
+with packages_of("ads-ingest"):
+    from ads_ingest.caiso import Caiso
+    from ads_ingest.certificate import ExpiryReminder, days_left, read_expiry
+    from ads_ingest.meters import Meters
+    from ads_ingest.service import Loop
+    from ads_ingest.settings import Configuration, load_configuration
+    from ads_ingest.source import AdsSource
+    from ads_ingest.translate import Sender
+    from ads_ingest.wiring import wire_streams
 
 SERVICE = "ads_ingest"
 SUMMARY = "CAISO ADS to topics: dispatch instructions and trajectories of every plant's resources."

@@ -15,12 +15,15 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit, service_app
 from dotbus.runtime.schedule import utc_now
-from historian.dead_letters import dead_letter_app
-from historian.gaps import Gaps
-from historian.meters import Meters
-from historian.service import Historian, filters
-from historian.settings import Configuration, load_configuration
-from historian.store import Store, StoreUnavailable
+from dotbus.runtime.starting import packages_of
+
+with packages_of("historian"):
+    from historian.dead_letters import dead_letter_app
+    from historian.gaps import Gaps
+    from historian.meters import Meters
+    from historian.service import Historian, filters
+    from historian.settings import Configuration, load_configuration
+    from historian.store import Store, StoreUnavailable
 
 SERVICE = "historian"
 SUMMARY = "Topics to PostgreSQL: every event into typed tables, acknowledged after the commit."
@@ -92,7 +95,7 @@ def build_app() -> typer.Typer:
 
     @app.command()
     def migrate() -> None:
-        """Make or update the tables, and let the reader role read them. A start does the same."""
+        """Make or update the tables. The reader role may read them; a start does the same."""
         configuration = load_or_exit(load_configuration)
         store = open_store(configuration)
         role = configuration.own.reader_role

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.process import EXIT_FAILED, load_or_exit
+from dotbus.runtime.process import EXIT_FAILED, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from historian.record import Refused, record
 from historian.settings import Configuration
@@ -24,7 +24,7 @@ def dead_letter_app(load: Callable[[], Configuration], open_store: Callable[[Con
         load: reads the configuration.
         open_store: the database that it names.
     """
-    app = typer.Typer(help="What could not be stored: look at it, try it again.", no_args_is_help=True)
+    app = command_line("What could not be stored: look at it, try it again.", no_args_is_help=True)
 
     @app.command("list")
     def list_letters(

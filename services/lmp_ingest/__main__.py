@@ -11,12 +11,15 @@ from dotbus.runtime.ingest import Ingest
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
-from lmp_ingest.caiso import Caiso
-from lmp_ingest.meters import Meters
-from lmp_ingest.settings import Configuration, load_configuration
-from lmp_ingest.source import OasisSource
-from lmp_ingest.translate import Sender
-from lmp_ingest.wiring import wire_loop
+from dotbus.runtime.starting import packages_of
+
+with packages_of("lmp-ingest"):
+    from lmp_ingest.caiso import Caiso
+    from lmp_ingest.meters import Meters
+    from lmp_ingest.settings import Configuration, load_configuration
+    from lmp_ingest.source import OasisSource
+    from lmp_ingest.translate import Sender
+    from lmp_ingest.wiring import wire_loop
 
 SERVICE = "lmp_ingest"
 SUMMARY = "CAISO OASIS to topics: locational marginal prices of the configured nodes."

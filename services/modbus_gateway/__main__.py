@@ -14,6 +14,7 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.starting import listening
 from modbus_gateway.current_image import CurrentImage
 from modbus_gateway.map_draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
@@ -67,7 +68,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         age_s = images.age_s
         return {"alive": age_s is not None and age_s <= IMAGE_MOST_S, "image_age_s": age_s, "broker": bus.connected}
 
-    await server.start(settings.host, settings.port)
+    with listening("Modbus", (settings.host, settings.port), "MODBUS_GATEWAY_HOST", "MODBUS_GATEWAY_PORT"):
+        await server.start(settings.host, settings.port)
     with ExitStack() as running:
 
         def started() -> None:

@@ -303,11 +303,23 @@ def test_a_signal_ends_it_in_order_even_while_a_reply_hangs(keys: Keys, number: 
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_a_terminal_that_is_closed_does_not_end_it(keys: Keys) -> None:
+    with started(keys) as process:
+        assert process.stdout is not None
+        for _ in range(4):
+            process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        assert "signal passed over" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
 def test_a_taken_port_is_told(keys: Keys) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, started(keys, f"--ads-port={taken.getsockname()[1]}") as process:
         _, error = process.communicate(timeout=20)
         assert process.returncode == 1
-        assert "cannot listen" in error
+        assert error.startswith("failed: cannot listen for ads on 127.0.0.1:")
+        assert error.endswith("set --ads-port to a free one\n")
 
 
 def test_every_mistake_in_the_settings_is_told_at_once(keys: Keys) -> None:

@@ -18,6 +18,7 @@ from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.quarantine import Quarantine
 from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.starting import keeping
 
 _DAY_S = 86400.0
 
@@ -27,12 +28,14 @@ def open_outbox(settings: KeepingSettings) -> Outbox:
 
     Raises:
         OutboxInUse: another process has it.
+        CannotStart: its folder cannot be written, or it is damaged.
     """
-    return Outbox(
-        settings.state_dir / "outbox.sqlite",
-        max_age_s=settings.outbox_max_age_days * _DAY_S,
-        max_bytes=settings.outbox_max_bytes,
-    )
+    with keeping(settings.state_dir, "STATE_DIR"):
+        return Outbox(
+            settings.state_dir / "outbox.sqlite",
+            max_age_s=settings.outbox_max_age_days * _DAY_S,
+            max_bytes=settings.outbox_max_bytes,
+        )
 
 
 def open_quarantine(settings: KeepingSettings) -> Quarantine:
@@ -87,6 +90,7 @@ class Ingest:
 
     Raises:
         OutboxInUse: another process has the outbox.
+        CannotStart: it cannot be kept where the settings say.
     """
 
     def __init__(

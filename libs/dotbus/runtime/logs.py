@@ -6,7 +6,8 @@ An event is a sentence in lower case; what it is about comes as key=value.
 import logging
 import re
 import sys
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -36,9 +37,24 @@ def configure_logs(service: str, instance: str, form: Literal["json", "console"]
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Unbroken(sys.stderr)),  # type: ignore[arg-type]  # all that it uses
     )
     structlog.contextvars.bind_contextvars(service=service, instance=instance)
+
+
+class _Unbroken:
+    """A stream whose end costs lines and nothing else: a closed terminal or a full disk must not stop who only tells."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: closed by ourselves
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -12,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from dotbus.runtime.settings import ServiceSettings
+from dotbus.runtime.starting import listening
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -22,11 +23,16 @@ Health = Callable[[], dict[str, object]]
 
 @contextmanager
 def serving_health(settings: ServiceSettings, registry: CollectorRegistry, health: Health) -> Iterator[None]:
-    """Serve metrics and health where the settings say, meanwhile; nowhere when they name no port."""
+    """Serve metrics and health where the settings say, meanwhile; nowhere when they name no port.
+
+    Raises:
+        CannotStart: the port cannot be listened on.
+    """
     if settings.health_port is None:
         yield
         return
-    server = HealthServer(settings.health_host, settings.health_port, registry, health)
+    with listening("health", (settings.health_host, settings.health_port), "HEALTH_HOST", "HEALTH_PORT"):
+        server = HealthServer(settings.health_host, settings.health_port, registry, health)
     server.start()
     try:
         yield

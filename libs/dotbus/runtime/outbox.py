@@ -22,6 +22,7 @@ import msgspec
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Dispatch, Dot, Lmp, OutboxSpan, Prices, Trajectory, TrajectoryBatch
+from dotbus.runtime.starting import CannotStart
 
 OutgoingEvent = Dispatch | TrajectoryBatch | Prices
 OutgoingState = Dot | Trajectory | Lmp
@@ -45,7 +46,7 @@ RETRACTED = b""
 """The payload that makes a broker forget what it retains."""
 
 
-class OutboxInUse(Exception):
+class OutboxInUse(CannotStart):
     """Another process has this outbox open: two instances would give one sequence number to two events."""
 
 
@@ -100,7 +101,7 @@ class Outbox:
             self._database.close()
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise
-            raise OutboxInUse(f"{path} is in use by another process: give each instance its own folder") from error
+            raise OutboxInUse(f"{path} is in use by another process: give each instance its own folder (STATE_DIR)") from error
 
     def _open_stream(self) -> str:
         with self._transaction():

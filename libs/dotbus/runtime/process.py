@@ -3,9 +3,10 @@
 Exit status: 0 stopped in order, 1 failed, 2 configuration refused.
 """
 
+import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 import typer
@@ -13,9 +14,13 @@ import typer
 from dotbus.runtime.logs import configure_logs, get_logger
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.settings import ServiceSettings
+from dotbus.runtime.starting import CannotStart
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
+_STOP = ("SIGINT", "SIGTERM")
+_NO_REASON_TO_END = ("SIGHUP", "SIGUSR1", "SIGUSR2")
+"""By default they end a process: a closed terminal, a rotation of logs, a habit from other daemons. Windows has none."""
 
 
 class Configuration(Protocol):
@@ -40,7 +45,7 @@ def service_app(service: str, summary: str, load: Callable[[], C], run: Callable
         load: reads the whole configuration, or raises ConfigurationRefused with every mistake.
         run: serves until the event is set.
     """
-    app = typer.Typer(help=summary, add_completion=False, pretty_exceptions_enable=False)
+    app = command_line(summary)
 
     @app.callback(invoke_without_command=True)
     def serve(context: typer.Context) -> None:
@@ -52,11 +57,25 @@ def service_app(service: str, summary: str, load: Callable[[], C], run: Callable
 
     @app.command()
     def check() -> None:
-        """Read the whole configuration and tell every mistake, each with its place."""
+        """Read the whole configuration and tell every mistake. Each comes with its place."""
         load_or_exit(load)
         typer.echo("configuration: no mistakes")
 
     return app
+
+
+def command_line(summary: str, *, no_args_is_help: bool = False) -> typer.Typer:
+    """A command line that says what is wrong in a whole line.
+
+    In a frame it would be cut where the terminal happens to end, and a path or a reason could not be searched for.
+    """
+    return typer.Typer(
+        help=summary,
+        no_args_is_help=no_args_is_help,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
 
 
 def load_or_exit(load: Callable[[], T]) -> T:
@@ -73,13 +92,38 @@ def run_until_stopped(run: Callable[[threading.Event], None]) -> int:
     """Run until SIGTERM or SIGINT, and return the exit status. Failures are logged here and nowhere else."""
     stop = threading.Event()
     log = get_logger("process")
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _known(_STOP):
         signal.signal(number, lambda _number, _frame: stop.set())
+    pass_over_other_signals()
     log.info("starting")
     try:
         run(stop)
+    except CannotStart as failure:
+        log.error("cannot start", cause=str(failure))  # noqa: TRY400  # the cause is around us, a traceback would hide it
+        return EXIT_FAILED
     except Exception:
         log.exception("failed")
         return EXIT_FAILED
     log.info("stopped")
     return 0
+
+
+def pass_over_other_signals() -> None:
+    """Let no signal end this process that is no word to end, and say so when one comes."""
+    # Not logged by the handler: it may have interrupted the logger itself, which would then wait for itself.
+    came: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in _known(_NO_REASON_TO_END):
+        signal.signal(number, lambda number, _frame: came.put(number))
+    threading.Thread(target=_tell, args=(came,), name="signals", daemon=True).start()
+
+
+def _tell(came: "queue.SimpleQueue[int]") -> None:
+    while True:
+        name = signal.Signals(came.get()).name
+        hint = "SIGTERM ends the process in order; to read a changed configuration, restart it"
+        get_logger("process").warning("signal passed over", signal=name, next=hint)
+
+
+def _known(names: Sequence[str]) -> list[signal.Signals]:
+    """Those of the signals that this system has."""
+    return [signal.Signals[name] for name in names if name in signal.Signals.__members__]
