@@ -42,7 +42,7 @@ def parsed(document: bytes) -> etree._Element:
 
 
 @given(seed=st.integers(0, 10_000), surprises=st.booleans(), interval_s=st.sampled_from([7, 15, 60, 300]))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_document_is_valid_against_the_schema(seed: int, *, surprises: bool, interval_s: int) -> None:
     style = Style(surprises=surprises)
     ledger = Ledger(Market(UNITS, interval_s, seed), START)

@@ -45,7 +45,7 @@ units = st.builds(
 
 
 @given(unit=units, interval_s=st.sampled_from([15, 60, 300]), seed=st.integers(0, 1000), hours=st.integers(0, 100_000))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_dots_keep_limits_and_ramp(unit: Unit, interval_s: int, seed: int, hours: int) -> None:
     begin = NOON + timedelta(hours=hours)
     batches = of_type(
@@ -59,7 +59,7 @@ def test_dots_keep_limits_and_ramp(unit: Unit, interval_s: int, seed: int, hours
 
 
 @given(cut=st.lists(st.integers(1, 14_399), min_size=1, max_size=8, unique=True))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_asking_in_pieces_gives_the_same_batches_as_asking_at_once(cut: list[int]) -> None:
     market = Market(UNITS, 300, 7)
     moments = [NOON, *(NOON + timedelta(seconds=s) for s in sorted(cut)), NOON + timedelta(hours=4)]

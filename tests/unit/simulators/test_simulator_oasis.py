@@ -401,7 +401,7 @@ def test_the_throttle_page_is_the_recorded_one() -> None:
 
 
 @given(hours=st.integers(1, 24 * 31), offset=st.integers(0, 24 * 300))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_any_span_has_every_interval_once(hours: int, offset: int) -> None:
     start = datetime(2025, 10, 1, tzinfo=UTC) + timedelta(hours=offset)
     found = rows(asked(DAM, f"{start:%Y%m%dT%H:%M}", f"{start + timedelta(hours=hours):%Y%m%dT%H:%M}"), LATER)
