@@ -44,7 +44,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic)
-    server = Server(register_map.units, images.look, settings.limits, metrics, time.monotonic)
+    server = Server(register_map.units, images.look, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
     service = Service(
         register_map,
@@ -52,7 +52,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         images,
         clock=utc_now,
         render_s=settings.render_s,
-        turned=server.close_idle,
+        turned=server.tend,
         delivered=metrics.delivered,
     )
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())

@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from modbus_gateway.admission import Reason
 from modbus_gateway.image import Refusal
 
 _EXCEPTION_BIT: Final = 0x80
@@ -21,6 +22,11 @@ class GatewayMetrics:
         self._exceptions = {int(refusal): exceptions.labels(str(int(refusal))) for refusal in Refusal}
         self._connections = Gauge("dotbus_modbus_connections", "Open Modbus connections", registry=registry)
         self._turned_away = Counter("dotbus_modbus_connections_turned_away", "Connections closed at once", registry=registry)
+        self._closed = Counter(
+            "dotbus_modbus_connections_closed", "Connections turned away or closed by us", ["reason"], registry=registry
+        )
+        for reason in Reason:
+            self._closed.labels(str(reason))  # 0 from the start: a rise from nothing cannot be seen
         self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since the registers were last rendered", registry=registry)
         self._deliveries = Counter("dotbus_modbus_deliveries", "Messages from the bus", ["outcome"], registry=registry)
 
@@ -37,6 +43,10 @@ class GatewayMetrics:
     def turned_away(self) -> None:
         """A connection was closed at once."""
         self._turned_away.inc()
+
+    def closed(self, reason: Reason) -> None:
+        """A connection was turned away or had to leave."""
+        self._closed.labels(str(reason)).inc()
 
     def delivered(self, outcome: str) -> None:
         """A message came: `taken`, `undecodable`, `wrong environment` or `not ours`."""

@@ -5,22 +5,23 @@ library here: docs/decisions/0002-modbus-server.md.
 """
 
 import asyncio
-import ipaddress
+import socket
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Final, Protocol, cast
 
 from dotbus.runtime.logs import get_logger
+from modbus_gateway.admission import Closings, Limits, Reason, place_for, plain_address
 from modbus_gateway.image import Image
 from modbus_gateway.pdu import answer
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 WRITE_AT_ONCE: Final = 16 * 1024
 
 _HEADER: Final = struct.Struct(">HHHB")
 _LENGTH_LEAST, _LENGTH_MOST = 2, 254  # unit id and function code; MBAP length of the longest PDU
+_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+"""Seconds, seconds and times: a peer that is dead and never asked is gone after a minute. Each system knows some of them."""
 
 
 class Meter(Protocol):
@@ -36,15 +37,6 @@ class Meter(Protocol):
         """A connection was closed as soon as it came: the allow-list, or too many."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Who may connect, how many at once, and for how long without a request. No `allow` means all."""
-
-    allow: tuple[Network, ...] = ()
-    connections: int = 64
-    idle_s: float = 300.0
-
-
 class Server:
     """Serves images.
 
@@ -52,6 +44,7 @@ class Server:
         units: the unit ids that are served.
         images: gives the image of now; None refuses every read as a failure.
         clock: seconds that never go back, for idle connections.
+        closed: told why a connection was turned away or had to leave.
     """
 
     def __init__(
@@ -61,11 +54,14 @@ class Server:
         limits: Limits,
         meter: Meter,
         clock: Callable[[], float],
+        closed: Callable[[Reason], None] = lambda _reason: None,
     ) -> None:
         self._units = units
         self._limits = limits
         self._meter = meter
         self._clock = clock
+        self._closed = closed
+        self._closings = Closings()
         self._images = images
         self._open: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -74,7 +70,7 @@ class Server:
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:
         """Where it listens."""
-        return [socket.getsockname()[:2] for socket in self._listener.sockets] if self._listener else []
+        return [one.getsockname()[:2] for one in self._listener.sockets] if self._listener else []
 
     async def start(self, host: str, port: int) -> None:
         """Listen.
@@ -95,12 +91,18 @@ class Server:
         if self._listener:
             await self._listener.wait_closed()
             self._listener = None
+        self._tell(last=True)
+
+    def tend(self) -> None:
+        """Close what is idle, and tell in one line what was closed. To be called now and then."""
+        self.close_idle()
+        self._tell()
 
     def close_idle(self) -> None:
-        """Close the connections that have asked nothing for too long. To be called now and then."""
+        """Close the connections that have asked nothing for too long."""
         for connection in tuple(self._open):
-            if self._clock() - connection.asked_at > self._limits.idle_s:
-                connection.close()
+            if self._clock() - connection.idle_since_s > self._limits.idle_s:
+                self._dismiss(connection, Reason.IDLE)
 
     def reply(self, unit_id: int, request: bytes) -> bytes:
         """The reply to one request."""
@@ -112,12 +114,15 @@ class Server:
         """The server's clock."""
         return self._clock()
 
-    def admit(self, connection: "_Connection", peer: str) -> bool:
-        """Whether a connection may stay."""
-        if not self._allows(peer) or len(self._open) >= self._limits.connections:
+    def admit(self, connection: "_Connection") -> bool:
+        """Whether a connection may stay. Another one may have to leave for it."""
+        place = place_for(connection.address, self._open, self._limits, self._clock())
+        if isinstance(place, Reason):
             self._meter.turned_away()
-            self._log.warning("connection turned away", peer=peer, open=len(self._open))
+            self._note(place, connection.address)
             return False
+        if place is not None:
+            self._dismiss(place, Reason.MADE_ROOM)
         self._open.add(connection)
         self._meter.connections(len(self._open))
         return True
@@ -127,15 +132,18 @@ class Server:
         self._open.discard(connection)
         self._meter.connections(len(self._open))
 
-    def _allows(self, peer: str) -> bool:
-        if not self._limits.allow:
-            return True
-        try:
-            address = ipaddress.ip_address(peer.partition("%")[0])
-        except ValueError:
-            return False
-        plain = getattr(address, "ipv4_mapped", None) or address
-        return any(plain in network for network in self._limits.allow)
+    def _dismiss(self, connection: "_Connection", reason: Reason) -> None:
+        connection.close()
+        self.release(connection)  # its place is free at once, whenever the other side lets go
+        self._note(reason, connection.address)
+
+    def _note(self, reason: Reason, address: str) -> None:
+        self._closed(reason)
+        self._closings.note(reason, address)
+
+    def _tell(self, *, last: bool = False) -> None:
+        if told := self._closings.take(self._clock(), last=last):
+            self._log.warning("connections closed", **told, open=len(self._open), most=self._limits.connections)
 
 
 class _Connection(asyncio.Protocol):
@@ -146,13 +154,17 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiting = bytearray()
         self._paused = False
-        self.asked_at = server.now()
+        self.address = ""
+        self.idle_since_s = server.now()
+        self.has_asked = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast("asyncio.Transport", transport)  # create_server makes no others; uvloop's is no subclass of it
         peer = stream.get_extra_info("peername")
-        if self._server.admit(self, str(peer[0]) if peer else ""):
+        self.address = plain_address(str(peer[0])) if peer else ""
+        if self._server.admit(self):
             self._transport = stream
+            _keep_alive(stream.get_extra_info("socket"))
         else:
             stream.abort()
 
@@ -179,7 +191,7 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close once the replies are sent, at once when the client does not take them."""
         if self._transport:
-            close = self._transport.abort if self._paused else self._transport.close
+            close = self._transport.abort if self._transport.get_write_buffer_size() else self._transport.close
             close()
 
     def _answer_waiting(self) -> None:
@@ -202,6 +214,16 @@ class _Connection(asyncio.Protocol):
                 replies.clear()
         if taken:
             del self._waiting[:taken]
-            self.asked_at = self._server.now()
+            self.idle_since_s = self._server.now()
+            self.has_asked = True
         if replies and self._transport:
             self._transport.write(bytes(replies))
+
+
+def _keep_alive(line: socket.socket) -> None:
+    """Have the system find out by itself that a peer is gone without a word."""
+    with suppress(OSError):  # the peer is gone already
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEP_ALIVE.items():
+            if option := getattr(socket, name, None):
+                line.setsockopt(socket.IPPROTO_TCP, option, value)

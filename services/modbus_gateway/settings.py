@@ -8,8 +8,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.setting_values import Port
+from modbus_gateway.admission import Limits, Network
 from modbus_gateway.map_draft import check_map
-from modbus_gateway.server import Limits, Network
 
 PREFIX: Final = "MODBUS_GATEWAY_"
 
@@ -23,6 +23,7 @@ class GatewaySettings(BaseSettings):
     port: Port = 5020
     allow_clients: Annotated[tuple[Network, ...], NoDecode] = ()
     max_connections: Annotated[int, Field(ge=1, le=10_000)] = 64
+    max_connections_per_address: Annotated[int, Field(ge=1, le=10_000)] = 32
     idle_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
     render_s: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
 
@@ -40,7 +41,7 @@ class GatewaySettings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What the server holds its clients to."""
-        return Limits(self.allow_clients, self.max_connections, self.idle_timeout_s)
+        return Limits(self.allow_clients, self.max_connections, self.idle_timeout_s, self.max_connections_per_address)
 
 
 def _is_network(text: str) -> bool:
