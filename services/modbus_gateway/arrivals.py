@@ -35,13 +35,17 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class Arrival:
-    """A delivery, decoded. `said` None means that the retained message was cleared: nobody says anything there now."""
+    """A delivery, decoded. `said` None means that the retained message was cleared: nobody says anything there now.
+
+    `source` is whose status belongs on the topic, empty for all other topics.
+    """
 
     topic: str
     at: datetime
     retained: bool
     said: StateMessage | ServiceStatus | Problem | None
     detail: str = ""
+    source: str = ""
 
 
 def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:
@@ -57,7 +61,8 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
     if address is None or kind is None or (kind is ServiceStatus and address.scope not in (ADS_INGEST, LMP_INGEST)):
         return None
     said, detail = _read_payload(delivery.payload, kind, (address.scope, address.name), accepted)
-    return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail)
+    source = f"{address.scope}/{address.name}" if kind is ServiceStatus else ""
+    return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail, source)
 
 
 _Kind = type[Dot] | type[Trajectory] | type[Lmp] | type[ServiceStatus]

@@ -123,6 +123,7 @@ class Received:
                 self._statements.pop(arrival.topic, None)
                 self._problems.pop(arrival.topic, None)
                 self._retracted_at[arrival.topic] = arrival.at
+                self.sources.pop(arrival.source, None)
             case message:
                 self._take_state(message, arrival)
 

@@ -28,20 +28,30 @@ class SourceStatus:
     @property
     def said_at(self) -> datetime:
         """When it was said. A last will is made long before: it is said when it comes."""
-        if self._is_will:
+        if self.is_will:
             return self.arrived_at
         return min(self.status.time, self.arrived_at + _TOLERANCE)
 
     @property
     def offset_s(self) -> float | None:
         """The source's clock minus ours, too small by the time that the message took; None when nothing can be told from it."""
-        if not self.is_live or self._is_will:
+        if not self.is_live or self.is_will:
             return None
         return (self.status.time - self.arrived_at).total_seconds()
 
     @property
-    def _is_will(self) -> bool:
+    def is_will(self) -> bool:
+        """Whether the broker says it in place of a source that is gone."""
         return not self.status.online and self.status.time == self.status.started_at
+
+    def replaces(self, earlier: Self) -> bool:
+        """Whether it is news beside a status that came before it."""
+        began_at, began_before_at = self.status.started_at, earlier.status.started_at
+        if self.is_will:
+            return began_at >= began_before_at  # that of an earlier run comes when its connection is given up
+        if earlier.is_will and self.is_live and self.status.online:
+            return began_at > began_before_at or self.status.time >= earlier.arrived_at - _TOLERANCE
+        return self.said_at >= earlier.said_at
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class Source:
         """The source after a status. One that was said before the latest changes nothing but what it shows of the clock."""
         offsets_s = self.clock_offsets_s if heard.offset_s is None else (*self.clock_offsets_s, heard.offset_s)
         known = replace(self, clock_offsets_s=offsets_s[-HEARTBEATS_COMPARED:], connection=heard.connection)
-        if self.latest and heard.said_at < self.latest.said_at:
+        if self.latest and not heard.replaces(self.latest):
             return known
         upstreams = heard.status.upstreams if heard.status.online else self.upstreams
         return replace(known, latest=heard, upstreams=upstreams)

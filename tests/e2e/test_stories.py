@@ -96,7 +96,7 @@ def missing(stack: PlantStack) -> list[str]:
     sent = stack.sent()
     settled = [batch for batch in sent.batches if batch.batch_type == 0][:-3]
     dots = [each for batch in settled for each in batch.instructions if each.dot_mw is not None]
-    absent = [each.instruction_uid for each in dots if stack.rows.dot_mw(each.instruction_uid) != each.dot_mw]
+    absent = [each.instruction_uid for each in dots if stack.rows.dot_mw(each.instruction_uid, "five-minute") != each.dot_mw]
     dops = [dop for trajectory in sent.trajectories[:-3] for dop in trajectory.dops]
     return absent + [dop.dop_uid for dop in dops if stack.rows.dop_mw(dop.dop_uid) != dop.dop_mw]
 

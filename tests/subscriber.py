@@ -1,0 +1,401 @@
+"""A subscriber of somebody else's: the rule of docs/quality.md, written from that page alone, with nothing of ours."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+Message = Mapping[str, Any]
+Reasons = frozenset[str]
+Value = tuple[float | None, Reasons]
+
+BAD = frozenset({"never_received", "stale", "expired", "invalid", "wrong_environment"})
+UNCERTAIN = frozenset({"source_offline", "source_failing", "broker_lost", "out_of_limits", "clock_in_doubt", "incomplete"})
+ENVIRONMENTS = ("production", "simulator", "stage")
+NAMES = {
+    "dot": ("plant", "resource_id"),
+    "trajectory": ("plant", "resource_id"),
+    "lmp": ("market", "node"),
+    "service": ("service", "instance"),
+}
+LIMITS = {"dot": "dot", "trajectory": "trajectory", "lmp": "price"}
+TIMES = frozenset(
+    {
+        "time",
+        "heard_at",
+        "valid_until",
+        "received_at",
+        "batch_received_at",
+        "target_at",
+        "fetched_at",
+        "interval_start",
+        "interval_end",
+        "started_at",
+    }
+)
+NUMBERS = frozenset({"dot_mw", "dop_mw", "lmp_usd_per_mwh"})
+PRICE = ("interval_start", "interval_end", "fetched_at")
+NEEDED = {
+    "intervals": ("interval_start", "interval_end", "dot_mw", "batch_uid", "instruction_uid"),
+    "withdrawn": ("batch_uid",),
+    "points": ("target_at", "dop_mw"),
+    "latest": (),
+    "published": PRICE,
+    "active": PRICE,
+    "ahead": PRICE,
+    "upstreams": ("name", "ok"),
+}
+WHOLE = {
+    "dot": ("time", "heard_at", "intervals"),
+    "trajectory": ("time", "heard_at", "points"),
+    "lmp": ("time", "heard_at"),
+    "service": ("time", "started_at", "online"),
+}
+HOURLY, EXCEPTIONAL = 1, 4
+AGREE, FAR_AHEAD = timedelta(seconds=2), timedelta(days=3)
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Batch(NamedTuple):
+    """What one source says of a batch in the highest revision that it has of it."""
+
+    revision: int
+    dots: list[Message]
+    withdrawn: bool
+
+
+@dataclass
+class State:
+    """The latest message of one source on one topic."""
+
+    message: Message
+    said: datetime
+    arrived: datetime
+    connection: int
+    batches: Mapping[str, Batch]
+
+
+Judged = list[tuple[State, Reasons]]
+
+
+@dataclass
+class Topic:
+    """What came on one state topic."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    retracted: datetime = NEVER
+    broken: bool = False
+    foreign: bool = False
+
+
+@dataclass
+class Source:
+    """What is known of one service instance."""
+
+    status: Message
+    said: datetime
+    connection: int
+    will: bool = False
+    ahead: deque[timedelta] = field(default_factory=lambda: deque(maxlen=3))
+
+
+def moment(text: str) -> datetime:
+    """A time of the bus, which is UTC with Z."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
+
+
+def parsed(value: Any, needed: Collection[str]) -> Any:
+    """A message, or a part of it, with its times as such; an error when it is none."""
+    if isinstance(value, list):
+        return [parsed(each, needed) for each in value]
+    known: dict[str, Any] = {**value}
+    for key, said in value.items():
+        if said is not None and key in TIMES:
+            known[key] = moment(said)
+        elif said is not None and key in NEEDED:
+            known[key] = parsed(said, NEEDED[key])
+        elif said is not None and key in NUMBERS and not isinstance(said, int | float):
+            raise TypeError(key)
+    if any(known[key] is None for key in needed):
+        raise TypeError(needed)
+    return known
+
+
+def quality(reasons: Collection[str]) -> int:
+    """The worst level of the reasons."""
+    return 0 if BAD & {*reasons} else 64 if reasons else 192
+
+
+def goodness(reasons: Reasons) -> tuple[int, int]:
+    """Sorts reasons: the better quality is the larger, then the fewer reasons."""
+    return quality(reasons), -len(reasons)
+
+
+def address(topic: str) -> tuple[str, tuple[str, ...]]:
+    """The kind of message that a topic carries and the two names in it; an empty kind for other topics."""
+    match topic.split("/"):
+        case [*_, "plant", plant, resource, "dot" | "trajectory" as kind]:
+            return kind, (unquote(plant), unquote(resource))
+        case [*_, "market", market, "lmp", node]:
+            return "lmp", (unquote(market), unquote(node))
+        case [*_, "service", service, instance]:
+            return "service", (unquote(service), unquote(instance))
+    return "", ()
+
+
+def batches_of(message: Message) -> dict[str, Batch]:
+    """Each batch that a dot message speaks of, in the highest revision there."""
+    dots, gone = message.get("intervals", ()), message.get("withdrawn", ())
+    found = {}
+    for uid in {each["batch_uid"] for each in (*dots, *gone)}:
+        here = [(each.get("revision_no") or 0, each) for each in dots if each["batch_uid"] == uid]
+        away = [each.get("revision_no") or 0 for each in gone if each["batch_uid"] == uid]
+        top = max([*(revision for revision, _ in here), *away])
+        found[uid] = Batch(top, [each for revision, each in here if revision == top], top in away)
+    return found
+
+
+def merged(newer: Mapping[str, Batch], older: Mapping[str, Batch]) -> dict[str, Batch]:
+    """The batches of the newer message, those as the older has them that it has in a higher revision."""
+    return {uid: max(batch, older.get(uid, batch), key=lambda each: each.revision) for uid, batch in newer.items()}
+
+
+def prices_of(message: Message) -> list[Message]:
+    """All prices in a message."""
+    return [each for each in (message.get("published"), message.get("active"), *message.get("ahead", ())) if each]
+
+
+def newest(message: Message) -> datetime:
+    """When CAISO had the newest batch of a trajectory."""
+    return (message.get("latest") or {}).get("batch_received_at") or message.get("received_at") or NEVER
+
+
+def is_message(payload: Any, kind: str, names: tuple[str, ...]) -> bool:
+    """Whether a payload is a message of this topic at all."""
+    return (
+        isinstance(payload, Mapping)
+        and payload.get("kind") == kind
+        and payload.get("version", 1) == 1
+        and payload.get("environment") in ENVIRONMENTS
+        and isinstance(payload.get("source"), str)
+        and tuple(payload.get(name) for name in NAMES[kind]) == names
+    )
+
+
+class Subscriber:
+    """Keeps what came on the bus and judges it."""
+
+    def __init__(self, limits_s: Mapping[str, float], accepted: Collection[str]) -> None:
+        """Limits in seconds by name, and the environments that are believed."""
+        self._limits = {name: timedelta(seconds=seconds) for name, seconds in limits_s.items()}
+        self._accepted = frozenset(accepted)
+        self._topics: defaultdict[str, Topic] = defaultdict(Topic)
+        self._sources: dict[str, Source] = {}
+        self._connected = False
+        self._connection = 0
+
+    def happen(self, event: Mapping[str, object]) -> None:
+        """One event: the broker came or went, the own clock was set, or a message came."""
+        if "connected" in event:
+            self._connection += bool(event["connected"])
+            self._connected = bool(event["connected"])
+        elif "clock" in event:
+            for source in self._sources.values():
+                source.ahead.clear()
+        else:
+            self._come(str(event["topic"]), event["payload"], moment(str(event["at"])), retained=bool(event["retained"]))
+
+    def _come(self, topic: str, payload: Any, at: datetime, *, retained: bool) -> None:
+        """A payload on a topic."""
+        kind, names = address(topic)
+        if kind and payload is None:
+            self._topics[topic] = Topic(retracted=at)
+            self._sources.pop("/".join(names), None)
+        elif kind and not is_message(payload, kind, names):
+            self._topics[topic].broken = True
+        elif kind and payload["environment"] not in self._accepted:
+            self._topics[topic].foreign = True
+        elif kind:
+            try:
+                message = parsed(payload, WHOLE[kind])
+                new = State(
+                    message, at if message["time"] > at + AGREE else message["time"], at, self._connection, batches_of(message)
+                )
+            except (AttributeError, KeyError, TypeError, ValueError):
+                self._topics[topic].broken = True
+                return
+            if kind == "service":
+                self._status("/".join(names), new, retained=retained)
+            else:
+                self._state(self._topics[topic], new)
+
+    def _state(self, topic: Topic, new: State) -> None:
+        """Keeps a good message of a state, or of an older one what it has in a higher revision."""
+        topic.broken = False
+        old = topic.states.get(new.message["source"])
+        if old and new.message == old.message:
+            old.connection = new.connection
+        elif old and new.said < old.said:
+            old.batches = merged(old.batches, new.batches)
+        elif new.said >= topic.retracted:
+            new.batches = merged(new.batches, old.batches if old else {})
+            topic.states[new.message["source"]] = new
+
+    def _status(self, name: str, new: State, *, retained: bool) -> None:
+        """Keeps a status, and what it shows of its source's clock."""
+        message = new.message
+        if message["source"] != name:
+            return
+        will = not message["online"] and message["time"] == message["started_at"]
+        said = new.arrived if will else new.said
+        source = self._sources.setdefault(name, Source(message, said, new.connection, will))
+        source.connection = new.connection
+        if self._is_news(new, source, will=will, retained=retained):
+            source.status, source.said, source.will = message, said, will
+        if not retained and not will:
+            source.ahead.append(message["time"] - new.arrived)
+
+    def _is_news(self, new: State, source: Source, *, will: bool, retained: bool) -> bool:
+        """Whether a status counts beside the one that is known."""
+        began, known = new.message["started_at"], source.status["started_at"]
+        if will:
+            return began >= known
+        if source.will and not retained and new.message["online"]:
+            return began > known or new.message["time"] >= source.said - AGREE
+        return new.said >= source.said
+
+    def _upstreams(self, source: Source | None, kind: str, message: Message) -> list[Message]:
+        """The upstreams behind a state."""
+        every = list(source.status.get("upstreams", ())) if source else []
+        name = f"oasis_{message['market'].lower()}" if kind == "lmp" else {"dot": "ads_dispatch"}.get(kind, "ads_trajectory")
+        return [each for each in every if each["name"] == name] or every
+
+    def _doubt(self, source: Source | None, state: State, upstreams: list[Message]) -> bool:
+        """Whether the clocks of the source, of CAISO and of this subscriber may disagree."""
+        if source is None or source.connection != self._connection or not source.ahead:
+            return True
+        offsets = [each.get("clock_offset_s") or 0 for each in upstreams]
+        latest = max(state.message["time"], state.message["heard_at"])
+        return (
+            abs(max(source.ahead)) > AGREE
+            or any(abs(offset) > AGREE.total_seconds() for offset in offsets)
+            or latest > state.arrived + AGREE
+        )
+
+    def _stale(self, kind: str, state: State, now: datetime) -> bool:
+        """Whether a state is too old, or too young to be true."""
+        time, heard, until = state.message["time"], state.message["heard_at"], state.message.get("valid_until")
+        age = now - min(heard, state.arrived, state.arrived - (time - heard))
+        return abs(age) > self._limits[LIMITS[kind]] or (until is not None and now > until)
+
+    def _against(self, kind: str, topic: Topic, state: State, now: datetime) -> Reasons:
+        """The reasons against a state."""
+        source = self._sources.get(state.message["source"])
+        upstreams = self._upstreams(source, kind, state.message) if source and source.connection == self._connection else []
+        own = {reason if reason in BAD | UNCERTAIN else "incomplete" for reason in state.message.get("reasons", ())}
+        found = {
+            "invalid": topic.broken,
+            "broker_lost": not self._connected or state.connection != self._connection,
+            "source_offline": source is not None and source.connection == self._connection and not source.status["online"],
+            "source_failing": not all(each["ok"] for each in upstreams),
+            "clock_in_doubt": self._doubt(source, state, upstreams),
+            "stale": self._stale(kind, state, now),
+        }
+        return frozenset(own | {reason for reason, holds in found.items() if holds})
+
+    def ask(self, ask: Mapping[str, str]) -> tuple[int, Reasons, float | None]:
+        """The quality of a value, the reasons, and the value itself unless it is bad."""
+        now, topic, kind = moment(ask["at"]), self._topics.get(ask["topic"], Topic()), address(ask["topic"])[0]
+        judged = [
+            (state, self._against(kind, topic, state, now))
+            for state in sorted(topic.states.values(), key=lambda state: state.said)
+        ]
+        if not judged:
+            foreign = topic.foreign and not topic.broken
+            found = {
+                "wrong_environment" if foreign else "never_received": True,
+                "invalid": topic.broken,
+                "broker_lost": not self._connected,
+            }
+            value, reasons = None, frozenset(reason for reason, holds in found.items() if holds)
+        elif kind == "dot":
+            value, reasons = self._dot(judged, now, hourly=ask.get("schedule") == "hourly")
+        elif kind == "trajectory":
+            value, reasons = self._trajectory(judged, now)
+        else:
+            value, reasons = self._price(judged, now, active=ask["value"] == "active")
+        level = quality(reasons)
+        return level, reasons, None if not level else value
+
+    def _parts(self, judged: Judged) -> list[tuple[Message, Reasons]]:
+        """The DOTs that hold of all sources together, each with the best reasons of those that say it."""
+        said: defaultdict[tuple[str, str], list[tuple[Message, Reasons]]] = defaultdict(list)
+        for uid in sorted({uid for state, _ in judged for uid in state.batches}):
+            having = [(state.batches[uid], reasons) for state, reasons in judged if uid in state.batches]
+            top = max(batch.revision for batch, _ in having)
+            having = [(batch, reasons) for batch, reasons in having if batch.revision == top]
+            if not any(batch.withdrawn for batch, _ in having):
+                for dot, reasons in ((dot, reasons) for batch, reasons in having for dot in batch.dots):
+                    said[uid, dot["instruction_uid"]].append((dot, reasons))
+        found = []
+        for every in said.values():
+            versions = {
+                (dot["dot_mw"], dot["interval_start"], dot["interval_end"]): (dot, reasons)
+                for dot, reasons in sorted(every, key=lambda each: goodness(each[1]))
+            }
+            torn: Reasons = frozenset({"incomplete"} if len(versions) > 1 else ())
+            found += [(dot, reasons | torn) for dot, reasons in versions.values()]
+        return found
+
+    def _dot(self, judged: Judged, now: datetime, *, hourly: bool) -> Value:
+        """The DOT in force."""
+        force = [
+            (dot, reasons)
+            for dot, reasons in self._parts(judged)
+            if dot["interval_start"] <= now < dot["interval_end"]
+            and (dot.get("batch_type") in (HOURLY, EXCEPTIONAL) if hourly else dot.get("batch_type") != HOURLY)
+        ]
+        if not force:
+            return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
+        dot, reasons = max(
+            reversed(force),
+            key=lambda each: (each[0].get("batch_received_at") or NEVER, each[0].get("revision_no") or 0, goodness(each[1])),
+        )
+        return dot["dot_mw"], reasons
+
+    def _trajectory(self, judged: Judged, now: datetime) -> Value:
+        """The point of the curve at this time."""
+        state, reasons = max(judged, key=lambda each: (newest(each[0].message), goodness(each[1])))
+        if NEVER < newest(state.message) < now - self._limits["trajectory_batch"]:
+            reasons |= {"stale"}
+        points = sorted(
+            state.message["points"],
+            key=lambda each: (each["target_at"], each.get("batch_received_at") or NEVER, each.get("sequence_number") or 0),
+        )
+        before = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] <= now]
+        after = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] > now]
+        if not before or (not after and before[-1][0] < now):
+            return None, reasons | {"expired"}
+        (start, low), (end, high) = before[-1], (after or before[-1:])[0]
+        return low + (high - low) * ((now - start) / (end - start) if after else 0.0), reasons
+
+    def _price(self, judged: Judged, now: datetime, *, active: bool) -> Value:
+        """The active or the last published price."""
+        found: dict[tuple[datetime, datetime], tuple[Message, Reasons]] = {}
+        every = [(price, reasons) for state, reasons in judged for price in prices_of(state.message)]
+        for price, reasons in sorted(every, key=lambda each: (each[0]["fetched_at"], goodness(each[1]))):
+            found[price["interval_start"], price["interval_end"]] = price, reasons
+        those = [each for (start, end), each in found.items() if not active or start <= now < end]
+        if not those:
+            return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
+        price, reasons = max(those, key=lambda each: (each[0]["interval_start"], each[0]["fetched_at"]))
+        if price.get("lmp_usd_per_mwh") is None or price["interval_start"] > now + FAR_AHEAD:
+            reasons |= {"invalid"}
+        if not active and now > price["interval_end"] + self._limits["price"]:
+            reasons |= {"stale"}
+        return price.get("lmp_usd_per_mwh"), reasons
