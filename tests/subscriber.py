@@ -71,10 +71,14 @@ class State:
     """The latest message of one source on one topic."""
 
     message: Message
-    said: datetime
     arrived: datetime
     connection: int
     batches: Mapping[str, Batch]
+
+    @property
+    def said(self) -> datetime:
+        """When it was said, at most as long after it came as clocks may differ."""
+        return min(self.message["time"], self.arrived + AGREE)
 
 
 Judged = list[tuple[State, Reasons]]
@@ -95,7 +99,7 @@ class Source:
     """What is known of one service instance."""
 
     status: Message
-    said: datetime
+    arrived: datetime
     connection: int
     will: bool = False
     ahead: deque[timedelta] = field(default_factory=lambda: deque(maxlen=3))
@@ -204,11 +208,20 @@ class Subscriber:
         if "connected" in event:
             self._connection += bool(event["connected"])
             self._connected = bool(event["connected"])
-        elif "clock" in event:
-            for source in self._sources.values():
-                source.ahead.clear()
+        elif "clock_set_by_s" in event:
+            self._set_clock(timedelta(seconds=float(str(event["clock_set_by_s"]))))
         else:
             self._come(str(event["topic"]), event["payload"], moment(str(event["at"])), retained=bool(event["retained"]))
+
+    def _set_clock(self, by: timedelta) -> None:
+        """The own clock was set: clocks are to be compared anew, and what came is dated by the new one."""
+        for source in self._sources.values():
+            source.ahead.clear()
+            source.arrived += by - AGREE
+        for topic in self._topics.values():
+            topic.retracted = topic.retracted + by if topic.retracted > NEVER else NEVER
+            for state in topic.states.values():
+                state.arrived += by
 
     def _come(self, topic: str, payload: Any, at: datetime, *, retained: bool) -> None:
         """A payload on a topic."""
@@ -223,9 +236,7 @@ class Subscriber:
         elif kind:
             try:
                 message = parsed(payload, WHOLE[kind])
-                new = State(
-                    message, at if message["time"] > at + AGREE else message["time"], at, self._connection, batches_of(message)
-                )
+                new = State(message, at, self._connection, batches_of(message))
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._topics[topic].broken = True
                 return
@@ -252,11 +263,10 @@ class Subscriber:
         if message["source"] != name:
             return
         will = not message["online"] and message["time"] == message["started_at"]
-        said = new.arrived if will else new.said
-        source = self._sources.setdefault(name, Source(message, said, new.connection, will))
+        source = self._sources.setdefault(name, Source(message, new.arrived, new.connection, will))
         source.connection = new.connection
         if self._is_news(new, source, will=will, retained=retained):
-            source.status, source.said, source.will = message, said, will
+            source.status, source.arrived, source.will = message, new.arrived, will
         if not retained and not will:
             source.ahead.append(message["time"] - new.arrived)
 
@@ -266,8 +276,8 @@ class Subscriber:
         if will:
             return began >= known
         if source.will and not retained and new.message["online"]:
-            return began > known or new.message["time"] >= source.said - AGREE
-        return new.said >= source.said
+            return began > known or new.message["time"] >= source.arrived - AGREE
+        return new.said >= (source.arrived if source.will else min(source.status["time"], source.arrived + AGREE))
 
     def _upstreams(self, source: Source | None, kind: str, message: Message) -> list[Message]:
         """The upstreams behind a state."""

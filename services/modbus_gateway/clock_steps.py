@@ -1,7 +1,7 @@
 """Clock steps: whether the wall clock was set, seen on the clock that cannot be. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 STEP_S: Final = 0.5
@@ -15,7 +15,11 @@ class Moment:
     wall: datetime
     monotonic_s: float
 
+    def step_since(self, earlier: "Moment") -> timedelta:
+        """By how much the wall clock was set forward between an earlier moment and this one; zero when it was not set."""
+        step = self.wall - earlier.wall - timedelta(seconds=self.monotonic_s - earlier.monotonic_s)
+        return step if abs(step.total_seconds()) > STEP_S else timedelta(0)
+
     def is_after_step(self, earlier: "Moment") -> bool:
         """Whether the wall clock was set between an earlier moment and this one."""
-        by_wall_s = (self.wall - earlier.wall).total_seconds()
-        return abs(by_wall_s - (self.monotonic_s - earlier.monotonic_s)) > STEP_S
+        return self.step_since(earlier) != timedelta(0)

@@ -5,10 +5,12 @@ true before.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
+from modbus_gateway.arrivals import Arrival
 from modbus_gateway.clock_steps import Moment
 from modbus_gateway.image import Earlier, Image, render
 from modbus_gateway.received import Received
@@ -25,7 +27,7 @@ class CurrentImage:
         monotonic_s: seconds that never go back: how long an image holds must not depend on a clock that can be set.
 
     Attributes:
-        received: what came from the bus; call `renew` after a change of it.
+        received: what came from the bus; see `take`, and call `renew` after a change of it.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class CurrentImage:
         self._monotonic_s = monotonic_s
         self._image: Image | None = None
         self._rendered: Moment | None = None
+        self._compared: Moment | None = None
         self._log = get_logger("image")
 
     @property
@@ -63,13 +66,26 @@ class CurrentImage:
             return 0.0
         return max((self._image.holds_until - self._image.rendered_at).total_seconds() - self.age_s, 0.0)
 
+    def take(self, arrival: Arrival) -> None:
+        """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
+        now = self._now()
+        self._note_step(now)
+        self.received.take(replace(arrival, at=now.wall))
+
     def _now(self) -> Moment:
         return Moment(self._wall(), self._monotonic_s())
 
+    def _note_step(self, now: Moment) -> None:
+        step = now.step_since(self._compared) if self._compared else timedelta(0)
+        self._compared = now
+        if step:
+            self._log.warning(
+                "our clock was set; nothing is good until a heartbeat shows that clocks agree", by_s=step.total_seconds()
+            )
+            self.received.clock_stepped(step)
+
     def _render(self, now: Moment) -> Image:
-        if self._rendered and now.is_after_step(self._rendered):
-            self._log.warning("our clock was set; nothing is good until a heartbeat shows that clocks agree")
-            self.received.clock_stepped()
+        self._note_step(now)
         earlier = Earlier(self._image, now.monotonic_s - self._rendered.monotonic_s) if self._image and self._rendered else None
         self._image = render(self._map, self.received, self._topics, now.wall, earlier)
         self._rendered = now

@@ -11,7 +11,7 @@ status of the source that said it, and because one may know what the other does 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
@@ -68,6 +68,10 @@ class Statement:
         message = self.message
         return min(message.heard_at, self.arrived_at, self.arrived_at - (message.time - message.heard_at))
 
+    def with_clock_set(self, by: timedelta) -> Self:
+        """The statement after our clock was set forward by so much."""
+        return replace(self, arrived_at=self.arrived_at + by)
+
 
 class Received:
     """What each source last said on each topic, the status of each source, and whether we hear the broker."""
@@ -85,10 +89,18 @@ class Received:
         self.connected = connected
         self.connection += connected
 
-    def clock_stepped(self) -> None:
-        """Our clock was set: what was learnt of others' clocks by it is void, and so is when something was retracted."""
-        self.sources = {name: source.without_clock() for name, source in self.sources.items()}
-        self._retracted_at.clear()
+    def clock_stepped(self, by: timedelta) -> None:
+        """Our clock was set forward by so much. What was learnt of others' clocks by it is void.
+
+        When things came is told by the new clock from here on: else a source whose clock was set together with ours, on one
+        machine, would speak as if before all that it had said, and nothing of it would count.
+        """
+        self.sources = {name: source.with_clock_set(by) for name, source in self.sources.items()}
+        self._statements = {
+            topic: {source: tuple(one.with_clock_set(by) for one in said) for source, said in known.items()}
+            for topic, known in self._statements.items()
+        }
+        self._retracted_at = {topic: at + by for topic, at in self._retracted_at.items()}
 
     def statements(self, topic: str) -> list[Statement]:
         """What each source last said on a topic, and what of its earlier statements is ahead of that."""

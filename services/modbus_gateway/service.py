@@ -109,7 +109,7 @@ class Service:
     def _take(self, arrival: Arrival) -> None:
         if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:
             self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
-        self._images.received.take(arrival)
+        self._images.take(arrival)
         self._changed.set()
 
     def _turn(self, *, connected: bool) -> None:

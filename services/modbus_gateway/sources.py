@@ -94,9 +94,11 @@ class Source:
         upstreams = heard.status.upstreams if heard.status.online else self.upstreams
         return replace(known, latest=heard, upstreams=upstreams)
 
-    def without_clock(self) -> Self:
-        """The source as if no clocks had been compared, because ours was set."""
-        return replace(self, clock_offsets_s=())
+    def with_clock_set(self, by: timedelta) -> Self:
+        """The source after our clock was set forward by so much: no clocks were compared; its next status is newer."""
+        # Less the tolerance: a status may have been ahead of its arrival by that much, and so would be of those to come.
+        latest = replace(self.latest, arrived_at=self.latest.arrived_at + by - _TOLERANCE) if self.latest else None
+        return replace(self, latest=latest, clock_offsets_s=())
 
     def behind(self, upstream: str | None) -> list[Upstream]:
         """The upstream of one name; all of them when the source has none of that name, or none was asked for."""

@@ -1,6 +1,7 @@
 """Each reason for which a value is less than good, and what must not make it better. Register 100 of unit 11 is dot_quality."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from gateway_story import Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
@@ -198,13 +199,28 @@ def test_a_wrong_clock_of_ours_shows_no_neighbours_dot_as_good(gateway, ahead_s)
 @pytest.mark.parametrize("step_s", [-80, 80])
 def test_after_a_step_of_our_clock_nothing_is_good_until_a_heartbeat_shows_that_clocks_agree(gateway, step_s):
     gateway.hear(dot(*DOTS))
-    gateway.received.clock_stepped()
+    gateway.received.clock_stepped(timedelta(seconds=step_s))
     assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 1 + step_s)
     gateway.hear(status(2), at_s=2 + step_s)
     assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 3 + step_s)
-    for said_s in (5, 10, 15):
-        gateway.hear(status(said_s))
-    assert Reason.CLOCK_IN_DOUBT not in reasons(gateway, 16)
+    gateway.received.clock_stepped(timedelta(seconds=-step_s))
+    gateway.hear(status(5))
+    assert reasons(gateway, 6) == set()
+
+
+def test_when_the_clock_of_one_machine_is_set_back_what_an_ingest_on_it_says_next_counts(gateway):
+    """Its heartbeats agree with us as before; only CAISO's Date tells that both clocks are wrong now."""
+    gateway.hear(status(0), dot(*DOTS))
+    gateway.received.clock_stepped(timedelta(seconds=-70))
+    gateway.hear(status(-69.5, upstreams=(upstream(-69.5, clock_offset_s=70.0),)))
+    assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 5)
+
+
+def test_after_a_step_of_our_clock_an_age_counts_on(gateway):
+    gateway.hear(status(0), dot(*DOTS))
+    gateway.received.clock_stepped(timedelta(seconds=-70))
+    gateway.hear(status(15))
+    assert Reason.STALE in reasons(gateway, 21)  # 91 s later
 
 
 def test_a_retained_heartbeat_says_nothing_about_clocks(gateway):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -47,8 +47,8 @@ def happen(received: Received, event: Mapping[str, object]) -> None:
     match event:
         case {"connected": bool(connected)}:
             received.turn(connected=connected)
-        case {"clock": "set"}:
-            received.clock_stepped()
+        case {"clock_set_by_s": float(by_s)}:
+            received.clock_stepped(timedelta(seconds=by_s))
         case {"topic": str(topic), "retained": bool(retained), "payload": payload}:
             said = payload if isinstance(payload, str) else "" if payload is None else json.dumps(payload)
             delivery = Delivery(topic, said.encode(), retained, at)
