@@ -79,7 +79,7 @@ def _state(status: ServiceStatus, now: datetime) -> Text:
         return Text("offline", "bold red")
     if silent_s > SILENT_AFTER_S:
         return Text(f"silent {_span(silent_s)}", "bold red")
-    if not all(upstream.ok for upstream in status.upstreams):
+    if not all(upstream.ok and not upstream.complaints for upstream in status.upstreams):
         return Text("degraded", "yellow")
     return Text("online", "green")
 
@@ -96,6 +96,8 @@ def _complaints(status: ServiceStatus) -> Iterator[str]:
         if not upstream.ok:
             often = f" ({upstream.failures_in_a_row} times)" if upstream.failures_in_a_row > 1 else ""
             yield f"{status.source} {upstream.name}: {upstream.last_error or 'not heard yet'}{often}"
+        for complaint in upstream.complaints:
+            yield f"{status.source} {upstream.name}: {complaint}"
     if status.outbox and status.outbox.unpublished:
         yield f"{status.source}: {status.outbox.unpublished} events wait for the broker"
 

@@ -366,7 +366,8 @@ class Lmp(CaisoState, frozen=True, kw_only=True, tag="lmp"):
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """How a service hears what it depends on (CAISO, the database).
 
-    `clock_offset_s` is CAISO's Date minus our clock, when CAISO said one.
+    `clock_offset_s` is CAISO's Date minus our clock, when CAISO said one. `complaints` are what is wrong now with a part of it,
+    in words for a person (a node without a price, a day that is missing); `ok` and the rest of it are not in doubt for that.
     """
 
     name: str
@@ -376,6 +377,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     last_error_at: Utc | None = None
     failures_in_a_row: int = 0
     clock_offset_s: float | None = None
+    complaints: tuple[str, ...] = ()
 
 
 class OutboxSpan(msgspec.Struct, frozen=True, kw_only=True):

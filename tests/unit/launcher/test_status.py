@@ -59,6 +59,15 @@ def test_what_is_wrong_is_told_in_full_below_the_table():
     assert "ads_ingest/a: 12 events wait for the broker" in text
 
 
+def test_what_is_wrong_with_a_part_of_an_upstream_is_told_though_the_upstream_answers():
+    complaint = "CAISO gives no price for TYPO: is the name right?"
+    upstream = msgspec.structs.replace(samples.service_status().upstreams[0], complaints=(complaint,))
+    text = printed(changed(upstreams=(upstream,)))
+    assert "degraded" in text
+    assert complaint in text
+    assert "time-out" not in text, "that is over"
+
+
 def test_eighty_columns_are_enough():
     """An ordinary installation: no word is cut or broken."""
     upstream = samples.service_status().upstreams[0]
