@@ -1,38 +1,56 @@
-"""What is known: each node's prices from now on, what was last said of them, and which facts were told already.
+"""What is known: each node's prices from now on, what was last said of them, and what speaks against them.
 
-In memory. What a restart must not forget is in the outbox: its states bring the prices back, its event ids keep a fact from
-being told twice.
+In memory. What a restart must not forget is in the outbox: its states bring the prices back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import msgspec
-
-from dotbus.contracts.messages import Lmp, NodePrice, Prices
+from dotbus.contracts.messages import Lmp, NodePrice
+from dotbus.contracts.quality import CLOCK_DOUBT_S, Reason, read_reasons
 from dotbus.runtime.toml_values import Market
-from lmp_ingest.translate import ID_TIME, ByInterval, Sender, lmp_state, same_price
+from lmp_ingest.reports import REPORTS, floor, window_end
+from lmp_ingest.translate import ByInterval, Holes, Sender, completed, lmp_state, same_price, values_of
+
+_CLOCK_DOUBT = timedelta(seconds=CLOCK_DOUBT_S)
 
 
 @dataclass
 class _Page:
-    """One node's prices in one market, by interval start."""
+    """One node's prices in one market, by interval start.
+
+    `holes` are the intervals of the last answer in which the node's price is missing or not whole; `doubts` is what speaks
+    against all of it since the last question.
+    """
 
     heard_at: datetime
     prices: dict[datetime, NodePrice] = field(default_factory=dict)
+    holes: frozenset[datetime] = frozenset()
+    doubts: frozenset[Reason] = frozenset()
     said: Lmp | None = None
     changed: bool = True
 
     def learn(self, price: NodePrice) -> None:
         known = self.prices.get(price.interval_start)
-        if known is None or not same_price(known, price):
-            self.prices[price.interval_start] = price
+        whole = completed(price, values_of(known) if known else None)
+        if known is None or not same_price(known, whole):
+            self.prices[price.interval_start] = whole
             self.changed = True
 
-    def forget(self, now: datetime) -> None:
-        latest = max(self.prices, default=now)
-        self.prices = {at: price for at, price in self.prices.items() if price.interval_end > now or at == latest}
+    def forget(self, now: datetime, end: datetime) -> None:
+        """Keep what is not over yet, and the latest; nothing that cannot be published yet, whose clock or source was wrong."""
+        possible = {at: price for at, price in self.prices.items() if at < end}
+        latest = max(possible, default=now)
+        kept = {at: price for at, price in possible.items() if price.interval_end > now or at == latest}
+        self.changed |= len(possible) < len(self.prices)
+        self.prices = kept
+
+    def set_back(self, by: timedelta) -> None:
+        """The clock that said when CAISO was heard went back since: which of the two was right shows when it is heard again."""
+        self.heard_at -= by
+        if by > _CLOCK_DOUBT:
+            self.doubts |= {Reason.CLOCK_IN_DOUBT}
 
     def turns(self, now: datetime) -> bool:
         """Whether another price than the one last said is active now."""
@@ -48,36 +66,84 @@ class Book:
     Args:
         sender: in whose name states are said.
         refresh: how long a state that says nothing new waits before it says again when CAISO was heard.
+        vouched_for: how long what is said of each market holds once CAISO was heard.
     """
 
-    def __init__(self, sender: Sender, refresh: timedelta) -> None:
+    def __init__(self, sender: Sender, refresh: timedelta, vouched_for: Mapping[Market, timedelta]) -> None:
         self._sender = sender
         self._refresh = refresh
+        self._vouched_for = vouched_for
         self._pages: dict[tuple[Market, str], _Page] = {}
+        self._clock_in_doubt = False
 
-    def restore(self, market: Market, state: Lmp) -> None:
-        """Take back what was said before a restart."""
-        known = [price for price in (state.published, state.active, *state.ahead) if price is not None]
-        prices = {price.interval_start: price for price in known}
-        self._pages[market, state.node] = _Page(state.heard_at, prices, said=state, changed=False)
+    def restore(self, market: Market, state: Lmp, now: datetime) -> None:
+        """Take back what was said before a restart, without what cannot be true: prices without an LMP, or of too far ahead."""
+        said = [price for price in (state.published, state.active, *state.ahead) if price is not None]
+        prices = {price.interval_start: price for price in said if price.lmp_usd_per_mwh is not None}
+        page = _Page(state.heard_at, prices, doubts=read_reasons(state.reasons), said=state)
+        page.changed = any(price.lmp_usd_per_mwh is None for price in said)
+        page.forget(now, window_end(market, now))
+        page.set_back(max(state.heard_at - now, timedelta()))
+        self._pages[market, state.node] = page
 
-    def hear(self, market: Market, nodes: Iterable[str], prices: ByInterval, now: datetime) -> None:
-        """Take in an answer: CAISO was heard about these nodes, and these are its prices."""
+    def hear(self, market: Market, nodes: Iterable[str], prices: ByInterval, now: datetime, holes: Holes | None = None) -> None:
+        """Take in an answer: CAISO was heard about these nodes, and these are its prices and what is missing of them."""
         for node in nodes:
             page = self._pages.setdefault((market, node), _Page(now))
             page.heard_at = now
+            page.doubts = frozenset()
+            page.holes = frozenset(start for start, lacking in (holes or {}).items() if node in lacking)
             for priced in prices.values():
                 if node in priced:
                     page.learn(priced[node])
-            page.forget(now)
+            page.forget(now, window_end(market, now))
+
+    def doubt(self, market: Market, nodes: Iterable[str], reason: Reason) -> None:
+        """Note what speaks against all that is known of some nodes, until CAISO is heard about them."""
+        for node in nodes:
+            if page := self._pages.get((market, node)):
+                page.doubts |= {reason}
+
+    def compare_clocks(self, offset_s: float | None) -> None:
+        """Note how far CAISO's clock is from ours, when it said so."""
+        self._clock_in_doubt = abs(offset_s or 0.0) > CLOCK_DOUBT_S
+
+    def set_back(self, by: timedelta, now: datetime) -> None:
+        """The clock was set back: nothing is known of what is the future now."""
+        for (market, _), page in self._pages.items():
+            page.forget(now, window_end(market, now))
+            page.set_back(by)
 
     def states(self, now: datetime) -> list[Lmp]:
         """Every state that differs from what was last said, or has been silent for long although CAISO was heard."""
-        return [
-            lmp_state(self._sender, market, node, page.prices.values(), heard_at=page.heard_at, now=now)
-            for (market, node), page in self._pages.items()
-            if page.changed or page.turns(now) or self._is_silent(page)
-        ]
+        found = []
+        for (market, node), page in self._pages.items():
+            reasons = self._against(market, page, now)
+            news = page.said is None or reasons != read_reasons(page.said.reasons)
+            if news or page.changed or page.turns(now) or self._is_silent(page):
+                found.append(self._state(market, node, page, reasons, now))
+        return found
+
+    def _state(self, market: Market, node: str, page: _Page, reasons: frozenset[Reason], now: datetime) -> Lmp:
+        return lmp_state(
+            self._sender,
+            market,
+            node,
+            page.prices.values(),
+            heard_at=page.heard_at,
+            valid_until=page.heard_at + self._vouched_for[market],
+            reasons=reasons,
+            now=now,
+        )
+
+    def _against(self, market: Market, page: _Page, now: datetime) -> frozenset[Reason]:
+        """What speaks against a node's state, by what is known here."""
+        reasons = set(page.doubts)
+        if self._clock_in_doubt:
+            reasons.add(Reason.CLOCK_IN_DOUBT)
+        if page.holes and floor(now, REPORTS[market].interval) in page.holes:
+            reasons.add(Reason.INCOMPLETE)
+        return frozenset(reasons)
 
     def _is_silent(self, page: _Page) -> bool:
         return page.said is not None and abs(page.heard_at - page.said.heard_at) >= self._refresh
@@ -87,51 +153,3 @@ class Book:
         for state in states:
             page = self._pages[Market(state.market), state.node]
             page.said, page.changed = state, False
-
-
-class Told:
-    """The price events told, so that reading a window again tells nothing twice.
-
-    Args:
-        memory: how long past an interval's start it is remembered; longer than any window looks back.
-        ids: of the events that were told before a restart, in their order.
-    """
-
-    def __init__(self, memory: timedelta, ids: Iterable[str] = ()) -> None:
-        self._memory = memory
-        self._ids: dict[str, list[str]] = {}
-        for event_id in ids:
-            self._ids.setdefault(_fact(event_id), []).append(event_id)
-
-    def news(self, events: Iterable[Prices]) -> Iterator[Prices]:
-        """The events that say something else than what was last told of their interval and nodes.
-
-        A price that was corrected and then set back says what was said before, but is news: its id gets a number.
-        """
-        for event in events:
-            told = self._ids.get(_fact(event.id), [])
-            if told and told[-1].split("#")[0] == event.id:
-                continue
-            times = sum(id_.split("#")[0] == event.id for id_ in told)
-            yield msgspec.structs.replace(event, id=f"{event.id}#{times + 1}") if times else event
-
-    def remember(self, events: Iterable[Prices], now: datetime) -> int:
-        """Note events as told, and forget those of long ago. Returns how many of them are corrections."""
-        corrections = 0
-        for event in events:
-            ids = self._ids.setdefault(_fact(event.id), [])
-            corrections += bool(ids)
-            ids.append(event.id)
-        oldest = f"{now - self._memory:{ID_TIME}}"
-        self._ids = {fact: ids for fact, ids in self._ids.items() if _start(fact) > oldest}
-        return corrections
-
-
-def _fact(event_id: str) -> str:
-    """What an event is about: market, interval and nodes, the part of its id before the prices."""
-    return event_id.rpartition("/")[0]
-
-
-def _start(fact: str) -> str:
-    """The start of the interval, written so that the earlier comes first."""
-    return fact.split("/")[2]

@@ -1,10 +1,11 @@
 """CAISO: the one question that the loop asks, with its typed answer. Every failure is an `OasisFailure`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from lmp_ingest.faults import NO_DATA, ErrorReply, NoData, OasisFailure, meaning_of_no_data
+from lmp_ingest.faults import NO_DATA, ErrorReply, Incomplete, NoData, OasisFailure, meaning_of_no_data
 from lmp_ingest.parse import parse_reply, require_answer
 from lmp_ingest.records import PriceRow, Question, Reply
 from lmp_ingest.translate import Assembled, assemble
@@ -50,20 +51,29 @@ class Caiso:
         reply = self._source.fetch(question)
         try:
             rows = self._rows(question, reply)
-            require_answer(rows, question.market, question.nodes)
+            require_answer(rows, question)
+            assembled = assemble(rows, reply.received_at)
+            _require_price(rows, assembled)
         except OasisFailure as failure:
             failure.content = reply.content
             raise
-        return Answer(assemble(rows, reply.received_at), reply.content, reply.received_at, reply.clock_offset_s)
+        return Answer(assembled, reply.content, reply.received_at, reply.clock_offset_s)
 
     def _rows(self, question: Question, reply: Reply) -> list[PriceRow]:
+        """None while OASIS says that there is no data, and there need not be."""
         try:
-            rows = parse_reply(reply.status, reply.content, self._bounds)
+            return parse_reply(reply.status, reply.content, self._bounds)
         except ErrorReply as error:
             if error.code != NO_DATA:
                 raise
-            rows = []
         meaning = meaning_of_no_data(question.market, question.start, reply.received_at)
-        if not rows and meaning is not NoData.NOT_YET:
+        if meaning is not NoData.NOT_YET:
             raise ErrorReply(NO_DATA, f"no data: {meaning}")
-        return rows
+        return []
+
+
+def _require_price(rows: Sequence[PriceRow], assembled: Assembled) -> None:
+    """Rows without a single LMP are no answer, and not "not yet" either."""
+    if rows and not assembled.prices:
+        left_out = (*assembled.unreadable, *assembled.contradictions)
+        raise Incomplete("rows without an LMP that can be used", where=left_out[0] if left_out else str(rows[0].component))

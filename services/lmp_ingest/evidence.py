@@ -8,10 +8,12 @@ from dotbus.runtime.toml_values import Market
 from lmp_ingest.caiso import Answer
 from lmp_ingest.faults import OasisFailure
 from lmp_ingest.meters import Meters
-from lmp_ingest.plan import nodes_of
+from lmp_ingest.plan import Track
 from lmp_ingest.records import Question
 
 REMEMBERED = 10_000
+NAMED_AT_ONCE = 20
+"""The most that one line names of what is wrong in the same way."""
 
 
 class Evidence:
@@ -36,27 +38,52 @@ class Evidence:
             kept = self._keep(failure.content, f"{question.market}-{kind}", now)
             self._log.error("no prices", cause=str(failure), question=str(question), raw=kept, again_at=again_at.isoformat())
 
-    def of_answer(self, market: Market, nodes: tuple[str, ...], answer: Answer) -> None:
-        """What is odd about the answer to a question about these nodes; a reply out of which prices had to be left is kept."""
-        assembled = answer.assembled
-        for doubt in assembled.doubts:
-            if self._tell("the LMP is not the sum of its components", f"{market} {doubt}"):
-                self._meters.doubts.labels(market).inc()
-        told = [self._tell("two prices for one, left out", f"{market} {which}") for which in assembled.contradictions]
-        if any(told):
-            self._meters.contradictions.labels(market).inc(sum(told))
-            self._keep(answer.content, f"{market}-Contradiction", answer.received_at)
-        if assembled.prices:
-            for node in sorted(set(nodes) - nodes_of(assembled.prices)):
-                self._tell("no price for a node that others in the answer have", f"{market} {node}")
+    def of_gap(self, failure: OasisFailure, question: Question, now: datetime, again_at: datetime) -> None:
+        """A question for a gap that failed. The gap itself was told; this tells why it stays, once for each cause."""
+        is_new = self._is_new("a gap", f"{question.market} {question.nodes} {failure.cause}")
+        self.of_failure(failure, question, now, again_at, is_new=is_new)
 
-    def _tell(self, what: str, where: str) -> bool:
+    def of_answer(self, market: Market, answer: Answer) -> None:
+        """What is odd about an answer; a reply out of which something had to be left is kept."""
+        assembled = answer.assembled
+        doubts = self._tell("the LMP is not the sum of its components", market, assembled.doubts)
+        self._meters.doubts.labels(market).inc(doubts)
+        contradictions = self._tell("two prices for one, left out", market, assembled.contradictions)
+        self._meters.contradictions.labels(market).inc(contradictions)
+        unreadable = self._tell("a value that is no number, left out", market, assembled.unreadable)
+        self._meters.unreadable.labels(market).inc(unreadable)
+        if contradictions or unreadable:
+            self._keep(answer.content, f"{market}-{'Contradiction' if contradictions else 'Unreadable'}", answer.received_at)
+
+    def of_track(self, before: Track, after: Track) -> None:
+        """Nodes that lost or found their prices, and times that are missing from now on or not any more."""
+        market = after.market
+        if lost := sorted(after.unpriced - before.unpriced):
+            self._log.error("no price for nodes though others have one", market=market, nodes=lost, next="is the name right?")
+        if found := sorted(before.unpriced - after.unpriced):
+            self._log.info("nodes have a price again", market=market, nodes=found)
+        begun = [gap for gap in after.gaps if not any(known.start <= gap.start <= known.end for known in before.gaps)]
+        for gap in begun:
+            again = "asked for again while nothing else is due, as long as OASIS keeps them"
+            since, until = (f"{at:%Y-%m-%dT%H:%MZ}" for at in gap)
+            self._log.error("prices are missing", market=market, since=since, until=until, nodes=after.nodes, next=again)
+        if before.gaps and not after.gaps:
+            self._log.info("no prices are missing any more", market=market, nodes=after.nodes)
+
+    def _tell(self, what: str, market: Market, places: tuple[str, ...]) -> int:
+        """Tell what was not told before, in one line. Returns how many that were."""
+        news = [place for place in places if self._is_new(what, f"{market} {place}")]
+        if news:
+            more = {"more": len(news) - NAMED_AT_ONCE} if len(news) > NAMED_AT_ONCE else {}
+            self._log.warning(what, market=market, where=news[:NAMED_AT_ONCE], **more)
+        return len(news)
+
+    def _is_new(self, what: str, where: str) -> bool:
         if f"{what}: {where}" in self._told:
             return False
         if len(self._told) >= REMEMBERED:
             self._told.clear()
         self._told.add(f"{what}: {where}")
-        self._log.warning(what, where=where)
         return True
 
     def _keep(self, content: bytes | None, name: str, now: datetime) -> str | None:

@@ -8,6 +8,7 @@ OasisFailure
  +-- HttpRefused      an HTTP status other than 200
  +-- Oversized        more bytes, members or text than an honest answer has
  +-- Malformed        not a zip, not a table, not the answer to what was asked
+ +-- Incomplete       an answer that lacks what makes it one: rows, an LMP, a member
  +-- ErrorReply       OASIS's own error report, by its ERR_CODE
 """
 
@@ -38,13 +39,15 @@ class OasisFailure(Exception):
 
     Attributes:
         remedy: what to do about it.
+        cause: what went wrong, in words that are the same as long as it does. As text, a failure also says where.
         content: the bytes that came, for the quarantine; None when none did.
     """
 
     remedy = Remedy.RETRY
 
-    def __init__(self, what: str, content: bytes | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, cause: str, content: bytes | None = None, *, where: str = "") -> None:
+        super().__init__(f"{cause}: {where}" if where else cause)
+        self.cause = cause
         self.content = content
 
 
@@ -89,6 +92,13 @@ class HttpRefused(OasisFailure):
 
 class Malformed(OasisFailure):
     """Bytes that are not what a reply of OASIS is made of. The message says which member, line or element."""
+
+
+class Incomplete(OasisFailure):
+    """An answer that lacks what makes it one: any row, any LMP that can be read, or the member that an error stands for.
+
+    It is never "no data": OASIS says that by error 1000 and by nothing else.
+    """
 
 
 class ErrorReply(OasisFailure):

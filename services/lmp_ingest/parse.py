@@ -8,17 +8,16 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
 
 from lxml import etree
 
-from dotbus.runtime.toml_values import Market
-from lmp_ingest.faults import ErrorReply, HttpRefused, Malformed, Throttled
-from lmp_ingest.records import BY_DATA_ITEM, BY_LMP_TYPE, PriceRow, ReportRow
-from lmp_ingest.reports import REPORTS
+from lmp_ingest.faults import NO_DATA, ErrorReply, HttpRefused, Incomplete, Malformed, Throttled
+from lmp_ingest.records import BY_DATA_ITEM, BY_LMP_TYPE, PriceRow, Question, ReportRow
+from lmp_ingest.reports import REPORTS, floor
 from lmp_ingest.unpack import MAGIC, Bounds, Member, unpack
 
 OK = 200
@@ -29,32 +28,59 @@ PRICE_COLUMNS = ("MW", "VALUE", "PRC")
 
 
 def parse_reply(status: int, content: bytes, bounds: Bounds) -> list[PriceRow]:
-    """The price rows of all members of a reply, in the order they came (CAISO does not sort them).
+    """The price rows of all members of a reply, in the order they came (CAISO does not sort them); at least one.
 
-    Rows of components that have no name here are left out.
+    Rows of components that have no name here are left out. A value that is no number costs that value alone.
 
     Raises:
-        Throttled, HttpRefused, ErrorReply, Malformed, Oversized: see `faults`.
+        Throttled, HttpRefused, ErrorReply, Malformed, Incomplete, Oversized: see `faults`.
     """
     if status == TOO_MANY_REQUESTS or (not content.startswith(MAGIC) and _THROTTLE_WORDS in content):
         raise Throttled(f"asked too often (HTTP status {status})")
     if status != OK:
         raise HttpRefused(status)
-    return [row for member in unpack(content, bounds) for row in _parse_member(member)]
+    return _joined(unpack(content, bounds))
 
 
-def _parse_member(member: Member) -> Iterable[PriceRow]:
+def _joined(members: Iterable[Member]) -> list[PriceRow]:
+    rows: list[PriceRow] = []
+    nameless: set[str] = set()
+    errors: list[ErrorReply] = []
+    tables = 0
+    for member in members:
+        try:
+            priced, others = _parse_member(member)
+        except ErrorReply as error:
+            errors.append(error)
+            continue
+        tables += 1
+        rows += priced
+        nameless |= others
+    if errors and not tables:
+        raise next((error for error in errors if error.code != NO_DATA), errors[0])
+    if errors:
+        raise Incomplete(f"a table and an error in one reply: {errors[0]}")
+    if not rows:
+        kinds = ", ".join(sorted(nameless)[:5])
+        raise Incomplete(f"no row of a price that is known here, but of {kinds[:80]}" if nameless else "a table without rows")
+    return rows
+
+
+def _parse_member(member: Member) -> tuple[list[PriceRow], set[str]]:
+    """The price rows of a member, and which kinds its other rows are of."""
     if member.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _price_rows(parse_xml(member))
     return parse_csv(member)
 
 
-def parse_csv(member: Member) -> Iterator[PriceRow]:
-    """The price rows of a CSV member. Columns are found by their names in the header.
+def parse_csv(member: Member) -> tuple[list[PriceRow], set[str]]:
+    """The price rows of a CSV member, and the LMP_TYPEs of its other rows. Columns are found by their names in the header.
 
     Raises:
         Malformed: with the line that is wrong.
     """
+    rows: list[PriceRow] = []
+    nameless: set[str] = set()
     try:
         lines = csv.reader(io.StringIO(member.content.decode("utf-8-sig"), newline=""), strict=True)
         header = next(lines, [])
@@ -65,9 +91,12 @@ def parse_csv(member: Member) -> Iterator[PriceRow]:
                 raise Malformed(f"{where}: {len(line)} columns, the header has {len(header)}")
             market, node, start, end, kind, price = columns(line)
             if component := BY_LMP_TYPE.get(kind):
-                yield PriceRow(market, node, _time(start, where), _time(end, where), component, _number(price, where))
+                rows.append(PriceRow(market, node, _time(start, where), _time(end, where), component, *_number(price)))
+            else:
+                nameless.add(kind)
     except (UnicodeDecodeError, csv.Error) as error:
         raise Malformed(f"{member.name}: {error}") from error
+    return rows, nameless
 
 
 def _columns(header: list[str], member: str) -> Callable[[list[str]], tuple[str, ...]]:
@@ -84,11 +113,15 @@ def parse_xml(member: Member) -> Iterator[ReportRow]:
 
     Raises:
         ErrorReply: the report is an error.
+        Incomplete: it is an error and has rows.
         Malformed: it is not an OASISReport, or a row lacks what a row must have.
     """
     root = _root(member)
     for error in root.iter("{*}ERROR"):
-        raise ErrorReply(_text(error, "ERR_CODE", member.name), error.findtext("{*}ERR_DESC", "").strip())
+        reply = ErrorReply(_text(error, "ERR_CODE", member.name), error.findtext("{*}ERR_DESC", "").strip())
+        if root.find(".//{*}REPORT_DATA") is not None:
+            raise Incomplete(f"rows and an error in one report: {reply}")
+        raise reply
     for report in root.iter("{*}REPORT_ITEM"):
         name, market = (report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in ("REPORT", "MKT_TYPE"))
         for row in report.iterfind("{*}REPORT_DATA"):
@@ -100,7 +133,7 @@ def parse_xml(member: Member) -> Iterator[ReportRow]:
                 _text(row, "RESOURCE_NAME", where),
                 _time(_text(row, "INTERVAL_START_GMT", where), where),
                 _time(_text(row, "INTERVAL_END_GMT", where), where),
-                _number(row.findtext("{*}VALUE", "").strip(), where),
+                *_number(row.findtext("{*}VALUE", "").strip()),
             )
 
 
@@ -124,10 +157,16 @@ def _text(element: etree._Element, name: str, where: str) -> str:
     return text
 
 
-def _price_rows(rows: Iterable[ReportRow]) -> Iterator[PriceRow]:
-    for row in rows:
+def _price_rows(report: Iterable[ReportRow]) -> tuple[list[PriceRow], set[str]]:
+    rows: list[PriceRow] = []
+    nameless: set[str] = set()
+    for row in report:
         if component := BY_DATA_ITEM.get(row.item):
-            yield PriceRow(row.market, row.resource, row.interval_start, row.interval_end, component, row.value)
+            times = row.interval_start, row.interval_end
+            rows.append(PriceRow(row.market, row.resource, *times, component, row.value, row.unreadable))
+        else:
+            nameless.add(row.item)
+    return rows, nameless
 
 
 @lru_cache(maxsize=4096)  # a reply repeats each of its times for every node and component
@@ -148,26 +187,32 @@ def _time(text: str, where: str) -> datetime:
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def _number(text: str, where: str) -> float | None:
+def _number(text: str) -> tuple[float | None, str | None]:
+    """A value, or what stands in its place and is none; neither when nothing does."""
     if not text:
-        return None
+        return None, None
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not math.isfinite(value):
-        raise Malformed(f"{where}: {text[:40]!r} is not a number")
-    return value
+    return (value, None) if math.isfinite(value) else (None, text[:40])
 
 
-def require_answer(rows: Iterable[PriceRow], market: Market, nodes: Collection[str]) -> None:
-    """Refuse rows that are no answer to the question: of another market, of nodes not asked for, of odd intervals.
+def require_answer(rows: Iterable[PriceRow], question: Question) -> None:
+    """Refuse rows that are no answer to the question: of another market, node or time than was asked for, or an odd interval.
+
+    One of them tells that the reply is the answer to another question, so none of it is believed.
 
     Raises:
         Malformed: with the first row that does not belong.
     """
-    interval = REPORTS[market].interval
+    market, interval = question.market, REPORTS[question.market].interval
+    nodes = frozenset(question.nodes)
     for row in rows:
+        start, end = row.interval_start, row.interval_end
         if row.market != market:
-            raise Malformed(f"prices of market {row.market!r} in the answer for {market}")
+            raise Malformed(f"prices of market {row.market[:40]!r} in the answer for {market}")
         if row.node not in nodes:
-            raise Malformed(f"prices of node {row.node!r}, which was not asked for")
-        if row.interval_end - row.interval_start != interval:
-            raise Malformed(f"{market} interval {row.interval_start} to {row.interval_end}: not {interval} long")
+            raise Malformed(f"prices of node {row.node[:60]!r}, which was not asked for")
+        where = f"{row.node} from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
+        if end - start != interval or floor(start, interval) != start:
+            raise Malformed(f"an interval of {market} that is not {interval} long or begins between two", where=where)
+        if not question.start <= start < question.end:
+            raise Malformed("prices of another time than was asked for", where=where)

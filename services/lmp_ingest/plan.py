@@ -4,25 +4,32 @@ A *track* is one market and at most ten nodes, the most that one request can ask
 time goes to CAISO, for the track that is most behind its pace, so that none starves when there are more tracks than the
 permitted rate can serve.
 
-A question's window begins a little before what was last heard, which bridges an outage. Every so often it begins long before
-that, because CAISO corrects prices without saying so.
+A question's window begins a little before the newest price, and never after now. Every so often it begins long before that,
+because CAISO corrects prices without saying so, and where the first price is missing, which bridges an outage.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from dotbus.contracts.messages import NodePrice
 from dotbus.runtime.toml_values import Market
+from lmp_ingest.gaps import Span, joined, without
 from lmp_ingest.records import Question
-from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, midnight, trade_day
-from lmp_ingest.translate import ByInterval
+from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, RETENTION, floor, midnight, trade_day, window_end
+from lmp_ingest.translate import Assembled, ByInterval
 
 OVERLAP = timedelta(minutes=30)
 """How far a real-time window begins before what was last heard."""
 
 DAY_AHEAD_DUE_FROM = time(12)
 """Pacific time from which tomorrow's day-ahead prices are looked for; CAISO publishes them by 13:00."""
+
+VOUCHED_PERIODS = 3
+"""A state holds for so many of the periods after which it is said again at the latest."""
+
+GAP_PAUSE = timedelta(hours=1)
+"""Until a gap is asked for again that OASIS did not fill."""
 
 _DAY = timedelta(days=1)
 
@@ -50,28 +57,47 @@ class Track:
     """One market, some nodes, and how far we are with them.
 
     Attributes:
-        until: the end of the last interval that is complete.
+        until: the end of the intervals that are complete without a hole since it began. It never passes a hole, until that
+            leaves the lookback and becomes a gap.
+        newest: the end of the newest interval with any price, since this process began.
         asked_at: when it was last asked; `heard_at` when it was last answered.
         wide_at: when it was last asked for a wide window, and answered.
         not_before: the end of the pause after a failure.
         complaint: the last failure's cause, empty after an answer.
+        unpriced: the nodes without a price in the last answer, which had some of others. Once one of them has a price again,
+            the track `catches_up`: the whole lookback is asked for, because nobody waited for what the node missed meanwhile.
+        gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
     """
 
     market: Market
     nodes: tuple[str, ...]
     until: datetime | None = None
+    newest: datetime | None = None
     asked_at: datetime | None = None
     heard_at: datetime | None = None
     wide_at: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
     complaint: str = ""
+    unpriced: frozenset[str] = frozenset()
+    catches_up: bool = False
+    gaps: tuple[Span, ...] = ()
+    gap_at: datetime | None = None
+    gap_not_before: datetime | None = None
 
 
-def tracks_of(markets: Sequence[Market], nodes: Sequence[str], cursors: Mapping[Market, datetime]) -> list[Track]:
+def tracks_of(
+    markets: Sequence[Market],
+    nodes: Sequence[str],
+    cursors: Mapping[Market, datetime],
+    gaps: Mapping[Market, tuple[Span, ...]] | None = None,
+) -> list[Track]:
     """The tracks of an installation, each begun where the last process left its market."""
     groups = [tuple(nodes[at : at + MAX_NODES]) for at in range(0, len(nodes), MAX_NODES)]
-    return [Track(market, group, until=cursors.get(market)) for group in groups for market in markets]
+    missing = gaps or {}
+    return [
+        Track(market, group, until=cursors.get(market), gaps=missing.get(market, ())) for group in groups for market in markets
+    ]
 
 
 def due_at(track: Track, pace: Pace, now: datetime) -> datetime:
@@ -111,47 +137,93 @@ def next_due(tracks: Sequence[Track], pace: Pace, now: datetime) -> datetime | N
     return min((due_at(track, pace, now) for track in tracks), default=None)
 
 
+def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh: timedelta) -> dict[Market, timedelta]:
+    """How long what is said of each market holds: a state that CAISO confirms is said again well before.
+
+    With more tracks than the rate of requests can serve, each of their periods grows in proportion.
+    """
+    longest = {**pace.every, Market.DAM: max(pace.every[Market.DAM], pace.day_ahead_idle)}
+    load = sum((spacing / longest[track.market] for track in tracks), 0.0)
+    markets = {track.market for track in tracks}
+    return {market: VOUCHED_PERIODS * (longest[market] * max(load, 1.0) + refresh) for market in markets}
+
+
+def oldest_start(market: Market, pace: Pace, now: datetime) -> datetime:
+    """Where the longest lookback begins."""
+    back = now - pace.lookback
+    return midnight(trade_day(back)) if market is Market.DAM else floor(back, REPORTS[market].interval)
+
+
 def question(track: Track, pace: Pace, now: datetime) -> Question:
-    """What to ask for a track now. The end may lie in the future: CAISO answers with what it has."""
-    if track.market is Market.DAM:
-        return _day_ahead_question(track, pace, now)
-    report = REPORTS[track.market]
-    starts = [now - pace.wide_back] if is_wide(track, pace, now) else []
-    starts += [track.until - OVERLAP] if track.until else []
-    start = max(min(starts), now - pace.lookback)
-    end = now + report.ahead + report.interval
-    return Question(track.market, track.nodes, _floor(start, report.interval), _floor(end, report.interval))
+    """What to ask for a track now. The end lies in the future: CAISO answers with what it has."""
+    usual = _day_ahead_start(track, now) if track.market is Market.DAM else _real_time_start(track, pace, now)
+    oldest = oldest_start(track.market, pace, now)
+    start = oldest if track.catches_up else max(usual, oldest)
+    return Question(track.market, track.nodes, start, window_end(track.market, now))
 
 
-def _day_ahead_question(track: Track, pace: Pace, now: datetime) -> Question:
-    """Whole trade days: today and tomorrow, and those since the last complete one."""
-    today = trade_day(now)
-    first = trade_day(max(track.until, now - pace.lookback)) if track.until else today
-    return Question(track.market, track.nodes, midnight(min(first, today)), midnight(today + 2 * _DAY))
+def _day_ahead_start(track: Track, now: datetime) -> datetime:
+    """Of a trade day: today, or that of the first price that is missing."""
+    return midnight(trade_day(min(track.until or now, now)))
+
+
+def _real_time_start(track: Track, pace: Pace, now: datetime) -> datetime:
+    newest = min(track.newest or track.until or now, now)
+    starts = [newest - OVERLAP]
+    if is_wide(track, pace, now):
+        starts += [now - pace.wide_back, (track.until or now) - OVERLAP]
+    return floor(min(starts), REPORTS[track.market].interval)
 
 
 def is_wide(track: Track, pace: Pace, now: datetime) -> bool:
-    """Whether it is time to look far back, for corrections."""
+    """Whether it is time to look far back, for corrections and for what is missing."""
     return track.wide_at is None or track.until is None or now - track.wide_at >= pace.wide_every
 
 
-def _floor(at: datetime, interval: timedelta) -> datetime:
-    return at - (at - at.min.replace(tzinfo=at.tzinfo)) % interval
-
-
-def answered(track: Track, asked: Question, prices: ByInterval, pace: Pace, asked_at: datetime) -> Track:
+def answered(track: Track, asked: Question, assembled: Assembled, pace: Pace, asked_at: datetime) -> Track:
     """The track after an answer to a question that was asked at a time."""
-    until = complete_run(asked, prices) if track.market is Market.DAM else newest_complete(prices)
+    prices = assembled.prices
+    unpriced = frozenset(track.nodes) - nodes_of(prices) if prices else track.unpriced
+    moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
+    newest = max((_end(priced) for priced in prices.values()), default=None)
     return replace(
-        track,
-        until=max((at for at in (track.until, until) if at), default=None),
+        moved,
+        newest=max((at for at in (track.newest, newest) if at), default=None),
         asked_at=asked_at,
         heard_at=asked_at,
         wide_at=asked_at if is_wide(track, pace, asked_at) else track.wide_at,
         not_before=None,
         failures=0,
         complaint="",
+        unpriced=unpriced,
+        catches_up=bool(track.unpriced - unpriced),
     )
+
+
+def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime) -> Track:
+    """How far a track is complete with an answer, and what of it was too long ago to be asked for once more."""
+    begun, gaps = track.until, track.gaps
+    if begun and begun < oldest:
+        gaps, begun = joined([*gaps, Span(begun, oldest)]), oldest
+    run = complete_run(begun or _first(asked, assembled), assembled)
+    return replace(track, until=run or begun, gaps=gaps)
+
+
+def _first(asked: Question, assembled: Assembled) -> datetime:
+    """Where a track begins: day-ahead with a whole day, else with the first price that came."""
+    complete = (start for start in assembled.prices if start not in assembled.holes)
+    return asked.start if asked.market is Market.DAM else min(complete, default=asked.start)
+
+
+def complete_run(begun: datetime, assembled: Assembled) -> datetime | None:
+    """The end of the intervals that are complete without a hole from a time on; None when the first is not.
+
+    In real time, so that a day of 23 or 25 hours is complete when it has 23 or 25 prices.
+    """
+    until = begun
+    while until in assembled.prices and until not in assembled.holes:
+        until = _end(assembled.prices[until])
+    return until if until > begun else None
 
 
 def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetime) -> Track:
@@ -160,46 +232,58 @@ def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetim
     return replace(track, asked_at=asked_at, not_before=not_before, failures=failures, complaint=complaint)
 
 
-def without_times(tracks: Sequence[Track]) -> list[Track]:
-    """The tracks as if none had been asked yet, for a clock that was set back. How far they are complete stays."""
+def set_back(tracks: Sequence[Track], pace: Pace, now: datetime) -> list[Track]:
+    """The tracks after the clock was set back: as if none had been asked yet, and none complete in what is the future now."""
+    return [
+        replace(track, until=believed(track.market, track.until, pace, now), newest=None, gap_not_before=None)
+        for track in due_now(tracks)
+    ]
+
+
+def due_now(tracks: Sequence[Track]) -> list[Track]:
+    """The tracks as if none had been asked yet."""
     return [replace(track, asked_at=None, wide_at=None, not_before=None) for track in tracks]
 
 
-def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
-    """When a market was last heard as a whole; None while any of its tracks fails or was never answered."""
-    heard = [None if track.failures else track.heard_at for track in tracks if track.market is market]
-    return None if None in heard else min((at for at in heard if at), default=None)
+def believed(market: Market, until: datetime | None, pace: Pace, now: datetime) -> datetime | None:
+    """How far a market is complete, when that is possible; else everything that can be asked for is asked for again."""
+    possible = until is None or until <= window_end(market, now)
+    return until if possible else oldest_start(market, pace, now)
 
 
-def cursor(tracks: Sequence[Track], market: Market) -> datetime | None:
-    """How far a market is complete: as far as its slowest track that was ever heard."""
-    return min((track.until for track in tracks if track.market is market and track.until), default=None)
+def gap_due(tracks: Sequence[Track], now: datetime) -> Track | None:
+    """The track to ask for a gap now, when nothing else is to be asked; None while there is none, or none that OASIS keeps."""
+    waiting = (track for track in tracks if track.gap_not_before is None or track.gap_not_before <= now)
+    due = [track for track in waiting if _kept_gaps(track, now)]
+    return min(due, key=lambda track: track.gap_not_before or now - RETENTION, default=None)
+
+
+def gap_question(track: Track, now: datetime) -> Question:
+    """A day at most of a track's gaps: the one whose turn it is."""
+    gaps = _kept_gaps(track, now)
+    after = [gap for gap in gaps if track.gap_at is None or gap.end > track.gap_at]
+    gap = (after or gaps)[0]
+    start = max(gap.start, track.gap_at) if after and track.gap_at else gap.start
+    return Question(track.market, track.nodes, start, min(gap.end, midnight(trade_day(start) + _DAY)))
+
+
+def _kept_gaps(track: Track, now: datetime) -> list[Span]:
+    return [gap for gap in track.gaps if gap.start > now - RETENTION]
+
+
+def gap_answered(track: Track, asked: Question, assembled: Assembled | None, now: datetime) -> Track:
+    """The track after a question for a gap, and its answer if there was one."""
+    prices = assembled.prices if assembled else {}
+    holes = assembled.holes if assembled else {}
+    filled = joined(Span(start, _end(prices[start])) for start in prices if start not in holes)
+    gaps = without(track.gaps, filled)
+    is_filled = not any(gap.start < asked.end and asked.start < gap.end for gap in gaps)
+    return replace(track, gaps=gaps, gap_at=asked.end, gap_not_before=now if is_filled else now + GAP_PAUSE)
 
 
 def nodes_of(prices: ByInterval) -> set[str]:
     """Every node that has any price. Others are unknown to CAISO, or have none yet."""
     return {node for priced in prices.values() for node in priced}
-
-
-def newest_complete(prices: ByInterval) -> datetime | None:
-    """The end of the newest interval in which every node that has any price has its LMP."""
-    nodes = nodes_of(prices)
-    return max((_end(priced) for priced in prices.values() if _is_complete(priced, nodes)), default=None)
-
-
-def complete_run(asked: Question, prices: ByInterval) -> datetime | None:
-    """The end of the intervals that are complete without a gap from the start of a window.
-
-    In real time, so that a day of 23 or 25 hours is complete when it has 23 or 25 prices.
-    """
-    nodes, until = nodes_of(prices), asked.start
-    while _is_complete(prices.get(until, {}), nodes):
-        until = _end(prices[until])
-    return until if until > asked.start else None
-
-
-def _is_complete(priced: Mapping[str, NodePrice], nodes: Collection[str]) -> bool:
-    return bool(priced) and len(priced) == len(nodes) and all(price.lmp_usd_per_mwh is not None for price in priced.values())
 
 
 def _end(priced: Mapping[str, NodePrice]) -> datetime:

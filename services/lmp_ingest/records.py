@@ -57,7 +57,10 @@ BY_DATA_ITEM: Mapping[str, Component] = MappingProxyType(
 
 
 class PriceRow(NamedTuple):
-    """One component of one node's price in one interval. An empty value is None."""
+    """One component of one node's price in one interval.
+
+    An empty value is None. So is one that is no number: `unreadable` is what stood there.
+    """
 
     market: str
     node: str
@@ -65,6 +68,7 @@ class PriceRow(NamedTuple):
     interval_end: datetime
     component: Component
     usd_per_mwh: float | None
+    unreadable: str | None = None
 
 
 class ReportRow(NamedTuple):
@@ -77,3 +81,4 @@ class ReportRow(NamedTuple):
     interval_start: datetime
     interval_end: datetime
     value: float | None
+    unreadable: str | None = None

@@ -56,6 +56,19 @@ def trade_day(at: datetime) -> date:
     return at.astimezone(PACIFIC).date()
 
 
+def floor(at: datetime, interval: timedelta) -> datetime:
+    """The start of the interval that a time falls into."""
+    return at - (at - at.min.replace(tzinfo=at.tzinfo)) % interval
+
+
+def window_end(market: Market, now: datetime) -> datetime:
+    """Where every question ends, in the future. Nothing is published beyond it: who says so is wrong, or its clock was."""
+    if market is Market.DAM:
+        return midnight(trade_day(now) + timedelta(days=2))
+    report = REPORTS[market]
+    return floor(now + report.ahead + report.interval, report.interval)
+
+
 def due_by(market: Market, interval_start: datetime) -> datetime:
     """When an interval's price must be published at the latest; before that, "no data" only means not yet."""
     if market is Market.DAM:

@@ -8,26 +8,30 @@ CAISO as a whole does not answer or says that it is asked too often. While the o
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event
 
+import msgspec
+
 from dotbus.contracts.messages import Prices, Upstream
+from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.toml_values import Market
-from lmp_ingest import plan
-from lmp_ingest.book import Book, Told
+from lmp_ingest import condition, gaps, plan
+from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
-from lmp_ingest.faults import OasisFailure
+from lmp_ingest.faults import OasisFailure, Remedy
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
 from lmp_ingest.records import Question
 from lmp_ingest.reports import REPORTS
-from lmp_ingest.translate import Sender, price_events
+from lmp_ingest.told import Told
+from lmp_ingest.translate import ByInterval, Sender, price_events
 
 LOOK_EVERY_S = 1.0
 """How often the loop looks whether an interval has turned."""
@@ -62,6 +66,7 @@ class Loop:
         caiso: answers questions.
         outbox: keeps what is to be said.
         book: what is known of prices; with what was said before a restart.
+        told: which prices were told, before a restart too.
         tracks: what to ask for.
         rules: what is asked, and how the answers are told.
         patience: when the next request may begin.
@@ -80,6 +85,7 @@ class Loop:
         caiso: Caiso,
         outbox: Outbox,
         book: Book,
+        told: Told,
         tracks: Sequence[Track],
         rules: Rules,
         *,
@@ -101,7 +107,7 @@ class Loop:
         self._committed = committed
         self._turned = turned
         self._clock = clock
-        self._told = Told(rules.pace.lookback + timedelta(days=2), outbox.event_ids())
+        self._told = told
         self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
         self._cursors = outbox.cursors()
         self._keeps = True
@@ -109,8 +115,12 @@ class Loop:
         self.turned_at = clock()
 
     def upstreams(self) -> list[Upstream]:
-        """How each market is heard: well when each of its tracks is, as of the one that was heard the longest ago."""
-        return [health.snapshot() for health in self._health.values()]
+        """How each market is heard, as of the track that was heard the longest ago, and what is wrong with parts of it."""
+        tracks, now = self._tracks, self._clock()
+        return [
+            msgspec.structs.replace(health.snapshot(), complaints=condition.complaints(tracks, market, now))
+            for market, health in self._health.items()
+        ]
 
     def run(self, stop: Event) -> None:
         """Ask and say until told to stop."""
@@ -142,16 +152,22 @@ class Loop:
         if now < self._patience.not_before:
             return False
         track = plan.most_overdue(self._tracks, self._rules.pace, now)
-        if track is None:
+        incomplete = plan.gap_due(self._tracks, now) if track is None else None
+        if track is None and incomplete is None:
             return False
         self._patience.asked(now)
-        self._ask(track, now)
+        if track:
+            self._ask(track, now)
+        elif incomplete:
+            self._ask_for_gap(incomplete, now)
         return True
 
     def _begin_anew(self, now: datetime) -> None:
         """The clock was set back: what was planned by it would come too late."""
-        self._log.warning("the clock went back", by_s=round((self.turned_at - now).total_seconds(), 3))
-        self._tracks = plan.without_times(self._tracks)
+        by = self.turned_at - now
+        self._log.warning("the clock went back", by_s=round(by.total_seconds(), 3))
+        self._tracks = plan.set_back(self._tracks, self._rules.pace, now)
+        self._book.set_back(by, now)
         self._patience.asked(now)
 
     def _ask(self, track: Track, asked_at: datetime) -> None:
@@ -163,31 +179,65 @@ class Loop:
         else:
             self._answered(track, question, answer, asked_at)
 
-    def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
-        market, now, prices = track.market, answer.received_at, answer.assembled.prices
-        self._evidence.of_answer(market, track.nodes, answer)
-        heard = plan.answered(track, question, prices, self._rules.pace, asked_at)
-        self._replace(track, heard)
-        self._book.hear(market, track.nodes, prices, now)
-        events = price_events(self._rules.sender, market, prices, now, self._rules.nodes_per_event)
+    def _ask_for_gap(self, track: Track, asked_at: datetime) -> None:
+        """What left the lookback, while nothing else is due. It says nothing of how CAISO is heard now."""
+        question = plan.gap_question(track, asked_at)
         try:
-            self._keep(now, market, list(self._told.news(events)))
-        except sqlite3.Error as error:  # the same window again, or what it told would never be kept
-            self._replace(heard, plan.failed(track, f"outbox: {error}", asked_at, now))
-            raise
+            answer = self._caiso.fetch_prices(question)
+        except OasisFailure as failure:
+            now = self._clock()
+            after = plan.gap_answered(track, question, None, now)
+            self._replace(track, after)
+            self._patience.pause_after(failure, 1, now)
+            self._evidence.of_gap(failure, question, now, after.gap_not_before or now)
+            return
+        after = plan.gap_answered(track, question, answer.assembled, answer.received_at)
+        self._replace(track, after)
+        self._evidence.of_answer(track.market, answer)
+        self._tell(track, after, answer, self._told.completed(track.market, answer.assembled.prices))
         self._patience.answered()
-        self._measure(track, heard, now)
-        if heard_at := plan.heard_at(self._tracks, market):
+
+    def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
+        market, now = track.market, answer.received_at
+        prices = self._told.completed(market, answer.assembled.prices)
+        self._evidence.of_answer(market, answer)
+        after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at)
+        self._replace(track, after)
+        heard = [node for node in track.nodes if node not in after.unpriced]
+        self._book.compare_clocks(answer.clock_offset_s)
+        self._book.hear(market, heard, prices, now, answer.assembled.holes)
+        self._book.doubt(market, after.unpriced, Reason.INCOMPLETE)
+        self._tell(track, after, answer, prices)
+        self._patience.answered()
+        self._measure(track, after, now)
+        if heard_at := condition.heard_at(self._tracks, market):
             self._health[market].succeeded(heard_at, answer.clock_offset_s)
         if track.failures:
             self._log.info("answered again", question=str(question), failures=track.failures)
 
+    def _tell(self, before: Track, after: Track, answer: Answer, prices: ByInterval) -> None:
+        """Keep what an answer brought that was not told yet."""
+        market, rules, now = after.market, self._rules, answer.received_at
+        news = self._told.news(market, prices)
+        events = self._told.numbered(price_events(rules.sender, market, news, now, rules.nodes_per_event))
+        try:
+            self._keep(now, market, events)
+        except sqlite3.Error as error:  # the same window again, or what it told would never be kept
+            self._replace(after, plan.failed(before, f"outbox: {error}", now, now))
+            raise
+        self._evidence.of_track(before, after)
+
     def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
-        now, cause = self._clock(), str(failure)
+        now = self._clock()
         again = self._patience.pause_after(failure, track.failures + 1, now)
-        self._replace(track, plan.failed(track, cause, asked_at, again))
-        self._health[track.market].failed(now, cause)
-        self._evidence.of_failure(failure, question, now, again, is_new=cause != track.complaint)
+        self._replace(track, plan.failed(track, failure.cause, asked_at, again))
+        self._book.doubt(track.market, track.nodes, Reason.SOURCE_FAILING)
+        heard_at = condition.heard_at(self._tracks, track.market)
+        if heard_at and self._keeps and failure.remedy is not Remedy.PAUSE:  # what others asked for is not in doubt
+            self._health[track.market].succeeded(heard_at)
+        else:
+            self._health[track.market].failed(now, str(failure))
+        self._evidence.of_failure(failure, question, now, again, is_new=failure.cause != track.complaint)
 
     def _kept_nothing(self, error: sqlite3.Error) -> None:
         now = self._clock()
@@ -200,7 +250,8 @@ class Loop:
 
     def _keep(self, now: datetime, market: Market | None = None, events: Sequence[Prices] = ()) -> None:
         """One transaction: what is new, the states that follow from it, and how far the market is complete."""
-        states, cursors, topics = self._book.states(now), self._moved(market), self._rules.topics
+        states, topics = self._book.states(now), self._rules.topics
+        cursors = self._moved(market) if market else {}
         if not (states or cursors or events):
             return
         stored = self._outbox.commit(
@@ -222,15 +273,17 @@ class Loop:
     def _keep_again(self, now: datetime) -> None:
         """The outbox keeps again: everything that was said to fail is asked for now, not when it would have been due."""
         self._keeps = True
-        self._tracks = plan.without_times(self._tracks)
+        self._tracks = plan.due_now(self._tracks)
         self._patience.answered()
         self._patience.asked(now)
 
-    def _moved(self, market: Market | None) -> dict[str, str]:
-        until = plan.cursor(self._tracks, market) if market else None
-        if market is None or until is None or self._cursors.get(market) == until.isoformat():
-            return {}
-        return {market.value: until.isoformat()}
+    def _moved(self, market: Market) -> dict[str, str]:
+        """How far a market is complete and what is missing of it, as far as that changed."""
+        until, missing = condition.cursor(self._tracks, market), condition.gaps(self._tracks, market)
+        found = {market.value: until.isoformat()} if until else {}
+        if missing or gaps.cursor_name(market) in self._cursors:
+            found[gaps.cursor_name(market)] = gaps.write(missing)
+        return {name: position for name, position in found.items() if self._cursors.get(name) != position}
 
     def _replace(self, track: Track, by: Track) -> None:
         self._tracks[self._tracks.index(track)] = by
@@ -238,8 +291,11 @@ class Loop:
     def _measure(self, before: Track, after: Track, now: datetime) -> None:
         market = after.market
         self._meters.answers.labels(market).inc()
-        if until := plan.cursor(self._tracks, market):
+        self._meters.unpriced.labels(market).set(len(condition.unpriced(self._tracks, market)))
+        missing = (gap.end - gap.start for gap in condition.gaps(self._tracks, market))
+        self._meters.missing.labels(market).set(sum(length.total_seconds() for length in missing))
+        if until := condition.cursor(self._tracks, market):
             self._meters.complete_until.labels(market).set(until.timestamp())
-        if before.until and after.until and after.until > before.until:
-            begun = after.until - REPORTS[market].interval
+        if before.newest and after.newest and after.newest > before.newest:
+            begun = after.newest - REPORTS[market].interval
             self._meters.price_lag.labels(market).set((now - begun).total_seconds())

@@ -1,14 +1,15 @@
 """CAISO's price rows to messages. Pure: rows and a time in, prices by interval, events and states out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 import msgspec
 
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices
+from dotbus.contracts.quality import Quality, Reason
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
 
@@ -17,20 +18,38 @@ TOLERANCE_USD_PER_MWH = 5e-4
 """How far an LMP may be from the sum of its components. They are rounded to five decimals each; the largest distance in
 CAISO's recorded replies is 1e-4."""
 
+_Key = tuple[datetime, str]
+"""An interval's start and a node."""
+
 ByInterval = Mapping[datetime, Mapping[str, NodePrice]]
 """Prices by interval start (UTC) and node, both in order."""
 
 
+Holes = Mapping[datetime, frozenset[str]]
+"""By interval start: nodes of which something is missing there that an answer has for others, or should have."""
+
+Values = tuple[float | None, float | None, float | None, float | None, float | None]
+"""A price: LMP, energy, congestion, loss, greenhouse gas."""
+
+
 @dataclass(frozen=True)
 class Assembled:
-    """A reply's prices.
+    """A reply's prices. Each has an LMP; what has none is no price.
 
-    `contradictions` name the node's intervals that the reply prices twice and differently: they are not in `prices`, because
-    nobody can say which is right. `doubts` name those whose LMP is not the sum of its components: they are in `prices`.
+    Attributes:
+        prices: those that may be said.
+        holes: by interval, the nodes that the reply names without a whole price of that interval.
+        contradictions: the node's intervals that the reply prices twice and differently. They are not in `prices`, because
+            nobody can say which is right.
+        unreadable: values that are no number, with the node, interval and component. Without its LMP a price is not in
+            `prices`; without a component it is, and the component is absent.
+        doubts: those whose LMP is not the sum of its components. They are in `prices`.
     """
 
     prices: ByInterval
+    holes: Holes = field(default_factory=dict)
     contradictions: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -44,20 +63,43 @@ class Sender:
 
 def assemble(rows: Iterable[PriceRow], fetched_at: datetime) -> Assembled:
     """One price per node and interval from rows in any order. A component that no row names is None."""
-    found: dict[tuple[datetime, str], dict[Component, float | None]] = {}
+    found: dict[_Key, dict[Component, float | None]] = {}
     ends: dict[datetime, datetime] = {}
-    contradicted: set[tuple[datetime, str]] = set()
+    contradicted: set[_Key] = set()
+    unreadable: dict[_Key, str] = {}
     for row in rows:
         key = (row.interval_start, row.node)
         components = found.setdefault(key, {})
+        ends[row.interval_start] = row.interval_end
+        if row.unreadable is not None:
+            unreadable[key] = f"{_place(key)}: {row.component} {row.unreadable!r}"
         if components.setdefault(row.component, row.usd_per_mwh) != row.usd_per_mwh:
             contradicted.add(key)
-        ends[row.interval_start] = row.interval_end
+    priced = {key for key in found if found[key].get(Component.LMP) is not None} - contradicted
     prices: dict[datetime, dict[str, NodePrice]] = {}
-    for start, node in sorted(found.keys() - contradicted):
+    for start, node in sorted(priced):
         prices.setdefault(start, {})[node] = _price(start, ends[start], fetched_at, found[start, node])
-    doubts = (f"{node} at {start:%Y-%m-%dT%H:%MZ}" for start, priced in prices.items() for node in _doubtful(priced))
-    return Assembled(prices, tuple(f"{node} at {start:%Y-%m-%dT%H:%MZ}" for start, node in sorted(contradicted)), tuple(doubts))
+    doubts = (_place((start, node)) for start, of_nodes in prices.items() for node in _doubtful(of_nodes))
+    return Assembled(
+        prices,
+        _holes(found, priced - unreadable.keys()),
+        tuple(_place(key) for key in sorted(contradicted)),
+        tuple(unreadable[key] for key in sorted(unreadable)),
+        tuple(doubts),
+    )
+
+
+def _place(key: _Key) -> str:
+    start, node = key
+    return f"{node} at {start:%Y-%m-%dT%H:%MZ}"
+
+
+def _holes(named: Collection[_Key], whole: Collection[_Key]) -> Holes:
+    """What lacks a whole price, of the intervals and nodes that a reply names at all."""
+    nodes = {node for _, node in named}
+    starts = sorted({start for start, _ in named})
+    lacking = {start: frozenset(node for node in nodes if (start, node) not in whole) for start in starts}
+    return {start: missing for start, missing in lacking.items() if missing}
 
 
 def _price(start: datetime, end: datetime, fetched_at: datetime, components: Mapping[Component, float | None]) -> NodePrice:
@@ -94,6 +136,31 @@ def same_price(one: NodePrice, other: NodePrice) -> bool:
     return msgspec.structs.replace(one, fetched_at=other.fetched_at) == other
 
 
+def values_of(price: NodePrice) -> Values:
+    """What a price is; when it was fetched does not matter."""
+    return (
+        price.lmp_usd_per_mwh,
+        price.energy_usd_per_mwh,
+        price.congestion_usd_per_mwh,
+        price.loss_usd_per_mwh,
+        price.ghg_usd_per_mwh,
+    )
+
+
+def completed(price: NodePrice, known: Values | None) -> NodePrice:
+    """A price with the components that an earlier answer had and this one lacks: the same LMP is made of the same parts."""
+    lmp, energy, congestion, loss, ghg = known or (None,) * 5
+    if price.lmp_usd_per_mwh != lmp:
+        return price
+    return msgspec.structs.replace(
+        price,
+        energy_usd_per_mwh=energy if price.energy_usd_per_mwh is None else price.energy_usd_per_mwh,
+        congestion_usd_per_mwh=congestion if price.congestion_usd_per_mwh is None else price.congestion_usd_per_mwh,
+        loss_usd_per_mwh=loss if price.loss_usd_per_mwh is None else price.loss_usd_per_mwh,
+        ghg_usd_per_mwh=ghg if price.ghg_usd_per_mwh is None else price.ghg_usd_per_mwh,
+    )
+
+
 def price_events(
     sender: Sender, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
 ) -> Iterator[Prices]:
@@ -104,11 +171,12 @@ def price_events(
     for start, priced in prices.items():
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
+            fact = f"prices/{market}/{start:{ID_TIME}}/{_digest(list(chunk))}"
             yield Prices(
                 environment=sender.environment,
                 source=sender.source,
                 time=fetched_at,
-                id=f"prices/{market}/{start:{ID_TIME}}/{_digest(list(chunk))}/{_digest(_values(chunk))}",
+                id=f"{fact}/{_digest([values_of(price) for price in chunk.values()])}",
                 market=market,
                 interval_start=start,
                 interval_end=next(iter(chunk.values())).interval_end,
@@ -130,28 +198,22 @@ def _chunks(priced: Mapping[str, NodePrice], size: int) -> Iterator[dict[str, No
         yield chunk
 
 
-def _values(chunk: Mapping[str, NodePrice]) -> list[tuple[float | None, ...]]:
-    """What the prices are; when they were fetched does not matter."""
-    return [
-        (
-            price.lmp_usd_per_mwh,
-            price.energy_usd_per_mwh,
-            price.congestion_usd_per_mwh,
-            price.loss_usd_per_mwh,
-            price.ghg_usd_per_mwh,
-        )
-        for price in chunk.values()
-    ]
-
-
 def _digest(content: object) -> str:
     return hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:16]
 
 
 def lmp_state(
-    sender: Sender, market: Market, node: str, prices: Iterable[NodePrice], *, heard_at: datetime, now: datetime
+    sender: Sender,
+    market: Market,
+    node: str,
+    prices: Iterable[NodePrice],
+    *,
+    heard_at: datetime,
+    valid_until: datetime,
+    reasons: Iterable[Reason] = (),
+    now: datetime,
 ) -> Lmp:
-    """One node's last word at a time, from all that is known of it."""
+    """One node's last word at a time, from all that is known of it, with what speaks against it."""
     known = sorted(prices, key=lambda price: price.interval_start)
     return Lmp(
         environment=sender.environment,
@@ -160,6 +222,8 @@ def lmp_state(
         market=market,
         node=node,
         heard_at=heard_at,
+        valid_until=valid_until,
+        reasons=tuple(reason.value for reason in Quality.of(reasons).reasons),
         published=known[-1] if known else None,
         active=next((price for price in known if price.interval_start <= now < price.interval_end), None),
         ahead=tuple(price for price in known if price.interval_start > now),

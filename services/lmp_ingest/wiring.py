@@ -1,24 +1,32 @@
 """Wiring of the loop: what it asks, where it keeps things, what a restart brings back. Everything but the bus."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
-from dotbus.contracts.messages import Lmp
+from dotbus.contracts.messages import Lmp, Prices
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 from dotbus.runtime.toml_values import Market
+from lmp_ingest import gaps
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
-from lmp_ingest.plan import Track, tracks_of
+from lmp_ingest.plan import Pace, Track, believed, tracks_of, vouched_for
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
+from lmp_ingest.told import Told
 from lmp_ingest.translate import Sender
+
+KEPT_AT_ONCE = 500
+MAX_SEQ = 2**63 - 1
+_REMEMBERED_LONGER = timedelta(days=2)
+_CLOCK_STEP = timedelta(minutes=1)
+"""A clock that is set back by less leaves what was said before in doubt; by more, it is not taken up."""
 
 
 def wire_loop(
@@ -36,14 +44,19 @@ def wire_loop(
     turned: Callable[[], None] = lambda: None,
 ) -> Loop:
     """The loop, as the process before it left off."""
-    markets = tuple(dict.fromkeys(installation.prices.markets))
+    markets, now = tuple(dict.fromkeys(installation.prices.markets)), clock()
+    spacing, refresh = timedelta(seconds=settings.spacing_s), timedelta(seconds=settings.refresh_s)
+    tracks = restored_tracks(markets, installation.price_nodes, outbox, settings.pace, now)
+    book = Book(sender, refresh, vouched_for(tracks, settings.pace, spacing, refresh))
+    restore_states(book, installation, outbox, sender, now)
     return Loop(
         caiso,
         outbox,
-        restored_book(settings, installation, outbox, sender, clock()),
-        restored_tracks(markets, installation.price_nodes, outbox),
+        book,
+        Told(sender.environment, settings.pace.lookback + _REMEMBERED_LONGER, kept_events(outbox)),
+        tracks,
         Rules(installation.topics, sender, settings.pace, settings.nodes_per_event),
-        patience=Patience(timedelta(seconds=settings.spacing_s), chance, clock()),
+        patience=Patience(spacing, chance, now),
         evidence=Evidence(quarantine, meters),
         meters=meters,
         committed=committed,
@@ -52,18 +65,39 @@ def wire_loop(
     )
 
 
-def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox) -> list[Track]:
-    """What to ask for, from where each market was complete."""
-    cursors = {Market(name): datetime.fromisoformat(at) for name, at in outbox.cursors().items() if name in set(Market)}
-    return tracks_of(markets, nodes, cursors)
+def kept_events(outbox: Outbox) -> Iterator[Prices]:
+    """What was told before, as far as the outbox still has it, in its order."""
+    last_seq = 0
+    while some := outbox.between(last_seq + 1, MAX_SEQ, KEPT_AT_ONCE):
+        last_seq = some[-1].seq
+        for kept in some:
+            try:
+                yield decode_as(kept.payload, Prices)
+            except UndecodableMessage:
+                continue  # of another version of dotbus: it would be told again
 
 
-def restored_book(settings: OasisSettings, installation: Installation, outbox: Outbox, sender: Sender, now: datetime) -> Book:
+def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, pace: Pace, now: datetime) -> list[Track]:
+    """What to ask for, from where each market was complete; what cannot be is not believed, and all is asked for again."""
+    kept = outbox.cursors()
+    cursors: dict[Market, datetime] = {}
+    for market in markets:
+        until = datetime.fromisoformat(kept[market]) if market in kept else None
+        if until and (possible := believed(market, until, pace, now)):
+            cursors[market] = possible
+            if possible != until:
+                log = get_logger("wiring")
+                log.error("a cursor in the future is not believed", market=market, until=kept[market], since=str(possible))
+    missing = {market: gaps.read(kept.get(gaps.cursor_name(market), gaps.NONE)) for market in markets}
+    return tracks_of(markets, nodes, cursors, missing)
+
+
+def restore_states(book: Book, installation: Installation, outbox: Outbox, sender: Sender, now: datetime) -> None:
     """What was said of each market and node that is still followed; what was said of others is retracted.
 
-    Prices of another environment are not taken up: they would come out under the name of this one.
+    Prices of another environment are not taken up: they would come out under the name of this one. Nor is what was said by a
+    clock that was far ahead of ours: nobody can say how old it is.
     """
-    book = Book(sender, timedelta(seconds=settings.refresh_s))
     followed = {
         installation.topics.lmp(market, node): market
         for market in installation.prices.markets
@@ -72,14 +106,17 @@ def restored_book(settings: OasisSettings, installation: Installation, outbox: O
     gone: list[str] = []
     for topic, payload in outbox.states().items():
         state = _kept_state(payload) if topic in followed else None
-        if state and state.environment is sender.environment:
-            book.restore(followed[topic], state)
+        if state and state.environment is sender.environment and _is_past(state, now):
+            book.restore(followed[topic], state, now)
         else:
             gone.append(topic)
     if gone:
-        get_logger("wiring").warning("topics of another configuration are retracted", topics=gone)
+        get_logger("wiring").warning("topics of another configuration or from the future are retracted", topics=gone)
         outbox.retract(gone, now)
-    return book
+
+
+def _is_past(state: Lmp, now: datetime) -> bool:
+    return max(state.time, state.heard_at) <= now + _CLOCK_STEP
 
 
 def _kept_state(payload: bytes) -> Lmp | None:

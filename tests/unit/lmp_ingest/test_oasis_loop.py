@@ -1,144 +1,17 @@
 """The loop against scripted replies, with a real outbox: what is kept, said, counted, and survived."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import cycle, pairwise
 from pathlib import Path
 
 import pytest
 from oasis_recordings import recorded, zipped
-from prometheus_client import CollectorRegistry
+from oasis_story import BEGIN, FIVE, published, table
 
-from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Environment, Lmp, Prices, Upstream
-from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation import Installation
+from dotbus.contracts.messages import Environment
 from dotbus.runtime.toml_values import Market
-from lmp_ingest.caiso import Caiso
 from lmp_ingest.faults import Unreachable
-from lmp_ingest.meters import Meters
-from lmp_ingest.records import Question, Reply
-from lmp_ingest.reports import REPORTS
-from lmp_ingest.service import Loop
-from lmp_ingest.settings import OasisSettings
-from lmp_ingest.translate import Sender
-from lmp_ingest.wiring import wire_loop
-
-BEGIN = datetime(2025, 9, 1, 18, tzinfo=UTC)
-FIVE = timedelta(minutes=5)
-HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
-
-
-def table(market: Market, rows: list[tuple[datetime, str, str, float]]) -> bytes:
-    """The zip with rows of (interval start, node, LMP_TYPE, price)."""
-    interval = REPORTS[market].interval
-    lines = [
-        f"{start:%Y-%m-%dT%H:%M:%S}-00:00,{start + interval:%Y-%m-%dT%H:%M:%S}-00:00,{node},{market},{kind},{price}\n"
-        for start, node, kind, price in rows
-    ]
-    return zipped(prices__csv=(HEADER + "".join(lines)).encode())
-
-
-class ScriptedOasis:
-    """Answers each question by a function that a test may change on the way."""
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self.clock = clock
-        self.answer: Callable[[Question], bytes] = lambda _: b""
-        self.status = 200
-        self.asked: list[tuple[datetime, Question]] = []
-
-    def fetch(self, question: Question) -> Reply:
-        self.asked.append((self.clock(), question))
-        content = self.answer(question)
-        return Reply(self.status, content, self.clock(), 0.25)
-
-
-class Story:
-    """A loop whose clock stands still unless it is moved."""
-
-    def __init__(self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], **settings: object) -> None:
-        self.now = BEGIN
-        self.settings = OasisSettings(state_dir=folder, **settings)
-        self.installation = Installation.model_validate(
-            {
-                "environment": "simulator",
-                "plant": [{"name": "p", "resource": [{"id": "R"}]}],
-                "prices": {"markets": markets, "nodes": nodes},
-            }
-        )
-        self.oasis = ScriptedOasis(lambda: self.now)
-        self.registry = CollectorRegistry()
-        self.start()
-
-    def start(self) -> None:
-        self.outbox = open_outbox(self.settings)
-        self.loop: Loop = wire_loop(
-            self.settings,
-            Caiso(self.oasis, self.settings.bounds),
-            self.outbox,
-            Sender(self.installation.environment, "lmp_ingest/test"),
-            installation=self.installation,
-            quarantine=open_quarantine(self.settings),
-            meters=Meters(self.registry),
-            clock=lambda: self.now,
-            committed=lambda: None,
-            chance=lambda: 0.0,
-        )
-
-    def restart(self) -> None:
-        self.outbox.close()
-        self.registry = CollectorRegistry()
-        self.start()
-
-    def run(self, seconds: float) -> None:
-        """Let time pass as the loop itself asks for it."""
-        end = self.now + timedelta(seconds=seconds)
-        while self.now < end:
-            self.loop.step()
-            self.now += timedelta(seconds=max(self.loop.idle_s(), 0.01))
-
-    def events(self) -> list[Prices]:
-        return [decode_as(event.payload, Prices) for event in self.outbox.between(1, 10**9, 10**6)]
-
-    def state(self, market: Market, node: str) -> Lmp | None:
-        payload = self.outbox.states().get(self.installation.topics.lmp(market, node))
-        return decode_as(payload, Lmp) if payload else None
-
-    def health(self, market: Market) -> Upstream:
-        return next(one for one in self.loop.upstreams() if one.name == f"oasis_{market.lower()}")
-
-    def count(self, name: str, market: Market, **labels: str) -> float:
-        return self.registry.get_sample_value(f"lmp_ingest_{name}", {"market": market.value, **labels}) or 0.0
-
-    def quarantined(self) -> list[Path]:
-        return sorted((self.settings.state_dir / "quarantine").glob("*"))
-
-
-@pytest.fixture
-def story(tmp_path: Path):
-    stories: list[Story] = []
-
-    def begin(markets: tuple[Market, ...] = (Market.RTM,), nodes: tuple[str, ...] = ("N1",), **settings: object) -> Story:
-        stories.append(Story(tmp_path, markets, nodes, **settings))
-        return stories[-1]
-
-    yield begin
-    for one in stories:
-        one.outbox.close()
-
-
-def published(clock: Callable[[], datetime], price: float = 10.0) -> Callable[[Question], bytes]:
-    """Everything asked for that begins until five minutes from now, in one price."""
-
-    def answer(question: Question) -> bytes:
-        interval = REPORTS[question.market].interval
-        until = min(question.end, clock() + FIVE)
-        count = max(0, -((question.start - until) // interval))
-        starts = [question.start + number * interval for number in range(count)]
-        return table(question.market, [(start, node, "LMP", price) for start in starts for node in question.nodes])
-
-    return answer
+from lmp_ingest.records import Question
 
 
 def test_prices_become_events_states_and_a_cursor(story) -> None:
@@ -323,7 +196,7 @@ def test_a_doubtful_price_is_published_and_counted_once_a_contradictory_one_is_l
     one.run(100)
 
     assert one.state(Market.RTM, "N1").active.lmp_usd_per_mwh == 30.0
-    assert one.state(Market.RTM, "N2").active is None
+    assert one.state(Market.RTM, "N2") is None
     assert {event.nodes for event in one.events()} == {("N1",)}
     assert len(one.oasis.asked) > 2
     assert one.count("doubts_total", Market.RTM) == 1
@@ -358,14 +231,17 @@ def test_recovery_ends_the_failure_and_the_next_one_is_reported_again(story, cap
     assert (told.count("no prices"), told.count("answered again")) == (2, 1)
 
 
-def test_a_market_with_one_failing_group_of_nodes_is_not_well(story) -> None:
+def test_a_failing_group_of_nodes_is_named_and_doubts_no_other(story) -> None:
     one = story(nodes=tuple(f"N{number}" for number in range(12)))
     good = published(lambda: one.now)
     one.oasis.answer = lambda question: b"" if "N11" in question.nodes else good(question)
     one.run(60)
 
-    assert not one.health(Market.RTM).ok
+    health = one.health(Market.RTM)
+    assert health.ok, "or gateways would doubt the ten others"
+    assert any("N10, N11: not a zip" in complaint for complaint in health.complaints)
     assert one.state(Market.RTM, "N0").active is not None
+    assert one.state(Market.RTM, "N0").reasons == ()
     assert one.state(Market.RTM, "N11") is None
 
 

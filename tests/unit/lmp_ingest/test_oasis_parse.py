@@ -14,6 +14,7 @@ from dotbus.runtime.toml_values import Market
 from lmp_ingest.faults import (
     ErrorReply,
     HttpRefused,
+    Incomplete,
     Malformed,
     NoData,
     OasisFailure,
@@ -23,7 +24,7 @@ from lmp_ingest.faults import (
     meaning_of_no_data,
 )
 from lmp_ingest.parse import parse_reply, parse_xml, require_answer
-from lmp_ingest.records import Component, PriceRow
+from lmp_ingest.records import Component, PriceRow, Question
 from lmp_ingest.unpack import Bounds, Member, unpack
 
 BOUNDS = Bounds(members=8, total_bytes=1_000_000)
@@ -61,13 +62,37 @@ def test_an_empty_price_is_absent() -> None:
 
 
 def test_a_component_without_a_name_here_is_left_out() -> None:
-    assert parse_lines(HEADER, ROW.replace(b"LMP", b"NEW")) == []
+    assert [row.component for row in parse_lines(HEADER, ROW, ROW.replace(b"LMP", b"NEW"))] == [Component.LMP]
 
 
-@pytest.mark.parametrize("price", [b"nan", b"inf", b"-Infinity", b"1_000", b"12,5", b"abc", b"1e999"])
-def test_a_price_that_is_no_finite_number_refuses_the_reply_and_names_the_line(price: bytes) -> None:
-    with pytest.raises(Malformed, match="member 1 line 3"):
-        parse_lines(HEADER, ROW, ROW.replace(b"12.5", price))
+def test_rows_of_components_without_a_name_alone_are_no_answer() -> None:
+    with pytest.raises(Incomplete, match="of NEW"):
+        parse_lines(HEADER, ROW.replace(b"LMP", b"NEW"))
+
+
+def test_a_header_alone_is_no_answer() -> None:
+    with pytest.raises(Incomplete, match="without rows"):
+        parse_lines(HEADER)
+
+
+def test_prices_beside_an_error_are_no_answer() -> None:
+    with pytest.raises(Incomplete, match="OASIS error 1000"):
+        parse(zipped(a__csv=HEADER + ROW, b__xml=recorded("error_1000_no_data.xml")))
+
+
+def test_of_several_error_members_the_one_that_is_not_no_data_counts() -> None:
+    with pytest.raises(ErrorReply) as caught:
+        parse(zipped(a__xml=recorded("error_1000_no_data.xml"), b__xml=recorded("error_1015_groupzip_processing.xml")))
+
+    assert caught.value.code == "1015"
+
+
+@pytest.mark.parametrize("price", [b"nan", b"inf", b"-Infinity", b"1_000", b"12;5", b"abc", b"null", b"1e999"])
+def test_a_price_that_is_no_finite_number_is_absent_and_says_what_stood_there(price: bytes) -> None:
+    good, bad = parse_lines(HEADER, ROW, ROW.replace(b"12.5", price))
+
+    assert (good.usd_per_mwh, good.unreadable) == (12.5, None)
+    assert (bad.usd_per_mwh, bad.unreadable) == (None, price.decode())
 
 
 @pytest.mark.parametrize("start", [b"2025-13-01T08:00:00-00:00", b"2025-09-01T08:00:00", b"noon", b""])
@@ -155,7 +180,8 @@ def test_the_recorded_xml_report_is_read_whole() -> None:
         datetime(2016, 5, 20, 2, tzinfo=UTC),
         datetime(2016, 5, 20, 3, tzinfo=UTC),
     )
-    assert parse(recorded(SLRS)) == [], "a report without prices has no price rows"
+    with pytest.raises(Incomplete, match="of ISO_TOT_EXP_MW"):
+        parse(recorded(SLRS))
 
 
 @pytest.mark.parametrize(("prefix", "schema"), [("", "v1"), ("m:", "v1"), ("m:", "v5")])
@@ -267,12 +293,32 @@ def test_a_reply_damaged_in_one_byte_never_gives_other_prices(drawn: st.DataObje
 )
 def test_an_answer_to_another_question_is_refused(market: Market, nodes: list[str], reason: str) -> None:
     with pytest.raises(Malformed, match=reason):
-        require_answer(parse_lines(HEADER, ROW), market, nodes)
+        require_answer(parse_lines(HEADER, ROW), asked(market, *nodes))
 
 
-def test_an_interval_of_another_length_is_refused() -> None:
+def asked(market: Market = Market.RTM, *nodes: str, start_min: float = -60) -> Question:
+    begin = datetime(2025, 9, 1, 8, tzinfo=UTC) + timedelta(minutes=start_min)
+    return Question(market, nodes or ("N1",), begin, begin + timedelta(hours=2))
+
+
+@pytest.mark.parametrize("end", [b"08:10", b"08:00"])
+def test_an_interval_of_another_length_is_refused(end: bytes) -> None:
     with pytest.raises(Malformed, match="not 0:05:00 long"):
-        require_answer(parse_lines(HEADER, ROW.replace(b"08:05", b"08:10")), Market.RTM, ["N1"])
+        require_answer(parse_lines(HEADER, ROW.replace(b"08:05", end)), asked())
+
+
+def test_an_interval_that_begins_where_none_does_is_refused() -> None:
+    row = ROW.replace(b"08:05", b"08:07").replace(b"08:00", b"08:02")
+    with pytest.raises(Malformed, match="begins between two"):
+        require_answer(parse_lines(HEADER, row), asked())
+
+
+@pytest.mark.parametrize(("start_min", "fits"), [(-120, False), (-115, True), (0, True), (5, False)])
+def test_a_price_of_another_time_than_was_asked_for_is_refused(start_min: float, fits: bool) -> None:  # noqa: FBT001
+    """The start of the window is in it, its end is not."""
+    rows = parse_lines(HEADER, ROW)
+    with contextlib.nullcontext() if fits else pytest.raises(Malformed, match="another time than was asked for: N1 from 2025"):
+        require_answer(rows, asked(start_min=start_min))
 
 
 NOW = datetime(2025, 9, 1, 18, tzinfo=UTC)  # 11:00 in California

@@ -9,24 +9,23 @@ from hypothesis import strategies as st
 
 from dotbus.contracts.messages import NodePrice
 from dotbus.runtime.toml_values import Market
+from lmp_ingest.condition import cursor, heard_at
 from lmp_ingest.plan import (
     Pace,
     Track,
     answered,
-    cursor,
+    complete_run,
     day_ahead_is_due,
     due_at,
     failed,
-    heard_at,
     most_overdue,
-    newest_complete,
     next_due,
     question,
     tracks_of,
 )
 from lmp_ingest.records import Question
 from lmp_ingest.reports import midnight
-from lmp_ingest.translate import ByInterval
+from lmp_ingest.translate import Assembled
 
 PACE = Pace(
     every={
@@ -50,15 +49,20 @@ def track(market: Market, until: datetime | None = None, asked_at: datetime | No
     return Track(market, ("N1",), until=until, asked_at=asked_at, wide_at=asked_at)
 
 
-def prices(start: datetime, count: int, interval: timedelta, *nodes: str, without: int | None = None) -> ByInterval:
+def prices(start: datetime, count: int, interval: timedelta, *nodes: str, without: int | None = None) -> Assembled:
     starts = [start + number * interval for number in range(count) if number != without]
-    return {
-        at: {
-            node: NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)
-            for node in nodes or ("N1",)
+    return Assembled(
+        {
+            at: {
+                node: NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)
+                for node in nodes or ("N1",)
+            }
+            for at in starts
         }
-        for at in starts
-    }
+    )
+
+
+NOTHING = Assembled({})
 
 
 def test_a_track_has_at_most_ten_nodes_of_one_market() -> None:
@@ -188,7 +192,7 @@ def test_no_track_starves_when_there_are_more_than_the_rate_can_serve() -> None:
         assert chosen is not None
         at = tracks.index(chosen)
         asked[at] += 1
-        tracks[at] = answered(chosen, question(chosen, PACE, now), {}, PACE, now)
+        tracks[at] = answered(chosen, question(chosen, PACE, now), NOTHING, PACE, now)
         now += 6 * SECOND
 
     assert min(asked.values()) >= 3
@@ -208,7 +212,7 @@ def test_a_failure_delays_its_own_track_and_no_other() -> None:
 def test_a_success_ends_the_delay() -> None:
     bad = failed(track(Market.RTM, MORNING), "why", MORNING, MORNING + timedelta(minutes=15))
     later = MORNING + timedelta(minutes=20)
-    well = answered(bad, question(bad, PACE, later), {}, PACE, later)
+    well = answered(bad, question(bad, PACE, later), NOTHING, PACE, later)
 
     assert (well.failures, well.complaint, due_at(well, PACE, later)) == (0, "", later + 30 * SECOND)
 
@@ -216,7 +220,7 @@ def test_a_success_ends_the_delay() -> None:
 def test_an_answer_without_prices_moves_no_cursor() -> None:
     one = track(Market.RTM, MORNING, MORNING)
 
-    assert answered(one, question(one, PACE, NOON), {}, PACE, NOON).until == MORNING
+    assert answered(one, question(one, PACE, NOON), NOTHING, PACE, NOON).until == MORNING
 
 
 def test_a_cursor_never_goes_back() -> None:
@@ -226,13 +230,16 @@ def test_a_cursor_never_goes_back() -> None:
     assert answered(one, question(one, PACE, NOON), older, PACE, NOON).until == NOON
 
 
-def test_an_interval_that_lacks_a_node_which_others_have_is_not_complete() -> None:
+def test_a_track_is_complete_up_to_the_first_interval_that_lacks_a_price_or_has_a_hole() -> None:
     five = timedelta(minutes=5)
-    both = prices(MORNING, 2, five, "N1", "N2")
-    one = prices(MORNING + 2 * five, 1, five, "N1")
+    whole = prices(MORNING, 6, five, "N1", "N2")
+    holes = Assembled(whole.prices, holes={MORNING + 2 * five: frozenset({"N2"})})
 
-    assert newest_complete({**both, **one}) == MORNING + 2 * five
-    assert newest_complete({}) is None
+    assert complete_run(MORNING, whole) == MORNING + 6 * five
+    assert complete_run(MORNING, holes) == MORNING + 2 * five
+    assert complete_run(MORNING, prices(MORNING, 6, five, without=4)) == MORNING + 4 * five
+    assert complete_run(MORNING, prices(MORNING + five, 6, five)) is None
+    assert complete_run(MORNING, NOTHING) is None
 
 
 def test_a_market_s_cursor_is_its_slowest_track_s() -> None:
@@ -242,11 +249,12 @@ def test_a_market_s_cursor_is_its_slowest_track_s() -> None:
     assert cursor(tracks, Market.HASP) is None
 
 
-def test_a_market_is_heard_as_of_its_longest_silent_track_and_not_while_one_of_them_fails() -> None:
+def test_a_market_is_heard_as_of_its_longest_silent_track_and_one_that_fails_doubts_no_other() -> None:
     early, late = (replace(track(Market.RTM), heard_at=at) for at in (MORNING, NOON))
     never = track(Market.RTM)
     failing = failed(late, "why", NOON, NOON)
 
     assert heard_at([early, late, track(Market.DAM)], Market.RTM) == MORNING
     assert heard_at([early, never], Market.RTM) is None
-    assert heard_at([early, failing], Market.RTM) is None
+    assert heard_at([early, failing], Market.RTM) == MORNING
+    assert heard_at([failing], Market.RTM) is None

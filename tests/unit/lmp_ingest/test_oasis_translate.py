@@ -8,7 +8,7 @@ import pytest
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, NodePrice, Prices
 from dotbus.runtime.toml_values import Market
-from lmp_ingest.book import Book, Told
+from lmp_ingest.book import Book
 from lmp_ingest.records import Component, PriceRow
 from lmp_ingest.translate import Sender, assemble, lmp_state, price_events, same_price
 
@@ -17,6 +17,7 @@ FIVE = timedelta(minutes=5)
 FETCHED = START + timedelta(minutes=3)
 SENDER = Sender(Environment.SIMULATOR, "lmp_ingest/test")
 REFRESH = timedelta(seconds=45)
+VOUCHED = timedelta(minutes=4)
 
 
 def row(component: Component, value: float | None, node: str = "N1", start: datetime = START) -> PriceRow:
@@ -128,10 +129,9 @@ def test_the_id_is_of_what_is_said_not_of_when_or_in_which_order_it_came() -> No
     "other",
     [
         [row(Component.LMP, 9.00001)],
-        [row(Component.ENERGY, 9.0)],
+        [row(Component.LMP, 9.0), row(Component.ENERGY, 9.0)],
         [row(Component.LMP, 9.0, "N2")],
         [row(Component.LMP, 9.0), row(Component.GHG, 0.0)],
-        [row(Component.LMP, None)],
         [row(Component.LMP, 9.0, start=START + FIVE)],
     ],
 )
@@ -139,55 +139,12 @@ def test_anything_else_that_is_said_has_another_id(other: list[PriceRow]) -> Non
     assert told(row(Component.LMP, 9.0))[0].id != told(*other)[0].id
 
 
-def test_told_passes_over_what_was_told_and_lets_a_correction_through() -> None:
-    memory = Told(timedelta(days=3))
-    first, corrected = told(row(Component.LMP, 9.0)), told(row(Component.LMP, 9.5))
-
-    assert list(memory.news(first)) == first
-    assert memory.remember(first, FETCHED) == 0
-    assert list(memory.news(first)) == []
-    assert list(memory.news(corrected)) == corrected
-    assert memory.remember(corrected, FETCHED) == 1
-
-
-def test_a_correction_that_is_taken_back_is_news_again_under_a_new_id_each_time() -> None:
-    memory = Told(timedelta(days=3))
-    first, corrected = told(row(Component.LMP, 9.0)), told(row(Component.LMP, 9.5))
-    ids = []
-
-    for events in (first, corrected, first, first, corrected, first):
-        news = list(memory.news(events))
-        memory.remember(news, FETCHED)
-        ids += [event.id for event in news]
-
-    a, b = first[0].id, corrected[0].id
-    assert ids == [a, b, f"{a}#2", f"{b}#2", f"{a}#3"]
-
-
-def test_a_correction_that_is_taken_back_after_a_restart_is_news() -> None:
-    first, corrected = told(row(Component.LMP, 9.0)), told(row(Component.LMP, 9.5))
-    memory = Told(timedelta(days=3), [first[0].id, corrected[0].id])
-
-    assert list(memory.news(corrected)) == [], "told before the restart"
-    assert [event.id for event in memory.news(first)] == [f"{first[0].id}#2"]
-
-
-def test_told_forgets_what_no_window_reaches_any_more() -> None:
-    memory = Told(timedelta(days=3))
-    events = told(row(Component.LMP, 9.0))
-
-    memory.remember(events, FETCHED)
-    memory.remember([], START + timedelta(days=3, seconds=1))
-
-    assert list(memory.news(events)) == events
-
-
 @pytest.mark.parametrize(
     ("at", "active"), [(START - FIVE, None), (START, 1.0), (START + FIVE - timedelta(microseconds=1), 1.0), (START + FIVE, 2.0)]
 )
 def test_the_active_price_is_that_of_the_interval_that_covers_now(at: datetime, active: float | None) -> None:
     known = [price(START, 1.0), price(START + FIVE, 2.0)]
-    state = lmp_state(SENDER, Market.RTM, "N1", known, heard_at=FETCHED, now=at)
+    state = lmp_state(SENDER, Market.RTM, "N1", known, heard_at=FETCHED, valid_until=FETCHED + VOUCHED, now=at)
 
     assert (state.active.lmp_usd_per_mwh if state.active else None) == active
     assert state.published == known[1]
@@ -205,7 +162,7 @@ def say(book: Book, now: datetime) -> int:
 
 
 def test_a_state_is_said_when_its_content_changes_and_when_the_active_interval_turns() -> None:
-    book = Book(SENDER, REFRESH)
+    book = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
     second = timedelta(seconds=1)
 
     hear(book, START, price(START), price(START + FIVE))
@@ -219,7 +176,7 @@ def test_a_state_is_said_when_its_content_changes_and_when_the_active_interval_t
 
 
 def test_a_state_that_says_nothing_new_tells_again_that_caiso_was_heard_but_not_each_time() -> None:
-    book = Book(SENDER, REFRESH)
+    book = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
     hear(book, START, price(START))
     say(book, START)
 
@@ -233,7 +190,7 @@ def test_a_state_that_says_nothing_new_tells_again_that_caiso_was_heard_but_not_
 
 
 def test_a_price_heard_again_keeps_when_it_was_first_fetched() -> None:
-    book = Book(SENDER, REFRESH)
+    book = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
     again = msgspec.structs.replace(price(START), fetched_at=FETCHED + FIVE)
 
     hear(book, START, price(START))
@@ -244,12 +201,12 @@ def test_a_price_heard_again_keeps_when_it_was_first_fetched() -> None:
 
 
 def test_after_a_restart_the_book_says_nothing_it_has_said_and_turns_in_time() -> None:
-    before = Book(SENDER, REFRESH)
+    before = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
     hear(before, START, price(START), price(START + FIVE))
     (state,) = before.states(START)
 
-    after = Book(SENDER, REFRESH)
-    after.restore(Market.RTM, state)
+    after = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
+    after.restore(Market.RTM, state, START)
 
     assert after.states(START + timedelta(seconds=1)) == []
     (turned,) = after.states(START + FIVE)
@@ -257,7 +214,7 @@ def test_after_a_restart_the_book_says_nothing_it_has_said_and_turns_in_time() -
 
 
 def test_a_node_that_caiso_was_heard_about_but_has_no_price_says_so() -> None:
-    book = Book(SENDER, REFRESH)
+    book = Book(SENDER, REFRESH, {Market.RTM: VOUCHED})
     hear(book, START)
 
     (state,) = book.states(START)

@@ -1,0 +1,55 @@
+"""How each market is, from the tracks that ask for it. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from dotbus.runtime.toml_values import Market
+from lmp_ingest.gaps import Span, joined
+from lmp_ingest.plan import Track
+from lmp_ingest.reports import due_by
+
+
+def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
+    """When a market was last heard: as of the track that was heard the longest ago. None until each was asked.
+
+    A track that fails does not count while another is heard: what it asks for is in doubt, the others' prices are not.
+    """
+    heard = [track.heard_at for track in _of(tracks, market) if not track.failures]
+    return None if None in heard else min((at for at in heard if at), default=None)
+
+
+def cursor(tracks: Sequence[Track], market: Market) -> datetime | None:
+    """How far a market is complete: as far as its slowest track that was ever heard."""
+    return min((track.until for track in _of(tracks, market) if track.until), default=None)
+
+
+def gaps(tracks: Sequence[Track], market: Market) -> tuple[Span, ...]:
+    """What is missing of a market for any of its nodes, though the cursor is past it."""
+    return joined(gap for track in _of(tracks, market) for gap in track.gaps)
+
+
+def unpriced(tracks: Sequence[Track], market: Market) -> list[str]:
+    """The nodes that CAISO does not price though it prices others beside them."""
+    return sorted(node for track in _of(tracks, market) for node in track.unpriced)
+
+
+def complaints(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[str, ...]:
+    """What is wrong with parts of a market, whether or not the rest of it is well."""
+    return tuple(_complaints(_of(tracks, market), market, now))
+
+
+def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Iterator[str]:
+    failing = [track for track in tracks if track.failures]
+    for track in failing if len(failing) < len(tracks) else ():  # of all of them, the upstream itself tells
+        yield f"nothing is heard of {', '.join(track.nodes)}: {track.complaint}"
+    if nodes := unpriced(tracks, market):
+        yield f"CAISO gives no price for {', '.join(nodes)}: is the name right?"
+    for track in tracks:
+        if track.until and now > due_by(market, track.until):
+            yield f"not complete since {track.until:%Y-%m-%dT%H:%MZ}: {', '.join(track.nodes)}"
+    if missing := gaps(tracks, market):
+        yield f"missing: {', '.join(map(str, missing))}"
+
+
+def _of(tracks: Sequence[Track], market: Market) -> list[Track]:
+    return [track for track in tracks if track.market is market]

@@ -1,0 +1,126 @@
+"""A story for lmp_ingest's loop: scripted replies, a clock that stands still unless it is moved, and a real outbox."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from oasis_recordings import zipped
+from prometheus_client import CollectorRegistry
+
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.messages import Lmp, Prices, Upstream
+from dotbus.runtime.ingest import open_outbox, open_quarantine
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.toml_values import Market
+from lmp_ingest.caiso import Caiso
+from lmp_ingest.meters import Meters
+from lmp_ingest.records import Question, Reply
+from lmp_ingest.reports import REPORTS
+from lmp_ingest.service import Loop
+from lmp_ingest.settings import OasisSettings
+from lmp_ingest.translate import Sender
+from lmp_ingest.wiring import wire_loop
+
+BEGIN = datetime(2025, 9, 1, 18, tzinfo=UTC)
+FIVE = timedelta(minutes=5)
+HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
+
+
+def table(market: Market, rows: list[tuple[datetime, str, str, object]]) -> bytes:
+    """The zip with rows of (interval start, node, LMP_TYPE, price)."""
+    interval = REPORTS[market].interval
+    lines = [
+        f"{start:%Y-%m-%dT%H:%M:%S}-00:00,{start + interval:%Y-%m-%dT%H:%M:%S}-00:00,{node},{market},{kind},{price}\n"
+        for start, node, kind, price in rows
+    ]
+    return zipped(prices__csv=(HEADER + "".join(lines)).encode())
+
+
+class ScriptedOasis:
+    """Answers each question by a function that a test may change on the way."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.answer: Callable[[Question], bytes] = lambda _: b""
+        self.status = 200
+        self.clock_offset_s: float | None = 0.25
+        self.asked: list[tuple[datetime, Question]] = []
+
+    def fetch(self, question: Question) -> Reply:
+        self.asked.append((self.clock(), question))
+        content = self.answer(question)
+        return Reply(self.status, content, self.clock(), self.clock_offset_s)
+
+
+class Story:
+    """A loop whose clock stands still unless it is moved."""
+
+    def __init__(self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], **settings: object) -> None:
+        self.now = BEGIN
+        self.settings = OasisSettings(state_dir=folder, **settings)
+        self.installation = Installation.model_validate(
+            {
+                "environment": "simulator",
+                "plant": [{"name": "p", "resource": [{"id": "R"}]}],
+                "prices": {"markets": markets, "nodes": nodes},
+            }
+        )
+        self.oasis = ScriptedOasis(lambda: self.now)
+        self.registry = CollectorRegistry()
+        self.start()
+
+    def start(self) -> None:
+        self.outbox = open_outbox(self.settings)
+        self.loop: Loop = wire_loop(
+            self.settings,
+            Caiso(self.oasis, self.settings.bounds),
+            self.outbox,
+            Sender(self.installation.environment, "lmp_ingest/test"),
+            installation=self.installation,
+            quarantine=open_quarantine(self.settings),
+            meters=Meters(self.registry),
+            clock=lambda: self.now,
+            committed=lambda: None,
+            chance=lambda: 0.0,
+        )
+
+    def restart(self) -> None:
+        self.outbox.close()
+        self.registry = CollectorRegistry()
+        self.start()
+
+    def run(self, seconds: float) -> None:
+        """Let time pass as the loop itself asks for it."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            self.loop.step()
+            self.now += timedelta(seconds=max(self.loop.idle_s(), 0.01))
+
+    def events(self) -> list[Prices]:
+        return [decode_as(event.payload, Prices) for event in self.outbox.between(1, 10**9, 10**6)]
+
+    def state(self, market: Market, node: str) -> Lmp | None:
+        payload = self.outbox.states().get(self.installation.topics.lmp(market, node))
+        return decode_as(payload, Lmp) if payload else None
+
+    def health(self, market: Market) -> Upstream:
+        return next(one for one in self.loop.upstreams() if one.name == f"oasis_{market.lower()}")
+
+    def count(self, name: str, market: Market, **labels: str) -> float:
+        return self.registry.get_sample_value(f"lmp_ingest_{name}", {"market": market.value, **labels}) or 0.0
+
+    def quarantined(self) -> list[Path]:
+        return sorted((self.settings.state_dir / "quarantine").glob("*"))
+
+
+def published(clock: Callable[[], datetime], price: float = 10.0) -> Callable[[Question], bytes]:
+    """Everything asked for that begins until five minutes from now, in one price."""
+
+    def answer(question: Question) -> bytes:
+        interval = REPORTS[question.market].interval
+        until = min(question.end, clock() + FIVE)
+        count = max(0, -((question.start - until) // interval))
+        starts = [question.start + number * interval for number in range(count)]
+        return table(question.market, [(start, node, "LMP", price) for start in starts for node in question.nodes])
+
+    return answer
