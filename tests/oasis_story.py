@@ -55,8 +55,10 @@ class ScriptedOasis:
 class Story:
     """A loop whose clock stands still unless it is moved."""
 
-    def __init__(self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], **settings: object) -> None:
-        self.now = BEGIN
+    def __init__(
+        self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], *, begin: datetime = BEGIN, **settings: object
+    ) -> None:
+        self.now = begin
         self.settings = OasisSettings(state_dir=folder, **settings)
         self.installation = Installation.model_validate(
             {

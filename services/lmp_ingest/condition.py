@@ -8,6 +8,9 @@ from lmp_ingest.gaps import Span, joined
 from lmp_ingest.plan import Track
 from lmp_ingest.reports import due_by
 
+NAMED_AT_ONCE = 5
+"""The most gaps that one line names."""
+
 
 def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
     """When a market was last heard: as of the track that was heard the longest ago. None until each was asked.
@@ -48,7 +51,8 @@ def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Itera
         if track.until and now > due_by(market, track.until):
             yield f"not complete since {track.until:%Y-%m-%dT%H:%MZ}: {', '.join(track.nodes)}"
     if missing := gaps(tracks, market):
-        yield f"missing: {', '.join(map(str, missing))}"
+        more = f" and {len(missing) - NAMED_AT_ONCE} earlier" if len(missing) > NAMED_AT_ONCE else ""
+        yield f"missing: {', '.join(map(str, missing[-NAMED_AT_ONCE:]))}{more}"
 
 
 def _of(tracks: Sequence[Track], market: Market) -> list[Track]:

@@ -232,12 +232,9 @@ def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetim
     return replace(track, asked_at=asked_at, not_before=not_before, failures=failures, complaint=complaint)
 
 
-def set_back(tracks: Sequence[Track], pace: Pace, now: datetime) -> list[Track]:
+def set_back(tracks: Sequence[Track], now: datetime) -> list[Track]:
     """The tracks after the clock was set back: as if none had been asked yet, and none complete in what is the future now."""
-    return [
-        replace(track, until=believed(track.market, track.until, pace, now), newest=None, gap_not_before=None)
-        for track in due_now(tracks)
-    ]
+    return [believed(replace(track, newest=None, gap_not_before=None), now) for track in due_now(tracks)]
 
 
 def due_now(tracks: Sequence[Track]) -> list[Track]:
@@ -245,10 +242,10 @@ def due_now(tracks: Sequence[Track]) -> list[Track]:
     return [replace(track, asked_at=None, wide_at=None, not_before=None) for track in tracks]
 
 
-def believed(market: Market, until: datetime | None, pace: Pace, now: datetime) -> datetime | None:
-    """How far a market is complete, when that is possible; else everything that can be asked for is asked for again."""
-    possible = until is None or until <= window_end(market, now)
-    return until if possible else oldest_start(market, pace, now)
+def believed(track: Track, now: datetime) -> Track:
+    """A track that does not claim to be complete up to a time that has no prices yet: it asks for all of its lookback."""
+    possible = track.until is None or track.until <= window_end(track.market, now)
+    return track if possible else replace(track, until=None, catches_up=True)
 
 
 def gap_due(tracks: Sequence[Track], now: datetime) -> Track | None:

@@ -166,7 +166,7 @@ class Loop:
         """The clock was set back: what was planned by it would come too late."""
         by = self.turned_at - now
         self._log.warning("the clock went back", by_s=round(by.total_seconds(), 3))
-        self._tracks = plan.set_back(self._tracks, self._rules.pace, now)
+        self._tracks = plan.set_back(self._tracks, now)
         self._book.set_back(by, now)
         self._patience.asked(now)
 

@@ -71,7 +71,7 @@ def assemble(rows: Iterable[PriceRow], fetched_at: datetime) -> Assembled:
         key = (row.interval_start, row.node)
         components = found.setdefault(key, {})
         ends[row.interval_start] = row.interval_end
-        if row.unreadable is not None:
+        if row.unreadable is not None and (row.component is Component.LMP or key not in unreadable):
             unreadable[key] = f"{_place(key)}: {row.component} {row.unreadable!r}"
         if components.setdefault(row.component, row.usd_per_mwh) != row.usd_per_mwh:
             contradicted.add(key)

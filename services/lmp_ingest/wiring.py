@@ -16,7 +16,7 @@ from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
-from lmp_ingest.plan import Pace, Track, believed, tracks_of, vouched_for
+from lmp_ingest.plan import Track, believed, tracks_of, vouched_for
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.told import Told
@@ -46,7 +46,7 @@ def wire_loop(
     """The loop, as the process before it left off."""
     markets, now = tuple(dict.fromkeys(installation.prices.markets)), clock()
     spacing, refresh = timedelta(seconds=settings.spacing_s), timedelta(seconds=settings.refresh_s)
-    tracks = restored_tracks(markets, installation.price_nodes, outbox, settings.pace, now)
+    tracks = restored_tracks(markets, installation.price_nodes, outbox, now)
     book = Book(sender, refresh, vouched_for(tracks, settings.pace, spacing, refresh))
     restore_states(book, installation, outbox, sender, now)
     return Loop(
@@ -77,19 +77,18 @@ def kept_events(outbox: Outbox) -> Iterator[Prices]:
                 continue  # of another version of dotbus: it would be told again
 
 
-def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, pace: Pace, now: datetime) -> list[Track]:
-    """What to ask for, from where each market was complete; what cannot be is not believed, and all is asked for again."""
+def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, now: datetime) -> list[Track]:
+    """What to ask for, from where each market was complete. What cannot be is not believed, and all is asked for again."""
     kept = outbox.cursors()
-    cursors: dict[Market, datetime] = {}
-    for market in markets:
-        until = datetime.fromisoformat(kept[market]) if market in kept else None
-        if until and (possible := believed(market, until, pace, now)):
-            cursors[market] = possible
-            if possible != until:
-                log = get_logger("wiring")
-                log.error("a cursor in the future is not believed", market=market, until=kept[market], since=str(possible))
+    cursors = {market: datetime.fromisoformat(kept[market]) for market in markets if market in kept}
     missing = {market: gaps.read(kept.get(gaps.cursor_name(market), gaps.NONE)) for market in markets}
-    return tracks_of(markets, nodes, cursors, missing)
+    tracks = tracks_of(markets, nodes, cursors, missing)
+    possible = [believed(track, now) for track in tracks]
+    if wrong := {before.market: str(before.until) for before, after in zip(tracks, possible, strict=True) if before != after}:
+        get_logger("wiring").error(
+            "cursors in the future are not believed", until=wrong, next="the whole lookback is asked for"
+        )
+    return possible
 
 
 def restore_states(book: Book, installation: Installation, outbox: Outbox, sender: Sender, now: datetime) -> None:

@@ -18,14 +18,13 @@ TEN = tuple(f"N{number}" for number in range(10))
 Answer = Callable[[Question], bytes]
 
 
-def shifted(one: Story, by: timedelta) -> Answer:
+def shifted(by: timedelta) -> Answer:
     """The right prices under the dates of another time."""
 
     def answer(question: Question) -> bytes:
         starts = [question.start + by + number * FIVE for number in range(3)]
         return table(question.market, [(start, node, "LMP", 66.0) for start in starts for node in question.nodes])
 
-    del one
     return answer
 
 
@@ -37,7 +36,7 @@ def cells(question: Question, until: datetime, value: Callable[[datetime, str], 
     return table(question.market, [(start, node, "LMP", text) for start, node, text in named if text is not None])
 
 
-# 15: a reply for another time
+# A reply for another time
 
 
 @pytest.mark.parametrize("by", [40 * DAY, -DAY, -30 * DAY, HOUR * 2])
@@ -46,7 +45,7 @@ def test_a_reply_for_another_time_is_refused_told_at_once_and_leaves_nothing_beh
     one.oasis.answer = published(lambda: one.now)
     one.run(60)
     before, cursor, state = one.events(), one.outbox.cursors(), one.state(Market.RTM, "N1")
-    usual, one.oasis.answer = one.oasis.answer, shifted(one, by)
+    usual, one.oasis.answer = one.oasis.answer, shifted(by)
     one.run(40)
 
     assert not one.health(Market.RTM).ok
@@ -64,7 +63,7 @@ def test_a_reply_for_another_time_is_refused_told_at_once_and_leaves_nothing_beh
 
 def test_the_same_wrong_answer_is_told_once_though_its_times_move_on(story, capsys: pytest.CaptureFixture[str]) -> None:
     one = story()
-    one.oasis.answer = shifted(one, -DAY)
+    one.oasis.answer = shifted(-DAY)
     one.run(1800)
 
     assert len(one.oasis.asked) > 5
@@ -101,7 +100,7 @@ def test_a_cursor_and_a_state_from_the_future_are_not_believed_after_a_restart(
     assert datetime.fromisoformat(one.outbox.cursors()["RTM"]) <= one.now + 2 * FIVE
     starts = {event.interval_start for event in one.events()}
     assert starts >= {min(kept) + number * FIVE for number in range((one.now - min(kept)) // FIVE)}, "what was missed is here"
-    assert "a cursor in the future is not believed" in capsys.readouterr().out
+    assert "cursors in the future are not believed" in capsys.readouterr().out
 
 
 def test_the_window_is_never_inverted_whatever_the_cursor(story) -> None:
@@ -113,6 +112,25 @@ def test_the_window_is_never_inverted_whatever_the_cursor(story) -> None:
 
     assert all(question.start < question.end for _, question in one.oasis.asked)
     assert all(one.health(market).ok for market in Market)
+
+
+def test_a_clock_that_is_behind_at_the_start_makes_no_gap_out_of_the_years_between(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(60)
+    true_now = one.now + 10 * HOUR
+    one.now -= 3000 * DAY
+    one.restart()
+    one.oasis.status = 503
+    one.run(30)
+    one.now, one.oasis.status = true_now, 200
+    one.run(120)
+
+    assert one.health(Market.RTM).complaints == ()
+    starts = {event.interval_start for event in one.events()}
+    assert starts >= {min(starts) + number * FIVE for number in range((one.now - min(starts)) // FIVE)}, (
+        "no interval is missing"
+    )
 
 
 def test_what_a_clock_said_that_was_far_ahead_is_taken_back_until_caiso_is_heard(story) -> None:
@@ -128,7 +146,7 @@ def test_what_a_clock_said_that_was_far_ahead_is_taken_back_until_caiso_is_heard
     assert one.state(Market.RTM, "N1").reasons == ()
 
 
-# 16: a value that is none
+# A value that is none
 
 
 @pytest.mark.parametrize("bad", ["NaN", "null", "n/a", "1e999"])
@@ -187,7 +205,7 @@ def test_a_component_that_is_none_is_absent_and_its_lmp_stands(story) -> None:
     assert one.state(Market.RTM, "N1").reasons == ("incomplete",)
 
 
-# 17 and 18: answers without prices
+# Answers without prices
 
 
 def only(kind: str) -> Answer:
@@ -245,7 +263,7 @@ def test_a_node_s_blank_or_missing_lmp_is_no_correction_of_its_price(story, text
     assert one.state(Market.RTM, "N1").reasons == ("incomplete",)
 
 
-# 19: what was missed
+# What was missed
 
 
 def test_an_outage_longer_than_the_lookback_is_told_kept_over_restarts_and_filled(
@@ -328,7 +346,7 @@ def test_a_day_ahead_day_without_prices_is_told_and_becomes_a_gap_when_it_leaves
     assert {event.interval_start for event in one.events()} >= {complete + number * HOUR for number in range(24)}
 
 
-# 20: corrections
+# Corrections
 
 
 def test_correcting_one_node_s_price_says_that_node_s_alone(story) -> None:
@@ -348,7 +366,7 @@ def test_correcting_one_node_s_price_says_that_node_s_alone(story) -> None:
     assert one.count("corrections_total", Market.RTM) == 0
 
 
-# 21: a node that CAISO does not know
+# A node that CAISO does not know
 
 
 def test_a_node_that_caiso_does_not_price_is_named_for_as_long_and_doubts_no_other(

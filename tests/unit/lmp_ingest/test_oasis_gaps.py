@@ -1,0 +1,159 @@
+"""What is missing: spans of time, how they are kept, and when OASIS is asked for them again."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dotbus.contracts.messages import NodePrice
+from dotbus.runtime.toml_values import Market
+from lmp_ingest.condition import complaints, gaps
+from lmp_ingest.gaps import MOST_GAPS, Span, joined, read, without, write
+from lmp_ingest.plan import GAP_PAUSE, Pace, Track, answered, gap_answered, gap_due, gap_question, question, vouched_for
+from lmp_ingest.reports import midnight, trade_day
+from lmp_ingest.translate import Assembled
+
+NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)
+BEGIN = datetime(2025, 9, 1, 7, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+FIVE = timedelta(minutes=5)
+PACE = Pace(
+    every={Market.RTM: timedelta(seconds=30), Market.DAM: timedelta(seconds=300)},
+    day_ahead_idle=timedelta(seconds=600),
+    wide_every=HOUR,
+    wide_back=24 * HOUR,
+    lookback=48 * HOUR,
+)
+
+
+def span(start_h: float, end_h: float) -> Span:
+    return Span(BEGIN + start_h * HOUR, BEGIN + end_h * HOUR)
+
+
+def priced(start: datetime, count: int, interval: timedelta = FIVE) -> Assembled:
+    starts = [start + number * interval for number in range(count)]
+    return Assembled(
+        {
+            at: {"N1": NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)}
+            for at in starts
+        }
+    )
+
+
+def missing(*spans: Span) -> Track:
+    return Track(Market.RTM, ("N1",), until=NOW, gaps=spans)
+
+
+spans = st.lists(
+    st.tuples(st.integers(0, 200), st.integers(1, 20)).map(lambda ends: span(ends[0], ends[0] + ends[1])), max_size=12
+)
+
+
+def hours(of: tuple[Span, ...] | list[Span]) -> set[int]:
+    return {hour for one in of for hour in range(int((one.start - BEGIN) / HOUR), int((one.end - BEGIN) / HOUR))}
+
+
+@given(spans, spans)
+def test_spans_are_joined_and_taken_away_as_sets_of_hours_are(some: list[Span], others: list[Span]) -> None:
+    assert hours(joined(some)) == hours(some)
+    assert hours(without(some, others)) == hours(some) - hours(others)
+    assert all(before.end < after.start for before, after in zip(joined(some), joined(some)[1:], strict=False))
+
+
+@given(spans)
+def test_gaps_are_read_back_as_they_were_written(some: list[Span]) -> None:
+    assert read(write(joined(some))) == joined(some)
+
+
+@pytest.mark.parametrize("text", ["", "none", "yesterday", "a/b", "2025-09-01T00:00Z", "2025-09-02T00:00Z/2025-09-01T00:00Z"])
+def test_what_names_no_gap_is_none(text: str) -> None:
+    assert read(text) == ()
+
+
+def test_many_gaps_become_few_that_hold_all_of_them() -> None:
+    many = [span(number * 2, number * 2 + 1) for number in range(MOST_GAPS + 20)]
+
+    few = joined(many)
+
+    assert len(few) == MOST_GAPS
+    assert hours(few) >= hours(many)
+
+
+def test_what_lies_before_the_lookback_is_a_gap_once_caiso_answers() -> None:
+    track = Track(Market.RTM, ("N1",), until=BEGIN)
+    asked = question(track, PACE, NOW)
+
+    after = answered(track, asked, priced(asked.start, 3), PACE, NOW)
+
+    assert asked.start == NOW - PACE.lookback
+    assert after.gaps == (Span(BEGIN, asked.start),)
+    assert after.until == asked.start + 3 * FIVE
+
+
+def test_a_gap_is_asked_for_a_pacific_day_at_a_time_each_part_in_its_turn() -> None:
+    track, asked = missing(Span(BEGIN, BEGIN + 2 * DAY + HOUR)), []
+    for _ in range(4):
+        asked.append(gap_question(track, NOW))
+        track = gap_answered(track, asked[-1], None, NOW)
+
+    assert [(one.start, one.end) for one in asked] == [
+        (BEGIN, BEGIN + DAY),
+        (BEGIN + DAY, BEGIN + 2 * DAY),
+        (BEGIN + 2 * DAY, BEGIN + 2 * DAY + HOUR),
+        (BEGIN, BEGIN + DAY),
+    ]
+    assert all(one.end <= midnight(trade_day(one.start) + DAY) for one in asked)
+
+
+def test_what_oasis_fills_is_no_gap_any_more_and_the_next_part_may_follow_at_once() -> None:
+    track = missing(span(0, 3))
+    asked = gap_question(track, NOW)
+
+    half = gap_answered(track, asked, priced(BEGIN, 12), NOW)
+    whole = gap_answered(half, gap_question(half, NOW), priced(BEGIN + HOUR, 24), NOW)
+
+    assert half.gaps == (span(1, 3),)
+    assert gap_due([half], NOW) is None, "a part of what was asked for did not come"
+    assert gap_due([half], NOW + GAP_PAUSE) is half
+    assert (whole.gaps, gap_due([whole], NOW + DAY)) == ((), None)
+
+
+def test_an_interval_with_a_hole_stays_a_gap() -> None:
+    track = missing(span(0, 1))
+    holes = replace(priced(BEGIN, 12), holes={BEGIN + FIVE: frozenset({"N2"})})
+
+    after = gap_answered(track, gap_question(track, NOW), holes, NOW)
+
+    assert after.gaps == (Span(BEGIN + FIVE, BEGIN + 2 * FIVE),)
+
+
+def test_what_oasis_keeps_no_longer_is_told_and_not_asked_for() -> None:
+    track = missing(span(0, 1))
+
+    assert gap_due([track], NOW + 4 * 366 * DAY) is None
+    assert "missing: 2025-09-01T07:00Z/2025-09-01T08:00Z" in complaints([track], Market.RTM, NOW)
+
+
+def test_a_market_misses_what_any_of_its_tracks_misses_and_names_the_latest() -> None:
+    tracks = [missing(span(0, 1), span(5, 6)), missing(span(1, 2)), Track(Market.DAM, ("N1",), gaps=(span(9, 10),))]
+
+    assert gaps(tracks, Market.RTM) == (span(0, 2), span(5, 6))
+    many = missing(*(span(number * 2, number * 2 + 1) for number in range(9)))
+    (told,) = complaints([many], Market.RTM, NOW)
+    assert told.endswith(" and 4 earlier")
+    assert str(span(16, 17)) in told
+
+
+def test_a_state_holds_for_three_of_the_longest_periods_after_which_it_is_said_again() -> None:
+    tracks = [Track(market, (f"N{number}",)) for number in range(10) for market in (Market.RTM, Market.DAM)]
+    refresh, spacing = timedelta(seconds=45), timedelta(seconds=6)
+
+    few = vouched_for(tracks[:2], PACE, spacing, refresh)
+    many = vouched_for(tracks, PACE, spacing, refresh)
+
+    assert few == {Market.RTM: timedelta(seconds=3 * (30 + 45)), Market.DAM: timedelta(seconds=3 * (600 + 45))}
+    load = 10 * (6 / 30 + 6 / 600)
+    assert many[Market.RTM] / timedelta(seconds=1) == pytest.approx(3 * (30 * load + 45))
