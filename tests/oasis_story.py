@@ -98,6 +98,13 @@ class Story:
             self.loop.step()
             self.now += timedelta(seconds=max(self.loop.idle_s(), 0.01))
 
+    def leap(self, seconds: float, by_s: float) -> None:
+        """Let much time pass in large steps."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            self.loop.step()
+            self.now += timedelta(seconds=by_s)
+
     def events(self) -> list[Prices]:
         return [decode_as(event.payload, Prices) for event in self.outbox.between(1, 10**9, 10**6)]
 

@@ -333,10 +333,10 @@ def test_a_day_ahead_day_without_prices_is_told_and_becomes_a_gap_when_it_leaves
         return table(question.market, [(start, node, "LMP", 10.0) for start in priced for node in question.nodes])
 
     one.oasis.answer = without_a_day
-    one.run(2 * 86400)
+    one.leap(2 * 86400, 60)
     assert any(f"not complete since {complete:%Y-%m-%dT%H:%MZ}" in text for text in one.health(Market.DAM).complaints)
     assert one.outbox.cursors()["DAM"] == complete.isoformat(), "never past a day that was not priced"
-    one.run(3 * 86400)
+    one.leap(3 * 86400, 60)
 
     gap = f"{complete:%Y-%m-%dT%H:%MZ}/{midnight(missing + DAY):%Y-%m-%dT%H:%MZ}"
     assert f"missing: {gap}" in one.health(Market.DAM).complaints
@@ -392,7 +392,7 @@ def test_a_node_that_loses_its_prices_is_not_heard_any_more_and_catches_up_when_
     one.run(60)
     lost_at = one.now
     one.oasis.answer = lambda question: cells(question, one.now + FIVE, lambda _, node: None if node == "N2" else "10.0")
-    one.run(30 * 3600)
+    one.leap(30 * 3600, 30)
 
     lost = one.state(Market.RTM, "N2")
     assert lost.heard_at <= lost_at
@@ -417,10 +417,10 @@ def test_what_is_said_holds_until_it_is_said_again_as_long_as_caiso_answers(stor
     """Two hours of all markets, with more questions than the rate of requests can serve, too."""
     one = story(tuple(Market), nodes)
     one.oasis.answer = published(lambda: one.now)
-    one.run(len(nodes) * 4)
+    one.leap(len(nodes) * 4, 3)
     end = one.now + 2 * HOUR
     while one.now < end:
-        one.run(60)
+        one.leap(60, 3)
         states = [one.state(market, node) for market in Market for node in (nodes[0], nodes[-1])]
         assert all(one.now < state.valid_until for state in states if state)
     assert all(one.state(market, node) for market in Market for node in nodes)
