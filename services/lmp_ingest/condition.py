@@ -1,6 +1,6 @@
 """How each market is, from the tracks that ask for it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from dotbus.runtime.toml_values import Market
@@ -8,8 +8,8 @@ from lmp_ingest.gaps import Span, joined
 from lmp_ingest.plan import Track
 from lmp_ingest.reports import due_by
 
-NAMED_AT_ONCE = 5
-"""The most gaps that one line names."""
+NAMED_AT_ONCE = 10
+"""The most nodes or gaps that one line names."""
 
 
 def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
@@ -43,16 +43,30 @@ def complaints(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[
 
 def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Iterator[str]:
     failing = [track for track in tracks if track.failures]
-    for track in failing if len(failing) < len(tracks) else ():  # of all of them, the upstream itself tells
-        yield f"nothing is heard of {', '.join(track.nodes)}: {track.complaint}"
+    for cause in dict.fromkeys(track.complaint for track in failing):
+        if len(failing) < len(tracks):  # of all of them, the upstream itself tells
+            yield f"nothing is heard of {_named(_nodes(track for track in failing if track.complaint == cause))}: {cause}"
     if nodes := unpriced(tracks, market):
-        yield f"CAISO gives no price for {', '.join(nodes)}: is the name right?"
-    for track in tracks:
-        if track.until and now > due_by(market, track.until):
-            yield f"not complete since {track.until:%Y-%m-%dT%H:%MZ}: {', '.join(track.nodes)}"
+        yield f"CAISO gives no price for {_named(nodes)}: is the name right?"
+    if late := [track for track in tracks if is_overdue(track, now)]:
+        since = min(track.until for track in late if track.until)
+        yield f"not complete since {since:%Y-%m-%dT%H:%MZ}: {_named(_nodes(late))}"
     if missing := gaps(tracks, market):
-        more = f" and {len(missing) - NAMED_AT_ONCE} earlier" if len(missing) > NAMED_AT_ONCE else ""
-        yield f"missing: {', '.join(map(str, missing[-NAMED_AT_ONCE:]))}{more}"
+        yield f"missing: {_named([str(gap) for gap in reversed(missing)])}"
+
+
+def is_overdue(track: Track, now: datetime) -> bool:
+    """Whether a price that a track lacks must have been published by now."""
+    return track.until is not None and now > due_by(track.market, track.until)
+
+
+def _nodes(tracks: Iterable[Track]) -> list[str]:
+    return [node for track in tracks for node in track.nodes]
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_AT_ONCE} more" if len(names) > NAMED_AT_ONCE else ""
+    return f"{', '.join(names[:NAMED_AT_ONCE])}{more}"
 
 
 def _of(tracks: Sequence[Track], market: Market) -> list[Track]:

@@ -6,6 +6,7 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.caiso import Answer
+from lmp_ingest.condition import is_overdue
 from lmp_ingest.faults import OasisFailure
 from lmp_ingest.meters import Meters
 from lmp_ingest.plan import Track
@@ -55,9 +56,11 @@ class Evidence:
         if contradictions or unreadable:
             self._keep(answer.content, f"{market}-{'Contradiction' if contradictions else 'Unreadable'}", answer.received_at)
 
-    def of_track(self, before: Track, after: Track) -> None:
-        """Nodes that lost or found their prices, and times that are missing from now on or not any more."""
+    def of_track(self, before: Track, after: Track, now: datetime) -> None:
+        """Nodes that lost or found their prices, prices that are late, times that are missing from now on or no more."""
         market = after.market
+        if is_overdue(after, now) and self._is_new("overdue", f"{market} {after.nodes} {after.until}"):
+            self._log.warning("prices are overdue", market=market, since=str(after.until), nodes=after.nodes)
         if lost := sorted(after.unpriced - before.unpriced):
             self._log.error("no price for nodes though others have one", market=market, nodes=lost, next="is the name right?")
         if found := sorted(before.unpriced - after.unpriced):

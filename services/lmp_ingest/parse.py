@@ -211,8 +211,11 @@ def require_answer(rows: Iterable[PriceRow], question: Question) -> None:
             raise Malformed(f"prices of market {row.market[:40]!r} in the answer for {market}")
         if row.node not in nodes:
             raise Malformed(f"prices of node {row.node[:60]!r}, which was not asked for")
-        where = f"{row.node} from {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
         if end - start != interval or floor(start, interval) != start:
-            raise Malformed(f"an interval of {market} that is not {interval} long or begins between two", where=where)
+            raise Malformed(f"an interval of {market} that is not {interval} long or begins between two", where=_place(row))
         if not question.start <= start < question.end:
-            raise Malformed("prices of another time than was asked for", where=where)
+            raise Malformed("prices of another time than was asked for", where=_place(row))
+
+
+def _place(row: PriceRow) -> str:
+    return f"{row.node} from {row.interval_start:%Y-%m-%dT%H:%MZ} to {row.interval_end:%Y-%m-%dT%H:%MZ}"

@@ -186,14 +186,13 @@ class Loop:
             answer = self._caiso.fetch_prices(question)
         except OasisFailure as failure:
             now = self._clock()
-            after = plan.gap_answered(track, question, None, now)
-            self._replace(track, after)
+            self._replace(track, plan.gap_answered(track, question, None, now))
             self._patience.pause_after(failure, 1, now)
-            self._evidence.of_gap(failure, question, now, after.gap_not_before or now)
+            self._evidence.of_gap(failure, question, now, now + plan.GAP_PAUSE)
             return
+        self._evidence.of_answer(track.market, answer)
         after = plan.gap_answered(track, question, answer.assembled, answer.received_at)
         self._replace(track, after)
-        self._evidence.of_answer(track.market, answer)
         self._tell(track, after, answer, self._told.completed(track.market, answer.assembled.prices))
         self._patience.answered()
 
@@ -225,7 +224,7 @@ class Loop:
         except sqlite3.Error as error:  # the same window again, or what it told would never be kept
             self._replace(after, plan.failed(before, f"outbox: {error}", now, now))
             raise
-        self._evidence.of_track(before, after)
+        self._evidence.of_track(before, after, now)
 
     def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
         now = self._clock()

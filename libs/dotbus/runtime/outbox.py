@@ -180,11 +180,6 @@ class Outbox:
             self._database.executemany("DELETE FROM state WHERE topic = ?", gone)
             self._database.executemany("DELETE FROM retraction WHERE topic = ?", gone)
 
-    def event_ids(self) -> list[str]:
-        """The ids of all kept events, in their order."""
-        with self._lock:
-            return [event_id for (event_id,) in self._database.execute("SELECT id FROM event ORDER BY seq")]
-
     def unpublished(self, limit: int, after_seq: int = 0) -> list[KeptEvent]:
         """The oldest events beyond a number that no broker has acknowledged."""
         return self._read("WHERE published = 0 AND seq > ? ORDER BY seq LIMIT ?", after_seq, limit)

@@ -141,10 +141,24 @@ def test_a_market_misses_what_any_of_its_tracks_misses_and_names_the_latest() ->
     tracks = [missing(span(0, 1), span(5, 6)), missing(span(1, 2)), Track(Market.DAM, ("N1",), gaps=(span(9, 10),))]
 
     assert gaps(tracks, Market.RTM) == (span(0, 2), span(5, 6))
-    many = missing(*(span(number * 2, number * 2 + 1) for number in range(9)))
+    many = missing(*(span(number * 2, number * 2 + 1) for number in range(14)))
     (told,) = complaints([many], Market.RTM, NOW)
-    assert told.endswith(" and 4 earlier")
-    assert str(span(16, 17)) in told
+    assert told.startswith(f"missing: {span(26, 27)}, ")
+    assert told.endswith(" and 4 more")
+
+
+def test_what_is_wrong_with_many_nodes_is_told_in_few_lines() -> None:
+    tracks = [
+        Track(Market.RTM, tuple(f"N{group}{node}" for node in range(10)), until=NOW - group * HOUR, failures=1, complaint="why")
+        for group in range(2, 50)
+    ]
+
+    told = complaints([*tracks, Track(Market.RTM, ("GOOD",), until=NOW)], Market.RTM, NOW)
+
+    assert len(told) == 2
+    assert told[0].startswith("nothing is heard of N20, N21")
+    assert told[0].endswith("and 470 more: why")
+    assert told[1].startswith(f"not complete since {NOW - 49 * HOUR:%Y-%m-%dT%H:%MZ}: ")
 
 
 def test_a_state_holds_for_three_of_the_longest_periods_after_which_it_is_said_again() -> None:

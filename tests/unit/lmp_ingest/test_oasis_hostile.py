@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, HEADER, Story, published, table
@@ -261,6 +262,42 @@ def test_a_node_s_blank_or_missing_lmp_is_no_correction_of_its_price(story, text
     assert one.events() == before
     assert one.state(Market.RTM, "N1").active == state.active
     assert one.state(Market.RTM, "N1").reasons == ("incomplete",)
+
+
+def test_a_price_that_was_once_replaced_by_none_is_told_again_after_a_restart(story) -> None:
+    """What an ingest kept that took a blank LMP for a correction."""
+    one = story()
+    one.oasis.answer = published(lambda: BEGIN)
+    one.run(60)
+    known = one.state(Market.RTM, "N1")
+    good = next(event for event in one.events() if event.interval_start == BEGIN)
+    bad = msgspec.structs.replace(good, id=f"{good.id}-none", lmp_usd_per_mwh=(None,))
+    none = msgspec.structs.replace(known.active, lmp_usd_per_mwh=None)
+    topics = one.installation.topics
+    one.outbox.commit(
+        one.now,
+        events=[(topics.prices(Market.RTM), bad)],
+        states=[(topics.lmp(Market.RTM, "N1"), msgspec.structs.replace(known, active=none, published=none, ahead=()))],
+    )
+    one.restart()
+    one.run(20)
+
+    assert [event.lmp_usd_per_mwh for event in one.events() if event.interval_start == BEGIN] == [(10.0,), (None,), (10.0,)]
+    assert one.state(Market.RTM, "N1").active.lmp_usd_per_mwh == 10.0
+
+
+def test_an_interval_that_one_node_lacks_is_told_once_it_is_overdue(story, capsys: pytest.CaptureFixture[str]) -> None:
+    one = story(nodes=("N1", "N2"))
+    one.oasis.answer = lambda question: cells(
+        question, one.now + FIVE, lambda start, node: None if (start, node) == (BEGIN, "N1") else "10.0"
+    )
+    one.leap(3600, 5)
+    assert one.health(Market.RTM).complaints == (), "it may still come"
+    one.leap(1800, 5)
+
+    assert one.health(Market.RTM).complaints == (f"not complete since {BEGIN:%Y-%m-%dT%H:%MZ}: N1, N2",)
+    assert one.health(Market.RTM).ok
+    assert capsys.readouterr().out.count("prices are overdue") == 1
 
 
 # What was missed
