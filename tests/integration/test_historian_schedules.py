@@ -131,6 +131,20 @@ def test_a_newer_revision_of_a_batch_replaces_its_dot(database, store):
     assert query(database, DOTS.format("five-minute")) == [(44.0,)]
 
 
+def test_unnumbered_revisions_of_a_batch_leave_the_later_word(database, store):
+    one = batch(1, FIVE_MINUTE, 0, 40.0, -2.5, revision_no=None)
+    moved = msgspec.structs.replace(batch(1, FIVE_MINUTE, 5, 44.0, -2, revision_no=None), id="id-2", seq=2)
+    write(store, moved, one)
+    assert query(database, DOTS.format("five-minute")) == [(44.0,)]
+
+
+def test_a_newer_revision_that_does_not_name_an_instruction_takes_its_dot_away(database, store):
+    one = batch(1, FIVE_MINUTE, 0, 40.0, -2.5, revision_no=1)
+    left_out = msgspec.structs.replace(batch(1, FIVE_MINUTE, 0, 40.0, -2, revision_no=2), id="id-2", seq=2, instructions=())
+    write(store, one, left_out)
+    assert query(database, "SELECT * FROM dot_latest") == []
+
+
 def test_a_cancelled_exceptional_dot_gives_way_to_the_one_below(database, store):
     below, above = batch(1, FIVE_MINUTE, 0, 40.0, -2.5), batch(2, EXCEPTIONAL, 0, 10.0, -1, revision_no=1)
     gone = msgspec.structs.replace(batch(2, EXCEPTIONAL, 0, 10.0, -1, revision_no=2, batch_status=4), id="id-3", seq=3)
