@@ -117,11 +117,7 @@ def parse_xml(member: Member) -> Iterator[ReportRow]:
         Malformed: it is not an OASISReport, or a row lacks what a row must have.
     """
     root = _root(member)
-    for error in root.iter("{*}ERROR"):
-        reply = ErrorReply(_text(error, "ERR_CODE", member.name), error.findtext("{*}ERR_DESC", "").strip())
-        if root.find(".//{*}REPORT_DATA") is not None:
-            raise Incomplete(f"rows and an error in one report: {reply}")
-        raise reply
+    _require_no_error(root, member.name)
     for report in root.iter("{*}REPORT_ITEM"):
         name, market = (report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in ("REPORT", "MKT_TYPE"))
         for row in report.iterfind("{*}REPORT_DATA"):
@@ -135,6 +131,14 @@ def parse_xml(member: Member) -> Iterator[ReportRow]:
                 _time(_text(row, "INTERVAL_END_GMT", where), where),
                 *_number(row.findtext("{*}VALUE", "").strip()),
             )
+
+
+def _require_no_error(root: etree._Element, where: str) -> None:
+    for error in root.iter("{*}ERROR"):
+        reply = ErrorReply(_text(error, "ERR_CODE", where), error.findtext("{*}ERR_DESC", "").strip())
+        if root.find(".//{*}REPORT_DATA") is not None:
+            raise Incomplete(f"rows and an error in one report: {reply}")
+        raise reply
 
 
 def _root(member: Member) -> etree._Element:

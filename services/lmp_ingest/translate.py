@@ -168,28 +168,36 @@ def price_events(
 
     The same prices have the same id; a corrected one differs from it after the last slash only.
     """
-    for start, priced in prices.items():
+    for priced in prices.values():
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
-            fact = f"prices/{market}/{start:{ID_TIME}}/{_digest(list(chunk))}"
-            yield Prices(
-                environment=sender.environment,
-                source=sender.source,
-                time=fetched_at,
-                id=f"{fact}/{_digest([values_of(price) for price in chunk.values()])}",
-                market=market,
-                interval_start=start,
-                interval_end=next(iter(chunk.values())).interval_end,
-                fetched_at=fetched_at,
-                chunk=number,
-                chunks=len(chunks),
-                nodes=tuple(chunk),
-                lmp_usd_per_mwh=tuple(price.lmp_usd_per_mwh for price in chunk.values()),
-                energy_usd_per_mwh=tuple(price.energy_usd_per_mwh for price in chunk.values()),
-                congestion_usd_per_mwh=tuple(price.congestion_usd_per_mwh for price in chunk.values()),
-                loss_usd_per_mwh=tuple(price.loss_usd_per_mwh for price in chunk.values()),
-                ghg_usd_per_mwh=tuple(price.ghg_usd_per_mwh for price in chunk.values()),
-            )
+            yield _event(sender, market, chunk, fetched_at, number, len(chunks))
+
+
+def _event(
+    sender: Sender, market: Market, chunk: Mapping[str, NodePrice], fetched_at: datetime, number: int, of: int
+) -> Prices:
+    columns = [values_of(price) for price in chunk.values()]
+    lmp, energy, congestion, loss, ghg = zip(*columns, strict=True)
+    first = next(iter(chunk.values()))
+    return Prices(
+        environment=sender.environment,
+        source=sender.source,
+        time=fetched_at,
+        id=f"prices/{market}/{first.interval_start:{ID_TIME}}/{_digest(list(chunk))}/{_digest(columns)}",
+        market=market,
+        interval_start=first.interval_start,
+        interval_end=first.interval_end,
+        fetched_at=fetched_at,
+        chunk=number,
+        chunks=of,
+        nodes=tuple(chunk),
+        lmp_usd_per_mwh=lmp,
+        energy_usd_per_mwh=energy,
+        congestion_usd_per_mwh=congestion,
+        loss_usd_per_mwh=loss,
+        ghg_usd_per_mwh=ghg,
+    )
 
 
 def _chunks(priced: Mapping[str, NodePrice], size: int) -> Iterator[dict[str, NodePrice]]:

@@ -208,6 +208,16 @@ def test_prices_in_xml_are_read_by_local_names_whatever_prefix_and_schema_versio
     ]
 
 
+def test_rows_beside_an_error_in_one_xml_report_are_no_answer() -> None:
+    report = recorded("error_1000_no_data.xml").replace(
+        b"<m:ERROR>", b"<m:REPORT_ITEM><m:REPORT_DATA/></m:REPORT_ITEM><m:ERROR>", 1
+    )
+    assert b"REPORT_DATA" in report
+
+    with pytest.raises(Incomplete, match="OASIS error 1000"):
+        parse(zipped(x__xml=report))
+
+
 def test_external_and_internal_entities_are_refused() -> None:
     bomb = b'<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c SYSTEM "file:///etc/passwd">]><OASISReport>&b;&c;</OASISReport>'
 
