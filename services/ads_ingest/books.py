@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
-from ads_ingest.intervals import dot_intervals, trajectory_points
+import msgspec
+
+from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -18,7 +20,8 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class DotBook:
     """The DOTs of one resource in the order of their intervals. `received_at` is when the newest came.
 
-    `withdrawn` are the batches that held DOTs whose intervals last still.
+    `withdrawn` are batches that ask nothing of the resource though their intervals last still, each with the revision that says
+    so: what an older one says holds no more, whoever says it and whenever.
     """
 
     intervals: tuple[DotInterval, ...] = ()
@@ -37,28 +40,54 @@ class DotBook:
 
     def with_dispatch(self, dispatch: Dispatch) -> Self:
         """With a batch in it: all that an older revision of it said is replaced; an older revision than is known is ignored."""
-        known = [interval for interval in self.intervals if interval.batch_uid == dispatch.batch.batch_uid]
-        revision = dispatch.batch.revision_no
-        if revision is not None and any((interval.revision_no or 0) > revision for interval in known):
+        batch_uid, revision = dispatch.batch.batch_uid, dispatch.batch.revision_no
+        if revision is not None and revision < self._known_revision(batch_uid):
             return self
         added = dot_intervals(dispatch)
         if not added:
-            return self.without_batch(dispatch.batch.batch_uid, revision)
-        others = [interval for interval in self.intervals if interval.batch_uid != dispatch.batch.batch_uid]
-        received = dispatch.time if self.received_at is None or dispatch.time > self.received_at else self.received_at
-        withdrawn = tuple(batch for batch in self.withdrawn if batch.batch_uid != dispatch.batch.batch_uid)
+            return self.without_batch(batch_uid, revision, open_until(dispatch.batch, dispatch.instructions))
+        if revision is not None and batch_uid in self._withdrawn_from(revision):
+            return self
+        known = {interval.instruction_uid: interval for interval in self.intervals if interval.batch_uid == batch_uid}
+        if not tells_age(dispatch.batch):
+            added = tuple(_as_old_as(interval, known.get(interval.instruction_uid)) for interval in added)
+        others = [interval for interval in self.intervals if interval.batch_uid != batch_uid]
+        is_news = set(added) != set(known.values())
+        received = max(dispatch.time, self.received_at or dispatch.time) if is_news else self.received_at
+        withdrawn = tuple(batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
         return replace(self, intervals=_in_order((*others, *added)), received_at=received, withdrawn=withdrawn)
 
-    def without_batch(self, batch_uid: str, revision_no: int | None = None) -> Self:
-        """Without the DOTs of a batch, which was cancelled or which a revision does not name any more."""
+    def without_batch(self, batch_uid: str, revision_no: int | None = None, until: datetime | None = None) -> Self:
+        """Without the DOTs of a batch, which was cancelled or whose revision does not name the resource any more.
+
+        That it is withdrawn is kept until the last of its intervals ends, also when it was never held here: another source may
+        hold it still.
+
+        Args:
+            batch_uid: which batch.
+            revision_no: that says so, None when it is not known.
+            until: when the last that the batch instructs ends, None when it is not known.
+        """
         gone = [interval for interval in self.intervals if interval.batch_uid == batch_uid]
-        if not gone:
+        said = [batch for batch in self.withdrawn if batch.batch_uid == batch_uid]
+        ends = [*(interval.interval_end for interval in gone), *(batch.until for batch in said), *([until] if until else [])]
+        if not ends:
             return self
-        revision = max(revision_no or 0, *(interval.revision_no or 0 for interval in gone))
-        until = max(interval.interval_end for interval in gone)
-        withdrawn = WithdrawnBatch(batch_uid=batch_uid, until=until, revision_no=revision or None)
+        revision = max(revision_no or 0, self._known_revision(batch_uid)) or None
+        withdrawn = WithdrawnBatch(batch_uid=batch_uid, until=max(ends), revision_no=revision)
         rest = tuple(interval for interval in self.intervals if interval.batch_uid != batch_uid)
-        return replace(self, intervals=rest, withdrawn=(*self.withdrawn, withdrawn))
+        others = (batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
+        return replace(self, intervals=rest, withdrawn=(*others, withdrawn))
+
+    def _withdrawn_from(self, revision_no: int) -> set[str]:
+        """The batches that are withdrawn in a revision or a higher one: what is withdrawn comes back in a higher one only."""
+        return {batch.batch_uid for batch in self.withdrawn if (batch.revision_no or 0) >= revision_no}
+
+    def _known_revision(self, batch_uid: str) -> int:
+        """The highest revision of a batch that was held or withdrawn; 0 without any."""
+        held = (interval.revision_no or 0 for interval in self.intervals if interval.batch_uid == batch_uid)
+        withdrawn = (batch.revision_no or 0 for batch in self.withdrawn if batch.batch_uid == batch_uid)
+        return max((*held, *withdrawn), default=0)
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past, save the last."""
@@ -91,7 +120,8 @@ class TrajectoryBook:
 
     def with_batch(self, batch: TrajectoryBatch) -> Self:
         """With the points of a batch: a newer batch replaces older points at or after its first target time."""
-        added = sorted(trajectory_points(batch), key=_point_order)
+        points = trajectory_points(batch)
+        added = sorted(points if tells_age(batch.batch) else self._as_old_as_known(points), key=_point_order)
         if not added:
             return self
         others = [point for point in self.points if point.batch_uid != batch.batch.batch_uid]
@@ -99,9 +129,25 @@ class TrajectoryBook:
         newer = [point.target_at for point in others if _received(point) > received]
         kept_old = (p for p in others if _received(p) > received or p.target_at < added[0].target_at)
         kept_new = (point for point in added if not newer or point.target_at < min(newer))
-        latest = added[-1] if self.latest is None or _received(self.latest) <= received else self.latest
-        heard = max(batch.time, self.received_at or batch.time)
-        return replace(self, points=tuple(sorted((*kept_old, *kept_new), key=_point_order)), latest=latest, received_at=heard)
+        is_latest = self.latest is None or _received(self.latest) <= received
+        is_news = is_latest and (self.latest is None or self.latest.batch_uid != batch.batch.batch_uid)
+        return replace(
+            self,
+            points=tuple(sorted((*kept_old, *kept_new), key=_point_order)),
+            latest=added[-1] if is_latest else self.latest,
+            received_at=max(batch.time, self.received_at or batch.time) if is_news else self.received_at,
+        )
+
+    def _as_old_as_known(self, points: Sequence[TrajectoryPoint]) -> list[TrajectoryPoint]:
+        """Points of a batch that is known already are no younger for being read again."""
+        known = [*self.points, *([self.latest] if self.latest else [])]
+        times = {point.batch_uid: _received(point) for point in known}
+        return [
+            msgspec.structs.replace(
+                point, batch_received_at=min(_received(point), times.get(point.batch_uid, _received(point)))
+            )
+            for point in points
+        ]
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past, save the last point of it, from which the curve goes on."""
@@ -109,12 +155,23 @@ class TrajectoryBook:
         return replace(self, points=self.points[past - 1 :]) if past > 1 else self
 
 
+def _as_old_as(interval: DotInterval, known: DotInterval | None) -> DotInterval:
+    """A DOT that is known already is no younger for being read again."""
+    if known is None or _received_dot(known) >= _received_dot(interval):
+        return interval
+    return msgspec.structs.replace(interval, batch_received_at=known.batch_received_at)
+
+
 def _in_order(intervals: Sequence[DotInterval]) -> tuple[DotInterval, ...]:
     return tuple(sorted(intervals, key=_interval_order))
 
 
 def _interval_order(interval: DotInterval) -> tuple[datetime, datetime, str]:
-    return interval.interval_start, interval.batch_received_at or _LONG_AGO, interval.instruction_uid
+    return interval.interval_start, _received_dot(interval), interval.instruction_uid
+
+
+def _received_dot(interval: DotInterval) -> datetime:
+    return interval.batch_received_at or _LONG_AGO
 
 
 def _received(point: TrajectoryPoint) -> datetime:

@@ -20,7 +20,8 @@ from ads_ingest.caiso import Caiso, ask_since
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Away, Outdated
 from ads_ingest.files import LatestFiles
-from ads_ingest.intervals import CANCELLED, OUT_OF_SEQUENCE, is_news, is_outdated, open_until
+from ads_ingest.instruction_states import BatchType, Status
+from ads_ingest.intervals import is_news, is_outdated, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
@@ -150,7 +151,7 @@ class DispatchStream:
     def _take(self, header: DispatchBatchHeader) -> AdsFailure | None:
         """Fetch and keep one batch. Returns why not, unless it is to be given up."""
         self._named[header.batch_uid] = self._resources_of(header.batch_uid)
-        if header.batch_status == CANCELLED:
+        if header.batch_status == Status.CANCELLED:
             withdraw(self._keeper.board, header.batch_uid)  # without waiting for a document that may not come
         try:
             document = self._caiso.fetch_batch(header.batch_uid)
@@ -231,7 +232,7 @@ class DispatchStream:
 def _is_current(header: DispatchBatchHeader, now: datetime) -> bool:
     until = open_until(header)
     # An out-of-sequence dispatch lasts as long as its instructions say, which its header does not tell.
-    return until is None or until > now or header.batch_type == OUT_OF_SEQUENCE
+    return until is None or until > now or header.batch_type == BatchType.OUT_OF_SEQUENCE
 
 
 def _is_away(failures: Sequence[AdsFailure]) -> bool:

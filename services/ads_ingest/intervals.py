@@ -3,9 +3,10 @@
 What CAISO leaves open is decided here, each decision beside its function and in this service's README.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from ads_ingest.instruction_states import BatchType, Holding, Standing, Status, holding
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -13,18 +14,15 @@ from dotbus.contracts.messages import (
     DotSegment,
     Instruction,
     TrajectoryBatch,
+    TrajectoryBatchHeader,
     TrajectoryPoint,
 )
 
-FIVE_MINUTE, HOURLY, OUT_OF_SEQUENCE = 0, 1, 4
-DOT_BATCH_TYPES = frozenset({FIVE_MINUTE, HOURLY, OUT_OF_SEQUENCE})
-"""Batch types whose instructions carry DOTs."""
+DOT_BATCH_TYPES = frozenset(BatchType)
 DOT_INSTRUCTION = 0
-CANCELLED = 4
-"""batchStatus and statusCode of an emergency cancel."""
 SUPPLEMENTAL = "SUPP"
 
-_LENGTH = {HOURLY: timedelta(hours=1)}
+_LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}
 _USUAL_LENGTH = timedelta(minutes=5)
 _FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
 _YES = frozenset({"y", "yes", "true", "1"})
@@ -32,17 +30,32 @@ _NO = frozenset({"n", "no", "false", "0"})
 
 
 def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
-    """The DOTs of a batch that are in force or will be, none when it was cancelled or is advisory (bindingFlag N)."""
+    """The DOTs of a batch that hold or will, those in doubt among them as far as they have megawatts.
+
+    None when it was cancelled or is advisory (bindingFlag N).
+    """
+    intervals = (_interval(instruction, held, dispatch) for instruction, held in _standing(dispatch))
+    return tuple(interval for interval in intervals if interval)
+
+
+def is_in_doubt(dispatch: Dispatch) -> bool:
+    """Whether CAISO has not decided, or not said so that it can be read, what holds of a DOT of this resource."""
+    return any(held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch))
+
+
+def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:
+    """The DOT instructions of a batch in their newest revisions, each with what holds of it."""
     header = dispatch.batch
-    if header.batch_type not in DOT_BATCH_TYPES or header.batch_status == CANCELLED or not is_binding(header.binding_flag):
-        return ()
+    if header.batch_type not in DOT_BATCH_TYPES or not is_binding(header.binding_flag):
+        return
     newest: dict[str, Instruction] = {}
     for instruction in dispatch.instructions:
         known = newest.get(instruction.instruction_uid)
         if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
             newest[instruction.instruction_uid] = instruction
-    intervals = (_interval(instruction, header, dispatch.time) for instruction in newest.values())
-    return tuple(interval for interval in intervals if interval)
+    for instruction in newest.values():
+        if instruction.instruction_type == DOT_INSTRUCTION:
+            yield instruction, holding(header.batch_type, header.batch_status, instruction)
 
 
 def is_binding(flag: str | None) -> bool:
@@ -50,15 +63,23 @@ def is_binding(flag: str | None) -> bool:
     return flag is None or flag.lower() not in _NO
 
 
-def received_at(header_received: datetime | None, header_sent: datetime | None, heard: datetime) -> datetime:
-    """When a batch came into ADS: as it says, else when it was sent, else when we heard of it."""
-    return header_received or header_sent or heard
+def tells_age(header: DispatchBatchHeader | TrajectoryBatchHeader) -> bool:
+    """Whether CAISO says how old a batch is."""
+    return header.batch_received_at is not None or header.batch_sent_at is not None
 
 
-def _interval(instruction: Instruction, header: DispatchBatchHeader, heard: datetime) -> DotInterval | None:
+def received_at(header_received: datetime | None, header_sent: datetime | None, latest: datetime) -> datetime:
+    """When a batch came into ADS: as it says, else when it was sent, else the latest that it can have been.
+
+    That is when we heard of it, or when what it instructs begins if that is sooner: an old batch that is fetched today is old.
+    """
+    return header_received or header_sent or latest
+
+
+def _interval(instruction: Instruction, held: Holding, dispatch: Dispatch) -> DotInterval | None:
+    header = dispatch.batch
     start = header.start_at or instruction.start_at
-    is_dot = instruction.instruction_type == DOT_INSTRUCTION and instruction.status_code != CANCELLED
-    if start is None or instruction.dot_mw is None or not is_dot:
+    if start is None or held.dot_mw is None or held.standing is Standing.NOT_IN_FORCE:
         return None
     end = _interval_end(instruction, header, start)
     segments = tuple(
@@ -72,7 +93,7 @@ def _interval(instruction: Instruction, header: DispatchBatchHeader, heard: date
         interval_start=start,
         interval_end=end,
         target_at=_target(instruction, start, end),
-        dot_mw=instruction.dot_mw,
+        dot_mw=held.dot_mw,
         supp_mw=supp_mw,
         must_follow=must_follow(instruction, supp_mw),
         segments=segments,
@@ -80,7 +101,7 @@ def _interval(instruction: Instruction, header: DispatchBatchHeader, heard: date
         batch_type=header.batch_type,
         instruction_uid=instruction.instruction_uid,
         revision_no=header.revision_no,
-        batch_received_at=received_at(header.batch_received_at, header.batch_sent_at, heard),
+        batch_received_at=received_at(header.batch_received_at, header.batch_sent_at, min(dispatch.time, start)),
     )
 
 
@@ -93,7 +114,7 @@ def _interval_end(instruction: Instruction, header: DispatchBatchHeader, start: 
         return instruction.end_at
     if instruction.start_at is not None and instruction.start_at > start:
         return start + 2 * (instruction.start_at - start)
-    return start + _LENGTH.get(header.batch_type or FIVE_MINUTE, _USUAL_LENGTH)
+    return start + _LENGTH.get(header.batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH)
 
 
 def _target(instruction: Instruction, start: datetime, end: datetime) -> datetime:
@@ -119,18 +140,20 @@ def trajectory_points(batch: TrajectoryBatch) -> tuple[TrajectoryPoint, ...]:
     header = batch.batch
     if not is_binding(header.binding_flag):
         return ()
-    received = received_at(header.batch_received_at, header.batch_sent_at, batch.time)
+    timed = [(dop, dop.target_at, dop.dop_mw) for dop in batch.dops]
+    first = min((target_at for _dop, target_at, dop_mw in timed if target_at and dop_mw is not None), default=batch.time)
+    received = received_at(header.batch_received_at, header.batch_sent_at, min(batch.time, first))
     return tuple(
         TrajectoryPoint(
-            target_at=dop.target_at,
-            dop_mw=dop.dop_mw,
+            target_at=target_at,
+            dop_mw=dop_mw,
             batch_received_at=received,
             sequence_number=dop.sequence_number,
             batch_uid=header.batch_uid,
             configuration_id=dop.configuration_id,
         )
-        for dop in batch.dops
-        if dop.target_at is not None and dop.dop_mw is not None
+        for dop, target_at, dop_mw in timed
+        if target_at is not None and dop_mw is not None
     )
 
 
@@ -147,7 +170,7 @@ def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> b
 
 def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
     """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
-    if listed.batch_status == CANCELLED and header.batch_status != CANCELLED:
+    if listed.batch_status == Status.CANCELLED and header.batch_status != Status.CANCELLED:
         return True
     return header.revision_no is not None and listed.revision_no is not None and header.revision_no < listed.revision_no
 
@@ -157,5 +180,5 @@ def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] 
     begun = ((instruction, header.start_at or instruction.start_at) for instruction in instructions)
     ends = [_interval_end(instruction, header, start) for instruction, start in begun if start]
     if header.start_at is not None:
-        ends.append(header.start_at + _LENGTH.get(header.batch_type or FIVE_MINUTE, _USUAL_LENGTH))
+        ends.append(header.start_at + _LENGTH.get(header.batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH))
     return max(ends, default=None)

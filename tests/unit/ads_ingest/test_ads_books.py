@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, permutations
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,3 +205,59 @@ def test_a_batch_that_is_taken_back_is_named_while_its_interval_lasts() -> None:
 def test_a_batch_that_comes_back_is_withdrawn_no_more() -> None:
     book = DotBook().with_dispatch(dispatch("B1", 0, 10, revision=1)).without_batch("B1")
     assert book.with_dispatch(dispatch("B1", 0, 10, revision=2)).withdrawn == ()
+
+
+def test_a_withdrawn_batch_comes_back_in_a_higher_revision_only() -> None:
+    """CAISO cancelled revision 4; one of its machines that lags behind lists revision 3 again."""
+    held = DotBook().with_dispatch(dispatch("B1", 0, 30, revision=3))
+    cancelled = held.with_dispatch(dispatch("B1", 0, 30, revision=4, status=4))
+    for revision in (3, 4):
+        assert cancelled.with_dispatch(dispatch("B1", 0, 30, revision=revision)) == cancelled
+    back = cancelled.with_dispatch(dispatch("B1", 0, 30, revision=5))
+    assert [interval.dot_mw for interval in back.intervals] == [30]
+
+
+def test_a_batch_that_asks_nothing_is_told_as_withdrawn_though_it_was_never_held() -> None:
+    """Another source may hold an older revision of it."""
+    cancelled = DotBook().with_dispatch(dispatch("B1", 0, 30, revision=4, status=4))
+    assert [(one.batch_uid, one.revision_no, one.until) for one in cancelled.withdrawn] == [("B1", 4, T0 + 5 * MINUTE)]
+
+
+def test_a_cancel_by_header_alone_is_told_with_the_revision_of_the_header() -> None:
+    held = DotBook().with_dispatch(dispatch("B1", 0, 30, revision=3))
+    assert [one.revision_no for one in held.without_batch("B1", 4).withdrawn] == [4]
+
+
+@given(st.permutations([(1, 1), (2, 1), (3, 4), (4, 1), (5, 4)]))
+def test_in_whatever_order_revisions_come_the_highest_holds(order: list[tuple[int, int]]) -> None:
+    book = DotBook()
+    for revision, status in order:
+        book = book.with_dispatch(dispatch("B1", 0, float(revision), revision=revision, status=status))
+    assert book.intervals == ()
+    assert [(one.batch_uid, one.revision_no) for one in book.withdrawn] == [("B1", 5)]
+
+
+def without_times(event: TrajectoryBatch) -> TrajectoryBatch:
+    return msgspec.structs.replace(event, batch=TrajectoryBatchHeader(batch_uid=event.batch.batch_uid))
+
+
+def test_a_curve_is_as_old_as_its_newest_batch_at_caiso_and_not_as_our_fetch() -> None:
+    latest = TrajectoryBook().with_batch(msgspec.structs.replace(curve("A", 0, (0, 10)), time=T0 + 180 * MINUTE)).latest
+    assert latest
+    assert latest.batch_received_at == T0
+
+
+def test_a_batch_whose_age_caiso_does_not_tell_is_no_younger_than_its_first_target() -> None:
+    old = msgspec.structs.replace(without_times(curve("A", 0, (0, 10), (5, 20))), time=T0 + 180 * MINUTE)
+    latest = TrajectoryBook().with_batch(old).latest
+    assert latest
+    assert latest.batch_received_at == T0
+
+
+def test_reading_the_whole_cache_again_makes_nothing_younger() -> None:
+    ahead = without_times(curve("A", 0, (30, 10), (35, 20)))
+    book = TrajectoryBook().with_batch(ahead)
+    assert book.with_batch(msgspec.structs.replace(ahead, time=T0 + 20 * MINUTE)) == book
+    event = dispatch("B1", 30, 10)
+    dots = DotBook().with_dispatch(event)
+    assert dots.with_dispatch(msgspec.structs.replace(event, time=T0 + 20 * MINUTE)) == dots

@@ -1,0 +1,183 @@
+"""Instruction states: whether an instruction is in force, with which megawatts, or whether that cannot be said. Pure.
+
+One table for everything that CAISO tells of it: the batch's type and status, the instruction's own status, and what was
+answered to it. Sources, all of the ADS API specification v7:
+
+- batchStatus 0 to 6, statusCode, acceptDot, acceptStatus, reasonCode and the operator's three: section 6, data dictionary.
+  `batchSent` is when a batch became Active, so a New one was not sent. The status of an instruction "should always correspond"
+  to its batch's and may differ in an emergency cancel: the stricter of the two counts.
+- Declined returns an instruction "to its Hour Ahead schedule or 0" (3.2): it is no instruction any more. Partly accepted is
+  in force with the accepted megawatts (3.3). A time-out is a minimum accepted (reason 15) or a forced decline (reason 16).
+- The words of acceptStatus are not listed anywhere: those of the operations are looked for, and another word is a doubt.
+- acceptDot without a word or a reason is an answer for hourly pre-dispatch only: CAISO's own five-minute sample carries one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from types import MappingProxyType
+
+from dotbus.contracts.messages import Instruction
+
+
+class BatchType(IntEnum):
+    """Batch types whose instructions carry DOTs (batchType)."""
+
+    FIVE_MINUTE = 0
+    HOURLY = 1
+    OUT_OF_SEQUENCE = 4
+
+
+class Status(IntEnum):
+    """batchStatus, and statusCode of an instruction."""
+
+    NEW = 0
+    ACTIVE = 1
+    TIMED_OUT = 2
+    CLOSED = 3
+    CANCELLED = 4
+    OPERATOR_RESPONSE = 5
+    DEFERRED = 6
+
+
+class Answer(Enum):
+    """What was answered to an instruction; the operator's word counts before the participant's."""
+
+    NONE = "none"
+    ACCEPTED = "accepted"
+    PARTLY = "partly accepted"
+    DECLINED = "declined"
+    UNCLEAR = "unclear"
+
+
+class Standing(Enum):
+    """What holds of an instruction. IN_DOUBT is what CAISO has not decided, or has said in a way that nobody can read."""
+
+    IN_FORCE = "in force"
+    IN_DOUBT = "in doubt"
+    NOT_IN_FORCE = "not in force"
+
+
+class Megawatts(Enum):
+    """Which of an instruction's megawatts count."""
+
+    INSTRUCTED = "dot"
+    ACCEPTED = "acceptDot"
+    MINIMUM = "minAccept, or none"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What holds of an instruction, and the megawatts that it holds with; None when nobody can say, or none do."""
+
+    standing: Standing
+    dot_mw: float | None = None
+
+
+Cell = tuple[Standing, Megawatts]
+_IN_FORCE: Cell = (Standing.IN_FORCE, Megawatts.INSTRUCTED)
+_AS_ACCEPTED: Cell = (Standing.IN_FORCE, Megawatts.ACCEPTED)
+_OUT: Cell = (Standing.NOT_IN_FORCE, Megawatts.NONE)
+_DOUBT: Cell = (Standing.IN_DOUBT, Megawatts.INSTRUCTED)
+_DOUBT_AS_ACCEPTED: Cell = (Standing.IN_DOUBT, Megawatts.ACCEPTED)
+_DOUBT_WITHOUT: Cell = (Standing.IN_DOUBT, Megawatts.NONE)
+_MINIMUM_OR_NOTHING: Cell = (Standing.IN_DOUBT, Megawatts.MINIMUM)
+
+
+def _row(none: Cell, accepted: Cell, partly: Cell, declined: Cell, unclear: Cell) -> Mapping[Answer, Cell]:
+    return MappingProxyType(dict(zip(Answer, (none, accepted, partly, declined, unclear), strict=True)))
+
+
+_STANDS = _row(_IN_FORCE, _AS_ACCEPTED, _AS_ACCEPTED, _OUT, _DOUBT)
+_GONE = _row(_OUT, _OUT, _OUT, _OUT, _OUT)
+_UNKNOWN = _row(_DOUBT, _DOUBT_AS_ACCEPTED, _DOUBT_AS_ACCEPTED, _DOUBT_WITHOUT, _DOUBT)
+_TIMED_OUT = _row(_MINIMUM_OR_NOTHING, _AS_ACCEPTED, _AS_ACCEPTED, _OUT, _DOUBT_WITHOUT)
+_OPERATOR_DECIDES = _row(_DOUBT, _AS_ACCEPTED, _DOUBT_AS_ACCEPTED, _DOUBT_WITHOUT, _DOUBT)
+
+_ANY_TYPE: Mapping[int | None, Mapping[Answer, Cell]] = {
+    None: _STANDS,  # nothing is said against it
+    Status.NEW: _GONE,  # not sent yet; becoming Active raises its revision
+    Status.ACTIVE: _STANDS,
+    Status.CLOSED: _STANDS,
+    Status.CANCELLED: _GONE,
+    Status.DEFERRED: _GONE,
+}
+TABLE: Mapping[BatchType, Mapping[int | None, Mapping[Answer, Cell]]] = MappingProxyType(
+    {
+        BatchType.FIVE_MINUTE: {**_ANY_TYPE, Status.TIMED_OUT: _UNKNOWN, Status.OPERATOR_RESPONSE: _UNKNOWN},
+        BatchType.HOURLY: {**_ANY_TYPE, Status.TIMED_OUT: _TIMED_OUT, Status.OPERATOR_RESPONSE: _OPERATOR_DECIDES},
+        BatchType.OUT_OF_SEQUENCE: {**_ANY_TYPE, Status.TIMED_OUT: _UNKNOWN, Status.OPERATOR_RESPONSE: _UNKNOWN},
+    }
+)
+"""Batch type, status and answer to what holds. A status that is not in it is in doubt."""
+
+_MINIMUM_ACCEPTED, _FORCED_DECLINE = 15, 16
+_STRICTER = (Standing.IN_FORCE, Standing.IN_DOUBT, Standing.NOT_IN_FORCE)
+_WORDS = (
+    ("not", Answer.UNCLEAR),
+    ("decl", Answer.DECLINED),
+    ("rej", Answer.DECLINED),
+    ("part", Answer.PARTLY),
+    ("acc", Answer.ACCEPTED),
+)
+
+
+@dataclass(frozen=True)
+class _Answered:
+    answer: Answer
+    dot_mw: float | None
+
+
+def holding(batch_type: int, batch_status: int | None, instruction: Instruction) -> Holding:
+    """What holds of a DOT instruction in a batch of a type that carries DOTs."""
+    kind = BatchType(batch_type)
+    answered = _answered(instruction, kind)
+    statuses = [batch_status] if instruction.status_code is None else [batch_status, instruction.status_code]
+    held = [_held(TABLE[kind].get(status, _UNKNOWN)[answered.answer], answered, instruction) for status in statuses]
+    return max(held, key=lambda each: _STRICTER.index(each.standing))
+
+
+def _held(cell: Cell, answered: _Answered, instruction: Instruction) -> Holding:
+    standing, which = cell
+    if which is Megawatts.MINIMUM:  # without a minimum both ends of a time-out come to the same
+        return Holding(standing if instruction.min_accept_mw else Standing.NOT_IN_FORCE)
+    dot_mw = {Megawatts.INSTRUCTED: instruction.dot_mw, Megawatts.ACCEPTED: answered.dot_mw}.get(which)
+    if standing is Standing.IN_FORCE and dot_mw is None:
+        standing = Standing.NOT_IN_FORCE if instruction.dot_mw is None else Standing.IN_DOUBT
+    return Holding(standing, dot_mw)
+
+
+def _answered(instruction: Instruction, kind: BatchType) -> _Answered:
+    if instruction.opr_accept_status is not None or instruction.opr_accept_dot_mw is not None:
+        said = (instruction.opr_accept_status, instruction.opr_accept_dot_mw, instruction.opr_reason_code)
+    else:
+        said = (instruction.accept_status, instruction.accept_dot_mw, instruction.reason_code)
+    word, dot_mw, reason = said
+    if word is not None:
+        return _by_word(word, dot_mw, instruction)
+    if reason is not None:
+        return _by_reason(reason, dot_mw, instruction)
+    if dot_mw is None or kind is not BatchType.HOURLY:
+        return _Answered(Answer.NONE, None)
+    if dot_mw == instruction.dot_mw:
+        return _Answered(Answer.ACCEPTED, dot_mw)
+    return _Answered(Answer.PARTLY if dot_mw else Answer.DECLINED, dot_mw)
+
+
+def _by_word(word: str, dot_mw: float | None, instruction: Instruction) -> _Answered:
+    answer = next((answer for part, answer in _WORDS if part in word.lower()), Answer.UNCLEAR)
+    if answer is not Answer.ACCEPTED:
+        return _Answered(answer, dot_mw)
+    if dot_mw == 0 and instruction.dot_mw:
+        return _Answered(Answer.UNCLEAR, dot_mw)  # accepted, and yet nothing of it
+    return _Answered(answer, instruction.dot_mw if dot_mw is None else dot_mw)
+
+
+def _by_reason(reason: int, dot_mw: float | None, instruction: Instruction) -> _Answered:
+    """A reason is given for what was declined or accepted in part only."""
+    if reason == _FORCED_DECLINE:
+        return _Answered(Answer.DECLINED, None)
+    if reason == _MINIMUM_ACCEPTED:
+        return _Answered(Answer.PARTLY, instruction.min_accept_mw if dot_mw is None else dot_mw)
+    return _Answered(Answer.PARTLY if dot_mw else Answer.DECLINED, dot_mw)
