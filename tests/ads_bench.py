@@ -8,11 +8,13 @@ from ads_replies import fault
 
 from ads_ingest.board import dot_board, trajectory_board
 from ads_ingest.caiso import Caiso
+from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, TimedOut
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
+from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import Question
 from ads_ingest.trajectory import TrajectoryStream
@@ -26,6 +28,7 @@ from dotbus.runtime.quarantine import Quarantine
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RECHECK = timedelta(seconds=30)
+VOUCHED = timedelta(seconds=90)
 INSTALLATION = Installation.model_validate(
     {"environment": "simulator", "plant": [{"name": "north", "resource": [{"id": "R1"}, {"id": "R2"}]}]}
 )
@@ -39,6 +42,7 @@ class Bench:
         self.installation = INSTALLATION
         self.ads = FakeAds()
         self.now = T0
+        self.monotonic_s = 0.0
         self.start()
 
     def start(self) -> None:
@@ -60,8 +64,9 @@ class Bench:
             receipts=Receipts(caiso, enabled=True),
             evidence=Evidence(self.quarantine),
             files=files,
-            recheck=RECHECK,
+            batches=OpenBatches(RECHECK, vouched=VOUCHED),
             clock=lambda: self.now,
+            clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
         )
         self.trajectory = TrajectoryStream(
             caiso,
@@ -70,6 +75,7 @@ class Bench:
             evidence=Evidence(self.quarantine),
             files=files,
             clock=lambda: self.now,
+            clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
         )
 
     def count_commit(self) -> None:
@@ -80,10 +86,23 @@ class Bench:
         self.outbox.close()
         self.start()
 
+    def later(self, by: timedelta) -> None:
+        """Time goes on."""
+        self.now += by
+        self.monotonic_s += by.total_seconds()
+
+    def set_clock(self, by: timedelta) -> None:
+        """Somebody sets the wall clock."""
+        self.now += by
+
     def round(self, later: timedelta = timedelta(0)) -> list[AdsFailure]:
-        """One round of the dispatch stream, some time later."""
-        self.now += later
-        return self.dispatch.round()
+        """One round of the dispatch stream, some time later. Returns what could not be had, in it or before."""
+        self.later(later)
+        return list(self.dispatch.round().missing)
+
+    def reasons(self, resource: str = "R1") -> tuple[str, ...]:
+        """What the state of a resource says against itself."""
+        return self.dot(resource).reasons
 
     def dispatches(self) -> list[Dispatch]:
         """Every dispatch event that was kept, in its order."""
@@ -91,12 +110,11 @@ class Bench:
 
     def dots(self, resource: str = "R1", plant: str = "north") -> list[tuple[str, float]]:
         """Batch and megawatts of each DOT in a resource's state."""
-        state = decode_as(self.outbox.states()[self.installation.topics.dot(plant, resource)], Dot)
-        return [(interval.batch_uid, interval.dot_mw) for interval in state.intervals]
+        return [(interval.batch_uid, interval.dot_mw) for interval in self.dot(resource, plant).intervals]
 
-    def dot(self, resource: str = "R1") -> Dot:
+    def dot(self, resource: str = "R1", plant: str = "north") -> Dot:
         """The state of a resource."""
-        return decode_as(self.outbox.states()[self.installation.topics.dot("north", resource)], Dot)
+        return decode_as(self.outbox.states()[self.installation.topics.dot(plant, resource)], Dot)
 
     def curve(self, resource: str = "R1") -> Trajectory:
         """The trajectory state of a resource."""

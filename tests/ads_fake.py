@@ -14,24 +14,33 @@ Trouble = Exception | bytes
 
 @dataclass
 class Batch:
-    """A dispatch batch of one five-minute DOT for each resource."""
+    """A dispatch batch of one DOT for each resource.
+
+    Attributes:
+        detail: XML of the segments of each instruction.
+        told: more XML of each instruction.
+    """
 
     batch_uid: str
     start_at: datetime
     dots_mw: dict[str, float]
     revision_no: int = 1
     status: int = 1
+    batch_type: int = 0
+    detail: str = ""
+    told: str = ""
 
     def xml(self, *, whole: bool) -> str:
         """The document, with its instructions or without."""
         inside = "".join(
             f"<instruction instructionUID='{self.batch_uid}-{resource}'><resourceId>{resource}</resourceId>"
             f"<instructionType>0</instructionType><dot>{dot_mw}</dot><revisionNumber>{self.revision_no}</revisionNumber>"
-            f"<statusCode>{self.status}</statusCode></instruction>"
+            f"<statusCode>{self.status}</statusCode>{self.told}<detail>{self.detail}</detail></instruction>"
             for resource, dot_mw in self.dots_mw.items()
         )
         return (
-            f"<DispatchBatch batchUID='{self.batch_uid}'><batchStatus>{self.status}</batchStatus><batchType>0</batchType>"
+            f"<DispatchBatch batchUID='{self.batch_uid}'><batchStatus>{self.status}</batchStatus>"
+            f"<batchType>{self.batch_type}</batchType>"
             f"<batchReceived>{self.start_at.isoformat()}</batchReceived><startTime>{self.start_at.isoformat()}</startTime>"
             f"<revisionNo>{self.revision_no}</revisionNo>"
             f"{f'<instructions>{inside}</instructions>' if whole else ''}</DispatchBatch>"
@@ -47,12 +56,14 @@ class FakeAds:
         trajectories: (uid, trajectoryBatch XML) in the order in which they came.
         troubles: for an operation, or an operation and UID, what to do instead of answering; None as the key's UID means any.
         asked: every question, in order.
+        clock_offset_s: its clock minus the ingest's.
     """
 
     batches: list[Batch] = field(default_factory=list)
     trajectories: list[tuple[str, str]] = field(default_factory=list)
     troubles: dict[tuple[str, str | None], Callable[[Question], Trouble]] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
+    clock_offset_s: float = 0.0
     validated: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def fetch(self, question: Question) -> Reply:
@@ -64,7 +75,7 @@ class FakeAds:
                 if isinstance(trouble, Exception):
                     raise trouble
                 return Reply(question, 200, trouble)
-        return Reply(question, 200, getattr(self, f"_{question.operation}")(question.batch_uid), 0.0)
+        return Reply(question, 200, getattr(self, f"_{question.operation}")(question.batch_uid), self.clock_offset_s)
 
     def operations(self) -> list[str]:
         """What was asked, in order."""

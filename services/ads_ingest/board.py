@@ -1,7 +1,7 @@
 """Board: what holds for every resource, and which states have to be said again.
 
-A state is due when its content changed, and otherwise so often that `heard_at` stays young; a heartbeat in each would be
-traffic without news (the service's status carries that one).
+A state is due when its content changed or what speaks against it did, and otherwise so often that it is said again before
+`valid_until`; a heartbeat in each would be traffic without news (the service's status carries that one).
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -13,11 +13,13 @@ from ads_ingest.books import DotBook, TrajectoryBook
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, Trajectory
+from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import UNASSIGNED, Subject
 
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3
 """How often a state that did not change is said again before a gateway of this installation would call it stale."""
+VALID_FOR_LEAST = timedelta(seconds=90)
 STRANGERS_KEPT = timedelta(hours=24)
 """How long the state of a resource without a plant stays after all in it is past."""
 
@@ -40,24 +42,55 @@ S = TypeVar("S", bound=Dot | Trajectory)
 
 
 @dataclass(frozen=True)
+class Doubts:
+    """Whose states are made of something that is not known: of some resources, or of everyone."""
+
+    resources: frozenset[str] = frozenset()
+    everyone: bool = False
+
+    def of(self, resource_id: str) -> tuple[str, ...]:
+        """The reasons that a resource's state names (`dotbus.contracts.quality`)."""
+        return (Reason.INCOMPLETE.value,) if self.everyone or resource_id in self.resources else ()
+
+
+def valid_for(poll_s: float) -> timedelta:
+    """How long a state counts without being said again: a few refreshes, or a few rounds where those are further apart."""
+    return max(VALID_FOR_LEAST, timedelta(seconds=3 * poll_s))
+
+
+@dataclass(frozen=True)
 class _Said(Generic[B]):
     book: B
+    reasons: tuple[str, ...]
     heard_at: datetime
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a state says of itself beside its content: when CAISO was heard, until when that counts, what speaks against it."""
+
+    heard_at: datetime
+    valid_until: datetime
+    reasons: tuple[str, ...]
+    now: datetime
 
 
 class Board(Generic[B, S]):
     """One book for each resource: the configured ones from the start, others when CAISO names them.
 
     Args:
-        configured: the resources of this installation. Their states are said again without news; those of others only when
-            they change, and not for ever, because intertie transactions come, go and would add up.
+        configured: the resources of this installation. Their states are said again without news; those of others only while
+            something in them lasts, and not for ever, because intertie transactions come, go and would add up.
         empty: the book of a resource that nothing is known of.
         books: what was known before a restart.
-        make_state: resource, book, heard_at and now to a state.
+        said: the states that were said then.
+        make_state: resource, book and judgement to a state.
         topic: plant and resource to the state's topic.
         refresh: how long a state that did not change waits before it is said again.
+        valid_for: how long a state counts without being said again.
 
     Attributes:
+        doubts: whose states name a reason against themselves.
         complete: whether all that CAISO has was looked through once. Until then an empty book says nothing: it would replace
             what a broker retained from an outbox that was lost.
     """
@@ -67,9 +100,11 @@ class Board(Generic[B, S]):
         configured: Collection[str],
         empty: B,
         books: Mapping[str, B],
-        make_state: Callable[[str, B, datetime, datetime], S],
+        said: Iterable[S],
+        make_state: Callable[[str, B, Judgement], S],
         topic: Callable[[str, str], str],
         refresh: timedelta,
+        valid_for: timedelta = VALID_FOR_LEAST,
     ) -> None:
         self._refresh = refresh
         self._configured = frozenset(configured)
@@ -77,7 +112,13 @@ class Board(Generic[B, S]):
         self._books = {**dict.fromkeys(configured, empty), **books}
         self._make_state = make_state
         self._topic = topic
-        self._said: dict[str, _Said[B]] = {}
+        self._valid_for = valid_for
+        self._said = {
+            state.resource_id: _Said(books[state.resource_id], state.reasons, state.heard_at)
+            for state in said
+            if state.valid_until is not None  # one of a version before these fields is due
+        }
+        self.doubts = Doubts()
         self.complete = False
 
     @property
@@ -107,68 +148,96 @@ class Board(Generic[B, S]):
             del self._books[resource_id]
             self._said.pop(resource_id, None)
 
-    def due(self, heard_at: datetime, now: datetime) -> list[tuple[str, S]]:
-        """The states that have to be said, each with its topic. Call `note_said` once they are safe."""
+    def doubted(self) -> list[str]:
+        """The resources whose states were said with a reason against themselves."""
+        return [resource_id for resource_id, said in self._said.items() if said.reasons]
+
+    def take_back(self, books: Mapping[str, B]) -> None:
+        """As it was before something that could not be kept."""
+        self._books = dict(books)
+
+    def due(self, heard_at: datetime, now: datetime, *, news_only: bool = False) -> list[tuple[str, S]]:
+        """The states that have to be said, each with its topic. Call `note_said` once they are safe.
+
+        `news_only` leaves out what would only be said again: in the middle of a round not all was asked for yet.
+        """
         self._books = {resource_id: book.pruned(now) for resource_id, book in self._books.items()}
         states = [
-            self._make_state(resource_id, book, heard_at, now)
+            self._make_state(
+                resource_id, book, Judgement(heard_at, heard_at + self._valid_for, self.doubts.of(resource_id), now)
+            )
             for resource_id, book in self._books.items()
-            if self._is_due(resource_id, book, now)
+            if self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, heard_at, now))
         ]
         return [(self._topic(state.plant, state.resource_id), state) for state in states]
 
     def note_said(self, states: Sequence[tuple[str, S]]) -> None:
         """Remember what is safe in the outbox."""
         for _topic, state in states:
-            self._said[state.resource_id] = _Said(self._books[state.resource_id], state.heard_at)
+            book = self._books[state.resource_id]
+            self._said[state.resource_id] = _Said(book, self.doubts.of(state.resource_id), state.heard_at)
 
-    def _is_due(self, resource_id: str, book: B, now: datetime) -> bool:
+    def _is_news(self, resource_id: str, book: B) -> bool:
         said = self._said.get(resource_id)
         if said is None:
             return self.complete or book != self._empty
-        return said.book != book or (resource_id in self._configured and abs(now - said.heard_at) >= self._refresh)
+        return (said.book, said.reasons) != (book, self.doubts.of(resource_id))
+
+    def _is_old(self, resource_id: str, book: B, heard_at: datetime, now: datetime) -> bool:
+        said = self._said.get(resource_id)
+        lasts = resource_id in self._configured or (book.ends_at is not None and book.ends_at > now)
+        # What was said to be heard later than CAISO was, before the clock was set, is not left so.
+        return said is not None and lasts and (now - said.heard_at >= self._refresh or said.heard_at > heard_at)
 
 
-def dot_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[DotBook, Dot]:
+def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:
     """The DOTs, taken up where the kept states left them."""
-    books = {state.resource_id: DotBook.of_state(state) for state in _restored(sender, kept, Dot)}
+    said = _restored(sender, kept, Dot)
+    books = {state.resource_id: DotBook.of_state(state) for state in said}
 
-    def make_state(resource_id: str, book: DotBook, heard_at: datetime, now: datetime) -> Dot:
+    def make_state(resource_id: str, book: DotBook, judgement: Judgement) -> Dot:
         return Dot(
             environment=sender.environment,
             source=sender.source,
-            time=now,
+            time=judgement.now,
             plant=sender.installation.plant_of(resource_id),
             resource_id=resource_id,
-            heard_at=heard_at,
+            heard_at=judgement.heard_at,
+            valid_until=judgement.valid_until,
+            reasons=judgement.reasons,
             received_at=book.received_at,
             intervals=book.intervals,
             withdrawn=book.withdrawn,
         )
 
-    return Board(_configured(sender), DotBook(), books, make_state, sender.installation.topics.dot, refresh_of(sender))
+    topic = sender.installation.topics.dot
+    return Board(_configured(sender), DotBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
 
 
-def trajectory_board(sender: Sender, kept: Mapping[str, bytes]) -> Board[TrajectoryBook, Trajectory]:
+def trajectory_board(
+    sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
+) -> Board[TrajectoryBook, Trajectory]:
     """The curves, taken up where the kept states left them."""
-    books = {state.resource_id: TrajectoryBook.of_state(state) for state in _restored(sender, kept, Trajectory)}
+    said = _restored(sender, kept, Trajectory)
+    books = {state.resource_id: TrajectoryBook.of_state(state) for state in said}
 
-    def make_state(resource_id: str, book: TrajectoryBook, heard_at: datetime, now: datetime) -> Trajectory:
+    def make_state(resource_id: str, book: TrajectoryBook, judgement: Judgement) -> Trajectory:
         return Trajectory(
             environment=sender.environment,
             source=sender.source,
-            time=now,
+            time=judgement.now,
             plant=sender.installation.plant_of(resource_id),
             resource_id=resource_id,
-            heard_at=heard_at,
+            heard_at=judgement.heard_at,
+            valid_until=judgement.valid_until,
+            reasons=judgement.reasons,
             received_at=book.received_at,
             points=book.points,
             latest=book.latest,
         )
 
-    return Board(
-        _configured(sender), TrajectoryBook(), books, make_state, sender.installation.topics.trajectory, refresh_of(sender)
-    )
+    topic = sender.installation.topics.trajectory
+    return Board(_configured(sender), TrajectoryBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
 
 
 def refresh_of(sender: Sender) -> timedelta:

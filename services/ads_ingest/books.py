@@ -10,7 +10,8 @@ from typing import Self
 
 import msgspec
 
-from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajectory_points
+from ads_ingest.instruction_states import Status
+from ads_ingest.intervals import DOT_BATCH_TYPES, dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -45,7 +46,7 @@ class DotBook:
             return self
         added = dot_intervals(dispatch)
         if not added:
-            return self.without_batch(batch_uid, revision, open_until(dispatch.batch, dispatch.instructions))
+            return self.without_batch(batch_uid, revision, _withdrawn_until(dispatch))
         if revision is not None and batch_uid in self._withdrawn_from(revision):
             return self
         known = {interval.instruction_uid: interval for interval in self.intervals if interval.batch_uid == batch_uid}
@@ -153,6 +154,14 @@ class TrajectoryBook:
         """Without what is past, save the last point of it, from which the curve goes on."""
         past = sum(point.target_at <= now for point in self.points)
         return replace(self, points=self.points[past - 1 :]) if past > 1 else self
+
+
+def _withdrawn_until(dispatch: Dispatch) -> datetime | None:
+    """Until when another source may hold DOTs of a batch that asks nothing here; None when none can have any."""
+    header = dispatch.batch
+    if header.batch_type not in DOT_BATCH_TYPES or header.batch_status == Status.NEW:
+        return None
+    return open_until(header, dispatch.instructions)
 
 
 def _as_old_as(interval: DotInterval, known: DotInterval | None) -> DotInterval:

@@ -1,9 +1,10 @@
 """CAISO: the questions that the loop asks, each with its typed answer. Every failure is an `AdsFailure`."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from ads_ingest.faults import SoapFault
+from ads_ingest.faults import AdsFailure, SoapFault, Unforeseen
 from ads_ingest.parse import (
     parse_batch_header,
     parse_dispatch_batch,
@@ -14,6 +15,7 @@ from ads_ingest.parse import (
 )
 from ads_ingest.records import WHOLE_CACHE, DispatchDocument, DispatchList, Question, Reply, TrajectoryList
 from dotbus.contracts.messages import DispatchBatchHeader
+from dotbus.contracts.quality import CLOCK_DOUBT_S
 
 T = TypeVar("T")
 
@@ -44,33 +46,51 @@ class Caiso:
 
     def fetch_batches_since(self, batch_uid: str) -> DispatchList:
         """Headers of the batches that ADS received after one, in that order."""
-        return parse_dispatch_list(self._ask("getDispatchBatchesSinceUID", batch_uid), self._max_bytes)
+        return self._ask("getDispatchBatchesSinceUID", batch_uid, self._bounded(parse_dispatch_list))
 
     def fetch_batch(self, batch_uid: str) -> DispatchDocument:
         """A batch with the instructions that we may see."""
-        return parse_dispatch_batch(self._ask("getDispatchBatch", batch_uid), self._max_bytes)
+        return self._ask("getDispatchBatch", batch_uid, self._bounded(parse_dispatch_batch))
 
     def fetch_header(self, batch_uid: str) -> DispatchBatchHeader:
         """What a batch's revision and status are now."""
-        return parse_batch_header(self._ask("getBatchHeader", batch_uid), self._max_bytes)
+        return self._ask("getBatchHeader", batch_uid, self._bounded(parse_batch_header))
 
     def validate(self, batch_uid: str) -> None:
         """Tell CAISO that we have a batch. It skips instructions that were validated before."""
-        parse_receipt(self._ask("validateDispatchBatch", batch_uid))
+        self._ask("validateDispatchBatch", batch_uid, parse_receipt)
 
     def fetch_whether_new_trajectory(self, batch_uid: str) -> bool:
         """Whether there are trajectory batches after one."""
-        return parse_flag(self._ask("isNewTrajData", batch_uid))
+        return self._ask("isNewTrajData", batch_uid, parse_flag)
 
     def fetch_trajectories_since(self, batch_uid: str) -> TrajectoryList:
         """The trajectory batches that ADS received after one."""
-        return parse_trajectories(self._ask("getTrajectoryData", batch_uid), self._max_bytes)
+        return self._ask("getTrajectoryData", batch_uid, self._bounded(parse_trajectories))
 
-    def _ask(self, operation: str, batch_uid: str) -> Reply:
-        reply = self._source.fetch(Question(operation, batch_uid))
-        if reply.clock_offset_s is not None:
-            self.clock_offset_s = reply.clock_offset_s
-        return reply
+    def answered_at(self, now: datetime) -> datetime:
+        """When CAISO answered what was just heard: by the earlier of both clocks where they differ.
+
+        A clock of ours that is ahead would make what was heard look young for as long as it is ahead.
+        """
+        offset_s = self.clock_offset_s or 0.0
+        return now + timedelta(seconds=offset_s) if offset_s < -CLOCK_DOUBT_S else now
+
+    def _bounded(self, parse: Callable[[Reply, int], T]) -> Callable[[Reply], T]:
+        return lambda reply: parse(reply, self._max_bytes)
+
+    def _ask(self, operation: str, batch_uid: str, parse: Callable[[Reply], T]) -> T:
+        question, content = Question(operation, batch_uid), None
+        try:
+            reply = self._source.fetch(question)
+            content = reply.body
+            if reply.clock_offset_s is not None:
+                self.clock_offset_s = reply.clock_offset_s
+            return parse(reply)
+        except AdsFailure:
+            raise
+        except Exception as error:
+            raise Unforeseen(question, repr(error), content) from error
 
 
 class Since(NamedTuple, Generic[T]):

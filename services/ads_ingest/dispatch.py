@@ -1,47 +1,40 @@
 """Dispatch: one round of the loop for dispatch batches (specification, section 4).
 
 New batches are listed, fetched, kept and only then validated: a crash between any two steps leaves a batch that is asked for
-again, or validated again, both of which the outbox and CAISO pass over. Batches whose interval has not ended come before the
-backlog, and are asked for their revision until it has, because an emergency cancel comes as a revision.
+again, or validated again, both of which the outbox and CAISO pass over. What is new comes first, always. Then come batches
+that could not be had and those whose interval has not ended, which are asked for their revision because an emergency cancel
+comes as one; as many as fit into a short time, so that the next round is not late. What is over comes last.
 
-A batch that cannot be had holds back the cursor and not the batches behind it. One that CAISO answers with something unusable
-is given up after a few attempts: what an older revision of it said is withdrawn, because it may have been replaced, and the
-batches behind it are settled. While its interval lasts it is asked for still, after a restart too, and the stream is not
-well: it may have replaced any DOT.
+A batch that cannot be had holds back the cursor and nothing else: neither other batches nor, beyond those that it speaks of,
+any resource (`open_batches`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from ads_ingest.board import Board
 from ads_ingest.books import DotBook
 from ads_ingest.caiso import Caiso, ask_since
+from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Away, Outdated
+from ads_ingest.faults import AdsFailure, Away, Outdated, Unanswered, Unforeseen
 from ads_ingest.files import LatestFiles
-from ads_ingest.instruction_states import BatchType, Status
-from ads_ingest.intervals import is_news, is_outdated, open_until
+from ads_ingest.instruction_states import Status
+from ads_ingest.intervals import DOT_BATCH_TYPES, is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
+from ads_ingest.open_batches import Known, OpenBatch, OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
-from ads_ingest.turns import Turns
-from ads_ingest.watch import Watch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
-AWAY_PER_ROUND = 2
-ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class _GivenUp:
-    """A batch that CAISO answered with something unusable, again and again, and until when it may be in force."""
-
-    why: AdsFailure
-    until: datetime
+ASKED_AGAIN_PER_ROUND = 40
+ASKED_AGAIN_FOR = timedelta(seconds=10)
+"""How long a round goes on asking for what is not new. A question that times out takes longer, and is the last one then."""
+AWAY_IN_BACKLOG = 2
 
 
 class DispatchStream:
@@ -54,8 +47,9 @@ class DispatchStream:
         receipts: who tells CAISO that we have them.
         evidence: where unusable ones go.
         files: the latest batch for whoever reads files.
-        recheck: how often an open batch is asked for its revision.
+        batches: what is known of each.
         clock: the wall clock.
+        clock_steps: whether it was set.
     """
 
     def __init__(
@@ -67,8 +61,9 @@ class DispatchStream:
         receipts: Receipts,
         evidence: Evidence,
         files: LatestFiles,
-        recheck: timedelta,
+        batches: OpenBatches,
         clock: Callable[[], datetime],
+        clock_steps: ClockSteps,
     ) -> None:
         self._caiso = caiso
         self._keeper = keeper
@@ -76,178 +71,183 @@ class DispatchStream:
         self._receipts = receipts
         self._evidence = evidence
         self._files = files
+        self._batches = batches
         self._clock = clock
-        self._watch = Watch(recheck)
-        self._turned = Turns()
+        self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
-        self._known: dict[str, DispatchBatchHeader] = {}
-        self._attempts: dict[str, int] = {}
-        self._given_up: dict[str, _GivenUp] = {}
-        self._named: dict[str, frozenset[str]] = {}
-        self._watch_kept(clock())
+        restore(batches, keeper.board, clock())
 
-    def round(self) -> list[AdsFailure]:
+    def round(self) -> Unanswered:
         """Ask for what is new and for what may have changed. Returns what could not be had.
 
         Raises:
             AdsFailure: CAISO could not be asked for new batches.
             sqlite3.Error: the outbox cannot keep anything.
         """
-        if self._turned.went_back(self._clock()):
-            self._keeper.begin_anew()
-            self._known.clear()
+        if back := self._clock_steps.set_back_by():
+            self._batches.read_anew(self._clock())
+            self._keeper.begin_anew(back, self._clock())
         listed, cursor = ask_since(self._caiso.fetch_batches_since, self._keeper.cursor)
         now = self._clock()
-        self._keeper.heard_at = now
-        if cursor != self._keeper.cursor:
-            self._keeper.commit(now, (), cursor)
-        self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         self._listed = listed.headers
-        failures = [*self._recheck(now)]  # first: a cancelled DOT must not look as if it had just been heard
-        if not _is_away(failures):
-            failures += self._take_new(now)
-        self._keeper.board.complete |= not failures
-        failures += self._unread(failures)
-        self._keeper.commit(self._clock(), (), self._settled_to())
-        self._forget_settled()
-        if not _is_away(failures):
-            self._receipts.send()
-        return failures
+        self._batches.note_listed(listed.headers, now)
+        self._keeper.heard_at = self._caiso.answered_at(now)
+        if cursor != self._keeper.cursor:
+            self._commit((), cursor, news_only=True)
+        self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
+        failures = (*self._take_new(), *self._ask_again(), *self._take_backlog())
+        self._keeper.board.complete |= self._batches.lacks_none(self._clock())
+        self._commit((), self._settled_to())
+        self._batches.forget_settled({header.batch_uid for header in self._listed}, self._clock())
+        self._receipts.send(self._batches)
+        return Unanswered(failures, self._batches.missing(self._clock()))
 
-    def _unread(self, told: Sequence[AdsFailure]) -> list[AdsFailure]:
-        """What was given up and may be in force, besides what this round told."""
-        now, names = self._clock(), {str(failure) for failure in told}
-        return [lost.why for lost in self._given_up.values() if lost.until > now and str(lost.why) not in names]
+    def _take_new(self) -> Iterator[AdsFailure]:
+        for batch in self._batches.to_take(self._clock()):
+            if failure := self._take(batch):
+                yield failure
 
-    def _take_new(self, now: datetime) -> Iterator[AdsFailure]:
-        new = [header for header in self._listed if is_news(header, self._known.get(header.batch_uid))]
-        current = [header for header in new if _is_current(header, now)]
-        backlog = [header for header in new if header not in current]
+    def _ask_again(self) -> Iterator[AdsFailure]:
+        begun = self._clock()
+        due = [*self._batches.to_retry(begun), *self._batches.to_recheck(begun)]
+        for batch in due[:ASKED_AGAIN_PER_ROUND]:
+            yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
+            if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
+                return
+
+    def _take_backlog(self) -> Iterator[AdsFailure]:
         away = 0
-        for header in (*current, *backlog[:BACKLOG_PER_ROUND]):
-            if failure := self._take(header):
+        for batch in self._batches.backlog(self._clock())[:BACKLOG_PER_ROUND]:
+            if failure := self._take(batch):
                 yield failure
                 away += isinstance(failure, Away)
-            if away >= AWAY_PER_ROUND:
+            if away >= AWAY_IN_BACKLOG:
                 return
 
-    def _recheck(self, now: datetime) -> Iterator[AdsFailure]:
-        for watched in self._watch.due(now):
-            try:
-                header = self._caiso.fetch_header(watched.batch_uid)
-            except Away as failure:
-                yield failure
-                return
-            except AdsFailure as failure:
-                yield failure
-                if self._watch.note_failed(watched, now) >= ATTEMPTS:  # then the batch itself must tell whether it holds
-                    self._take(watched.header or DispatchBatchHeader(batch_uid=watched.batch_uid))
-                continue
-            if not is_news(header, watched.header):
-                self._watch.note_checked(watched, now)
-            elif unusable := self._take(header):
-                yield unusable  # what we hold is known to be old: due again in the next round
+    def _retry(self, batch: OpenBatch) -> Iterator[AdsFailure]:
+        if failure := self._take(batch):
+            yield failure
 
-    def _take(self, header: DispatchBatchHeader) -> AdsFailure | None:
-        """Fetch and keep one batch. Returns why not, unless it is to be given up."""
-        self._named[header.batch_uid] = self._resources_of(header.batch_uid)
-        if header.batch_status == Status.CANCELLED:
-            withdraw(self._keeper.board, header.batch_uid)  # without waiting for a document that may not come
+    def _recheck(self, batch: OpenBatch) -> Iterator[AdsFailure]:
+        """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
         try:
-            document = self._caiso.fetch_batch(header.batch_uid)
+            header = self._caiso.fetch_header(batch.batch_uid)
         except Away as failure:
-            return failure
+            self._batches.note_failed(batch.batch_uid, failure, self._clock())
+            yield failure
         except AdsFailure as failure:
-            return self._count(header, failure)
-        if is_outdated(document.header, header):
-            question = Question("getDispatchBatch", header.batch_uid)
-            return self._count(header, Outdated(question, "an older revision than its header says", document.xml))
-        self._keep(header, document)
-        return None
+            yield failure
+            yield from self._retry(batch)
+        else:
+            told = self._batches.note_told(header, self._clock())
+            if told.is_missing:
+                yield from self._retry(told)
 
-    def _keep(self, header: DispatchBatchHeader, document: DispatchDocument) -> None:
-        now = self._clock()
-        batch_uid = header.batch_uid
-        events = translate_dispatch(document, self._sender, now, self._named.get(batch_uid, frozenset()))
-        fold(self._keeper.board, document, events)
-        self._keeper.commit(now, events, self._settled_to(batch_uid))
-        # The batch may be ahead of what was listed; a batch that lags behind does not come here.
-        known = document.header if is_news(document.header, header) else header
-        self._known[batch_uid] = known
-        self._attempts.pop(batch_uid, None)
-        self._given_up.pop(batch_uid, None)
-        self._named[batch_uid] = frozenset(event.resource_id for event in events)
-        self._watch.put(batch_uid, known, open_until(document.header, document.instructions), now)
-        self._receipts.owe(batch_uid)
-        self._evidence.of_problems(f"getDispatchBatch({batch_uid})", document.problems, document.xml, now)
-        self._files.note_dispatch(document, self._keeper.board.books)
-
-    def _count(self, header: DispatchBatchHeader, failure: AdsFailure) -> AdsFailure | None:
-        batch_uid, now = header.batch_uid, self._clock()
-        self._attempts[batch_uid] = self._attempts.get(batch_uid, 0) + 1
-        if self._attempts[batch_uid] < ATTEMPTS:
+    def _take(self, batch: OpenBatch) -> AdsFailure | None:
+        """Fetch and keep one batch. Returns why not."""
+        if batch.is_missing and batch.asks_nothing:
+            self._withdraw(batch)  # without waiting for a document that may not come
+        try:
+            document = self._caiso.fetch_batch(batch.batch_uid)
+            if is_outdated(document.header, batch.header):
+                question = Question("getDispatchBatch", batch.batch_uid)
+                raise Outdated(question, "an older revision than its header says", document.xml)
+            self._keep(batch, document)
+        except AdsFailure as failure:
+            self._note_failed(batch, failure)
             return failure
-        if self._attempts[batch_uid] == ATTEMPTS:
-            self._evidence.of_loss(failure, now)
-        withdraw(self._keeper.board, batch_uid)
-        self._given_up[batch_uid] = _GivenUp(failure, open_until(header) or now)
-        self._known[batch_uid] = header
-        self._watch.put_off(batch_uid, open_until(header), now)
         return None
 
-    def _settled_to(self, also: str | None = None) -> str:
-        """The last listed batch before the first one that is not settled yet: not had, or given up and still open."""
+    def _keep(self, batch: OpenBatch, document: DispatchDocument) -> None:
+        """Pass a batch on, all of it or nothing: whatever is wrong with it ends here.
+
+        Raises:
+            Unforeseen: this software cannot pass it on.
+            sqlite3.Error: the outbox cannot keep anything.
+        """
+        board, uid = self._keeper.board, batch.batch_uid
+        self._batches.note_names(uid, {instruction.resource_id for instruction in document.instructions})
+        books, known = dict(board.books), self._batches.get(uid)
+        try:
+            self._pass_on(document)
+        except Exception as error:
+            board.take_back(books)
+            self._batches.take_back(known)
+            if isinstance(error, sqlite3.Error):
+                raise
+            raise Unforeseen(Question("getDispatchBatch", uid), repr(error), document.xml) from error
+        self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
+        self._files.note_dispatch(document, board.books)
+
+    def _pass_on(self, document: DispatchDocument) -> None:
+        """Events, states and cursor into the outbox."""
+        now, uid = self._clock(), document.header.batch_uid
+        events = translate_dispatch(document, self._sender, now, self._named_by(uid))
+        fold(self._keeper.board, document, events)
+        in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
+        self._batches.note_had(document.header, open_until(document.header, document.instructions), in_doubt, now)
+        self._commit(events, self._settled_to(), news_only=True)
+
+    def _note_failed(self, batch: OpenBatch, failure: AdsFailure) -> None:
+        now, was_given_up = self._clock(), batch.is_given_up
+        failed = self._batches.note_failed(batch.batch_uid, failure, now)
+        if not failed.is_given_up or was_given_up:
+            return
+        if failed.known is Known.REPLACED:  # what it replaces is known not to hold any more
+            self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
+        doubts = self._batches.doubts(now)
+        self._evidence.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
+
+    def _withdraw(self, batch: OpenBatch) -> None:
+        """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own."""
+        named = self._named_by(batch.batch_uid)
+        if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
+            named = frozenset(self._keeper.board.books)
+        self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
+        self._commit((), self._keeper.cursor, news_only=True)
+
+    def _withdraw_from(
+        self, batch_uid: str, revision_no: int | None, until: datetime | None, resources: Collection[str]
+    ) -> None:
+        board = self._keeper.board
+        for resource_id in resources:
+            board.put(resource_id, board.book(resource_id).without_batch(batch_uid, revision_no, until))
+
+    def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
+        now = self._clock()
+        self._keeper.board.doubts = self._batches.doubts(now)
+        self._keeper.commit(now, events, cursor, news_only=news_only)
+
+    def _settled_to(self) -> str:
+        """The last listed batch before the first that has to be listed again after a restart."""
         cursor, now = self._keeper.cursor, self._clock()
         for header in self._listed:
-            uid = header.batch_uid
-            lost = self._given_up.get(uid)
-            if uid != also and (is_news(header, self._known.get(uid)) or (lost and lost.until > now)):
+            if not self._batches.is_settled(header.batch_uid, now):
                 break
             cursor = header.batch_uid
         return cursor
 
-    def _forget_settled(self) -> None:
-        """Batches that are neither listed nor watched will not be spoken of again."""
-        listed = {header.batch_uid for header in self._listed}
-        for memory in (self._known, self._attempts, self._given_up, self._named):
-            for batch_uid in [uid for uid in memory if uid not in listed and uid not in self._watch]:
-                del memory[batch_uid]
-
-    def _resources_of(self, batch_uid: str) -> frozenset[str]:
+    def _named_by(self, batch_uid: str) -> frozenset[str]:
         """The resources that a batch has named, as far as that is known: a revision may leave some out."""
-        books = self._keeper.board.books.items()
-        held = {resource for resource, book in books if any(one.batch_uid == batch_uid for one in book.intervals)}
-        return self._named.get(batch_uid, frozenset()) | held
-
-    def _watch_kept(self, now: datetime) -> None:
-        """After a restart: the batches of the kept DOTs are open until their intervals end, and may lack their receipt."""
-        for book in self._keeper.board.books.values():
-            for interval in book.intervals:
-                known = DispatchBatchHeader(batch_uid=interval.batch_uid, revision_no=interval.revision_no)
-                self._watch.put(interval.batch_uid, known, interval.interval_end, now, due_at_once=True)
-                if interval.batch_uid in self._watch:
-                    self._receipts.owe(interval.batch_uid)
+        books, batch = self._keeper.board.books.items(), self._batches.get(batch_uid)
+        held = (resource for resource, book in books if any(one.batch_uid == batch_uid for one in book.intervals))
+        return frozenset(held) | (batch.resources if batch else frozenset())
 
 
-def _is_current(header: DispatchBatchHeader, now: datetime) -> bool:
-    until = open_until(header)
-    # An out-of-sequence dispatch lasts as long as its instructions say, which its header does not tell.
-    return until is None or until > now or header.batch_type == BatchType.OUT_OF_SEQUENCE
-
-
-def _is_away(failures: Sequence[AdsFailure]) -> bool:
-    return any(isinstance(failure, Away) for failure in failures)
+def restore(batches: OpenBatches, board: Board[DotBook, Dot], now: datetime) -> None:
+    """After a restart: the batches of the kept states are open until their intervals end."""
+    for resource_id, book in board.books.items():
+        for interval in book.intervals:
+            batches.restore(interval.batch_uid, interval.revision_no, resource_id, interval.interval_end, now)
+        for withdrawn in book.withdrawn:
+            batches.restore(withdrawn.batch_uid, withdrawn.revision_no, resource_id, withdrawn.until, now)
 
 
 def fold(board: Board[DotBook, Dot], document: DispatchDocument, events: Sequence[Dispatch]) -> None:
     """Put a batch into the books of its resources, and take it out of those that its revision no longer names."""
+    named = {event.resource_id for event in events}
     for event in events:
         board.put(event.resource_id, board.book(event.resource_id).with_dispatch(event))
-    withdraw(board, document.header.batch_uid, {event.resource_id for event in events})
-
-
-def withdraw(board: Board[DotBook, Dot], batch_uid: str, keep: set[str] | frozenset[str] = frozenset()) -> None:
-    """Take a batch out of every book but those to keep."""
     for resource_id, book in tuple(board.books.items()):
-        if resource_id not in keep:
-            board.put(resource_id, book.without_batch(batch_uid))
+        if resource_id not in named and any(one.batch_uid == document.header.batch_uid for one in book.intervals):
+            board.put(resource_id, book.without_batch(document.header.batch_uid, document.header.revision_no))

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from ads_ingest.faults import AdsFailure
+from ads_ingest.faults import AdsFailure, Unforeseen
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 
+ASKED_AGAIN = "it is asked for again by itself, less and less often, while its interval lasts"
 REMEMBERED = 1000
 """How many failures are told apart, should CAISO word each one differently."""
 
@@ -32,18 +33,26 @@ class Evidence:
             self._told.clear()
         self._told.add(str(failure))
         name = f"{failure.question.operation}-{failure.question.batch_uid}-{failure.kind}"
-        kept = self._keep(failure.content, name, now)
-        self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept)
+        kept = self._keep(failure.content, f"{name}.xml", now)
+        if isinstance(failure, Unforeseen):
+            self._keep(failure.traceback.encode(), f"{name}.txt", now)
+            self._log.error("a fault of this software; please report it", cause=str(failure), raw=kept, exc_info=failure)
+        else:
+            self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept, next=ASKED_AGAIN)
 
-    def of_loss(self, failure: AdsFailure, now: datetime) -> None:
-        """A batch that was given up: somebody has to look."""
-        kept = self._keep(failure.content, f"given-up-{failure.question.batch_uid}", now)
+    def of_loss(self, failure: AdsFailure, doubted: Sequence[str], now: datetime) -> None:
+        """A batch that was given up: somebody has to look.
+
+        `doubted` are the resources whose states name a reason against themselves until its interval is over.
+        """
+        kept = self._keep(failure.content, f"given-up-{failure.question.batch_uid}.xml", now)
         self._log.error(
-            "a batch is given up; its instructions are not passed on",
+            "a batch cannot be had from CAISO",
             batch_uid=failure.question.batch_uid,
             cause=str(failure),
             raw=kept,
-            next="it is asked for again while its interval lasts",
+            incomplete=list(doubted),
+            next=f"the states of these resources say that they are incomplete; {ASKED_AGAIN}",
         )
 
     def of_problems(self, question: str, problems: Sequence[str], xml: bytes, now: datetime) -> None:
@@ -51,7 +60,7 @@ class Evidence:
         if tuple(problems) == self._told_problems.get(question, ()):
             return
         self._told_problems = {question: tuple(problems)}
-        kept = self._keep(xml, f"parts-left-out-{question}", now)
+        kept = self._keep(xml, f"parts-left-out-{question}.xml", now)
         self._log.error("parts of a document are not passed on", question=question, problems=list(problems), raw=kept)
 
     def forget(self) -> None:
@@ -59,5 +68,5 @@ class Evidence:
         self._told.clear()
 
     def _keep(self, content: bytes | None, name: str, now: datetime) -> str | None:
-        path = self._quarantine.keep(content, f"{name}.xml", now) if content else None
+        path = self._quarantine.keep(content, name, now) if content else None
         return str(path) if path else None

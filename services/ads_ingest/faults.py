@@ -10,8 +10,12 @@ AdsFailure
  +-- Oversized           more bytes than we are ready to hold, packed or unpacked
  +-- Malformed           not the document that the question asks for
  +-- Outdated            the batch lags behind its own header
+ +-- Unforeseen          a fault of ours in what CAISO sent: it ends with its batch and not with the process
 """
 
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ads_ingest.records import Question
@@ -88,3 +92,27 @@ class Outdated(AdsFailure):
     """The batch itself lags behind its header: what it says has been replaced."""
 
     kind = "outdated"
+
+
+class Unforeseen(AdsFailure):
+    """What CAISO sent met a fault of this software; its cause is the exception."""
+
+    kind = "unforeseen"
+
+    @property
+    def traceback(self) -> str:
+        """Where it happened."""
+        return "".join(traceback.format_exception(self))
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What a round did not get.
+
+    Attributes:
+        failures: the questions of this round that had no usable answer.
+        missing: why each thing that CAISO has could not be had, in this round or the last time that it was asked for.
+    """
+
+    failures: Sequence[AdsFailure] = ()
+    missing: Sequence[AdsFailure] = ()

@@ -123,6 +123,11 @@ _WORDS = (
 )
 
 
+def is_nothing_by_status(status: int | None) -> bool:
+    """Whether a status alone says that nothing of a batch is in force, whatever its type and the answers."""
+    return _ANY_TYPE.get(status) is _GONE
+
+
 @dataclass(frozen=True)
 class _Answered:
     answer: Answer

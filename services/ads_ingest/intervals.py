@@ -168,11 +168,16 @@ def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> b
     return header.batch_status != known.batch_status
 
 
+def is_older(header: DispatchBatchHeader, known: DispatchBatchHeader) -> bool:
+    """Whether CAISO says less of a batch than we know: a lower revision."""
+    return header.revision_no is not None and known.revision_no is not None and header.revision_no < known.revision_no
+
+
 def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
     """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
     if listed.batch_status == Status.CANCELLED and header.batch_status != Status.CANCELLED:
         return True
-    return header.revision_no is not None and listed.revision_no is not None and header.revision_no < listed.revision_no
+    return is_older(header, listed)
 
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:

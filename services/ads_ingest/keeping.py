@@ -1,7 +1,7 @@
 """Keeping: events, the states that follow from them and the cursor into the outbox, all or nothing."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic
 
 import msgspec
@@ -43,7 +43,7 @@ class Keeper(Generic[B, S]):
 
     Attributes:
         cursor: the UID to continue from.
-        heard_at: when CAISO last answered this stream's question; until then nothing is said of states.
+        heard_at: when CAISO last answered this stream's question, never later than that; until then nothing is said of states.
     """
 
     def __init__(
@@ -65,18 +65,28 @@ class Keeper(Generic[B, S]):
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
         self.heard_at: datetime | None = None
 
-    def begin_anew(self) -> None:
-        """Ask for everything that CAISO has again; what is kept already is passed over."""
-        self.cursor = WHOLE_CACHE
+    def begin_anew(self, set_back_by: timedelta, now: datetime) -> None:
+        """The clock was set back: ask for everything that CAISO has again; what is kept already is passed over.
 
-    def commit(self, now: datetime, events: Sequence[Dispatch | TrajectoryBatch], cursor: str) -> None:
+        What was said by the clock that was ahead is said again by the one that is right, whether CAISO is heard or not.
+        """
+        if self.heard_at is not None:
+            self.heard_at -= set_back_by
+        self.cursor = WHOLE_CACHE
+        self.commit(now, (), self.cursor)
+
+    def commit(
+        self, now: datetime, events: Sequence[Dispatch | TrajectoryBatch], cursor: str, *, news_only: bool = False
+    ) -> None:
         """Keep events with every state that is due, and move the cursor.
+
+        `news_only` leaves out states that would only be said again.
 
         Raises:
             sqlite3.Error: nothing of it was kept; what the board holds will be due again.
         """
         self._let_go_of_strangers(now)
-        states = self.board.due(self.heard_at, now) if self.heard_at else []
+        states = self.board.due(self.heard_at, now, news_only=news_only) if self.heard_at else []
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
             return

@@ -1,13 +1,14 @@
-"""Service: the loop. Both streams in turn, then a pause; after a failure a pause that grows."""
+"""Service: the loop. Each stream in its turn, then a pause; after a failure that stream's pause grows, and only its own."""
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Away
+from ads_ingest.faults import AdsFailure, Unanswered
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
@@ -20,7 +21,7 @@ RETRY_MOST_S = 30.0
 class Stream(Protocol):
     """One of the two things to ask CAISO for."""
 
-    def round(self) -> list[AdsFailure]:
+    def round(self) -> Unanswered:
         """Ask for what is new, keep it, and return what could not be had."""
         ...
 
@@ -38,7 +39,7 @@ class FollowedStream:
 
     Attributes:
         rounds_in_vain: rounds in a row in which CAISO did not answer what is new, or the outbox kept nothing. A single batch
-            that cannot be had is no such round: there is no reason to ask more slowly for the others.
+            that cannot be had is no such round: it is asked for less and less often by itself, and the upstream is well.
     """
 
     def __init__(
@@ -61,32 +62,39 @@ class FollowedStream:
         self.rounds_in_vain = 0
 
     def follow(self) -> bool:
-        """One round. Returns whether all went well."""
+        """One round. Returns whether the upstream is well."""
         self.rounds_in_vain += 1
         try:
-            failures = self._stream.round()
+            unanswered = self._stream.round()
         except AdsFailure as failure:
-            return self._judge([failure])
+            self._tell([failure])
+            self.health.failed(self._clock(), str(failure))
+            return False
         except sqlite3.Error as error:
             if self.health.failed(self._clock(), f"outbox: {error}"):
                 self._log.exception("the outbox keeps nothing, so nothing is passed on")
             return False
-        if not any(isinstance(failure, Away) for failure in failures):
-            self.rounds_in_vain = 0
-        return self._judge(failures)
+        except Exception as error:  # noqa: BLE001  # the next round may be better, and the other stream goes on
+            if self.health.failed(self._clock(), f"unforeseen: {error!r}"):
+                self._log.exception("a fault of this software ended a round; please report it")
+            return False
+        self.rounds_in_vain = 0
+        self._tell(unanswered.failures)
+        self._note_heard(unanswered)
+        return True
 
-    def _judge(self, failures: Sequence[AdsFailure]) -> bool:
-        now = self._clock()
+    def _tell(self, failures: Sequence[AdsFailure]) -> None:
         for failure in failures:
             self._failed(failure)
-            self._evidence.of_failure(failure, now)
-        if failures:
-            self.health.failed(now, str(failures[0]))
-            return False
-        self._evidence.forget()
-        if self.health.succeeded(now, self._clock_offset_s()):
+            self._evidence.of_failure(failure, self._clock())
+
+    def _note_heard(self, unanswered: Unanswered) -> None:
+        missing = [str(failure) for failure in unanswered.missing]
+        if not missing and not unanswered.failures:
+            self._evidence.forget()
+        but = f"{missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}" if missing else None
+        if self.health.succeeded(self._clock(), self._clock_offset_s(), but=but):
             self._log.info("recovered")
-        return True
 
 
 class Loop:
@@ -98,6 +106,7 @@ class Loop:
         chance: 0 to 1, for pauses that many clients do not end together.
         turned: called after each turn.
         clock: the wall clock.
+        monotonic_s: seconds of a clock that nobody sets, for the pauses.
 
     Attributes:
         turned_at: when the loop last came round, or passed from one stream to the next; tells a watchdog that it does.
@@ -111,8 +120,11 @@ class Loop:
         chance: Callable[[], float],
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime],
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._streams = streams
+        self._monotonic_s = monotonic_s
+        self._due_s = [monotonic_s()] * len(streams)
         self._clock = clock
         self.turned_at = clock()
         self._poll_s = poll_s
@@ -130,14 +142,18 @@ class Loop:
             stop.wait(pause_s)
 
     def turn(self, stop: threading.Event) -> float:
-        """Follow each stream once. Returns how long to pause, seconds."""
-        for stream in self._streams:
+        """Follow each stream that is due. Returns how long to pause, seconds."""
+        for number, stream in enumerate(self._streams):
             if stop.is_set():
                 break
-            stream.follow()
+            if self._due_s[number] <= self._monotonic_s():
+                stream.follow()
+                self._due_s[number] = self._monotonic_s() + self._pause_s(stream.rounds_in_vain)
             self.turned_at = self._clock()
         self._turned()
-        in_vain = max(stream.rounds_in_vain for stream in self._streams)
+        return max(0.0, min(self._due_s) - self._monotonic_s())
+
+    def _pause_s(self, in_vain: int) -> float:
         if not in_vain:
             return self._poll_s
         return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())

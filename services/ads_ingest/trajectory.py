@@ -1,24 +1,29 @@
 """Trajectory: one round of the loop for trajectory batches (specification, section 4). Its cursor is its own.
 
 All that is new comes in one document, so there is nothing to go on with when that cannot be had: it is asked for again, and the
-dispatch batches are not held up by it.
+dispatch batches are not held up by it. A batch in it that this software cannot pass on is quarantined, and the curves of its
+resources are in doubt until a newer one comes or its last target time is past.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
+from ads_ingest.board import Doubts
 from ads_ingest.books import TrajectoryBook
 from ads_ingest.caiso import Caiso, ask_since
+from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure
+from ads_ingest.faults import AdsFailure, Unanswered, Unforeseen
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper
-from ads_ingest.records import TrajectoryList
+from ads_ingest.records import Question, TrajectoryList, TrajectoryRecord
 from ads_ingest.translate import Sender, translate_trajectory
-from ads_ingest.turns import Turns
-from dotbus.contracts.messages import Trajectory
+from dotbus.contracts.messages import Trajectory, TrajectoryBatch
 
 CURSOR = "trajectory"
+UNTOLD_LENGTH = timedelta(hours=1)
+"""How far a batch may reach that names no target time."""
 
 
 class TrajectoryStream:
@@ -31,6 +36,7 @@ class TrajectoryStream:
         evidence: where unusable parts go.
         files: the latest document for whoever reads files.
         clock: the wall clock.
+        clock_steps: whether it was set.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class TrajectoryStream:
         evidence: Evidence,
         files: LatestFiles,
         clock: Callable[[], datetime],
+        clock_steps: ClockSteps,
     ) -> None:
         self._caiso = caiso
         self._keeper = keeper
@@ -49,35 +56,76 @@ class TrajectoryStream:
         self._evidence = evidence
         self._files = files
         self._clock = clock
-        self._turned = Turns()
+        self._clock_steps = clock_steps
+        self._unpassed: dict[str, AdsFailure] = {}
+        self._doubted_until = dict.fromkeys(keeper.board.doubted(), clock() + UNTOLD_LENGTH)
 
-    def round(self) -> list[AdsFailure]:
-        """Ask whether there is something new, and for it. Returns nothing: there are no parts that could fail alone.
+    def round(self) -> Unanswered:
+        """Ask whether there is something new, and for it. Returns what could not be passed on.
 
         Raises:
             AdsFailure: CAISO did not tell.
             sqlite3.Error: the outbox cannot keep anything.
         """
-        if self._turned.went_back(self._clock()):
-            self._keeper.begin_anew()
+        if back := self._clock_steps.set_back_by():
+            self._keeper.begin_anew(back, self._clock())
         self._keeper.board.complete = True  # all that is new comes at once, before anything is said
         is_new, cursor = ask_since(self._caiso.fetch_whether_new_trajectory, self._keeper.cursor)
+        listed = TrajectoryList()
         if is_new:
             listed, cursor = ask_since(self._caiso.fetch_trajectories_since, cursor)
-            self._keep(listed, cursor)
-        else:
-            self._keeper.heard_at = self._clock()
-            self._keeper.commit(self._clock(), (), cursor)
-        return []
-
-    def _keep(self, listed: TrajectoryList, cursor: str) -> None:
-        now = self._clock()
-        board = self._keeper.board
-        events = [event for record in listed.batches for event in translate_trajectory(record, self._sender, now)]
-        for event in events:
-            board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
-        self._keeper.heard_at = now
-        self._keeper.commit(now, events, listed.batches[-1].header.batch_uid if listed.batches else cursor)
-        self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, now)
+        self._keeper.heard_at = self._caiso.answered_at(self._clock())
+        failures = self._pass_on(listed.batches)
+        self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
+        self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed)
+        return Unanswered(failures, tuple(self._unpassed.values()))
+
+    def _pass_on(self, records: Sequence[TrajectoryRecord]) -> tuple[AdsFailure, ...]:
+        """All batches at once, or one by one when that does not go: then each ends what is wrong with it."""
+        try:
+            self._keep(records)
+        except sqlite3.Error:
+            raise
+        except Exception:  # noqa: BLE001  # told below, of the batch that it belongs to
+            return tuple(failure for record in records if (failure := self._keep_one(record)))
+        return ()
+
+    def _keep_one(self, record: TrajectoryRecord) -> AdsFailure | None:
+        try:
+            self._keep([record])
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends with this batch
+            uid = record.header.batch_uid
+            failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
+            failure.__cause__ = error
+            targets = [dop.record.target_at for dop in record.dops if dop.record.target_at]
+            until = max(targets, default=self._clock() + UNTOLD_LENGTH)
+            for resource_id in {*(dop.resource_id for dop in record.dops), *(part.resource_id for part in record.compliance)}:
+                self._doubted_until[resource_id] = until
+                self._unpassed[resource_id] = failure
+            return failure
+        return None
+
+    def _keep(self, records: Sequence[TrajectoryRecord]) -> None:
+        now, board = self._clock(), self._keeper.board
+        books, doubted_until = dict(board.books), dict(self._doubted_until)
+        try:
+            events = [event for record in records for event in translate_trajectory(record, self._sender, now)]
+            for event in events:
+                board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
+                self._doubted_until.pop(event.resource_id, None)
+            self._commit(events, self._keeper.cursor)
+        except Exception:
+            board.take_back(books)
+            self._doubted_until = doubted_until
+            raise
+
+    def _commit(self, events: Sequence[TrajectoryBatch], cursor: str) -> None:
+        now = self._clock()
+        self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
+        self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
+        self._keeper.board.doubts = Doubts(frozenset(self._doubted_until))
+        self._keeper.commit(now, events, cursor)

@@ -1,17 +1,20 @@
 """Wiring of the two streams: who asks CAISO, where it is kept, what is told of failures. Everything but the bus."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
-from ads_ingest.board import dot_board, trajectory_board
+from ads_ingest.board import dot_board, trajectory_board, valid_for
 from ads_ingest.caiso import Caiso
+from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
+from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsSettings
@@ -34,25 +37,36 @@ def wire_streams(
     meters: Meters,
     clock: Callable[[], datetime],
     committed: Callable[[], None],
+    monotonic_s: Callable[[], float] = time.monotonic,
 ) -> tuple[FollowedStream, FollowedStream]:
     """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
-    kept, topics = take_over(outbox, sender, clock()), sender.installation.topics
+    kept, topics, lasts = take_over(outbox, sender, clock()), sender.installation.topics, valid_for(settings.poll_s)
     strangers = Strangers()
     files = LatestFiles(settings.state_dir / "latest")
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
+    dots = Keeper(outbox, dot_board(sender, kept, lasts), topics, dispatch.CURSOR, committed=committed, strangers=strangers)
+    recheck = timedelta(seconds=settings.recheck_s)
     dispatches = DispatchStream(
         caiso,
-        Keeper(outbox, dot_board(sender, kept), topics, dispatch.CURSOR, committed=committed, strangers=strangers),
+        dots,
         sender,
         receipts=Receipts(caiso, enabled=settings.validate_batches),
         evidence=of_dispatch,
         files=files,
-        recheck=timedelta(seconds=settings.recheck_s),
+        batches=OpenBatches(recheck, vouched=max(lasts, 3 * recheck)),
         clock=clock,
+        clock_steps=ClockSteps(clock, monotonic_s),
     )
-    board = trajectory_board(sender, kept)
-    keeper = Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers)
-    trajectories = TrajectoryStream(caiso, keeper, sender, evidence=of_trajectory, files=files, clock=clock)
+    board = trajectory_board(sender, kept, lasts)
+    trajectories = TrajectoryStream(
+        caiso,
+        Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers),
+        sender,
+        evidence=of_trajectory,
+        files=files,
+        clock=clock,
+        clock_steps=ClockSteps(clock, monotonic_s),
+    )
 
     def failed(failure: AdsFailure) -> None:
         meters.failures.labels(failure.kind).inc()

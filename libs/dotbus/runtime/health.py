@@ -15,10 +15,13 @@ class UpstreamHealth:
         self._lock = threading.Lock()
         self._upstream = Upstream(name=name, ok=False)
 
-    def succeeded(self, now: datetime, clock_offset_s: float | None = None) -> bool:
+    def succeeded(self, now: datetime, clock_offset_s: float | None = None, *, but: str | None = None) -> bool:
         """Note a success. Returns whether it ends a run of failures: the moment to log a recovery.
 
-        `clock_offset_s` is the upstream's clock minus ours; None keeps what was known.
+        Args:
+            now: when.
+            clock_offset_s: the upstream's clock minus ours; None keeps what was known.
+            but: what could not be had though the upstream is well; it is the last error then.
         """
         with self._lock:
             before = self._upstream
@@ -26,6 +29,8 @@ class UpstreamHealth:
             self._upstream = msgspec.structs.replace(
                 before, ok=True, last_ok_at=now, failures_in_a_row=0, clock_offset_s=offset
             )
+            if but is not None:
+                self._upstream = msgspec.structs.replace(self._upstream, last_error=but, last_error_at=now)
             return before.failures_in_a_row > 0
 
     def failed(self, now: datetime, cause: str) -> bool:

@@ -2,12 +2,13 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, CutShort, Malformed, TimedOut
+from ads_ingest.faults import AdsFailure, CutShort, Malformed, TimedOut, Unanswered
 from ads_ingest.records import Question
 from ads_ingest.service import RETRY_MOST_S, FollowedStream, Loop
 from dotbus.runtime.quarantine import Quarantine
@@ -20,30 +21,39 @@ ASKED = Question("getDispatchBatch", "B1")
 class Scripted:
     """A stream that does what it is told, round by round."""
 
-    def __init__(self, *rounds: Callable[[], list[AdsFailure]]) -> None:
+    def __init__(self, *rounds: Callable[[], Unanswered]) -> None:
         self._rounds = list(rounds)
 
-    def round(self) -> list[AdsFailure]:
+    def round(self) -> Unanswered:
         return self._rounds.pop(0)()
 
 
-def fine() -> list[AdsFailure]:
-    return []
+def fine() -> Unanswered:
+    return Unanswered()
 
 
-def away() -> list[AdsFailure]:
+def away() -> Unanswered:
     raise TimedOut(ASKED, "no reply within 30 s")
 
 
-def partly() -> list[AdsFailure]:
-    return [Malformed(ASKED, "not XML", b"<raw"), CutShort(ASKED, "cut", b"<half")]
+def partly() -> Unanswered:
+    failures: list[AdsFailure] = [Malformed(ASKED, "not XML", b"<raw"), CutShort(ASKED, "cut", b"<half")]
+    return Unanswered(failures, failures)
 
 
-def full() -> list[AdsFailure]:
+def not_asked_again_yet() -> Unanswered:
+    return Unanswered((), [Malformed(ASKED, "not XML", b"<raw")])
+
+
+def full() -> Unanswered:
     raise sqlite3.OperationalError("disk is full")
 
 
-def followed(folder: Path, *rounds: Callable[[], list[AdsFailure]], seen: list[str] | None = None) -> FollowedStream:
+def broken() -> Unanswered:
+    raise ZeroDivisionError("nobody thought of it")
+
+
+def followed(folder: Path, *rounds: Callable[[], Unanswered], seen: list[str] | None = None) -> FollowedStream:
     return FollowedStream(
         "ads_dispatch",
         Scripted(*rounds),
@@ -65,13 +75,11 @@ def test_a_good_round_is_a_success_with_the_clock_offset(tmp_path: Path) -> None
     ("trouble", "cause"),
     [
         (away, "getDispatchBatch(B1): timed out: no reply within 30 s"),
-        (partly, "getDispatchBatch(B1): malformed: not XML"),
+        (broken, "unforeseen: ZeroDivisionError('nobody thought of it')"),
         (full, "outbox: disk is full"),
     ],
 )
-def test_every_failure_is_in_the_health_with_its_cause(
-    tmp_path: Path, trouble: Callable[[], list[AdsFailure]], cause: str
-) -> None:
+def test_every_failure_is_in_the_health_with_its_cause(tmp_path: Path, trouble: Callable[[], Unanswered], cause: str) -> None:
     stream = followed(tmp_path, trouble)
     assert not stream.follow()
     health = stream.health.snapshot()
@@ -80,10 +88,11 @@ def test_every_failure_is_in_the_health_with_its_cause(
 
 def test_raw_bytes_are_quarantined_once_until_all_is_well_again(tmp_path: Path) -> None:
     seen: list[str] = []
-    stream = followed(tmp_path, partly, partly, fine, partly, seen=seen)
+    stream = followed(tmp_path, partly, partly, not_asked_again_yet, fine, partly, seen=seen)
 
     def kept() -> list[bytes]:
-        return sorted({path.read_bytes() for path in (tmp_path / "quarantine").iterdir()})
+        folder = tmp_path / "quarantine"
+        return sorted({path.read_bytes() for path in folder.iterdir()}) if folder.exists() else []
 
     stream.follow()
     stream.follow()
@@ -91,40 +100,61 @@ def test_raw_bytes_are_quarantined_once_until_all_is_well_again(tmp_path: Path) 
     assert seen == ["malformed", "cut short"] * 2
     (tmp_path / "quarantine").rename(tmp_path / "looked-at")
     stream.follow()
+    assert kept() == [], "it is the same failure still"
+    stream.follow()
     stream.follow()
     assert kept() == [b"<half", b"<raw"]
 
 
-def test_the_pause_grows_with_failures_and_never_vanishes(tmp_path: Path) -> None:
-    for jitter in (0.0, 1.0):
-        stream = followed(tmp_path, fine, *[away] * 12, fine)
-        loop = Loop([stream], 10.0, chance=lambda: jitter, clock=utc_now)  # noqa: B023  # used before the next one
-        pauses = [loop.turn(threading.Event()) for _ in range(14)]
-        assert pauses[0] == pauses[-1] == 10.0
-        failing = pauses[1:-1]
-        assert failing == sorted(failing)
-        assert failing[0] >= 1.0
-        assert failing[-1] == RETRY_MOST_S * (1 - jitter / 2)
+class Waiting:
+    """A loop whose pauses pass at once."""
+
+    def __init__(self, *streams: FollowedStream, poll_s: float = 10.0, jitter: float = 0.0) -> None:
+        self.now_s = 0.0
+        self._loop = Loop(streams, poll_s, chance=lambda: jitter, clock=utc_now, monotonic_s=lambda: self.now_s)
+
+    def turn(self) -> float:
+        pause_s = self._loop.turn(threading.Event())
+        self.now_s += pause_s
+        return pause_s
 
 
-def test_a_single_batch_that_cannot_be_had_slows_nothing_down(tmp_path: Path) -> None:
-    def one_missing() -> list[AdsFailure]:
-        return [Malformed(ASKED, "not XML", b"<raw")]
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_the_pause_grows_with_failures_and_never_vanishes(tmp_path: Path, jitter: float) -> None:
+    loop = Waiting(followed(tmp_path, fine, *[away] * 12, fine), jitter=jitter)
+    pauses = [loop.turn() for _ in range(14)]
+    assert pauses[0] == pytest.approx(10.0)
+    assert pauses[-1] == pytest.approx(10.0)
+    failing = pauses[1:-1]
+    assert all(later >= sooner - 1e-6 for sooner, later in pairwise(failing))
+    assert failing[0] >= 1.0
+    assert failing[-1] == pytest.approx(RETRY_MOST_S * (1 - jitter / 2))
 
-    stream = followed(tmp_path, one_missing, one_missing)
-    loop = Loop([stream], 10.0, chance=lambda: 0.0, clock=utc_now)
-    assert [loop.turn(threading.Event()) for _ in range(2)] == [10.0, 10.0]
-    assert not stream.health.snapshot().ok
+
+def test_a_single_batch_that_cannot_be_had_slows_nothing_down_and_is_told_in_the_status_of_an_upstream_that_is_well(
+    tmp_path: Path,
+) -> None:
+    stream = followed(tmp_path, partly, not_asked_again_yet, fine)
+    loop = Waiting(stream)
+    for _ in range(2):
+        assert loop.turn() == 10.0
+        health = stream.health.snapshot()
+        assert health.ok
+        assert health.last_error_at == T0
+        assert str(health.last_error).startswith("getDispatchBatch(B1): malformed: not XML")
 
 
-def test_an_outage_in_the_middle_of_a_round_slows_the_next_questions_down(tmp_path: Path) -> None:
-    def cut_off() -> list[AdsFailure]:
-        return [Malformed(ASKED, "not XML", b"<raw"), TimedOut(ASKED, "no reply within 30 s")]
+def test_a_stream_that_caiso_does_not_answer_waits_and_the_other_is_asked_as_often_as_before(tmp_path: Path) -> None:
+    asked_at: list[float] = []
 
-    loop = Loop([followed(tmp_path, cut_off, cut_off, fine)], 1.0, chance=lambda: 0.0, clock=utc_now)
-    first, second, after = (loop.turn(threading.Event()) for _ in range(3))
-    assert 1.0 <= first < second
-    assert after == 1.0
+    def note() -> Unanswered:
+        asked_at.append(loop.now_s)
+        return Unanswered()
+
+    loop = Waiting(followed(tmp_path, *[note] * 20), followed(tmp_path, *[away] * 40))
+    while len(asked_at) < 20:
+        loop.turn()
+    assert asked_at == [10.0 * number for number in range(20)]
 
 
 def test_a_failing_stream_does_not_keep_the_other_from_its_turn(tmp_path: Path) -> None:

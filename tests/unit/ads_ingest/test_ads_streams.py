@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
 
-from ads_ingest.faults import SoapFault
+from ads_ingest.faults import SoapFault, TimedOut
 from ads_ingest.files import DISPATCH_FILE, DOTS_FILE
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot
@@ -71,7 +71,7 @@ def test_a_configured_resource_without_a_dot_says_so_once_all_was_looked_through
     bench.round()
     assert bench.outbox.states() == {}, "nothing is known yet, so nothing is said"
     bench.ads.troubles.clear()
-    bench.round()
+    bench.round(MINUTE)
     assert bench.dots("R2") == []
     assert bench.dot("R2").received_at is None
 
@@ -89,9 +89,46 @@ def test_a_state_is_said_again_when_it_changes_and_otherwise_every_thirty_second
 def test_a_clock_that_is_set_back_leaves_no_state_of_the_future_and_stops_no_question(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
-    bench.round(-3 * MINUTE)
+    bench.set_clock(-3 * MINUTE)
+    bench.round()
     assert bench.dot().heard_at == bench.now
-    assert "getBatchHeader" in [question.operation for question in bench.ads.asked]
+    assert bench.ads.operations().count("getDispatchBatch") == 2
+
+
+def test_what_was_heard_by_a_clock_that_was_ahead_is_as_old_as_it_is_though_caiso_is_silent(bench: Bench) -> None:
+    bench.set_clock(timedelta(hours=1))
+    bench.restart()
+    bench.ads.batches = [batch(1, at=bench.now)]
+    bench.round()
+    bench.ads.troubles["getDispatchBatchesSinceUID", None] = timed_out
+    bench.later(20 * MINUTE)
+    bench.set_clock(-timedelta(hours=1))
+    with pytest.raises(TimedOut):
+        bench.round()
+    assert bench.dot().heard_at == bench.now - 20 * MINUTE
+    assert bench.dot().valid_until == bench.dot().heard_at + timedelta(seconds=90)
+
+
+def test_by_a_clock_that_is_ahead_of_caiso_s_nothing_was_heard_later_than_caiso_answered(bench: Bench) -> None:
+    bench.set_clock(timedelta(hours=1))
+    bench.restart()
+    bench.ads.clock_offset_s = -3600.0
+    bench.ads.batches = [batch(1, at=bench.now)]
+    bench.round()
+    assert bench.dot().heard_at == T0
+    bench.ads.clock_offset_s = 3600.0
+    bench.round(RECHECK)
+    assert bench.dot().heard_at == bench.now, "one of ours that is behind makes nothing younger"
+
+
+def test_a_state_says_until_when_it_counts_and_is_said_again_before(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=1.0, STRANGER=2.0)]
+    bench.round()
+    for _ in range(20):
+        bench.round(timedelta(seconds=10))
+        for state in (bench.dot(), bench.dot("R2"), bench.dot("STRANGER", "unassigned")):
+            assert state.valid_until == state.heard_at + timedelta(seconds=90)
+            assert state.valid_until > bench.now + MINUTE
 
 
 def test_a_quiet_round_commits_nothing(bench: Bench) -> None:
@@ -267,9 +304,10 @@ def test_what_a_clock_that_was_ahead_took_for_past_comes_back_when_it_is_right_a
     bench.round(timedelta(hours=1))
     assert bench.dots() == [("B2", 2.0)], "only the last one past is kept"
     events = len(bench.dispatches())
-    bench.round(-timedelta(hours=1))
-    bench.round(RECHECK)
+    bench.set_clock(-timedelta(hours=1))
+    bench.round()
     assert bench.dots() == [("B1", 1.0), ("B2", 2.0)]
+    assert bench.reasons() == ()
     assert len(bench.dispatches()) == events, "no event is told twice"
     bench.ads.batches[1].revision_no, bench.ads.batches[1].status = 2, 4
     bench.round(RECHECK)

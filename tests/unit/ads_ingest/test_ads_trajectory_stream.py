@@ -3,15 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from ads_bench import T0, Bench, damaged, faulted, timed_out, trajectory
+from ads_bench import MINUTE, T0, Bench, damaged, faulted, timed_out, trajectory
 
-from ads_ingest.faults import AdsFailure
+from ads_ingest.books import TrajectoryBook
+from ads_ingest.faults import AdsFailure, Unanswered
 from ads_ingest.files import TRAJECTORY_FILE
+from dotbus.contracts.messages import TrajectoryBatch
 
 
 def test_trajectories_become_events_a_curve_and_a_cursor_of_their_own(bench: Bench) -> None:
     bench.ads.trajectories = [trajectory("T1", 0, (0, 10), (5, 20)), trajectory("T2", 1, (5, 25))]
-    assert bench.trajectory.round() == []
+    assert bench.trajectory.round() == Unanswered()
     curve = bench.curve()
     assert [(point.dop_mw, point.batch_uid) for point in curve.points] == [(10.0, "T1"), (25.0, "T2")]
     assert curve.latest
@@ -34,7 +36,7 @@ def test_an_empty_trajectory_list_moves_no_cursor(bench: Bench) -> None:
     bench.ads.troubles["isNewTrajData", None] = lambda _q: (
         b"<E:Envelope xmlns:E='e'><E:Body><r><result>1</result></r></E:Body></E:Envelope>"
     )
-    assert bench.trajectory.round() == []
+    assert bench.trajectory.round() == Unanswered()
     assert bench.outbox.cursors() == {"trajectory": "T1"}
 
 
@@ -75,8 +77,44 @@ def test_a_restart_takes_up_the_curve(bench: Bench) -> None:
 def test_a_trajectory_that_a_clock_ahead_took_for_past_comes_back(bench: Bench) -> None:
     asked = len(bench.ads.asked)
     bench.trajectory.round()
-    bench.now += timedelta(hours=1)
+    bench.later(timedelta(hours=1))
     bench.trajectory.round()
-    bench.now -= timedelta(hours=1)
+    bench.set_clock(-timedelta(hours=1))
     bench.trajectory.round()
     assert [question.batch_uid for question in bench.ads.asked[asked:]] == ["-1", "-1", "-1"]
+
+
+def test_a_batch_that_this_software_cannot_pass_on_ends_neither_the_others_nor_the_stream(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold = TrajectoryBook.with_batch
+
+    def failing(book: TrajectoryBook, event: TrajectoryBatch) -> TrajectoryBook:
+        if event.batch.batch_uid == "T2":
+            raise ZeroDivisionError
+        return fold(book, event)
+
+    monkeypatch.setattr(TrajectoryBook, "with_batch", failing)
+    bench.ads.trajectories = [trajectory("T1", 0, (0, 10)), trajectory("T2", 1, (10, 20))]
+    assert [failure.kind for failure in bench.trajectory.round().failures] == ["unforeseen"]
+    assert [point.batch_uid for point in bench.curve().points] == ["T1"]
+    assert (bench.curve().reasons, bench.curve("R2").reasons) == (("incomplete",), ())
+    assert bench.outbox.cursors() == {"trajectory": "T2"}
+    bench.later(MINUTE)
+    assert len(bench.trajectory.round().missing) == 1
+    bench.restart()
+    bench.trajectory.round()
+    assert bench.curve().reasons == ("incomplete",), "a restart makes it no better"
+    bench.ads.trajectories.append(trajectory("T3", 2, (10, 30)))
+    assert bench.trajectory.round() == Unanswered()
+    assert bench.curve().reasons == ()
+
+
+def test_a_trajectory_state_says_until_when_it_counts_and_is_said_again_before(bench: Bench) -> None:
+    bench.trajectory.round()
+    for _ in range(20):
+        bench.later(timedelta(seconds=10))
+        bench.trajectory.round()
+        state = bench.curve()
+        assert state.valid_until == state.heard_at + timedelta(seconds=90)
+        assert state.valid_until > bench.now + MINUTE

@@ -11,7 +11,7 @@ from ads_fake import FakeAds, Trouble
 
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import Malformed, Outdated, SoapFault
+from ads_ingest.faults import HttpRefused, Malformed, Outdated, SoapFault, TimedOut
 from ads_ingest.records import Question, Reply
 from ads_ingest.service import FollowedStream
 
@@ -24,14 +24,26 @@ def test_a_time_out_of_one_batch_holds_the_cursor_and_not_the_batches_behind(ben
     assert bench.dots() == [("B2", 2.0)]
     assert bench.outbox.cursors() == {}
     bench.ads.troubles.clear()
-    assert bench.round() == []
+    assert bench.round(MINUTE) == []
     assert bench.dots() == [("B1", 1.0), ("B2", 2.0)]
     assert bench.outbox.cursors() == {"dispatch": "B2"}
     assert len(bench.dispatches()) == 4
 
 
-def test_when_caiso_is_away_a_round_ends_early(bench: Bench) -> None:
-    bench.ads.batches = [batch(n) for n in range(1, 9)]
+def test_what_fails_is_asked_for_less_and_less_often(bench: Bench) -> None:
+    bench.ads.batches = [batch(n) for n in range(1, 5)]
+    bench.ads.troubles["getDispatchBatch", None] = timed_out
+    asked = []
+    for _ in range(60):
+        bench.round(timedelta(seconds=2))
+        asked.append(bench.ads.operations().count("getDispatchBatch"))
+    assert asked[0] == 4
+    assert asked[-1] <= 4 * 7
+    assert asked == sorted(asked)
+
+
+def test_while_caiso_gives_no_batch_of_the_backlog_a_round_ends_early(bench: Bench) -> None:
+    bench.ads.batches = [batch(n, at=T0 - n * 5 * MINUTE) for n in range(1, 9)]
     bench.ads.troubles["getDispatchBatch", None] = timed_out
     bench.round()
     assert bench.ads.operations().count("getDispatchBatch") == 2
@@ -41,12 +53,14 @@ def test_when_caiso_is_away_a_round_ends_early(bench: Bench) -> None:
 def test_a_batch_that_stays_unusable_is_given_up_and_the_stream_goes_on(bench: Bench, trouble: object) -> None:
     bench.ads.batches = [batch(1), batch(2, at=T0 + 5 * MINUTE)]
     bench.ads.troubles["getDispatchBatch", "B1"] = trouble  # type: ignore[assignment]
-    assert [type(failure) for failure in (*bench.round(), *bench.round())] == [
-        Malformed if trouble is damaged else SoapFault
-    ] * 2
-    assert len(bench.round()) == 1, "it may have replaced any DOT: the stream is not well while it may be in force"
+    for _ in range(6):
+        assert [type(failure) for failure in bench.round(timedelta(seconds=10))] == [
+            Malformed if trouble is damaged else SoapFault
+        ]
     assert bench.outbox.cursors() == {}, "it is in force: after a restart it would be asked for"
-    assert bench.round(6 * MINUTE) == []
+    assert bench.reasons("R1") == bench.reasons("R2") == ("incomplete",), "it may have replaced any DOT"
+    assert bench.round(4 * MINUTE) == []
+    assert bench.reasons("R1") == bench.reasons("R2") == ()
     assert bench.outbox.cursors() == {"dispatch": "B2"}
     kept = list((bench.folder / "quarantine").iterdir())
     assert len(kept) == 1
@@ -57,26 +71,32 @@ def test_a_batch_that_stays_unusable_is_given_up_and_the_stream_goes_on(bench: B
 def test_a_batch_that_was_given_up_is_asked_for_while_it_is_in_force(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.ads.troubles["getDispatchBatch", "B1"] = damaged
-    for _ in range(4):
-        bench.round()
-    assert len(bench.round(RECHECK)) == 1
+    for _ in range(5):
+        bench.round(timedelta(seconds=10))
     bench.ads.troubles.clear()
     assert bench.round(RECHECK) == []
     assert bench.dots() == [("B1", 1.0)]
+    assert bench.reasons() == ()
 
 
-def test_a_revision_that_cannot_be_read_is_tried_each_round_until_it_is_given_up(bench: Bench) -> None:
+def test_what_a_revision_replaces_is_in_doubt_while_that_cannot_be_read_and_goes_when_it_is_given_up(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
     bench.ads.batches[0].revision_no = 2
     bench.ads.troubles["getDispatchBatch", "B1"] = damaged
-    assert [len(bench.round(RECHECK)), len(bench.round())] == [1, 1]
-    assert bench.dots() == [("B1", 1.0)]
-    assert len(bench.round()) == 1
-    assert bench.dots() == [], "what it replaces must not look as if it still held"
+    assert len(bench.round(RECHECK)) == 1
+    assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ("incomplete",))
+    bench.round(RECHECK)
+    assert len(bench.round(RECHECK)) == 1
+    assert (bench.dots(), bench.reasons()) == ([], ("incomplete",)), "what it replaces does not hold any more"
+    bench.ads.troubles.clear()
+    assert bench.round(RECHECK) == []
+    assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ())
 
 
-def test_while_a_batch_that_was_given_up_may_be_in_force_no_other_dot_looks_good(bench: Bench) -> None:
+def test_a_batch_that_cannot_be_had_speaks_against_what_it_may_have_replaced_and_the_upstream_is_well(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     """An out-of-sequence dispatch over the same interval is a batch of its own."""
     bench.ads.batches = [batch(1)]
     bench.round()
@@ -84,13 +104,19 @@ def test_while_a_batch_that_was_given_up_may_be_in_force_no_other_dot_looks_good
     bench.ads.troubles["getDispatchBatch", "B2"] = damaged
     stream = FollowedStream("ads_dispatch", bench.dispatch, Evidence(bench.quarantine), clock=lambda: bench.now)
     for _ in range(6):
-        bench.now += RECHECK
-        assert not stream.follow()
-        assert bench.dots() == [("B1", 1.0)]
-    assert not stream.health.snapshot().ok
+        bench.later(RECHECK)
+        assert stream.follow()
+        assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ("incomplete",))
+        health = stream.health.snapshot()
+        assert (health.ok, health.last_error_at) == (True, bench.now)
+        assert "getDispatchBatch(B2)" in str(health.last_error)
+    told = capsys.readouterr().out
+    assert (told.count("a batch cannot be had"), told.count("no usable answer")) == (1, 1)
     assert stream.rounds_in_vain == 0, "the others are asked for as often as before"
-    bench.now += 5 * MINUTE
-    assert stream.follow(), "its interval is over"
+    bench.later(5 * MINUTE)
+    assert stream.follow()
+    assert bench.reasons() == (), "its interval is over"
+    assert stream.health.snapshot().last_error_at < bench.now  # type: ignore[operator]
 
 
 def test_a_revision_that_leaves_a_resource_out_is_news_to_it(bench: Bench) -> None:
@@ -142,9 +168,10 @@ def test_a_revision_whose_document_lags_behind_is_asked_for_until_it_comes(bench
     bench.ads.troubles["getDispatchBatch", "B1"] = lagging(bench, "B1")
     bench.ads.batches[0].revision_no, bench.ads.batches[0].dots_mw = 2, {"R1": 99.0}
     assert [type(failure) for failure in bench.round(RECHECK)] == [Outdated]
+    assert bench.reasons() == ("incomplete",)
     bench.ads.troubles.clear()
-    bench.round()
-    assert bench.dots() == [("B1", 99.0)]
+    bench.round(RECHECK)
+    assert (bench.dots(), bench.reasons()) == ([("B1", 99.0)], ())
 
 
 def test_where_headers_cannot_be_had_the_batch_itself_tells_whether_it_holds(bench: Bench) -> None:
@@ -161,13 +188,169 @@ def test_where_headers_cannot_be_had_the_batch_itself_tells_whether_it_holds(ben
     assert bench.dots() == []
 
 
-def test_a_batch_that_caiso_no_longer_knows_is_withdrawn(bench: Bench) -> None:
+def forget(bench: Bench, *batch_uids: str) -> None:
+    """CAISO does not know batches any more, as a simulator after its restart."""
+    bench.ads.batches = [batch for batch in bench.ads.batches if batch.batch_uid not in batch_uids]
+
+
+def test_a_batch_that_caiso_forgot_stays_and_speaks_against_its_own_resources_while_its_interval_lasts(bench: Bench) -> None:
+    """It may have been cancelled."""
+    bench.ads.batches = [batch(1, R1=1.0), batch(2, R2=2.0)]
+    bench.round()
+    forget(bench, "B1")
+    for _ in range(5):
+        assert len(bench.round(RECHECK)) == 1
+        assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 1.0)], ("incomplete",))
+        assert (bench.dots("R2"), bench.reasons("R2")) == ([("B2", 2.0)], ())
+    bench.ads.batches.append(batch(3, at=T0 + 5 * MINUTE, R1=3.0))
+    bench.round(timedelta(seconds=10))
+    assert bench.reasons("R1") == ("incomplete",)
+    bench.restart()
+    bench.round(timedelta(seconds=1))
+    assert (bench.reasons("R1"), bench.reasons("R2")) == (("incomplete",), ()), "a restart makes it no better"
+    assert bench.round(3 * MINUTE) == []
+    assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 1.0), ("B3", 3.0)], ())
+
+
+def test_batches_that_caiso_forgot_are_asked_for_a_bounded_number_of_times(bench: Bench) -> None:
+    """Sixteen minutes of rounds once asked 2,700 times."""
+    many = 20
+    bench.ads.batches = [batch(n, at=T0 + 60 * MINUTE) for n in range(1, many + 1)]
+    bench.round()
+    bench.ads.batches = []
+    for _ in range(360):
+        bench.round(timedelta(seconds=10))
+    asked = bench.ads.operations()
+    assert asked.count("getBatchHeader") <= 20 * many
+    assert asked.count("getDispatchBatch") <= (1 + 20) * many
+
+
+def refused(question: Question) -> Trouble:
+    return HttpRefused(question, "status 503")
+
+
+def slow(bench: Bench) -> Callable[[Question], Trouble]:
+    def trouble(question: Question) -> Trouble:
+        bench.later(RECHECK)
+        return TimedOut(question, "no reply within 30 s")
+
+    return trouble
+
+
+@pytest.mark.parametrize("of", [lambda _bench: refused, lambda _bench: faulted, slow])
+def test_an_open_batch_that_cannot_be_asked_for_holds_back_no_new_one(
+    bench: Bench, of: Callable[[Bench], Callable[[Question], Trouble]]
+) -> None:
+    bench.ads.batches = [batch(n, at=T0 + 60 * MINUTE) for n in range(1, 6)]
+    bench.round()
+    bench.ads.troubles["getBatchHeader", None] = of(bench)
+    for n in range(6, 12):
+        bench.ads.batches.append(batch(n, at=T0 + 60 * MINUTE))
+        bench.round(timedelta(seconds=10))
+        assert f"B{n}" in [uid for uid, _mw in bench.dots()]
+        if of is slow:
+            assert bench.ads.operations().count("getBatchHeader") <= n - 5, "one that times out ends the asking of its round"
+
+
+def test_a_dot_whose_batch_caiso_does_not_confirm_for_long_is_in_doubt_until_it_does(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
-    bench.ads.troubles["getBatchHeader", "B1"] = bench.ads.troubles["getDispatchBatch", "B1"] = faulted
-    for _ in range(6):
+    bench.ads.troubles["getBatchHeader", "B1"] = refused
+    for seconds in range(10, 100, 10):
+        bench.round(timedelta(seconds=10))
+        assert bench.reasons() == (), seconds
+    bench.round(timedelta(seconds=10))
+    assert bench.reasons() == ("incomplete",)
+    bench.ads.troubles.clear()
+    bench.round(MINUTE)
+    assert bench.reasons() == ()
+
+
+def test_an_older_revision_than_was_had_confirms_nothing(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.ads.batches[0].revision_no = 4
+    bench.round()
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].dots_mw = 3, {"R1": 30.0}
+    for _ in range(4):
         bench.round(RECHECK)
-    assert bench.dots() == []
+        assert bench.dots() == [("B1", 1.0)]
+    assert bench.reasons() == ("incomplete",)
+
+
+def test_a_cancelled_batch_does_not_come_back_in_an_older_revision_after_a_restart(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=30.0)]
+    bench.ads.batches[0].revision_no = 3
+    bench.round()
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 4, 4
+    bench.round(RECHECK)
+    bench.restart()
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 3, 1
+    bench.outbox.commit(bench.now, cursors={"dispatch": "-1"})
+    bench.restart()
+    for _ in range(4):
+        bench.round(RECHECK)
+        assert bench.dots() == []
+        assert [(one.batch_uid, one.revision_no) for one in bench.dot().withdrawn] == [("B1", 4)]
+
+
+def test_a_batch_that_this_software_cannot_pass_on_is_quarantined_and_ends_nothing_else(bench: Bench) -> None:
+    """Two segments that add up to minus infinity once ended the process, and again after each restart."""
+    bench.ads.batches = [batch(1, R1=1.0), batch(2, R1=2.0), batch(3, R2=3.0)]
+    bench.ads.batches[1].detail = "".join(
+        f"<instructionDetail segNo='{n}'><serviceType>SUPP</serviceType><mw>-1e308</mw></instructionDetail>" for n in (1, 2)
+    )
+    for _ in range(2):
+        assert [failure.kind for failure in bench.round()] == ["unforeseen"]
+        assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 1.0)], ("incomplete",))
+        assert (bench.dots("R2"), bench.reasons("R2")) == ([("B3", 3.0)], ())
+        bench.restart()
+    stream = FollowedStream("ads_dispatch", bench.dispatch, Evidence(bench.quarantine), clock=lambda: bench.now)
+    assert stream.follow()
+    kept = {path.suffix: path.read_text() for path in (bench.folder / "quarantine").iterdir()}
+    assert "-1e308" in kept[".xml"]
+    assert "Traceback" in kept[".txt"]
+    bench.later(6 * MINUTE)
+    assert stream.follow()
+    assert bench.outbox.cursors() == {"dispatch": "B3"}
+    assert bench.reasons("R1") == ()
+
+
+def test_a_cancel_by_header_of_a_batch_that_was_never_had_is_told_to_every_resource_with_its_revision(bench: Bench) -> None:
+    """Another source may hold an older revision of it."""
+    bench.ads.batches = [batch(1), batch(2, R1=2.0)]
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 4, 4
+    bench.ads.troubles["getDispatchBatch", "B1"] = faulted
+    bench.round()
+    for resource in ("R1", "R2"):
+        assert [(one.batch_uid, one.revision_no) for one in bench.dot(resource).withdrawn] == [("B1", 4)]
+        assert bench.reasons(resource) == (), "nothing of it is in force, whatever it says"
+
+
+HOURLY_ANSWERS = [
+    ({"status": 3, "told": "<acceptDot>0</acceptDot><acceptStatus>DECLINE</acceptStatus>"}, [], ()),
+    ({"status": 2}, [], ()),
+    ({"status": 6}, [], ()),
+    ({"status": 3, "told": "<acceptDot>15</acceptDot><acceptStatus>PARTIAL</acceptStatus>"}, [("B1", 15.0)], ()),
+    ({"status": 5}, [("B1", 40.0)], ("incomplete",)),
+    ({"status": 3}, [("B1", 40.0)], ()),
+]
+
+
+@pytest.mark.parametrize(("change", "dots", "reasons"), HOURLY_ANSWERS)
+def test_an_hourly_instruction_holds_as_it_was_answered(
+    bench: Bench, change: dict[str, object], dots: list[tuple[str, float]], reasons: tuple[str, ...]
+) -> None:
+    bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE, R1=40.0)]
+    bench.ads.batches[0].batch_type = 1
+    bench.round()
+    assert (bench.dots(), bench.reasons()) == ([("B1", 40.0)], ())
+    for name, value in {"revision_no": 2, **change}.items():
+        setattr(bench.ads.batches[0], name, value)
+    bench.round(RECHECK)
+    assert (bench.dots(), bench.reasons(), bench.reasons("R2")) == (dots, reasons, ())
+    bench.restart()
+    bench.round(RECHECK)
+    assert (bench.dots(), bench.reasons(), bench.reasons("R2")) == (dots, reasons, ())
 
 
 def test_what_a_new_revision_does_not_name_is_withdrawn_even_when_a_part_of_it_is_unusable(bench: Bench) -> None:
