@@ -7,7 +7,7 @@ from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
 from ads_ingest.board import dot_board, trajectory_board
-from ads_ingest.caiso import Caiso
+from ads_ingest.caiso import Caiso, Source
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
@@ -41,6 +41,7 @@ class Bench:
         self.folder = folder
         self.installation = INSTALLATION
         self.ads = FakeAds()
+        self.source: Source = self.ads
         self.now = T0
         self.monotonic_s = 0.0
         self.start()
@@ -49,7 +50,7 @@ class Bench:
         """A process begins: with what is on disk, and nothing else."""
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
-        sender, caiso, strangers = Sender(self.installation, "ads_ingest/test"), Caiso(self.ads, 10**6), Strangers()
+        sender, caiso, strangers = Sender(self.installation, "ads_ingest/test"), Caiso(self.source, 10**6), Strangers()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),
             self.installation.topics,

@@ -78,7 +78,7 @@ class DotBook:
         withdrawn = WithdrawnBatch(batch_uid=batch_uid, until=max(ends), revision_no=revision)
         rest = tuple(interval for interval in self.intervals if interval.batch_uid != batch_uid)
         others = (batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
-        return replace(self, intervals=rest, withdrawn=(*others, withdrawn))
+        return replace(self, intervals=rest, withdrawn=tuple(sorted((*others, withdrawn), key=lambda batch: batch.batch_uid)))
 
     def _withdrawn_from(self, revision_no: int) -> set[str]:
         """The batches that are withdrawn in a revision or a higher one: what is withdrawn comes back in a higher one only."""

@@ -109,8 +109,7 @@ class DispatchStream:
 
     def _ask_again(self) -> Iterator[AdsFailure]:
         begun = self._clock()
-        due = [*self._batches.to_retry(begun), *self._batches.to_recheck(begun)]
-        for batch in due[:ASKED_AGAIN_PER_ROUND]:
+        for batch in self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]:
             yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
             if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
                 return

@@ -19,6 +19,8 @@ ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
 ASK_AGAIN_FIRST = timedelta(seconds=2)
 ASK_AGAIN_MOST = timedelta(minutes=5)
+ASKED_SOON = timedelta(seconds=5)
+"""How long something newer may be known of and wait for its turn before that speaks against what it replaces."""
 UNTOLD_LENGTH = timedelta(hours=1)
 """How long a batch may last whose header does not tell: an out-of-sequence dispatch, or one without a start."""
 KEPT = timedelta(hours=24)
@@ -141,28 +143,24 @@ class OpenBatch:
         """
         if self.until <= now:
             return Doubts()
-        match self.known:
-            case Known.LISTED if self.failures and not self.asks_nothing:
-                return Doubts(self.resources, everyone=not self.resources)
-            case Known.REPLACED if not self.asks_nothing:
-                return Doubts(self.resources)
-            case Known.RESTORED:
-                return Doubts(self.resources)
-            case Known.HELD:
-                is_lost = self.may_ask_something and self._is_unconfirmed(now, vouched)
-                return Doubts(self.resources if is_lost else self.in_doubt)
-        return Doubts()
+        if self.is_missing:
+            is_told = self.asks_nothing or not (self.failures or now - self.ask_at > ASKED_SOON)
+            everyone = self.known is Known.LISTED and not self.resources
+            return Doubts() if is_told else Doubts(self.resources, everyone=everyone)
+        is_lost = self.may_ask_something and self._is_unconfirmed(now, vouched)
+        return Doubts(self.resources if is_lost else self.in_doubt)
 
     def _is_unconfirmed(self, now: datetime, vouched: timedelta) -> bool:
         if self.why is not None and not isinstance(self.why, Away):
             return True  # CAISO answered, and does not know it any more: that may have been a cancel
-        return self.confirmed_at is None or abs(now - self.confirmed_at) > vouched
+        return self.known is Known.RESTORED or self.confirmed_at is None or abs(now - self.confirmed_at) > vouched
 
     def is_settled(self, now: datetime) -> bool:
         """Whether CAISO's list need not name it again, not even after a restart."""
         if self.is_missing:
             return self.is_given_up and self.until <= now
-        return not self.in_doubt or self.until <= now
+        is_undecided = self.in_doubt or (self.may_ask_something and self.asks_nothing)
+        return not is_undecided or self.until <= now
 
 
 class OpenBatches:
@@ -238,15 +236,14 @@ class OpenBatches:
         """What was never asked for and may be in force, in CAISO's order: before everything else, and all of it."""
         return [each for each in self._batches.values() if each.is_missing and not each.failures and each.is_current(now)]
 
-    def to_retry(self, now: datetime) -> list[OpenBatch]:
-        """What may be in force, could not be had and is due again, the longest waiting first."""
-        due = (each for each in self._batches.values() if each.is_missing and each.failures and each.is_current(now))
-        return sorted((each for each in due if each.is_due(now)), key=lambda each: each.ask_at)
+    def to_ask_again(self, now: datetime) -> list[OpenBatch]:
+        """What may be in force and is due: what could not be had, and what was had and may have a revision by now.
 
-    def to_recheck(self, now: datetime) -> list[OpenBatch]:
-        """What was had, is not over and is due to be asked for its revision, the longest waiting first."""
-        held = (each for each in self._batches.values() if not each.is_missing and each.until > now)
-        return sorted((each for each in held if each.is_due(now)), key=lambda each: each.ask_at)
+        The longest waiting first, so that none waits for another that fails.
+        """
+        missing = [each for each in self._batches.values() if each.is_missing and each.failures and each.is_current(now)]
+        had = [each for each in self._batches.values() if not each.is_missing and each.until > now]
+        return sorted((each for each in (*missing, *had) if each.is_due(now)), key=lambda each: each.ask_at)
 
     def backlog(self, now: datetime) -> list[OpenBatch]:
         """What is over, was never had and is due: first what was never asked for, in CAISO's order."""

@@ -11,7 +11,7 @@ from dotbus.runtime.logs import get_logger
 
 ATTEMPTS = 3
 MOST_ROUNDS_PASSED = 30
-MOST_AT_ONCE = 60
+MOST_AT_ONCE = 30
 
 
 class Receipts:

@@ -1,0 +1,185 @@
+"""Whatever CAISO does, slow, lying or forgetful, and whenever the ingest dies: what a state says without a reason is true."""
+
+import contextlib
+import os
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from ads_bench import MINUTE, Bench
+from ads_fake import Batch
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from lying_ads import Killed, Lie, LyingAds
+
+from ads_ingest.evidence import Evidence
+from ads_ingest.service import FollowedStream
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.messages import Dot
+
+RESOURCES = ("R1", "R2")
+HOUR = timedelta(hours=1)
+LENGTH = 5 * MINUTE
+POISON = "".join(
+    f"<instructionDetail segNo='{n}'><serviceType>SUPP</serviceType><mw>-1e308</mw></instructionDetail>" for n in (1, 2)
+)
+OPERATIONS = ("getBatchHeader", "getDispatchBatch", "getDispatchBatchesSinceUID")
+DOTS = st.dictionaries(st.sampled_from(RESOURCES), st.integers(-50, 50).map(float), min_size=1)
+
+
+class LyingCaiso(RuleBasedStateMachine):
+    """An ingest, its outbox on disk, and a CAISO that nobody can rely on."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.bench = Bench(Path(self.folder.name))
+        self.ads = LyingAds(self.bench.later, lambda: self.bench.now)
+        self.bench.source = self.ads
+        self.count = 0
+        self.revised = Counter[str]()
+        self.restart()
+
+    def teardown(self) -> None:
+        if hasattr(self, "bench"):
+            self.bench.outbox.close()
+            self.folder.cleanup()
+
+    def restart(self) -> None:
+        self.bench.restart()
+        stream, clock = self.bench.dispatch, lambda: self.bench.now
+        self.stream = FollowedStream("ads_dispatch", stream, Evidence(self.bench.quarantine), clock=clock)
+
+    @rule(dots=DOTS, begins=st.integers(-1, 3), poisoned=st.sampled_from([False] * 9 + [True]))
+    def issue(self, dots: dict[str, float], begins: int, *, poisoned: bool) -> None:
+        self.count += 1
+        start = self.bench.now.replace(second=0) + begins * LENGTH
+        self.ads.add(Batch(f"B{self.count}", start, dots, detail=POISON if poisoned else ""))
+
+    @precondition(lambda self: self.ads.revisions)
+    @rule(data=st.data(), dots=DOTS, status=st.sampled_from([1, 1, 4, 6]), relist=st.booleans())
+    def revise(self, data: st.DataObject, dots: dict[str, float], status: int, *, relist: bool) -> None:
+        uid = data.draw(st.sampled_from(sorted(self.ads.revisions)))
+        before = self.ads.revisions[uid][-1]
+        after = replace(before, revision_no=before.revision_no + 1, status=status, dots_mw=dots, detail="")
+        self.ads.add(after, relist=relist)
+        self.revised[uid] += 1
+
+    @precondition(lambda self: self.ads.revisions)
+    @rule(data=st.data(), operation=st.sampled_from(OPERATIONS), lie=st.sampled_from(Lie))
+    def lie(self, data: st.DataObject, operation: str, lie: Lie) -> None:
+        uid = data.draw(st.sampled_from(sorted(self.ads.revisions)))
+        self.ads.lies[operation, uid] = lie
+
+    @rule(lie=st.sampled_from([Lie.REFUSED, Lie.SLOW]))
+    def go_away(self, lie: Lie) -> None:
+        self.ads.lies["getDispatchBatchesSinceUID", ""] = lie
+
+    @rule()
+    def be_honest(self) -> None:
+        self.ads.lies.clear()
+
+    @precondition(lambda self: self.ads.revisions)
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        self.ads.forgotten.add(data.draw(st.sampled_from(sorted(self.ads.revisions))))
+
+    @rule(later_s=st.sampled_from([1, 5, 10, 10, 30, 60, 150]))
+    def turn(self, later_s: int) -> None:
+        self.bench.later(timedelta(seconds=later_s))
+        tried_before = set(self.ads.failed)
+        known_before = dict(self.ads.said)
+        self.stream.follow()
+        if self.ads.listed is not None:
+            self.everything_new_is_published(tried_before, known_before)
+
+    def everything_new_is_published(self, tried: set[str], known: dict[str, tuple[int, int]]) -> None:
+        told = {(event.batch.batch_uid, event.batch.revision_no) for event in self.bench.dispatches()}
+        for batch in self.ads.listed or ():
+            uid = batch.batch_uid
+            is_new = batch.revision_no > known.get(uid, (0, 0))[0]
+            can_be_had = self.ads.knows(uid) and ("getDispatchBatch", uid) not in self.ads.lies and not batch.detail
+            if is_new and can_be_had and uid not in tried:
+                assert (uid, batch.revision_no) in told or self.ads.said[uid][0] > batch.revision_no, uid
+
+    @rule(after=st.integers(0, 6), later_s=st.sampled_from([1, 10, 60]))
+    def die(self, after: int, later_s: int) -> None:
+        self.ads.kill_after = after
+        with contextlib.suppress(Killed):
+            self.stream.follow()
+        self.ads.kill_after = None
+        self.restart()
+        self.forget_what_was_not_kept()
+        self.bench.later(timedelta(seconds=later_s))
+
+    def forget_what_was_not_kept(self) -> None:
+        """What CAISO said and the ingest could not pass on died with the process."""
+        self.ads.said.clear()
+        self.ads.denied.clear()
+        for event in self.bench.dispatches():
+            said = (event.batch.revision_no or 0, event.batch.batch_status or 0)
+            self.ads.said[event.batch.batch_uid] = max(said, self.ads.said.get(event.batch.batch_uid, (0, 0)))
+        for dot in self.states().values():
+            for withdrawn in dot.withdrawn:
+                cancelled = (withdrawn.revision_no or 0, 4)
+                self.ads.said[withdrawn.batch_uid] = max(cancelled, self.ads.said.get(withdrawn.batch_uid, (0, 0)))
+
+    def states(self) -> dict[str, Dot]:
+        topics = self.bench.installation.topics
+        kept = self.bench.outbox.states()
+        found = {resource: kept.get(topics.dot("north", resource)) for resource in RESOURCES}
+        return {resource: decode_as(payload, Dot) for resource, payload in found.items() if payload}
+
+    @invariant()
+    def what_a_state_says_without_a_reason_is_what_caiso_said_last(self) -> None:
+        now = self.bench.now
+        for resource, dot in self.states().items():
+            if dot.reasons or self.stream.rounds_in_vain:
+                continue
+            says = {
+                (one.batch_uid, one.dot_mw)
+                for one in dot.intervals
+                if one.interval_end > now and not self.is_over(one.batch_uid)
+            }
+            expected = {(uid, mw) for uid in self.ads.said for mw in self.in_force(uid, resource)}
+            assert says == expected, (resource, dot)
+
+    def is_over(self, uid: str) -> bool:
+        return self.ads.revisions[uid][0].start_at + LENGTH <= self.bench.now
+
+    def in_force(self, uid: str, resource: str) -> list[float]:
+        """What the highest revision of a batch that CAISO told asks of a resource, MW; fails when nobody can know."""
+        revision_no, status = self.ads.said[uid]
+        if self.is_over(uid) or status in {4, 6}:
+            return []
+        document = self.ads.documents.get((uid, revision_no))
+        assert document is None or uid not in self.ads.denied or resource not in document.dots_mw, f"CAISO does not know {uid}"
+        had = [one for (had_uid, _revision), one in self.ads.documents.items() if had_uid == uid]
+        if document is None:
+            about = {name for one in had for name in one.dots_mw} or set(RESOURCES)
+            assert resource not in about, f"{uid} revision {revision_no} was never had"
+            return []
+        assert not (document.detail and resource in document.dots_mw), f"{uid} cannot be passed on"
+        return [document.dots_mw[resource]] if resource in document.dots_mw else []
+
+    @invariant()
+    def nothing_unforeseen_ends_a_round(self) -> None:
+        assert not str(self.stream.health.snapshot().last_error).startswith("unforeseen")
+
+    @invariant()
+    def what_fails_is_asked_for_a_bounded_number_of_times_in_an_hour(self) -> None:
+        for uid, times in self.ads.failed.items():
+            recent = sum(self.bench.now - at <= HOUR for at in times)
+            assert recent <= 150 * (1 + self.revised[uid]) or uid not in self.ads.revisions
+
+
+TestLyingCaiso = LyingCaiso.TestCase
+TestLyingCaiso.settings = settings(
+    max_examples=int(os.environ.get("LYING_CAISO_EXAMPLES", "25")),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
