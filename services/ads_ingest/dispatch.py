@@ -148,6 +148,7 @@ class DispatchStream:
             self._withdraw(batch)  # without waiting for a document that may not come
         try:
             document = self._caiso.fetch_batch(batch.batch_uid)
+            self._batches.note_names(batch.batch_uid, {each.resource_id for each in document.instructions})
             if is_outdated(document.header, batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
@@ -165,7 +166,6 @@ class DispatchStream:
             sqlite3.Error: the outbox cannot keep anything.
         """
         board, uid = self._keeper.board, batch.batch_uid
-        self._batches.note_names(uid, {instruction.resource_id for instruction in document.instructions})
         books, known = dict(board.books), self._batches.get(uid)
         try:
             self._pass_on(document)

@@ -36,7 +36,12 @@ class Evidence:
         kept = self._keep(failure.content, f"{name}.xml", now)
         if isinstance(failure, Unforeseen):
             self._keep(failure.traceback.encode(), f"{name}.txt", now)
-            self._log.error("a fault of this software; please report it", cause=str(failure), raw=kept, exc_info=failure)
+            self._log.error(
+                "a fault of this software",
+                cause=str(failure),
+                raw=kept,
+                next="report it, with the traceback beside the raw bytes",
+            )
         else:
             self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept, next=ASKED_AGAIN)
 

@@ -206,19 +206,47 @@ def test_a_fault_publishes_nothing_wrong_is_in_the_health_and_the_loop_goes_on(
     setup: Setup, fault: str, operation: str
 ) -> None:
     setup.fault(fault, operation)
-    assert not setup.follow()
+    is_of_one_batch = operation == "getDispatchBatch"
+    assert setup.follow() == is_of_one_batch
     failing = setup.dispatch if operation in DISPATCH_OPERATIONS else setup.trajectory
     other = setup.trajectory if failing is setup.dispatch else setup.dispatch
     health = failing.health.snapshot()
-    assert not health.ok
+    assert health.ok == is_of_one_batch
     assert operation in str(health.last_error)
     assert other.health.snapshot().ok
     raw = [path for path in setup.quarantined() if operation in path.name]
     assert len(raw) == (0 if fault == "timeout" else 1)
 
+    setup.clock.move(5)
     assert setup.follow()
     assert failing.health.snapshot().ok
+    assert failing.rounds_in_vain == 0
     assert_kept_equals_sent(setup)
+    assert {setup.dot(resource).reasons for resource in RESOURCES} == {()}
+
+
+def test_after_caiso_forgot_its_batches_only_their_resources_are_in_doubt_and_only_while_they_last(
+    setup: Setup, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulator that was started anew does not know what the old one issued."""
+    assert setup.follow()
+    with simulating(keys, EXAMPLE, setup.clock, history_intervals=0, interval_s=300) as anew:
+        monkeypatch.setattr(setup.source, "_settings", setup.settings.model_copy(update={"url": anew.ads}))
+        forgotten = {interval.batch_uid for resource in RESOURCES for interval in setup.dot(resource).intervals}
+        ends_at = max(interval.interval_end for resource in RESOURCES for interval in setup.dot(resource).intervals)
+        setup.clock.move(31)
+        assert setup.follow()
+        assert setup.dispatch.health.snapshot().ok
+        assert {setup.dot(resource).reasons for resource in RESOURCES} == {("incomplete",)}
+        while setup.clock.now <= ends_at:
+            setup.clock.move(30)
+            assert setup.follow()
+        for resource in RESOURCES:
+            dot = setup.dot(resource)
+            in_force = [one for one in dot.intervals if one.interval_start <= setup.clock.now < one.interval_end]
+            assert dot.reasons == ()
+            assert in_force
+            assert not forgotten & {one.batch_uid for one in in_force}
 
 
 def test_an_empty_trajectory_list_is_no_failure_and_the_batches_come_later(setup: Setup) -> None:

@@ -27,6 +27,7 @@ POISON = "".join(
     f"<instructionDetail segNo='{n}'><serviceType>SUPP</serviceType><mw>-1e308</mw></instructionDetail>" for n in (1, 2)
 )
 OPERATIONS = ("getBatchHeader", "getDispatchBatch", "getDispatchBatchesSinceUID")
+LATER_S = st.sampled_from([1, 5, 10, 10, 30, 30, 60, 150])
 DOTS = st.dictionaries(st.sampled_from(RESOURCES), st.integers(-50, 50).map(float), min_size=1)
 
 
@@ -53,30 +54,45 @@ class LyingCaiso(RuleBasedStateMachine):
         stream, clock = self.bench.dispatch, lambda: self.bench.now
         self.stream = FollowedStream("ads_dispatch", stream, Evidence(self.bench.quarantine), clock=clock)
 
-    @rule(dots=DOTS, begins=st.integers(-1, 3), poisoned=st.sampled_from([False] * 9 + [True]))
-    def issue(self, dots: dict[str, float], begins: int, *, poisoned: bool) -> None:
+    @rule(
+        dots=DOTS,
+        begins=st.integers(-1, 3),
+        poisoned=st.sampled_from([False] * 9 + [True]),
+        lie=st.sampled_from([None, None, *Lie]),
+        later_s=LATER_S,
+    )
+    def issue(self, dots: dict[str, float], begins: int, lie: Lie | None, later_s: int, *, poisoned: bool) -> None:
         self.count += 1
-        start = self.bench.now.replace(second=0) + begins * LENGTH
-        self.ads.add(Batch(f"B{self.count}", start, dots, detail=POISON if poisoned else ""))
+        uid, start = f"B{self.count}", self.bench.now.replace(second=0) + begins * LENGTH
+        self.ads.add(Batch(uid, start, dots, detail=POISON if poisoned else ""))
+        if lie:
+            self.ads.lies["getDispatchBatch", uid] = lie
+        self.turn(later_s)
 
     @precondition(lambda self: self.ads.revisions)
-    @rule(data=st.data(), dots=DOTS, status=st.sampled_from([1, 1, 4, 6]), relist=st.booleans())
-    def revise(self, data: st.DataObject, dots: dict[str, float], status: int, *, relist: bool) -> None:
-        uid = data.draw(st.sampled_from(sorted(self.ads.revisions)))
+    @rule(data=st.data(), dots=DOTS, status=st.sampled_from([1, 1, 4, 6]), relist=st.booleans(), later_s=LATER_S)
+    def revise(self, data: st.DataObject, dots: dict[str, float], status: int, later_s: int, *, relist: bool) -> None:
+        uids = sorted(self.ads.revisions)
+        uid = data.draw(st.sampled_from([uid for uid in uids if not self.is_over(uid)] or uids))
         before = self.ads.revisions[uid][-1]
         after = replace(before, revision_no=before.revision_no + 1, status=status, dots_mw=dots, detail="")
         self.ads.add(after, relist=relist)
         self.revised[uid] += 1
+        self.turn(later_s)
 
     @precondition(lambda self: self.ads.revisions)
     @rule(data=st.data(), operation=st.sampled_from(OPERATIONS), lie=st.sampled_from(Lie))
     def lie(self, data: st.DataObject, operation: str, lie: Lie) -> None:
-        uid = data.draw(st.sampled_from(sorted(self.ads.revisions)))
+        """A lie about one that is not over, if there is any."""
+        uids = sorted(self.ads.revisions)
+        uid = data.draw(st.sampled_from([uid for uid in uids if not self.is_over(uid)] or uids))
         self.ads.lies[operation, uid] = lie
 
-    @rule(lie=st.sampled_from([Lie.REFUSED, Lie.SLOW]))
-    def go_away(self, lie: Lie) -> None:
+    @rule(lie=st.sampled_from([Lie.REFUSED, Lie.SLOW]), later_s=LATER_S)
+    def be_away(self, lie: Lie, later_s: int) -> None:
         self.ads.lies["getDispatchBatchesSinceUID", ""] = lie
+        self.turn(later_s)
+        del self.ads.lies["getDispatchBatchesSinceUID", ""]
 
     @rule()
     def be_honest(self) -> None:
@@ -87,14 +103,19 @@ class LyingCaiso(RuleBasedStateMachine):
     def forget(self, data: st.DataObject) -> None:
         self.ads.forgotten.add(data.draw(st.sampled_from(sorted(self.ads.revisions))))
 
-    @rule(later_s=st.sampled_from([1, 5, 10, 10, 30, 60, 150]))
+    @rule(later_s=LATER_S)
     def turn(self, later_s: int) -> None:
         self.bench.later(timedelta(seconds=later_s))
-        tried_before = set(self.ads.failed)
-        known_before = dict(self.ads.said)
+        tried_before, known_before = set(self.ads.failed), dict(self.ads.said)
         self.stream.follow()
+        self.check_state()
         if self.ads.listed is not None:
             self.everything_new_is_published(tried_before, known_before)
+
+    @rule(turns=st.lists(LATER_S, min_size=2, max_size=6))
+    def turn_often(self, turns: list[int]) -> None:
+        for later_s in turns:
+            self.turn(later_s)
 
     def everything_new_is_published(self, tried: set[str], known: dict[str, tuple[int, int]]) -> None:
         told = {(event.batch.batch_uid, event.batch.revision_no) for event in self.bench.dispatches()}
@@ -113,7 +134,7 @@ class LyingCaiso(RuleBasedStateMachine):
         self.ads.kill_after = None
         self.restart()
         self.forget_what_was_not_kept()
-        self.bench.later(timedelta(seconds=later_s))
+        self.turn(later_s)
 
     def forget_what_was_not_kept(self) -> None:
         """What CAISO said and the ingest could not pass on died with the process."""
@@ -122,10 +143,10 @@ class LyingCaiso(RuleBasedStateMachine):
         for event in self.bench.dispatches():
             said = (event.batch.revision_no or 0, event.batch.batch_status or 0)
             self.ads.said[event.batch.batch_uid] = max(said, self.ads.said.get(event.batch.batch_uid, (0, 0)))
-        for dot in self.states().values():
-            for withdrawn in dot.withdrawn:
-                cancelled = (withdrawn.revision_no or 0, 4)
-                self.ads.said[withdrawn.batch_uid] = max(cancelled, self.ads.said.get(withdrawn.batch_uid, (0, 0)))
+        for withdrawn in (each for dot in self.states().values() for each in dot.withdrawn):
+            revision_no, known = withdrawn.revision_no or 0, self.ads.said.get(withdrawn.batch_uid, (0, 0))
+            if revision_no > known[0]:  # cancelled by header alone; else a revision that an event tells of left a resource out
+                self.ads.said[withdrawn.batch_uid] = (revision_no, 4)
 
     def states(self) -> dict[str, Dot]:
         topics = self.bench.installation.topics
@@ -133,8 +154,8 @@ class LyingCaiso(RuleBasedStateMachine):
         found = {resource: kept.get(topics.dot("north", resource)) for resource in RESOURCES}
         return {resource: decode_as(payload, Dot) for resource, payload in found.items() if payload}
 
-    @invariant()
-    def what_a_state_says_without_a_reason_is_what_caiso_said_last(self) -> None:
+    def check_state(self) -> None:
+        """What a state says without a reason is what CAISO said last."""
         now = self.bench.now
         for resource, dot in self.states().items():
             if dot.reasons or self.stream.rounds_in_vain:
