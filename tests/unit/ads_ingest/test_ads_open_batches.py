@@ -1,0 +1,158 @@
+"""What is known of a batch: its four states, when it is asked for next, and whom it speaks against."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ads_ingest.board import Doubts
+from ads_ingest.faults import AdsFailure, HttpRefused, SoapFault, Unforeseen
+from ads_ingest.open_batches import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, OpenBatches
+from ads_ingest.records import Question
+from dotbus.contracts.messages import DispatchBatchHeader
+
+T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+RECHECK, VOUCHED = 30 * SECOND, 90 * SECOND
+ASKED = Question("getDispatchBatch", "B1")
+AWAY, FAULT = HttpRefused(ASKED, "status 503"), SoapFault(ASKED, "unknown batch")
+NOBODY, EVERYONE = Doubts(), Doubts(everyone=True)
+
+
+def header(revision_no: int | None = 1, status: int = 1, batch_type: int = 0, **more: object) -> DispatchBatchHeader:
+    known = {"batch_uid": "B1", "revision_no": revision_no, "batch_status": status, "batch_type": batch_type, "start_at": T0}
+    return DispatchBatchHeader(**known | more)  # type: ignore[arg-type]
+
+
+def batches(*, had: bool = True) -> OpenBatches:
+    known = OpenBatches(RECHECK, VOUCHED)
+    known.note_listed([header()], T0)
+    if had:
+        known.note_names("B1", ["R1"])
+        known.note_had(header(), T0 + 5 * MINUTE, (), T0)
+    return known
+
+
+def the_one(known: OpenBatches) -> OpenBatch:
+    batch = known.get("B1")
+    assert batch
+    return batch
+
+
+def test_a_batch_is_listed_then_held_then_replaced_then_held_again() -> None:
+    known = batches(had=False)
+    assert the_one(known).known is Known.LISTED
+    known.note_had(header(), T0 + 5 * MINUTE, (), T0)
+    assert the_one(known).known is Known.HELD
+    known.note_told(header(2), T0)
+    assert the_one(known).known is Known.REPLACED
+    known.note_had(header(2), T0 + 5 * MINUTE, (), T0)
+    assert the_one(known).known is Known.HELD
+
+
+@pytest.mark.parametrize("failure", [AWAY, FAULT])
+def test_what_was_never_had_speaks_against_everyone_once_it_cannot_be_had_and_while_it_may_last(failure: AdsFailure) -> None:
+    known = batches(had=False)
+    assert known.doubts(T0) == NOBODY, "it has its turn yet"
+    known.note_failed("B1", failure, T0)
+    assert known.doubts(T0) == EVERYONE
+    assert known.doubts(T0 + 5 * MINUTE) == NOBODY
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"status": 4}, {"status": 6}, {"status": 0}, {"binding_flag": "N"}, {"batch_type": 3}],
+    ids=["cancelled", "deferred", "new", "advisory", "award"],
+)
+def test_what_asks_nothing_by_its_header_speaks_against_nobody(told: dict[str, object]) -> None:
+    known = OpenBatches(RECHECK, VOUCHED)
+    known.note_told(header(**told), T0)  # type: ignore[arg-type]
+    known.note_failed("B1", FAULT, T0)
+    assert known.doubts(T0) == NOBODY
+
+
+def test_a_batch_that_caiso_does_not_know_any_more_speaks_against_its_resources_at_once() -> None:
+    known = batches()
+    known.note_failed("B1", FAULT, T0 + RECHECK)
+    assert known.doubts(T0 + RECHECK) == Doubts(frozenset({"R1"}))
+    known.note_told(header(), T0 + MINUTE)
+    assert known.doubts(T0 + MINUTE) == NOBODY, "it does know it"
+
+
+def test_while_caiso_does_not_answer_its_last_word_counts_for_a_while() -> None:
+    known = batches()
+    known.note_failed("B1", AWAY, T0 + RECHECK)
+    assert known.doubts(T0 + VOUCHED) == NOBODY
+    assert known.doubts(T0 + VOUCHED + SECOND) == Doubts(frozenset({"R1"}))
+
+
+def test_an_instruction_in_doubt_speaks_against_its_resource_and_keeps_the_batch_on_the_list() -> None:
+    known = OpenBatches(RECHECK, VOUCHED)
+    known.note_told(header(status=5, batch_type=1), T0)
+    known.note_names("B1", ["R1", "R2"])
+    known.note_had(header(status=5, batch_type=1), T0 + 60 * MINUTE, ["R2"], T0)
+    assert known.doubts(T0) == Doubts(frozenset({"R2"}))
+    assert not known.is_settled("B1", T0)
+    assert known.is_settled("B1", T0 + 60 * MINUTE)
+
+
+def test_a_restored_batch_is_in_doubt_until_caiso_confirms_it() -> None:
+    known = OpenBatches(RECHECK, VOUCHED)
+    known.restore("B1", 1, "R1", T0 + 5 * MINUTE, T0)
+    assert known.doubts(T0) == Doubts(frozenset({"R1"}))
+    assert [batch.batch_uid for batch in known.to_ask_again(T0)] == ["B1"]
+    assert known.note_told(header(), T0).known is Known.REPLACED, "its document says whom it names and what it asks"
+
+
+def test_an_older_revision_changes_and_confirms_nothing() -> None:
+    known = batches()
+    known.note_told(header(2), T0)
+    known.note_had(header(2), T0 + 5 * MINUTE, (), T0)
+    told = known.note_told(header(1), T0 + MINUTE)
+    assert (told.known, told.header.revision_no, told.confirmed_at) == (Known.HELD, 2, T0)
+
+
+@given(st.lists(st.sampled_from([AWAY, FAULT]), min_size=1, max_size=30))
+def test_each_failure_puts_the_next_question_off_further_up_to_a_bound(failures: list[AdsFailure]) -> None:
+    known, now, waits = batches(had=False), T0, []
+    for failure in failures:
+        batch = known.note_failed("B1", failure, now)
+        waits.append(batch.ask_at - now)
+        now = batch.ask_at
+    assert waits == sorted(waits)
+    assert waits[0] == 2 * SECOND
+    assert waits[-1] <= ASK_AGAIN_MOST
+
+
+def test_a_batch_is_given_up_after_a_few_unusable_answers_and_never_for_want_of_one() -> None:
+    known = batches(had=False)
+    for _ in range(50):
+        assert not known.note_failed("B1", AWAY, T0).is_given_up
+    for _ in range(ATTEMPTS):
+        given_up = known.note_failed("B1", FAULT, T0)
+    assert given_up.is_given_up
+    assert not known.is_settled("B1", T0), "it may be in force"
+    assert known.is_settled("B1", T0 + 5 * MINUTE)
+    assert batches(had=False).note_failed("B1", Unforeseen(ASKED, "a fault of ours"), T0).is_given_up
+
+
+def test_a_failing_batch_keeps_no_other_waiting() -> None:
+    known = OpenBatches(RECHECK, VOUCHED)
+    for uid in ("B1", "B2"):
+        known.note_told(header(batch_uid=uid), T0)
+    known.note_failed("B1", AWAY, T0)
+    assert [batch.batch_uid for batch in known.to_take(T0)] == ["B2"]
+    known.note_had(header(batch_uid="B2"), T0 + 5 * MINUTE, (), T0)
+    assert [batch.batch_uid for batch in known.to_ask_again(T0 + RECHECK)] == ["B1", "B2"]
+
+
+def test_what_is_over_settled_and_not_listed_is_forgotten_once_its_receipt_is_taken() -> None:
+    known = batches()
+    known.forget_settled((), T0 + 5 * MINUTE)
+    assert known.receipts_owed() == ["B1"]
+    known.note_receipt("B1", taken=True, attempts=3)
+    known.forget_settled(("B1",), T0 + 5 * MINUTE)
+    assert known.get("B1")
+    known.forget_settled((), T0 + 5 * MINUTE)
+    assert known.get("B1") is None
