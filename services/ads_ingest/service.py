@@ -16,6 +16,8 @@ from dotbus.runtime.schedule import backoff_s
 
 RETRY_FIRST_S = 2.0
 RETRY_MOST_S = 30.0
+COMPLAINTS_MOST = 5
+"""How many things that cannot be had the status names; the log names each."""
 
 
 class Stream(Protocol):
@@ -90,10 +92,11 @@ class FollowedStream:
 
     def _note_heard(self, unanswered: Unanswered) -> None:
         missing = [str(failure) for failure in unanswered.missing]
+        more = [f"and {len(missing) - COMPLAINTS_MOST} more"] if missing[COMPLAINTS_MOST:] else []
         if not missing and not unanswered.failures:
             self._evidence.forget()
-        but = f"{missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}" if missing else None
-        if self.health.succeeded(self._clock(), self._clock_offset_s(), but=but):
+        complaints = [*missing[:COMPLAINTS_MOST], *more]
+        if self.health.succeeded(self._clock(), self._clock_offset_s(), complaints=complaints):
             self._log.info("recovered")
 
 

@@ -212,7 +212,7 @@ def test_a_fault_publishes_nothing_wrong_is_in_the_health_and_the_loop_goes_on(
     other = setup.trajectory if failing is setup.dispatch else setup.dispatch
     health = failing.health.snapshot()
     assert health.ok == is_of_one_batch
-    assert operation in str(health.last_error)
+    assert operation in f"{health.last_error} {health.complaints}"
     assert other.health.snapshot().ok
     raw = [path for path in setup.quarantined() if operation in path.name]
     assert len(raw) == (0 if fault == "timeout" else 1)

@@ -1,6 +1,7 @@
 """How a service hears what it depends on: the last success, the failures since, and whether a cause is new."""
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,22 +16,20 @@ class UpstreamHealth:
         self._lock = threading.Lock()
         self._upstream = Upstream(name=name, ok=False)
 
-    def succeeded(self, now: datetime, clock_offset_s: float | None = None, *, but: str | None = None) -> bool:
+    def succeeded(self, now: datetime, clock_offset_s: float | None = None, *, complaints: Sequence[str] = ()) -> bool:
         """Note a success. Returns whether it ends a run of failures: the moment to log a recovery.
 
         Args:
             now: when.
             clock_offset_s: the upstream's clock minus ours; None keeps what was known.
-            but: what could not be had though the upstream is well; it is the last error then.
+            complaints: what is wrong with a part of it, though it is well.
         """
         with self._lock:
             before = self._upstream
             offset = before.clock_offset_s if clock_offset_s is None else clock_offset_s
             self._upstream = msgspec.structs.replace(
-                before, ok=True, last_ok_at=now, failures_in_a_row=0, clock_offset_s=offset
+                before, ok=True, last_ok_at=now, failures_in_a_row=0, clock_offset_s=offset, complaints=tuple(complaints)
             )
-            if but is not None:
-                self._upstream = msgspec.structs.replace(self._upstream, last_error=but, last_error_at=now)
             return before.failures_in_a_row > 0
 
     def failed(self, now: datetime, cause: str) -> bool:

@@ -140,8 +140,7 @@ def test_a_single_batch_that_cannot_be_had_slows_nothing_down_and_is_told_in_the
         assert loop.turn() == 10.0
         health = stream.health.snapshot()
         assert health.ok
-        assert health.last_error_at == T0
-        assert str(health.last_error).startswith("getDispatchBatch(B1): malformed: not XML")
+        assert str(health.complaints[0]).startswith("getDispatchBatch(B1): malformed: not XML")
 
 
 def test_a_stream_that_caiso_does_not_answer_waits_and_the_other_is_asked_as_often_as_before(tmp_path: Path) -> None:

@@ -44,8 +44,8 @@ def test_an_answer_without_a_date_keeps_the_known_offset():
 
 def test_what_cannot_be_had_from_an_upstream_that_is_well_is_told_beside_it() -> None:
     health = UpstreamHealth("ads")
-    health.succeeded(AT, but="one batch")
+    health.succeeded(AT, complaints=["one batch"])
     told = health.snapshot()
-    assert (told.ok, told.last_error, told.last_error_at, told.failures_in_a_row) == (True, "one batch", AT, 0)
+    assert (told.ok, told.complaints, told.last_error, told.failures_in_a_row) == (True, ("one batch",), None, 0)
     health.succeeded(AT + timedelta(seconds=10))
-    assert health.snapshot().last_error_at == AT, "it is history"
+    assert health.snapshot().complaints == ()
