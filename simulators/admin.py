@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 
 from simulators.admin_records import sent_batch, sent_trajectory, utc_text
 from simulators.ads_ledger import Ledger, UnknownBatch
+from simulators.ads_records import DispatchBatch
 from simulators.faults import FAULTS, Faults, Pending
 from simulators.oasis_calendar import starts
-from simulators.oasis_prices import PriceModel
+from simulators.oasis_prices import CorrectedPrices
 from simulators.oasis_reports import REPORTS
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class Refused(Exception):
 class Admin:
     """What the administrative requests do."""
 
-    def __init__(self, ledger: Ledger, prices: PriceModel, faults: Faults, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, prices: CorrectedPrices, faults: Faults, clock: Callable[[], datetime]) -> None:
         self._ledger = ledger
         self._prices = prices
         self._faults = faults
@@ -97,11 +98,45 @@ class Admin:
         Raises:
             Refused: there is no such batch.
         """
+        return self._changed(lambda: self._ledger.cancel(str(order.get("batch_uid"))))
+
+    def forget(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Lose a batch.
+
+        Raises:
+            Refused: there is no such batch.
+        """
+        return self._changed(lambda: self._ledger.forget(str(order.get("batch_uid"))))
+
+    def set_back(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Say an older revision of a batch again.
+
+        Raises:
+            Refused: there is no such batch, or no older revision of it.
+        """
+        return self._changed(lambda: self._ledger.set_back(str(order.get("batch_uid"))))
+
+    def issue_hourly(self, _order: Mapping[str, object]) -> dict[str, object]:
+        """Issue an hourly batch for the running hour."""
+        return self._changed(lambda: self._ledger.issue_hourly(self._clock()))
+
+    def _changed(self, change: Callable[[], DispatchBatch]) -> dict[str, object]:
         self._ledger.advance(self._clock())
         try:
-            return sent_batch(self._ledger.cancel(str(order.get("batch_uid"))))
-        except UnknownBatch as error:
+            return sent_batch(change())
+        except (UnknownBatch, ValueError) as error:
             raise Refused(str(error)) from error
+
+    def correct(self, order: Mapping[str, object]) -> dict[str, object]:
+        """Publish another price for an interval that begins at `start`.
+
+        Raises:
+            Refused: something is missing, or the price is not a number.
+        """
+        named = {key: str(text) for key, text in order.items()}
+        market, node, start = _named(named, "market"), _named(named, "node"), _time(_named(named, "start"))
+        self._prices.correct(market, node, start, _number(order, "lmp"))
+        return {"market": market, "node": node, "interval_start": utc_text(start), "lmp": order["lmp"]}
 
     def revise(self, order: Mapping[str, object]) -> dict[str, object]:
         """Change the DOT of a resource in a batch that was sent.
@@ -109,14 +144,8 @@ class Admin:
         Raises:
             Refused: there is no such batch or DOT, or the value is not a number.
         """
-        self._ledger.advance(self._clock())
-        dot_mw = order.get("dot_mw")
-        if isinstance(dot_mw, bool) or not isinstance(dot_mw, int | float):
-            raise Refused(f"dot_mw is {dot_mw!r}, which is not a number")
-        try:
-            return sent_batch(self._ledger.revise(str(order.get("batch_uid")), str(order.get("resource_id")), float(dot_mw)))
-        except (UnknownBatch, ValueError) as error:
-            raise Refused(str(error)) from error
+        batch_uid, resource_id, dot_mw = str(order.get("batch_uid")), str(order.get("resource_id")), _number(order, "dot_mw")
+        return self._changed(lambda: self._ledger.revise(batch_uid, resource_id, dot_mw))
 
 
 def admin_app(admin: Admin) -> ASGIApp:
@@ -127,7 +156,15 @@ def admin_app(admin: Admin) -> ASGIApp:
         "/prices": admin.price_list,
         "/faults": lambda _: admin.pending_faults(),
     }
-    orders = {"/faults": admin.order_fault, "/cancel": admin.cancel, "/revise": admin.revise}
+    orders = {
+        "/faults": admin.order_fault,
+        "/cancel": admin.cancel,
+        "/revise": admin.revise,
+        "/forget": admin.forget,
+        "/set_back": admin.set_back,
+        "/hourly": admin.issue_hourly,
+        "/correct": admin.correct,
+    }
     return Starlette(
         routes=[
             *(Route(path, _reading(read), methods=["GET"]) for path, read in reads.items()),
@@ -168,6 +205,13 @@ def _named(query: Mapping[str, str], name: str) -> str:
         return query[name]
     except KeyError:
         raise Refused(f"the parameter {name} is missing") from None
+
+
+def _number(order: Mapping[str, object], name: str) -> float:
+    number = order.get(name)
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise Refused(f"{name} is {number!r}, which is not a number")
+    return float(number)
 
 
 def _time(text: str) -> datetime:

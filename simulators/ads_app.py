@@ -4,6 +4,8 @@ import asyncio
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -13,15 +15,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from simulators.ads_documents import Style, compressed, trajectory_response
+from simulators.ads_documents import Style, compressed, dispatch_response, trajectory_response
 from simulators.ads_soap import CONTENT_TYPE, Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
 from simulators.ads_wsdl import API_SERVICE, RESPONSE_SERVICE, Service, wsdl
-from simulators.broken_replies import CutReply, HeldReply, OversizedReply
+from simulators.broken_replies import CutReply, DripReply, HeldReply, OversizedReply
 from simulators.faults import Faults
 
 _MOST_REQUEST_BYTES = 1_000_000
 _VERSIONS = ("v6", "v7")
 _BOMB_MB = 200
+_WRONG_DATE = timedelta(seconds=60)
 
 
 class _Answering(Protocol):
@@ -36,6 +39,7 @@ class AdsEndpoints:
     response: _Answering
     style: Style
     faults: Faults
+    clock: Callable[[], datetime]
     stopping: asyncio.Event
     hold_s: float
     oversized_bytes: int
@@ -91,6 +95,10 @@ def _instead(answer: Callable[[AdsEndpoints], Answer]) -> Callable[[Call, AdsEnd
 _INSTEAD: dict[str, Callable[[Call, AdsEndpoints], Response]] = {
     "soap_fault": lambda _call, _: _fault(SoapFault("ADS API is temporarily unavailable", ours=True)),
     "http_500": lambda _call, _: Response("<html><body>Internal Server Error</body></html>", 500, media_type="text/html"),
+    "http_503": lambda _call, _: Response("<html><body>Service Unavailable</body></html>", 503, media_type="text/html"),
+    "empty_list": lambda call, endpoints: Response(
+        answer_envelope(call.operation, dispatch_response((), endpoints.style).decode()), media_type=CONTENT_TYPE
+    ),
     "empty_trajectory": _instead(lambda endpoints: compressed(trajectory_response((), endpoints.style))),
     "wrong_gzip": _instead(lambda _: b"\x1f\x8b\x08\x00 this was never compressed"),
     "bomb": _instead(lambda _: gzip.compress(bytes(_BOMB_MB * 1_000_000), compresslevel=1)),
@@ -101,6 +109,11 @@ def _disturbed(reply: Response, injected: str | None, endpoints: AdsEndpoints) -
     match injected:
         case "cut":
             return CutReply(reply)
+        case "drip":
+            return DripReply(reply, endpoints.stopping)
+        case "wrong_date":
+            reply.headers["date"] = format_datetime(endpoints.clock() + _WRONG_DATE, usegmt=True)
+            return reply
         case "oversized":
             return OversizedReply(reply, endpoints.oversized_bytes, endpoints.stopping)
         case "malformed":

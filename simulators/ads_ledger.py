@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from simulators.ads_market import Market
-from simulators.ads_records import BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
+from simulators.ads_records import Batch, BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
 
 CACHE = timedelta(hours=24)
 WHOLE_CACHE = "-1"
@@ -30,12 +30,22 @@ class UnknownBatch(Exception):
 
 
 class Ledger:
-    """The cache: dispatch batches with their revisions, and trajectory batches."""
+    """The cache: dispatch batches with their revisions, and trajectory batches.
 
-    def __init__(self, market: Market, opened_at: datetime) -> None:
+    Args:
+        market: what is issued.
+        opened_at: nothing was issued before.
+        is_withheld: whether a batch is never issued, although the market would.
+    """
+
+    def __init__(
+        self, market: Market, opened_at: datetime, is_withheld: Callable[[Batch], bool] = lambda _batch: False
+    ) -> None:
         self._market = market
+        self._is_withheld = is_withheld
         self._issued_until = opened_at
         self._dispatches: dict[str, DispatchBatch] = {}
+        self._before: dict[str, DispatchBatch] = {}
         self._order: list[tuple[str, int]] = []
         self._answerable: set[str] = set()
         self._trajectories: dict[str, TrajectoryBatch] = {}
@@ -45,6 +55,8 @@ class Ledger:
         """Issue what is due by `now`, end response periods that are over, forget what is older than the cache reaches."""
         for batch in self._market.issued(self._issued_until, now):
             self._end_response_periods(batch.received_at)
+            if self._is_withheld(batch):
+                continue
             if isinstance(batch, DispatchBatch):
                 self._put(batch)
             else:
@@ -158,7 +170,35 @@ class Ledger:
         status = BatchStatus.EMERGENCY_CANCELLED
         return self._put(batch.revised(_with_status(batch.instructions, status), status))
 
+    def forget(self, batch_uid: str) -> DispatchBatch:
+        """Lose a batch, though its interval lasts still. CAISO has never been seen to; nothing promises that it does not.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        batch = self.dispatch(batch_uid)
+        del self._dispatches[batch_uid]
+        self._answerable.discard(batch_uid)
+        self._order = [entry for entry in self._order if entry[0] != batch_uid]
+        return batch
+
+    def set_back(self, batch_uid: str) -> DispatchBatch:
+        """Say the revision before again, as a server that lags behind does.
+
+        Raises:
+            UnknownBatch: the cache does not have it, or never had another revision of it.
+        """
+        if self.dispatch(batch_uid).batch_uid not in self._before:
+            raise UnknownBatch(batch_uid)
+        return self._put(self._before[batch_uid])
+
+    def issue_hourly(self, now: datetime) -> DispatchBatch:
+        """Issue the hourly pre-dispatch of the running hour once more, received now: later than the five-minute DOTs in it."""
+        return self._put(self._market.late_hourly(now))
+
     def _put(self, batch: DispatchBatch) -> DispatchBatch:
+        if batch.batch_uid in self._dispatches:
+            self._before[batch.batch_uid] = self._dispatches[batch.batch_uid]
         self._dispatches[batch.batch_uid] = batch
         self._order.append((batch.batch_uid, batch.revision_no))
         if batch.batch_type is BatchType.HOURLY and batch.batch_status is BatchStatus.ACTIVE:
@@ -181,6 +221,7 @@ class Ledger:
 
     def _forget(self, before: datetime) -> None:
         self._dispatches = {uid: each for uid, each in self._dispatches.items() if each.received_at >= before}
+        self._before = {uid: each for uid, each in self._before.items() if uid in self._dispatches}
         self._trajectories = {uid: each for uid, each in self._trajectories.items() if each.received_at >= before}
         self._order = [entry for entry in self._order if entry[0] in self._dispatches]
         self._fetched = {key: revision for key, revision in self._fetched.items() if key[1] in self._dispatches}

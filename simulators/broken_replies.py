@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 _CHUNK = b" " * 65536
+_DRIP_EVERY_S = 1.0
 
 
 class CutReply:
@@ -39,6 +40,27 @@ class HeldReply:
         """Keep the client waiting."""
         ends = [asyncio.create_task(_until_disconnected(receive)), asyncio.create_task(_until(self._stopping))]
         await asyncio.wait(ends, timeout=self._hold_s, return_when=asyncio.FIRST_COMPLETED)
+        ends[1].cancel()
+        _drop(scope)
+        await ends[0]
+
+
+class DripReply:
+    """Sends the reply a byte a second, and never comes to its end while anybody listens."""
+
+    def __init__(self, whole: Response, stopping: asyncio.Event) -> None:
+        self._whole = whole
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client is gone or the simulator stops."""
+        await send({"type": "http.response.start", "status": self._whole.status_code, "headers": self._whole.raw_headers})
+        ends = [asyncio.create_task(_until_disconnected(receive)), asyncio.create_task(_until(self._stopping))]
+        for byte in bytes(self._whole.body):
+            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            done, _ = await asyncio.wait(ends, timeout=_DRIP_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                break
         ends[1].cancel()
         _drop(scope)
         await ends[0]

@@ -7,16 +7,22 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 _COMPRESSED = ("getDispatchBatch", "getTrajectoryData")
+DOT_BATCH, TRAJECTORY_BATCH = "dot", "trajectory"
+"""What the market issues, by the names that its faults choose from."""
 
 FAULTS: dict[str, tuple[str, ...]] = {
     "ads": (
         "soap_fault",
         "http_500",
+        "http_503",
         "timeout",
+        "drip",
         "cut",
         "malformed",
         "oversized",
+        "empty_list",
         "empty_trajectory",
+        "wrong_date",
         "wrong_gzip",
         "bomb",
     ),
@@ -26,17 +32,29 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "throttle",
         "throttle_200",
         "not_zip",
+        "wrong_day",
+        "nan",
+        "header_only",
+        "no_node",
         "cut",
         "http_503",
         "timeout",
         "oversized",
         "bomb",
     ),
+    "market": ("no_dot", "no_trajectory"),
 }
 """Every fault by service. `throttle` is the page with HTTP 429, `throttle_200` the same page with HTTP 200; `bomb` is a small
-reply that unpacks to a huge one."""
+reply that unpacks to a huge one. Those of the market are batches that are never issued."""
 
-_ONLY_FOR = {"empty_trajectory": ("getTrajectoryData",), "wrong_gzip": _COMPRESSED, "bomb": _COMPRESSED}
+_ONLY_FOR = {
+    "empty_list": ("getDispatchBatchesSinceUID",),
+    "empty_trajectory": ("getTrajectoryData",),
+    "wrong_gzip": _COMPRESSED,
+    "bomb": _COMPRESSED,
+    "no_dot": (DOT_BATCH,),
+    "no_trajectory": (TRAJECTORY_BATCH,),
+}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from starlette.applications import Starlette
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from simulators.broken_replies import CutReply, HeldReply, OversizedReply
 from simulators.faults import Faults
 from simulators.oasis_errors import THROTTLE_PAGE, ErrorCode, QueryRefused
-from simulators.oasis_files import Publisher, Reply, named_error_reply, refused_reply, zip_of
+from simulators.oasis_files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
 from simulators.oasis_queries import Query, parse_group, parse_single
 from simulators.oasis_recordings import recorded_reply
 
@@ -97,7 +97,7 @@ async def _serve(request: Request, answer: _Answer, endpoints: OasisEndpoints) -
 def _single_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str | None) -> Reply:
     now = endpoints.clock()
     recorded = recorded_reply(parameters)
-    if recorded and injected not in (*_ERRORS, "bomb"):
+    if recorded and injected not in (*_ERRORS, *_MISREAD, *_SPOILT, "bomb"):
         return recorded
     try:
         query = parse_single(parameters)
@@ -123,13 +123,37 @@ _INSTEAD = {
     "http_503": (503, b"<html><body>Service Unavailable</body></html>"),
     "not_zip": (200, b"<html><body>OASIS is down for maintenance.</body></html>"),
 }
+_ONE_DAY = timedelta(days=1)
+_MISREAD: dict[str, Callable[[Query], Query]] = {
+    "wrong_day": lambda query: replace(query, start=query.start - _ONE_DAY, end=query.end - _ONE_DAY),
+    "no_node": lambda query: replace(query, nodes=query.nodes[1:]),
+}
+"""Replies to another question than was asked."""
+
+
+def _header_only(member: str) -> str:
+    return member.partition("\n")[0] + "\n"
+
+
+def _with_nan(member: str) -> str:
+    """The first row's price is no number. Only for CSV."""
+    header, first, *rest = member.split("\n")
+    names, cells = header.split(","), first.split(",")
+    price = next(index for index, name in enumerate(names) if name in ("MW", "VALUE", "PRC"))
+    return "\n".join([header, ",".join([*cells[:price], "NaN", *cells[price + 1 :]]), *rest])
+
+
+_SPOILT = {"header_only": _header_only, "nan": _with_nan}
 _ERRORS = {"error_1000": ErrorCode.NO_DATA, "error_1015": ErrorCode.GROUP_ZIP_PROCESSING}
 
 
 def _published(query: Query, endpoints: OasisEndpoints, injected: str | None, now: datetime) -> Reply:
     if injected in _ERRORS:
         return named_error_reply(_ERRORS[injected], query, now)
-    reply = endpoints.publisher.reply(query, now)
+    misread = _MISREAD.get(injected or "")
+    reply = endpoints.publisher.reply(misread(query) if misread else query, now)
+    if injected in _SPOILT:
+        return rewritten(reply, _SPOILT[injected], now)
     if injected == "bomb":
         return Reply(reply.filename, zip_of({reply.filename.replace("_csv.zip", ".csv"): bytes(_BOMB_MB * 1_000_000)}, now))
     return reply

@@ -5,7 +5,7 @@ Pure: a query, the prices and the time to the bytes of a zip.
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from simulators.chance import fraction
 from simulators.oasis_calendar import PACIFIC, hour_label, interval_number, starts, trade_date
 from simulators.oasis_errors import ErrorCode, QueryRefused, error_member
-from simulators.oasis_prices import Price, PriceModel
+from simulators.oasis_prices import Price, Prices
 from simulators.oasis_queries import Query
 from simulators.oasis_reports import Component, Report
 
@@ -48,7 +48,7 @@ class _Block:
 class Publisher:
     """Makes the files. `nodes` are all that exist; `kept_days` is how far back OASIS goes."""
 
-    prices: PriceModel
+    prices: Prices
     nodes: tuple[str, ...]
     kept_days: int = 39 * 30
 
@@ -133,6 +133,13 @@ def error_reply(code: ErrorCode, now: datetime, name: str | None = None) -> Repl
     """The zip with an error, under the name of the answer that it stands for (1000, 1015) or as an invalid request."""
     member = f"{name or 'INVALID_REQUEST'}.xml"
     return Reply(f"{name}_xml.zip" if name else "INVALID_REQUEST.xml.zip", zip_of({member: error_member(code, now)}, now))
+
+
+def rewritten(reply: Reply, change: Callable[[str], str], now: datetime) -> Reply:
+    """A reply whose members were changed."""
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        members = {name: change(archive.read(name).decode()).encode() for name in archive.namelist()}
+    return Reply(reply.filename, zip_of(members, now))
 
 
 def refused_reply(refused: QueryRefused, now: datetime) -> Reply:

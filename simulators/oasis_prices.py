@@ -6,8 +6,9 @@ node's own.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from simulators.chance import fraction
 from simulators.oasis_calendar import PACIFIC
@@ -33,6 +34,35 @@ class Price:
     congestion_usd_per_mwh: float
     loss_usd_per_mwh: float
     ghg_usd_per_mwh: float
+
+
+class Prices(Protocol):
+    """Who knows every price."""
+
+    def price(self, market: str, node: str, start: datetime) -> Price:
+        """The price of a node in the interval of `market` that begins at `start`."""
+        ...
+
+
+class CorrectedPrices:
+    """Prices some of which were corrected after they had been published, as CAISO does without saying so."""
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+        self._lmp_usd_per_mwh: dict[tuple[str, str, datetime], float] = {}
+
+    def correct(self, market: str, node: str, start: datetime, lmp_usd_per_mwh: float) -> None:
+        """Publish another price from now on."""
+        self._lmp_usd_per_mwh[market, node, start] = lmp_usd_per_mwh
+
+    def price(self, market: str, node: str, start: datetime) -> Price:
+        """The price as it is published now; what was corrected is the energy component."""
+        price = self._prices.price(market, node, start)
+        lmp = self._lmp_usd_per_mwh.get((market, node, start))
+        if lmp is None:
+            return price
+        energy = _rounded(price.energy_usd_per_mwh + lmp - price.lmp_usd_per_mwh)
+        return replace(price, lmp_usd_per_mwh=_rounded(lmp), energy_usd_per_mwh=energy)
 
 
 @dataclass(frozen=True)

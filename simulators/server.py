@@ -150,8 +150,10 @@ class _Dated:
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = format_datetime(self._clock(), usegmt=True).encode()
-                message = {**message, "headers": [*message["headers"], (b"date", date)]}
+                headers = list(message["headers"])
+                if all(name != b"date" for name, _ in headers):  # unless the reply has a wrong one on purpose
+                    headers.append((b"date", format_datetime(self._clock(), usegmt=True).encode()))
+                message = {**message, "headers": headers}
             await send(message)
 
         await self._app(scope, receive, dated)

@@ -15,10 +15,11 @@ from simulators.ads_ledger import Ledger
 from simulators.ads_market import Market
 from simulators.ads_operations import ApiService, ResponseService
 from simulators.ads_plan import unit_of
-from simulators.faults import Faults
+from simulators.ads_records import Batch, BatchType, DispatchBatch
+from simulators.faults import DOT_BATCH, TRAJECTORY_BATCH, Faults
 from simulators.oasis_app import GroupQueue, OasisEndpoints, RateLimit, oasis_app
 from simulators.oasis_files import Publisher
-from simulators.oasis_prices import PriceModel
+from simulators.oasis_prices import CorrectedPrices, PriceModel
 from simulators.settings import SimulatorSettings
 
 WELL_KNOWN_NODES = (
@@ -43,10 +44,11 @@ def applications(
     settings: SimulatorSettings, installation: Installation, clock: Callable[[], datetime], stopping: asyncio.Event
 ) -> Applications:
     """Build everything. Replies that hang or never end give up when `stopping` is set."""
-    faults, prices = Faults(), PriceModel(settings.seed)
+    faults, prices = Faults(), CorrectedPrices(PriceModel(settings.seed))
     opened_at = clock() - timedelta(seconds=settings.interval_s) * settings.history_intervals
     units = tuple(unit_of(resource) for plant in installation.plants for resource in plant.resources)
-    ledger = Ledger(Market(units, settings.interval_s, settings.seed, settings.surprises), opened_at)
+    market = Market(units, settings.interval_s, settings.seed, settings.surprises)
+    ledger = Ledger(market, opened_at, lambda batch: faults.take("market", _kind_of(batch)) is not None)
     style = Style(surprises=settings.surprises)
     size = settings.oversized_mb * 1_000_000
     api = ApiService(ledger, {unit.resource_id for unit in units}, style, clock)
@@ -54,10 +56,17 @@ def applications(
     publisher = Publisher(prices, _nodes(installation, settings.extra_nodes))
     limit, groups = RateLimit(settings.oasis_spacing_s), GroupQueue(settings.group_delay_s)
     return Applications(
-        ads=ads_app(AdsEndpoints(api, response, style, faults, stopping, settings.hold_s, size)),
+        ads=ads_app(AdsEndpoints(api, response, style, faults, clock, stopping, settings.hold_s, size)),
         oasis=oasis_app(OasisEndpoints(publisher, clock, limit, groups, faults, stopping, settings.hold_s, size)),
         admin=admin_app(Admin(ledger, prices, faults, clock)),
     )
+
+
+def _kind_of(batch: Batch) -> str:
+    """What a batch is to the faults of the market: the DOT of an interval, a trajectory with points, or neither."""
+    if isinstance(batch, DispatchBatch):
+        return DOT_BATCH if batch.batch_type in (BatchType.FIVE_MINUTE, BatchType.OUT_OF_SEQUENCE) else ""
+    return TRAJECTORY_BATCH if batch.dops else ""
 
 
 def _nodes(installation: Installation, extra: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -340,3 +341,27 @@ def test_settings_come_from_the_environment_too(keys: Keys) -> None:
     assert ended.returncode == 2
     assert ended.stderr.count("refused:") == 1
     assert "interval_s" in ended.stderr
+
+
+def test_a_date_can_be_wrong_by_a_minute(ads: Ads):
+    ads.admin("/faults", service="ads", fault="wrong_date")
+    dates = []
+    ads.session.hooks["response"].append(lambda reply, **_: dates.append(parsedate_to_datetime(reply.headers["Date"])))
+    for _ in range(2):
+        ads.api.getDispatchBatchesSinceUID("-1")
+    assert [at - ads.clock.now for at in dates] == [timedelta(seconds=60), timedelta()]
+
+
+def test_a_list_can_be_empty_although_there_are_batches(ads: Ads):
+    ads.admin("/faults", service="ads", fault="empty_list")
+    first, second = (uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch") for _ in range(2))
+    assert (first, bool(second)) == ([], True)
+
+
+def test_a_dripping_reply_begins_and_never_comes_to_its_end(ads: Ads):
+    ads.admin("/faults", service="ads", fault="drip")
+    body = '<a:isNewTrajData xmlns:a="urn-com-caiso-ads-webservices-api"><batchUID>-1</batchUID></a:isNewTrajData>'
+    question = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>{body}</e:Body></e:Envelope>'
+    with ads.session.post(ads.at.ads, data=question, stream=True, timeout=5) as reply:
+        assert reply.raw.read(2) == b"<?"
+        assert int(reply.headers["Content-Length"]) > 100

@@ -155,3 +155,27 @@ def test_the_admin_tells_the_published_prices(oasis: Oasis) -> None:
 def _unpacked_size(content: bytes) -> int:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return sum(member.file_size for member in archive.infolist())
+
+
+@pytest.mark.parametrize(
+    ("fault", "rows"),
+    [
+        ("wrong_day", lambda rows: {row.split(",")[2] for row in rows[1:]} == {"2026-03-13"}),
+        ("header_only", lambda rows: len(rows) == 1),
+        ("nan", lambda rows: "NaN" in rows[1] and not any("NaN" in row for row in rows[2:])),
+    ],
+)
+def test_a_reply_whose_rows_are_wrong_is_still_a_zip_of_csv(oasis: Oasis, fault: str, rows: Any):
+    oasis.order(fault)
+    reply = oasis.get("SingleZip", QUERY)
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        assert rows(archive.read(archive.namelist()[0]).decode().splitlines())
+
+
+def test_a_node_can_be_missing_from_a_reply(oasis: Oasis):
+    oasis.order("no_node")
+    reply = oasis.get("SingleZip", {**QUERY, "node": "BAYSHOR2_1_N001,CATALYST_7_N002"})
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        text = archive.read(archive.namelist()[0]).decode()
+    assert "CATALYST_7_N002" in text
+    assert "BAYSHOR2_1_N001" not in text

@@ -1,0 +1,80 @@
+"""What goes wrong at CAISO itself: batches that are withheld, lost or set back, and prices that are corrected."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from simulators.ads_ledger import Ledger, UnknownBatch
+from simulators.ads_market import Market
+from simulators.ads_plan import Unit
+from simulators.ads_records import Batch, BatchType, DispatchBatch
+from simulators.oasis_prices import CorrectedPrices, PriceModel
+
+UNITS = (Unit("ONE", variable=False, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0),)
+START = datetime(2026, 7, 1, 12, 1, tzinfo=UTC)
+NOW = START + timedelta(minutes=61)
+MARKET = Market(UNITS, 300, 1)
+
+
+def dots(ledger: Ledger) -> list[DispatchBatch]:
+    return [batch for batch in ledger.dispatches() if batch.batch_type is BatchType.FIVE_MINUTE]
+
+
+def opened(is_withheld=lambda _batch: False) -> Ledger:
+    ledger = Ledger(MARKET, START, is_withheld)
+    ledger.advance(NOW)
+    return ledger
+
+
+def test_a_withheld_batch_is_never_issued() -> None:
+    victim = dots(opened())[3]
+
+    def is_victim(batch: Batch) -> bool:
+        return batch.batch_uid == victim.batch_uid
+
+    assert [batch.batch_uid for batch in dots(opened()) if not is_victim(batch)] == [
+        b.batch_uid for b in dots(opened(is_victim))
+    ]
+
+
+def test_a_batch_that_was_lost_is_unknown_and_no_longer_listed() -> None:
+    ledger = opened()
+    victim = dots(ledger)[-1]
+    ledger.forget(victim.batch_uid)
+    with pytest.raises(UnknownBatch):
+        ledger.dispatch(victim.batch_uid)
+    assert victim not in ledger.dispatches_since("-1", "me")
+
+
+def test_a_batch_that_was_set_back_is_listed_again_in_its_older_revision() -> None:
+    ledger = opened()
+    before = dots(ledger)[-1]
+    after = ledger.revise(before.batch_uid, "ONE", 12.5)
+    ledger.note_fetched(after, "me")
+    ledger.set_back(before.batch_uid)
+    assert ledger.dispatches_since(after.batch_uid, "me") == [before]
+
+
+def test_a_batch_that_has_one_revision_only_cannot_be_set_back() -> None:
+    ledger = opened()
+    with pytest.raises(UnknownBatch):
+        ledger.set_back(dots(ledger)[-1].batch_uid)
+
+
+def test_a_late_hourly_batch_covers_now_and_was_received_after_the_dots_in_it() -> None:
+    ledger = opened()
+    late = ledger.issue_hourly(NOW)
+    assert late.start_at <= NOW < late.start_at + timedelta(seconds=late.interval_s)
+    assert late.received_at >= max(batch.received_at for batch in dots(ledger))
+    assert ledger.dispatches()[-1] == late
+
+
+def test_a_corrected_price_is_what_is_published_and_still_the_sum_of_its_components() -> None:
+    prices, start = CorrectedPrices(PriceModel(1)), datetime(2026, 7, 1, 12, 5, tzinfo=UTC)
+    other = prices.price("RTM", "TWO", start)
+    prices.correct("RTM", "ONE", start, 77.25)
+    price = prices.price("RTM", "ONE", start)
+    parts = (price.energy_usd_per_mwh, price.congestion_usd_per_mwh, price.loss_usd_per_mwh, price.ghg_usd_per_mwh)
+    assert price.lmp_usd_per_mwh == 77.25
+    assert sum(parts) == pytest.approx(77.25, abs=2e-4)
+    assert prices.price("RTM", "TWO", start) == other
