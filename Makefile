@@ -1,7 +1,7 @@
 # Everything stays in this folder; the virtual environment is .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-check test lint unit tools docs bench clean
+.PHONY: help demo demo-check test lint unit tools faults docs bench clean
 
 BIN := .venv/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
@@ -27,6 +27,9 @@ lint: .venv/test.stamp ## style, types and who may import whom
 
 unit: .venv/test.stamp ## the tests that open no socket, for the time between two edits
 	$(BIN)/pytest tests/unit tests/contract
+
+faults: tools .venv/test.stamp ## force every fault anew, and write what the registers showed into docs/faults.json
+	PYTHONPATH=tests $(BIN)/python -m faults.record
 
 docs: .venv/test.stamp ## write the schemas and tables that are made from the code
 	$(BIN)/python -m launcher.documents

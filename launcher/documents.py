@@ -22,6 +22,7 @@ from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
 from dotbus.runtime.installation_file import load_installation
 from dotbus.testing import samples
+from launcher.fault_table import load_record, render_faults
 from modbus_gateway.register_table import render_markdown
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,7 @@ def documents() -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "docs/topics.md": topics_markdown,
-        "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE)),
+        "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}
     return files | {f"schemas/{_kind(channel)}.schema.json": schema_json(channel) for channel in CHANNELS}

@@ -94,10 +94,17 @@ class Simulator:
         Raises:
             SimulatorSilent: it did not answer, or not as expected.
         """
-        start = interval_start.isoformat().replace("+00:00", "Z")
-        question = {"market": market, "node": node, "start": start, "end": start}
-        prices = self._ask("/prices", tuple[SentPrice, ...], question)
+        prices = self.prices(market, node, interval_start, interval_start)
         return next((price for price in prices if price.interval_start == interval_start), None)
+
+    def prices(self, market: str, node: str, start: datetime, end: datetime) -> tuple[SentPrice, ...]:
+        """What OASIS publishes for the intervals that begin from `start` to `end`, both included.
+
+        Raises:
+            SimulatorSilent: it did not answer, or not as expected.
+        """
+        first, last = (at.isoformat().replace("+00:00", "Z") for at in (start, end))
+        return self._ask("/prices", tuple[SentPrice, ...], {"market": market, "node": node, "start": first, "end": last})
 
     def _ask(self, path: str, kind: type[T], question: dict[str, str]) -> T:
         try:

@@ -11,7 +11,7 @@ from functools import partial
 
 from simulators.ads_dispatches import Issue, dispatch
 from simulators.ads_plan import INTERVALS_PER_HOUR, Plan, Unit
-from simulators.ads_records import Batch, BatchStatus, BatchType, DispatchBatch
+from simulators.ads_records import Batch, BatchType, DispatchBatch
 from simulators.ads_trajectories import compliance_only, trajectory
 
 # The hourly batches come long before the five-minute ones of their hour, so that of two DOTs that cover a time the
@@ -57,12 +57,14 @@ class Market:
         return sorted(batches, key=lambda batch: batch.received_at)
 
     def late_hourly(self, now: datetime) -> DispatchBatch:
-        """The hourly pre-dispatch of the hour that covers a time, as if it had only been received then."""
+        """The hourly pre-dispatch of the hour that covers a time, received only then. It may be answered for half an interval."""
         plan = self.plan
         k = plan.interval_at(now) // INTERVALS_PER_HOUR * INTERVALS_PER_HOUR
         batch = dispatch(plan, self.units, k, next(issue for issue in _ISSUES if issue.batch_type is BatchType.HOURLY))
         uid = f"{batch.batch_uid}-{int(now.timestamp())}"
-        return replace(batch, batch_uid=uid, received_at=now, sent_at=now, batch_status=BatchStatus.CLOSED)
+        instructions = tuple(replace(each, instruction_uid=f"{uid}-I{index}") for index, each in enumerate(batch.instructions))
+        until = now + plan.interval / 2
+        return replace(batch, batch_uid=uid, received_at=now, sent_at=now, expires_at=until, instructions=instructions)
 
     def _due(self, k: int) -> Iterator[tuple[float, Callable[[], Batch]]]:
         """What is issued for interval k: how many intervals before it begins, and how to make it."""

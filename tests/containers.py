@@ -74,6 +74,14 @@ class Container:
         """SIGKILL."""
         self._container.get_wrapped_container().kill()
 
+    def pause(self) -> None:
+        """Freeze all of it."""
+        self._container.get_wrapped_container().pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._container.get_wrapped_container().unpause()
+
     def remove(self) -> None:
         """Take it away for good, with its volumes."""
         self._container.stop(force=True, delete_volume=True)

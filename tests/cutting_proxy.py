@@ -9,16 +9,22 @@ class CuttingProxy:
     """Passes bytes on between whoever connects to `port` and the broker.
 
     Attributes:
+        broker_port: where the broker is.
         deaf: while True, what the broker answers gets lost.
     """
 
     def __init__(self, broker_port: int) -> None:
-        self._broker_port = broker_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.broker_port = broker_port
         self._open: list[socket.socket] = []
-        self.port = int(self._listener.getsockname()[1])
+        self.port = 0
         self.deaf = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.open()
+
+    def open(self) -> None:
+        """Listen, on the same port as before."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
         """End every connection; new ones are accepted."""
@@ -34,11 +40,15 @@ class CuttingProxy:
         self._listener.close()
         self.cut()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
-                broker = socket.create_connection(("127.0.0.1", self._broker_port))
+                client, _ = listener.accept()
+                try:
+                    broker = socket.create_connection(("127.0.0.1", self.broker_port))
+                except OSError:  # nobody is there: neither are we
+                    client.close()
+                    continue
                 self._open += [client, broker]
                 threading.Thread(target=self._pass_on, args=(client, broker, False), daemon=True).start()
                 threading.Thread(target=self._pass_on, args=(broker, client, True), daemon=True).start()

@@ -1,6 +1,6 @@
 """A whole installation for stories: simulator, real Mosquitto, real PostgreSQL and services, each of which can be killed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,40 +66,60 @@ class PlantStack:
     Args:
         folder: configuration, credentials, state and logs.
         broker: a started Mosquitto, open to anybody on loopback.
-        database_url: of an empty database.
+        database_url: of an empty database; without one there is no historian.
+        config: dotbus.toml, with `{accept}` for the environment.
+        settings: more of each part's environment variables, without its prefix.
     """
 
-    def __init__(self, folder: Path, broker: Mosquitto, database_url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Mosquitto,
+        database_url: str | None,
+        *,
+        config: str = CONFIG,
+        settings: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.folder = folder
+        self.services = tuple(name for name in SERVICES if database_url or name != "historian")
+        self.config_text = config
         self.broker = broker
         self.children = Children(folder)
         self._ports = {name: free_port(0) for name in ("modbus", "ads", "oasis", "admin")}
         self._config = folder / "dotbus.toml"
-        self._config.write_text(CONFIG.format(accept="simulator"))
+        self._config.write_text(config.format(accept="simulator"))
         self._credentials = folder / "credentials"
         self.installation = load_installation(self._config)
         Provision(self._credentials).run(self.installation, None, datetime.now(UTC))
-        self.rows = Rows(database_url)
+        self.rows = Rows(database_url) if database_url else None
         self.simulator = Simulator(f"http://127.0.0.1:{self._ports['admin']}")
         self._registers = Registers("127.0.0.1", self._ports["modbus"], read_map(self.installation))
         self._more_registers: list[Registers] = []
-        self._settings = self._settings_of(database_url)
+        self._settings = self._settings_of(database_url, settings or {})
         self._running: dict[str, Child] = {}
 
     def start(self, *names: str) -> None:
         """Start parts by name, the simulator first and all of them unless told."""
-        for name in names or ("simulator", *SERVICES):
-            module = "simulators" if name == "simulator" else name
-            child = self._running[name] = self.children.start(name, module, environment=self._settings[name])
-            if name == "simulator":
-                self.children.wait_for_port(self._ports["ads"], child, 30)
-            if name == "modbus_gateway":
-                self.children.wait_for_port(self._ports["modbus"], child, 30)
+        for name in names or ("simulator", *self.services):
+            self.start_as(name, "simulators" if name == "simulator" else name)
+
+    def start_as(self, name: str, module: str, *arguments: str, **environment: str) -> None:
+        """Start a part in another way than usual: another module, or with more variables."""
+        variables = {**self._settings[name], **environment}
+        child = self._running[name] = self.children.start(name, module, arguments, variables)
+        if name == "simulator":
+            self.children.wait_for_port(self._ports["ads"], child, 30)
+        if name == "modbus_gateway":
+            self.children.wait_for_port(self._ports["modbus"], child, 30)
+
+    def start_second(self, name: str, service: str, **environment: str) -> Child:
+        """Start another instance of a service. Whoever started it ends it."""
+        return self.children.start(name, service, environment={**self._settings[service], **environment})
 
     def gateway_accepting(self, environment: str) -> Callable[[], dict[str, Shown]]:
         """Start a second gateway that accepts one environment. Returns what reads its registers of the first resource."""
         config, port = self.folder / f"{environment}.toml", free_port(0)
-        config.write_text(CONFIG.format(accept=environment))
+        config.write_text(self.config_text.format(accept=environment))
         own = {"CONFIG": str(config), "INSTANCE": "b", "PORT": str(port)}
         settings = self._settings["modbus_gateway"] | {f"MODBUS_GATEWAY_{key}": text for key, text in own.items()}
         gateway = self.children.start("second_gateway", "modbus_gateway", environment=settings)
@@ -110,7 +130,7 @@ class PlantStack:
 
     def start_missing(self) -> None:
         """Start what does not run."""
-        missing = [name for name in ("simulator", *SERVICES) if name not in self._running]
+        missing = [name for name in ("simulator", *self.services) if name not in self._running]
         if missing:
             self.start(*missing)
 
@@ -127,11 +147,24 @@ class PlantStack:
         self.children.running.remove(child)
         child.kill()
 
+    def send_signal(self, name: str, number: int) -> None:
+        """Any other signal, such as SIGSTOP."""
+        self._running[name].process.send_signal(number)
+
+    def process_id(self, name: str) -> int:
+        """The operating system's number of a running part."""
+        return self._running[name].process.pid
+
+    def port(self, name: str) -> int:
+        """Where a part listens: modbus, ads, oasis or admin."""
+        return self._ports[name]
+
     def stop(self) -> None:
         """End everything."""
         for registers in (self._registers, *self._more_registers):
             registers.close()
-        self.rows.close()
+        if self.rows:
+            self.rows.close()
         self.children.stop()
 
     def log(self, name: str) -> str:
@@ -164,10 +197,10 @@ class PlantStack:
         wanted = ("dot_quality", "trajectory_quality", "lmp_active_quality")
         eventually(lambda: all(self.value(q, r) == 192 for r in RESOURCES for q in wanted), within_s, 0.3)
 
-    def _settings_of(self, database_url: str) -> dict[str, dict[str, str]]:
+    def _settings_of(self, database_url: str | None, more: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
         ads = self._credentials / "ads_ingest"
         own = {
-            "historian": {"DATABASE_URL": database_url},
+            "historian": {"DATABASE_URL": database_url or ""},
             "modbus_gateway": {"PORT": str(self._ports["modbus"])},
             "lmp_ingest": {
                 "URL": f"http://127.0.0.1:{self._ports['oasis']}/oasisapi",
@@ -186,11 +219,12 @@ class PlantStack:
         }
         shared = {"CONFIG": str(self._config), "INSTANCE": "a", "MQTT_PORT": str(self.broker.port), "LOG_FORMAT": "json"}
         of_services = {
-            name: {f"{name.upper()}_{key}": text for key, text in (shared | settings).items()} for name, settings in own.items()
+            name: {f"{name.upper()}_{key}": text for key, text in (shared | settings | more.get(name, {})).items()}
+            for name, settings in own.items()
         }
-        return of_services | {"simulator": self._settings_of_simulator()}
+        return of_services | {"simulator": self._settings_of_simulator(more.get("simulator", {}))}
 
-    def _settings_of_simulator(self) -> dict[str, str]:
+    def _settings_of_simulator(self, more: Mapping[str, str]) -> dict[str, str]:
         server = self._credentials / "simulator"
         settings = {
             "CONFIG": str(self._config),
@@ -203,4 +237,4 @@ class PlantStack:
             "KEY": str(server / "server.pem"),
             "CLIENT_CA": str(server / "ca.pem"),
         }
-        return {f"SIMULATOR_{key}": text for key, text in settings.items()}
+        return {f"SIMULATOR_{key}": text for key, text in (settings | more).items()}

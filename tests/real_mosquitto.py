@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -25,6 +26,12 @@ class Mosquitto(Protocol):
     def kill(self) -> None:
         """SIGKILL: it writes nothing more."""
 
+    def pause(self) -> None:
+        """Stop it in the middle of what it does: connections stay open, and nobody is at their other end."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
 
 def configuration(folder: str, port: int, *extra: str) -> str:
     """A broker that keeps sessions on disk as it is deployed, open to anybody on loopback."""
@@ -40,9 +47,10 @@ def configuration(folder: str, port: int, *extra: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def start_mosquitto(folder: Path, *extra: str) -> Mosquitto:
-    """A started broker whose files live in `folder`. `extra` are more lines of mosquitto.conf."""
-    broker: Mosquitto = ContainerMosquitto(folder, extra) if docker_answers() else LocalMosquitto(folder, extra)
+def start_mosquitto(folder: Path, *extra: str, port: int | None = None) -> Mosquitto:
+    """A started broker whose files live in `folder`. `extra` are more lines of mosquitto.conf; `port` is any unless given."""
+    kind = ContainerMosquitto if docker_answers() else LocalMosquitto
+    broker: Mosquitto = kind(folder, extra, port or free_port())
     broker.start()
     return broker
 
@@ -50,11 +58,11 @@ def start_mosquitto(folder: Path, *extra: str) -> Mosquitto:
 class LocalMosquitto:
     """The `mosquitto` binary as a child process."""
 
-    def __init__(self, folder: Path, extra: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, extra: tuple[str, ...], port: int) -> None:
         binary = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
         if binary is None:
             raise FileNotFoundError("neither Docker nor a mosquitto binary is here: install the package `mosquitto`")
-        self.port = free_port()
+        self.port = port
         self._command = [binary, "-c", str(folder / "mosquitto.conf")]
         (folder / "mosquitto.conf").write_text(configuration(str(folder), self.port, *extra))
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,16 +76,26 @@ class LocalMosquitto:
             self._process.kill()
             self._process.wait()
 
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(number)
+
 
 class ContainerMosquitto(Container):
     """The image of Mosquitto 2, ready once it is started."""
 
-    def __init__(self, folder: Path, extra: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, extra: tuple[str, ...], port: int) -> None:
         config = folder / "mosquitto.conf"
         config.write_text(configuration("/mosquitto/data", 1883, *extra))
         config.chmod(0o644)
         folder.chmod(0o755)
-        super().__init__(IMAGE, 1883, free_port(), {str(config): "/mosquitto/config/mosquitto.conf"})
+        super().__init__(IMAGE, 1883, port, {str(config): "/mosquitto/config/mosquitto.conf"})
 
     def start(self) -> None:
         super().start()

@@ -116,8 +116,13 @@ has none is never bad itself.
 """
 
 
-def render_markdown(installation: Installation) -> str:
-    """The whole page: both profiles, every quantity, and the table of an example installation."""
+def render_markdown(installation: Installation, faults: str = "") -> str:
+    """The whole page: both profiles, every quantity, and the table of an example installation.
+
+    Args:
+        installation: the example.
+        faults: what each fault shows, a text of whoever saw it.
+    """
     return "\n".join(
         [
             _INTRODUCTION,
@@ -131,6 +136,7 @@ def render_markdown(installation: Installation) -> str:
             _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_HEADER)),
             "### Each resource, from its first register\n",
             _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_RESOURCE)),
+            *([faults] if faults else []),
             _POINTS,
             _table(("quantity", "about", "type", "unit", "quality", "meaning"), _quantities()),
             "## The example configuration\n",

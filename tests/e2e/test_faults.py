@@ -1,0 +1,33 @@
+"""Every fault of docs/registers.md is forced again on the real processes, and shows what the page says that it shows.
+
+`make faults` writes the record anew: read the difference before it is committed.
+"""
+
+import pytest
+from faults.lanes import NAMES, Outcome, force_all
+
+from launcher.fault_table import FaultSeen, load_record
+
+pytestmark = pytest.mark.e2e
+RECORDED = {fault.name: fault for fault in load_record()}
+
+
+@pytest.fixture(scope="module")
+def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What came of each row that this run asks for."""
+    chosen = {item.callspec.params["name"] for item in request.session.items if item.module is request.module}
+    return force_all(tmp_path_factory.mktemp("faults"), chosen, RECORDED)
+
+
+def what_it_shows(seen: FaultSeen) -> dict[str, object]:
+    """All but the times: how fast a machine is changes no rule."""
+    qualities = {name: (one.level, set(one.reasons), one.shows) for name, one in seen.qualities.items()}
+    return qualities | {name: (flag.state, flag.register) for name, flag in seen.flags.items()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fault_shows_what_the_documentation_says(name: str, outcomes: dict[str, Outcome]):
+    outcome = outcomes[name]
+    assert outcome.seen, outcome.failure
+    assert what_it_shows(outcome.seen) == what_it_shows(RECORDED[name])
+    assert outcome.wrong == (), "a good register showed what CAISO did not say"
