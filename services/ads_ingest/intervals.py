@@ -175,6 +175,8 @@ def is_older(header: DispatchBatchHeader, known: DispatchBatchHeader) -> bool:
 
 def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
     """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
+    if is_older(listed, header):
+        return False
     if listed.batch_status == Status.CANCELLED and header.batch_status != Status.CANCELLED:
         return True
     return is_older(header, listed)

@@ -162,6 +162,17 @@ def test_a_cancel_is_not_undone_by_a_document_that_lags_behind(bench: Bench) -> 
     assert {event.batch.batch_status for event in bench.dispatches()} == {1, 4}, "the cancel is told when it can be had"
 
 
+def test_a_batch_that_is_in_force_again_counts_though_its_header_still_tells_of_the_cancel(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 2, 4
+    cancelled = bench.ads.fetch(Question("getBatchHeader", "B1")).body
+    bench.ads.troubles["getBatchHeader", "B1"] = lambda _question: cancelled
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 3, 1
+    assert bench.round(RECHECK) == []
+    assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ())
+
+
 def test_a_revision_whose_document_lags_behind_is_asked_for_until_it_comes(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
