@@ -23,7 +23,7 @@ from ads_ingest.files import LatestFiles
 from ads_ingest.instruction_states import Status
 from ads_ingest.intervals import DOT_BATCH_TYPES, is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
-from ads_ingest.open_batches import Known, OpenBatch, OpenBatches
+from ads_ingest.open_batches import OpenBatch, OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
@@ -192,7 +192,7 @@ class DispatchStream:
         failed = self._batches.note_failed(batch.batch_uid, failure, now)
         if not failed.is_given_up or was_given_up:
             return
-        if failed.known is Known.REPLACED:  # what it replaces is known not to hold any more
+        if failed.is_known_replaced:
             self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
         doubts = self._batches.doubts(now)
         self._evidence.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)

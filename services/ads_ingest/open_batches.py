@@ -76,6 +76,11 @@ class OpenBatch:
         return self.known in {Known.LISTED, Known.REPLACED}
 
     @property
+    def is_known_replaced(self) -> bool:
+        """Whether what was had is known not to hold any more. After a restart a status that is not known yet says nothing."""
+        return self.had is not None and self.is_missing and is_older(self.had, self.header)
+
+    @property
     def is_given_up(self) -> bool:
         """Whether CAISO answered it with something unusable, again and again."""
         return self.unusable >= ATTEMPTS or isinstance(self.why, Unforeseen)

@@ -162,6 +162,19 @@ def test_a_cancel_is_not_undone_by_a_document_that_lags_behind(bench: Bench) -> 
     assert {event.batch.batch_status for event in bench.dispatches()} == {1, 4}, "the cancel is told when it can be had"
 
 
+def test_a_batch_whose_document_cannot_be_had_for_a_while_after_a_restart_is_in_doubt_and_comes_back(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, at=T0 + 30 * MINUTE)]
+    bench.round()
+    bench.restart()
+    bench.ads.troubles["getDispatchBatch", "B1"] = damaged
+    for _ in range(5):
+        bench.round(RECHECK)
+        assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ("incomplete",))
+    bench.ads.troubles.clear()
+    bench.round(MINUTE)
+    assert (bench.dots(), bench.reasons()) == ([("B1", 1.0)], ())
+
+
 def test_a_batch_that_is_in_force_again_counts_though_its_header_still_tells_of_the_cancel(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
