@@ -135,6 +135,11 @@ def quality(reasons: Collection[str]) -> int:
     return 0 if BAD & {*reasons} else 64 if reasons else 192
 
 
+def own_reasons(message: Message) -> Reasons:
+    """What a message, or a part of it, says against itself."""
+    return frozenset(reason if reason in BAD | UNCERTAIN else "incomplete" for reason in message.get("reasons", ()))
+
+
 def goodness(reasons: Reasons) -> tuple[int, int]:
     """Sorts reasons: the better quality is the larger, then the fewer reasons."""
     return quality(reasons), -len(reasons)
@@ -307,7 +312,7 @@ class Subscriber:
         """The reasons against a state."""
         source = self._sources.get(state.message["source"])
         upstreams = self._upstreams(source, kind, state.message) if source and source.connection == self._connection else []
-        own = {reason if reason in BAD | UNCERTAIN else "incomplete" for reason in state.message.get("reasons", ())}
+        own = own_reasons(state.message)
         found = {
             "invalid": topic.broken,
             "broker_lost": not self._connected or state.connection != self._connection,
@@ -351,7 +356,7 @@ class Subscriber:
             having = [(batch, reasons) for batch, reasons in having if batch.revision == top]
             if not any(batch.withdrawn for batch, _ in having):
                 for dot, reasons in ((dot, reasons) for batch, reasons in having for dot in batch.dots):
-                    said[uid, dot["instruction_uid"]].append((dot, reasons))
+                    said[uid, dot["instruction_uid"]].append((dot, reasons | own_reasons(dot)))
         found = []
         for every in said.values():
             versions = {

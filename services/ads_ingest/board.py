@@ -4,17 +4,22 @@ A state is due when its content changed or what speaks against it did, and other
 `valid_until`; a heartbeat in each would be traffic without news (the service's status carries that one).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Generic, Protocol, Self, TypeVar
 
+import msgspec
+
 from ads_ingest.books import DotBook, TrajectoryBook
+from ads_ingest.intervals import schedules_of
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, Trajectory
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import UNASSIGNED, Subject
+from dotbus.runtime.installation import Schedule
 
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3
@@ -41,6 +46,9 @@ B = TypeVar("B", bound=Book)
 S = TypeVar("S", bound=Dot | Trajectory)
 
 
+Reasons = tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Doubts:
     """Whose states are made of something that is not known: of some resources, or of everyone."""
@@ -48,9 +56,14 @@ class Doubts:
     resources: frozenset[str] = frozenset()
     everyone: bool = False
 
-    def of(self, resource_id: str) -> tuple[str, ...]:
-        """The reasons that a resource's state names (`dotbus.contracts.quality`)."""
+    def of(self, resource_id: str) -> Reasons:
+        """The reasons that they are against a resource (`dotbus.contracts.quality`)."""
         return (Reason.INCOMPLETE.value,) if self.everyone or resource_id in self.resources else ()
+
+
+DoubtsOf = Mapping[Schedule, Doubts]
+"""Doubts about the DOTs of each schedule: what is not known of one says nothing about the other."""
+NO_DOUBTS: DoubtsOf = MappingProxyType(dict.fromkeys(Schedule, Doubts()))
 
 
 def valid_for(poll_s: float) -> timedelta:
@@ -59,9 +72,17 @@ def valid_for(poll_s: float) -> timedelta:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """What speaks against a resource: against the schedule that it follows, and so its state, and against the other's DOTs."""
+
+    state: Reasons = ()
+    other: Reasons = ()
+
+
+@dataclass(frozen=True)
 class _Said(Generic[B]):
     book: B
-    reasons: tuple[str, ...]
+    reasons: Spoken
     heard_at: datetime
 
 
@@ -71,7 +92,7 @@ class Judgement:
 
     heard_at: datetime
     valid_until: datetime
-    reasons: tuple[str, ...]
+    reasons: Spoken
     now: datetime
 
 
@@ -79,8 +100,9 @@ class Board(Generic[B, S]):
     """One book for each resource: the configured ones from the start, others when CAISO names them.
 
     Args:
-        configured: the resources of this installation. Their states are said again without news; those of others only while
-            something in them lasts, and not for ever, because intertie transactions come, go and would add up.
+        configured: the resources of this installation, and the schedule that each follows. Their states are said again without
+            news; those of others only while something in them lasts, and not for ever, because intertie transactions come, go
+            and would add up.
         empty: the book of a resource that nothing is known of.
         books: what was known before a restart.
         said: the states that were said then.
@@ -97,7 +119,7 @@ class Board(Generic[B, S]):
 
     def __init__(
         self,
-        configured: Collection[str],
+        configured: Mapping[str, Schedule],
         empty: B,
         books: Mapping[str, B],
         said: Iterable[S],
@@ -107,18 +129,18 @@ class Board(Generic[B, S]):
         valid_for: timedelta = VALID_FOR_LEAST,
     ) -> None:
         self._refresh = refresh
-        self._configured = frozenset(configured)
+        self._configured = dict(configured)
         self._empty = empty
         self._books = {**dict.fromkeys(configured, empty), **books}
         self._make_state = make_state
         self._topic = topic
         self._valid_for = valid_for
         self._said = {
-            state.resource_id: _Said(books[state.resource_id], state.reasons, state.heard_at)
+            state.resource_id: _Said(books[state.resource_id], _spoken_in(state, configured), state.heard_at)
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
-        self.doubts = Doubts()
+        self.doubts: DoubtsOf = NO_DOUBTS
         self.complete = False
 
     @property
@@ -150,7 +172,7 @@ class Board(Generic[B, S]):
 
     def doubted(self) -> list[str]:
         """The resources whose states were said with a reason against themselves."""
-        return [resource_id for resource_id, said in self._said.items() if said.reasons]
+        return [resource_id for resource_id, said in self._said.items() if said.reasons.state]
 
     def take_back(self, books: Mapping[str, B]) -> None:
         """As it was before something that could not be kept."""
@@ -164,7 +186,7 @@ class Board(Generic[B, S]):
         self._books = {resource_id: book.pruned(now) for resource_id, book in self._books.items()}
         states = [
             self._make_state(
-                resource_id, book, Judgement(heard_at, heard_at + self._valid_for, self.doubts.of(resource_id), now)
+                resource_id, book, Judgement(heard_at, heard_at + self._valid_for, self._against(resource_id), now)
             )
             for resource_id, book in self._books.items()
             if self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, heard_at, now))
@@ -175,13 +197,20 @@ class Board(Generic[B, S]):
         """Remember what is safe in the outbox."""
         for _topic, state in states:
             book = self._books[state.resource_id]
-            self._said[state.resource_id] = _Said(book, self.doubts.of(state.resource_id), state.heard_at)
+            self._said[state.resource_id] = _Said(book, self._against(state.resource_id), state.heard_at)
 
     def _is_news(self, resource_id: str, book: B) -> bool:
         said = self._said.get(resource_id)
         if said is None:
             return self.complete or book != self._empty
-        return (said.book, said.reasons) != (book, self.doubts.of(resource_id))
+        return (said.book, said.reasons) != (book, self._against(resource_id))
+
+    def _against(self, resource_id: str) -> Spoken:
+        follows = self._configured.get(resource_id)
+        against = {schedule: doubts.of(resource_id) for schedule, doubts in self.doubts.items()}
+        if follows is None:  # nobody says which: either speaks against the whole
+            return Spoken(next((reasons for reasons in against.values() if reasons), ()))
+        return Spoken(against[follows], next(reasons for schedule, reasons in against.items() if schedule is not follows))
 
     def _is_old(self, resource_id: str, book: B, heard_at: datetime, now: datetime) -> bool:
         said = self._said.get(resource_id)
@@ -192,7 +221,7 @@ class Board(Generic[B, S]):
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:
     """The DOTs, taken up where the kept states left them."""
-    said = _restored(sender, kept, Dot)
+    said, configured = _restored(sender, kept, Dot), _configured(sender)
     books = {state.resource_id: DotBook.of_state(state) for state in said}
 
     def make_state(resource_id: str, book: DotBook, judgement: Judgement) -> Dot:
@@ -204,14 +233,14 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = 
             resource_id=resource_id,
             heard_at=judgement.heard_at,
             valid_until=judgement.valid_until,
-            reasons=judgement.reasons,
+            reasons=judgement.reasons.state,
             received_at=book.received_at,
-            intervals=book.intervals,
+            intervals=tuple(_marked(book.intervals, configured.get(resource_id), judgement.reasons.other)),
             withdrawn=book.withdrawn,
         )
 
     topic = sender.installation.topics.dot
-    return Board(_configured(sender), DotBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
+    return Board(configured, DotBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
 
 
 def trajectory_board(
@@ -230,7 +259,7 @@ def trajectory_board(
             resource_id=resource_id,
             heard_at=judgement.heard_at,
             valid_until=judgement.valid_until,
-            reasons=judgement.reasons,
+            reasons=judgement.reasons.state,
             received_at=book.received_at,
             points=book.points,
             latest=book.latest,
@@ -245,8 +274,22 @@ def refresh_of(sender: Sender) -> timedelta:
     return min(REFRESH_MOST, timedelta(seconds=sender.installation.modbus.stale_after_s / REFRESHES_BEFORE_STALE))
 
 
-def _configured(sender: Sender) -> list[str]:
-    return [resource.id for plant in sender.installation.plants for resource in plant.resources]
+def _configured(sender: Sender) -> dict[str, Schedule]:
+    return {resource.id: resource.schedule for plant in sender.installation.plants for resource in plant.resources}
+
+
+def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, reasons: Reasons) -> Iterator[DotInterval]:
+    """DOTs with what speaks against those of the schedule that the resource does not follow."""
+    for interval in intervals:
+        is_other = follows is not None and follows not in schedules_of(interval.batch_type)
+        yield msgspec.structs.replace(interval, reasons=reasons) if is_other and reasons else interval
+
+
+def _spoken_in(state: Dot | Trajectory, configured: Mapping[str, Schedule]) -> Spoken:
+    """What a kept state said against itself."""
+    is_followed = state.resource_id in configured
+    marked = [interval.reasons for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
+    return Spoken(state.reasons, marked[0] if marked and is_followed else ())
 
 
 def _restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:

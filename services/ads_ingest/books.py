@@ -32,7 +32,8 @@ class DotBook:
     @classmethod
     def of_state(cls, state: Dot) -> Self:
         """The book that a published state was made from."""
-        return cls(state.intervals, state.received_at, state.withdrawn)
+        intervals = tuple(msgspec.structs.replace(interval, reasons=()) for interval in state.intervals)
+        return cls(intervals, state.received_at, state.withdrawn)
 
     @property
     def ends_at(self) -> datetime | None:

@@ -23,11 +23,12 @@ from ads_ingest.files import LatestFiles
 from ads_ingest.instruction_states import Status
 from ads_ingest.intervals import DOT_BATCH_TYPES, is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
-from ads_ingest.open_batches import OpenBatch, OpenBatches
+from ads_ingest.open_batches import OpenBatch, OpenBatches, known_of
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
+from dotbus.runtime.installation import Schedule
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
@@ -194,7 +195,7 @@ class DispatchStream:
             return
         if failed.is_known_replaced:
             self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
-        doubts = self._batches.doubts(now)
+        doubts = failed.doubted(now, self._batches.vouched)
         self._evidence.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
 
     def _withdraw(self, batch: OpenBatch) -> None:
@@ -214,7 +215,7 @@ class DispatchStream:
 
     def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
         now = self._clock()
-        self._keeper.board.doubts = self._batches.doubts(now)
+        self._keeper.board.doubts = {schedule: self._batches.doubts(now, schedule) for schedule in Schedule}
         self._keeper.commit(now, events, cursor, news_only=news_only)
 
     def _settled_to(self) -> str:
@@ -237,9 +238,10 @@ def restore(batches: OpenBatches, board: Board[DotBook, Dot], now: datetime) -> 
     """After a restart: the batches of the kept states are open until their intervals end."""
     for resource_id, book in board.books.items():
         for interval in book.intervals:
-            batches.restore(interval.batch_uid, interval.revision_no, resource_id, interval.interval_end, now)
+            header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
+            batches.restore(header, resource_id, interval.interval_end, now)
         for withdrawn in book.withdrawn:
-            batches.restore(withdrawn.batch_uid, withdrawn.revision_no, resource_id, withdrawn.until, now)
+            batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
 
 
 def fold(board: Board[DotBook, Dot], document: DispatchDocument, events: Sequence[Dispatch]) -> None:

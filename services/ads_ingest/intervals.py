@@ -17,6 +17,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
+from dotbus.runtime.installation import Schedule
 
 DOT_BATCH_TYPES = frozenset(BatchType)
 DOT_INSTRUCTION = 0
@@ -36,6 +37,13 @@ def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
     """
     intervals = (_interval(instruction, held, dispatch) for instruction, held in _standing(dispatch))
     return tuple(interval for interval in intervals if interval)
+
+
+def schedules_of(batch_type: int | None) -> frozenset[Schedule]:
+    """The schedules that the DOTs of a batch belong to: an out-of-sequence dispatch is of both, one of no type may be."""
+    if batch_type is None or batch_type == BatchType.OUT_OF_SEQUENCE:
+        return frozenset(Schedule)
+    return frozenset({Schedule.HOURLY if batch_type == BatchType.HOURLY else Schedule.FIVE_MINUTE})
 
 
 def is_in_doubt(dispatch: Dispatch) -> bool:
@@ -186,6 +194,6 @@ def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] 
     """When the last that a batch instructs is over, None when it names no time."""
     begun = ((instruction, header.start_at or instruction.start_at) for instruction in instructions)
     ends = [_interval_end(instruction, header, start) for instruction, start in begun if start]
-    if header.start_at is not None:
+    if header.start_at is not None and not ends:
         ends.append(header.start_at + _LENGTH.get(header.batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH))
     return max(ends, default=None)

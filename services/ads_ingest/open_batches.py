@@ -12,8 +12,9 @@ from enum import Enum
 from ads_ingest.board import Doubts
 from ads_ingest.faults import AdsFailure, Away, Unforeseen
 from ads_ingest.instruction_states import BatchType, Status, is_nothing_by_status
-from ads_ingest.intervals import DOT_BATCH_TYPES, is_binding, is_news, is_older, open_until
+from ads_ingest.intervals import DOT_BATCH_TYPES, is_binding, is_news, is_older, open_until, schedules_of
 from dotbus.contracts.messages import DispatchBatchHeader
+from dotbus.runtime.installation import Schedule
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
@@ -178,7 +179,7 @@ class OpenBatches:
 
     def __init__(self, recheck: timedelta, vouched: timedelta) -> None:
         self._recheck = recheck
-        self._vouched = vouched
+        self.vouched = vouched
         self._batches: dict[str, OpenBatch] = {}
 
     def get(self, batch_uid: str) -> OpenBatch | None:
@@ -217,16 +218,15 @@ class OpenBatches:
         """A question about a batch had no usable answer. Returns what is known of it then."""
         return self._put(self._batches[batch_uid].failed(failure, now))
 
-    def restore(self, batch_uid: str, revision_no: int | None, resource_id: str, until: datetime, now: datetime) -> None:
+    def restore(self, header: DispatchBatchHeader, resource_id: str, until: datetime, now: datetime) -> None:
         """A kept state speaks of a batch: after a restart it is open until its last interval ends, and may lack its receipt."""
         if until <= now:
             return
-        batch = self._batches.get(batch_uid)
+        uid = header.batch_uid
+        batch = self._batches.get(uid)
         if batch is None:
-            header = DispatchBatchHeader(batch_uid=batch_uid, revision_no=revision_no)
-            batch = OpenBatch(batch_uid, Known.RESTORED, header, until, now, had=header, receipt_owed=True)
-        if (revision_no or 0) > (batch.header.revision_no or 0):
-            header = DispatchBatchHeader(batch_uid=batch_uid, revision_no=revision_no)
+            batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, receipt_owed=True)
+        if (header.revision_no or 0) > (batch.header.revision_no or 0):
             batch = replace(batch, header=header, had=header)
         self._put(replace(batch, until=max(batch.until, until), resources=batch.resources | {resource_id}))
 
@@ -234,7 +234,7 @@ class OpenBatches:
         """Everything is to be had again, because what held had counted as past."""
         for batch in list(self._batches.values()):
             if batch.known is Known.HELD:
-                bare = DispatchBatchHeader(batch_uid=batch.batch_uid, revision_no=batch.header.revision_no)
+                bare = known_of(batch.batch_uid, batch.header.revision_no, batch.header.batch_type)
                 self._put(replace(batch, known=Known.RESTORED, header=bare, had=bare, ask_at=now))
 
     def to_take(self, now: datetime) -> list[OpenBatch]:
@@ -267,9 +267,10 @@ class OpenBatches:
             if each.why and (each.until > now or (each.is_missing and not each.is_given_up))
         )
 
-    def doubts(self, now: datetime) -> Doubts:
-        """Whose DOTs are in doubt."""
-        doubts = [each.doubted(now, self._vouched) for each in self._batches.values()]
+    def doubts(self, now: datetime, schedule: Schedule) -> Doubts:
+        """Whose DOTs of a schedule are in doubt."""
+        concerned = (each for each in self._batches.values() if schedule in schedules_of(each.header.batch_type))
+        doubts = [each.doubted(now, self.vouched) for each in concerned]
         resources = frozenset(resource for each in doubts for resource in each.resources)
         return Doubts(resources, everyone=any(each.everyone for each in doubts))
 
@@ -304,6 +305,11 @@ class OpenBatches:
     def _put(self, batch: OpenBatch) -> OpenBatch:
         self._batches[batch.batch_uid] = batch
         return batch
+
+
+def known_of(batch_uid: str, revision_no: int | None, batch_type: int | None = None) -> DispatchBatchHeader:
+    """The header of a batch of which no more is known."""
+    return DispatchBatchHeader(batch_uid=batch_uid, revision_no=revision_no, batch_type=batch_type)
 
 
 def may_last_until(header: DispatchBatchHeader, now: datetime) -> datetime:

@@ -20,6 +20,7 @@ from ads_ingest.keeping import Keeper
 from ads_ingest.records import Question, TrajectoryList, TrajectoryRecord
 from ads_ingest.translate import Sender, translate_trajectory
 from dotbus.contracts.messages import Trajectory, TrajectoryBatch
+from dotbus.runtime.installation import Schedule
 
 CURSOR = "trajectory"
 UNTOLD_LENGTH = timedelta(hours=1)
@@ -127,5 +128,5 @@ class TrajectoryStream:
         now = self._clock()
         self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
         self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
-        self._keeper.board.doubts = Doubts(frozenset(self._doubted_until))
+        self._keeper.board.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
         self._keeper.commit(now, events, cursor)

@@ -74,7 +74,7 @@ def judge_dots(received: Received, topic: str, stale_after_s: float, now: dateti
         for interval in one.said.intervals:
             if holds(interval, newest, withdrawn):
                 key = interval.batch_uid, interval.instruction_uid
-                found[key] = _agreed(found.get(key), one.about(interval))
+                found[key] = _agreed(found.get(key), one.about(interval, *read_reasons(interval.reasons)))
     return Known(_whole(received, topic, judged), tuple(found.values()))
 
 

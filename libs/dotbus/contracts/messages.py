@@ -218,7 +218,8 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
     """A DOT and the interval that it is in force in. `target_at` is the middle of the interval.
 
     `must_follow` is CAISO's own flag when it sends one, else whether the SUPP segment is below zero; None when CAISO says
-    neither. It decides for a variable resource only.
+    neither. It decides for a variable resource only. `reasons` is what the source knows against this DOT alone, by the names of
+    docs/quality.md; what it knows against the schedule that the resource follows is in the state's.
     """
 
     interval_start: Utc
@@ -233,6 +234,7 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
     instruction_uid: str
     revision_no: int | None = None
     batch_received_at: Utc | None = None
+    reasons: tuple[NonEmpty, ...] = ()
 
 
 class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from ads_ingest.board import Doubts
 from ads_ingest.faults import AdsFailure, HttpRefused, SoapFault, Unforeseen
-from ads_ingest.open_batches import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, OpenBatches
+from ads_ingest.open_batches import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, OpenBatches, known_of
 from ads_ingest.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
+from dotbus.runtime.installation import Schedule
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -54,10 +55,10 @@ def test_a_batch_is_listed_then_held_then_replaced_then_held_again() -> None:
 @pytest.mark.parametrize("failure", [AWAY, FAULT])
 def test_what_was_never_had_speaks_against_everyone_once_it_cannot_be_had_and_while_it_may_last(failure: AdsFailure) -> None:
     known = batches(had=False)
-    assert known.doubts(T0) == NOBODY, "it has its turn yet"
+    assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY, "it has its turn yet"
     known.note_failed("B1", failure, T0)
-    assert known.doubts(T0) == EVERYONE
-    assert known.doubts(T0 + 5 * MINUTE) == NOBODY
+    assert known.doubts(T0, Schedule.FIVE_MINUTE) == EVERYONE
+    assert known.doubts(T0 + 5 * MINUTE, Schedule.FIVE_MINUTE) == NOBODY
 
 
 @pytest.mark.parametrize(
@@ -69,22 +70,22 @@ def test_what_asks_nothing_by_its_header_speaks_against_nobody(told: dict[str, o
     known = OpenBatches(RECHECK, VOUCHED)
     known.note_told(header(**told), T0)  # type: ignore[arg-type]
     known.note_failed("B1", FAULT, T0)
-    assert known.doubts(T0) == NOBODY
+    assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY
 
 
 def test_a_batch_that_caiso_does_not_know_any_more_speaks_against_its_resources_at_once() -> None:
     known = batches()
     known.note_failed("B1", FAULT, T0 + RECHECK)
-    assert known.doubts(T0 + RECHECK) == Doubts(frozenset({"R1"}))
+    assert known.doubts(T0 + RECHECK, Schedule.FIVE_MINUTE) == Doubts(frozenset({"R1"}))
     known.note_told(header(), T0 + MINUTE)
-    assert known.doubts(T0 + MINUTE) == NOBODY, "it does know it"
+    assert known.doubts(T0 + MINUTE, Schedule.FIVE_MINUTE) == NOBODY, "it does know it"
 
 
 def test_while_caiso_does_not_answer_its_last_word_counts_for_a_while() -> None:
     known = batches()
     known.note_failed("B1", AWAY, T0 + RECHECK)
-    assert known.doubts(T0 + VOUCHED) == NOBODY
-    assert known.doubts(T0 + VOUCHED + SECOND) == Doubts(frozenset({"R1"}))
+    assert known.doubts(T0 + VOUCHED, Schedule.FIVE_MINUTE) == NOBODY
+    assert known.doubts(T0 + VOUCHED + SECOND, Schedule.FIVE_MINUTE) == Doubts(frozenset({"R1"}))
 
 
 def test_an_instruction_in_doubt_speaks_against_its_resource_and_keeps_the_batch_on_the_list() -> None:
@@ -92,15 +93,15 @@ def test_an_instruction_in_doubt_speaks_against_its_resource_and_keeps_the_batch
     known.note_told(header(status=5, batch_type=1), T0)
     known.note_names("B1", ["R1", "R2"])
     known.note_had(header(status=5, batch_type=1), T0 + 60 * MINUTE, ["R2"], T0)
-    assert known.doubts(T0) == Doubts(frozenset({"R2"}))
+    assert known.doubts(T0, Schedule.HOURLY) == Doubts(frozenset({"R2"}))
     assert not known.is_settled("B1", T0)
     assert known.is_settled("B1", T0 + 60 * MINUTE)
 
 
 def test_a_restored_batch_is_in_doubt_until_caiso_confirms_it() -> None:
     known = OpenBatches(RECHECK, VOUCHED)
-    known.restore("B1", 1, "R1", T0 + 5 * MINUTE, T0)
-    assert known.doubts(T0) == Doubts(frozenset({"R1"}))
+    known.restore(known_of("B1", 1), "R1", T0 + 5 * MINUTE, T0)
+    assert known.doubts(T0, Schedule.FIVE_MINUTE) == Doubts(frozenset({"R1"}))
     assert [batch.batch_uid for batch in known.to_ask_again(T0)] == ["B1"]
     assert known.note_told(header(), T0).known is Known.REPLACED, "its document says whom it names and what it asks"
 
@@ -156,3 +157,10 @@ def test_what_is_over_settled_and_not_listed_is_forgotten_once_its_receipt_is_ta
     assert known.get("B1")
     known.forget_settled((), T0 + 5 * MINUTE)
     assert known.get("B1") is None
+
+
+def test_what_is_not_known_of_an_hourly_batch_says_nothing_about_five_minute_dots():
+    known = OpenBatches(RECHECK, VOUCHED)
+    known.restore(known_of("B1", 1, 1), "R1", T0 + 60 * MINUTE, T0)
+    assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY
+    assert known.doubts(T0, Schedule.HOURLY) == Doubts(frozenset({"R1"}))

@@ -371,10 +371,23 @@ def test_an_hourly_instruction_holds_as_it_was_answered(
     for name, value in {"revision_no": 2, **change}.items():
         setattr(bench.ads.batches[0], name, value)
     bench.round(RECHECK)
-    assert (bench.dots(), bench.reasons(), bench.reasons("R2")) == (dots, reasons, ())
-    bench.restart()
+    for restart in (bench.round, bench.restart):
+        restart()
+        bench.round(RECHECK)
+        assert (bench.dots(), bench.reasons("R2")) == (dots, ())
+        assert [interval.reasons for interval in bench.dot().intervals] == [reasons for _ in dots]
+        assert bench.reasons() == (), "R1 follows the five-minute schedule"
+
+
+def test_an_hourly_batch_that_caiso_forgot_is_in_doubt_and_no_five_minute_dot_beside_it(bench: Bench) -> None:
+    hourly = batch(2, at=T0, R1=40.0)
+    hourly.batch_type = 1
+    bench.ads.batches = [batch(1), hourly]
+    bench.round()
+    bench.ads.batches = [batch(1)]
     bench.round(RECHECK)
-    assert (bench.dots(), bench.reasons(), bench.reasons("R2")) == (dots, reasons, ())
+    assert bench.reasons() == ()
+    assert {interval.batch_uid: interval.reasons for interval in bench.dot().intervals} == {"B1": (), "B2": ("incomplete",)}
 
 
 def test_what_a_new_revision_does_not_name_is_withdrawn_even_when_a_part_of_it_is_unusable(bench: Bench) -> None:
