@@ -1,0 +1,202 @@
+"""ADS as the product's own streams ask it: the truth of `said`, in CAISO's records, to one ingest and by its line.
+
+Also what stands around the real streams: the outbox without a disk (its promise, all or nothing, is the real one's), and
+nothing in place of files and evidence.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from gateway_story import at
+from model.clocks import PartClock
+from model.forking import LIVE
+from model.said import Batch, Curve, Said
+
+from ads_ingest.board import Board
+from ads_ingest.caiso import Caiso
+from ads_ingest.clock_steps import ClockSteps
+from ads_ingest.dispatch import DispatchStream
+from ads_ingest.faults import SoapFault, TimedOut
+from ads_ingest.instruction_states import Status
+from ads_ingest.keeping import Keeper
+from ads_ingest.open_batches import OpenBatches
+from ads_ingest.receipts import Receipts
+from ads_ingest.records import (
+    WHOLE_CACHE,
+    DispatchDocument,
+    DispatchList,
+    OfResource,
+    Question,
+    TrajectoryList,
+    TrajectoryRecord,
+)
+from ads_ingest.service import FollowedStream
+from ads_ingest.trajectory import TrajectoryStream
+from dotbus.contracts.codec import encode
+from dotbus.contracts.messages import DispatchBatchHeader, Dop, Instruction, TrajectoryBatchHeader
+from dotbus.runtime.health import UpstreamHealth
+
+ISSUED = 1
+RESOURCE = "SOLAR"
+"""The one resource that dispatch batches name."""
+
+
+class Ads:
+    """CAISO: what it said, and whom it answers.
+
+    Attributes:
+        garbles: batches that it answers with something unusable.
+        forgotten: how many of its trajectory batches its cache does not have any more.
+    """
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.garbles: frozenset[str] = frozenset()
+        self.forgotten = 0
+
+
+class AdsLine:
+    """What one ingest hears of CAISO; the shape of `ads_ingest.caiso.Caiso`."""
+
+    def __init__(self, ads: Ads, clock: PartClock) -> None:
+        self.ads = ads
+        self.ahead = clock
+        self.answers = True
+        self.clock_offset_s: float | None = None
+
+    answered_at = Caiso.answered_at
+
+    def fetch_batches_since(self, batch_uid: str) -> DispatchList:
+        self._hear("getDispatchBatchesSinceUID", batch_uid)
+        headers = [_header(batch) for batch in self.ads.said.newest()]
+        uids = [WHOLE_CACHE, *(header.batch_uid for header in headers)]
+        return DispatchList(tuple(headers[uids.index(batch_uid) :]))
+
+    def fetch_header(self, batch_uid: str) -> DispatchBatchHeader:
+        self._hear("getBatchHeader", batch_uid)
+        return _header(self._batch(batch_uid))
+
+    def fetch_batch(self, batch_uid: str) -> DispatchDocument:
+        self._hear("getDispatchBatch", batch_uid)
+        if batch_uid in self.ads.garbles:
+            raise SoapFault(Question("getDispatchBatch", batch_uid), "garbled")
+        batch = self._batch(batch_uid)
+        instruction = Instruction(
+            instruction_uid=f"{batch.uid}-1",
+            resource_id=RESOURCE,
+            start_at=at(batch.middle_s),
+            end_at=at(batch.end_s),
+            dot_mw=batch.mw,
+            instruction_type=0,
+            revision_number=batch.revision,
+            status_code=Status.CANCELLED if batch.cancelled else ISSUED,
+        )
+        return DispatchDocument(_header(batch), (instruction,))
+
+    def fetch_whether_new_trajectory(self, batch_uid: str) -> bool:
+        self._hear("isNewTrajData", batch_uid)
+        return bool(self._curves_since(batch_uid))
+
+    def fetch_trajectories_since(self, batch_uid: str) -> TrajectoryList:
+        self._hear("getTrajectoryData", batch_uid)
+        return TrajectoryList(tuple(_record(curve) for curve in self._curves_since(batch_uid)))
+
+    def _hear(self, operation: str, batch_uid: str) -> None:
+        if not self.answers:
+            raise TimedOut(Question(operation, batch_uid), "no reply")
+        self.clock_offset_s = -self.ahead.ahead_s
+
+    def _batch(self, batch_uid: str) -> Batch:
+        return next(batch for batch in self.ads.said.newest() if batch.uid == batch_uid)
+
+    def _curves_since(self, batch_uid: str) -> Sequence[Curve]:
+        curves = self.ads.said.curves[self.ads.forgotten :]
+        uids = [WHOLE_CACHE, *(curve.uid for curve in curves)]
+        if batch_uid not in uids:
+            raise SoapFault(Question("getTrajectoryData", batch_uid), "unknown UID")
+        return curves[uids.index(batch_uid) :]
+
+
+class Disk:
+    """The outbox, as far as states go: what a killed ingest finds again. Events are not followed by any gateway."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.revisions: dict[str, int] = {}
+        self.positions: dict[str, str] = {}
+
+    def commit(
+        self,
+        _now: datetime,
+        *,
+        events: Sequence[Any] = (),
+        states: Sequence[tuple[str, Any]] = (),
+        cursors: dict[str, str] | None = None,
+    ) -> int:
+        for topic, state in states:
+            self.put(topic, encode(state))
+        self.positions.update(cursors or {})
+        return len(events)
+
+    def retract(self, topics: Iterable[str], _now: datetime) -> None:
+        for topic in topics:
+            self.put(topic, b"")
+
+    def put(self, topic: str, payload: bytes) -> None:
+        self.kept[topic] = payload
+        self.revisions[topic] = self.revisions.get(topic, 0) + 1
+
+    def states(self) -> dict[str, bytes]:
+        return {topic: payload for topic, payload in self.kept.items() if payload}
+
+    def cursors(self) -> dict[str, str]:
+        return dict(self.positions)
+
+
+class Nothing:
+    """Stands where the real streams leave files and evidence: neither is on the way to a register."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _nothing
+
+
+def _nothing(*_said: object) -> None:
+    return None
+
+
+def _header(batch: Batch) -> DispatchBatchHeader:
+    return DispatchBatchHeader(
+        batch_uid=batch.uid,
+        batch_status=Status.CANCELLED if batch.cancelled else ISSUED,
+        batch_received_at=at(batch.said_s),
+        batch_type=batch.kind,
+        start_at=at(batch.start_s),
+        revision_no=batch.revision,
+    )
+
+
+def _record(curve: Curve) -> TrajectoryRecord:
+    dops = tuple(
+        OfResource(curve.resource, Dop(dop_uid=f"{curve.uid}-{n}", dop_mw=mw, target_at=at(target_s), sequence_number=n))
+        for n, (target_s, mw) in enumerate(curve.points, 1)
+    )
+    return TrajectoryRecord(TrajectoryBatchHeader(batch_uid=curve.uid, batch_received_at=at(curve.said_s)), dops)
+
+
+LIVE |= {
+    Ads,
+    AdsLine,
+    Disk,
+    Board,
+    Keeper,
+    DispatchStream,
+    TrajectoryStream,
+    FollowedStream,
+    Receipts,
+    ClockSteps,
+    OpenBatches,
+    UpstreamHealth,
+}

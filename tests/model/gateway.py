@@ -1,0 +1,78 @@
+"""The gateway: the product's decoding, `Received` and `CurrentImage`, without its socket and threads."""
+
+from model.bus import Line, Packet
+from model.clocks import Monotonic, PartClock, TrueTime
+from model.forking import LIVE
+
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.installation import Installation
+from modbus_gateway.arrivals import Arrival, read_delivery
+from modbus_gateway.current_image import CurrentImage
+from modbus_gateway.image import Image
+from modbus_gateway.map_draft import read_map
+from modbus_gateway.received import Received
+
+
+class Gateway:
+    """Takes messages, and shows registers to whoever reads them.
+
+    Attributes:
+        inbox: what came and was stamped by our clock, and waits while the event loop is held up (`busy`).
+        dirty: whether something changed since the image was rendered.
+        taken: how many messages were taken.
+    """
+
+    def __init__(self, installation: Installation, true: TrueTime) -> None:
+        self.topics: Topics = installation.topics
+        self.map = read_map(installation)
+        self.clock = PartClock(true)
+        self.monotonic_s = Monotonic(true)
+        self.line = Line()
+        self.images: CurrentImage | None = None
+        self.inbox: list[Arrival] = []
+        self.busy = False
+        self.dirty = False
+        self.taken = 0
+
+    def start(self) -> None:
+        """A process begins, and knows nothing."""
+        self.images = CurrentImage(self.map, self.topics, wall=self.clock, monotonic_s=self.monotonic_s)
+
+    def kill(self) -> None:
+        self.images, self.inbox, self.busy = None, [], False
+        self.line.breaks()
+
+    def turn(self, *, connected: bool) -> None:
+        """The connection to the broker came or went."""
+        if self.images:
+            self.images.received.turn(connected=connected)
+            self.dirty = True
+
+    def hear(self, packets: list[Packet]) -> None:
+        """Packets come: stamped at once, taken when the event loop has time."""
+        for packet in packets:
+            delivery = Delivery(packet.topic, packet.payload, packet.retained, self.clock())
+            arrival = read_delivery(delivery, self.topics, self.map.judging.accept_environments)
+            if arrival is not None and self.images:
+                self.inbox.append(arrival)
+        if not self.busy:
+            self.take_inbox()
+
+    def take_inbox(self) -> None:
+        """The event loop takes what came."""
+        self.busy = False
+        for arrival in self.inbox:
+            self.images.take(arrival)
+            self.dirty = True
+            self.taken += 1
+        self.inbox = []
+
+    def look(self) -> Image:
+        """What a client reads now."""
+        image = self.images.renew() if self.dirty else self.images.look()
+        self.dirty = False
+        return image
+
+
+LIVE |= {Gateway, CurrentImage, Received}

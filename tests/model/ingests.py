@@ -1,0 +1,216 @@
+"""The ingests: a disk that outlives them, a process that does not, the line to the broker, and what they say of themselves.
+
+The streams, books, boards and prices are the product's own. What its courier and presence do with threads is done here by a
+turn: each state that changed, all of them on a new connection, and only then a heartbeat.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from gateway_story import at
+from model.ads import Ads, AdsLine, Disk, Nothing
+from model.bus import Line, Packet
+from model.clocks import Monotonic, PartClock, TrueTime
+from model.forking import LIVE
+
+from ads_ingest.board import dot_board, trajectory_board, valid_for
+from ads_ingest.clock_steps import ClockSteps
+from ads_ingest.dispatch import DispatchStream
+from ads_ingest.keeping import Keeper, Strangers, take_over
+from ads_ingest.open_batches import OpenBatches
+from ads_ingest.receipts import Receipts
+from ads_ingest.service import FollowedStream
+from ads_ingest.trajectory import TrajectoryStream
+from ads_ingest.translate import Sender
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Lmp, NodePrice, ServiceStatus, Upstream
+from dotbus.runtime.health import UpstreamHealth
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.toml_values import Market
+from lmp_ingest.book import Book, _Page
+from lmp_ingest.translate import Sender as PriceSender
+
+NODE, MARKET = "NODE1", Market.RTM
+RECHECK, REFRESH = timedelta(seconds=30), timedelta(seconds=30)
+POLL_S = 10.0
+VOUCHED_FOR = timedelta(seconds=900)
+
+
+class Ingest:
+    """What every ingest is to the bus.
+
+    Attributes:
+        process: the running one, None while there is none.
+        said: the revision of each state that was said on this connection.
+        connected: to the broker.
+        given_away: a topic that is not said any more, because the configuration gives its resource to another plant.
+    """
+
+    service = ""
+
+    def __init__(self, instance: str, installation: Installation, ads: Ads, true: TrueTime) -> None:
+        self.source = f"{self.service}/{instance}"
+        self.topics = installation.topics
+        self.installation = installation
+        self.clock = PartClock(true)
+        self.caiso = AdsLine(ads, self.clock)
+        self.disk = Disk()
+        self.line = Line()
+        self.process: Any = None
+        self.started_at = self.clock()
+        self.connected = False
+        self.said: dict[str, int] = {}
+        self.given_away = ""
+
+    @property
+    def status_topic(self) -> str:
+        return self.topics.service(*self.source.split("/"))
+
+    def start(self) -> None:
+        """A process begins, with what is on disk."""
+        self.started_at = self.clock()
+        self.process = self._begin()
+
+    def kill(self) -> None:
+        """The process is gone, and with it the connection."""
+        self.process = None
+
+    def connect(self) -> None:
+        self.connected, self.said = True, {}
+
+    def will(self) -> Packet:
+        """What the broker says of it when its connection breaks."""
+        return Packet(self.status_topic, encode(self._status((), online=False, said_at=self.started_at)))
+
+    def turn(self) -> list[Packet]:
+        """Ask CAISO once, and say what is to be said. Nothing while it cannot speak."""
+        if self.process is None:
+            return []
+        self.process.ask()
+        if not self.connected:
+            return []
+        changed = {topic: rev for topic, rev in self.disk.revisions.items() if self.said.get(topic) != rev}
+        self.said |= changed
+        states = [Packet(topic, self.disk.kept[topic]) for topic in changed if topic != self.given_away]
+        return [*states, Packet(self.status_topic, encode(self._status(self.process.upstreams())))]
+
+    def _begin(self) -> Any:
+        raise NotImplementedError
+
+    def _status(self, upstreams: tuple[Upstream, ...], *, online: bool = True, said_at: Any = None) -> ServiceStatus:
+        service, instance = self.source.split("/")
+        return ServiceStatus(
+            environment=self.installation.environment,
+            source=self.source,
+            time=said_at or self.clock(),
+            service=service,
+            instance=instance,
+            online=online,
+            started_at=self.started_at,
+            software_version="1",
+            upstreams=upstreams,
+        )
+
+
+class AdsIngest(Ingest):
+    service = "ads_ingest"
+
+    def _begin(self) -> "AdsProcess":
+        return AdsProcess(self)
+
+
+class AdsProcess:
+    """Both streams, as the product wires them."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        sender, nothing = Sender(ingest.installation, ingest.source), Nothing()
+        kept = take_over(ingest.disk, sender, ingest.clock())
+        told = {"committed": nothing.committed, "strangers": Strangers()}
+        receipts = Receipts(ingest.caiso, enabled=False)
+        around = {"evidence": nothing, "files": nothing, "clock": ingest.clock}
+        lasts = valid_for(POLL_S)
+        dots = Keeper(ingest.disk, dot_board(sender, kept, lasts), ingest.topics, "dispatch", **told)
+        curves = Keeper(ingest.disk, trajectory_board(sender, kept, lasts), ingest.topics, "trajectory", **told)
+        batches = OpenBatches(RECHECK, vouched=max(lasts, 3 * RECHECK))
+        dispatch = DispatchStream(
+            ingest.caiso, dots, sender, receipts=receipts, batches=batches, clock_steps=steps_of(ingest), **around
+        )
+        trajectory = TrajectoryStream(ingest.caiso, curves, sender, clock_steps=steps_of(ingest), **around)
+        followed = {"clock": ingest.clock, "clock_offset_s": CaisoOffset(ingest.caiso)}
+        self.streams = [
+            FollowedStream("ads_dispatch", dispatch, nothing, **followed),
+            FollowedStream("ads_trajectory", trajectory, nothing, **followed),
+        ]
+
+    def ask(self) -> None:
+        for stream in self.streams:
+            stream.follow()
+
+    def upstreams(self) -> tuple[Upstream, ...]:
+        return tuple(stream.health.snapshot() for stream in self.streams)
+
+
+def steps_of(ingest: Ingest) -> ClockSteps:
+    """Sees whether an ingest's clock was set."""
+    return ClockSteps(ingest.clock, Monotonic(ingest.clock.true))
+
+
+class CaisoOffset:
+    """CAISO's clock minus an ingest's, as its last answer told."""
+
+    def __init__(self, line: AdsLine) -> None:
+        self.line = line
+
+    def __call__(self) -> float | None:
+        return self.line.clock_offset_s
+
+
+class OasisIngest(Ingest):
+    service = "lmp_ingest"
+
+    def _begin(self) -> "OasisProcess":
+        return OasisProcess(self)
+
+
+class OasisProcess:
+    """One market of one node: the product's price book, asked for everything each time."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self.ingest = ingest
+        self.health = UpstreamHealth("oasis_rtm")
+        self.book = Book(PriceSender(ingest.installation.environment, ingest.source), REFRESH, {MARKET: VOUCHED_FOR})
+        for payload in ingest.disk.states().values():
+            self.book.restore(MARKET, decode_as(payload, Lmp), ingest.clock())
+
+    def ask(self) -> None:
+        caiso, now = self.ingest.caiso, self.ingest.clock()
+        if caiso.answers:
+            caiso.clock_offset_s = -self.ingest.clock.ahead_s
+            self.book.compare_clocks(caiso.clock_offset_s)
+            self.book.hear(MARKET, [NODE], self._answer(), now)
+            self.health.succeeded(now, caiso.clock_offset_s)
+        else:
+            self.health.failed(now, "no reply")
+        states = self.book.states(now)
+        self.ingest.disk.commit(now, states=[(self.ingest.topics.lmp(MARKET, NODE), state) for state in states])
+        self.book.said(states)
+
+    def upstreams(self) -> tuple[Upstream, ...]:
+        return (self.health.snapshot(),)
+
+    def _answer(self) -> dict[Any, dict[str, NodePrice]]:
+        fetched_at = self.ingest.clock()
+        return {
+            at(price.start_s): {
+                NODE: NodePrice(
+                    interval_start=at(price.start_s),
+                    interval_end=at(price.start_s + 300),
+                    fetched_at=fetched_at,
+                    lmp_usd_per_mwh=price.usd,
+                )
+            }
+            for price in self.ingest.caiso.ads.said.prices
+        }
+
+
+LIVE |= {AdsIngest, AdsProcess, OasisIngest, OasisProcess, CaisoOffset, Book, _Page}

@@ -1,0 +1,253 @@
+"""Mutants: each takes one mend out of the product, as the fault was before it. The model must find every one of them.
+
+A mutant replaces one or two functions for as long as it is looked at. None is the old code to the letter, because the code
+around it has changed since; each is the fault itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from model.explore import Exploration, explore
+from model.scenarios import SCENARIOS
+
+import modbus_gateway.judge as of_judge
+import modbus_gateway.readings as of_readings
+import modbus_gateway.resource_readings as of_resources
+from dotbus.contracts.messages import Dot, Trajectory
+from modbus_gateway.clock_steps import Moment
+from modbus_gateway.current_image import CurrentImage
+from modbus_gateway.judge import Judged, Known
+from modbus_gateway.reading import Read, Reading
+from modbus_gateway.readings import Readings
+from modbus_gateway.received import Received, Statement
+from modbus_gateway.setpoint import RampPoint, ramp_now
+from modbus_gateway.sources import Source
+
+Patch = tuple[object, str, object]
+"""What is replaced: where, by which name, and by what."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault.
+
+    Attributes:
+        says: what the gateway does by it.
+        scenario: where it is looked for.
+        depth: how many actions are explored at most.
+        among: words of the actions that are tried; all of the scenario's without any.
+    """
+
+    says: str
+    scenario: str
+    depth: int
+    patches: tuple[Patch, ...]
+    among: tuple[str, ...] = ()
+
+    def find(self) -> Exploration:
+        """Explore the scenario with the fault in it."""
+        scenario = SCENARIOS[self.scenario]
+        actions = {
+            name: action
+            for name, action in scenario.actions.items()
+            if not self.among or any(word in name for word in self.among)
+        }
+        with pytest.MonkeyPatch.context() as product:
+            for where, name, by in self.patches:
+                product.setattr(where, name, by)
+            return explore(scenario.begin(), actions, self.depth)
+
+    def actions_found(self) -> int | None:
+        """The length of the shortest trace, None when nothing was found."""
+        found = self.find().found
+        return len(found[0].trace) if found else None
+
+
+def _fresh_without_the_missing(read_plant: Callable[..., Any]) -> Callable[..., Any]:
+    def mutant(resources: Any, prices: Any) -> Any:
+        with_value = [one for one in resources if one["latest_dop_mw"].value is not None]
+        fresh = bool(with_value) and all(one["trajectory_fresh"].value for one in with_value)
+        return {**read_plant(resources, prices), "trajectories_fresh": Reading(fresh)}
+
+    return mutant
+
+
+def _fetched_at(trajectory: Trajectory, _arrived_at: datetime) -> datetime | None:
+    return trajectory.received_at if trajectory.latest else None
+
+
+def _never(_trajectory: Trajectory) -> datetime:
+    return datetime(2099, 1, 1, tzinfo=UTC)
+
+
+def _arrival(statement: Statement) -> datetime:
+    return statement.arrived_at
+
+
+def _without_end(judge: Callable[..., Any]) -> Callable[..., Any]:
+    """What a source says of how long its word counts is not looked at."""
+
+    def mutant(statement: Statement, said: Any, *about: Any) -> Any:
+        return judge(statement, msgspec.structs.replace(said, valid_until=None), *about)
+
+    return mutant
+
+
+def _take_the_last(received: Received, message: Any, arrival: Any) -> None:
+    by_source = received._statements.setdefault(arrival.topic, {})
+    by_source[message.source] = (Statement(message, arrival.at, received.connection),)
+    received._problems.pop(arrival.topic, None)
+
+
+def _agrees_until_shown(source: Source) -> bool:
+    return not source.clock_offsets_s or abs(max(source.clock_offsets_s)) <= of_judge.CLOCK_DOUBT_S
+
+
+def _no_step(_later: Moment, _earlier: Moment) -> timedelta:
+    return timedelta(0)
+
+
+def _only_offsets_are_void(received: Received, _by: timedelta) -> None:
+    received.sources = {name: replace(one, clock_offsets_s=()) for name, one in received.sources.items()}
+
+
+def _dated_when_it_came(images: CurrentImage, arrival: Any) -> None:
+    images._note_step(images._now())
+    images.received.take(arrival)
+
+
+def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[Any]:
+    against = frozenset(of_judge._against_topic(received, topic))
+    said = [one for one in received.statements(topic) if isinstance(one.message, Dot)]
+    if not said:
+        return Known(Judged(None, of_judge._nothing_said(received, topic)))
+    last = max(reversed(said), key=lambda one: one.arrived_at)
+    reasons = against | frozenset(of_judge._against(last, received))
+    whole = of_judge._judge(last, last.message, reasons, stale_after_s, now)
+    return Known(whole, tuple(whole.about(interval) for interval in last.message.intervals))
+
+
+def _withdrawn_or_not(interval: Any, newest: Any, _withdrawn: Any) -> bool:
+    return (interval.revision_no or 0) >= newest.get(interval.batch_uid, 0)
+
+
+def _as_it_is(readings: Readings, _cells: Any) -> Readings:
+    return readings
+
+
+def _fresh_by_the_market(read_price: Callable[..., Read]) -> Callable[..., Read]:
+    def mutant(*about: Any) -> Read:
+        read = read_price(*about)
+        return replace(read, named={**read.named, "lmp_fresh": read.named["lmp_market_works"]})
+
+    return mutant
+
+
+def _same_connection(received: Received, *, connected: bool) -> None:
+    received.connected, received.connection = connected, 1
+
+
+def _bridged(*about: Any) -> RampPoint | None:
+    ramp = ramp_now(*about)
+    return replace(ramp, is_whole=True) if ramp else None
+
+
+def _all_of_them(intervals: Any, _schedule: Any) -> list[Any]:
+    return list(intervals)
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    "1 retracted": Mutant(
+        "10003 counts only resources that still have a trajectory",
+        "curves",
+        4,
+        ((of_readings, "read_plant", _fresh_without_the_missing(of_readings.read_plant)),),
+        ("given", "draws", "60 s"),
+    ),
+    "2 our fetch": Mutant(
+        "a trajectory is as old as our fetch of it", "curves", 3, ((of_resources, "curve_received_at", _fetched_at),)
+    ),
+    "2 no end": Mutant(
+        "after its last target time a curve is held as good", "curves", 3, ((of_resources, "_ends_at", _never),)
+    ),
+    "3 live is young": Mutant(
+        "a state that comes live is as young as its arrival",
+        "one line",
+        5,
+        ((Statement, "heard_caiso_at", property(_arrival)), (of_judge, "_judge", _without_end(of_judge._judge))),
+        ("a's line is held", "first packet", "revises", "120 s"),
+    ),
+    "3 older after newer": Mutant(
+        "whatever comes last counts, also an older state",
+        "one line",
+        5,
+        ((Received, "_take_state", _take_the_last),),
+        ("come again", "revises", "10 s"),
+    ),
+    "4 clocks agree": Mutant(
+        "clocks agree until a heartbeat shows that they do not",
+        "clocks",
+        3,
+        ((Source, "clock_agrees", property(_agrees_until_shown)),),
+    ),
+    "4 no step": Mutant("a step of our clock is not seen", "clocks", 2, ((Moment, "step_since", _no_step),)),
+    "4 one machine": Mutant(
+        "after a step what came before is told by the old clock",
+        "clocks",
+        4,
+        ((Received, "clock_stepped", _only_offsets_are_void),),
+        ("70 s behind", "60 s", "10 s", "asks"),
+    ),
+    "4 waiting": Mutant(
+        "what waited while our clock was set is dated by the clock before",
+        "clocks",
+        4,
+        ((CurrentImage, "take", _dated_when_it_came),),
+        ("held up", "goes on", "70 s ahead", "10 s"),
+    ),
+    "5 spoke last": Mutant(
+        "of two ingests the one that spoke last is right",
+        "dispatch",
+        6,
+        ((of_resources, "judge_dots", _who_spoke_last),),
+        ("b's line is", "10 s", "5 MW", "a asks"),
+    ),
+    "5 withdrawn": Mutant(
+        "what one ingest knows to be withdrawn another still says as good",
+        "dispatch",
+        8,
+        ((of_judge, "holds", _withdrawn_or_not),),
+        ("b's line is held", "b's first", "10 s", "5 MW", "cancels the DOT in force"),
+    ),
+    "6 does not fit": Mutant(
+        'what does not fit its type shows "no value" as good', "one line", 1, ((Readings, "as_shown", _as_it_is),)
+    ),
+    "7 price flag": Mutant(
+        "10006 says only that OASIS answers",
+        "prices",
+        3,
+        ((of_readings, "read_price", _fresh_by_the_market(of_readings.read_price)),),
+        ("900 s", "malformed", "given"),
+    ),
+    "8 reconnect": Mutant(
+        "a connection that comes back is the one that was lost",
+        "killing",
+        4,
+        ((Received, "turn", _same_connection),),
+        ("broker", "connects"),
+    ),
+    "9 ramp bridged": Mutant(
+        "a ramp across a missing DOT is good",
+        "dispatch",
+        4,
+        ((of_resources, "ramp_now", _bridged),),
+        ("after the next", "cancels the next", "10 s", "60 s"),
+    ),
+    "9 schedules mixed": Mutant(
+        "one schedule stands in for the other", "dispatch", 2, ((of_resources, "of_schedule", _all_of_them),)
+    ),
+}
