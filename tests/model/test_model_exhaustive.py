@@ -5,6 +5,7 @@ import os
 import pytest
 from model.actions import ALL
 from model.explore import explore, replay
+from model.forking import fork, key_of
 from model.invariant import GOOD, Bench, is_ramp
 from model.scenarios import SCENARIOS
 from model.world import World
@@ -19,6 +20,13 @@ def test_no_register_reads_good_that_is_stale_or_wrong(name):
     explored = explore(scenario.begin(), scenario.actions, scenario.depth + DEEPER)
     assert not explored.found, "\n".join(map(str, explored.found))
     assert explored.states > 100, "an exploration that goes nowhere shows nothing"
+
+
+def test_exploring_a_world_does_not_change_it():
+    start = SCENARIOS["everything"].begin()
+    before = key_of(start)
+    assert not explore(start, ALL, 1).found
+    assert key_of(start) == before == key_of(fork(start))
 
 
 def test_an_undisturbed_world_shows_all_as_good():
