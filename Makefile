@@ -34,7 +34,7 @@ faults: tools .venv/test.stamp ## force every fault anew, and write what the reg
 docs: .venv/test.stamp ## write the schemas and tables that are made from the code
 	$(BIN)/python -m launcher.documents
 
-bench: .venv/test.stamp ## measure: each program in bench
+bench: tools .venv/test.stamp ## measure: each program in bench
 	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
 
 clean: ## remove the virtual environment and what tools left

@@ -111,7 +111,13 @@ class Soak:
                     self._stack.under = ", ".join(names)
                     self._noise.faults[names[-1]]()
                 time.sleep(max(held_s, 0))
-        except (AssertionError, OSError, StopIteration, RuntimeError) as problem:  # what is missing is started again below
+        except (
+            AssertionError,
+            OSError,
+            KeyError,
+            StopIteration,
+            RuntimeError,
+        ) as problem:  # what is missing is started again below
             self.problems.append(f"{self._stack.under}: {type(problem).__name__}: {problem}"[:300])
         self._stack.plant.start_missing()
         self._stack.under = f"after {self._stack.under}"
@@ -142,9 +148,7 @@ def report(soak: Soak, seconds: float, seed: int) -> None:
     """Print what was found."""
     tally, kinds = soak.tally, len(soak.injected)
     print(f"{seconds:.0f} s, seed {seed}: {sum(soak.injected.values())} faults of {kinds} kinds, {tally.readings} readings")
-    print(
-        f"  {tally.held_against} good values held against CAISO's word, {len(tally.wrong)} wrong; {tally.silent} times no answer"
-    )
+    print(f"  {tally.held_against} good values held against CAISO's word, {len(tally.wrong)} wrong; {tally.silent} unanswered")
     for quantity, (lag_s, under) in sorted(tally.longest.items()):
         print(f"  longest lag of a good {quantity}: {lag_s:.1f} s ({under or 'no fault'})")
     for name, count in sorted(tally.good.items()):

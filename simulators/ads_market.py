@@ -57,7 +57,7 @@ class Market:
         return sorted(batches, key=lambda batch: batch.received_at)
 
     def late_hourly(self, now: datetime) -> DispatchBatch:
-        """The hourly pre-dispatch of the hour that covers a time, received only then. It may be answered for half an interval."""
+        """The hourly pre-dispatch of the hour that covers a time, received then and open for half an interval."""
         plan = self.plan
         k = plan.interval_at(now) // INTERVALS_PER_HOUR * INTERVALS_PER_HOUR
         batch = dispatch(plan, self.units, k, next(issue for issue in _ISSUES if issue.batch_type is BatchType.HOURLY))

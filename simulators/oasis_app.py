@@ -136,11 +136,13 @@ def _header_only(member: str) -> str:
 
 
 def _with_nan(member: str) -> str:
-    """The first row's price is no number. Only for CSV."""
-    header, first, *rest = member.split("\n")
-    names, cells = header.split(","), first.split(",")
-    price = next(index for index, name in enumerate(names) if name in ("MW", "VALUE", "PRC"))
-    return "\n".join([header, ",".join([*cells[:price], "NaN", *cells[price + 1 :]]), *rest])
+    """Every LMP is no number; its components are. Only for CSV."""
+    header, *rows = member.splitlines()
+    names = header.split(",")
+    kind, price = names.index("LMP_TYPE"), next(names.index(name) for name in ("MW", "VALUE", "PRC") if name in names)
+    cells = [row.split(",") for row in rows]
+    spoilt = [[*row[:price], "NaN", *row[price + 1 :]] if row[kind] == "LMP" else row for row in cells]
+    return "\n".join([header, *(",".join(row) for row in spoilt)]) + "\n"
 
 
 _SPOILT = {"header_only": _header_only, "nan": _with_nan}

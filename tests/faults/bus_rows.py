@@ -25,6 +25,8 @@ from modbus_gateway.map_draft import read_map
 GROUP = "Bus"
 LIMITS_S = {"stale_after_s": 20.0, "price_stale_after_s": 20.0, "trajectory_stale_after_s": 60.0}
 HOUR = timedelta(hours=1)
+NEVER_GOOD = frozenset({"dot_hour_back", "dot_of_stranger", "dot_of_stage"})
+"""Rows whose places hear nothing of a DOT before the fault."""
 Act = Callable[["BusStack", Place], None]
 HEAD = """
 environment = "simulator"
@@ -142,7 +144,7 @@ def _row(name: str, fault: str, act: Act, settled: Callable[[Display], bool], se
         act(stack, stack.places[name])
         yield
 
-    return Row(name, fault, force, settled, after(seconds), resource_id=name)
+    return Row(name, fault, force, settled, after(seconds), resource_id=name, from_good=name not in NEVER_GOOD)
 
 
 def _no_price(place: Place) -> bytes:
@@ -238,4 +240,3 @@ ROWS = (
         has("lmp_published", Reason.INVALID),
     ),
 )
-NEVER_GOOD = frozenset({"dot_hour_back", "dot_of_stranger", "dot_of_stage"})

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 import requests
-from faults.forcing import Row, after, anything, has, is_good
+from faults.display import Display
+from faults.forcing import Row, after, has, is_good
 from faults.stack import INTERVAL_S, FaultStack
 from plant_stack import RESOURCES
 from waiting import eventually
@@ -43,6 +44,19 @@ def unreachable(stack: FaultStack) -> Iterator[None]:
         stack.ads.open()
 
 
+@contextmanager
+def begun_anew(stack: FaultStack) -> Iterator[None]:
+    """The ingest doubts what CAISO contradicts for the five minutes that a batch holds, whatever the simulator's intervals.
+
+    A new one without an outbox begins without that.
+    """
+    try:
+        yield
+    finally:
+        stack.plant.kill("ads_ingest")
+        shutil.rmtree(stack.folder / "ads_ingest")
+
+
 def order(path: str) -> Force:
     """CAISO does something with the batch in force."""
 
@@ -56,17 +70,10 @@ def order(path: str) -> Force:
 
 @contextmanager
 def forgotten(stack: FaultStack) -> Iterator[None]:
-    """CAISO does not know the batch in force any more.
-
-    The ingest doubts itself for the five minutes that a batch holds, whatever the simulator's intervals: a new one begins
-    without that.
-    """
+    """CAISO does not know the batch in force any more."""
     stack.plant.ask_simulator("/forget", batch_uid=stack.in_force().batch_uid)
-    try:
+    with begun_anew(stack):
         yield
-    finally:
-        stack.plant.kill("ads_ingest")
-        shutil.rmtree(stack.folder / "ads_ingest")
 
 
 @contextmanager
@@ -85,7 +92,8 @@ def older_revision(stack: FaultStack) -> Iterator[None]:
     with suppress(AssertionError):  # the interval ended first: then the older revision of what is over changes nothing either
         eventually(lambda: abs((stack.plant.value("dot_mw") or 0.0) - before - 0.5) < 1e-3, 3)
     stack.plant.ask_simulator("/set_back", batch_uid=batch.batch_uid)
-    yield
+    with begun_anew(stack):
+        yield
 
 
 @contextmanager
@@ -130,6 +138,11 @@ ANSWERS_NOT = has("dot", Reason.STALE, Reason.SOURCE_FAILING)
 OLD_TOO = has("trajectory", Reason.STALE, Reason.SOURCE_FAILING)
 
 
+def is_doubted(display: Display) -> bool:
+    """The DOT is there and less than good."""
+    return display.columns["dot"].level == "uncertain"
+
+
 def _silent(name: str, fault: str, force: Force) -> Row:
     return Row(name, fault, force, lambda shown: ANSWERS_NOT(shown) and OLD_TOO(shown), noticed=ASKED)
 
@@ -161,23 +174,42 @@ ROWS = (
         "ads_forgets",
         "ADS forgets the batch in force",
         forgotten,
-        has("dot", Reason.SOURCE_FAILING),
+        is_doubted,
         after(0),
         noticed=ASKED,
         early=True,
     ),
     Row("ads_older_revision", "ADS says an older revision again", older_revision, is_good, after(2.5), early=True),
-    Row("ads_cancel", "The batch in force is cancelled", order("/cancel"), has("dot", Reason.EXPIRED), over=ASKED, early=True),
-    Row("ads_declined", "An hourly instruction is declined", declined, anything, after(2.5), ASKED, HOURLY, 4),
+    Row(
+        "ads_cancel",
+        "The batch in force is cancelled",
+        order("/cancel"),
+        has("dot", Reason.EXPIRED),
+        noticed=ASKED,
+        over=ASKED,
+        early=True,
+    ),
+    Row(
+        "ads_declined",
+        "The hourly instruction of a resource that follows it is declined",
+        declined,
+        has("dot", Reason.EXPIRED),
+        after(2.5),
+        noticed=ASKED,
+        resource_id=HOURLY,
+        over=ASKED,
+        from_good=False,
+    ),
     Row(
         "ads_times_out",
-        "An hourly instruction times out without a response",
+        "It times out without a response, and there is no minimum",
         late_hourly,
-        anything,
+        has("dot", Reason.EXPIRED),
         after(INTERVAL_S / 2 + 2.5),
-        ASKED,
-        HOURLY,
-        4,
+        noticed=ASKED,
+        resource_id=HOURLY,
+        over=ASKED,
+        from_good=False,
     ),
     Row(
         "ads_no_dot",

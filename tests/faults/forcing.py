@@ -43,6 +43,7 @@ class Row:
         resource_id: whose registers are watched.
         quiet_intervals: for how many intervals no exceptional dispatch may come.
         over: when a DOT or a price is no longer there, in the words of the table.
+        from_good: whether all is good before; else only what the fault is not about.
         early: whether it is forced just after an interval began, and not just after the next DOT came.
     """
 
@@ -56,6 +57,7 @@ class Row:
     quiet_intervals: int = 2
     early: bool = False
     over: str = "when its interval is over"
+    from_good: bool = True
 
 
 def has(column: str, *reasons: Reason) -> Callable[[Display], bool]:
@@ -66,11 +68,6 @@ def has(column: str, *reasons: Reason) -> Callable[[Display], bool]:
 def is_good(display: Display) -> bool:
     """A display in which nothing is amiss."""
     return display.is_good
-
-
-def anything(_display: Display) -> bool:
-    """Any display: what the fault comes to is told by time alone."""
-    return True
 
 
 def after(seconds: float) -> Callable[[float], bool]:
@@ -137,7 +134,7 @@ def as_row(row: Row, group: str, began_s: float, seen: Sequence[Display], limits
         group=group,
         fault=row.fault,
         flags={number: _flag(number, seen, began_s, words) for number in FLAGS},
-        qualities={name: _quality(name, seen, words, began_s) for name in COLUMNS},
+        qualities={name: _quality(name, seen, words, began_s, from_good=row.from_good) for name in COLUMNS},
     )
 
 
@@ -162,21 +159,25 @@ class _Words:
         return self.noticed
 
 
-def _quality(name: str, seen: Sequence[Display], words: _Words, began_s: float) -> Seen:
+_RANK = {"good": 3, "uncertain": 2, "bad": 1, SILENT: 0}
+"""A level that is worse than the last is on the way to nowhere: an ingest that starts anew."""
+
+
+def _quality(name: str, seen: Sequence[Display], words: _Words, began_s: float, *, from_good: bool) -> Seen:
     level, reasons, shows = what_shows(seen[-1], name)
     ordered = tuple(reason.value for reason in Reason if reason.value in reasons)
     if level == "good":
         return Seen(level)
     steps: list[Step] = []
-    before = seen[0].columns[name] if seen[0].columns[name].level == "good" else Column("good")
+    before = Column("good")
     for display in seen:
         column = display.columns[name]
         if column.level not in (before.level, "good"):
             when = "" if name == "worst" else words.when(name, column.reasons - before.reasons, display.at_s - began_s)
             steps.append(Step(column.level, when))
         before = column
-    was_good = seen[0].columns[name].level == "good"
-    return Seen(level, ordered, shows, tuple(steps[-2:] if was_good else steps[-1:]))
+    kept = [step for step in steps if _RANK[step.level] >= _RANK[level]] if from_good else steps[-1:]
+    return Seen(level, ordered, shows, tuple(kept[-2:]))
 
 
 def _flag(number: str, seen: Sequence[Display], began_s: float, words: _Words) -> Flag:

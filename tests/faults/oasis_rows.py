@@ -77,7 +77,7 @@ ROWS = (
     _refused("oasis_error_1000", "OASIS says that there is no data (error 1000)", replies("error_1000")),
     _refused("oasis_not_zip", "OASIS answers with a page in place of a zip", replies("not_zip")),
     _refused("oasis_wrong_day", "OASIS gives the prices of another day", replies("wrong_day")),
-    _refused("oasis_nan", "A price is no number", replies("nan")),
+    _refused("oasis_nan", "Every LMP of a reply is no number", replies("nan")),
     _refused("oasis_header_only", "A file has no rows", replies("header_only")),
     Row("oasis_no_node", "OASIS gives no price for the node", replies("no_node"), has_old_prices, noticed=ASKED),
     Row("oasis_corrected", "OASIS corrects the active price", corrected, is_good, after(1.0)),
