@@ -10,6 +10,7 @@ from real_postgres import Postgres, new_database
 from waiting import eventually
 
 from dotbus.contracts.quality import BIT_OF, Reason
+from dotbus.runtime.installation import Schedule
 from dotbus.runtime.schedule import utc_now
 from launcher.comparison import dot_in_force, moments_around
 
@@ -96,7 +97,8 @@ def missing(stack: PlantStack) -> list[str]:
     sent = stack.sent()
     settled = [batch for batch in sent.batches if batch.batch_type == 0][:-3]
     dots = [each for batch in settled for each in batch.instructions if each.dot_mw is not None]
-    absent = [each.instruction_uid for each in dots if stack.rows.dot_mw(each.instruction_uid, "five-minute") != each.dot_mw]
+    stored = dict(query(stack, "SELECT instruction_uid, dot_mw FROM instruction_latest"))
+    absent = [each.instruction_uid for each in dots if stored.get(each.instruction_uid) != each.dot_mw]
     dops = [dop for trajectory in sent.trajectories[:-3] for dop in trajectory.dops]
     return absent + [dop.dop_uid for dop in dops if stack.rows.dop_mw(dop.dop_uid) != dop.dop_mw]
 
@@ -116,7 +118,8 @@ def doubled(stack: PlantStack) -> list:
 
 def shows_what_is_in_force(stack: PlantStack, resource: str) -> bool:
     shown = stack.shown(resource)
-    dot = dot_in_force(stack.sent(), resource, shown["dot_start"].at, moments_around(utc_now(), 1.5))
+    moments = moments_around(utc_now(), 1.5)
+    dot = dot_in_force(stack.sent(), resource, Schedule.FIVE_MINUTE, shown["dot_start"].at, moments)
     return dot is not None and shown["dot_mw"].value == pytest.approx(dot.dot_mw, rel=1e-6)
 
 
