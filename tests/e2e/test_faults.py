@@ -4,9 +4,10 @@
 """
 
 import pytest
+from faults.forcing import recorded_flags, recorded_qualities
 from faults.lanes import NAMES, Outcome, force_all
 
-from launcher.fault_table import FaultSeen, load_record
+from launcher.fault_table import load_record
 
 pytestmark = pytest.mark.e2e
 RECORDED = {fault.name: fault for fault in load_record()}
@@ -19,15 +20,10 @@ def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return force_all(tmp_path_factory.mktemp("faults"), chosen, RECORDED)
 
 
-def what_it_shows(seen: FaultSeen) -> dict[str, object]:
-    """All but the times: how fast a machine is changes no rule."""
-    qualities = {name: (one.level, set(one.reasons), one.shows) for name, one in seen.qualities.items()}
-    return qualities | {name: (flag.state, flag.register) for name, flag in seen.flags.items()}
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_a_fault_shows_what_the_documentation_says(name: str, outcomes: dict[str, Outcome]):
     outcome = outcomes[name]
     assert outcome.seen, outcome.failure
-    assert what_it_shows(outcome.seen) == what_it_shows(RECORDED[name])
+    assert recorded_qualities(outcome.seen) == recorded_qualities(RECORDED[name])
+    assert recorded_flags(outcome.seen) == recorded_flags(RECORDED[name])
     assert outcome.wrong == (), "a good register showed what CAISO did not say"

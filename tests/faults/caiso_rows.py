@@ -91,6 +91,7 @@ def older_revision(stack: FaultStack) -> Iterator[None]:
     stack.plant.ask_simulator("/revise", batch_uid=batch.batch_uid, resource_id=FIRST, dot_mw=before + 0.5)
     with suppress(AssertionError):  # the interval ended first: then the older revision of what is over changes nothing either
         eventually(lambda: abs((stack.plant.value("dot_mw") or 0.0) - before - 0.5) < 1e-3, 3)
+    stack.wait_until_judged()  # the newer revision must have been seen by the one who judges, too
     stack.plant.ask_simulator("/set_back", batch_uid=batch.batch_uid)
     with begun_anew(stack):
         yield

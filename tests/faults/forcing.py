@@ -1,7 +1,7 @@
 """Forcing: a fault is begun, watched until it has shown all that it shows, and ended. What was seen becomes a table row."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -75,13 +75,28 @@ def after(seconds: float) -> Callable[[float], bool]:
     return lambda elapsed_s: elapsed_s >= seconds
 
 
+def comparable(reasons: Iterable[str]) -> frozenset[str]:
+    """Reasons without EXPIRED where STALE is among them: which of the two comes first is a matter of speed."""
+    found = frozenset(reasons)
+    return found - {Reason.EXPIRED.value} if Reason.STALE.value in found else found
+
+
 def is_as_recorded(display: Display, recorded: FaultSeen) -> bool:
     """Whether a display is what a record says that it came to."""
-    return {name: what_shows(display, name) for name in COLUMNS} == {
-        name: (seen.level, frozenset(seen.reasons), seen.shows) for name, seen in recorded.qualities.items()
-    } and {name: flag_shows(display, name) for name in FLAGS} == {
-        name: (flag.state, flag.register) for name, flag in recorded.flags.items()
-    }
+    shown = {name: what_shows(display, name) for name in COLUMNS}
+    qualities = {name: (level, comparable(reasons), shows) for name, (level, reasons, shows) in shown.items()}
+    flags = {name: flag_shows(display, name) for name in FLAGS}
+    return (qualities, flags) == (recorded_qualities(recorded), recorded_flags(recorded))
+
+
+def recorded_qualities(seen: FaultSeen) -> dict[str, tuple[str, frozenset[str], str]]:
+    """What each quality came to, without the way there: how fast a machine is changes no rule."""
+    return {name: (one.level, comparable(one.reasons), one.shows) for name, one in seen.qualities.items()}
+
+
+def recorded_flags(seen: FaultSeen) -> dict[str, tuple[int, str]]:
+    """What each flag came to, and the register beside it."""
+    return {name: (flag.state, flag.register) for name, flag in seen.flags.items()}
 
 
 def what_shows(display: Display, name: str) -> tuple[str, frozenset[str], str]:
@@ -177,7 +192,8 @@ def _quality(name: str, seen: Sequence[Display], words: _Words, began_s: float, 
             steps.append(Step(column.level, when))
         before = column
     kept = [step for step in steps if _RANK[step.level] >= _RANK[level]] if from_good else steps[-1:]
-    return Seen(level, ordered, shows, tuple(kept[-2:]))
+    first_of_each = {step.level: step for step in reversed(kept)}
+    return Seen(level, ordered, shows, tuple(reversed(first_of_each.values())))
 
 
 def _flag(number: str, seen: Sequence[Display], began_s: float, words: _Words) -> Flag:
@@ -185,11 +201,13 @@ def _flag(number: str, seen: Sequence[Display], began_s: float, words: _Words) -
     if state == 1:
         return Flag(state)
     first = next(index for index in range(len(seen)) if all(one.flags[number] == state for one in seen[index:]))
-    return Flag(state, "" if state < 0 else _flag_when(number, seen[first], began_s, words), register)
+    return Flag(state, "" if state < 0 else _flag_when(number, seen[first:], began_s, words), register)
 
 
-def _flag_when(number: str, display: Display, began_s: float, words: _Words) -> str:
-    """By what the value that the flag is about says at that moment."""
+def _flag_when(number: str, lowered: Sequence[Display], began_s: float, words: _Words) -> str:
+    """By what the value that the flag is about says at that moment, or just after: two registers need not turn as one."""
     column = {"10001": "dot", "10003": "trajectory", "10006": "lmp_published"}[number]
-    against = display.reasons(column) & ({Reason.STALE, Reason.EXPIRED} if number == "10003" else {Reason.STALE})
-    return words.when(column, frozenset(against), display.at_s - began_s)
+    limits = {Reason.STALE, Reason.EXPIRED} if number == "10003" else {Reason.STALE}
+    soon = [display.reasons(column) for display in lowered if display.at_s - lowered[0].at_s < STEADY_S]
+    against = limits & frozenset().union(*soon) & lowered[-1].reasons(column)
+    return words.when(column, against, lowered[0].at_s - began_s)

@@ -1,0 +1,119 @@
+"""The judge of the registers is judged itself: what is right, late and wrong, and how a fault's path becomes words."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from faults.display import Column, Display
+from faults.forcing import Row, as_row, is_good
+from faults.truth import Truth, Verdict
+
+from dotbus.contracts.quality import Reason
+from launcher.fault_table import COLUMNS, FLAGS, render_faults
+from launcher.sent import Sent, SentBatch, SentInstruction
+
+START = datetime(2026, 11, 25, 12, tzinfo=UTC)
+LIMITS_S = {"dot": 5.0, "price": 5.0}
+PATH_LIMITS_S = {"stale_after_s": 6.0, "price_stale_after_s": 7.0, "trajectory_stale_after_s": 14.0}
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+class Caiso:
+    """A simulator that says one DOT in force, in the revision that it was told."""
+
+    def __init__(self) -> None:
+        self.dot_mw, self.revision_no = 10.0, 1
+
+    def sent(self) -> Sent:
+        instruction = SentInstruction(instruction_uid="I", resource_id="R", dot_mw=self.dot_mw, target_at=at(50))
+        batch = SentBatch(
+            batch_uid="B",
+            revision_no=self.revision_no,
+            batch_status=3,
+            batch_type=0,
+            start_at=START,
+            interval_s=100,
+            received_at=at(-50),
+            instructions=(instruction,),
+        )
+        return Sent(batches=(batch,), trajectories=())
+
+    def prices(self, *_question: object) -> tuple[()]:
+        return ()
+
+
+@pytest.fixture
+def caiso() -> Caiso:
+    return Caiso()
+
+
+@pytest.fixture
+def truth(caiso: Caiso, monkeypatch: pytest.MonkeyPatch) -> Truth:
+    """What CAISO said by second 20: 10 MW, and from second 10 on 20 MW."""
+    truth = Truth(caiso, (), kept_s=60)
+    for second in range(21):
+        if second == 10:
+            caiso.dot_mw, caiso.revision_no = 20.0, 2
+        monkeypatch.setattr("faults.truth.utc_now", lambda second=second: at(second))
+        truth.learn()
+    return truth
+
+
+def verdict(truth: Truth, shown_mw: float, second: float) -> Verdict:
+    columns = {name: Column("good" if name == "dot" else "bad") for name in COLUMNS}
+    shown = {"dot_mw": SimpleNamespace(value=shown_mw)}
+    display = Display(at(second), at(second), 0.0, columns, {}, {}, shown)  # type: ignore[arg-type]
+    [found] = truth.verdicts(display, "R", "N", LIMITS_S)
+    return found
+
+
+def test_what_caiso_says_now_is_right_without_a_lag(truth: Truth):
+    assert verdict(truth, 20.0, 15).lag_s == 0
+
+
+def test_what_caiso_said_until_just_now_is_right_with_a_lag(truth: Truth):
+    assert verdict(truth, 10.0, 13).lag_s == pytest.approx(3, abs=1)
+
+
+def test_what_caiso_replaced_longer_ago_than_the_limit_is_wrong(truth: Truth):
+    assert verdict(truth, 10.0, 19).lag_s is None
+
+
+def test_what_caiso_never_said_is_wrong(truth: Truth):
+    assert verdict(truth, 15.0, 15).lag_s is None
+
+
+def test_a_good_register_without_a_number_is_wrong(truth: Truth):
+    assert verdict(truth, float("nan"), 15).lag_s is None
+
+
+def test_an_older_revision_that_is_said_again_is_not_caisos_word(truth: Truth, caiso: Caiso):
+    caiso.dot_mw, caiso.revision_no = 10.0, 1
+    truth.learn()
+    assert verdict(truth, 20.0, 20).lag_s == 0
+    assert verdict(truth, 10.0, 19).lag_s is None
+
+
+def displayed(second: float, level: str, *reasons: Reason) -> Display:
+    columns = dict.fromkeys(COLUMNS, Column("good", value=1.0)) | {
+        "dot": Column(level, frozenset(reasons), 1.0 if level != "bad" else None)
+    }
+    flags = dict.fromkeys(FLAGS, 1) | {"10001": 0 if reasons else 1}
+    return Display(at(second), at(second), second, columns, flags, {}, {"x": SimpleNamespace()})  # type: ignore[dict-item]
+
+
+def test_the_words_of_the_table_follow_the_reasons_and_not_the_seconds():
+    row = Row("x", "It fails", lambda _stack: None, is_good, noticed="at the next question")  # type: ignore[arg-type, return-value]
+    path = [
+        displayed(0, "good"),
+        displayed(2, "uncertain", Reason.SOURCE_FAILING),
+        displayed(30, "bad", Reason.SOURCE_FAILING, Reason.STALE),
+    ]
+    seen = as_row(row, "G", 0.0, path, PATH_LIMITS_S)
+    cells = render_faults([seen]).splitlines()[-1].strip("| ").split(" | ")
+    assert cells[:2] == ["It fails", "0 at the next question"]
+    assert cells[4] == "uncertain at the next question, bad after stale_after_s: `stale`, `source_failing`; no value"
+    assert cells[5:] == ["good"] * 5
