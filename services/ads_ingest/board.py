@@ -7,7 +7,6 @@ A state is due when its content changed or what speaks against it did, and other
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
@@ -63,7 +62,6 @@ class Doubts:
 
 DoubtsOf = Mapping[Schedule, Doubts]
 """Doubts about the DOTs of each schedule: what is not known of one says nothing about the other."""
-NO_DOUBTS: DoubtsOf = MappingProxyType(dict.fromkeys(Schedule, Doubts()))
 
 
 def valid_for(poll_s: float) -> timedelta:
@@ -140,7 +138,7 @@ class Board(Generic[B, S]):
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
-        self.doubts: DoubtsOf = NO_DOUBTS
+        self.doubts: DoubtsOf = dict.fromkeys(Schedule, Doubts())
         self.complete = False
 
     @property
