@@ -1,9 +1,10 @@
-"""Every fault at random on the real processes, and each good register held against what CAISO said.
+"""Every fault at random on the real processes, and five values of a resource held against what CAISO said, while they are good.
 
     python bench/soak.py [SECONDS [SEED]]
 
 Without arguments SOAK_S and SOAK_SEED say so, else two minutes and any seed, which is printed. A good register that shows what
-CAISO did not say within the limit (`stale_after_s`, for prices `price_stale_after_s`) is wrong: then the exit status is 1.
+CAISO did not say within the limit (`stale_after_s`, for prices `price_stale_after_s`, and a second) is wrong: then the exit
+status is 1.
 """
 
 import contextlib
