@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from real_postgres import Postgres, new_database, start_postgres
 
@@ -21,6 +22,13 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("dotbus")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_at_the_start() -> Iterator[None]:
+    """Where a test that configures logs sends them is no matter of the next one's."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

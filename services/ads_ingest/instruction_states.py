@@ -148,6 +148,8 @@ def _held(cell: Cell, answered: _Answered, instruction: Instruction) -> Holding:
     if which is Megawatts.MINIMUM:  # without a minimum both ends of a time-out come to the same
         return Holding(standing if instruction.min_accept_mw else Standing.NOT_IN_FORCE)
     dot_mw = {Megawatts.INSTRUCTED: instruction.dot_mw, Megawatts.ACCEPTED: answered.dot_mw}.get(which)
+    if instruction.dot_mw is None:
+        dot_mw = None  # what was accepted of nothing is no DOT
     if standing is Standing.IN_FORCE and dot_mw is None:
         standing = Standing.NOT_IN_FORCE if instruction.dot_mw is None else Standing.IN_DOUBT
     return Holding(standing, dot_mw)
