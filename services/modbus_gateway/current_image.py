@@ -53,8 +53,7 @@ class CurrentImage:
         now = self._now()
         if self._image is None or self._rendered is None or now.is_after_step(self._rendered):
             return self._render(now)
-        holds_s = (self._image.holds_until - self._image.rendered_at).total_seconds()
-        return self._render(now) if now.monotonic_s - self._rendered.monotonic_s >= holds_s else self._image
+        return self._image if self._left_s(self._image, self._rendered, now.monotonic_s) > 0 else self._render(now)
 
     def renew(self) -> Image:
         """A new image."""
@@ -62,9 +61,14 @@ class CurrentImage:
 
     def holds_for_s(self) -> float:
         """For how long the last image still holds, seconds; 0 when it does not any more."""
-        if self._image is None or self.age_s is None:
+        if self._image is None or self._rendered is None:
             return 0.0
-        return max((self._image.holds_until - self._image.rendered_at).total_seconds() - self.age_s, 0.0)
+        return max(self._left_s(self._image, self._rendered, self._monotonic_s()), 0.0)
+
+    @staticmethod
+    def _left_s(image: Image, rendered: Moment, monotonic_s: float) -> float:
+        """For how long an image holds still; 0 or less when it does not any more."""
+        return (image.holds_until - image.rendered_at).total_seconds() - (monotonic_s - rendered.monotonic_s)
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
