@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 from launcher.sent import Sent, SentBatch, SentDop, SentInstruction
 
 FIVE_MINUTE, HOURLY, EXCEPTIONAL = 0, 1, 4

@@ -12,13 +12,12 @@ from typing import Generic, Protocol, Self, TypeVar
 import msgspec
 
 from ads_ingest.books import DotBook, TrajectoryBook
-from ads_ingest.intervals import schedules_of
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Trajectory
 from dotbus.contracts.quality import Reason
+from dotbus.contracts.schedules import Schedule, schedules_of
 from dotbus.contracts.topics import UNASSIGNED, Subject
-from dotbus.runtime.installation import Schedule
 
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3

@@ -28,7 +28,7 @@ from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25

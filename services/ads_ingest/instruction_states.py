@@ -18,14 +18,7 @@ from enum import Enum, IntEnum
 from types import MappingProxyType
 
 from dotbus.contracts.messages import Instruction
-
-
-class BatchType(IntEnum):
-    """Batch types whose instructions carry DOTs (batchType)."""
-
-    FIVE_MINUTE = 0
-    HOURLY = 1
-    OUT_OF_SEQUENCE = 4
+from dotbus.contracts.schedules import BatchType
 
 
 class Status(IntEnum):

@@ -6,7 +6,7 @@ What CAISO leaves open is decided here, each decision beside its function and in
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from ads_ingest.instruction_states import BatchType, Holding, Standing, Status, holding
+from ads_ingest.instruction_states import Holding, Standing, Status, holding
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -17,7 +17,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import BatchType
 
 DOT_BATCH_TYPES = frozenset(BatchType)
 DOT_INSTRUCTION = 0
@@ -37,13 +37,6 @@ def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
     """
     intervals = (_interval(instruction, held, dispatch) for instruction, held in _standing(dispatch))
     return tuple(interval for interval in intervals if interval)
-
-
-def schedules_of(batch_type: int | None) -> frozenset[Schedule]:
-    """The schedules that the DOTs of a batch belong to: an out-of-sequence dispatch is of both, one of no type may be."""
-    if batch_type is None or batch_type == BatchType.OUT_OF_SEQUENCE:
-        return frozenset(Schedule)
-    return frozenset({Schedule.HOURLY if batch_type == BatchType.HOURLY else Schedule.FIVE_MINUTE})
 
 
 def is_in_doubt(dispatch: Dispatch) -> bool:

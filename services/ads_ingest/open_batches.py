@@ -11,10 +11,10 @@ from enum import Enum
 
 from ads_ingest.board import Doubts
 from ads_ingest.faults import AdsFailure, Away, Unforeseen
-from ads_ingest.instruction_states import BatchType, Status, is_nothing_by_status
-from ads_ingest.intervals import DOT_BATCH_TYPES, is_binding, is_news, is_older, open_until, schedules_of
+from ads_ingest.instruction_states import Status, is_nothing_by_status
+from ads_ingest.intervals import DOT_BATCH_TYPES, is_binding, is_news, is_older, open_until
 from dotbus.contracts.messages import DispatchBatchHeader
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import BatchType, Schedule, schedules_of
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
@@ -97,6 +97,10 @@ class OpenBatch:
         kind = self.header.batch_type
         is_dot = (kind is None or kind in DOT_BATCH_TYPES) and is_binding(self.header.binding_flag)
         return is_dot and self.header.batch_status != Status.CANCELLED
+
+    def may_be_of(self, schedule: Schedule) -> bool:
+        """Whether its DOTs are of a schedule, or may be while its type is not known."""
+        return self.header.batch_type is None or schedule in schedules_of(self.header.batch_type)
 
     def is_current(self, now: datetime) -> bool:
         """Whether it may be in force or ahead. How long an out-of-sequence dispatch lasts only its instructions tell."""
@@ -269,7 +273,7 @@ class OpenBatches:
 
     def doubts(self, now: datetime, schedule: Schedule) -> Doubts:
         """Whose DOTs of a schedule are in doubt."""
-        concerned = (each for each in self._batches.values() if schedule in schedules_of(each.header.batch_type))
+        concerned = (each for each in self._batches.values() if each.may_be_of(schedule))
         doubts = [each.doubted(now, self.vouched) for each in concerned]
         resources = frozenset(resource for each in doubts for resource in each.resources)
         return Doubts(resources, everyone=any(each.everyone for each in doubts))

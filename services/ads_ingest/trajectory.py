@@ -20,7 +20,7 @@ from ads_ingest.keeping import Keeper
 from ads_ingest.records import Question, TrajectoryList, TrajectoryRecord
 from ads_ingest.translate import Sender, translate_trajectory
 from dotbus.contracts.messages import Trajectory, TrajectoryBatch
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 
 CURSOR = "trajectory"
 UNTOLD_LENGTH = timedelta(hours=1)

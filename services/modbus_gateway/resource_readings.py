@@ -11,8 +11,9 @@ from typing import Final
 
 from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
+from dotbus.contracts.schedules import Schedule, of_schedule
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Resource, Schedule
+from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import Modbus
 from modbus_gateway.judge import Judged, Known, judge_dots, judge_trajectory
 from modbus_gateway.precedence import curve_received_at
@@ -25,7 +26,6 @@ from modbus_gateway.setpoint import (
     must_follow,
     next_dot,
     next_turn,
-    of_schedule,
     previous_dot,
     ramp_now,
     trajectory_now,

@@ -17,10 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dotbus.contracts.messages import DotInterval, TrajectoryPoint
-from dotbus.runtime.installation import Schedule
 
-HOURLY, EXCEPTIONAL = 1, 4
-"""batchType of an hourly pre-dispatch and of an exceptional (out-of-sequence) dispatch. All others are five-minute DOTs."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,12 +35,6 @@ class RampPoint:
     slope_mw_per_min: float
     through: tuple[DotInterval, ...]
     is_whole: bool = True
-
-
-def of_schedule(intervals: Sequence[DotInterval], schedule: Schedule) -> list[DotInterval]:
-    """The DOTs of one schedule."""
-    hourly = schedule is Schedule.HOURLY
-    return [i for i in intervals if i.batch_type == EXCEPTIONAL or (i.batch_type == HOURLY) == hourly]
 
 
 def in_force(intervals: Sequence[DotInterval], at: datetime) -> DotInterval | None:

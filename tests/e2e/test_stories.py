@@ -10,7 +10,7 @@ from real_postgres import Postgres, new_database
 from waiting import eventually
 
 from dotbus.contracts.quality import BIT_OF, Reason
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.schedule import utc_now
 from launcher.comparison import dot_in_force, moments_around
 

@@ -3,22 +3,15 @@
 Where things run and their secrets are not here but in each service's environment, see `dotbus.runtime.settings`.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from dotbus.contracts.messages import Environment
+from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
 from dotbus.runtime.installation_modbus import Modbus
 from dotbus.runtime.toml_values import Flag, Market, Name, Number, Section
-
-
-class Schedule(StrEnum):
-    """Which of CAISO's schedules a resource follows. The other one is shown as a quantity of its own and never stands in."""
-
-    FIVE_MINUTE = "five-minute"
-    HOURLY = "hourly"
 
 
 class Resource(Section):

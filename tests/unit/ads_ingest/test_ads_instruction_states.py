@@ -4,8 +4,9 @@ from itertools import product
 
 import pytest
 
-from ads_ingest.instruction_states import TABLE, Answer, BatchType, Holding, Standing, Status, holding
+from ads_ingest.instruction_states import TABLE, Answer, Holding, Standing, Status, holding
 from dotbus.contracts.messages import Instruction
+from dotbus.contracts.schedules import BatchType
 
 IN_FORCE, IN_DOUBT, NOT_IN_FORCE = Standing.IN_FORCE, Standing.IN_DOUBT, Standing.NOT_IN_FORCE
 GONE = Holding(NOT_IN_FORCE)

@@ -11,7 +11,7 @@ from ads_ingest.faults import AdsFailure, HttpRefused, SoapFault, Unforeseen
 from ads_ingest.open_batches import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, OpenBatches, known_of
 from ads_ingest.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

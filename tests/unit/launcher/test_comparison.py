@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule
 from launcher.comparison import (
     Line,
     assembled,

@@ -9,9 +9,10 @@ import pytest
 
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.quality import Quality
+from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject
 from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation import Installation, Resource, Schedule
+from dotbus.runtime.installation import Installation, Resource
 from dotbus.runtime.toml_values import Market
 from modbus_gateway.arrivals import read_delivery
 from modbus_gateway.price_readings import read_price

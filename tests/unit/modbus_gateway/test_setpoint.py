@@ -5,13 +5,12 @@ from gateway_story import at, interval, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotbus.runtime.installation import Schedule
+from dotbus.contracts.schedules import Schedule, of_schedule
 from modbus_gateway.setpoint import (
     clipped,
     in_force,
     must_follow,
     next_dot,
-    of_schedule,
     previous_dot,
     ramp_now,
     trajectory_now,

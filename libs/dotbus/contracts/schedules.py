@@ -1,0 +1,33 @@
+"""Schedules: which of CAISO's schedules a DOT is of, by the type of its batch. The one place that says so."""
+
+from collections.abc import Iterable
+from enum import IntEnum, StrEnum
+
+from dotbus.contracts.messages import DotInterval
+
+
+class Schedule(StrEnum):
+    """Which of CAISO's schedules a resource follows. The other one is shown as a quantity of its own and never stands in."""
+
+    FIVE_MINUTE = "five-minute"
+    HOURLY = "hourly"
+
+
+class BatchType(IntEnum):
+    """Batch types whose instructions carry DOTs (batchType). Out-of-sequence is exceptional dispatch."""
+
+    FIVE_MINUTE = 0
+    HOURLY = 1
+    OUT_OF_SEQUENCE = 4
+
+
+def schedules_of(batch_type: int | None) -> frozenset[Schedule]:
+    """The schedules that the DOTs of a batch belong to: an out-of-sequence dispatch replaces those of both."""
+    if batch_type == BatchType.OUT_OF_SEQUENCE:
+        return frozenset(Schedule)
+    return frozenset({Schedule.HOURLY if batch_type == BatchType.HOURLY else Schedule.FIVE_MINUTE})
+
+
+def of_schedule(intervals: Iterable[DotInterval], schedule: Schedule) -> list[DotInterval]:
+    """The DOTs of one schedule."""
+    return [interval for interval in intervals if schedule in schedules_of(interval.batch_type)]
