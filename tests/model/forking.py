@@ -17,7 +17,7 @@ LIVE: set[type] = set()
 """The classes whose instances change. Each file of the model adds its own and the product's that it drives."""
 CONSTANT = frozenset(
     {
-        *("installation", "topics", "map", "source", "topic", "taken", "count"),
+        *("installation", "topics", "map", "begin", "source", "topic", "taken", "count"),
         *("_log", "_map", "_topics", "_sender", "_files", "_evidence", "_receipts", "_strangers", "_clock", "_wall"),
     }
 )

@@ -4,8 +4,9 @@ The streams, books, boards and prices are the product's own. What its courier an
 turn: each state that changed, all of them on a new connection, and only then a heartbeat.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from gateway_story import at
 from model.ads import Ads, AdsLine, Disk, Nothing
@@ -36,27 +37,41 @@ POLL_S = 10.0
 VOUCHED_FOR = timedelta(seconds=900)
 
 
+class Process(Protocol):
+    """What runs in an ingest until it is killed."""
+
+    def ask(self) -> None:
+        """Ask CAISO once, and keep what it said."""
+        ...
+
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """How CAISO is heard."""
+        ...
+
+
 class Ingest:
-    """What every ingest is to the bus.
+    """An ingest as the bus sees it.
 
     Attributes:
+        begin: makes its process, with what is on disk.
         process: the running one, None while there is none.
         said: the revision of each state that was said on this connection.
         connected: to the broker.
         given_away: a topic that is not said any more, because the configuration gives its resource to another plant.
     """
 
-    service = ""
-
-    def __init__(self, instance: str, installation: Installation, ads: Ads, true: TrueTime) -> None:
-        self.source = f"{self.service}/{instance}"
+    def __init__(
+        self, source: str, begin: Callable[["Ingest"], "Process"], installation: Installation, ads: Ads, true: TrueTime
+    ) -> None:
+        self.source = source
+        self.begin = begin
         self.topics = installation.topics
         self.installation = installation
         self.clock = PartClock(true)
         self.caiso = AdsLine(ads, self.clock)
         self.disk = Disk()
         self.line = Line()
-        self.process: Any = None
+        self.process: Process | None = None
         self.started_at = self.clock()
         self.connected = False
         self.said: dict[str, int] = {}
@@ -67,9 +82,8 @@ class Ingest:
         return self.topics.service(*self.source.split("/"))
 
     def start(self) -> None:
-        """A process begins, with what is on disk."""
         self.started_at = self.clock()
-        self.process = self._begin()
+        self.process = self.begin(self)
 
     def kill(self) -> None:
         """The process is gone, and with it the connection."""
@@ -94,9 +108,6 @@ class Ingest:
         states = [Packet(topic, self.disk.kept[topic]) for topic in changed if topic != self.given_away]
         return [*states, Packet(self.status_topic, encode(self._status(self.process.upstreams())))]
 
-    def _begin(self) -> Any:
-        raise NotImplementedError
-
     def _status(self, upstreams: tuple[Upstream, ...], *, online: bool = True, said_at: Any = None) -> ServiceStatus:
         service, instance = self.source.split("/")
         return ServiceStatus(
@@ -110,13 +121,6 @@ class Ingest:
             software_version="1",
             upstreams=upstreams,
         )
-
-
-class AdsIngest(Ingest):
-    service = "ads_ingest"
-
-    def _begin(self) -> "AdsProcess":
-        return AdsProcess(self)
 
 
 class AdsProcess:
@@ -165,13 +169,6 @@ class CaisoOffset:
         return self.line.clock_offset_s
 
 
-class OasisIngest(Ingest):
-    service = "lmp_ingest"
-
-    def _begin(self) -> "OasisProcess":
-        return OasisProcess(self)
-
-
 class OasisProcess:
     """One market of one node: the product's price book, asked for everything each time."""
 
@@ -213,4 +210,4 @@ class OasisProcess:
         }
 
 
-LIVE |= {AdsIngest, AdsProcess, OasisIngest, OasisProcess, CaisoOffset, Book, _Page}
+LIVE |= {Ingest, AdsProcess, OasisProcess, CaisoOffset, Book, _Page}

@@ -12,7 +12,7 @@ from model.bus import Broker, Packet
 from model.clocks import TrueTime
 from model.forking import LIVE
 from model.gateway import Gateway
-from model.ingests import AdsIngest, Ingest, OasisIngest
+from model.ingests import AdsProcess, Ingest, OasisProcess
 from model.invariant import Bench, Violation, violations
 from model.said import FIVE_MINUTE, HOURLY, Batch, Curve, Price, Said
 from model.shown import Shown
@@ -59,8 +59,13 @@ class World:
         self.true = TrueTime(210.0)
         self.ads = Ads(BEGINNING)
         around = installation, self.ads, self.true
-        made = [*(AdsIngest(name, *around) for name in ads), *(OasisIngest(name, *around) for name in oasis)]
-        self.ingests: dict[str, Ingest] = {("p" if one.service == "lmp_ingest" else one.source[-1]): one for one in made}
+        made = [
+            *(Ingest(f"ads_ingest/{name}", AdsProcess, *around) for name in ads),
+            *(Ingest(f"lmp_ingest/{name}", OasisProcess, *around) for name in oasis),
+        ]
+        self.ingests: dict[str, Ingest] = {
+            ("p" if one.source.startswith("lmp_ingest") else one.source[-1]): one for one in made
+        }
         self.broker = Broker()
         self.gateway = Gateway(installation, self.true)
         self.early: dict[str, Packet] = {}
