@@ -10,8 +10,9 @@ from typing import Self
 
 import msgspec
 
-from ads_ingest.instruction_states import Status
-from ads_ingest.intervals import DOT_BATCH_TYPES, dot_intervals, open_until, tells_age, trajectory_points
+from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajectory_points
+from dotbus.contracts.instruction_states import Status
+from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)

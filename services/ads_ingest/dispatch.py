@@ -20,13 +20,14 @@ from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Away, Outdated, Unanswered, Unforeseen
 from ads_ingest.files import LatestFiles
-from ads_ingest.instruction_states import Status
-from ads_ingest.intervals import DOT_BATCH_TYPES, is_in_doubt, is_outdated, open_until
+from ads_ingest.intervals import is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.open_batches import OpenBatch, OpenBatches, known_of
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
+from dotbus.contracts.instruction_states import Status
+from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import Schedule
 

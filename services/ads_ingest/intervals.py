@@ -3,10 +3,11 @@
 What CAISO leaves open is decided here, each decision beside its function and in this service's README.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from ads_ingest.instruction_states import Holding, Standing, Status, holding
+from dotbus.contracts.instruction_states import Holding, Standing, Status
+from dotbus.contracts.instruction_times import DOT_BATCH_TYPES, is_binding, standing_of, times_of, usual_end
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -17,14 +18,9 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
-from dotbus.contracts.schedules import BatchType
 
-DOT_BATCH_TYPES = frozenset(BatchType)
-DOT_INSTRUCTION = 0
 SUPPLEMENTAL = "SUPP"
 
-_LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}
-_USUAL_LENGTH = timedelta(minutes=5)
 _FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
 _YES = frozenset({"y", "yes", "true", "1"})
 _NO = frozenset({"n", "no", "false", "0"})
@@ -55,13 +51,8 @@ def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:
         if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
             newest[instruction.instruction_uid] = instruction
     for instruction in newest.values():
-        if instruction.instruction_type == DOT_INSTRUCTION:
-            yield instruction, holding(header.batch_type, header.batch_status, instruction)
-
-
-def is_binding(flag: str | None) -> bool:
-    """False only when CAISO says so: an advisory batch is no instruction. CAISO's own sample leaves the flag out."""
-    return flag is None or flag.lower() not in _NO
+        if held := standing_of(header, instruction):
+            yield instruction, held
 
 
 def tells_age(header: DispatchBatchHeader | TrajectoryBatchHeader) -> bool:
@@ -79,10 +70,9 @@ def received_at(header_received: datetime | None, header_sent: datetime | None, 
 
 def _interval(instruction: Instruction, held: Holding, dispatch: Dispatch) -> DotInterval | None:
     header = dispatch.batch
-    start = header.start_at or instruction.start_at
-    if start is None or held.dot_mw is None or held.standing is Standing.NOT_IN_FORCE:
+    times = times_of(header, instruction)
+    if times is None or held.dot_mw is None or held.standing is Standing.NOT_IN_FORCE:
         return None
-    end = _interval_end(instruction, header, start)
     segments = tuple(
         DotSegment(service_type=part.service_type, segment_mw=part.segment_mw)
         for part in instruction.details
@@ -91,9 +81,9 @@ def _interval(instruction: Instruction, held: Holding, dispatch: Dispatch) -> Do
     supplemental = [part.segment_mw for part in segments if part.service_type.upper() == SUPPLEMENTAL]
     supp_mw = sum(supplemental) if supplemental else None
     return DotInterval(
-        interval_start=start,
-        interval_end=end,
-        target_at=_target(instruction, start, end),
+        interval_start=times.interval_start,
+        interval_end=times.interval_end,
+        target_at=times.target_at,
         dot_mw=held.dot_mw,
         supp_mw=supp_mw,
         must_follow=must_follow(instruction, supp_mw),
@@ -102,26 +92,8 @@ def _interval(instruction: Instruction, held: Holding, dispatch: Dispatch) -> Do
         batch_type=header.batch_type,
         instruction_uid=instruction.instruction_uid,
         revision_no=header.revision_no,
-        batch_received_at=received_at(header.batch_received_at, header.batch_sent_at, min(dispatch.time, start)),
+        batch_received_at=received_at(header.batch_received_at, header.batch_sent_at, min(dispatch.time, times.interval_start)),
     )
-
-
-def _interval_end(instruction: Instruction, header: DispatchBatchHeader, start: datetime) -> datetime:
-    """The instruction's endTime; else twice as far as its target, which is the middle; else the length of its batch type.
-
-    An out-of-sequence DOT that names neither is in force for five minutes: too short is seen, too long is followed.
-    """
-    if instruction.end_at is not None and instruction.end_at > start:
-        return instruction.end_at
-    if instruction.start_at is not None and instruction.start_at > start:
-        return start + 2 * (instruction.start_at - start)
-    return start + _LENGTH.get(header.batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH)
-
-
-def _target(instruction: Instruction, start: datetime, end: datetime) -> datetime:
-    if instruction.start_at is not None and start < instruction.start_at < end:
-        return instruction.start_at
-    return start + (end - start) / 2
 
 
 def must_follow(instruction: Instruction, supp_mw: float | None) -> bool | None:
@@ -185,8 +157,7 @@ def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> boo
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
     """When the last that a batch instructs is over, None when it names no time."""
-    begun = ((instruction, header.start_at or instruction.start_at) for instruction in instructions)
-    ends = [_interval_end(instruction, header, start) for instruction, start in begun if start]
+    ends = [times.interval_end for instruction in instructions if (times := times_of(header, instruction))]
     if header.start_at is not None and not ends:
-        ends.append(header.start_at + _LENGTH.get(header.batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH))
+        ends.append(usual_end(header.batch_type, header.start_at))
     return max(ends, default=None)

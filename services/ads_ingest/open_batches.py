@@ -11,8 +11,9 @@ from enum import Enum
 
 from ads_ingest.board import Doubts
 from ads_ingest.faults import AdsFailure, Away, Unforeseen
-from ads_ingest.instruction_states import Status, is_nothing_by_status
-from ads_ingest.intervals import DOT_BATCH_TYPES, is_binding, is_news, is_older, open_until
+from ads_ingest.intervals import is_news, is_older, open_until
+from dotbus.contracts.instruction_states import Status, is_nothing_by_status
+from dotbus.contracts.instruction_times import DOT_BATCH_TYPES, is_binding
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import BatchType, Schedule, schedules_of
 

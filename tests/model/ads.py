@@ -18,7 +18,6 @@ from ads_ingest.caiso import Caiso
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.faults import SoapFault, TimedOut
-from ads_ingest.instruction_states import Status
 from ads_ingest.keeping import Keeper
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
@@ -34,6 +33,7 @@ from ads_ingest.records import (
 from ads_ingest.service import FollowedStream
 from ads_ingest.trajectory import TrajectoryStream
 from dotbus.contracts.codec import encode
+from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import DispatchBatchHeader, Dop, Instruction, TrajectoryBatchHeader
 from dotbus.runtime.health import UpstreamHealth
 

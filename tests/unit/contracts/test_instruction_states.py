@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from ads_ingest.instruction_states import TABLE, Answer, Holding, Standing, Status, holding
+from dotbus.contracts.instruction_states import TABLE, Answer, Holding, Standing, Status, holding
 from dotbus.contracts.messages import Instruction
 from dotbus.contracts.schedules import BatchType
 

@@ -1,0 +1,78 @@
+"""Instruction times: the interval that an instruction holds for, when its megawatts are to be reached, and how it stands. Pure.
+
+What CAISO leaves open is decided here, for the states on the bus and for the database alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dotbus.contracts.instruction_states import Holding, Standing, holding
+from dotbus.contracts.messages import DispatchBatchHeader, Instruction
+from dotbus.contracts.schedules import BatchType
+
+DOT_BATCH_TYPES = frozenset(BatchType)
+DOT_INSTRUCTION = 0
+
+_LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}
+_USUAL_LENGTH = timedelta(minutes=5)
+_NO = frozenset({"n", "no", "false", "0"})
+
+
+@dataclass(frozen=True)
+class InstructionTimes:
+    """The interval, and the target within it."""
+
+    interval_start: datetime
+    interval_end: datetime
+    target_at: datetime
+
+
+def times_of(header: DispatchBatchHeader, instruction: Instruction) -> InstructionTimes | None:
+    """The times of an instruction; None when CAISO names no start, or one at the end of all time.
+
+    The interval begins with the batch. It ends with the instruction's endTime; else twice as far as its target, which is the
+    middle; else after the length of its batch type. An out-of-sequence DOT that names neither is in force for five minutes: too
+    short is seen, too long is followed.
+    """
+    start = header.start_at or instruction.start_at
+    if start is None:
+        return None
+    try:
+        end = _end(header, instruction, start)
+        return InstructionTimes(start, end, _target(instruction, start, end))
+    except OverflowError:
+        return None
+
+
+def standing_of(header: DispatchBatchHeader, instruction: Instruction) -> Holding | None:
+    """What holds of a DOT; None of what is no DOT. An advisory one (bindingFlag N) is not in force."""
+    if header.batch_type not in DOT_BATCH_TYPES or instruction.instruction_type != DOT_INSTRUCTION:
+        return None
+    if not is_binding(header.binding_flag):
+        return Holding(Standing.NOT_IN_FORCE)
+    return holding(header.batch_type, header.batch_status, instruction)
+
+
+def is_binding(flag: str | None) -> bool:
+    """False only when CAISO says so: an advisory batch is no instruction. CAISO's own sample leaves the flag out."""
+    return flag is None or flag.lower() not in _NO
+
+
+def usual_end(batch_type: int | None, start: datetime) -> datetime:
+    """When an interval of a type of batch is over that names no end."""
+    return start + _LENGTH.get(batch_type or BatchType.FIVE_MINUTE, _USUAL_LENGTH)
+
+
+def _end(header: DispatchBatchHeader, instruction: Instruction, start: datetime) -> datetime:
+    if instruction.end_at is not None and instruction.end_at > start:
+        return instruction.end_at
+    if instruction.start_at is not None and instruction.start_at > start:
+        return start + 2 * (instruction.start_at - start)
+    return usual_end(header.batch_type, start)
+
+
+def _target(instruction: Instruction, start: datetime, end: datetime) -> datetime:
+    if instruction.start_at is not None and start < instruction.start_at < end:
+        return instruction.start_at
+    return start + (end - start) / 2
