@@ -1,0 +1,164 @@
+"""Database: PostgreSQL behind what the historian needs of it. The only place that knows the driver.
+
+Two things can go wrong, and they are two exceptions everywhere: the database takes nothing now (ask again), or a statement will
+never work (do not ask again).
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg2 import sql
+
+STATEMENT_TIMEOUT_S = 60
+MAX_CAUSE = 500
+_KEY_TAKEN = "23505"
+_NO_TABLE = "42P01"
+# SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too long
+# for an index). All others blame the database or us, and may pass.
+_BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
+_READ_AT_ONCE = 256 * 1024
+
+
+class StoreUnavailable(Exception):
+    """The database does not take anything now. What was asked for was not done, or not known to be; ask again."""
+
+
+class StatementRefused(Exception):
+    """The database understood and refuses: the same will never work."""
+
+
+class KeyTaken(StatementRefused):
+    """A row with that key is there already."""
+
+
+class TableGone(StatementRefused):
+    """A table is not there any more: a month that was dropped meanwhile."""
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        address: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with libpq's options as its query.
+        schema: where the tables are.
+        password: in place of the address's own.
+        owner_role: who makes tables; None is who we are anyhow.
+        writer_role: who writes rows; None likewise.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        schema: str,
+        *,
+        password: str | None = None,
+        owner_role: str | None = None,
+        writer_role: str | None = None,
+    ) -> None:
+        url = sa.make_url(address).set(drivername="postgresql+psycopg2", password=password or sa.make_url(address).password)
+        self.schema = schema
+        self.owner_role = owner_role
+        self.writer_role = writer_role
+        self._engine = sa.create_engine(
+            url, pool_size=2, pool_pre_ping=True, connect_args=_connect_arguments(url, schema, writer_role)
+        )
+
+    @contextmanager
+    def transaction(self, *, as_owner: bool = False) -> Iterator[sa.Connection]:
+        """One transaction: committed at the end, or nothing of it is done.
+
+        Raises:
+            StoreUnavailable: it is not known to be committed.
+            StatementRefused: nothing was done, nor would it be the next time.
+        """
+        try:
+            with self._engine.begin() as connection:
+                if as_owner and self.owner_role:
+                    connection.execute(sa.text(f"SET LOCAL ROLE {quoted(connection, self.owner_role)}"))
+                yield connection
+        except (sa.exc.SQLAlchemyError, psycopg2.Error) as error:
+            raise _meaning_of(error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
+    """COPY lines of text into a table, as they come."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.connection.cursor() as cursor:
+        cursor.copy_expert(statement, _Lines(lines), size=_READ_AT_ONCE)
+
+
+def quoted(connection: sa.Connection, name: str) -> str:
+    """A name as an identifier of SQL."""
+    return connection.dialect.identifier_preparer.quote_identifier(name)
+
+
+class _Lines(io.RawIOBase):
+    """Lines as a file, made as they are read, so that a large message is never there twice."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        taken = [self._rest]
+        length = len(self._rest)
+        for line in self._lines:
+            taken.append(line)
+            length += len(line)
+            if 0 <= size <= length:
+                break
+        whole = b"".join(taken)
+        if size < 0:
+            size = len(whole)
+        self._rest = whole[size:]
+        return whole[:size]
+
+
+def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
+    driver = getattr(error, "orig", None) or error
+    state = str(getattr(driver, "pgcode", None) or "")
+    cause = " ".join(str(driver).split())[:MAX_CAUSE]
+    if state == _KEY_TAKEN:
+        return KeyTaken(cause)
+    if state == _NO_TABLE:
+        return TableGone(cause)
+    if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):
+        return StatementRefused(cause)
+    return StoreUnavailable(cause)
+
+
+def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[str, object]:
+    asked = url.query.get("options", "")
+    options = [
+        f"-c statement_timeout={STATEMENT_TIMEOUT_S}s",
+        "-c synchronous_commit=on",  # an acknowledged message must be on the database's disk, however the server is set up
+        "-c timezone=UTC",
+        f"-c search_path={_escaped(schema)}",
+        *([f"-c role={_escaped(role)}"] if role else []),
+    ]
+    return {
+        "application_name": "dotbus historian",
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "options": " ".join([str(asked), *options]),
+    }
+
+
+def _escaped(name: str) -> str:
+    """A name within libpq's options."""
+    return name.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -1,0 +1,49 @@
+"""Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
+
+An event is one row of `dispatch_batch`, `trajectory_batch` or `price_report`, which says where it came from; what it tells is in
+the rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months.
+Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
+`..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
+"""
+
+from historian.tables.columns import SCHEMA, environment_type, metadata
+from historian.tables.dispatch import dispatch_batch, instruction, instruction_detail
+from historian.tables.keeping import dead_letter, lost_events, service_state, source_sequence
+from historian.tables.keys import node, origin, plant, resource
+from historian.tables.prices import price, price_report
+from historian.tables.trajectory import compliance, dop, trajectory_batch
+
+DIVIDED = {
+    instruction: "target_at",
+    instruction_detail: "target_at",
+    dop: "target_at",
+    compliance: "start_at",
+    price: "interval_start",
+}
+"""The tables that are divided by months, with the column that says of which month a row is."""
+EVENT_TABLES = (dispatch_batch, instruction, instruction_detail, trajectory_batch, dop, compliance, price_report, price)
+"""The tables of events, those first that say where one came from."""
+
+__all__ = [
+    "DIVIDED",
+    "EVENT_TABLES",
+    "SCHEMA",
+    "compliance",
+    "dead_letter",
+    "dispatch_batch",
+    "dop",
+    "environment_type",
+    "instruction",
+    "instruction_detail",
+    "lost_events",
+    "metadata",
+    "node",
+    "origin",
+    "plant",
+    "price",
+    "price_report",
+    "resource",
+    "service_state",
+    "source_sequence",
+    "trajectory_batch",
+]

@@ -1,0 +1,80 @@
+"""Columns: how the tables of the historian are put together. Every column has a comment: meaning, unit, source.
+
+Names, resources, plants and sources stand in rows as small numbers; the tables `node`, `resource`, `plant` and `origin` say
+what they mean, and the views show the names.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ENUM, JSONB
+
+from dotbus.contracts.messages import Environment
+
+SCHEMA = "dotbus"
+"""The schema of the database that holds everything, unless the settings name another."""
+
+Column = sa.Column[Any]
+Kind = sa.types.TypeEngine[Any]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+environment_type = ENUM(*(str(environment) for environment in Environment), name="environment", metadata=metadata)
+
+TEXT, CODE, NUMBER, SMALL, LARGE = sa.Text(), sa.Integer(), sa.Double(), sa.SmallInteger(), sa.BigInteger()
+TIME = sa.DateTime(timezone=True)
+FLAG = sa.Boolean()
+
+
+def needed(name: str, kind: Kind, comment: str, **options: Any) -> Column:  # noqa: ANN401  # what sa.Column takes
+    """A column that every row has a value in."""
+    return sa.Column(name, kind, nullable=False, comment=comment, **options)
+
+
+def told(kind: Kind, comments: Mapping[str, str]) -> list[Column]:
+    """Columns of what CAISO may say; null where it did not."""
+    return [sa.Column(name, kind, comment=comment) for name, comment in comments.items()]
+
+
+def extra() -> Column:
+    """What this version does not know."""
+    return needed("extra", JSONB(), "Elements that the software did not know, by CAISO's name, as text.", server_default="{}")
+
+
+def environment() -> Column:
+    """Which CAISO spoke."""
+    return needed("environment", environment_type, "Which CAISO spoke: production, stage (its test systems) or simulator.")
+
+
+def event_no() -> Column:
+    """The number that rows of one event share."""
+    return needed("event_no", LARGE, "The event that said it: the row of that number in the table of its batches.")
+
+
+def resource_no() -> Column:
+    """Which resource."""
+    return needed("resource_no", CODE, "The resource, by its number in the table resource.")
+
+
+def of_event() -> list[Column]:
+    """Where an event came from and when."""
+    return [
+        needed("origin_no", CODE, "The source and its stream, by their number in the table origin."),
+        needed("seq", LARGE, "The event's number in its stream, which counts from 1 without gaps."),
+        needed("event_id", TEXT, "The event's id: the same fact has the same id however often it is sent."),
+        sa.Column(
+            "digest",
+            LARGE,
+            comment="Digest of what it says: another under the same key is a contradiction. Null if older than 0003.",
+        ),
+        needed("time", TIME, "When the source made the event (UTC, the source's clock)."),
+        needed("received_at", TIME, "When the event reached the historian (UTC, its clock)."),
+        needed("recorded_at", TIME, "When it was committed (UTC, the database's clock).", server_default=sa.func.now()),
+    ]

@@ -1,0 +1,45 @@
+"""Prices: what power was worth. A row of `price` takes 84 bytes and its index 7; who said it is told once for each report."""
+
+import sqlalchemy as sa
+
+from historian.tables.columns import CODE, NUMBER, TEXT, TIME, environment, metadata, needed, of_event, told
+
+price_report = sa.Table(
+    "price_report",
+    metadata,
+    sa.Column("report_no", CODE, primary_key=True, autoincrement=False, comment="Number of the report in the table price."),
+    environment(),
+    needed("market", TEXT, "Market: DAM, RUC, HASP, RTPD or RTM."),
+    needed("interval_start", TIME, "Start of the interval, UTC."),
+    needed("interval_end", TIME, "End of the interval, UTC."),
+    needed("fetched_at", TIME, "When OASIS gave it: tells revisions of an interval apart, UTC."),
+    needed("first_node_no", CODE, "The first node of the report: tells the parts of one reply apart."),
+    *of_event(),
+    sa.UniqueConstraint("event_id", "environment"),
+    sa.UniqueConstraint("interval_start", "market", "fetched_at", "first_node_no", "environment"),
+    comment="One row for each message of prices: many nodes, one interval of one market.",
+)
+
+# No constraint on rows: a report is stored once and whole, which its own keys see to. The index on node_no keeps the rows of
+# one node as a list of places, and the BRIN index knows which pages hold which times, because prices come in their order.
+price = sa.Table(
+    "price",
+    metadata,
+    needed("interval_start", TIME, "Start of the interval, UTC."),
+    needed("report_no", CODE, "The report that said it, by its number in the table price_report."),
+    needed("node_no", CODE, "The node, by its number in the table node."),
+    *told(
+        NUMBER,
+        {
+            "lmp_usd_per_mwh": "Locational marginal price. USD/MWh",
+            "energy_usd_per_mwh": "Its energy component. USD/MWh",
+            "congestion_usd_per_mwh": "Its congestion component. USD/MWh",
+            "loss_usd_per_mwh": "Its loss component. USD/MWh",
+            "ghg_usd_per_mwh": "Its greenhouse gas component. USD/MWh",
+        },
+    ),
+    sa.Index(None, "node_no"),
+    sa.Index(None, "interval_start", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
+    postgresql_partition_by="RANGE (interval_start)",
+    comment="Prices, every revision. price_latest shows the newest of each node and interval.",
+)

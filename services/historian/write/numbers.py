@@ -1,0 +1,135 @@
+"""Numbers: which small number stands for a name in rows, and which numbers new events get.
+
+Names are made known in transactions of their own, so that two historians never wait for each other over one, and are
+remembered; what a hostile publisher invents pushes the oldest out of the memory and no more.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from historian.database import Database
+from historian.tables import node, origin, plant, resource
+from historian.write.copying import VISIBLE_NUL
+from historian.write.record import Stream
+
+REMEMBERED = 200_000
+
+
+class _Names:
+    """The numbers of one table of names."""
+
+    def __init__(self, database: Database, table: sa.Table, number: str, name: str) -> None:
+        self._database = database
+        self._known: dict[str, int] = {}
+        array = sa.cast(sa.bindparam("names"), sa.ARRAY(sa.Text))
+        self._find = sa.select(table.c[name], table.c[number]).where(table.c[name] == sa.any_(array))
+        new = sa.text(
+            f"INSERT INTO {table.name} ({name}) SELECT DISTINCT unnest(CAST(:names AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING"  # noqa: S608  # names of our tables
+        )
+        self._make = new
+
+    def numbers(self, names: Iterable[str]) -> Mapping[str, int]:
+        """The number of each of these names."""
+        if unknown := sorted({name for name in names if name not in self._known}):
+            self._learn(unknown)
+        return self._known
+
+    def _learn(self, names: list[str]) -> None:
+        if len(self._known) + len(names) > REMEMBERED:
+            self._known = {}
+        shown = {name.replace("\0", VISIBLE_NUL): name for name in names}
+        with self._database.transaction() as connection:
+            found = {row[0]: row[1] for row in connection.execute(self._find, {"names": list(shown)})}
+            if missing := sorted(shown.keys() - found.keys()):
+                connection.execute(self._make, {"names": missing})
+                found |= {row[0]: row[1] for row in connection.execute(self._find, {"names": missing})}
+        self._known |= {name: found[seen] for seen, name in shown.items()}
+
+    def forget(self) -> None:
+        """Ask the database again for every name."""
+        self._known = {}
+
+
+class _Streams:
+    """The numbers of sources and their streams."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[Stream, int] = {}
+
+    def numbers(self, streams: Iterable[Stream]) -> Mapping[Stream, int]:
+        """The number of each of these streams."""
+        for stream in sorted({stream for stream in streams if stream not in self._known}):
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            self._known[stream] = self._learn(stream)
+        return self._known
+
+    def _learn(self, stream: Stream) -> int:
+        named = {"environment": stream.environment, "source": stream.source, "stream": stream.stream}
+        is_it = sa.and_(*(origin.c[column] == value for column, value in named.items()))
+        with self._database.transaction() as connection:
+            make = sa.dialects.postgresql.insert(origin).values(named).on_conflict_do_nothing()
+            known = connection.scalar(sa.select(origin.c.origin_no).where(is_it))
+            if known is None:
+                connection.execute(make)
+                known = connection.scalar(sa.select(origin.c.origin_no).where(is_it))
+        return int(known or 0)
+
+    def forget(self) -> None:
+        """Ask the database again for every stream."""
+        self._known = {}
+
+
+@dataclass
+class _Block:
+    """Numbers taken from a sequence of the database, many at a time."""
+
+    sequence: str
+    size: int
+    next_no: int = 0
+    end_no: int = 0
+
+    def take(self, database: Database) -> int:
+        """A number that nobody else has or had."""
+        if self.next_no >= self.end_no:
+            with database.transaction() as connection:
+                self.next_no = int(connection.scalar(sa.text(f"SELECT nextval('{self.sequence}')")))
+            self.end_no = self.next_no + self.size
+        self.next_no += 1
+        return self.next_no - 1
+
+
+class Numbers:
+    """All numbers that rows need.
+
+    Attributes:
+        nodes, resources, plants: by name.
+        streams: by stream.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.nodes = _Names(database, node, "node_no", "node")
+        self.resources = _Names(database, resource, "resource_no", "resource_id")
+        self.plants = _Names(database, plant, "plant_no", "plant")
+        self.streams = _Streams(database)
+        self._events = _Block("event_number", 1000)
+        self._reports = _Block("report_number", 100)
+
+    def next_event_no(self) -> int:
+        """For a dispatch or a trajectory."""
+        return self._events.take(self._database)
+
+    def next_report_no(self) -> int:
+        """For a report of prices."""
+        return self._reports.take(self._database)
+
+    def forget(self) -> None:
+        """The database is another one, or may be: nothing is remembered."""
+        for names in (self.nodes, self.resources, self.plants, self.streams):
+            names.forget()
+        self._events = _Block("event_number", 1000)
+        self._reports = _Block("report_number", 100)

@@ -1,0 +1,213 @@
+"""Record: what a delivery means for the database. Pure, knows no SQL.
+
+What is not a whole message of ours, contradicts its topic, is beyond bounds or cannot be a row is `Refused`, with the reason and,
+where it can be read, the sequence number: a refused event has come, so it is not asked for again.
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from hashlib import blake2b
+
+import msgspec
+
+from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
+from dotbus.contracts.topics import Address, Subject, Topics
+
+MAX_NAME = 200
+MAX_SEQ = 2**63 - 2
+"""The largest number that PostgreSQL's ranges of bigint can hold."""
+MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
+MAX_ROWS = 100_000
+"""Rows of one message: six times as many as CAISO has nodes."""
+PRICE_COLUMNS = (
+    "lmp_usd_per_mwh",
+    "energy_usd_per_mwh",
+    "congestion_usd_per_mwh",
+    "loss_usd_per_mwh",
+    "ghg_usd_per_mwh",
+)
+_STREAMS_REMEMBERED = 1000
+_TOPICS_REMEMBERED = 20_000
+
+EventMessage = Dispatch | TrajectoryBatch | Prices
+
+
+class Stream(msgspec.Struct, frozen=True, order=True):
+    """One outbox of one source: what sequence numbers count within."""
+
+    environment: str
+    source: str
+    stream: str
+
+
+class Position(msgspec.Struct, frozen=True):
+    """An event's place in its stream."""
+
+    stream: Stream
+    seq: int
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event that can be kept. `digest` tells whether another event says the same."""
+
+    position: Position
+    event: EventMessage
+    digest: int
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """What cannot be stored, and why. `position` where it is an event's and can be read."""
+
+    reason: str
+    position: Position | None = None
+
+
+Meaning = Recorded | Refused | ServiceStatus | ReplayReply
+
+
+class _Contradiction(Exception):
+    """A message that does not fit its topic or itself."""
+
+
+class _Probe(msgspec.Struct):
+    environment: str
+    source: str
+    stream: str
+    seq: int
+
+
+_probe = msgspec.json.Decoder(_Probe)
+
+
+class Recorder:
+    """Says what deliveries mean, for one installation's topics."""
+
+    def __init__(self, topics: Topics) -> None:
+        self._read = lru_cache(_TOPICS_REMEMBERED)(topics.read)
+
+    def record(self, topic: str, payload: bytes) -> Meaning:
+        """What a delivery means."""
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            return Refused(f"{len(payload)} bytes; the largest message that is read has {MAX_PAYLOAD_BYTES}")
+        try:
+            message = decode(payload)
+            _require_fit(self._read(topic), topic, message)
+            return _meaning(message)
+        except (UndecodableMessage, _Contradiction) as error:
+            return Refused(str(error), _position_in(payload))
+
+
+def _meaning(message: AnyMessage) -> Recorded | ServiceStatus | ReplayReply:
+    match message:
+        case Dispatch() | TrajectoryBatch() | Prices():
+            position = _position(message.environment, message.source, message.stream, message.seq)
+            if position is None:
+                raise _Contradiction(f"source, stream or seq is beyond bounds ({MAX_NAME} characters, {MAX_SEQ})")
+            return Recorded(position, message, _digest(_content(message)))
+        case ServiceStatus() | ReplayReply():
+            return message
+        case _:
+            raise _Contradiction(f"a {type(message).__name__} is not kept here")
+
+
+def _require_fit(address: Address | None, topic: str, message: AnyMessage) -> None:
+    """Nothing is believed of anybody but on his own topic."""
+    if address is None:
+        raise _Contradiction(f"{topic} is no topic of ours")
+    told = _address(message)
+    if told is not None and told != address:
+        raise _Contradiction(f"the message is of {told}, its topic of {address}")
+    if isinstance(message, ServiceStatus) and message.source != f"{message.service}/{message.instance}":
+        raise _Contradiction(f"the status of {message.service}/{message.instance} names another source, {message.source}")
+
+
+def _address(message: AnyMessage) -> Address | None:
+    match message:
+        case Dispatch(plant=plant, resource_id=name):
+            return Address(Subject.DISPATCH, plant, name)
+        case TrajectoryBatch(plant=plant, resource_id=name):
+            return Address(Subject.TRAJECTORY_BATCH, plant, name)
+        case Prices(market=market):
+            return Address(Subject.PRICES, market)
+        case ServiceStatus(service=service, instance=instance):
+            return Address(Subject.SERVICE, service, instance)
+        case ReplayReply(source=source):
+            service, _, instance = source.partition("/")
+            return Address(Subject.REPLAY_REPLY, service, instance)
+        case _:
+            return None
+
+
+def _content(event: EventMessage) -> object:
+    """What an event says, without when and by whom. Raises when it contradicts itself."""
+    match event:
+        case Dispatch():
+            _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
+            _require_own_instructions(event)
+            return (event.batch, event.instructions)
+        case TrajectoryBatch():
+            _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
+            _require_rows(len(event.dops) + len(event.compliance))
+            return (event.batch, event.dops, event.compliance)
+        case Prices():
+            _require_columns(event)
+            columns = [getattr(event, name) for name in PRICE_COLUMNS]
+            return (event.market, event.interval_start, event.interval_end, event.nodes, columns)
+
+
+def _require_own_instructions(event: Dispatch) -> None:
+    rows = 0
+    for instruction in event.instructions:
+        rows += 1 + len(instruction.details)
+        if instruction.resource_id != event.resource_id:
+            raise _Contradiction(f"instruction {instruction.instruction_uid} is of another resource than its event")
+    _require_rows(rows)
+
+
+def _require_columns(event: Prices) -> None:
+    if any(len(getattr(event, name)) != len(event.nodes) for name in PRICE_COLUMNS):
+        raise _Contradiction("the columns of a price message have not one entry for each node")
+    if not event.nodes:
+        raise _Contradiction("a price message names no node")
+    _require_rows(len(event.nodes))
+    _require_names(event.market, event.id, max(event.nodes, key=len))
+    if len(set(event.nodes)) < len(event.nodes):
+        raise _Contradiction("a price message names a node twice")
+
+
+def _require_names(*names: str) -> None:
+    """What is part of a key has an end."""
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise _Contradiction(f"a name of {len(name)} characters; the longest that is taken has {MAX_NAME}")
+
+
+def _require_rows(count: int) -> None:
+    if count > MAX_ROWS:
+        raise _Contradiction(f"{count} rows in one message; the most that are taken are {MAX_ROWS}")
+
+
+def _digest(content: object) -> int:
+    return int.from_bytes(blake2b(msgspec.json.encode(content), digest_size=8).digest(), "big", signed=True)
+
+
+def _position_in(payload: bytes) -> Position | None:
+    """The place of an event that is refused for something else, such as its version."""
+    try:
+        probe = _probe.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return _position(probe.environment, probe.source, probe.stream, probe.seq)
+
+
+def _position(environment: str, source: str, stream: str, seq: int) -> Position | None:
+    if not 1 <= seq <= MAX_SEQ or max(len(environment), len(source), len(stream)) > MAX_NAME:
+        return None
+    named = _stream(str(environment), source, stream)
+    return None if named is None else Position(named, seq)
+
+
+@lru_cache(_STREAMS_REMEMBERED)
+def _stream(environment: str, source: str, stream: str) -> Stream | None:
+    return None if "\0" in environment + source + stream else Stream(environment, source, stream)

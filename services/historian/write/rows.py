@@ -1,0 +1,174 @@
+"""Rows: an event as lines for COPY, each for one table or one month of it. Pure but for the numbers, which are asked for."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from dotbus.contracts.instruction_times import standing_of, times_of
+from dotbus.contracts.messages import (
+    Compliance,
+    Dispatch,
+    DispatchBatchHeader,
+    Dop,
+    Instruction,
+    InstructionDetail,
+    Prices,
+    TrajectoryBatch,
+    TrajectoryBatchHeader,
+)
+from historian.upkeep.months import month_of
+from historian.write.copying import ABSENT, line
+from historian.write.numbers import Numbers
+from historian.write.record import PRICE_COLUMNS, EventMessage, Recorded
+
+_LINES_AT_ONCE = 5000
+_OF_EVENT = ("origin_no", "seq", "event_id", "digest", "time", "received_at")
+
+
+def _fields(struct: type[msgspec.Struct], *without: str) -> tuple[str, ...]:
+    return tuple(name for name in struct.__struct_fields__ if name not in without)
+
+
+_HEADER = _fields(DispatchBatchHeader)
+_INSTRUCTION = _fields(Instruction, "resource_id", "details")
+_DETAIL = _fields(InstructionDetail)
+_CURVE = _fields(TrajectoryBatchHeader)
+_DOP = _fields(Dop)
+_COMPLIANCE = _fields(Compliance)
+
+COLUMNS = {
+    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_no", "plant_no", *_HEADER, *_OF_EVENT),
+    "instruction": (
+        *("event_no", "resource_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw"),
+        *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
+    ),
+    "instruction_detail": ("event_no", "resource_no", "instruction_uid", "target_at", "position", *_DETAIL),
+    "trajectory_batch": ("event_no", "environment", "resource_no", "plant_no", *_CURVE, *_OF_EVENT),
+    "dop": ("event_no", "resource_no", *_DOP),
+    "compliance": ("event_no", "resource_no", *_COMPLIANCE),
+    "price_report": (
+        *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
+        *_OF_EVENT,
+    ),
+    "price": ("interval_start", "report_no", "node_no", *PRICE_COLUMNS),
+}
+"""What is copied into each table, in the order of the lines."""
+
+_of_header, _of_instruction, _of_detail = attrgetter(*_HEADER), attrgetter(*_INSTRUCTION), attrgetter(*_DETAIL)
+_of_curve, _of_dop, _of_compliance = attrgetter(*_CURVE), attrgetter(*_DOP), attrgetter(*_COMPLIANCE)
+
+Month = datetime | None
+Part = tuple[str, Month]
+"""A table, and the month that its rows are of; None of a table that is not divided, and of rows without a time."""
+
+
+class Rows:
+    """The lines of a batch of events, by table and month."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers = numbers
+        self._lines: defaultdict[Part, list[Iterable[bytes]]] = defaultdict(list)
+
+    def parts(self) -> Iterator[tuple[Part, Iterable[bytes]]]:
+        """What there is to copy: those tables first that say where an event came from, because they have the keys."""
+        for part in sorted(self._lines, key=lambda part: (_ORDER[part[0]], part[1] is None, part[1])):
+            yield part, chain.from_iterable(self._lines[part])
+
+    def months(self) -> set[Part]:
+        """The months of divided tables that are needed."""
+        return {part for part in self._lines if part[1] is not None}
+
+    def add(self, recorded: Recorded, received_at: datetime) -> None:
+        """Add the rows of an event."""
+        event = recorded.event
+        origin_no = self._numbers.streams.numbers((recorded.position.stream,))[recorded.position.stream]
+        source = (origin_no, recorded.position.seq, event.id, recorded.digest, event.time, received_at)
+        match event:
+            case Dispatch():
+                self._add_dispatch(event, source)
+            case TrajectoryBatch():
+                self._add_trajectory(event, source)
+            case Prices():
+                self._add_prices(event, source)
+
+    def _add_dispatch(self, event: Dispatch, source: Sequence[Any]) -> None:
+        event_no, resource_no, plant_no = self._keys(event)
+        header = (event_no, str(event.environment), revision_key(event), resource_no, plant_no)
+        self._lines["dispatch_batch", None].append((line((*header, *_of_header(event.batch), *source)),))
+        for instruction in event.instructions:
+            times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
+            start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
+            standing = (held.standing.value, held.dot_mw) if held else (None, None)
+            month = target and month_of(target)
+            values = (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction))
+            self._lines["instruction", month].append((line(values),))
+            for position, detail in enumerate(instruction.details, 1):
+                values = (event_no, resource_no, instruction.instruction_uid, target, position, *_of_detail(detail))
+                self._lines["instruction_detail", month].append((line(values),))
+
+    def _add_trajectory(self, event: TrajectoryBatch, source: Sequence[Any]) -> None:
+        event_no, resource_no, plant_no = self._keys(event)
+        header = (event_no, str(event.environment), resource_no, plant_no)
+        self._lines["trajectory_batch", None].append((line((*header, *_of_curve(event.batch), *source)),))
+        for dop in event.dops:
+            month = dop.target_at and month_of(dop.target_at)
+            self._lines["dop", month].append((line((event_no, resource_no, *_of_dop(dop))),))
+        for record in event.compliance:
+            month = record.start_at and month_of(record.start_at)
+            self._lines["compliance", month].append((line((event_no, resource_no, *_of_compliance(record))),))
+
+    def _keys(self, event: Dispatch | TrajectoryBatch) -> tuple[int, int, int]:
+        resource_no = self._numbers.resources.numbers((event.resource_id,))[event.resource_id]
+        plant_no = self._numbers.plants.numbers((event.plant,))[event.plant]
+        return self._numbers.next_event_no(), resource_no, plant_no
+
+    def _add_prices(self, event: Prices, source: Sequence[Any]) -> None:
+        report_no = self._numbers.next_report_no()
+        nodes = self._numbers.nodes.numbers(event.nodes)
+        times = (event.interval_start, event.interval_end, event.fetched_at)
+        report = (report_no, str(event.environment), event.market, *times, nodes[event.nodes[0]], *source)
+        self._lines["price_report", None].append((line(report),))
+        node_nos = [b"%d" % nodes[name] for name in event.nodes]
+        begin = f"{event.interval_start.isoformat()}\t{report_no}\t".encode()
+        self._lines["price", month_of(event.interval_start)].append(_price_lines(begin, node_nos, event))
+
+
+_ORDER = {table: place for place, table in enumerate(COLUMNS)}
+
+
+def revision_key(event: Dispatch) -> str:
+    """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
+    revision_no, status = event.batch.revision_no, event.batch.batch_status
+    return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
+
+
+def _price_lines(begin: bytes, node_nos: Sequence[bytes], event: Prices) -> Iterator[bytes]:
+    """The lines of a report, some thousand at a time.
+
+    The JSON of numbers is what COPY reads, and absent is null in it: a column is made by the encoder, not number by number.
+    """
+    columns = [_texts(getattr(event, name)) for name in PRICE_COLUMNS]
+    rows = zip(node_nos, *columns, strict=True)
+    while some := list(islice(rows, _LINES_AT_ONCE)):
+        yield begin + (b"\n" + begin).join(map(b"\t".join, some)) + b"\n"
+
+
+def _texts(column: Sequence[float | None]) -> list[bytes]:
+    text = msgspec.json.encode(column)[1:-1]
+    return text.replace(b"null", ABSENT.encode()).split(b",")
+
+
+def key_of(event: EventMessage) -> tuple[str, ...]:
+    """What tells an event from all others: CAISO's own key, and for prices the id, which is made of what they say."""
+    match event:
+        case Dispatch():
+            return ("dispatch_batch", str(event.environment), event.resource_id, event.batch.batch_uid, revision_key(event))
+        case TrajectoryBatch():
+            return ("trajectory_batch", str(event.environment), event.resource_id, event.batch.batch_uid, "")
+        case Prices():
+            return ("price_report", str(event.environment), event.market, event.id, "")
