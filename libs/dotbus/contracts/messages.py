@@ -17,7 +17,14 @@ VERSION = 1
 """The major version of every message. Fields may be added within it; none is removed or changes its meaning."""
 
 Utc = Annotated[datetime, msgspec.Meta(tz=True)]
-Seq = Annotated[int, msgspec.Meta(ge=1)]
+MAX_SEQ = 2**63 - 1
+"""The highest sequence number: what a signed 64-bit column holds."""
+MAX_RANGES = 10_000
+"""How many ranges one replay request or reply may name."""
+Seq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+SeqRange = tuple[Seq, Seq]
+"""First and last number, both included."""
+SeqRanges = Annotated[tuple[SeqRange, ...], msgspec.Meta(max_length=MAX_RANGES)]
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Extra = dict[str, str]
 """Elements that this version does not know, by CAISO's name, as text."""
@@ -157,9 +164,12 @@ class Dispatch(Event, frozen=True, kw_only=True, tag="dispatch"):
     """One dispatch batch as one resource sees it: the header and all of this resource's instructions.
 
     None of them means that this revision does not name the resource any more, or that all of the batch is cancelled.
+
+    `plant_seq` counts the events of one plant, of both kinds, from 1 without gaps within `stream`; None from an older source.
     """
 
     plant: str
+    plant_seq: Seq | None = None
     resource_id: str
     batch: DispatchBatchHeader
     instructions: tuple[Instruction, ...]
@@ -198,9 +208,10 @@ class Compliance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrajectoryBatch(Event, frozen=True, kw_only=True, tag="trajectory-batch"):
-    """One trajectory batch as one resource sees it."""
+    """One trajectory batch as one resource sees it. `plant_seq` as in Dispatch, and counted together with it."""
 
     plant: str
+    plant_seq: Seq | None = None
     resource_id: str
     batch: TrajectoryBatchHeader
     dops: tuple[Dop, ...] = ()
@@ -322,10 +333,12 @@ class Prices(Event, frozen=True, kw_only=True, tag="prices"):
     """Prices of many nodes for one interval of one market, as columns: entry i of each belongs to `nodes[i]`.
 
     A reply too large for one message comes as `chunk` 1 to `chunks`. `fetched_at` tells revisions of one interval apart:
-    CAISO corrects prices without saying so.
+    CAISO corrects prices without saying so. `market_seq` counts the events of one market from 1 without gaps within `stream`;
+    None from an older source.
     """
 
     market: str
+    market_seq: Seq | None = None
     interval_start: Utc
     interval_end: Utc
     fetched_at: Utc
@@ -406,21 +419,54 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
 
 
 class ReplayRequest(Command, frozen=True, kw_only=True, tag="replay"):
-    """Send again the events `first_seq` to `last_seq` of `stream`, on their own topics."""
+    """Send again the events `first_seq` to `last_seq` of `stream`, on their own topics.
+
+    Of these only `ranges`, when there are any.
+    `ranges` ascend without overlap, and the first begins at `first_seq`, the last ends at `last_seq`: a source of before that
+    field sends what lies between them as well.
+
+    Raises:
+        ValueError: a range is empty, or they do not stand so.
+    """
 
     stream: str
-    first_seq: int
-    last_seq: int
+    first_seq: Seq
+    last_seq: Seq
+    ranges: SeqRanges = ()
+
+    def __post_init__(self) -> None:
+        """What the types cannot say."""
+        if self.last_seq < self.first_seq:
+            raise ValueError("`last_seq` is below `first_seq`")
+        before = 0
+        for first, last in self.ranges:
+            if not before < first <= last:
+                raise ValueError("`ranges` must ascend without overlap, and none may be empty")
+            before = last
+        if self.ranges and (self.ranges[0][0], before) != (self.first_seq, self.last_seq):
+            raise ValueError("`ranges` must begin at `first_seq` and end at `last_seq`")
+
+    @property
+    def wanted(self) -> tuple[SeqRange, ...]:
+        """What is asked for, as ranges."""
+        return self.ranges or ((self.first_seq, self.last_seq),)
 
 
 class ReplayReply(Command, frozen=True, kw_only=True, tag="replay-reply"):
-    """What a replay could send: how many, and the oldest it still has (None when the stream is not its own)."""
+    """What a replay could send: how many, and the oldest it still has (None when the stream is not its own).
+
+    `first_seq`, `last_seq` and `ranges` are the request's. `lost` is what was asked for and what this source has no more, so
+    that it need not be asked for again: the first 10,000 ranges of it. What was neither sent nor is lost may be asked for
+    later: its number is not given yet, or the broker refused it. An older source says neither.
+    """
 
     stream: str
-    first_seq: int
-    last_seq: int
-    sent: int
-    oldest_seq: int | None
+    first_seq: Seq
+    last_seq: Seq
+    ranges: SeqRanges = ()
+    sent: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+    lost: SeqRanges = ()
+    oldest_seq: Seq | None
     detail: str
 
 

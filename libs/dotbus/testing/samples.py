@@ -51,6 +51,7 @@ def dispatch() -> Dispatch:
         stream=STREAM,
         seq=1,
         plant="sierra",
+        plant_seq=1,
         resource_id="TEST_RESOURCE_1",
         batch=DispatchBatchHeader(
             batch_uid=BATCH_UID,
@@ -132,6 +133,7 @@ def trajectory_batch() -> TrajectoryBatch:
         stream=STREAM,
         seq=2,
         plant="sierra",
+        plant_seq=2,
         resource_id="TEST_RESOURCE_1",
         batch=TrajectoryBatchHeader(
             batch_uid=TRAJECTORY_UID,
@@ -236,6 +238,7 @@ def prices() -> Prices:
         stream=STREAM,
         seq=3,
         market="RTM",
+        market_seq=1,
         interval_start=AT,
         interval_end=AT + timedelta(seconds=300),
         fetched_at=AT - timedelta(seconds=60),
@@ -311,24 +314,32 @@ def service_status() -> ServiceStatus:
 
 
 def replay_request() -> ReplayRequest:
-    """A historian that misses two events."""
+    """A historian that misses three events."""
     return ReplayRequest(
-        environment=Environment.SIMULATOR, source="historian/a", time=AT, stream=STREAM, first_seq=1, last_seq=2
+        environment=Environment.SIMULATOR,
+        source="historian/a",
+        time=AT,
+        stream=STREAM,
+        first_seq=1,
+        last_seq=4,
+        ranges=((1, 2), (4, 4)),
     )
 
 
 def replay_reply() -> ReplayReply:
-    """Both could be sent again."""
+    """Two of them could be sent again."""
     return ReplayReply(
         environment=Environment.SIMULATOR,
         source="ads_ingest/a",
         time=AT,
         stream=STREAM,
         first_seq=1,
-        last_seq=2,
+        last_seq=4,
+        ranges=((1, 2), (4, 4)),
         sent=2,
-        oldest_seq=1,
-        detail="2 of 2 sent",
+        lost=((1, 1),),
+        oldest_seq=2,
+        detail="2 of 3 sent, 1 is kept no more",
     )
 
 

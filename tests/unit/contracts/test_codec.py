@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.codec import UndecodableMessage, UnknownVersion, decode, decode_as, encode
-from dotbus.contracts.messages import Dot, Lmp
+from dotbus.contracts.messages import Dot, Lmp, ReplayRequest
 from dotbus.testing import samples
 
 
@@ -82,3 +82,35 @@ def test_arbitrary_bytes_are_refused_in_one_way(payload: bytes):
 def test_brackets_without_end_are_refused_like_any_other_bytes(start: bytes):
     with pytest.raises(UndecodableMessage):
         decode(start + b"[" * 200_000)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"first_seq": 0}, "first_seq"),
+        ({"first_seq": -(10**18)}, "first_seq"),
+        ({"last_seq": 10**19}, "last_seq"),
+        ({"last_seq": 10**400}, "last_seq"),
+        ({"ranges": [], "first_seq": 5}, "last_seq"),
+        ({"ranges": [[1, 3], [3, 4]]}, "ranges"),
+        ({"ranges": [[1, 1], [3, 2], [4, 4]]}, "ranges"),
+        ({"ranges": [[3, 4], [1, 2]]}, "ranges"),
+        ({"ranges": [[2, 4]]}, "ranges"),
+        ({"ranges": [[1, 3]]}, "ranges"),
+        ({"ranges": [[1, 4, 4]]}, "ranges"),
+        ({"ranges": [[1, 10**400]]}, "ranges"),
+        ({"ranges": [[seq, seq] for seq in range(1, 1_000_001)], "last_seq": 1_000_000}, "ranges"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_request_for_what_cannot_be_is_refused_and_its_field_named(changed, field):
+    document = json.loads(encode(samples.replay_request())) | changed
+    with pytest.raises(UndecodableMessage, match=field):
+        decode(json.dumps(document).encode())
+
+
+def test_a_request_without_ranges_wants_all_from_its_first_to_its_last():
+    document = json.loads(encode(samples.replay_request()))
+    del document["ranges"]
+    assert decode_as(json.dumps(document).encode(), ReplayRequest).wanted == ((1, 4),)
+    assert samples.replay_request().wanted == ((1, 2), (4, 4))
