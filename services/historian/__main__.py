@@ -18,12 +18,17 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("historian"):
-    from historian.dead_letters import dead_letter_app
-    from historian.gaps import Gaps
+    from historian.database import Database, StatementRefused, StoreUnavailable
     from historian.meters import Meters
+    from historian.migrations import Roles, bring_up_to_date
     from historian.service import Historian, filters
     from historian.settings import Configuration, load_configuration
-    from historian.store import Store, StoreUnavailable
+    from historian.upkeep.dead_letters import dead_letter_app
+    from historian.upkeep.service import Upkeep
+    from historian.write.accounts import Accounts
+    from historian.write.gaps import Gaps
+    from historian.write.store import Store
+    from historian.write.waiting import Waiting
 
 SERVICE = "historian"
 SUMMARY = "Topics to PostgreSQL: every event into typed tables, acknowledged after the commit."
@@ -37,76 +42,90 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     settings, topics = configuration.own, configuration.installation.topics
     identity = Identity(SERVICE, configuration.service.instance, configuration.installation.environment, utc_now())
     registry = CollectorRegistry()
-    database = UpstreamHealth("database")
-    store = open_store(configuration)
+    hearing = UpstreamHealth("database")
+    database = open_database(configuration)
+    meters = Meters(registry)
+    waiting = Waiting(settings.waiting_max_bytes, stop)
     bus = Bus(
         configuration.bus,
         f"{SERVICE}-{identity.instance}",
         clock=utc_now,
         will=identity.will(topics),
         persistent=True,
-        # The broker may send what the queue can hold, so that a database outage stops no keep-alive.
+        # Beyond it the broker sends nothing before something is committed.
         receive_maximum=settings.queue_size,
     )
 
     def describe(now: datetime) -> ServiceStatus:
-        return identity.status(now, upstreams=[database.snapshot()])
+        return identity.status(now, upstreams=[hearing.snapshot()])
 
     def health() -> dict[str, object]:
         late = utc_now() - historian.turned_at > STUCK_AFTER
-        return {"alive": not late, "broker": bus.connected, "database": database.snapshot().ok}
+        return {"alive": not late, "broker": bus.connected, "database": hearing.snapshot().ok}
 
     presence = Presence(bus, topics, identity, describe, clock=utc_now)
+    upkeep = Upkeep(
+        database, Roles(settings.reader_role), settings.retention, settings.dead_letters_max_bytes, meters.note_sizes
+    )
     historian = Historian(
         bus,
-        store,
+        waiting,
+        Store(database),
+        Accounts(database),
+        upkeep,
         topics,
         identity,
         Gaps(settings.replay_grace_s, REPLAY_MOST_S, random.random),
-        database,
-        Meters(registry),
+        hearing,
+        meters,
         clock=utc_now,
         stop=stop,
-        queue_size=settings.queue_size,
         changed=presence.poke,
     )
-    bus.subscribe(filters(topics, settings.share_group), historian.take)
+    bus.subscribe(filters(topics, settings.share_group), waiting.put)
     with ExitStack() as running:
-        running.callback(store.close)
+        running.callback(database.close)
         running.enter_context(serving_health(configuration.service, registry, health))
         bus.start()
         running.callback(bus.stop)
         presence.start()
         running.callback(presence.stop)
         running.callback(stop.set)  # a failure too must free the network thread from a full queue
-        historian.run(settings.reader_role)
+        historian.run()
 
 
-def open_store(configuration: Configuration) -> Store:
+def open_database(configuration: Configuration) -> Database:
     """The configured database; nothing is connected yet."""
     settings = configuration.own
-    return Store(settings.database_url.get_secret_value(), settings.read_database_password())
+    return Database(
+        settings.database_url.get_secret_value(),
+        settings.database_schema,
+        password=settings.read_database_password(),
+        owner_role=settings.owner_role,
+        writer_role=settings.writer_role,
+    )
 
 
 def build_app() -> typer.Typer:
     """The command line."""
     app = service_app(SERVICE, SUMMARY, load_configuration, run)
-    app.add_typer(dead_letter_app(load_configuration, open_store), name="dead-letters")
+    app.add_typer(dead_letter_app(load_configuration, open_database), name="dead-letters")
 
     @app.command()
     def migrate() -> None:
         """Make or update the tables. The reader role may read them; a start does the same."""
         configuration = load_or_exit(load_configuration)
-        store = open_store(configuration)
-        role = configuration.own.reader_role
+        database = open_database(configuration)
         try:
-            granted = store.migrate(role)
-        except StoreUnavailable as error:
+            unknown = bring_up_to_date(database, Roles(configuration.own.reader_role), utc_now())
+        except (StoreUnavailable, StatementRefused) as error:
             typer.echo(f"the database: {error}", err=True)
             raise typer.Exit(EXIT_FAILED) from error
         finally:
-            store.close()
-        typer.echo("tables: up to date" if granted else f"tables: up to date; there is no role {role} to grant anything")
+            database.close()
+        typer.echo("tables: up to date")
+        for role in unknown:
+            typer.echo(f"there is no role {role} to grant anything")
 
     return app
 

@@ -6,7 +6,7 @@ never work (do not ask again).
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg2
 import sqlalchemy as sa
@@ -16,14 +16,28 @@ STATEMENT_TIMEOUT_S = 60
 MAX_CAUSE = 500
 _KEY_TAKEN = "23505"
 _NO_TABLE = "42P01"
-# SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too long
-# for an index). All others blame the database or us, and may pass.
+# SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too
+# long for an index). All others blame the database or us, and may pass.
 _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
+# Out of memory or another limit, a statement that took too long, an internal error: seen once they blame the database, seen
+# again and again of one batch they blame that one.
+_MAY_BE_OF_ONE_BATCH = frozenset({"53200", "53400", "57014", "XX000"})
 _READ_AT_ONCE = 256 * 1024
 
 
+Connection = sa.Connection
+
+
 class StoreUnavailable(Exception):
-    """The database does not take anything now. What was asked for was not done, or not known to be; ask again."""
+    """The database does not take anything now. What was asked for was not done, or not known to be; ask again.
+
+    Attributes:
+        answered: whether it answered, with a fault that other statements need not meet.
+    """
+
+    def __init__(self, cause: str, *, answered: bool = False) -> None:
+        super().__init__(cause)
+        self.answered = answered
 
 
 class StatementRefused(Exception):
@@ -87,12 +101,27 @@ class Database:
         self._engine.dispose()
 
 
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """A part of a transaction that may be refused alone.
+
+    Raises:
+        StatementRefused: the part was not done; the transaction goes on.
+        StoreUnavailable: the transaction is lost.
+    """
+    try:
+        with connection.begin_nested():
+            yield
+    except (sa.exc.SQLAlchemyError, psycopg2.Error) as error:
+        raise _meaning_of(error) from error
+
+
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
     """COPY lines of text into a table, as they come."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.connection.cursor() as cursor:
+    with closing(connection.connection.cursor()) as cursor:
         cursor.copy_expert(statement, _Lines(lines), size=_READ_AT_ONCE)
 
 
@@ -136,7 +165,7 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
         return TableGone(cause)
     if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):
         return StatementRefused(cause)
-    return StoreUnavailable(cause)
+    return StoreUnavailable(cause, answered=state in _MAY_BE_OF_ONE_BATCH)
 
 
 def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[str, object]:

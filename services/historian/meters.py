@@ -1,8 +1,11 @@
 """Meters: what Prometheus can watch of the historian."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from historian.write.store import Written
+from historian.write.waiting import Waiting
 
 
 class Meters:
@@ -12,18 +15,40 @@ class Meters:
         def counter(name: str, meaning: str) -> Counter:
             return Counter(f"historian_{name}", meaning, registry=registry)
 
-        self.events = counter("events", "Events that were committed, repetitions included")
-        self.dead_letters = counter("dead_letters", "Deliveries that could not be stored")
+        self._events = counter("events", "Events that were committed")
+        self._repeats = counter("events_repeated", "Events that came again and were stored already")
+        self._dead_letters = counter("dead_letters", "Deliveries that could not be stored, contradictions included")
         self.asked_again = counter("events_asked_again", "Missing events that a source was asked for, each time")
         self.lost = counter("events_lost", "Missing events that the source no longer has")
         self.store_failures = counter("store_failures", "Times that the database did not take a batch or a question")
         self.batch_seconds = Histogram("historian_batch_seconds", "From a batch in hand to its commit", registry=registry)
-        self._waiting = Gauge("historian_deliveries_waiting", "Deliveries in the queue", registry=registry)
+        self._waiting = Gauge("historian_deliveries_waiting", "Deliveries that are not in the database yet", registry=registry)
+        self._waiting_bytes = Gauge("historian_waiting_bytes", "Memory that they take, roughly", registry=registry)
         self._missing = Gauge("historian_events_missing", "Events of all streams that did not come yet", registry=registry)
+        self._lag = Gauge(
+            "historian_lag_seconds", "Age of the oldest delivery of the last batch at its commit", registry=registry
+        )
+        self._table_bytes = Gauge("historian_table_bytes", "Size of a table with its indexes", ["table"], registry=registry)
 
-    def watch_queue(self, size: Callable[[], int]) -> None:
-        """Ask for the queue's length whenever somebody looks."""
-        self._waiting.set_function(size)
+    def watch_waiting(self, waiting: Waiting) -> None:
+        """Ask for what waits whenever somebody looks."""
+        self._waiting.set_function(lambda: len(waiting))
+        self._waiting_bytes.set_function(lambda: waiting.waiting_bytes)
+
+    def note(self, written: Written) -> None:
+        """After a batch."""
+        self._events.inc(written.events)
+        self._repeats.inc(len(written.repeats))
+        self._dead_letters.inc(len(written.rejections))
+
+    def note_lag(self, lag_s: float) -> None:
+        """How long the oldest delivery of a batch waited for its commit."""
+        self._lag.set(lag_s)
+
+    def note_sizes(self, sizes_bytes: Mapping[str, int]) -> None:
+        """How large the tables are now."""
+        for table, size_bytes in sizes_bytes.items():
+            self._table_bytes.labels(table).set(size_bytes)
 
     def note_missing(self, count: int) -> None:
         """How much is missing now."""

@@ -9,31 +9,52 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.setting_values import ReadableFile, read_secret
+from historian.tables import SCHEMA
+from historian.upkeep.retention import Retention
 
 PREFIX = "HISTORIAN_"
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$")]
+"""A name in the database."""
+Days = Annotated[int, Field(ge=1, le=36500)]
 _SCHEMES = frozenset({"postgresql", "postgresql+psycopg2", "postgres"})
 
 
 class HistorianSettings(BaseSettings):
-    """The database, and how the historian takes what comes.
+    """The database, how the historian takes what comes, and how long it keeps it.
 
     Attributes:
-        database_url: postgresql://USER@HOST:PORT/DATABASE; its owner is this user, who makes the tables.
+        database_url: postgresql://USER@HOST:PORT/DATABASE.
         database_password_file: holds the password, in place of one in the address.
+        database_schema: where the tables are.
+        owner_role: the role that owns and makes the tables; the user must be a member. Without it the user does so itself.
+        writer_role: the role that writes rows; the user must be a member. Without it the user does so itself.
         reader_role: a role that may read every table; granted at each start when it exists.
         share_group: historians of one group divide the events between them (MQTT shared subscription).
-        queue_size: deliveries that wait for the database; the broker keeps the rest.
+        queue_size: deliveries that the broker may send before the first of them is acknowledged.
+        waiting_max_bytes: memory that deliveries may take until they are in the database; the broker keeps the rest.
         replay_grace_s: how long an event may be missing before its source is asked for it again.
+        keep_dispatch_days, keep_trajectory_days, keep_prices_days, keep_statuses_days: how long rows are kept, by whole
+            months; for ever when not set.
+        dead_letters_max_bytes: how much may be kept of what cannot be stored.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: SecretStr
     database_password_file: ReadableFile | None = None
-    reader_role: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    database_schema: Name = SCHEMA
+    owner_role: Name | None = None
+    writer_role: Name | None = None
+    reader_role: Name | None = None
     share_group: Annotated[str, Field(pattern=r"^[^/+#$\s]+$")] | None = None
-    queue_size: Annotated[int, Field(ge=1, le=65535)] = 2000
+    queue_size: Annotated[int, Field(ge=1, le=65535)] = 20_000
+    waiting_max_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000)] = 32_000_000
     replay_grace_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    keep_dispatch_days: Days | None = None
+    keep_trajectory_days: Days | None = None
+    keep_prices_days: Days | None = None
+    keep_statuses_days: Days | None = None
+    dead_letters_max_bytes: Annotated[int, Field(ge=1_000_000)] = 1_000_000_000
 
     @field_validator("database_url")
     @classmethod
@@ -49,6 +70,11 @@ class HistorianSettings(BaseSettings):
         if file and url and urlsplit(url.get_secret_value()).password:
             raise ValueError("and a password in the address are both given; keep one")
         return file
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is kept."""
+        return Retention(self.keep_dispatch_days, self.keep_trajectory_days, self.keep_prices_days, self.keep_statuses_days)
 
     def read_database_password(self) -> str | None:
         """The password from its file; None when there is no file and the address says it or none is needed."""

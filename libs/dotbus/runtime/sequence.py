@@ -4,8 +4,11 @@ A stream counts its events from 1 without gaps, so a set of numbers that came is
 missing.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from typing import Self
 
 import msgspec
@@ -43,9 +46,7 @@ class SequenceRanges:
         """What is not here of `first_seq` to `last_seq`."""
         gaps: list[Range] = []
         wanted = first_seq
-        for first, last in self.ranges:
-            if last < wanted:
-                continue
+        for first, last in self.ending_from(first_seq):
             if first > last_seq:
                 break
             if first > wanted:
@@ -55,9 +56,28 @@ class SequenceRanges:
             gaps.append((wanted, last_seq))
         return tuple(gaps)
 
+    def common(self, other: "SequenceRanges") -> "SequenceRanges":
+        """The numbers that are in both."""
+        found: list[Range] = []
+        for first, last in self.ranges:
+            for start, end in other.ending_from(first):
+                if start > last:
+                    break
+                found.append((max(first, start), min(last, end)))
+        return SequenceRanges.of(found)
+
+    def holds_any(self, wanted: Range) -> bool:
+        """Whether any number of a range is here."""
+        return any(first <= wanted[1] for first, _last in islice(self.ending_from(wanted[0]), 1))
+
     def covers(self, ranges: Iterable[Range]) -> bool:
         """Whether every number of these ranges is here."""
         return not any(self.missing(first, last) for first, last in ranges)
+
+    def ending_from(self, seq: int) -> Iterator[Range]:
+        """The ranges that end at a number or later."""
+        begin = bisect_left(self.ranges, seq, key=itemgetter(1))
+        return (self.ranges[place] for place in range(begin, len(self.ranges)))
 
     @property
     def last_seq(self) -> int | None:

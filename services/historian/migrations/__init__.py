@@ -1,45 +1,102 @@
-"""Migrations: from an empty database to the tables of `historian.schema`, one file a step, in `versions`.
+"""Migrations: from an empty database, or any earlier one of ours, to the tables of `historian.tables`; a file a step.
 
-`migrate` is run at every start. An advisory lock makes a second historian wait for the first, and the whole of it is one
-transaction: a step that fails leaves nothing behind.
+Run at every start. An advisory lock makes a second historian wait for the first, and the whole of it is one transaction: a
+step that fails leaves nothing behind. The tables have a schema of their own; those of before 0003 move there from `public`.
 """
+
+from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
+from historian.database import Database, quoted
+from historian.upkeep.months import add_months, months_ahead
+
 LOCK = 0x646F74627573
 """Key of the advisory lock: "dotbus" in ASCII."""
+_OLD_SCHEMA = "public"
+_OLD_TABLES = (
+    "alembic_version", "dispatch_batch", "instruction", "instruction_detail", "trajectory_batch", "dop", "compliance", "price",
+    "service_state", "dead_letter", "source_sequence", "lost_events",
+)  # fmt: skip
+_OLD_VIEWS = ("dot_latest", "instruction_latest", "dispatch_batch_latest", "price_latest")
 
 
-def migrate(connection: sa.Connection, reader_role: str | None = None) -> bool:
-    """Bring the database of an open transaction to this software's tables.
+@dataclass(frozen=True)
+class Roles:
+    """Who may do what; None is nobody else than the user who connects.
 
-    Args:
-        connection: in a transaction, which the caller commits.
-        reader_role: may read every table afterwards, when it exists.
+    Attributes:
+        reader: may read everything.
+    """
+
+    reader: str | None = None
+
+
+def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[str, ...]:
+    """Bring a database to this software's tables, with parts for the months around now, and grant each role its own.
 
     Returns:
-        Whether `reader_role` was granted; True when there is none.
+        The roles that do not exist and so were granted nothing.
 
     Raises:
+        StoreUnavailable: the database could not be reached, or refused.
         alembic.util.CommandError: the database is of a later version of dotbus.
     """
-    # A step on tables of years may take its time, and so may the historian that we wait for.
-    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    with database.transaction(as_owner=True) as connection:
+        # A step on tables of years may take its time, and so may the historian that we wait for.
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {quoted(connection, database.schema)}"))
+        _take_over(connection, database.schema)
+        upgrade(connection)
+        add_months(connection, months_ahead(now))
+        return tuple(role for role in _grants(database, roles) if not _grant(connection, database.schema, role, roles))
+
+
+def upgrade(connection: sa.Connection, revision: str = "head") -> None:
+    """Run the steps up to a revision, in the schema that the connection is in."""
     config = Config()
     config.set_main_option("script_location", "historian:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    return reader_role is None or _grant(connection, reader_role)
+    command.upgrade(config, revision)
 
 
-def _grant(connection: sa.Connection, role: str) -> bool:
+def _take_over(connection: sa.Connection, schema: str) -> None:
+    """Move the tables of before 0003 out of `public`, when they are there and ours are not."""
+    there = sa.text("SELECT to_regclass(:name) IS NOT NULL")
+    if schema == _OLD_SCHEMA or connection.scalar(there, {"name": f"{quoted(connection, schema)}.alembic_version"}):
+        return
+    if not all(connection.scalar(there, {"name": f"{_OLD_SCHEMA}.{table}"}) for table in _OLD_TABLES):
+        return
+    for view in _OLD_VIEWS:
+        connection.execute(sa.text(f"DROP VIEW IF EXISTS {_OLD_SCHEMA}.{view}"))
+    for table in _OLD_TABLES:
+        connection.execute(sa.text(f"ALTER TABLE {_OLD_SCHEMA}.{table} SET SCHEMA {quoted(connection, schema)}"))
+
+
+def _grants(database: Database, roles: Roles) -> list[str]:
+    return [role for role in (database.writer_role, roles.reader) if role]
+
+
+def _grant(connection: sa.Connection, schema: str, role: str, roles: Roles) -> bool:
+    """Grant a role what it needs of tables that are there and that will be. Returns whether it exists."""
     if not connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = :role"), {"role": role}):
         return False
-    quoted = connection.dialect.identifier_preparer.quote_identifier
-    schema = quoted(connection.scalar(sa.text("SELECT current_schema()")))
-    connection.execute(sa.text(f"GRANT USAGE ON SCHEMA {schema} TO {quoted(role)}"))
-    connection.execute(sa.text(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {quoted(role)}"))
+    of, to = quoted(connection, schema), quoted(connection, role)
+    rights = "SELECT" if role == roles.reader else "SELECT, INSERT, UPDATE"
+    statements = [
+        f"GRANT USAGE ON SCHEMA {of} TO {to}",
+        f"GRANT {rights} ON ALL TABLES IN SCHEMA {of} TO {to}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {of} GRANT {rights} ON TABLES TO {to}",
+    ]
+    if role != roles.reader:
+        statements += [
+            f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {of} TO {to}",
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA {of} GRANT USAGE ON SEQUENCES TO {to}",
+        ]
+    for statement in statements:
+        connection.execute(sa.text(statement))
     return True

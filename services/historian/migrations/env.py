@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from historian.schema import metadata
+from historian.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,7 +1,7 @@
 """Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
 
-An event is one row of `dispatch_batch`, `trajectory_batch` or `price_report`, which says where it came from; what it tells is in
-the rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months.
+An event is one row of `dispatch_batch`, `trajectory_batch` or `price_report`, which says where it came from; what it tells is
+in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """

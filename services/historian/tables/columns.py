@@ -28,7 +28,8 @@ metadata = sa.MetaData(
 
 environment_type = ENUM(*(str(environment) for environment in Environment), name="environment", metadata=metadata)
 
-TEXT, CODE, NUMBER, SMALL, LARGE = sa.Text(), sa.Integer(), sa.Double(), sa.SmallInteger(), sa.BigInteger()
+TEXT, CODE, LARGE = sa.Text(), sa.Integer(), sa.BigInteger()
+NUMBER: sa.Double[float] = sa.Double()
 TIME = sa.DateTime(timezone=True)
 FLAG = sa.Boolean()
 

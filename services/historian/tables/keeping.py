@@ -1,4 +1,4 @@
-"""Keeping: what is known beside the events. How services were, what could not be stored, which events came and which are lost."""
+"""Keeping: what is known beside the events: how services were, what could not be stored, which events came or are lost."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, JSONB
@@ -71,6 +71,7 @@ source_sequence = sa.Table(
         "The numbers that did not come and that the source has no more.",
         server_default=sa.text("'{}'"),
     ),
+    sa.Column("asked_at", TIME, comment="When a historian last asked the source for what is missing."),
     needed("updated_at", TIME, "When either changed last (UTC, the database's clock).", server_default=sa.func.now()),
     comment="Which events of each stream came.",
 )

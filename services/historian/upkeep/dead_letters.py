@@ -1,81 +1,131 @@
-"""Dead letters on the command line: look at what could not be stored, and try it again."""
+"""Dead letters on the command line: look at what could not be stored, try it again, take it elsewhere."""
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, TypeVar
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import typer
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.process import EXIT_FAILED, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
-from historian.record import Refused, record
+from historian.database import Database, StatementRefused, StoreUnavailable
 from historian.settings import Configuration
-from historian.store import DeadLetter, Store, StoreUnavailable
+from historian.upkeep.letters import DeadLetter, count_letters, letters, mark
+from historian.write.record import Recorder
+from historian.write.store import Arrival, Store
 
 SHOWN = 100
 
-T = TypeVar("T")
+Load = Callable[[], Configuration]
+Open = Callable[[Configuration], Database]
+Ids = Annotated[list[int] | None, typer.Argument(help="Numbers from the list; none means all.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")]
 
 
-def dead_letter_app(load: Callable[[], Configuration], open_store: Callable[[Configuration], Store]) -> typer.Typer:
+def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C901  # four commands of a few lines each
     """The `dead-letters` commands.
 
     Args:
         load: reads the configuration.
-        open_store: the database that it names.
+        open_database: the database that it names.
     """
-    app = command_line("What could not be stored: look at it, try it again.", no_args_is_help=True)
+    app = command_line("What could not be stored: look at it, try it again, take it elsewhere.", no_args_is_help=True)
 
     @app.command("list")
-    def list_letters(
-        limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = SHOWN,
-        *,
-        payload: Annotated[bool, typer.Option("--payload", help="Show what came as well.")] = False,
-    ) -> None:
+    def list_letters(limit: Limit = SHOWN) -> None:
         """List the dead letters that are not stored yet."""
-        letters = _from(open_store(load_or_exit(load)), lambda store: store.dead_letters(limit))
-        for letter in letters:
+        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+            counts = count_letters(connection)
+            found = letters(connection, limit)
+        for letter in found:
             typer.echo(_line(letter))
-            if payload:
-                typer.echo(f"    {letter.payload!r}")
-        typer.echo(f"{len(letters)} dead letters")
+        total = sum(counts.values())
+        shown = "" if len(found) == total else f", of which the oldest {len(found)} are shown"
+        typer.echo(f"{total} dead letters{shown}" + "".join(f"; {kind}: {count}" for kind, count in sorted(counts.items())))
 
     @app.command()
-    def retry(
-        ids: Annotated[list[int] | None, typer.Argument(help="Numbers from the list; none means all.")] = None,
-        limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 10_000,
-    ) -> None:
+    def show(ids: Annotated[list[int], typer.Argument(help="Numbers from the list.")]) -> None:
+        """Show what came, as it came."""
+        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+            found = letters(connection, len(ids), ids)
+        for letter in found:
+            typer.echo(_line(letter))
+            typer.echo(letter.payload.decode("utf-8", "backslashreplace"))
+        if missing := sorted(set(ids) - {letter.id for letter in found}):
+            typer.echo(f"no dead letter waits under {', '.join(map(str, missing))}", err=True)
+            raise typer.Exit(EXIT_FAILED)
+
+    @app.command()
+    def retry(ids: Ids = None, limit: Limit = 10_000) -> None:
         """Try to store dead letters again, after an update or a repair. Exit status 1 when one is still refused."""
-        configuration = load_or_exit(load)
-        topics = configuration.installation.topics
-        refused = _from(open_store(configuration), lambda store: retry_letters(store, topics, ids or (), limit))
+        with _asking(load, open_database) as (configuration, database):
+            refused = retry_letters(database, configuration.installation.topics, ids or (), limit)
         if refused:
             raise typer.Exit(EXIT_FAILED)
+
+    @app.command()
+    def export(
+        file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")], ids: Ids = None, limit: Limit = 1_000_000
+    ) -> None:
+        """Write dead letters as JSON, one a line, the payload in base64: topic, payload, reason, times."""
+        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+            found = letters(connection, limit, ids or ())
+        lines = b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)
+        if str(file) == "-":
+            sys.stdout.buffer.write(lines)
+            return
+        try:
+            file.write_bytes(lines)
+        except OSError as error:
+            typer.echo(f"{file}: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_FAILED) from error
+        typer.echo(f"{len(found)} dead letters in {file}")
 
     return app
 
 
-def retry_letters(store: Store, topics: Topics, ids: Sequence[int], limit: int) -> int:
+def retry_letters(database: Database, topics: Topics, ids: Sequence[int], limit: int) -> int:
     """Try each again, and say what became of it. Returns how many are still refused."""
-    refused = 0
-    for letter in store.dead_letters(limit, ids):
-        outcome = store.retry(letter, record(topics, letter.topic, letter.payload, letter.received_at), utc_now())
-        refused += isinstance(outcome, Refused)
-        typer.echo(f"{letter.id}: {f'still refused: {outcome.reason}' if outcome else 'stored'}")
+    recorder, store, refused = Recorder(topics), Store(database), 0
+    with database.transaction() as connection:
+        found = letters(connection, limit, ids)
+    for letter in found:
+        why = _retry(store, recorder, letter)
+        with database.transaction() as connection:
+            mark(connection, letter, utc_now(), why)
+        refused += why is not None
+        typer.echo(f"{letter.id}: {f'still refused: {why}' if why else 'stored'}")
     return refused
+
+
+def _retry(store: Store, recorder: Recorder, letter: DeadLetter) -> str | None:
+    """Store what a letter means now. Returns why that still cannot be."""
+    if not letter.is_whole:
+        return f"only the first {len(letter.payload)} of {letter.payload_bytes} bytes are kept"
+    meaning = recorder.record(letter.topic, letter.payload)
+    written = store.write([Arrival(letter.topic, letter.payload, letter.received_at, meaning)], utc_now())
+    return written.rejections[0].reason if written.rejections else None
 
 
 def _line(letter: DeadLetter) -> str:
     times = f", {letter.seen} times" if letter.seen > 1 else ""
     came = f"{letter.received_at:%Y-%m-%dT%H:%M:%SZ}{times} on {letter.topic}"
-    return f"{letter.id}: {came}, {len(letter.payload)} bytes: {letter.reason}"
+    return f"{letter.id}: {letter.kind}, {came}, {letter.payload_bytes} bytes: {letter.reason}"
 
 
-def _from(store: Store, ask: Callable[[Store], T]) -> T:
+@contextmanager
+def _asking(load: Load, open_database: Open) -> Iterator[tuple[Configuration, Database]]:
+    """The configuration and its database; a fault of the database ends the command with its words."""
+    configuration = load_or_exit(load)
+    database = open_database(configuration)
     try:
-        return ask(store)
-    except StoreUnavailable as error:
+        yield configuration, database
+    except (StoreUnavailable, StatementRefused) as error:
         typer.echo(f"the database: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error
     finally:
-        store.close()
+        database.close()

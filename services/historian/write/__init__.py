@@ -1,0 +1,1 @@
+"""Write: deliveries into the database."""

@@ -1,22 +1,22 @@
 """Gaps: what is missing of each stream, and when to ask for it. Pure; the time is an argument.
 
-Something is missing when it is not among what came and a later number is: one that came, or one that the source says it has
-published. It may still be on its way, from the broker or into the database, so only what stays missing while nothing else of it
-arrives is asked for, and again with growing pauses. What the source no longer has is lost.
+Something is missing when it neither came nor was given up, and the source says that it has published it. It may still be on
+its way, from the broker or into the database, so only what stays missing is asked for, and again with growing pauses. Only the
+source itself says what it has published and what it no longer has. Of a stream that no source speaks of the highest number
+that came counts, until the source is asked and says that it knows nothing of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
-from dotbus.contracts.messages import ReplayReply, ServiceStatus
+from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
 from dotbus.runtime.schedule import backoff_s
-from dotbus.runtime.sequence import Range, SequenceRanges, pieces
-from historian.record import Stream
+from dotbus.runtime.sequence import Range, SequenceRanges
+from historian.write.record import MAX_SEQ, Stream
 
-PIECE = 1000
-PIECES_AT_ONCE = 10
+RANGES_AT_ONCE = 2 * MAX_RANGES
+"""How many ranges are looked at and asked for together."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,32 @@ class Gaps:
     """
 
     def __init__(self, grace_s: float, most_s: float, jitter: Callable[[], float]) -> None:
-        self._grace_s = grace_s
+        self.grace_s = grace_s
         self._most_s = most_s
         self._jitter = jitter
         self._online: dict[tuple[str, str], bool] = {}
         self._published: dict[Stream, int] = {}
-        self._oldest: dict[Stream, int] = {}
+        self._gone: dict[Stream, SequenceRanges] = {}
         self._watched: dict[Stream, _Watched] = {}
 
     def heard_status(self, status: ServiceStatus) -> None:
         """A source said whether it is there and what it can send again."""
-        self._online[status.environment, status.source] = status.online
+        self._online[str(status.environment), status.source] = status.online
         span = status.outbox
         if not status.online or span is None or span.last_seq is None:
             return
         stream = Stream(str(status.environment), status.source, span.stream)
+        last_seq = min(span.last_seq, MAX_SEQ)
         # What waits in the outbox was not published yet, and is always the newest.
-        self._published[stream] = span.last_seq - span.unpublished
-        self._oldest[stream] = span.last_seq + 1 if span.first_seq is None else span.first_seq
+        self._published[stream] = last_seq - span.unpublished
+        oldest_seq = last_seq + 1 if span.first_seq is None else span.first_seq
+        self._give_up(stream, [(1, min(oldest_seq, MAX_SEQ) - 1)])
 
     def heard_reply(self, reply: ReplayReply) -> None:
         """A source said what became of a request. No oldest number: it has nothing of that stream, nor will it."""
         stream = Stream(str(reply.environment), reply.source, reply.stream)
-        oldest = reply.last_seq + 1 if reply.oldest_seq is None else reply.oldest_seq
-        self._oldest[stream] = max(oldest, self._oldest.get(stream, 0))
+        oldest_seq = min(reply.last_seq, MAX_SEQ) + 1 if reply.oldest_seq is None else reply.oldest_seq
+        self._give_up(stream, [*reply.lost, (1, min(oldest_seq, MAX_SEQ) - 1)])
 
     @property
     def streams(self) -> frozenset[Stream]:
@@ -77,19 +79,21 @@ class Gaps:
 
     @property
     def missing(self) -> int:
-        """How many numbers of all streams did not come, as of the last look at each."""
+        """How many numbers of all streams did not come, as of the last look at each, the first ranges of each."""
         return sum(last - first + 1 for watched in self._watched.values() for first, last in watched.missing)
 
-    def look(self, stream: Stream, accounted: SequenceRanges, now: datetime) -> Action | None:
+    def last_seq(self, stream: Stream, came_last_seq: int) -> int:
+        """The number up to which events of a stream should be there: what its source says, else the highest that came."""
+        return self._published.get(stream, came_last_seq)
+
+    def look(self, stream: Stream, missing: tuple[Range, ...], now: datetime) -> Action | None:
         """What to do now about a stream.
 
         Args:
             stream: which.
-            accounted: its numbers that came, and those that are known to be lost.
+            missing: the first ranges that neither came nor were given up, ascending.
             now: the time.
         """
-        last_seq = max(accounted.last_seq or 0, self._published.get(stream, 0))
-        missing = accounted.missing(1, last_seq)
         watched = self._watched.get(stream)
         if not missing:
             self._watched.pop(stream, None)
@@ -97,22 +101,33 @@ class Gaps:
         if watched is None:
             self._watch(stream, missing, 0, now)
             return None
-        if now < watched.look_again_at:
+        still = SequenceRanges(missing)
+        all_came = watched.asked > 0 and not any(still.holds_any(part) for part in watched.missing)
+        if now < watched.look_again_at and not all_came:
             return None
-        if not SequenceRanges(missing).covers(watched.missing):  # some of it came: the rest may be on its way
+        if not all_came and not still.covers(watched.missing):  # some of it came: the rest may be on its way
             self._watch(stream, missing, 0, now)
             return None
-        action = self._act(stream, watched.missing)
-        self._watch(stream, missing, watched.asked + bool(action.ask), now)
+        action = self._act(stream, missing)
+        self._watch(stream, missing, (0 if all_came else watched.asked) + bool(action.ask), now)
         return action
 
+    def _give_up(self, stream: Stream, ranges: Iterable[Range]) -> None:
+        known = self._gone.get(stream, SequenceRanges())
+        self._gone[stream] = known.joined(SequenceRanges.of(ranges))
+
     def _watch(self, stream: Stream, missing: tuple[Range, ...], asked: int, now: datetime) -> None:
-        pause_s = max(self._grace_s, backoff_s(asked, self._grace_s, self._most_s, self._jitter()))
+        pause_s = max(self.grace_s, backoff_s(asked, self.grace_s, self._most_s, self._jitter()))
         self._watched[stream] = _Watched(missing, asked, now + timedelta(seconds=pause_s))
 
     def _act(self, stream: Stream, missing: Sequence[Range]) -> Action:
-        oldest = self._oldest.get(stream, 1)
-        lost = tuple((first, min(last, oldest - 1)) for first, last in missing if first < oldest)
-        rest = [(max(first, oldest), last) for first, last in missing if last >= oldest]
+        gone = self._gone.get(stream, SequenceRanges())
+        lost = SequenceRanges.of(missing).common(gone)
+        ask = [part for first, last in missing for part in gone.missing(first, last)]
         online = self._online.get((stream.environment, stream.source), False)
-        return Action(stream, tuple(islice(pieces(rest, PIECE), PIECES_AT_ONCE)) if online else (), lost)
+        return Action(stream, tuple(ask) if online else (), lost.ranges)
+
+
+def requests_of(ranges: Sequence[Range]) -> list[tuple[Range, ...]]:
+    """Ranges as one request may name them."""
+    return [tuple(ranges[start : start + MAX_RANGES]) for start in range(0, len(ranges), MAX_RANGES)]

@@ -4,15 +4,16 @@ Names are made known in transactions of their own, so that two historians never 
 remembered; what a hostile publisher invents pushes the oldest out of the memory and no more.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from dotbus.contracts.messages import Prices
 from historian.database import Database
 from historian.tables import node, origin, plant, resource
 from historian.write.copying import VISIBLE_NUL
-from historian.write.record import Stream
+from historian.write.record import Position, Recorded, Stream
 
 REMEMBERED = 200_000
 
@@ -22,34 +23,34 @@ class _Names:
 
     def __init__(self, database: Database, table: sa.Table, number: str, name: str) -> None:
         self._database = database
-        self._known: dict[str, int] = {}
+        self.known: dict[str, int] = {}
         array = sa.cast(sa.bindparam("names"), sa.ARRAY(sa.Text))
         self._find = sa.select(table.c[name], table.c[number]).where(table.c[name] == sa.any_(array))
-        new = sa.text(
-            f"INSERT INTO {table.name} ({name}) SELECT DISTINCT unnest(CAST(:names AS text[])) ORDER BY 1 ON CONFLICT DO NOTHING"  # noqa: S608  # names of our tables
-        )
-        self._make = new
+        rows = "SELECT unnest(CAST(:names AS text[])) ON CONFLICT DO NOTHING"
+        self._make = sa.text(f"INSERT INTO {table.name} ({name}) {rows}")  # names of our tables
 
-    def numbers(self, names: Iterable[str]) -> Mapping[str, int]:
-        """The number of each of these names."""
-        if unknown := sorted({name for name in names if name not in self._known}):
-            self._learn(unknown)
-        return self._known
+    def learn(self, names: Collection[str]) -> None:
+        """Know the number of each of these names."""
+        unknown = {name for name in names if name not in self.known}
+        if len(self.known) + len(unknown) > REMEMBERED:
+            self.known, unknown = {}, set(names)
+        if unknown:
+            self.known |= self._ask({name.replace("\0", VISIBLE_NUL): name for name in unknown})
 
-    def _learn(self, names: list[str]) -> None:
-        if len(self._known) + len(names) > REMEMBERED:
-            self._known = {}
-        shown = {name.replace("\0", VISIBLE_NUL): name for name in names}
+    def _ask(self, shown: Mapping[str, str]) -> dict[str, int]:
         with self._database.transaction() as connection:
-            found = {row[0]: row[1] for row in connection.execute(self._find, {"names": list(shown)})}
+            found = self._find_in(connection, shown)
             if missing := sorted(shown.keys() - found.keys()):
                 connection.execute(self._make, {"names": missing})
-                found |= {row[0]: row[1] for row in connection.execute(self._find, {"names": missing})}
-        self._known |= {name: found[seen] for seen, name in shown.items()}
+                found |= self._find_in(connection, missing)
+        return {name: found[seen] for seen, name in shown.items()}
+
+    def _find_in(self, connection: sa.Connection, names: Iterable[str]) -> dict[str, int]:
+        return {row[0]: row[1] for row in connection.execute(self._find, {"names": list(names)})}
 
     def forget(self) -> None:
         """Ask the database again for every name."""
-        self._known = {}
+        self.known = {}
 
 
 class _Streams:
@@ -57,15 +58,26 @@ class _Streams:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[Stream, int] = {}
+        self.known: dict[Stream, int] = {}
 
-    def numbers(self, streams: Iterable[Stream]) -> Mapping[Stream, int]:
-        """The number of each of these streams."""
-        for stream in sorted({stream for stream in streams if stream not in self._known}):
-            if len(self._known) >= REMEMBERED:
-                self._known = {}
-            self._known[stream] = self._learn(stream)
-        return self._known
+    def learn(self, streams: Iterable[Stream]) -> None:
+        """Know the number of each of these streams."""
+        unknown = sorted({stream for stream in streams if stream not in self.known})
+        if len(self.known) + len(unknown) > REMEMBERED:
+            self.known, unknown = {}, sorted(set(streams))
+        for stream in unknown:
+            self.known[stream] = self._learn(stream)
+
+    def seqs(self, positions: Iterable[Position]) -> dict[int, list[int]]:
+        """The sequence numbers of positions by the number of their stream, which is known."""
+        seqs: dict[int, list[int]] = {}
+        for position in positions:
+            seqs.setdefault(self.known[position.stream], []).append(position.seq)
+        return seqs
+
+    def of(self, number: int) -> Stream:
+        """The stream that has a number."""
+        return next(stream for stream, known in self.known.items() if known == number)
 
     def _learn(self, stream: Stream) -> int:
         named = {"environment": stream.environment, "source": stream.source, "stream": stream.stream}
@@ -80,7 +92,7 @@ class _Streams:
 
     def forget(self) -> None:
         """Ask the database again for every stream."""
-        self._known = {}
+        self.known = {}
 
 
 @dataclass
@@ -118,6 +130,22 @@ class Numbers:
         self.streams = _Streams(database)
         self._events = _Block("event_number", 1000)
         self._reports = _Block("report_number", 100)
+
+    def learn(self, events: Sequence[Recorded]) -> None:
+        """Know every number that the rows of these events need."""
+        self.streams.learn([recorded.position.stream for recorded in events])
+        nodes: set[str] = set()
+        resources: set[str] = set()
+        plants: set[str] = set()
+        for recorded in events:
+            if isinstance(recorded.event, Prices):
+                nodes.update(recorded.event.nodes)
+            else:
+                resources.add(recorded.event.resource_id)
+                plants.add(recorded.event.plant)
+        self.nodes.learn(nodes)
+        self.resources.learn(resources)
+        self.plants.learn(plants)
 
     def next_event_no(self) -> int:
         """For a dispatch or a trajectory."""

@@ -1,18 +1,20 @@
 """Record: what a delivery means for the database. Pure, knows no SQL.
 
-What is not a whole message of ours, contradicts its topic, is beyond bounds or cannot be a row is `Refused`, with the reason and,
-where it can be read, the sequence number: a refused event has come, so it is not asked for again.
+What is not a whole message of ours, contradicts its topic, is beyond bounds or cannot be a row is `Refused`, with the reason
+and, where it can be read, the sequence number: a refused event has come, so it is not asked for again.
 """
 
-from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
 from dotbus.contracts.topics import Address, Subject, Topics
+from historian.write.copying import VISIBLE_NUL
 
 MAX_NAME = 200
 MAX_SEQ = 2**63 - 2
@@ -63,7 +65,11 @@ class Refused(msgspec.Struct, frozen=True):
     position: Position | None = None
 
 
-Meaning = Recorded | Refused | ServiceStatus | ReplayReply
+class Withdrawn(msgspec.Struct, frozen=True):
+    """Somebody cleared a retained status: nothing is to be kept."""
+
+
+Meaning = Recorded | Refused | Withdrawn | ServiceStatus | ReplayReply
 
 
 class _Contradiction(Exception):
@@ -88,12 +94,15 @@ class Recorder:
 
     def record(self, topic: str, payload: bytes) -> Meaning:
         """What a delivery means."""
+        if not payload and (address := self._read(topic)) is not None and address.subject is Subject.SERVICE:
+            return Withdrawn()
         if len(payload) > MAX_PAYLOAD_BYTES:
             return Refused(f"{len(payload)} bytes; the largest message that is read has {MAX_PAYLOAD_BYTES}")
         try:
             message = decode(payload)
             _require_fit(self._read(topic), topic, message)
-            return _meaning(message)
+            # The escape is the only way for U+0000 into JSON. Rows of events are cleared of it where they are written.
+            return _meaning(_visible(message) if isinstance(message, ServiceStatus) and b"\\u0000" in payload else message)
         except (UndecodableMessage, _Contradiction) as error:
             return Refused(str(error), _position_in(payload))
 
@@ -211,3 +220,18 @@ def _position(environment: str, source: str, stream: str, seq: int) -> Position 
 @lru_cache(_STREAMS_REMEMBERED)
 def _stream(environment: str, source: str, stream: str) -> Stream | None:
     return None if "\0" in environment + source + stream else Stream(environment, source, stream)
+
+
+def _visible(value: Any) -> Any:  # noqa: ANN401  # whatever a message holds
+    """The same without U+0000, which PostgreSQL's text cannot hold."""
+    match value:
+        case str():
+            return value.replace("\0", VISIBLE_NUL)
+        case dict():
+            return {_visible(key): _visible(entry) for key, entry in value.items()}
+        case tuple():
+            return tuple(_visible(entry) for entry in value)
+        case msgspec.Struct():
+            return type(value)(**_visible(asdict(value)))
+        case _:
+            return value

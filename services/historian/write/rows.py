@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any
@@ -68,7 +68,11 @@ Part = tuple[str, Month]
 
 
 class Rows:
-    """The lines of a batch of events, by table and month."""
+    """The lines of a batch of events, by table and month.
+
+    Args:
+        numbers: has learnt the names of all events that are added.
+    """
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
@@ -76,18 +80,24 @@ class Rows:
 
     def parts(self) -> Iterator[tuple[Part, Iterable[bytes]]]:
         """What there is to copy: those tables first that say where an event came from, because they have the keys."""
-        for part in sorted(self._lines, key=lambda part: (_ORDER[part[0]], part[1] is None, part[1])):
+        for part in sorted(self._lines, key=lambda part: (_ORDER[part[0]], str(part[1]))):
             yield part, chain.from_iterable(self._lines[part])
 
-    def months(self) -> set[Part]:
-        """The months of divided tables that are needed."""
-        return {part for part in self._lines if part[1] is not None}
+    def needed(self) -> list[Part]:
+        """The tables and months that there are rows for."""
+        return list(self._lines)
 
     def add(self, recorded: Recorded, received_at: datetime) -> None:
         """Add the rows of an event."""
         event = recorded.event
-        origin_no = self._numbers.streams.numbers((recorded.position.stream,))[recorded.position.stream]
-        source = (origin_no, recorded.position.seq, event.id, recorded.digest, event.time, received_at)
+        source = (
+            self._numbers.streams.known[recorded.position.stream],
+            recorded.position.seq,
+            event.id,
+            recorded.digest,
+            event.time,
+            received_at,
+        )
         match event:
             case Dispatch():
                 self._add_dispatch(event, source)
@@ -104,7 +114,7 @@ class Rows:
             times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing = (held.standing.value, held.dot_mw) if held else (None, None)
-            month = target and month_of(target)
+            month = _month(target)
             values = (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction))
             self._lines["instruction", month].append((line(values),))
             for position, detail in enumerate(instruction.details, 1):
@@ -116,26 +126,32 @@ class Rows:
         header = (event_no, str(event.environment), resource_no, plant_no)
         self._lines["trajectory_batch", None].append((line((*header, *_of_curve(event.batch), *source)),))
         for dop in event.dops:
-            month = dop.target_at and month_of(dop.target_at)
+            month = _month(dop.target_at)
             self._lines["dop", month].append((line((event_no, resource_no, *_of_dop(dop))),))
         for record in event.compliance:
-            month = record.start_at and month_of(record.start_at)
+            month = _month(record.start_at)
             self._lines["compliance", month].append((line((event_no, resource_no, *_of_compliance(record))),))
 
     def _keys(self, event: Dispatch | TrajectoryBatch) -> tuple[int, int, int]:
-        resource_no = self._numbers.resources.numbers((event.resource_id,))[event.resource_id]
-        plant_no = self._numbers.plants.numbers((event.plant,))[event.plant]
-        return self._numbers.next_event_no(), resource_no, plant_no
+        numbers = self._numbers
+        return numbers.next_event_no(), numbers.resources.known[event.resource_id], numbers.plants.known[event.plant]
 
     def _add_prices(self, event: Prices, source: Sequence[Any]) -> None:
         report_no = self._numbers.next_report_no()
-        nodes = self._numbers.nodes.numbers(event.nodes)
+        nodes = self._numbers.nodes.known
         times = (event.interval_start, event.interval_end, event.fetched_at)
         report = (report_no, str(event.environment), event.market, *times, nodes[event.nodes[0]], *source)
         self._lines["price_report", None].append((line(report),))
         node_nos = [b"%d" % nodes[name] for name in event.nodes]
         begin = f"{event.interval_start.isoformat()}\t{report_no}\t".encode()
-        self._lines["price", month_of(event.interval_start)].append(_price_lines(begin, node_nos, event))
+        self._lines["price", _month(event.interval_start)].append(_price_lines(begin, node_nos, event))
+
+
+def _month(time: datetime | None) -> Month:
+    try:
+        return None if time is None else month_of(time.astimezone(UTC))
+    except OverflowError:  # the first or the last hours of the calendar, of another offset
+        return None
 
 
 _ORDER = {table: place for place, table in enumerate(COLUMNS)}

@@ -1,40 +1,40 @@
-"""Store: rows into PostgreSQL. With `ledger`, schema and migrations the only part that speaks SQL.
+"""Store: a batch of deliveries into the database, all of it, each event once.
 
-A batch of arrivals is one transaction: rows by natural key (what is there already stays as it is), the sequence numbers that
-came, service states and dead letters. When the database refuses what a message says, the batch is halved until the message is
-found; it becomes a dead letter, and the others are stored all the same.
+Rows are copied as if all of it were new. When a key is taken the batch is sifted: what is known already is passed over, what
+says something else under a known key is a contradiction, and the first stays. When the database refuses what a message says,
+the batch is halved until the message is found; it becomes a dead letter, and the others are stored all the same.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from dotbus.contracts.messages import ServiceStatus
-from dotbus.runtime.sequence import Range
-from historian.ledger import Known, add_positions, keep_dead_letter, keep_status, read_known, write_lost
-from historian.migrations import migrate
-from historian.record import Meaning, Position, Recorded, Refused, Stream, Values
-from historian.schema import EVENT_TABLES, dead_letter
+from historian.database import (
+    Connection,
+    Database,
+    KeyTaken,
+    StatementRefused,
+    StoreUnavailable,
+    TableGone,
+    copy_rows,
+    savepoint,
+)
+from historian.write.known import digests_of
+from historian.write.ledger import CONTRADICTION, REFUSED, add_received, keep_dead_letter, keep_status
+from historian.write.months import Months
+from historian.write.numbers import Numbers
+from historian.write.record import Meaning, Position, Recorded, Refused, Stream
+from historian.write.rows import COLUMNS, Rows, key_of
 
-STATEMENT_TIMEOUT_S = 60
-MAX_CAUSE = 500
-# 22 data exception, 23 integrity constraint, 54 program limit (such as a text too long for an index): classes of SQLSTATE that
-# blame what a message says. All others blame the database, and pass.
-_BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
+TRIES = 5
+"""How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
+WARY_BATCHES = 50
+"""After a repetition so many batches are sifted first, because repetitions come together."""
 
 
-class StoreUnavailable(Exception):
-    """The database does not take anything now. What was asked for was not done, or not known to be; ask again."""
-
-
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """A delivery and what it means."""
 
     topic: str
@@ -43,206 +43,204 @@ class Arrival:
     meaning: Meaning
 
 
-Refusal = tuple[Arrival, Refused]
+class Rejection(msgspec.Struct, frozen=True):
+    """A delivery that is kept as a dead letter, and why."""
 
-
-@dataclass(frozen=True)
-class Written:
-    """What became of a batch: how many events were stored, and the refusals by topic."""
-
-    events: int
-    refusals: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """A delivery that could not be stored."""
-
-    id: int
-    topic: str
-    payload: bytes
+    arrival: Arrival
     reason: str
-    seen: int
-    received_at: datetime
-    retried_at: datetime | None
+    kind: str = REFUSED
+
+
+class Written(msgspec.Struct):
+    """What became of a batch.
+
+    Attributes:
+        events: how many events are stored now that were not before.
+        repeats: those that were stored already.
+        rejections: what became a dead letter.
+        renumbered: by stream, numbers that had come already with another event.
+    """
+
+    events: int = 0
+    repeats: list[Position] = []
+    rejections: list[Rejection] = []
+    renumbered: dict[Stream, str] = {}
 
 
 class Store:
-    """The historian's database.
+    """What the loop writes with. For one thread.
 
     Args:
-        address: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with libpq's options as its query.
-        password: in place of the address's own.
+        database: whose tables are up to date.
     """
 
-    def __init__(self, address: str, password: str | None = None) -> None:
-        url = sa.make_url(address).set(drivername="postgresql+psycopg2", password=password)
-        self._engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=_connect_arguments(url))
-        self._inserts = {table.name: _insert_of(table) for table in EVENT_TABLES}
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._numbers = Numbers(database)
+        self._months = Months(database)
+        self._wary_batches = 0
 
-    def migrate(self, reader_role: str | None = None) -> bool:
-        """Make or update the tables; see `historian.migrations.migrate`.
+    def write(self, arrivals: Sequence[Arrival], now: datetime, failures: int = 0) -> Written:
+        """Store a batch.
 
-        Raises:
-            StoreUnavailable: the database could not be reached or refused.
-            alembic.util.CommandError: the database is of a later version of dotbus.
-        """
-        with self._transaction() as connection:
-            return migrate(connection, reader_role)
-
-    def write(self, arrivals: Sequence[Arrival]) -> Written:
-        """Store a batch, all of it or nothing.
+        Args:
+            arrivals: in their order.
+            now: which months may have a part of their own is judged by it.
+            failures: how often this batch failed before, one after the other.
 
         Raises:
-            StoreUnavailable: nothing of it is known to be stored.
+            StoreUnavailable: all of it must be written again; what was stored is known then.
         """
-        with self._transaction() as connection:
-            refusals = self._write(connection, arrivals)
-            for arrival, refused in refusals:
-                keep_dead_letter(connection, arrival.topic, arrival.payload, refused.reason, arrival.received_at)
-        refused_events = sum(isinstance(arrival.meaning, Recorded) for arrival, _ in refusals)
-        events = sum(isinstance(arrival.meaning, Recorded) for arrival in arrivals)
-        return Written(events - refused_events, tuple((arrival.topic, refused.reason) for arrival, refused in refusals))
-
-    def known(self) -> dict[Stream, Known]:
-        """Which sequence numbers of each stream came and which are lost.
-
-        Raises:
-            StoreUnavailable: the database could not be asked.
-        """
-        with self._transaction() as connection:
-            return read_known(connection)
-
-    def record_lost(self, stream: Stream, ranges: Sequence[Range], reason: str, now: datetime) -> tuple[Range, ...]:
-        """Note that events can no longer be had. Returns what of it was news.
-
-        Raises:
-            StoreUnavailable: nothing is known to be noted.
-        """
-        with self._transaction() as connection:
-            return write_lost(connection, stream, ranges, reason, now)
-
-    def dead_letters(self, limit: int, only: Sequence[int] = ()) -> list[DeadLetter]:
-        """The dead letters that are not stored yet, the oldest first; of those named only, when any is.
-
-        Raises:
-            StoreUnavailable: the database could not be asked.
-        """
-        names = [field.name for field in fields(DeadLetter)]
-        query = sa.select(*(dead_letter.c[name] for name in names)).where(dead_letter.c.stored_at.is_(None))
-        if only:
-            query = query.where(dead_letter.c.id.in_(only))
-        with self._transaction() as connection:
-            return [DeadLetter(*row) for row in connection.execute(query.order_by(dead_letter.c.id).limit(limit))]
-
-    def retry(self, letter: DeadLetter, meaning: Meaning, now: datetime) -> Refused | None:
-        """Store what a dead letter means now. Returns why it is still refused, None when it is stored.
-
-        Raises:
-            StoreUnavailable: nothing is known to be done.
-        """
-        arrival = Arrival(letter.topic, letter.payload, letter.received_at, meaning)
-        with self._transaction() as connection:
-            refusals = self._write(connection, [arrival])
-            outcome = {"reason": refusals[0][1].reason} if refusals else {"stored_at": now}
-            connection.execute(sa.update(dead_letter).where(dead_letter.c.id == letter.id).values(retried_at=now, **outcome))
-        return refusals[0][1] if refusals else None
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+        written = Written()
         try:
-            with self._engine.begin() as connection:
-                yield connection
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreUnavailable(_cause(error)) from error
+            events = _first_of_each((arrival for arrival in arrivals if isinstance(arrival.meaning, Recorded)), written)
+            self._keep(events, written, now, failures)
+            refused = [
+                Rejection(arrival, meaning.reason) for arrival in arrivals if isinstance(meaning := arrival.meaning, Refused)
+            ]
+            written.rejections += refused
+            self._note([arrival for arrival in arrivals if isinstance(arrival.meaning, ServiceStatus)], written)
+        except StoreUnavailable:
+            self._numbers.forget()  # the database may be another one when it is back
+            self._months.forget()
+            raise
+        return written
 
-    def _write(self, connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Refusal]:
-        refusals = [(arrival, arrival.meaning) for arrival in arrivals if isinstance(arrival.meaning, Refused)]
-        events = [arrival for arrival in arrivals if isinstance(arrival.meaning, Recorded)]
-        refusals += self._insert(connection, events) if events else []
-        add_positions(connection, _positions(arrivals))
-        for arrival, status in _statuses(arrivals):
-            try:
-                with connection.begin_nested():
-                    keep_status(connection, status, arrival.received_at)
-            except sa.exc.DBAPIError as error:
-                refusals.append((arrival, _blame(error)))
-        return refusals
+    def _keep(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
+        refused: Exception | None = None
+        for _ in range(TRIES):
+            if self._wary_batches:
+                events = self._sifted(events, written)
+            if not events:
+                return
+            refused = self._try(events, written, now, failures)
+            if refused is None:
+                return
+            if not isinstance(refused, KeyTaken | TableGone):
+                break
+        if len(events) == 1:
+            written.rejections.append(Rejection(events[0], str(refused)))
+            return
+        middle = len(events) // 2
+        self._keep(events[:middle], written, now, failures)
+        self._keep(events[middle:], written, now, failures)
 
-    def _insert(self, connection: sa.Connection, events: Sequence[Arrival]) -> list[Refusal]:
-        """Insert the rows of events; those that the database refuses come back with its reason."""
+    def _try(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> Exception | None:
+        """Commit events, or say why that cannot be."""
         try:
-            with connection.begin_nested():
-                self._insert_rows(connection, events)
-        except sa.exc.DBAPIError as error:
-            refused = _blame(error)
-            if len(events) == 1:
-                return [(events[0], refused)]
-            middle = len(events) // 2
-            return self._insert(connection, events[:middle]) + self._insert(connection, events[middle:])
-        return []
+            self._commit(events, written, now)
+        except KeyTaken as taken:
+            self._wary_batches = WARY_BATCHES
+            return taken
+        except TableGone as gone:
+            self._months.forget()
+            return gone
+        except StatementRefused as refused:
+            return refused
+        except StoreUnavailable as away:
+            if away.answered and failures >= TRIES:
+                return away
+            raise
+        self._wary_batches = max(0, self._wary_batches - 1)
+        return None
 
-    def _insert_rows(self, connection: sa.Connection, events: Sequence[Arrival]) -> None:
-        by_table: defaultdict[str, list[Values]] = defaultdict(list)
-        for event in events:
-            for row in event.meaning.rows if isinstance(event.meaning, Recorded) else ():
-                by_table[row.table].append(row.values)
-        for table, insert_rows in self._inserts.items():
-            if table in by_table:
-                connection.execute(insert_rows, {"rows": msgspec.json.encode(by_table[table]).decode()})
+    def _sifted(self, events: Sequence[Arrival], written: Written) -> list[Arrival]:
+        """The events that are not stored yet."""
+        with self._database.transaction() as connection:
+            known = digests_of(connection, [_recorded(arrival).event for arrival in events])
+        news = []
+        for arrival in events:
+            key = key_of(_recorded(arrival).event)
+            if key in known:
+                _pass_over(arrival, known[key], written)
+            else:
+                news.append(arrival)
+        return news
+
+    def _commit(self, events: Sequence[Arrival], written: Written, now: datetime) -> None:
+        recorded = [_recorded(arrival) for arrival in events]
+        self._numbers.learn(recorded)
+        rows = Rows(self._numbers)
+        for arrival in events:
+            rows.add(_recorded(arrival), arrival.received_at)
+        tables = self._months.tables(rows.needed(), now)
+        with self._database.transaction() as connection:
+            for part, lines in rows.parts():
+                copy_rows(connection, tables[part], COLUMNS[part[0]], lines)
+            again = add_received(connection, self._numbers.streams.seqs(entry.position for entry in recorded))
+        written.events += len(events)
+        written.renumbered |= {self._numbers.streams.of(number): seqs for number, seqs in again.items()}
+
+    def _note(self, statuses: Sequence[Arrival], written: Written) -> None:
+        """Keep what is no row of an event. A refused event has come as well: its number is not asked for again."""
+        came = [*written.repeats, *_positions(written.rejections)]
+        if not (statuses or came or written.rejections):
+            return
+        self._numbers.streams.learn([position.stream for position in came])
+        with self._database.transaction() as connection:
+            for arrival in sorted(statuses, key=_service):
+                if rejection := _keep_status(connection, arrival):
+                    written.rejections.append(rejection)
+            for rejection in written.rejections:
+                keep_dead_letter(
+                    connection,
+                    rejection.arrival.topic,
+                    rejection.arrival.payload,
+                    rejection.reason,
+                    rejection.arrival.received_at,
+                    rejection.kind,
+                )
+            add_received(connection, self._numbers.streams.seqs(came))
 
 
-def _insert_of(table: sa.Table) -> sa.Insert:
-    """INSERT ... SELECT from one JSON parameter ON CONFLICT DO NOTHING, in the order of the key.
-
-    One parameter for any number of rows is several times as fast as a row of parameters each; the order keeps two historians
-    that store the same batch from waiting for each other.
-    """
-    columns = [column for column in table.c if column.name != "recorded_at"]
-    rows = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text), sa.JSON))
-    source = rows.table_valued(*(sa.column(column.name, column.type) for column in columns)).render_derived(with_types=True)
-    select = sa.select(*(source.c[column.name] for column in columns))
-    ordered = select.order_by(*(source.c[column.name] for column in table.primary_key))
-    return insert(table).from_select([column.name for column in columns], ordered).on_conflict_do_nothing()
+def _recorded(arrival: Arrival) -> Recorded:
+    if not isinstance(arrival.meaning, Recorded):
+        raise TypeError(f"a {type(arrival.meaning).__name__} is no event")
+    return arrival.meaning
 
 
-def _positions(arrivals: Sequence[Arrival]) -> list[Position]:
-    meanings = (arrival.meaning for arrival in arrivals)
-    return [meaning.position for meaning in meanings if isinstance(meaning, Recorded | Refused) and meaning.position]
+def _first_of_each(events: Iterable[Arrival], written: Written) -> list[Arrival]:
+    """The events without those that come twice among them."""
+    digests: dict[tuple[str, ...], int] = {}
+    first = []
+    for arrival in events:
+        recorded = _recorded(arrival)
+        key = key_of(recorded.event)
+        if key in digests:
+            _pass_over(arrival, digests[key], written)
+        else:
+            digests[key] = recorded.digest
+            first.append(arrival)
+    return first
 
 
-def _statuses(arrivals: Sequence[Arrival]) -> list[tuple[Arrival, ServiceStatus]]:
+def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
+    """An event whose key is taken: the same again, or a contradiction of the one that came first."""
+    recorded = _recorded(arrival)
+    if digest is None or digest == recorded.digest:
+        written.repeats.append(recorded.position)
+        return
+    what = "/".join(part for part in key_of(recorded.event) if part)
+    written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
+
+
+def _keep_status(connection: Connection, arrival: Arrival) -> Rejection | None:
+    if not isinstance(arrival.meaning, ServiceStatus):
+        return None
+    try:
+        with savepoint(connection):
+            keep_status(connection, arrival.meaning, arrival.received_at)
+    except StatementRefused as refused:
+        return Rejection(arrival, str(refused))
+    return None
+
+
+def _service(arrival: Arrival) -> tuple[str, str]:
     """By service, each one's in the order in which they came: two historians lock services in the same order."""
-    statuses = [(arrival, arrival.meaning) for arrival in arrivals if isinstance(arrival.meaning, ServiceStatus)]
-    return sorted(statuses, key=lambda entry: (entry[1].environment, entry[1].source))
+    status = arrival.meaning
+    return (status.environment, status.source) if isinstance(status, ServiceStatus) else ("", "")
 
 
-def _blame(error: sa.exc.DBAPIError) -> Refused:
-    """The refusal of what a message says; raises the error itself when the message is not to blame."""
-    if str(getattr(error.orig, "pgcode", None) or "")[:2] not in _BLAMES_THE_MESSAGE:
-        raise error
-    return Refused(_cause(error))
-
-
-def _cause(error: Exception) -> str:
-    """The database's own words, without the statement and its parameters."""
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split())[:MAX_CAUSE]
-
-
-def _connect_arguments(url: sa.URL) -> Mapping[str, object]:
-    asked = url.query.get("options", "")
-    return {
-        "application_name": "dotbus historian",
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 30_000,
-        # An acknowledged message must be on the database's disk, however the server is set up.
-        "options": f"{asked} -c statement_timeout={STATEMENT_TIMEOUT_S}s -c synchronous_commit=on -c timezone=UTC",
-    }
+def _positions(rejections: Sequence[Rejection]) -> list[Position]:
+    meanings = (rejection.arrival.meaning for rejection in rejections)
+    return [meaning.position for meaning in meanings if isinstance(meaning, Recorded | Refused) and meaning.position]

@@ -3,6 +3,7 @@
 CREATE SEQUENCE event_number AS bigint INCREMENT BY 1000;
 CREATE SEQUENCE report_number AS integer INCREMENT BY 100;
 CREATE TYPE environment AS ENUM ('production', 'stage', 'simulator');
+
 CREATE TABLE compliance (
   event_no BIGINT NOT NULL,
   resource_no INTEGER NOT NULL,
@@ -12,8 +13,7 @@ CREATE TABLE compliance (
   compliance_flag TEXT,
   configuration_id TEXT,
   extra JSONB DEFAULT '{}' NOT NULL
-)
- PARTITION BY RANGE (start_at);
+) PARTITION BY RANGE (start_at);
 CREATE INDEX compliance_event_no ON compliance (event_no);
 CREATE INDEX compliance_resource_no_start_at ON compliance (resource_no, start_at);
 COMMENT ON TABLE compliance IS 'Whether resources delivered what was expected of them, in CAISO''s words.';
@@ -80,7 +80,7 @@ CREATE TABLE dispatch_batch (
   origin_no INTEGER NOT NULL,
   seq BIGINT NOT NULL,
   event_id TEXT NOT NULL,
-  digest BIGINT NOT NULL,
+  digest BIGINT,
   time TIMESTAMP WITH TIME ZONE NOT NULL,
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -111,7 +111,7 @@ COMMENT ON COLUMN dispatch_batch.extra IS 'Elements that the software did not kn
 COMMENT ON COLUMN dispatch_batch.origin_no IS 'The source and its stream, by their number in the table origin.';
 COMMENT ON COLUMN dispatch_batch.seq IS 'The event''s number in its stream, which counts from 1 without gaps.';
 COMMENT ON COLUMN dispatch_batch.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
-COMMENT ON COLUMN dispatch_batch.digest IS 'Digest of what the event says: another one under the same key is a contradiction.';
+COMMENT ON COLUMN dispatch_batch.digest IS 'Digest of what it says: another under the same key is a contradiction. Null if older than 0003.';
 COMMENT ON COLUMN dispatch_batch.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dispatch_batch.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN dispatch_batch.recorded_at IS 'When it was committed (UTC, the database''s clock).';
@@ -125,8 +125,7 @@ CREATE TABLE dop (
   sequence_number INTEGER,
   configuration_id TEXT,
   extra JSONB DEFAULT '{}' NOT NULL
-)
- PARTITION BY RANGE (target_at);
+) PARTITION BY RANGE (target_at);
 CREATE INDEX dop_event_no ON dop (event_no);
 CREATE INDEX dop_resource_no_target_at ON dop (resource_no, target_at);
 COMMENT ON TABLE dop IS 'Dispatch Operating Points of trajectory batches.';
@@ -186,8 +185,7 @@ CREATE TABLE instruction (
   base_schedule_mw DOUBLE PRECISION,
   registered_intertie_flag TEXT,
   extra JSONB DEFAULT '{}' NOT NULL
-)
- PARTITION BY RANGE (target_at);
+) PARTITION BY RANGE (target_at);
 CREATE INDEX instruction_event_no ON instruction (event_no);
 CREATE INDEX instruction_resource_no_target_at ON instruction (resource_no, target_at);
 CREATE INDEX instruction_target_at ON instruction (target_at);
@@ -249,8 +247,7 @@ CREATE TABLE instruction_detail (
   service_type TEXT,
   segment_mw DOUBLE PRECISION,
   extra JSONB DEFAULT '{}' NOT NULL
-)
- PARTITION BY RANGE (target_at);
+) PARTITION BY RANGE (target_at);
 CREATE INDEX instruction_detail_event_no ON instruction_detail (event_no);
 COMMENT ON TABLE instruction_detail IS 'Segments of instructions by service type.';
 COMMENT ON COLUMN instruction_detail.event_no IS 'The event that said it: the row of that number in the table of its batches.';
@@ -325,8 +322,7 @@ CREATE TABLE price (
   congestion_usd_per_mwh DOUBLE PRECISION,
   loss_usd_per_mwh DOUBLE PRECISION,
   ghg_usd_per_mwh DOUBLE PRECISION
-)
- PARTITION BY RANGE (interval_start);
+) PARTITION BY RANGE (interval_start);
 CREATE INDEX price_interval_start ON price USING brin (interval_start) WITH (pages_per_range = 16);
 CREATE INDEX price_node_no ON price (node_no);
 COMMENT ON TABLE price IS 'Prices, every revision. price_latest shows the newest of each node and interval.';
@@ -350,7 +346,7 @@ CREATE TABLE price_report (
   origin_no INTEGER NOT NULL,
   seq BIGINT NOT NULL,
   event_id TEXT NOT NULL,
-  digest BIGINT NOT NULL,
+  digest BIGINT,
   time TIMESTAMP WITH TIME ZONE NOT NULL,
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -369,7 +365,7 @@ COMMENT ON COLUMN price_report.first_node_no IS 'The first node of the report: t
 COMMENT ON COLUMN price_report.origin_no IS 'The source and its stream, by their number in the table origin.';
 COMMENT ON COLUMN price_report.seq IS 'The event''s number in its stream, which counts from 1 without gaps.';
 COMMENT ON COLUMN price_report.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
-COMMENT ON COLUMN price_report.digest IS 'Digest of what the event says: another one under the same key is a contradiction.';
+COMMENT ON COLUMN price_report.digest IS 'Digest of what it says: another under the same key is a contradiction. Null if older than 0003.';
 COMMENT ON COLUMN price_report.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN price_report.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN price_report.recorded_at IS 'When it was committed (UTC, the database''s clock).';
@@ -426,6 +422,7 @@ CREATE TABLE source_sequence (
   origin_no INTEGER NOT NULL,
   received INT8MULTIRANGE DEFAULT '{}' NOT NULL,
   lost INT8MULTIRANGE DEFAULT '{}' NOT NULL,
+  asked_at TIMESTAMP WITH TIME ZONE,
   updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   CONSTRAINT source_sequence_pkey PRIMARY KEY (origin_no)
 );
@@ -433,6 +430,7 @@ COMMENT ON TABLE source_sequence IS 'Which events of each stream came.';
 COMMENT ON COLUMN source_sequence.origin_no IS 'The stream, by its number in the table origin.';
 COMMENT ON COLUMN source_sequence.received IS 'The numbers that came.';
 COMMENT ON COLUMN source_sequence.lost IS 'The numbers that did not come and that the source has no more.';
+COMMENT ON COLUMN source_sequence.asked_at IS 'When a historian last asked the source for what is missing.';
 COMMENT ON COLUMN source_sequence.updated_at IS 'When either changed last (UTC, the database''s clock).';
 
 CREATE TABLE trajectory_batch (
@@ -448,7 +446,7 @@ CREATE TABLE trajectory_batch (
   origin_no INTEGER NOT NULL,
   seq BIGINT NOT NULL,
   event_id TEXT NOT NULL,
-  digest BIGINT NOT NULL,
+  digest BIGINT,
   time TIMESTAMP WITH TIME ZONE NOT NULL,
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -469,7 +467,7 @@ COMMENT ON COLUMN trajectory_batch.extra IS 'Elements that the software did not 
 COMMENT ON COLUMN trajectory_batch.origin_no IS 'The source and its stream, by their number in the table origin.';
 COMMENT ON COLUMN trajectory_batch.seq IS 'The event''s number in its stream, which counts from 1 without gaps.';
 COMMENT ON COLUMN trajectory_batch.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
-COMMENT ON COLUMN trajectory_batch.digest IS 'Digest of what the event says: another one under the same key is a contradiction.';
+COMMENT ON COLUMN trajectory_batch.digest IS 'Digest of what it says: another under the same key is a contradiction. Null if older than 0003.';
 COMMENT ON COLUMN trajectory_batch.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN trajectory_batch.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN trajectory_batch.recorded_at IS 'When it was committed (UTC, the database''s clock).';

@@ -1,0 +1,53 @@
+"""Letters: dead letters in the database, read and marked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from historian.tables import dead_letter
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A delivery that could not be stored, or contradicts one that was."""
+
+    id: int
+    kind: str
+    topic: str
+    payload: bytes
+    payload_bytes: int
+    reason: str
+    seen: int
+    received_at: datetime
+    retried_at: datetime | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that came is kept; of what was beyond bounds only the beginning is."""
+        return len(self.payload) == self.payload_bytes
+
+
+def count_letters(connection: sa.Connection) -> dict[str, int]:
+    """How many wait, by kind."""
+    rows = connection.execute(
+        sa.select(dead_letter.c.kind, sa.func.count()).where(dead_letter.c.stored_at.is_(None)).group_by(dead_letter.c.kind)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def letters(connection: sa.Connection, limit: int, only: Sequence[int] = ()) -> list[DeadLetter]:
+    """Dead letters that wait, the oldest first; of those named only, when any is."""
+    columns = [dead_letter.c[field.name] for field in fields(DeadLetter)]
+    query = sa.select(*columns).where(dead_letter.c.stored_at.is_(None))
+    if only:
+        query = query.where(dead_letter.c.id.in_(only))
+    found = connection.execute(query.order_by(dead_letter.c.id).limit(limit))
+    return [DeadLetter(**{**row, "payload": bytes(row["payload"])}) for row in found.mappings()]
+
+
+def mark(connection: sa.Connection, letter: DeadLetter, now: datetime, refused: str | None) -> None:
+    """Note how another try went: why it is still refused, or None when it is stored."""
+    outcome = {"stored_at": now} if refused is None else {"reason": refused}
+    connection.execute(sa.update(dead_letter).where(dead_letter.c.id == letter.id).values(retried_at=now, **outcome))

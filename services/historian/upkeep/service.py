@@ -1,0 +1,84 @@
+"""Upkeep: what a running historian does beside writing. Tables at the start, months ahead, retention, bounds, sizes."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from dotbus.runtime.logs import get_logger
+from historian.database import Database, StoreUnavailable
+from historian.migrations import Roles, bring_up_to_date
+from historian.upkeep.months import add_months, months_ahead
+from historian.upkeep.retention import Retention, drop_old, shed_dead_letters
+from historian.upkeep.sizes import table_sizes
+
+MONTHS_EVERY = timedelta(hours=1)
+LOOK_EVERY = timedelta(minutes=1)
+
+
+class Upkeep:
+    """Does each of it when it is time.
+
+    Args:
+        database: whose owner we may become.
+        roles: who is granted what.
+        retention: how long what is kept.
+        dead_letters_max_bytes: how much dead letters may take; the oldest of the topic with the most go first.
+        note_sizes: told how large each table is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        roles: Roles,
+        retention: Retention,
+        dead_letters_max_bytes: int,
+        note_sizes: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        self._database = database
+        self._roles = roles
+        self._retention = retention
+        self._dead_letters_max_bytes = dead_letters_max_bytes
+        self._note_sizes = note_sizes
+        self._months_at: datetime | None = None
+        self._look_at: datetime | None = None
+        self._log = get_logger("upkeep")
+
+    def prepare(self, now: datetime) -> None:
+        """Make or update the tables.
+
+        Raises:
+            StoreUnavailable: the database could not be reached or refused.
+        """
+        for role in bring_up_to_date(self._database, self._roles, now):
+            self._log.warning("a role does not exist; it was granted nothing", role=role)
+        self._log.info("the tables are ready")
+
+    def turn(self, now: datetime) -> None:
+        """Do what it is time for. A fault of upkeep holds nothing up: it is told and tried again at the next turn."""
+        if self._months_at is None or now >= self._months_at:
+            self._months_at = now + MONTHS_EVERY
+            self._attempt("months and retention", lambda: self._months(now))
+        if self._look_at is None or now >= self._look_at:
+            self._look_at = now + LOOK_EVERY
+            self._attempt("sizes and bounds", self._look)
+
+    def _months(self, now: datetime) -> None:
+        with self._database.transaction(as_owner=True) as connection:
+            add_months(connection, months_ahead(now))
+        for what in drop_old(self._database, self._retention, now):
+            self._log.info("beyond retention", dropped=what)
+
+    def _look(self) -> None:
+        shed = shed_dead_letters(self._database, self._dead_letters_max_bytes)
+        if shed:
+            self._log.error("there are too many dead letters; the oldest of the topic with the most are gone", count=shed)
+        with self._database.transaction() as connection:
+            self._note_sizes(table_sizes(connection))
+
+    def _attempt(self, what: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except StoreUnavailable:
+            self._months_at = self._look_at = None
+            raise
+        except Exception:  # noqa: BLE001  # upkeep must not end the writing
+            self._log.exception("upkeep failed; it is tried again", what=what)

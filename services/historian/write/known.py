@@ -1,0 +1,80 @@
+"""Known: which of some events are stored already, and what they said."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
+from historian.write.copying import VISIBLE_NUL
+from historian.write.record import EventMessage
+from historian.write.rows import key_of
+
+Key = tuple[str, ...]
+
+_DISPATCHES = sa.text("""
+    SELECT k.no, b.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:resources AS text[]), CAST(:batches AS text[]),
+      CAST(:revisions AS text[])) AS k (no, environment, resource_id, batch_uid, revision_key)
+    JOIN resource AS r USING (resource_id)
+    JOIN dispatch_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_no = r.resource_no AND b.revision_key = k.revision_key
+      AND b.environment = CAST(k.environment AS environment)""")
+_TRAJECTORIES = sa.text("""
+    SELECT k.no, b.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:resources AS text[]), CAST(:batches AS text[]))
+      AS k (no, environment, resource_id, batch_uid)
+    JOIN resource AS r USING (resource_id)
+    JOIN trajectory_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_no = r.resource_no
+      AND b.environment = CAST(k.environment AS environment)""")
+_REPORTS = sa.text("""
+    SELECT k.no, t.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
+    JOIN price_report AS t ON t.event_id = k.event_id AND t.environment = CAST(k.environment AS environment)""")
+_REPORTS_OF_ONE_TIME = sa.text("""
+    SELECT k.no, t.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:markets AS text[]),
+      CAST(:starts AS timestamptz[]), CAST(:fetches AS timestamptz[]), CAST(:nodes AS text[])) AS k
+      (no, environment, market, interval_start, fetched_at, node)
+    JOIN node AS n USING (node)
+    JOIN price_report AS t ON t.interval_start = k.interval_start AND t.market = k.market AND t.fetched_at = k.fetched_at
+      AND t.first_node_no = n.node_no AND t.environment = CAST(k.environment AS environment)""")
+
+
+def digests_of(connection: sa.Connection, events: Sequence[EventMessage]) -> dict[Key, int | None]:
+    """The digests of those among these events whose keys are taken; None of one that was stored before digests were kept."""
+    dispatches = [event for event in events if isinstance(event, Dispatch)]
+    trajectories = [event for event in events if isinstance(event, TrajectoryBatch)]
+    prices = [event for event in events if isinstance(event, Prices)]
+    known: dict[Key, int | None] = {}
+    if dispatches:
+        batches = {**_batches(dispatches), "revisions": _texts(key_of(event)[-1] for event in dispatches)}
+        known |= _find(connection, _DISPATCHES, dispatches, batches)
+    if trajectories:
+        known |= _find(connection, _TRAJECTORIES, trajectories, _batches(trajectories))
+    if prices:
+        of_one_time: dict[str, Sequence[object]] = {
+            "markets": _texts(event.market for event in prices),
+            "starts": [event.interval_start for event in prices],
+            "fetches": [event.fetched_at for event in prices],
+            "nodes": _texts(event.nodes[0] for event in prices),
+        }
+        known |= _find(connection, _REPORTS_OF_ONE_TIME, prices, of_one_time)
+        known |= _find(connection, _REPORTS, prices, {"ids": _texts(event.id for event in prices)})
+    return known
+
+
+def _batches(events: Sequence[Dispatch] | Sequence[TrajectoryBatch]) -> dict[str, list[str]]:
+    return {
+        "resources": _texts(event.resource_id for event in events),
+        "batches": _texts(event.batch.batch_uid for event in events),
+    }
+
+
+def _texts(values: Iterable[str]) -> list[str]:
+    return [value.replace("\0", VISIBLE_NUL) for value in values]
+
+
+def _find(
+    connection: sa.Connection, query: sa.TextClause, events: Sequence[EventMessage], columns: Mapping[str, Sequence[object]]
+) -> dict[Key, int | None]:
+    parameters = {"numbers": list(range(len(events))), "environments": [str(event.environment) for event in events], **columns}
+    return {key_of(events[row[0]]): row[1] for row in connection.execute(query, parameters)}
