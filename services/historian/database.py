@@ -48,8 +48,8 @@ class KeyTaken(StatementRefused):
     """A row with that key is there already."""
 
 
-class TableGone(StatementRefused):
-    """A table is not there any more: a month that was dropped meanwhile."""
+class TableGone(StoreUnavailable):
+    """A table is not there: a month that was dropped meanwhile, or a database that is being restored."""
 
 
 class Database:

@@ -118,6 +118,8 @@ class Store:
                 return
             if not isinstance(refused, KeyTaken | TableGone):
                 break
+        if isinstance(refused, TableGone):
+            raise refused
         if len(events) == 1:
             written.rejections.append(Rejection(events[0], str(refused)))
             return
