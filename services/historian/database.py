@@ -116,11 +116,10 @@ def savepoint(connection: Connection) -> Iterator[None]:
         raise _meaning_of(error) from error
 
 
-def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], lines: Iterable[bytes]) -> None:
-    """COPY lines of text into a table, as they come."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], lines: Iterable[bytes], options: str) -> None:
+    """COPY lines of text, in the format that the options say, into a table as they come."""
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(sql.Identifier(table), names, sql.SQL(options))
     with closing(connection.connection.cursor()) as cursor:
         cursor.copy_expert(statement, _Lines(lines), size=_READ_AT_ONCE)
 
@@ -174,6 +173,7 @@ def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[st
         f"-c statement_timeout={STATEMENT_TIMEOUT_S}s",
         "-c synchronous_commit=on",  # an acknowledged message must be on the database's disk, however the server is set up
         "-c timezone=UTC",
+        "-c client_encoding=UTF8",
         f"-c search_path={_escaped(schema)}",
         *([f"-c role={_escaped(role)}"] if role else []),
     ]

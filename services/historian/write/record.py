@@ -124,26 +124,27 @@ def _require_fit(address: Address | None, topic: str, message: AnyMessage) -> No
     """Nothing is believed of anybody but on his own topic."""
     if address is None:
         raise _Contradiction(f"{topic} is no topic of ours")
-    told = _address(message)
-    if told is not None and told != address:
-        raise _Contradiction(f"the message is of {told}, its topic of {address}")
+    told = _told_of(message)
+    if told is not None and told != (address.subject, address.scope, address.name):
+        raise _Contradiction(f"the message is of {' '.join(map(str, told))}, its topic is {topic}")
     if isinstance(message, ServiceStatus) and message.source != f"{message.service}/{message.instance}":
         raise _Contradiction(f"the status of {message.service}/{message.instance} names another source, {message.source}")
 
 
-def _address(message: AnyMessage) -> Address | None:
+def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:
+    """What a message should be said about on its topic; None of what is not kept."""
     match message:
-        case Dispatch(plant=plant, resource_id=name):
-            return Address(Subject.DISPATCH, plant, name)
-        case TrajectoryBatch(plant=plant, resource_id=name):
-            return Address(Subject.TRAJECTORY_BATCH, plant, name)
-        case Prices(market=market):
-            return Address(Subject.PRICES, market)
-        case ServiceStatus(service=service, instance=instance):
-            return Address(Subject.SERVICE, service, instance)
-        case ReplayReply(source=source):
-            service, _, instance = source.partition("/")
-            return Address(Subject.REPLAY_REPLY, service, instance)
+        case Dispatch():
+            return (Subject.DISPATCH, message.plant, message.resource_id)
+        case TrajectoryBatch():
+            return (Subject.TRAJECTORY_BATCH, message.plant, message.resource_id)
+        case Prices():
+            return (Subject.PRICES, message.market, None)
+        case ServiceStatus():
+            return (Subject.SERVICE, message.service, message.instance)
+        case ReplayReply():
+            service, _, instance = message.source.partition("/")
+            return (Subject.REPLAY_REPLY, service, instance)
         case _:
             return None
 

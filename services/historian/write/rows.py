@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any
 
@@ -22,7 +22,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
 )
 from historian.upkeep.months import month_of
-from historian.write.copying import ABSENT, line
+from historian.write.copying import Row, lines
 from historian.write.numbers import Numbers
 from historian.write.record import PRICE_COLUMNS, EventMessage, Recorded
 
@@ -76,16 +76,17 @@ class Rows:
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
-        self._lines: defaultdict[Part, list[Iterable[bytes]]] = defaultdict(list)
+        self._rows: defaultdict[Part, list[Row]] = defaultdict(list)
+        self._prices: defaultdict[Part, list[Iterable[Row]]] = defaultdict(list)
 
     def parts(self) -> Iterator[tuple[Part, Iterable[bytes]]]:
         """What there is to copy: those tables first that say where an event came from, because they have the keys."""
-        for part in sorted(self._lines, key=lambda part: (_ORDER[part[0]], str(part[1]))):
-            yield part, chain.from_iterable(self._lines[part])
+        for part in sorted(self.needed(), key=lambda part: (_ORDER[part[0]], str(part[1]))):
+            yield part, lines(chain(self._rows.get(part, ()), chain.from_iterable(self._prices.get(part, ()))))
 
     def needed(self) -> list[Part]:
         """The tables and months that there are rows for."""
-        return list(self._lines)
+        return [*self._rows, *self._prices]
 
     def add(self, recorded: Recorded, received_at: datetime) -> None:
         """Add the rows of an event."""
@@ -109,28 +110,30 @@ class Rows:
     def _add_dispatch(self, event: Dispatch, source: Sequence[Any]) -> None:
         event_no, resource_no, plant_no = self._keys(event)
         header = (event_no, str(event.environment), revision_key(event), resource_no, plant_no)
-        self._lines["dispatch_batch", None].append((line((*header, *_of_header(event.batch), *source)),))
+        self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), *source))
         for instruction in event.instructions:
             times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing = (held.standing.value, held.dot_mw) if held else (None, None)
             month = _month(target)
-            values = (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction))
-            self._lines["instruction", month].append((line(values),))
+            self._rows["instruction", month].append(
+                (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction))
+            )
             for position, detail in enumerate(instruction.details, 1):
-                values = (event_no, resource_no, instruction.instruction_uid, target, position, *_of_detail(detail))
-                self._lines["instruction_detail", month].append((line(values),))
+                self._rows["instruction_detail", month].append(
+                    (event_no, resource_no, instruction.instruction_uid, target, position, *_of_detail(detail))
+                )
 
     def _add_trajectory(self, event: TrajectoryBatch, source: Sequence[Any]) -> None:
         event_no, resource_no, plant_no = self._keys(event)
         header = (event_no, str(event.environment), resource_no, plant_no)
-        self._lines["trajectory_batch", None].append((line((*header, *_of_curve(event.batch), *source)),))
+        self._rows["trajectory_batch", None].append((*header, *_of_curve(event.batch), *source))
         for dop in event.dops:
             month = _month(dop.target_at)
-            self._lines["dop", month].append((line((event_no, resource_no, *_of_dop(dop))),))
+            self._rows["dop", month].append((event_no, resource_no, *_of_dop(dop)))
         for record in event.compliance:
             month = _month(record.start_at)
-            self._lines["compliance", month].append((line((event_no, resource_no, *_of_compliance(record))),))
+            self._rows["compliance", month].append((event_no, resource_no, *_of_compliance(record)))
 
     def _keys(self, event: Dispatch | TrajectoryBatch) -> tuple[int, int, int]:
         numbers = self._numbers
@@ -141,10 +144,12 @@ class Rows:
         nodes = self._numbers.nodes.known
         times = (event.interval_start, event.interval_end, event.fetched_at)
         report = (report_no, str(event.environment), event.market, *times, nodes[event.nodes[0]], *source)
-        self._lines["price_report", None].append((line(report),))
-        node_nos = [b"%d" % nodes[name] for name in event.nodes]
-        begin = f"{event.interval_start.isoformat()}\t{report_no}\t".encode()
-        self._lines["price", _month(event.interval_start)].append(_price_lines(begin, node_nos, event))
+        self._rows["price_report", None].append(report)
+        node_nos = [nodes[name] for name in event.nodes]
+        columns = (getattr(event, name) for name in PRICE_COLUMNS)
+        # Made as they are copied: a message of many nodes is never there as rows.
+        rows = zip(repeat(event.interval_start), repeat(report_no), node_nos, *columns, strict=False)
+        self._prices["price", _month(event.interval_start)].append(rows)
 
 
 def _month(time: datetime | None) -> Month:
@@ -161,22 +166,6 @@ def revision_key(event: Dispatch) -> str:
     """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
     revision_no, status = event.batch.revision_no, event.batch.batch_status
     return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
-
-
-def _price_lines(begin: bytes, node_nos: Sequence[bytes], event: Prices) -> Iterator[bytes]:
-    """The lines of a report, some thousand at a time.
-
-    The JSON of numbers is what COPY reads, and absent is null in it: a column is made by the encoder, not number by number.
-    """
-    columns = [_texts(getattr(event, name)) for name in PRICE_COLUMNS]
-    rows = zip(node_nos, *columns, strict=True)
-    while some := list(islice(rows, _LINES_AT_ONCE)):
-        yield begin + (b"\n" + begin).join(map(b"\t".join, some)) + b"\n"
-
-
-def _texts(column: Sequence[float | None]) -> list[bytes]:
-    text = msgspec.json.encode(column)[1:-1]
-    return text.replace(b"null", ABSENT.encode()).split(b",")
 
 
 def key_of(event: EventMessage) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from historian.database import (
     copy_rows,
     savepoint,
 )
+from historian.write.copying import FORMAT
 from historian.write.known import digests_of
 from historian.write.ledger import CONTRADICTION, REFUSED, add_received, keep_dead_letter, keep_status
 from historian.write.months import Months
@@ -168,7 +169,7 @@ class Store:
         tables = self._months.tables(rows.needed(), now)
         with self._database.transaction() as connection:
             for part, lines in rows.parts():
-                copy_rows(connection, tables[part], COLUMNS[part[0]], lines)
+                copy_rows(connection, tables[part], COLUMNS[part[0]], lines, FORMAT)
             again = add_received(connection, self._numbers.streams.seqs(entry.position for entry in recorded))
         written.events += len(events)
         written.renumbered |= {self._numbers.streams.of(number): seqs for number, seqs in again.items()}
