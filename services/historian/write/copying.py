@@ -1,9 +1,10 @@
 r"""Copying: rows as PostgreSQL's COPY reads them. Pure.
 
-JSON is the format, as near as makes no difference: a row is a JSON array without its brackets, and COPY reads that as CSV whose
 JSON is the format, as near as makes no difference: a row is a JSON array without its brackets, and COPY reads that as CSV
-whose texts stand in quotes, whose escape is the backslash and whose absent value is null. So whole batches are made by the encoder
-and not value by value. Only what the two write differently (control characters, unknown elements) is made by hand.
+whose texts stand in quotes, whose escape is the backslash and whose absent value is null. So whole batches are made by the
+encoder and not value by value. Only what the two write differently (control characters, unknown elements) is made by hand.
+"""
+
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
