@@ -6,7 +6,7 @@ from pathlib import Path
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
-from ads_ingest.board import dot_board, trajectory_board
+from ads_ingest.board import VALID_FOR_LEAST, dot_board, trajectory_board
 from ads_ingest.caiso import Caiso, Source
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
@@ -14,11 +14,12 @@ from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, TimedOut
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
-from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import Question
+from ads_ingest.settings import AdsPace
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from ads_ingest.wiring import open_batches
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot, Trajectory
 from dotbus.runtime.installation import Installation
@@ -28,7 +29,7 @@ from dotbus.runtime.quarantine import Quarantine
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 RECHECK = timedelta(seconds=30)
-VOUCHED = timedelta(seconds=90)
+PACE = AdsPace(poll_s=10.0, recheck_s=RECHECK.total_seconds())
 INSTALLATION = Installation.model_validate(
     {"environment": "simulator", "plant": [{"name": "north", "resource": [{"id": "R1"}, {"id": "R2"}]}]}
 )
@@ -65,7 +66,7 @@ class Bench:
             receipts=Receipts(caiso, enabled=True),
             evidence=Evidence(self.quarantine),
             files=files,
-            batches=OpenBatches(RECHECK, vouched=VOUCHED),
+            batches=open_batches(PACE, self.installation, VALID_FOR_LEAST),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
         )

@@ -1,7 +1,8 @@
 """Board: what holds for every resource, and which states have to be said again.
 
 A state is due when its content changed or what speaks against it did, and otherwise so often that it is said again before
-`valid_until`; a heartbeat in each would be traffic without news (the service's status carries that one).
+`valid_until`; a heartbeat in each would be traffic without news (the service's status carries that one). It is as old as the
+oldest answer that it rests on: the question for what is new, and that for the revision of each batch in it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +13,10 @@ from typing import Generic, Protocol, Self, TypeVar
 import msgspec
 
 from ads_ingest.books import DotBook, TrajectoryBook
+from ads_ingest.doubts import INCOMPLETE, Doubts, DoubtsOf, Spoken
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Trajectory
-from dotbus.contracts.quality import Reason
 from dotbus.contracts.schedules import Schedule, schedules_of
 from dotbus.contracts.topics import UNASSIGNED, Subject
 
@@ -23,6 +24,7 @@ REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3
 """How often a state that did not change is said again before a gateway of this installation would call it stale."""
 VALID_FOR_LEAST = timedelta(seconds=90)
+NO_TIME = timedelta(0)
 STRANGERS_KEPT = timedelta(hours=24)
 """How long the state of a resource without a plant stays after all in it is past."""
 
@@ -44,36 +46,9 @@ B = TypeVar("B", bound=Book)
 S = TypeVar("S", bound=Dot | Trajectory)
 
 
-Reasons = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Doubts:
-    """Whose states are made of something that is not known: of some resources, or of everyone."""
-
-    resources: frozenset[str] = frozenset()
-    everyone: bool = False
-
-    def of(self, resource_id: str) -> Reasons:
-        """The reasons that they are against a resource (`dotbus.contracts.quality`)."""
-        return (Reason.INCOMPLETE.value,) if self.everyone or resource_id in self.resources else ()
-
-
-DoubtsOf = Mapping[Schedule, Doubts]
-"""Doubts about the DOTs of each schedule: what is not known of one says nothing about the other."""
-
-
-def valid_for(poll_s: float) -> timedelta:
-    """How long a state counts without being said again: a few refreshes, or a few rounds where those are further apart."""
-    return max(VALID_FOR_LEAST, timedelta(seconds=3 * poll_s))
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What speaks against a resource: against the schedule that it follows, and so its state, and against the other's DOTs."""
-
-    state: Reasons = ()
-    other: Reasons = ()
+def valid_for(asked_every_s: float) -> timedelta:
+    """How long a state counts without being said again: a few refreshes, or a few questions where those are further apart."""
+    return max(VALID_FOR_LEAST, timedelta(seconds=3 * asked_every_s))
 
 
 @dataclass(frozen=True)
@@ -110,6 +85,8 @@ class Board(Generic[B, S]):
 
     Attributes:
         doubts: whose states name a reason against themselves.
+        doubts_of_past: of each batch that is over the resources whose DOTs of it name one.
+        confirmed: of each resource when CAISO last confirmed all that its state is made of, where that is asked for by itself.
         complete: whether all that CAISO has was looked through once. Until then an empty book says nothing: it would replace
             what a broker retained from an outbox that was lost.
     """
@@ -138,6 +115,8 @@ class Board(Generic[B, S]):
             if state.valid_until is not None  # one of a version before these fields is due
         }
         self.doubts: DoubtsOf = dict.fromkeys(Schedule, Doubts())
+        self.doubts_of_past: Mapping[str, frozenset[str]] = {}
+        self.confirmed: Mapping[str, datetime] = {}
         self.complete = False
 
     @property
@@ -182,13 +161,19 @@ class Board(Generic[B, S]):
         """
         self._books = {resource_id: book.pruned(now) for resource_id, book in self._books.items()}
         states = [
-            self._make_state(
-                resource_id, book, Judgement(heard_at, heard_at + self._valid_for, self._against(resource_id), now)
-            )
+            self._make_state(resource_id, book, self._judgement(resource_id, heard_at, now))
             for resource_id, book in self._books.items()
             if self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, heard_at, now))
         ]
         return [(self._topic(state.plant, state.resource_id), state) for state in states]
+
+    def _judgement(self, resource_id: str, heard_at: datetime, now: datetime) -> Judgement:
+        rests_on = self._rests_on(resource_id, heard_at)
+        return Judgement(rests_on, rests_on + self._valid_for, self._against(resource_id), now)
+
+    def _rests_on(self, resource_id: str, heard_at: datetime) -> datetime:
+        """The oldest answer of CAISO's that a resource's state rests on."""
+        return min(heard_at, self.confirmed.get(resource_id, heard_at))
 
     def note_said(self, states: Sequence[tuple[str, S]]) -> None:
         """Remember what is safe in the outbox."""
@@ -205,15 +190,23 @@ class Board(Generic[B, S]):
     def _against(self, resource_id: str) -> Spoken:
         follows = self._configured.get(resource_id)
         against = {schedule: doubts.of(resource_id) for schedule, doubts in self.doubts.items()}
+        past = frozenset(uid for uid, resources in self.doubts_of_past.items() if resource_id in resources)
         if follows is None:  # nobody says which: either speaks against the whole
-            return Spoken(next((reasons for reasons in against.values() if reasons), ()))
-        return Spoken(against[follows], next(reasons for schedule, reasons in against.items() if schedule is not follows))
+            return Spoken(next((reasons for reasons in against.values() if reasons), ()), past=past)
+        other = next(reasons for schedule, reasons in against.items() if schedule is not follows)
+        return Spoken(against[follows], other, past)
 
     def _is_old(self, resource_id: str, book: B, heard_at: datetime, now: datetime) -> bool:
         said = self._said.get(resource_id)
         lasts = resource_id in self._configured or (book.ends_at is not None and book.ends_at > now)
+        if said is None or not lasts:
+            return False
+        younger_by = self._rests_on(resource_id, heard_at) - said.heard_at
         # What was said to be heard later than CAISO was, before the clock was set, is not left so.
-        return said is not None and lasts and (now - said.heard_at >= self._refresh or said.heard_at > heard_at)
+        if younger_by < NO_TIME or younger_by >= self._refresh:
+            return True
+        # Batches are confirmed one after the other, each of which makes a state a little younger.
+        return younger_by > NO_TIME and now - said.heard_at >= 2 * self._refresh
 
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:
@@ -232,7 +225,7 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = 
             valid_until=judgement.valid_until,
             reasons=judgement.reasons.state,
             received_at=book.received_at,
-            intervals=tuple(_marked(book.intervals, configured.get(resource_id), judgement.reasons.other)),
+            intervals=tuple(_marked(book.intervals, configured.get(resource_id), judgement.reasons)),
             withdrawn=book.withdrawn,
         )
 
@@ -275,18 +268,25 @@ def _configured(sender: Sender) -> dict[str, Schedule]:
     return {resource.id: resource.schedule for plant in sender.installation.plants for resource in plant.resources}
 
 
-def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, reasons: Reasons) -> Iterator[DotInterval]:
-    """DOTs with what speaks against those of the schedule that the resource does not follow."""
+def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, spoken: Spoken) -> Iterator[DotInterval]:
+    """DOTs with what speaks against each alone: its batch when that is over, or a schedule that is not followed."""
     for interval in intervals:
-        is_other = follows is not None and follows not in schedules_of(interval.batch_type)
-        yield msgspec.structs.replace(interval, reasons=reasons) if is_other and reasons else interval
+        other = spoken.other if _is_of_other(interval, follows) else ()
+        reasons = INCOMPLETE if interval.batch_uid in spoken.past else other
+        yield msgspec.structs.replace(interval, reasons=reasons) if reasons else interval
+
+
+def _is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
+    return follows is not None and follows not in schedules_of(interval.batch_type)
 
 
 def _spoken_in(state: Dot | Trajectory, configured: Mapping[str, Schedule]) -> Spoken:
-    """What a kept state said against itself."""
-    is_followed = state.resource_id in configured
-    marked = [interval.reasons for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
-    return Spoken(state.reasons, marked[0] if marked and is_followed else ())
+    """What a kept state said against itself. Where that can be read in two ways, the state is said once more than need be."""
+    follows = configured.get(state.resource_id)
+    marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
+    other = next((interval.reasons for interval in marked if _is_of_other(interval, follows)), ())
+    past = frozenset(interval.batch_uid for interval in marked if not _is_of_other(interval, follows))
+    return Spoken(state.reasons, other, past)
 
 
 def _restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:

@@ -3,7 +3,8 @@
 New batches are listed, fetched, kept and only then validated: a crash between any two steps leaves a batch that is asked for
 again, or validated again, both of which the outbox and CAISO pass over. What is new comes first, always. Then come batches
 that could not be had and those whose interval has not ended, which are asked for their revision because an emergency cancel
-comes as one; as many as fit into a short time, so that the next round is not late. What is over comes last.
+comes as one; as many as fit into a short time, so that the next round is not late. What is over comes last: it is asked for
+once more, because a ramp begins at the DOT before.
 
 A batch that cannot be had holds back the cursor and nothing else: neither other batches nor, beyond those that it speaks of,
 any resource (`open_batches`).
@@ -22,7 +23,8 @@ from ads_ingest.faults import AdsFailure, Away, Outdated, Unanswered, Unforeseen
 from ads_ingest.files import LatestFiles
 from ads_ingest.intervals import is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
-from ads_ingest.open_batches import OpenBatch, OpenBatches, known_of
+from ads_ingest.open_batch import OpenBatch, known_of
+from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.records import DispatchDocument, Question
 from ads_ingest.translate import Sender, translate_dispatch
@@ -88,21 +90,29 @@ class DispatchStream:
         """
         if back := self._clock_steps.set_back_by():
             self._batches.read_anew(self._clock())
+            self._judge(self._clock())
             self._keeper.begin_anew(back, self._clock())
         listed, cursor = ask_since(self._caiso.fetch_batches_since, self._keeper.cursor)
         now = self._clock()
         self._listed = listed.headers
         self._batches.note_listed(listed.headers, now)
         self._keeper.heard_at = self._caiso.answered_at(now)
+        self._withdraw_what_asks_nothing()
         if cursor != self._keeper.cursor:
             self._commit((), cursor, news_only=True)
         self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         failures = (*self._take_new(), *self._ask_again(), *self._take_backlog())
         self._keeper.board.complete |= self._batches.lacks_none(self._clock())
         self._commit((), self._settled_to())
-        self._batches.forget_settled({header.batch_uid for header in self._listed}, self._clock())
+        self._batches.forget_settled(self._needed(), self._clock())
         self._receipts.send(self._batches)
         return Unanswered(failures, self._batches.missing(self._clock()))
+
+    def _withdraw_what_asks_nothing(self) -> None:
+        """What the list tells of a cancel counts before any document is asked for, which may take long."""
+        for batch in self._batches.to_take(self._clock()):
+            if batch.asks_nothing:
+                self._withdraw(batch)
 
     def _take_new(self) -> Iterator[AdsFailure]:
         for batch in self._batches.to_take(self._clock()):
@@ -111,7 +121,10 @@ class DispatchStream:
 
     def _ask_again(self) -> Iterator[AdsFailure]:
         begun = self._clock()
-        for batch in self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]:
+        due = self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]
+        if any(batch.failures for batch in due):
+            self._commit((), self._keeper.cursor, news_only=True)  # it may fail again slowly: what is in doubt is told before
+        for batch in due:
             yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
             if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
                 return
@@ -131,6 +144,7 @@ class DispatchStream:
 
     def _recheck(self, batch: OpenBatch) -> Iterator[AdsFailure]:
         """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
+        asked_at = self._clock()
         try:
             header = self._caiso.fetch_header(batch.batch_uid)
         except Away as failure:
@@ -140,7 +154,7 @@ class DispatchStream:
             yield failure
             yield from self._retry(batch)
         else:
-            told = self._batches.note_told(header, self._clock())
+            told = self._batches.note_told(header, asked_at)
             if told.is_missing:
                 yield from self._retry(told)
 
@@ -216,8 +230,15 @@ class DispatchStream:
 
     def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
         now = self._clock()
-        self._keeper.board.doubts = {schedule: self._batches.doubts(now, schedule) for schedule in Schedule}
+        self._judge(now)
         self._keeper.commit(now, events, cursor, news_only=news_only)
+
+    def _judge(self, now: datetime) -> None:
+        """What speaks against each state, and since when each counts."""
+        board, batches = self._keeper.board, self._batches
+        board.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
+        board.doubts_of_past = batches.doubts_of_past(now)
+        board.confirmed = {resource: self._caiso.answered_at(at) for resource, at in batches.confirmed(now).items()}
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""
@@ -227,6 +248,11 @@ class DispatchStream:
                 break
             cursor = header.batch_uid
         return cursor
+
+    def _needed(self) -> frozenset[str]:
+        """The batches that CAISO lists, and those that a state is made of."""
+        in_states = (interval.batch_uid for book in self._keeper.board.books.values() for interval in book.intervals)
+        return frozenset(in_states) | {header.batch_uid for header in self._listed}
 
     def _named_by(self, batch_uid: str) -> frozenset[str]:
         """The resources that a batch has named, as far as that is known: a revision may leave some out."""

@@ -33,13 +33,18 @@ class AdsPace(BaseSettings):
 
     Attributes:
         poll_s: the pause between two rounds (specification, section 4: 10 s).
-        recheck_s: how often a batch whose interval has not ended is asked for its revision.
+        recheck_s: how often a batch whose interval has not ended is asked for its revision; then once more.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     poll_s: Annotated[float, Field(ge=0.1, le=300)] = 10.0
     recheck_s: Annotated[float, Field(ge=0.1, le=300)] = 30.0
+
+    @property
+    def confirmed_after_s(self) -> float:
+        """When a batch is confirmed again at the latest, should one question for it fail: each may be late by a round."""
+        return self.recheck_s + 2 * self.poll_s
 
 
 class AdsSettings(AdsAddress, AdsPace, KeepingSettings):

@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from ads_ingest.board import Doubts
 from ads_ingest.books import TrajectoryBook
 from ads_ingest.caiso import Caiso, ask_since
 from ads_ingest.clock_steps import ClockSteps
+from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import AdsFailure, Unanswered, Unforeseen
 from ads_ingest.files import LatestFiles

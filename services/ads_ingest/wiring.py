@@ -14,12 +14,13 @@ from ads_ingest.faults import AdsFailure
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
-from ads_ingest.open_batches import OpenBatches
+from ads_ingest.open_batches import OpenBatches, vouched_for
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream, Stream
-from ads_ingest.settings import AdsSettings
+from ads_ingest.settings import AdsPace, AdsSettings
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 
@@ -40,12 +41,11 @@ def wire_streams(
     monotonic_s: Callable[[], float] = time.monotonic,
 ) -> tuple[FollowedStream, FollowedStream]:
     """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
-    kept, topics, lasts = take_over(outbox, sender, clock()), sender.installation.topics, valid_for(settings.poll_s)
-    strangers = Strangers()
+    kept, topics, strangers = take_over(outbox, sender, clock()), sender.installation.topics, Strangers()
     files = LatestFiles(settings.state_dir / "latest")
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
+    lasts = valid_for(max(settings.poll_s, settings.recheck_s))
     dots = Keeper(outbox, dot_board(sender, kept, lasts), topics, dispatch.CURSOR, committed=committed, strangers=strangers)
-    recheck = timedelta(seconds=settings.recheck_s)
     dispatches = DispatchStream(
         caiso,
         dots,
@@ -53,11 +53,11 @@ def wire_streams(
         receipts=Receipts(caiso, enabled=settings.validate_batches),
         evidence=of_dispatch,
         files=files,
-        batches=OpenBatches(recheck, vouched=max(lasts, 3 * recheck)),
+        batches=open_batches(settings, sender.installation, lasts),
         clock=clock,
         clock_steps=ClockSteps(clock, monotonic_s),
     )
-    board = trajectory_board(sender, kept, lasts)
+    board = trajectory_board(sender, kept, valid_for(settings.poll_s))
     trajectories = TrajectoryStream(
         caiso,
         Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers),
@@ -75,3 +75,10 @@ def wire_streams(
         return FollowedStream(name, stream, evidence, clock=clock, clock_offset_s=lambda: caiso.clock_offset_s, failed=failed)
 
     return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)
+
+
+def open_batches(pace: AdsPace, installation: Installation, lasts: timedelta) -> OpenBatches:
+    """None yet. What CAISO does not confirm is told before it makes a state stale, here or at a gateway."""
+    counts_for = min(lasts, timedelta(seconds=installation.modbus.stale_after_s))
+    vouched = vouched_for(timedelta(seconds=pace.confirmed_after_s), counts_for)
+    return OpenBatches(timedelta(seconds=pace.recheck_s), vouched)

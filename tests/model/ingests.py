@@ -18,11 +18,12 @@ from ads_ingest.board import dot_board, trajectory_board, valid_for
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.keeping import Keeper, Strangers, take_over
-from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream
+from ads_ingest.settings import AdsPace
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from ads_ingest.wiring import open_batches
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Lmp, NodePrice, ServiceStatus, Upstream
 from dotbus.runtime.health import UpstreamHealth
@@ -32,8 +33,8 @@ from lmp_ingest.book import Book, _Page
 from lmp_ingest.translate import Sender as PriceSender
 
 NODE, MARKET = "NODE1", Market.RTM
-RECHECK, REFRESH = timedelta(seconds=30), timedelta(seconds=30)
-POLL_S = 10.0
+REFRESH = timedelta(seconds=30)
+PACE = AdsPace(poll_s=10.0, recheck_s=30.0)
 VOUCHED_FOR = timedelta(seconds=900)
 
 
@@ -132,10 +133,11 @@ class AdsProcess:
         told = {"committed": nothing.committed, "strangers": Strangers()}
         receipts = Receipts(ingest.caiso, enabled=False)
         around = {"evidence": nothing, "files": nothing, "clock": ingest.clock}
-        lasts = valid_for(POLL_S)
+        lasts = valid_for(PACE.recheck_s)
         dots = Keeper(ingest.disk, dot_board(sender, kept, lasts), ingest.topics, "dispatch", **told)
-        curves = Keeper(ingest.disk, trajectory_board(sender, kept, lasts), ingest.topics, "trajectory", **told)
-        batches = OpenBatches(RECHECK, vouched=max(lasts, 3 * RECHECK))
+        board = trajectory_board(sender, kept, valid_for(PACE.poll_s))
+        curves = Keeper(ingest.disk, board, ingest.topics, "trajectory", **told)
+        batches = open_batches(PACE, ingest.installation, lasts)
         dispatch = DispatchStream(
             ingest.caiso, dots, sender, receipts=receipts, batches=batches, clock_steps=steps_of(ingest), **around
         )

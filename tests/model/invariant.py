@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gateway_story import NOON
-from model.said import OF_FIVE_MINUTE, OF_HOURLY, Batch, Price, Said
+from model.said import OF_FIVE_MINUTE, OF_HOURLY, Price, Said
 
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from modbus_gateway.image import Image
@@ -159,21 +159,16 @@ def is_dot_by(bench: Bench, kinds: frozenset[int], by_s: float, shown_mw: float,
 
 
 def set_point(bench: Bench) -> Found:
-    """The ramp. It is made of several DOTs, each of which has news of its own: each as CAISO said it within the limit.
-
-    One whose interval is over may be as it ever was: see `test_a_ramp_does_not_begin_at_a_dot_that_caiso_cancelled`.
-    """
-    if bench.word(2, 120) == GOOD and not is_ramp(
-        bench, shown := bench.float32(2, 122), lambda uid: bench.said.ended(uid, bench.now_s)
-    ):
+    """The ramp. It is made of several DOTs, each of which has news of its own: each as CAISO said it within the limit."""
+    if bench.word(2, 120) == GOOD and not is_ramp(bench, shown := bench.float32(2, 122)):
         yield "set_point_mw", shown
 
 
-def is_ramp(bench: Bench, shown: float, past: Callable[[str], set[Batch | None]] = lambda _uid: set()) -> bool:
-    """Whether a number is on a ramp through DOTs as they were said within the limit, or as they may be by `past`."""
+def is_ramp(bench: Bench, shown: float) -> bool:
+    """Whether a number is on a ramp through DOTs as they were said within the limit."""
     return any(
         _is_between(shown, [mix.set_point(bench.now_s, at_s) for at_s in bench.moments])
-        for mix in chain([bench.said], bench.said.mixes(bench.instants(STALE_S), past))
+        for mix in chain([bench.said], bench.said.mixes(bench.instants(STALE_S)))
     )
 
 

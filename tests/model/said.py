@@ -6,7 +6,7 @@ seconds after noon by CAISO's clock, which is the true one.
 An instant has two times: `by_s`, what CAISO had said by then, and `at_s`, the moment that it is about.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
@@ -108,19 +108,12 @@ class Said:
             return None
         return _on_line(ends, at_s)
 
-    def mixes(self, instants: Sequence[float], past: Callable[[str], set[Batch | None]]) -> Iterator["Said"]:
-        """Every way in which each batch may be as CAISO had said it by one of some instants, each by its own.
-
-        `past` adds to what may have been said of a batch.
-        """
+    def mixes(self, instants: Sequence[float]) -> Iterator["Said"]:
+        """Every way in which each batch may be as CAISO had said it by one of some instants, each by its own."""
         words = [{batch.uid: batch for batch in self.newest(by_s)} for by_s in instants]
         uids = dict.fromkeys(batch.uid for batch in self.batches)
-        for choice in product(*({known.get(uid) for known in words} | past(uid) for uid in uids)):
+        for choice in product(*({known.get(uid) for known in words} for uid in uids)):
             yield Said(tuple(sorted((batch for batch in choice if batch), key=lambda batch: batch.said_s)))
-
-    def ended(self, uid: str, now_s: float) -> set[Batch | None]:
-        """All that was ever said of a batch whose interval is over."""
-        return {batch for batch in self.batches if batch.uid == uid and batch.end_s <= now_s}
 
     def curve(self, resource: str, by_s: float) -> list[tuple[float, float]]:
         """The assembled trajectory: each batch replaces what was said of its first target time and later."""

@@ -59,9 +59,6 @@ def test_a_clock_behind_by_as_much_as_every_message_is_late_is_not_told_from_a_r
     assert [violation.shows for violation in world.look() if violation.register == "dot_mw"] == [(40.0, 0.0)]
 
 
-@pytest.mark.xfail(
-    reason="ads_ingest asks for a batch's revision until its interval ends, and the ramp needs it longer", strict=True
-)
 def test_a_ramp_does_not_begin_at_a_dot_that_caiso_cancelled():
     """A cancel that CAISO said while it was not heard, of an interval that was over when it was heard again."""
     world = World.begun(ads=("a",), oasis=())
@@ -72,9 +69,6 @@ def test_a_ramp_does_not_begin_at_a_dot_that_caiso_cancelled():
     assert bench.word(2, 120) != GOOD or is_ramp(bench, bench.float32(2, 122))
 
 
-@pytest.mark.xfail(
-    reason="heard_at is of the question for new batches; an open one is asked for every recheck_s only", strict=True
-)
 def test_a_cancelled_dot_is_no_longer_good_than_its_limit():
     """A state that is said anew between two questions for the revision is dated later than what it knows of that."""
     trace = (

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.board import Doubts
+from ads_ingest.doubts import Doubts
 from ads_ingest.faults import AdsFailure, HttpRefused, SoapFault, Unforeseen
-from ads_ingest.open_batches import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, OpenBatches, known_of
+from ads_ingest.open_batch import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, known_of
+from ads_ingest.open_batches import OpenBatches, vouched_for
 from ads_ingest.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
@@ -164,3 +165,54 @@ def test_what_is_not_known_of_an_hourly_batch_says_nothing_about_five_minute_dot
     known.restore(known_of("B1", 1, 1), "R1", T0 + 60 * MINUTE, T0)
     assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY
     assert known.doubts(T0, Schedule.HOURLY) == Doubts(frozenset({"R1"}))
+
+
+def test_what_is_not_confirmed_is_doubted_well_before_a_state_is_stale_and_not_before_it_could_be_asked_for_again():
+    confirmed_after = RECHECK + 20 * SECOND
+    assert vouched_for(confirmed_after, 90 * SECOND) == 60 * SECOND
+    assert vouched_for(confirmed_after, 60 * SECOND) == confirmed_after
+
+
+def test_a_resource_counts_from_the_oldest_of_caiso_s_last_words_on_its_batches():
+    known = batches()
+    known.note_told(header(batch_uid="B2"), T0)
+    known.note_names("B2", ["R1", "R2"])
+    known.note_had(header(batch_uid="B2"), T0 + 10 * MINUTE, (), T0 + RECHECK)
+    assert known.confirmed(T0 + RECHECK) == {"R1": T0, "R2": T0 + RECHECK}
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "later"),
+    [(4, None, RECHECK), (1, FAULT, RECHECK), (1, AWAY, VOUCHED + SECOND)],
+    ids=["cancelled", "forgotten", "not confirmed"],
+)
+def test_what_is_withdrawn_or_in_doubt_makes_no_state_old(status: int, failure: AdsFailure | None, later: timedelta):
+    known = batches()
+    known.note_had(header(2, status), T0 + 5 * MINUTE, (), T0)
+    if failure:
+        known.note_failed("B1", failure, T0)
+    assert known.confirmed(T0 + later) == {}
+
+
+def test_a_revision_that_waits_for_its_turn_leaves_a_state_as_old_as_what_it_replaces():
+    known = batches()
+    known.note_told(header(2), T0 + RECHECK)
+    assert known.confirmed(T0 + RECHECK) == {"R1": T0}
+
+
+def test_a_batch_that_caiso_confirmed_after_its_end_is_final():
+    known, end = batches(), T0 + 5 * MINUTE
+    known.note_told(header(), end)
+    assert known.confirmed(end) == {"R1": end}
+    assert [each.batch_uid for each in known.to_ask_again(end + RECHECK)] == ["B1"], "clocks may differ by as much"
+    known.note_told(header(), end + RECHECK)
+    assert (known.confirmed(end + RECHECK), known.to_ask_again(end + 60 * MINUTE)) == ({}, [])
+    assert known.doubts_of_past(end + 60 * MINUTE) == {}
+
+
+def test_a_batch_that_was_not_confirmed_after_its_end_speaks_against_its_own_dots_alone():
+    known, later = batches(), T0 + 5 * MINUTE + VOUCHED
+    known.note_failed("B1", AWAY, T0 + 5 * MINUTE)
+    assert known.doubts_of_past(later) == {"B1": frozenset({"R1"})}
+    assert known.doubts(later, Schedule.FIVE_MINUTE) == NOBODY
+    assert known.confirmed(later) == {}

@@ -194,13 +194,6 @@ def test_a_revision_replaces_the_dot_and_resources_that_it_no_longer_names_lose_
     assert (bench.dots("R1"), bench.dots("R2")) == ([("B1", 50.0)], [])
 
 
-def test_a_batch_that_is_over_is_not_asked_for_again(bench: Bench) -> None:
-    bench.ads.batches = [batch(1)]
-    bench.round()
-    bench.round(6 * MINUTE)
-    assert "getBatchHeader" not in bench.ads.operations()
-
-
 def test_a_restart_asks_at_once_whether_an_open_batch_was_cancelled_meanwhile(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()

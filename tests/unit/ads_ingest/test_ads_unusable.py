@@ -280,7 +280,7 @@ def test_a_dot_whose_batch_caiso_does_not_confirm_for_long_is_in_doubt_until_it_
     bench.ads.batches = [batch(1)]
     bench.round()
     bench.ads.troubles["getBatchHeader", "B1"] = refused
-    for seconds in range(10, 100, 10):
+    for seconds in range(10, 70, 10):
         bench.round(timedelta(seconds=10))
         assert bench.reasons() == (), seconds
     bench.round(timedelta(seconds=10))
