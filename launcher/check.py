@@ -114,16 +114,21 @@ def _never_fresh(file: InstallationFile, register_map: RegisterMap, named: list[
     """What is asked for more rarely than its answer counts would be stale before each next one."""
     judging = file.installation.modbus
     counts_for_s = {_STALE_AFTER: judging.stale_after_s, _PRICE_STALE_AFTER: judging.price_stale_after_s}
-    for asked in (*_ads_asked(register_map, named), *_oasis_asked(register_map, named)):
+    for asked in (*_ads_asked(register_map, named, judging.stale_after_s), *_oasis_asked(register_map, named)):
         if asked.every_s >= counts_for_s[asked.limit] and file.is_as_given(*asked.limit):
             told = f"is {counts_for_s[asked.limit]:g} s, but {asked.what} only every {asked.every_s:g} s ({asked.told_by})"
             yield Mistake(file.where, key_of(asked.limit), f"{told}: values would be stale in between")
 
 
-def _ads_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:
+def _ads_asked(register_map: RegisterMap, named: list[str], counts_for_s: float) -> Iterator[_Asked]:
+    """What is new, and whether a batch still holds: a state is as old as the older of the two answers."""
     with suppress(ConfigurationRefused):  # the service itself tells it
         if ADS_INGEST in named and register_map.members:
-            yield _Asked("ADS is asked", load_settings(AdsPace, ADS_INGEST).poll_s, "ADS_INGEST_POLL_S", _STALE_AFTER)
+            pace = load_settings(AdsPace, ADS_INGEST)
+            yield _Asked("ADS is asked", pace.poll_s, "ADS_INGEST_POLL_S", _STALE_AFTER)
+            if pace.poll_s < counts_for_s:  # else it follows from that
+                told_by = "ADS_INGEST_RECHECK_S + 2 * ADS_INGEST_POLL_S"
+                yield _Asked("ADS tells whether a batch still holds", pace.confirmed_after_s, told_by, _STALE_AFTER)
 
 
 def _oasis_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:

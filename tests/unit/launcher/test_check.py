@@ -34,6 +34,25 @@ def set_variables(monkeypatch: pytest.MonkeyPatch):
     return set_all
 
 
+@pytest.fixture
+def ads_variables(tmp_path: Path, set_variables):
+    """Variables of ads_ingest beside those that it needs."""
+    pem = tmp_path / "client.pem"
+    now = datetime.now(UTC)
+    pem.write_bytes(Authority.create(now).issue_client("participant", now).pem)
+    needed = {
+        "URL": "https://ads.example/v7",
+        "CERTIFICATE_FILE": str(pem),
+        "CA_FILE": str(pem),
+        "STATE_DIR": str(tmp_path),
+    }
+
+    def set_all(**variables: str) -> None:
+        set_variables(**{f"ADS_INGEST_{name}": value for name, value in (needed | variables).items()})
+
+    return set_all
+
+
 def mistakes(config: Path) -> list[str]:
     with pytest.raises(ConfigurationRefused) as refused:
         check_configuration(config)
@@ -282,21 +301,24 @@ def test_day_ahead_prices_must_outlast_the_hours_without_new_ones(tmp_path: Path
     assert "is 400 s, but DAM is asked for only every 600 s (LMP_INGEST_DAM_IDLE_EVERY_S)" in told[0]
 
 
-def test_polling_of_ads_must_be_quicker_than_a_dot_goes_stale(tmp_path: Path, set_variables):
-    pem = tmp_path / "client.pem"
-    now = datetime.now(UTC)
-    pem.write_bytes(Authority.create(now).issue_client("participant", now).pem)
-    set_variables(
-        ADS_INGEST_URL="https://ads.example/v7",
-        ADS_INGEST_CERTIFICATE_FILE=str(pem),
-        ADS_INGEST_CA_FILE=str(pem),
-        ADS_INGEST_STATE_DIR=str(tmp_path),
-        ADS_INGEST_POLL_S="120",
-    )
-    told = mistakes(EXAMPLE)
-    assert any(
-        "modbus.stale_after_s: is 90 s, but ADS is asked only every 120 s (ADS_INGEST_POLL_S)" in line for line in told
-    ), told
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"POLL_S": "120"}, "ADS is asked only every 120 s (ADS_INGEST_POLL_S)"),
+        (
+            {"RECHECK_S": "70"},
+            "ADS tells whether a batch still holds only every 90 s (ADS_INGEST_RECHECK_S + 2 * ADS_INGEST_POLL_S)",
+        ),
+    ],
+)
+def test_ads_must_be_asked_more_often_than_a_dot_goes_stale(ads_variables, variables: dict[str, str], told: str):
+    ads_variables(**variables)
+    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: is 90 s, but {told}: values would be stale in between"]
+
+
+def test_ads_may_be_asked_as_seldom_as_keeps_a_dot_fresh(ads_variables):
+    ads_variables(RECHECK_S="69")
+    check_configuration(EXAMPLE)
 
 
 def test_the_command_prints_each_mistake_on_a_line_and_exits_with_two(tmp_path: Path):
