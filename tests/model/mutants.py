@@ -17,6 +17,8 @@ from model.scenarios import SCENARIOS
 import modbus_gateway.judge as of_judge
 import modbus_gateway.readings as of_readings
 import modbus_gateway.resource_readings as of_resources
+from ads_ingest.open_batch import OpenBatch
+from ads_ingest.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, Trajectory
 from modbus_gateway.clock_steps import Moment
 from modbus_gateway.current_image import CurrentImage
@@ -160,6 +162,18 @@ def _all_of_them(intervals: Any, _schedule: Any) -> list[Any]:
     return list(intervals)
 
 
+def _as_the_list_is(_batches: OpenBatches, _now: datetime) -> dict[str, datetime]:
+    return {}
+
+
+def _while_it_lasts(batch: OpenBatch, now: datetime) -> bool:
+    return not batch.is_missing and batch.until > now
+
+
+def _once_it_is_over(batch: OpenBatch, now: datetime) -> bool:
+    return batch.until <= now
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "1 retracted": Mutant(
         "10003 counts only resources that still have a trajectory",
@@ -249,5 +263,19 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "9 schedules mixed": Mutant(
         "one schedule stands in for the other", "dispatch", 2, ((of_resources, "of_schedule", _all_of_them),)
+    ),
+    "10 as the list": Mutant(
+        "a DOT is as young as the question for new batches",
+        "one line",
+        6,
+        ((OpenBatches, "confirmed", _as_the_list_is),),
+        ("120 s", "10 s", "cancels", "after the next", "gateway's line is held"),
+    ),
+    "11 over is final": Mutant(
+        "a batch whose interval is over is not asked for any more",
+        "dispatch",
+        5,
+        ((OpenBatch, "may_change", _while_it_lasts), (OpenBatch, "is_final", _once_it_is_over)),
+        ("cancels the DOT in force", "hears", "60 s"),
     ),
 }
