@@ -14,6 +14,7 @@ from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajector
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
+from dotbus.contracts.schedules import Schedule, of_schedule
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -93,13 +94,11 @@ class DotBook:
         return max((*held, *withdrawn), default=0)
 
     def pruned(self, now: datetime) -> Self:
-        """Without what is past, save the last."""
+        """Without what is past, save the last of each schedule, at which its ramp begins."""
         withdrawn = tuple(batch for batch in self.withdrawn if batch.until > now)
         past = [interval for interval in self.intervals if interval.interval_end <= now]
-        if len(past) <= 1:
-            return replace(self, withdrawn=withdrawn)
-        last = max(past, key=lambda interval: (interval.interval_end, *_interval_order(interval)))
-        rest = tuple(interval for interval in self.intervals if interval is last or interval.interval_end > now)
+        last = [max(of_one, key=_precedence) for schedule in Schedule if (of_one := of_schedule(past, schedule))]
+        rest = tuple(interval for interval in self.intervals if interval.interval_end > now or interval in last)
         return replace(self, intervals=rest, withdrawn=withdrawn)
 
 
@@ -179,6 +178,11 @@ def _in_order(intervals: Sequence[DotInterval]) -> tuple[DotInterval, ...]:
 
 def _interval_order(interval: DotInterval) -> tuple[datetime, datetime, str]:
     return interval.interval_start, _received_dot(interval), interval.instruction_uid
+
+
+def _precedence(interval: DotInterval) -> tuple[datetime, datetime, int, str]:
+    """Of several that end together the one that replaced the others is the last, as in the gateway."""
+    return interval.interval_end, _received_dot(interval), interval.revision_no or 0, interval.instruction_uid
 
 
 def _received_dot(interval: DotInterval) -> datetime:

@@ -22,10 +22,10 @@ COMMON = {"environment": Environment.SIMULATOR, "source": "ads_ingest/test", "id
 
 
 def dispatch(
-    uid: str, start_min: float, *dots_mw: float, revision: int | None = 1, status: int = 1, heard_min: float = 0
+    uid: str, start_min: float, *dots_mw: float, revision: int | None = 1, status: int = 1, heard_min: float = 0, kind: int = 0
 ) -> Dispatch:
     header = DispatchBatchHeader(
-        batch_uid=uid, batch_type=0, batch_status=status, start_at=T0 + start_min * MINUTE, revision_no=revision
+        batch_uid=uid, batch_type=kind, batch_status=status, start_at=T0 + start_min * MINUTE, revision_no=revision
     )
     instructions = tuple(
         Instruction(instruction_uid=f"{uid}-{n}", resource_id="R", instruction_type=0, dot_mw=dot_mw)
@@ -89,6 +89,21 @@ def test_pruning_keeps_the_last_dot_past_and_all_ahead() -> None:
     assert [interval.dot_mw for interval in book.pruned(T0 + 12 * MINUTE).intervals] == [1, 2, 3, 4]
     assert [interval.dot_mw for interval in book.pruned(T0 + 15 * MINUTE).intervals] == [2, 3, 4]
     assert [interval.dot_mw for interval in book.pruned(T0 + 99 * MINUTE).intervals] == [4]
+
+
+def test_the_last_dot_past_of_each_schedule_is_kept() -> None:
+    """The ramp from hour to hour begins at it long after a five-minute DOT has ended."""
+    book = DotBook().with_dispatch(dispatch("H1", -60, 40, kind=1)).with_dispatch(dispatch("H2", 0, 50, kind=1))
+    for n in range(4):
+        book = book.with_dispatch(dispatch(f"B{n}", 5 * n, float(n)))
+    assert [interval.batch_uid for interval in book.pruned(T0 + 12 * MINUTE).intervals] == ["H1", "H2", "B1", "B2", "B3"]
+
+
+def test_of_dots_that_end_together_the_one_that_replaced_the_others_is_the_last() -> None:
+    """An exceptional dispatch over a five-minute DOT."""
+    for order in permutations([dispatch("E", 5, 1, heard_min=4, kind=4), dispatch("B", 5, 2, heard_min=3)]):
+        book = DotBook().with_dispatch(order[0]).with_dispatch(order[1])
+        assert [interval.batch_uid for interval in book.pruned(T0 + 11 * MINUTE).intervals] == ["E"]
 
 
 BATCH_NUMBERS = st.integers(0, 5)
