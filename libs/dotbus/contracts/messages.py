@@ -70,11 +70,11 @@ class State(Message, frozen=True, kw_only=True):
 class CaisoState(State, frozen=True, kw_only=True):
     """A state of what CAISO said, with what a subscriber needs to judge it by itself: docs/quality.md has the rule.
 
-    `heard_at` is when CAISO last answered the question that this state is the answer to. `valid_until` is until when the
-    source vouches for it: as long as it hears CAISO it says the state again before, so whoever still holds it then has missed
-    something, or the source has. `reasons` is what the source itself knows against it, by the names of docs/quality.md: the
-    value is never better than they say, and a name that a reader does not know counts as `incomplete`. A source of before
-    these fields says neither.
+    `heard_at` is when CAISO last answered the question that this state is the answer to, of several questions the one whose
+    answer is the oldest. `valid_until` is until when the source vouches for it: as long as it hears CAISO it says the state
+    again before, so whoever still holds it then has missed something, or the source has. `reasons` is what the source itself
+    knows against it, by the names of docs/quality.md: the value is never better than they say, and a name that a reader does
+    not know counts as `incomplete`. A source of before these fields says neither.
     """
 
     heard_at: Utc
@@ -230,7 +230,8 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
 
     `must_follow` is CAISO's own flag when it sends one, else whether the SUPP segment is below zero; None when CAISO says
     neither. It decides for a variable resource only. `reasons` is what the source knows against this DOT alone, by the names of
-    docs/quality.md; what it knows against the schedule that the resource follows is in the state's.
+    docs/quality.md; what it knows against the schedule that the resource follows is in the state's. A DOT that is over has one
+    while CAISO cannot be asked whether it was cancelled before its end.
     """
 
     interval_start: Utc
@@ -260,11 +261,12 @@ class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dot(CaisoState, frozen=True, kw_only=True, tag="dot"):
-    """The DOTs of one resource: the last one past, the one in force and all ahead, in the order of their intervals.
+    """The DOTs of one resource: the last one past of each schedule, the one in force and all ahead, in the order of intervals.
 
-    `heard_at` is when CAISO last answered the question for new batches, `received_at` when the newest DOT came here.
-    `withdrawn` tells a reader of several sources that another one is behind. Five-minute and hourly DOTs stand side by side,
-    told apart by `batch_type` (1 is hourly): a resource follows one of the two schedules, and the other never stands in for it.
+    `heard_at` is when CAISO last answered the question for new batches or, if that is longer ago, for the revision of a batch
+    in it; `received_at` is when the newest DOT came here. `withdrawn` tells a reader of several sources that another one is
+    behind. Five-minute and hourly DOTs stand side by side, told apart by `batch_type` (1 is hourly): a resource follows one of
+    the two schedules, and the other never stands in for it.
     """
 
     plant: str
