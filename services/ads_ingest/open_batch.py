@@ -148,7 +148,9 @@ class OpenBatch:
 
     def is_final(self, now: datetime) -> bool:
         """Whether it stays as it is: by either clock it was over when CAISO confirmed it, and a cancel comes before that."""
-        return self.until <= now and self.confirmed_at is not None and self.confirmed_at >= self.until + CLOCKS_DIFFER_BY
+        if self.known is not Known.HELD or self.until > now or self.confirmed_at is None:
+            return False
+        return self.confirmed_at >= self.until + CLOCKS_DIFFER_BY
 
     def may_change(self, now: datetime) -> bool:
         """Whether what was had may have a revision: while it lasts, and then until it is final."""

@@ -216,3 +216,11 @@ def test_a_batch_that_was_not_confirmed_after_its_end_speaks_against_its_own_dot
     assert known.doubts_of_past(later) == {"B1": frozenset({"R1"})}
     assert known.doubts(later, Schedule.FIVE_MINUTE) == NOBODY
     assert known.confirmed(later) == {}
+
+
+def test_what_was_confirmed_by_a_clock_that_is_set_back_is_not_final():
+    known, later = batches(), T0 + 6 * MINUTE
+    known.note_told(header(), T0 + 60 * MINUTE)
+    known.read_anew(later)
+    assert [each.batch_uid for each in known.to_ask_again(later)] == ["B1"]
+    assert known.doubts_of_past(later) == {"B1": frozenset({"R1"})}
