@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from dotbus.contracts.messages import Lmp, NodePrice
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Reason, read_reasons
 from dotbus.runtime.toml_values import Market
+from lmp_ingest.records import Question
 from lmp_ingest.reports import REPORTS, floor, window_end
 from lmp_ingest.translate import ByInterval, Holes, Sender, completed, lmp_state, same_price, values_of
 
@@ -45,6 +46,11 @@ class _Page:
         kept = {at: price for at, price in possible.items() if price.interval_end > now or at == latest}
         self.changed |= len(possible) < len(self.prices)
         self.prices = kept
+
+    def has_more(self, question: Question, node: str, prices: ByInterval) -> bool:
+        """Whether a price is known here of what was asked for, and not in the answer."""
+        asked = (start for start in self.prices if question.start <= start < question.end)
+        return any(node not in prices.get(start, {}) for start in asked)
 
     def set_back(self, by: timedelta) -> None:
         """The clock that said when CAISO was heard went back since: which of the two was right shows when it is heard again."""
@@ -97,6 +103,11 @@ class Book:
                 if node in priced:
                     page.learn(priced[node])
             page.forget(now, window_end(market, now))
+
+    def denied(self, question: Question, prices: ByInterval) -> frozenset[str]:
+        """The nodes of which an answer lacks a price that was asked for, that CAISO gave before and that still counts."""
+        pages = ((node, self._pages.get((question.market, node))) for node in question.nodes)
+        return frozenset(node for node, page in pages if page and page.has_more(question, node, prices))
 
     def doubt(self, market: Market, nodes: Iterable[str], reason: Reason) -> None:
         """Note what speaks against all that is known of some nodes, until CAISO is heard about them."""

@@ -42,15 +42,19 @@ class Caiso:
         self._source = source
         self._bounds = bounds
 
-    def fetch_prices(self, question: Question) -> Answer:
+    def fetch_prices(self, question: Question, *, was_given: bool = False) -> Answer:
         """The prices that a question asks for, as far as they are published.
+
+        Args:
+            question: what is asked for.
+            was_given: whether CAISO gave any of it before.
 
         Raises:
             OasisFailure: see `faults`.
         """
         reply = self._source.fetch(question)
         try:
-            rows = self._rows(question, reply)
+            rows = self._rows(question, reply, was_given=was_given)
             require_answer(rows, question)
             assembled = assemble(rows, reply.received_at)
             _require_price(rows, assembled)
@@ -59,16 +63,16 @@ class Caiso:
             raise
         return Answer(assembled, reply.content, reply.received_at, reply.clock_offset_s)
 
-    def _rows(self, question: Question, reply: Reply) -> list[PriceRow]:
+    def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[PriceRow]:
         """None while OASIS says that there is no data, and there need not be."""
         try:
             return parse_reply(reply.status, reply.content, self._bounds)
         except ErrorReply as error:
             if error.code != NO_DATA:
                 raise
-        meaning = meaning_of_no_data(question.market, question.start, reply.received_at)
+        meaning = meaning_of_no_data(question.market, question.start, reply.received_at, was_given=was_given)
         if meaning is not NoData.NOT_YET:
-            raise ErrorReply(NO_DATA, f"no data: {meaning}")
+            raise ErrorReply(NO_DATA, f"no data: {meaning}", meaning.remedy)
         return []
 
 

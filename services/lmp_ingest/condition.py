@@ -36,6 +36,11 @@ def unpriced(tracks: Sequence[Track], market: Market) -> list[str]:
     return sorted(node for track in _of(tracks, market) for node in track.unpriced)
 
 
+def denied(tracks: Sequence[Track], market: Market) -> list[str]:
+    """The nodes of which CAISO has prices, but not all any more that it gave."""
+    return sorted(node for track in _of(tracks, market) for node in track.denied)
+
+
 def complaints(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[str, ...]:
     """What is wrong with parts of a market, whether or not the rest of it is well."""
     return tuple(_complaints(_of(tracks, market), market, now))
@@ -48,6 +53,8 @@ def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Itera
             yield f"nothing is heard of {_named(_nodes(track for track in failing if track.complaint == cause))}: {cause}"
     if nodes := unpriced(tracks, market):
         yield f"CAISO gives no price for {_named(nodes)}: is the name right?"
+    if nodes := denied(tracks, market):
+        yield f"CAISO has no more what it gave of {_named(nodes)}"
     if late := [track for track in tracks if is_overdue(track, now)]:
         since = min(track.until for track in late if track.until)
         yield f"not complete since {since:%Y-%m-%dT%H:%MZ}: {_named(_nodes(late))}"

@@ -65,6 +65,8 @@ class Evidence:
             self._log.error("no price for nodes though others have one", market=market, nodes=lost, next="is the name right?")
         if found := sorted(before.unpriced - after.unpriced):
             self._log.info("nodes have a price again", market=market, nodes=found)
+        if lost := sorted(after.denied - before.denied):
+            self._log.error("prices that were given are not any more", market=market, nodes=lost)
         begun = [gap for gap in after.gaps if not any(known.start <= gap.start <= known.end for known in before.gaps)]
         for gap in begun:
             again = "asked for again while nothing else is due, as long as OASIS keeps them"

@@ -30,8 +30,8 @@ class Remedy(StrEnum):
     """Ask the same again later; other questions go on."""
     GIVE_UP = "give_up"
     """Asking again will not help until something is changed; try rarely."""
-    BY_DATE = "by_date"
-    """No data: what that means depends on the dates asked for, see `meaning_of_no_data`."""
+    BY_MEANING = "by_meaning"
+    """No data: what that means depends on what was asked for, see `meaning_of_no_data`."""
 
 
 class OasisFailure(Exception):
@@ -108,17 +108,17 @@ class ErrorReply(OasisFailure):
         code: its ERR_CODE.
     """
 
-    def __init__(self, code: str, description: str) -> None:
+    def __init__(self, code: str, description: str, remedy: Remedy | None = None) -> None:
         super().__init__(f"OASIS error {code}: {description}")
         self.code = code
-        self.remedy = _REMEDIES.get(code, Remedy.RETRY)
+        self.remedy = remedy or _REMEDIES.get(code, Remedy.RETRY)
 
 
 NO_DATA = "1000"
 
 _REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
-        NO_DATA: Remedy.BY_DATE,
+        NO_DATA: Remedy.BY_MEANING,
         # Time-outs, memory, files and systems of theirs, and a group download still being made (1015).
         **dict.fromkeys(("1003", "1006", "1007", "1008", "1009", "1010", "1012", "1013", "1015"), Remedy.RETRY),
         # The question itself: parameters, dates, span, report, group, number of nodes, version.
@@ -136,10 +136,25 @@ class NoData(StrEnum):
     NOT_YET = "not yet published"
     AGED_OUT = "older than OASIS keeps"
     UNEXPECTED = "prices that should be there: is a node's name wrong?"
+    DENIED = "prices that it gave before"
+
+    @property
+    def remedy(self) -> Remedy:
+        """What was there once may be there again soon; what never was is asked for rarely."""
+        return Remedy.RETRY if self is NoData.DENIED else Remedy.GIVE_UP
 
 
-def meaning_of_no_data(market: Market, start: datetime, now: datetime) -> NoData:
-    """Why a window that begins at `start` has no data: its first interval decides."""
+def meaning_of_no_data(market: Market, start: datetime, now: datetime, *, was_given: bool) -> NoData:
+    """Why a window that begins at `start` has no data: of what was never given, its first interval decides.
+
+    Args:
+        market: that was asked for.
+        start: of the window.
+        now: when OASIS said so.
+        was_given: whether OASIS gave any price of the window before, so that it cannot be "not yet".
+    """
+    if was_given:
+        return NoData.DENIED
     if start < now - RETENTION:
         return NoData.AGED_OUT
     return NoData.UNEXPECTED if now > due_by(market, start) else NoData.NOT_YET

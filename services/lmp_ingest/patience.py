@@ -59,7 +59,7 @@ class Patience:
             case Remedy.RETRY:
                 self._pauses = 0
                 again = now + self._grown(failures)
-            case Remedy.GIVE_UP | Remedy.BY_DATE:
+            case Remedy.GIVE_UP | Remedy.BY_MEANING:
                 self._pauses = 0
                 again = now + timedelta(seconds=GIVEN_UP_PAUSE_S)
         return again

@@ -66,6 +66,7 @@ class Track:
         complaint: the last failure's cause, empty after an answer.
         unpriced: the nodes without a price in the last answer, which had some of others. Once one of them has a price again,
             the track `catches_up`: the whole lookback is asked for, because nobody waited for what the node missed meanwhile.
+        denied: the other nodes of which the last answer lacks a price that CAISO gave before and that still counts.
         gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
     """
 
@@ -80,6 +81,7 @@ class Track:
     failures: int = 0
     complaint: str = ""
     unpriced: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
     catches_up: bool = False
     gaps: tuple[Span, ...] = ()
     gap_at: datetime | None = None
@@ -180,8 +182,15 @@ def is_wide(track: Track, pace: Pace, now: datetime) -> bool:
     return track.wide_at is None or track.until is None or now - track.wide_at >= pace.wide_every
 
 
-def answered(track: Track, asked: Question, assembled: Assembled, pace: Pace, asked_at: datetime) -> Track:
-    """The track after an answer to a question that was asked at a time."""
+def answered(
+    track: Track,
+    asked: Question,
+    assembled: Assembled,
+    pace: Pace,
+    asked_at: datetime,
+    denied: frozenset[str] = frozenset(),
+) -> Track:
+    """The track after an answer to a question that was asked at a time, which lacks what was known of the `denied` nodes."""
     prices = assembled.prices
     unpriced = frozenset(track.nodes) - nodes_of(prices) if prices else track.unpriced
     moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
@@ -196,6 +205,7 @@ def answered(track: Track, asked: Question, assembled: Assembled, pace: Pace, as
         failures=0,
         complaint="",
         unpriced=unpriced,
+        denied=denied - unpriced,
         catches_up=bool(track.unpriced - unpriced),
     )
 

@@ -173,7 +173,7 @@ class Loop:
     def _ask(self, track: Track, asked_at: datetime) -> None:
         question = plan.question(track, self._rules.pace, asked_at)
         try:
-            answer = self._caiso.fetch_prices(question)
+            answer = self._caiso.fetch_prices(question, was_given=self._told.has_any_of(question))
         except OasisFailure as failure:
             self._failed(track, question, failure, asked_at)
         else:
@@ -200,12 +200,13 @@ class Loop:
         market, now = track.market, answer.received_at
         prices = self._told.completed(market, answer.assembled.prices)
         self._evidence.of_answer(market, answer)
-        after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at)
+        denied = self._book.denied(question, prices)
+        after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at, denied)
         self._replace(track, after)
         heard = [node for node in track.nodes if node not in after.unpriced]
         self._book.compare_clocks(answer.clock_offset_s)
         self._book.hear(market, heard, prices, now, answer.assembled.holes)
-        self._book.doubt(market, after.unpriced, Reason.INCOMPLETE)
+        self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
         self._tell(track, after, answer, prices)
         self._patience.answered()
         self._measure(track, after, now)

@@ -11,6 +11,7 @@ import msgspec
 
 from dotbus.contracts.messages import Environment, NodePrice, Prices
 from dotbus.runtime.toml_values import Market
+from lmp_ingest.records import Question
 from lmp_ingest.translate import ByInterval, Values, completed, values_of
 
 _Interval = tuple[str, datetime]
@@ -33,6 +34,13 @@ class Told:
         self._ids: dict[_Interval, dict[str, int]] = {}
         for event in before:
             self._note(event)
+
+    def has_any_of(self, question: Question) -> bool:
+        """Whether any price that a question asks for was told."""
+        return any(
+            market == question.market and question.start <= start < question.end and not told.keys().isdisjoint(question.nodes)
+            for (market, start), told in self._values.items()
+        )
 
     def completed(self, market: Market, prices: ByInterval) -> ByInterval:
         """An answer's prices with the components that were told before and that it lacks."""

@@ -377,7 +377,7 @@ def test_a_day_ahead_day_without_prices_is_told_and_becomes_a_gap_when_it_leaves
 
     gap = f"{complete:%Y-%m-%dT%H:%MZ}/{midnight(missing + DAY):%Y-%m-%dT%H:%MZ}"
     assert f"missing: {gap}" in one.health(Market.DAM).complaints
-    one.oasis.answer = published(lambda: one.now + DAY)
+    one.oasis.answer = published(lambda: one.now + 30 * HOUR)
     one.run(2 * 3600)
     assert one.health(Market.DAM).complaints == ()
     assert {event.interval_start for event in one.events()} >= {complete + number * HOUR for number in range(24)}

@@ -12,6 +12,9 @@ from dotbus.contracts.messages import Environment
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.faults import Unreachable
 from lmp_ingest.records import Question
+from lmp_ingest.reports import midnight, trade_day
+
+NOTHING = zipped(e__xml=recorded("error_1000_no_data.xml"))
 
 
 def test_prices_become_events_states_and_a_cursor(story) -> None:
@@ -174,18 +177,97 @@ def test_a_permanent_error_of_one_market_does_not_stop_the_others(story) -> None
     assert "1020" in one.health(Market.DAM).last_error
 
 
-def test_no_data_yet_is_an_answer_and_no_data_where_there_must_be_is_a_failure(story) -> None:
-    one = story()
-    nothing = zipped(e__xml=recorded("error_1000_no_data.xml"))
-    one.oasis.answer = published(lambda: one.now)
-    one.run(10)
-    one.oasis.answer = lambda _: nothing
+@pytest.mark.parametrize(
+    ("back_h", "trouble"),
+    [(1.0, None), (2.0, "OASIS error 1000: no data: prices that should be there: is a node's name wrong?")],
+)
+def test_no_data_yet_is_an_answer_and_no_data_where_there_must_be_is_a_failure(
+    story, back_h: float, trouble: str | None
+) -> None:
+    one = story(lookback_h=back_h, corrections_back_h=back_h)
+    one.oasis.answer = lambda _: NOTHING
     one.run(60)
-    assert one.health(Market.RTM).ok, "the window begins half an hour ago"
 
-    one.run(7200)
-    assert not one.health(Market.RTM).ok
-    assert "should be there" in one.health(Market.RTM).last_error
+    health = one.health(Market.RTM)
+    assert (health.ok, health.last_error) == (trouble is None, trouble), "what is an hour old need not be there yet"
+
+
+@pytest.mark.parametrize("market", Market)
+@pytest.mark.parametrize("restarts", [False, True])
+def test_no_data_of_what_was_given_before_is_a_failure_at_once_and_asked_for_again_soon(
+    story,
+    market: Market,
+    restarts: bool,  # noqa: FBT001
+) -> None:
+    one = story((market,))
+    good = published(lambda: one.now)
+    one.oasis.answer = good
+    one.run(30)
+    heard_at = one.state(market, "N1").heard_at
+    one.oasis.answer = lambda _: NOTHING
+    if restarts:
+        one.restart()
+    one.run(700)
+
+    health, state = one.health(market), one.state(market, "N1")
+    assert not health.ok
+    assert health.last_error == "OASIS error 1000: no data: prices that it gave before"
+    assert (state.heard_at, state.reasons) == (heard_at, ("source_failing",))
+    one.oasis.answer = good
+    one.run(310)
+    assert one.health(market).ok
+    assert one.state(market, "N1").reasons == ()
+
+
+def test_no_data_of_one_group_s_prices_is_told_and_doubts_no_other(story) -> None:
+    one = story(nodes=tuple(f"N{number}" for number in range(12)))
+    good = published(lambda: one.now)
+    one.oasis.answer = good
+    one.run(60)
+    one.oasis.answer = lambda question: NOTHING if "N11" in question.nodes else good(question)
+    one.run(60)
+
+    health = one.health(Market.RTM)
+    assert health.ok
+    assert health.complaints == ("nothing is heard of N10, N11: OASIS error 1000: no data: prices that it gave before",)
+    assert one.state(Market.RTM, "N11").reasons == ("source_failing",)
+    assert one.state(Market.RTM, "N0").reasons == ()
+
+
+def test_an_answer_without_a_price_that_was_given_and_still_counts_is_told_and_its_node_in_doubt(
+    story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = story(nodes=("N1", "N2"))
+    good = published(lambda: one.now)
+    one.oasis.answer = good
+    one.run(60)
+    one.oasis.answer = published(lambda: BEGIN - 2 * FIVE)  # without the interval that runs
+    one.run(120)
+
+    assert one.health(Market.RTM).ok
+    assert one.health(Market.RTM).complaints == ("CAISO has no more what it gave of N1, N2",)
+    assert one.state(Market.RTM, "N1").reasons == ("incomplete",)
+    assert one.state(Market.RTM, "N1").active.interval_start == BEGIN, "CAISO's last word stays"
+    assert capsys.readouterr().out.count("prices that were given are not any more") == 1
+    one.oasis.answer = good
+    one.run(60)
+    assert one.health(Market.RTM).complaints == ()
+    assert one.state(Market.RTM, "N1").reasons == ()
+
+
+def test_tomorrow_s_prices_that_are_not_out_yet_doubt_nothing_and_those_that_were_out_do(story) -> None:
+    one = story((Market.DAM,))
+    one.oasis.answer = published(lambda: midnight(trade_day(one.now) + timedelta(days=1)) - FIVE)
+    one.run(1200)
+    assert one.state(Market.DAM, "N1").reasons == one.health(Market.DAM).complaints == ()
+
+    today = one.oasis.answer
+    one.oasis.answer = published(lambda: midnight(trade_day(one.now) + timedelta(days=2)) - FIVE)
+    one.run(1200)
+    one.oasis.answer = today
+    one.run(1200)
+    assert one.state(Market.DAM, "N1").reasons == ("incomplete",)
+    assert one.health(Market.DAM).complaints == ("CAISO has no more what it gave of N1",)
 
 
 def test_a_doubtful_price_is_published_and_counted_once_a_contradictory_one_is_left_out(story) -> None:

@@ -114,7 +114,7 @@ def test_a_line_cut_in_its_middle_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "code", "remedy"),
     [
-        ("error_1000_no_data.xml", "1000", Remedy.BY_DATE),
+        ("error_1000_no_data.xml", "1000", Remedy.BY_MEANING),
         ("error_1015_groupzip_processing.xml", "1015", Remedy.RETRY),
     ],
 )
@@ -131,7 +131,7 @@ def test_recorded_error_reports_are_told_by_their_code(name: str, code: str, rem
         *((code, Remedy.RETRY) for code in ("1003", "1006", "1007", "1008", "1009", "1010", "1012", "1013", "1015")),
         *((code, Remedy.GIVE_UP) for code in ("1001", "1002", "1004", "1005", "1011", "1014")),
         *((code, Remedy.GIVE_UP) for code in ("1016", "1017", "1018", "1019", "1020")),
-        ("1000", Remedy.BY_DATE),
+        ("1000", Remedy.BY_MEANING),
         ("9999", Remedy.RETRY),
     ],
 )
@@ -335,15 +335,35 @@ NOW = datetime(2025, 9, 1, 18, tzinfo=UTC)  # 11:00 in California
 
 
 @pytest.mark.parametrize(
-    ("market", "start", "meaning"),
+    ("market", "start", "was_given", "meaning"),
     [
-        (Market.RTM, NOW - timedelta(minutes=30), NoData.NOT_YET),
-        (Market.RTM, NOW - timedelta(hours=2), NoData.UNEXPECTED),
-        (Market.RTM, NOW - timedelta(days=365 * 4), NoData.AGED_OUT),
-        (Market.DAM, datetime(2025, 9, 1, 7, tzinfo=UTC), NoData.UNEXPECTED),  # today's, published yesterday
-        (Market.DAM, datetime(2025, 9, 2, 7, tzinfo=UTC), NoData.NOT_YET),  # tomorrow's, due at 13:00
-        (Market.HASP, NOW + timedelta(hours=1), NoData.NOT_YET),
+        (Market.RTM, NOW - timedelta(minutes=30), False, NoData.NOT_YET),
+        (Market.RTM, NOW - timedelta(minutes=30), True, NoData.DENIED),
+        (Market.RTM, NOW - timedelta(minutes=64), False, NoData.NOT_YET),
+        (Market.RTM, NOW - timedelta(minutes=66), False, NoData.UNEXPECTED),
+        (Market.RTM, NOW - timedelta(hours=2), False, NoData.UNEXPECTED),
+        (Market.RTM, NOW - timedelta(hours=2), True, NoData.DENIED),
+        (Market.RTM, NOW - timedelta(days=365 * 4), False, NoData.AGED_OUT),
+        (Market.RTPD, NOW - timedelta(minutes=76), False, NoData.UNEXPECTED),
+        (Market.DAM, datetime(2025, 9, 1, 7, tzinfo=UTC), False, NoData.UNEXPECTED),  # today's, published yesterday
+        (Market.DAM, datetime(2025, 9, 2, 7, tzinfo=UTC), False, NoData.NOT_YET),  # tomorrow's, due at 13:00
+        (Market.DAM, datetime(2025, 9, 2, 7, tzinfo=UTC), True, NoData.DENIED),
+        (Market.HASP, NOW + timedelta(hours=1), False, NoData.NOT_YET),
+        (Market.HASP, NOW + timedelta(hours=1), True, NoData.DENIED),
     ],
 )
-def test_no_data_means_what_the_dates_asked_for_make_of_it(market: Market, start: datetime, meaning: NoData) -> None:
-    assert meaning_of_no_data(market, start, NOW) is meaning
+def test_no_data_means_what_was_given_before_and_the_dates_make_of_it(
+    market: Market,
+    start: datetime,
+    was_given: bool,  # noqa: FBT001
+    meaning: NoData,
+) -> None:
+    assert meaning_of_no_data(market, start, NOW, was_given=was_given) is meaning
+
+
+def test_what_was_there_once_is_asked_for_again_soon_and_what_never_was_is_asked_for_rarely() -> None:
+    assert {meaning: meaning.remedy for meaning in (NoData.DENIED, NoData.UNEXPECTED, NoData.AGED_OUT)} == {
+        NoData.DENIED: Remedy.RETRY,
+        NoData.UNEXPECTED: Remedy.GIVE_UP,
+        NoData.AGED_OUT: Remedy.GIVE_UP,
+    }
