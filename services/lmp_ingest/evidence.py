@@ -8,6 +8,7 @@ from dotbus.runtime.toml_values import Market
 from lmp_ingest.caiso import Answer
 from lmp_ingest.condition import is_overdue
 from lmp_ingest.faults import OasisFailure
+from lmp_ingest.gaps import Span
 from lmp_ingest.meters import Meters
 from lmp_ingest.plan import Track
 from lmp_ingest.records import Question
@@ -57,7 +58,7 @@ class Evidence:
             self._keep(answer.content, f"{market}-{'Contradiction' if contradictions else 'Unreadable'}", answer.received_at)
 
     def of_track(self, before: Track, after: Track, now: datetime) -> None:
-        """Nodes that lost or found their prices, prices that are late, times that are missing from now on or no more."""
+        """Nodes that lost or found their prices, prices that are late, and what changed in the gaps."""
         market = after.market
         if is_overdue(after, now) and self._is_new("overdue", f"{market} {after.nodes} {after.until}"):
             self._log.warning("prices are overdue", market=market, since=str(after.until), nodes=after.nodes)
@@ -67,13 +68,22 @@ class Evidence:
             self._log.info("nodes have a price again", market=market, nodes=found)
         if lost := sorted(after.denied - before.denied):
             self._log.error("prices that were given are not any more", market=market, nodes=lost)
+        self._of_gaps(before, after)
+
+    def _of_gaps(self, before: Track, after: Track) -> None:
+        """Times that are missing from now on, no more, or for good."""
         begun = [gap for gap in after.gaps if not any(known.start <= gap.start <= known.end for known in before.gaps)]
         for gap in begun:
-            again = "asked for again while nothing else is due, as long as OASIS keeps them"
-            since, until = (f"{at:%Y-%m-%dT%H:%MZ}" for at in gap)
-            self._log.error("prices are missing", market=market, since=since, until=until, nodes=after.nodes, next=again)
-        if before.gaps and not after.gaps:
-            self._log.info("no prices are missing any more", market=market, nodes=after.nodes)
+            again = "asked for again while nothing else is due, until OASIS gives them or they are given up"
+            self._tell_gap("prices are missing", after, gap, next=again)
+        for gap in after.given_up:
+            self._tell_gap("missing prices are given up", after, gap, why="OASIS has had none for long, or keeps none so old")
+        if before.gaps and not (after.gaps or after.given_up):
+            self._log.info("no prices are missing any more", market=after.market, nodes=after.nodes)
+
+    def _tell_gap(self, what: str, track: Track, gap: Span, **more: str) -> None:
+        since, until = (f"{at:%Y-%m-%dT%H:%MZ}" for at in gap)
+        self._log.error(what, market=track.market, since=since, until=until, nodes=track.nodes, **more)
 
     def _tell(self, what: str, market: Market, places: tuple[str, ...]) -> int:
         """Tell what was not told before, in one line. Returns how many that were."""

@@ -130,6 +130,11 @@ _REMEDIES: Mapping[str, Remedy] = MappingProxyType(
 """Interface specification 4.3.5, section 3.2. A code that it does not name is tried again."""
 
 
+def has_no_data(failure: OasisFailure) -> bool:
+    """Whether OASIS itself says that it has nothing of what was asked for."""
+    return isinstance(failure, ErrorReply) and failure.code == NO_DATA
+
+
 class NoData(StrEnum):
     """What error 1000 means."""
 

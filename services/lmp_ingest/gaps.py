@@ -1,7 +1,8 @@
 """Gaps: times of a market of which prices are missing for good, unless OASIS gives them later. Pure.
 
 While an interval lies within the lookback, it is asked for with every wide window. What leaves the lookback without a price is
-a gap: it is told, it survives a restart beside the cursor, and it is asked for again while nothing else is due.
+a gap: it is told, it survives a restart beside the cursor, and it is asked for again while nothing else is due. It ends when
+OASIS gives the prices, or is given up: see `plan.gap_answered`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,6 +54,12 @@ def without(spans: Iterable[Span], filled: Sequence[Span]) -> tuple[Span, ...]:
         after = (Span(max(one.start, gone.end), one.end) for one in left)
         left = [one for one in (*before, *after) if one.start < one.end]
     return joined(left)
+
+
+def common(spans: Iterable[Span], others: Sequence[Span]) -> tuple[Span, ...]:
+    """What of some spans is in others, too."""
+    both = (Span(max(one.start, other.start), min(one.end, other.end)) for one in spans for other in others)
+    return joined(span for span in both if span.start < span.end)
 
 
 def write(spans: Sequence[Span]) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 
 from dotbus.contracts.messages import NodePrice
 from dotbus.runtime.toml_values import Market
-from lmp_ingest.gaps import Span, joined, without
+from lmp_ingest.gaps import Span, common, joined, without
 from lmp_ingest.records import Question
 from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, RETENTION, floor, midnight, trade_day, window_end
 from lmp_ingest.translate import Assembled, ByInterval
@@ -30,6 +30,12 @@ VOUCHED_PERIODS = 3
 
 GAP_PAUSE = timedelta(hours=1)
 """Until a gap is asked for again that OASIS did not fill."""
+
+GAP_GIVEN_UP_AFTER = timedelta(days=30)
+"""So long after an interval OASIS may still fill it: CAISO corrects and completes prices within days."""
+
+GAP_IN_VAIN_FOR = timedelta(hours=12)
+"""What is as old is given up once OASIS has answered without it for so long, because a single answer may be wrong."""
 
 _DAY = timedelta(days=1)
 
@@ -68,6 +74,8 @@ class Track:
             the track `catches_up`: the whole lookback is asked for, because nobody waited for what the node missed meanwhile.
         denied: the other nodes of which the last answer lacks a price that CAISO gave before and that still counts.
         gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
+        in_vain: what of the gaps OASIS answered without though it is old, and since when.
+        given_up: what the last answer made an end of in the gaps.
     """
 
     market: Market
@@ -86,6 +94,8 @@ class Track:
     gaps: tuple[Span, ...] = ()
     gap_at: datetime | None = None
     gap_not_before: datetime | None = None
+    in_vain: tuple[tuple[Span, datetime], ...] = ()
+    given_up: tuple[Span, ...] = ()
 
 
 def tracks_of(
@@ -194,6 +204,7 @@ def answered(
     prices = assembled.prices
     unpriced = frozenset(track.nodes) - nodes_of(prices) if prices else track.unpriced
     moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
+    moved = _without_gaps(moved, [_aged_out(asked_at)])
     newest = max((_end(priced) for priced in prices.values()), default=None)
     return replace(
         moved,
@@ -244,7 +255,7 @@ def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetim
 
 def set_back(tracks: Sequence[Track], now: datetime) -> list[Track]:
     """The tracks after the clock was set back: as if none had been asked yet, and none complete in what is the future now."""
-    return [believed(replace(track, newest=None, gap_not_before=None), now) for track in due_now(tracks)]
+    return [believed(replace(track, newest=None, gap_not_before=None, in_vain=()), now) for track in due_now(tracks)]
 
 
 def due_now(tracks: Sequence[Track]) -> list[Track]:
@@ -274,18 +285,41 @@ def gap_question(track: Track, now: datetime) -> Question:
     return Question(track.market, track.nodes, start, min(gap.end, midnight(trade_day(start) + _DAY)))
 
 
-def _kept_gaps(track: Track, now: datetime) -> list[Span]:
-    return [gap for gap in track.gaps if gap.start > now - RETENTION]
+def _kept_gaps(track: Track, now: datetime) -> tuple[Span, ...]:
+    return without(track.gaps, [_aged_out(now)])
+
+
+def _aged_out(now: datetime) -> Span:
+    """What OASIS keeps no longer, by whole days: it is not told of anew with every minute."""
+    return Span(datetime.min.replace(tzinfo=now.tzinfo), midnight(trade_day(now - RETENTION)))
+
+
+def _without_gaps(track: Track, gone: Sequence[Span]) -> Track:
+    """The track when there is no hope any more for some of its gaps."""
+    return replace(track, gaps=without(track.gaps, gone), given_up=common(track.gaps, gone))
 
 
 def gap_answered(track: Track, asked: Question, assembled: Assembled | None, now: datetime) -> Track:
-    """The track after a question for a gap, and its answer if there was one."""
+    """The track after a question for a gap, and its answer if there was one; one without prices says that OASIS has none.
+
+    What is older than CAISO corrects, and was answered without for long, is given up.
+    """
     prices = assembled.prices if assembled else {}
     holes = assembled.holes if assembled else {}
     filled = joined(Span(start, _end(prices[start])) for start in prices if start not in holes)
-    gaps = without(track.gaps, filled)
-    is_filled = not any(gap.start < asked.end and asked.start < gap.end for gap in gaps)
-    return replace(track, gaps=gaps, gap_at=asked.end, gap_not_before=now if is_filled else now + GAP_PAUSE)
+    left = replace(track, gaps=without(track.gaps, filled), gap_at=asked.end, given_up=())
+    window = [Span(asked.start, asked.end)]
+    if assembled and asked.end <= now - GAP_GIVEN_UP_AFTER:
+        left = _asked_in_vain(left, common(left.gaps, window), now)
+    return replace(left, gap_not_before=now + GAP_PAUSE if common(left.gaps, window) else now)
+
+
+def _asked_in_vain(track: Track, lacking: Sequence[Span], now: datetime) -> Track:
+    """The track after OASIS answered without something old: given up is what it has been so with for long."""
+    long = [span for span, since in track.in_vain if since <= now - GAP_IN_VAIN_FOR]
+    new = ((span, now) for span in without(lacking, [span for span, _ in track.in_vain]))
+    after = _without_gaps(track, common(lacking, long))
+    return replace(after, in_vain=tuple(vain for vain in (*track.in_vain, *new) if common([vain[0]], after.gaps)))
 
 
 def nodes_of(prices: ByInterval) -> set[str]:

@@ -24,14 +24,14 @@ from lmp_ingest import condition, gaps, plan
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
-from lmp_ingest.faults import OasisFailure, Remedy
+from lmp_ingest.faults import OasisFailure, Remedy, has_no_data
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
 from lmp_ingest.records import Question
 from lmp_ingest.reports import REPORTS
 from lmp_ingest.told import Told
-from lmp_ingest.translate import ByInterval, Sender, price_events
+from lmp_ingest.translate import Assembled, ByInterval, Sender, price_events
 
 LOOK_EVERY_S = 1.0
 """How often the loop looks whether an interval has turned."""
@@ -185,16 +185,21 @@ class Loop:
         try:
             answer = self._caiso.fetch_prices(question)
         except OasisFailure as failure:
-            now = self._clock()
-            self._replace(track, plan.gap_answered(track, question, None, now))
-            self._patience.pause_after(failure, 1, now)
-            self._evidence.of_gap(failure, question, now, now + plan.GAP_PAUSE)
+            self._failed_for_gap(track, question, failure)
             return
         self._evidence.of_answer(track.market, answer)
         after = plan.gap_answered(track, question, answer.assembled, answer.received_at)
         self._replace(track, after)
         self._tell(track, after, answer, self._told.completed(track.market, answer.assembled.prices))
         self._patience.answered()
+
+    def _failed_for_gap(self, track: Track, question: Question, failure: OasisFailure) -> None:
+        now = self._clock()
+        after = plan.gap_answered(track, question, Assembled({}) if has_no_data(failure) else None, now)
+        self._replace(track, after)
+        self._patience.pause_after(failure, 1, now)
+        self._evidence.of_gap(failure, question, now, now + plan.GAP_PAUSE)
+        self._evidence.of_track(track, after, now)
 
     def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
         market, now = track.market, answer.received_at

@@ -10,9 +10,21 @@ from hypothesis import strategies as st
 from dotbus.contracts.messages import NodePrice
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.condition import complaints, gaps
-from lmp_ingest.gaps import MOST_GAPS, Span, joined, read, without, write
-from lmp_ingest.plan import GAP_PAUSE, Pace, Track, answered, gap_answered, gap_due, gap_question, question, vouched_for
-from lmp_ingest.reports import midnight, trade_day
+from lmp_ingest.gaps import MOST_GAPS, Span, common, joined, read, without, write
+from lmp_ingest.plan import (
+    GAP_GIVEN_UP_AFTER,
+    GAP_IN_VAIN_FOR,
+    GAP_PAUSE,
+    Pace,
+    Track,
+    answered,
+    gap_answered,
+    gap_due,
+    gap_question,
+    question,
+    vouched_for,
+)
+from lmp_ingest.reports import RETENTION, midnight, trade_day
 from lmp_ingest.translate import Assembled
 
 NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)
@@ -60,6 +72,7 @@ def hours(of: tuple[Span, ...] | list[Span]) -> set[int]:
 def test_spans_are_joined_and_taken_away_as_sets_of_hours_are(some: list[Span], others: list[Span]) -> None:
     assert hours(joined(some)) == hours(some)
     assert hours(without(some, others)) == hours(some) - hours(others)
+    assert hours(common(some, others)) == hours(some) & hours(others)
     assert all(before.end < after.start for before, after in zip(joined(some), joined(some)[1:], strict=False))
 
 
@@ -130,11 +143,65 @@ def test_an_interval_with_a_hole_stays_a_gap() -> None:
     assert after.gaps == (Span(BEGIN + FIVE, BEGIN + 2 * FIVE),)
 
 
-def test_what_oasis_keeps_no_longer_is_told_and_not_asked_for() -> None:
-    track = missing(span(0, 1))
+NOTHING = Assembled({})
+LATER = NOW + 60 * DAY
 
-    assert gap_due([track], NOW + 4 * 366 * DAY) is None
-    assert "missing: 2025-09-01T07:00Z/2025-09-01T08:00Z" in complaints([track], Market.RTM, NOW)
+
+def in_vain(track: Track, now: datetime, answer: Assembled | None = NOTHING) -> Track:
+    return gap_answered(track, gap_question(track, now), answer, now)
+
+
+def test_what_oasis_keeps_no_longer_is_given_up_with_the_next_answer_and_not_asked_for() -> None:
+    now = BEGIN + RETENTION + 2 * DAY
+    track = Track(Market.RTM, ("N1",), until=now, gaps=(span(0, 72),))
+    asked = question(track, PACE, now)
+
+    after = answered(track, asked, priced(asked.start, 3), PACE, now)
+
+    assert after.given_up == (span(0, 48),)
+    assert after.gaps == (span(48, 72),), "what OASIS may still have"
+    assert gap_question(track, now).start == BEGIN + 2 * DAY
+    assert gap_due([track], now + 4 * DAY) is None
+    assert answered(after, asked, priced(asked.start, 3), PACE, now).given_up == (), "told once"
+
+
+def test_what_is_older_than_caiso_corrects_is_given_up_once_oasis_has_had_none_for_long() -> None:
+    once = in_vain(missing(span(0, 1)), LATER)
+    soon = in_vain(once, LATER + GAP_IN_VAIN_FOR - FIVE)
+    long = in_vain(soon, LATER + GAP_IN_VAIN_FOR)
+
+    assert (once.gaps, once.given_up) == ((span(0, 1),), ())
+    assert (soon.gaps, soon.given_up) == ((span(0, 1),), ())
+    assert (long.gaps, long.given_up, long.in_vain) == ((), (span(0, 1),), ())
+    assert gap_due([long], LATER + DAY) is None
+
+
+def test_what_caiso_may_still_correct_is_never_given_up() -> None:
+    track = missing(span(0, 1))
+    end = BEGIN + HOUR + GAP_GIVEN_UP_AFTER
+    for hour in range(9 * 24):
+        track = in_vain(track, NOW + hour * HOUR)
+
+    assert track.gaps == (span(0, 1),)
+    assert in_vain(in_vain(track, end - FIVE), end - FIVE + DAY).gaps == (span(0, 1),), "it counts from when it is old"
+
+
+def test_a_question_that_brought_no_answer_gives_nothing_up() -> None:
+    track = in_vain(missing(span(0, 1)), LATER)
+    for hour in range(48):
+        track = in_vain(track, LATER + hour * HOUR, None)
+
+    assert track.gaps == (span(0, 1),)
+
+
+def test_of_a_gap_that_oasis_fills_in_part_the_rest_alone_is_given_up() -> None:
+    track = in_vain(missing(span(0, 3)), LATER)
+    track = in_vain(track, LATER + HOUR, priced(BEGIN + HOUR, 12))
+    while gap_due([track], LATER + DAY):
+        track = in_vain(track, LATER + DAY)
+
+    assert track.gaps == ()
+    assert track.given_up == (span(2, 3),)
 
 
 def test_a_market_misses_what_any_of_its_tracks_misses_and_names_the_latest() -> None:

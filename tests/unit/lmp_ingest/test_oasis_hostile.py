@@ -357,6 +357,32 @@ def test_a_gap_that_oasis_does_not_fill_is_asked_for_once_an_hour_and_holds_noth
     assert len(one.health(Market.RTM).complaints) == 1
 
 
+def test_a_gap_that_oasis_has_no_prices_of_is_given_up_when_it_is_old_and_told_once(
+    story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = story(lookback_h=24.0)
+    one.oasis.answer = published(lambda: one.now)
+    one.run(60)
+    complete = datetime.fromisoformat(one.outbox.cursors()["RTM"])
+    one.now += 40 * DAY
+    one.restart()
+    begin = one.now
+    usual = published(lambda: one.now)
+    nothing = zipped(e__xml=recorded("error_1000_no_data.xml"))
+    one.oasis.answer = lambda question: nothing if question.start < complete + HOUR else usual(question)
+    one.leap(6 * 3600, 20)
+    assert begin + 6 * HOUR <= one.now
+    (told,) = one.health(Market.RTM).complaints
+    assert told == f"missing: {complete:%Y-%m-%dT%H:%MZ}/{midnight(trade_day(complete) + DAY):%Y-%m-%dT%H:%MZ}"
+    one.leap(8 * 3600, 20)
+
+    assert one.health(Market.RTM).complaints == ()
+    assert one.outbox.cursors()["RTM missing"] == "none"
+    one.leap(8 * 3600, 20)
+    assert capsys.readouterr().out.count("missing prices are given up") == 1
+    assert [question for at, question in one.oasis.asked if question.start == complete and at > begin + 14 * HOUR] == []
+
+
 def test_a_day_ahead_day_without_prices_is_told_and_becomes_a_gap_when_it_leaves_the_lookback(story) -> None:
     one = story((Market.DAM,))
     one.oasis.answer = published(lambda: one.now + 2 * DAY)
