@@ -222,18 +222,20 @@ def answered(
 
 
 def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime) -> Track:
-    """How far a track is complete with an answer, and what of it was too long ago to be asked for once more."""
+    """How far a track is complete with an answer, and what of it was too long ago to be asked for once more.
+
+    It begins with the first price that came, day-ahead with a whole day.
+    """
     begun, gaps = track.until, track.gaps
     if begun and begun < oldest:
         gaps, begun = joined([*gaps, Span(begun, oldest)]), oldest
-    run = complete_run(begun or _first(asked, assembled), assembled)
+    first = min(assembled.prices, default=None)
+    if first and begun is None:
+        begun = asked.start if asked.market is Market.DAM else first
+    elif first and begun and track.catches_up:  # what a node missed may be missing still, though the others are further
+        begun = min(begun, first)
+    run = complete_run(begun, assembled) if begun else None
     return replace(track, until=run or begun, gaps=gaps)
-
-
-def _first(asked: Question, assembled: Assembled) -> datetime:
-    """Where a track begins: day-ahead with a whole day, else with the first price that came."""
-    complete = (start for start in assembled.prices if start not in assembled.holes)
-    return asked.start if asked.market is Market.DAM else min(complete, default=asked.start)
 
 
 def complete_run(begun: datetime, assembled: Assembled) -> datetime | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dotbus.contracts.messages import NodePrice
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.condition import cursor, heard_at
+from lmp_ingest.gaps import Span
 from lmp_ingest.plan import (
     Pace,
     Track,
@@ -24,7 +25,7 @@ from lmp_ingest.plan import (
     tracks_of,
 )
 from lmp_ingest.records import Question
-from lmp_ingest.reports import midnight
+from lmp_ingest.reports import REPORTS, midnight
 from lmp_ingest.translate import Assembled
 
 PACE = Pace(
@@ -228,6 +229,31 @@ def test_a_cursor_never_goes_back() -> None:
     older = prices(MORNING, 1, timedelta(minutes=5))
 
     assert answered(one, question(one, PACE, NOON), older, PACE, NOON).until == NOON
+
+
+def test_what_a_node_missed_is_asked_for_until_it_is_there_though_others_are_further() -> None:
+    five, oldest = timedelta(minutes=5), NOON - PACE.lookback
+    one = replace(track(Market.RTM, until=NOON, asked_at=NOON), nodes=("N1", "N2"), catches_up=True)
+    asked = question(one, PACE, NOON)
+    whole = prices(oldest, 48 * 12, five, "N1", "N2")
+    lacking = replace(whole, holes={oldest + 2 * five: frozenset({"N2"})})
+
+    after = answered(one, asked, lacking, PACE, NOON)
+    later = answered(after, question(after, PACE, NOON + HOUR), whole, PACE, NOON + HOUR)
+
+    assert asked.start == oldest
+    assert after.until == oldest + 2 * five
+    assert question(after, PACE, NOON + HOUR).start <= oldest + HOUR
+    assert (later.until, later.gaps) == (NOON, (Span(oldest + 2 * five, oldest + HOUR),)), "what left the lookback is told"
+    assert answered(one, asked, whole, PACE, NOON).until == NOON
+
+
+@pytest.mark.parametrize("market", [Market.RTM, Market.DAM])
+def test_a_track_begins_with_the_first_interval_that_has_a_price_also_when_a_node_lacks_it(market: Market) -> None:
+    interval, asked = REPORTS[market].interval, question(track(market), PACE, NOON)
+    lacking = replace(prices(asked.start, 20, interval, "N1", "N2"), holes={asked.start: frozenset({"N2"})})
+
+    assert answered(track(market), asked, lacking, PACE, NOON).until == asked.start
 
 
 def test_a_track_is_complete_up_to_the_first_interval_that_lacks_a_price_or_has_a_hole() -> None:
