@@ -123,10 +123,13 @@ class Reply:
         found = [row for row in self.of_victim() if row[KIND] == kind]
         return found[self.at % len(found) :][:1] if found else []
 
+    def rows_by_member(self) -> dict[str, list[Row]]:
+        return {"prices": self.rows} if self.members is None else self.members
+
     def content(self) -> bytes:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, rows in (self.members or {"prices": self.rows}).items():
+            for name, rows in self.rows_by_member().items():
                 text = io.StringIO()
                 table = csv.DictWriter(text, self.header, lineterminator="\n", extrasaction="ignore")
                 table.writeheader()
@@ -178,6 +181,10 @@ def with_an_error(reply: Reply) -> None:
     reply.error = True
 
 
+def no_data(reply: Reply) -> None:
+    reply.error, reply.members = True, {}
+
+
 def without_a_column(reply: Reply) -> None:
     reply.header.remove(reply.recording.column)
 
@@ -210,6 +217,7 @@ REFUSED: dict[str, Damage] = {
     "header only": header_only,
     "unknown types": of_unknown_types,
     "data and an error": with_an_error,
+    "no data": no_data,
     "no price column": without_a_column,
     "cut in the middle": cut_at(0.5),
     "cut near the end": cut_at(0.98),
@@ -395,7 +403,8 @@ def test_what_is_no_answer_is_refused_at_once_and_told(tmp_path: Path, recording
 
     assert attack.told() == before
     assert not attack.story.health(recording.market).ok
-    assert "no data" not in attack.story.health(recording.market).last_error
+    assert ("no data" in attack.story.health(recording.market).last_error) is (name == "no data")
+    assert all(attack.story.state(recording.market, node).reasons == ("source_failing",) for node in recording.nodes)
     attack.story.outbox.close()
 
 
