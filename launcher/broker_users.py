@@ -86,12 +86,13 @@ def password_file(passwords: dict[str, str], before: str = "") -> str:
 def _ingest(topics: Topics, service: str, subjects: Iterable[Subject]) -> BrokerUser:
     replay = f"{_of_service(topics, service)}/{Subject.REPLAY}"
     reply = f"{_of_service(topics, service)}/{Subject.REPLAY_REPLY}"
+    of_itself = (_of_service(topics, service), f"{_of_service(topics, service)}/{Subject.STREAM}")
     said = tuple(topics.every(subject) for subject in subjects)
-    return BrokerUser(service, writes=(*said, _of_service(topics, service), reply), reads=(replay,))
+    return BrokerUser(service, writes=(*said, *of_itself, reply), reads=(*of_itself, replay))
 
 
 def _gateway(topics: Topics) -> BrokerUser:
-    hears = tuple(topics.every(subject) for subject in sorted(STATES))
+    hears = tuple(topics.every(subject) for subject in sorted(STATES - {Subject.STREAM}))
     return BrokerUser(MODBUS_GATEWAY, writes=(_of_service(topics, MODBUS_GATEWAY),), reads=hears)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
-from dotbus.contracts.messages import Lmp, Prices
+from dotbus.contracts.messages import MAX_SEQ, Lmp, Prices
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
@@ -23,7 +23,6 @@ from lmp_ingest.told import Told
 from lmp_ingest.translate import Sender
 
 KEPT_AT_ONCE = 500
-MAX_SEQ = 2**63 - 1
 _REMEMBERED_LONGER = timedelta(days=2)
 _CLOCK_STEP = timedelta(minutes=1)
 """A clock that is set back by less leaves what was said before in doubt; by more, it is not taken up."""
@@ -67,9 +66,9 @@ def wire_loop(
 
 def kept_events(outbox: Outbox) -> Iterator[Prices]:
     """What was told before, as far as the outbox still has it, in its order."""
-    last_seq = 0
-    while some := outbox.between(last_seq + 1, MAX_SEQ, KEPT_AT_ONCE):
-        last_seq = some[-1].seq
+    last_number = 0
+    while some := outbox.between(last_number + 1, MAX_SEQ, KEPT_AT_ONCE):
+        last_number = some[-1].number
         for kept in some:
             try:
                 yield decode_as(kept.payload, Prices)

@@ -73,7 +73,7 @@ def test_each_subject_is_published_by_its_ingest_and_received_by_who_needs_it(to
 
 
 def test_every_subject_is_judged_here():
-    assert set(Subject) == set(WRITERS) | {Subject.SERVICE, Subject.REPLAY, Subject.REPLAY_REPLY}
+    assert set(Subject) == set(WRITERS) | {Subject.SERVICE, Subject.STREAM, Subject.REPLAY, Subject.REPLAY_REPLY}
 
 
 @pytest.mark.parametrize("service", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian"])
@@ -81,7 +81,16 @@ def test_a_service_alone_says_how_it_is_and_all_who_judge_by_it_hear(topics: Top
     topic = topics.service(service, "main")
 
     assert writers(topics, topic) == {service}
-    assert readers(topics, topic) == {"modbus_gateway", "historian", "plant-sierra", "plant-delta"} | READERS_OF_ALL
+    itself = {service} & INGESTS
+    assert readers(topics, topic) == {"modbus_gateway", "historian", "plant-sierra", "plant-delta"} | READERS_OF_ALL | itself
+
+
+@pytest.mark.parametrize("ingest", sorted(INGESTS))
+def test_an_ingest_alone_says_how_far_its_stream_goes_and_reads_it_again(topics: Topics, ingest: str):
+    topic = topics.stream(ingest, "main")
+
+    assert writers(topics, topic) == {ingest}
+    assert readers(topics, topic) == {ingest, "historian"} | READERS_OF_ALL
 
 
 def test_a_plants_own_gateway_says_how_it_is_under_the_plants_name_only(topics: Topics):

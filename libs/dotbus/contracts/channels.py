@@ -120,6 +120,14 @@ CHANNELS = (
         "online or offline (last will), upstream health, cursors, outbox span, certificate days left",
     ),
     Channel(
+        Subject.STREAM,
+        f"{_SERVICE}/{Subject.STREAM}",
+        m.StreamState,
+        _INGESTS,
+        _INGESTS,
+        "the stream that a source numbers its events in, and how far it goes; each source reads its own after a restart",
+    ),
+    Channel(
         Subject.REPLAY,
         f"{_SERVICE}/{Subject.REPLAY}",
         m.ReplayRequest,

@@ -401,9 +401,9 @@ class OutboxSpan(msgspec.Struct, frozen=True, kw_only=True):
     """The events that a source can still send again: `first_seq` to `last_seq`, both None while it has none."""
 
     stream: str
-    first_seq: int | None
-    last_seq: int | None
-    unpublished: int
+    first_seq: Seq | None
+    last_seq: Seq | None
+    unpublished: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
@@ -418,6 +418,17 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
     outbox: OutboxSpan | None = None
     cursors: dict[str, str] = {}
     certificate_days_left: float | None = None
+
+
+class StreamState(State, frozen=True, kw_only=True, tag="stream"):
+    """The stream that a source numbers its events in now, and how far it goes: no number above `last_seq` was published.
+
+    It is said before the events that it covers, and no last will replaces it. A source that finds more here than its outbox has
+    knows that the outbox is older than what was published, and begins another stream.
+    """
+
+    stream: NonEmpty
+    last_seq: Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 
 
 class ReplayRequest(Command, frozen=True, kw_only=True, tag="replay"):
@@ -482,6 +493,7 @@ AnyMessage = (
     | Prices
     | Lmp
     | ServiceStatus
+    | StreamState
     | ReplayRequest
     | ReplayReply
 )

@@ -29,6 +29,7 @@ class Subject(StrEnum):
     PRICES = "prices"
     LMP = "lmp"
     SERVICE = "service"
+    STREAM = "stream"
     REPLAY = "replay"
     REPLAY_REPLY = "replay/reply"
 
@@ -36,7 +37,7 @@ class Subject(StrEnum):
 EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.PRICES})
 """Appended, never retained, carry a sequence number."""
 
-STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.LMP, Subject.SERVICE})
+STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.LMP, Subject.SERVICE, Subject.STREAM})
 """The last word on one thing, retained."""
 
 
@@ -115,6 +116,10 @@ class Topics:
         """State: whether a service is there and hears its upstream; also its last will."""
         return f"{self.root}/service/{encode_name(service)}/{encode_name(instance)}"
 
+    def stream(self, service: str, instance: str) -> str:
+        """State: which stream a source numbers its events in, and how far it goes."""
+        return f"{self.service(service, instance)}/{Subject.STREAM}"
+
     def replay(self, service: str, instance: str) -> str:
         """Command: send again the events from one sequence number to another."""
         return f"{self.service(service, instance)}/{Subject.REPLAY}"
@@ -132,7 +137,7 @@ class Topics:
                 return f"{self.root}/market/+/{subject}/+"
             case Subject.SERVICE:
                 return f"{self.root}/service/+/+"
-            case Subject.REPLAY | Subject.REPLAY_REPLY:
+            case Subject.STREAM | Subject.REPLAY | Subject.REPLAY_REPLY:
                 return f"{self.root}/service/+/+/{subject}"
             case _:
                 return f"{self.root}/plant/+/+/{subject}"
@@ -178,7 +183,7 @@ _OF_PLANT = frozenset(
         Subject.RESPOND_REPLY,
     }
 )
-_OF_SERVICE = frozenset({Subject.SERVICE, Subject.REPLAY, Subject.REPLAY_REPLY})
+_OF_SERVICE = frozenset({Subject.SERVICE, Subject.STREAM, Subject.REPLAY, Subject.REPLAY_REPLY})
 
 
 def _subject(levels: list[str]) -> Subject | None:

@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
@@ -22,9 +22,15 @@ from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing, PublishRefused
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import RETRACTED, KeptEvent, Outbox
+from dotbus.runtime.own_stream import OwnStream
 from dotbus.runtime.presence import Identity
+from dotbus.runtime.replay import AskedFor, Replays
+from dotbus.runtime.sequence import SequenceRanges
 
-BATCH = 100
+PIECE_LEAST, PIECE_FIRST, PIECE_MOST = 25, 100, 800
+"""How many events are published together, by how long the broker takes: states wait for the end of a piece."""
+PIECE_QUICK_S, PIECE_SLOW_S = 0.25, 1.0
+STATES_TOGETHER = 100
 IDLE_S = 1.0
 PAUSE_AFTER_REFUSAL_S = 5.0
 PRUNE_EVERY_S = 60.0
@@ -62,6 +68,11 @@ class Courier:
         self._said: dict[str, int] = {}
         self._complete: tuple[dict[str, int], int] | None = None
         self._refusals: list[str] = []
+        self._walked_to = 0
+        self._piece = PIECE_FIRST
+        self._marked = True
+        self._own_stream = OwnStream(bus, outbox, topics, identity, clock=clock)
+        self._replays = Replays()
         self._requests: queue.Queue[ReplayRequest] = queue.Queue(REPLAYS_WAITING)
         self._awake = threading.Event()
         self._stopped = threading.Event()
@@ -77,6 +88,11 @@ class Courier:
         """Whether the broker has the last word on every state, said on this connection."""
         complete = self._complete
         return complete is not None and complete[0] is self._said and complete[1] == self._outbox.states_version
+
+    @property
+    def settled(self) -> bool:
+        """Whether the broker said what it knows of our stream: what we say of ourselves would replace it."""
+        return self._own_stream.settled
 
     @property
     def is_alive(self) -> bool:
@@ -123,11 +139,14 @@ class Courier:
 
     def _round(self) -> None:
         self._refusals = []
+        self._walked_to = 0
         try:
             if self._bus.connected:
                 self._deliver_states()
+                self._own_stream.settle()
+                self._mark_published([])
                 self._deliver_events()
-                self._answer_requests()
+                self._answer_replays()
             self._prune()
         except (BusError, sqlite3.Error) as error:
             self._refusals.append(str(error))
@@ -143,8 +162,8 @@ class Courier:
         revisions = self._outbox.state_revisions()
         changed = [topic for topic, revision in revisions.items() if said.get(topic) != revision]
         current = True
-        for start in range(0, len(changed), BATCH):
-            payloads = self._outbox.state_payloads(changed[start : start + BATCH])
+        for start in range(0, len(changed), STATES_TOGETHER):
+            payloads = self._outbox.state_payloads(changed[start : start + STATES_TOGETHER])
             refused = self._publish([Outgoing(topic, payload, retain=True) for topic, payload in payloads.items()])
             said.update((topic, revisions[topic]) for topic in payloads.keys() - {state.topic for state in refused})
             current = current and all(state.payload == RETRACTED for state in refused)
@@ -152,42 +171,70 @@ class Courier:
             self._complete = said, version
 
     def _deliver_events(self) -> None:
-        end_at, after_seq = time.monotonic() + LAST_ROUND_S, 0
-        while events := self._outbox.unpublished(BATCH, after_seq):
+        end_at = time.monotonic() + LAST_ROUND_S
+        while events := self._next_events():
+            self._own_stream.announce()
             taken = self._publish_events(events)
-            self._outbox.mark_published(taken)
+            self._mark_published(taken)
             self._published(len(taken))
+            self._walked_to = events[-1].number
             self._deliver_states()
-            after_seq = events[-1].seq
             if self._stopped.is_set() and time.monotonic() > end_at:
                 return
 
-    def _answer_requests(self) -> None:
-        while not self._requests.empty():
-            request = self._requests.get_nowait()
-            sent = self._replay(request) if request.stream == self._outbox.stream else 0
-            self._publish([Outgoing(self._reply_topic, encode(self._reply(request, sent)))])
+    def _next_events(self) -> list[KeptEvent]:
+        self._own_stream.settle()  # before they are read: it may give them other numbers
+        return self._outbox.unpublished(self._piece, self._walked_to)
 
-    def _replay(self, request: ReplayRequest) -> int:
-        sent = 0
-        for events in self._pieces(request):
-            sent += len(self._publish_events(events))
+    def _mark_published(self, taken: Sequence[int]) -> None:
+        """The outbox remembers it whether the disk takes it or not, so that delivery goes on."""
+        try:
+            self._outbox.mark_published(taken)
+        except sqlite3.Error as error:
+            if self._marked:
+                next_ = "trying again; until then a restart would send it once more"
+                self._log.error("what was delivered cannot be marked as such", cause=str(error), next=next_)
+            self._marked = False
+        else:
+            self._marked = True
+
+    def _answer_replays(self) -> None:
+        """Between two pieces come new events and states, and requests that may want the same as those before."""
+        self._take_requests()
+        while len(self._replays) and not self._stopped.is_set():
+            if ranges := self._replays.next_ranges(self._piece):
+                events = self._outbox.among(ranges, self._piece)
+                taken = self._publish_events(events)
+                self._replays.note(events[-1].number if events else ranges[-1][1], [event.number for event in events], taken)
+            self._reply()
             self._deliver_states()
             self._deliver_events()
-        self._log.info("replayed", first_seq=request.first_seq, last_seq=request.last_seq, sent=sent)
-        return sent
+            self._take_requests()
 
-    def _pieces(self, request: ReplayRequest) -> Iterator[list[KeptEvent]]:
-        first_seq = request.first_seq
-        while events := self._outbox.between(first_seq, request.last_seq, BATCH):
-            yield events
-            first_seq = events[-1].seq + 1
+    def _take_requests(self) -> None:
+        while len(self._replays) < REPLAYS_WAITING and not self._requests.empty():
+            request = self._requests.get_nowait()
+            self._replays.add(request, self._outbox.numbers_of(request.stream))
+
+    def _reply(self) -> None:
+        for asked in self._replays.take_done():
+            request = asked.request
+            self._log.info("replayed", first_seq=request.first_seq, last_seq=request.last_seq, sent=asked.sent)
+            reply = reply_to(asked, self._identity, self._outbox, self._clock())
+            self._publish([Outgoing(self._reply_topic, encode(reply))])
 
     def _publish_events(self, events: Sequence[KeptEvent]) -> list[int]:
         """Publish events. Returns the numbers of those that the broker took."""
+        begun = time.monotonic()
         messages = [Outgoing(event.topic, event.payload) for event in events]
-        refused = set(self._publish(messages))
-        return [event.seq for event, message in zip(events, messages, strict=True) if message not in refused]
+        try:
+            refused = self._publish(messages)
+        finally:
+            self._piece = next_piece(self._piece, len(events), time.monotonic() - begun)
+        if not refused:
+            return [event.number for event in events]
+        left = set(refused)
+        return [event.number for event, message in zip(events, messages, strict=True) if message not in left]
 
     def _publish(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
         """Publish messages. Returns those that the broker refuses."""
@@ -197,22 +244,6 @@ class Courier:
             self._refusals.append(str(error))
             return error.refused or messages
         return ()
-
-    def _reply(self, request: ReplayRequest, sent: int) -> ReplayReply:
-        span = self._outbox.span()
-        known = request.stream == span.stream
-        wanted = request.last_seq - request.first_seq + 1
-        return ReplayReply(
-            environment=self._identity.environment,
-            source=self._identity.source,
-            time=self._clock(),
-            stream=request.stream,
-            first_seq=request.first_seq,
-            last_seq=request.last_seq,
-            sent=sent,
-            oldest_seq=span.first_seq if known else None,
-            detail=f"{sent} of {wanted} sent" if known else f"this source's stream is {span.stream}; the other is gone",
-        )
 
     def _prune(self) -> None:
         if time.monotonic() < self._prune_at:
@@ -226,3 +257,33 @@ class Courier:
         if complaint != self._complaint:
             self._complaint = complaint
             self._log.error("delivery waits", cause=complaint, next="trying again")
+
+
+def next_piece(size: int, published: int, took_s: float) -> int:
+    """How many events to publish together after a piece of so many took so long."""
+    if took_s > PIECE_SLOW_S:
+        return max(PIECE_LEAST, size // 2)
+    return min(PIECE_MOST, size * 2) if published >= size and took_s < PIECE_QUICK_S else size
+
+
+def reply_to(asked: AskedFor, identity: Identity, outbox: Outbox, now: datetime) -> ReplayReply:
+    """What became of a request."""
+    request, span, lost = asked.request, outbox.span(), SequenceRanges.of(asked.lost)
+    wanted = sum(last - first + 1 for first, last in request.wanted)
+    kept_no_more = f", {lost.size} kept no more" if lost.size else ""
+    is_known = outbox.numbers_of(request.stream) is not None
+    return ReplayReply(
+        environment=identity.environment,
+        source=identity.source,
+        time=now,
+        stream=request.stream,
+        first_seq=request.first_seq,
+        last_seq=request.last_seq,
+        ranges=request.ranges,
+        sent=asked.sent,
+        lost=lost.ranges,
+        oldest_seq=span.first_seq if request.stream == span.stream else None,
+        detail=f"{asked.sent} of {wanted} sent{kept_no_more}"
+        if is_known
+        else f"this source's stream is {span.stream}; the other is gone",
+    )

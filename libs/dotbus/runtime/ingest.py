@@ -117,7 +117,12 @@ class Ingest:
         self._bus = Bus(bus, identity.source, clock=clock, will=identity.will(topics))
         self.courier = Courier(self._bus, self.outbox, topics, identity, clock=clock, published=self._meters.published.inc)
         self._presence = Presence(
-            self._bus, topics, identity, self._describe, clock=clock, ready=lambda: self.courier.caught_up
+            self._bus,
+            topics,
+            identity,
+            self._describe,
+            clock=clock,
+            ready=lambda: self.courier.settled and self.courier.caught_up,
         )
 
     def turned(self) -> None:

@@ -8,55 +8,29 @@ The file grows to the largest window or backlog that it ever held and no further
 every second (how many events wait, which states changed) costs the same whatever is kept.
 """
 
-import sqlite3
-import threading
-import uuid
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
-
-import msgspec
+from typing import Final
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dispatch, Dot, Lmp, OutboxSpan, Prices, Trajectory, TrajectoryBatch
-from dotbus.runtime.starting import CannotStart
+from dotbus.contracts.messages import Dot, Lmp, OutboxSpan, Trajectory
+from dotbus.runtime import outbox_events
+from dotbus.runtime.outbox_events import KeptEvent, StoredEvent, unpacked
+from dotbus.runtime.outbox_file import OutboxFile, OutboxInUse
+from dotbus.runtime.outbox_numbers import Draft, Numbers, OutgoingEvent, Stream, StreamNumbers, new_stream
+from dotbus.runtime.sequence import Range, SequenceRanges, pieces
 
-OutgoingEvent = Dispatch | TrajectoryBatch | Prices
+__all__ = ["RETRACTED", "KeptEvent", "Outbox", "OutboxInUse", "OutgoingEvent", "OutgoingState"]
+
 OutgoingState = Dot | Trajectory | Lmp
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS stream (id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS event (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL,
-  kept_at REAL NOT NULL, published INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS unpublished ON event (seq) WHERE published = 0;
-CREATE INDEX IF NOT EXISTS published_age ON event (kept_at) WHERE published = 1;
-CREATE TABLE IF NOT EXISTS state (topic TEXT PRIMARY KEY, payload BLOB NOT NULL, revision INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS state_revision ON state (topic, revision);
-CREATE TABLE IF NOT EXISTS retraction (topic TEXT PRIMARY KEY, retracted_at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, position TEXT NOT NULL);
-"""
-_LOG_LIMIT_BYTES = 64 * 1024 * 1024
-"""What SQLite's write-ahead log is cut to after a large transaction."""
-_PRUNED_AT_ONCE = 1000
-RETRACTED = b""
+RETRACTED: Final = b""
 """The payload that makes a broker forget what it retains."""
-
-
-class OutboxInUse(CannotStart):
-    """Another process has this outbox open: two instances would give one sequence number to two events."""
-
-
-@dataclass(frozen=True)
-class KeptEvent:
-    """An event as it is kept: its payload carries `seq` and the stream."""
-
-    seq: int
-    topic: str
-    payload: bytes
+_MARKED_TOGETHER: Final = 100
+_MARKS_AT_ONCE: Final = 500
 
 
 class Outbox:
@@ -68,49 +42,51 @@ class Outbox:
         max_bytes: how much the kept payloads may take together; the oldest published ones go first.
 
     Attributes:
-        stream: names the run of sequence numbers; another file begins another.
         states_version: counts up with each change of any state.
 
     Raises:
         OutboxInUse: another process has it.
+        CannotStart: a newer version of dotbus made it.
         sqlite3.Error: the file cannot be opened or is none.
     """
 
     def __init__(self, path: Path, *, max_age_s: float, max_bytes: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._max_age = timedelta(seconds=max_age_s)
         self._max_bytes = max_bytes
-        self._lock = threading.RLock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._claim(path)
-        self._database.executescript(_SCHEMA)
+        self._file = OutboxFile(path)
+        self._lock, self._database, self._transaction = self._file.lock, self._file.database, self._file.transaction
         self._kept_bytes = int(self._database.execute("SELECT coalesce(sum(length(payload)), 0) FROM event").fetchone()[0])
-        self.stream = self._open_stream()
+        self._numbers = self._read_numbers()
+        self._acknowledged = SequenceRanges()
         self.states_version = 0
 
-    def _claim(self, path: Path) -> None:
-        self._database.execute("PRAGMA busy_timeout = 200")
-        self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
-        try:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT_BYTES}")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            self._database.close()
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            raise OutboxInUse(f"{path} is in use by another process: give each instance its own folder (STATE_DIR)") from error
-
-    def _open_stream(self) -> str:
+    def _read_numbers(self) -> Numbers:
         with self._transaction():
-            row = self._database.execute("SELECT id FROM stream").fetchone()
-            if row:
-                return str(row[0])
-            stream = uuid.uuid4().hex
-            self._database.execute("INSERT INTO stream VALUES (?)", (stream,))
-            return stream
+            last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+            streams = [Stream(*row) for row in self._database.execute("SELECT id, base FROM stream ORDER BY base, rowid")]
+            counts = dict(self._database.execute("SELECT scope, last FROM count"))
+            if not streams:
+                streams = [self._write_stream(last[0] if last else 0)]
+            return Numbers(tuple(streams), last[0] if last else 0, counts)
+
+    def _write_stream(self, base: int) -> Stream:
+        stream = new_stream(base)
+        self._database.execute("INSERT INTO stream (id, base) VALUES (?, ?)", (stream.id, stream.base))
+        return stream
+
+    @property
+    def stream(self) -> str:
+        """Names the run of sequence numbers. Another file begins another, and so does one that is older than what was said."""
+        return self._numbers.stream.id
+
+    @property
+    def last_seq(self) -> int:
+        """The last sequence number that was given in the stream, 0 before the first."""
+        return self._numbers.last_seq
+
+    def numbers_of(self, stream: str) -> StreamNumbers | None:
+        """Which of the outbox's numbers are those of a stream, None when it was never one of this outbox."""
+        return self._numbers.of_stream(stream)
 
     def commit(
         self,
@@ -127,28 +103,58 @@ class Outbox:
         Raises:
             sqlite3.Error: the disk is full or broken; nothing of it was kept.
         """
-        with self._transaction():
-            kept_bytes = [self._keep(topic, event, now) for topic, event in events]
-            for topic, state in states:
-                self._replace_state(topic, encode(state))
-                self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
-            self._database.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", list((cursors or {}).items()))
         with self._lock:
+            draft = Draft(self._numbers)
+            with self._transaction():
+                kept_bytes = [self._keep(draft, topic, event, now) for topic, event in events]
+                self._write_counts(draft)
+                for topic, state in states:
+                    self._replace_state(topic, encode(state))
+                    self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
+                if cursors:
+                    self._database.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", list(cursors.items()))
+            self._numbers = draft.kept()
             self._kept_bytes += sum(kept_bytes)
             self.states_version += bool(states)
         return sum(size > 0 for size in kept_bytes)
 
-    def _keep(self, topic: str, event: OutgoingEvent, now: datetime) -> int:
+    def _keep(self, draft: Draft, topic: str, event: OutgoingEvent, now: datetime) -> int:
         """Keep an event unless it is kept already. Returns the bytes that it takes."""
         if self._database.execute("SELECT 1 FROM event WHERE id = ?", (event.id,)).fetchone():
             return 0
-        row = self._database.execute(
-            "INSERT INTO event (id, topic, payload, kept_at) VALUES (?, ?, x'', ?) RETURNING seq",
-            (event.id, topic, now.timestamp()),
-        ).fetchone()
-        payload = zlib.compress(encode(msgspec.structs.replace(event, stream=self.stream, seq=row[0])))
-        self._database.execute("UPDATE event SET payload = ? WHERE seq = ?", (payload, row[0]))
+        payload = zlib.compress(encode(draft.stamped(event)), outbox_events.COMPRESSION)
+        outbox_events.insert(self._database, draft.last, event.id, topic, payload, now.timestamp())
         return len(payload)
+
+    def _write_counts(self, draft: Draft) -> None:
+        for count in draft.counts.items():
+            self._database.execute(
+                "INSERT INTO count VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET last = excluded.last", count
+            )
+
+    def begin_stream(self) -> int:
+        """Count from 1 under a new name: in the stream so far, later events than this file has were published.
+
+        What no broker has acknowledged gets numbers of the new stream; what was published keeps its own and can be sent again
+        under the old name. Returns how many got new numbers.
+
+        Raises:
+            sqlite3.Error: the disk is full or broken; the stream goes on.
+        """
+        with self._lock:
+            self._mark_acknowledged()
+            before, kept_bytes, renumbered = self._numbers, 0, 0
+            with self._transaction():
+                stream = self._write_stream(before.last)
+                self._database.execute("DELETE FROM count")
+                draft = Draft(before.beginning(stream))
+                while sizes := outbox_events.renumber_some(self._database, draft, stream.base):
+                    renumbered += len(sizes)
+                    kept_bytes += sum(sizes)
+                self._write_counts(draft)
+            self._numbers = draft.kept()
+            self._kept_bytes += kept_bytes
+            return renumbered
 
     def _replace_state(self, topic: str, payload: bytes) -> None:
         self._database.execute(
@@ -180,23 +186,45 @@ class Outbox:
             self._database.executemany("DELETE FROM state WHERE topic = ?", gone)
             self._database.executemany("DELETE FROM retraction WHERE topic = ?", gone)
 
-    def unpublished(self, limit: int, after_seq: int = 0) -> list[KeptEvent]:
-        """The oldest events beyond a number that no broker has acknowledged."""
-        return self._read("WHERE published = 0 AND seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
-
-    def between(self, first_seq: int, last_seq: int, limit: int) -> list[KeptEvent]:
-        """The kept events of a range, in order, at most `limit`."""
-        return self._read("WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", first_seq, last_seq, limit)
-
-    def _read(self, condition: str, *parameters: int) -> list[KeptEvent]:
+    def unpublished(self, limit: int, after_number: int = 0) -> list[KeptEvent]:
+        """The oldest events beyond a number that no broker has acknowledged, at most `limit`."""
+        waiting: list[StoredEvent] = []
         with self._lock:
-            rows = self._database.execute(f"SELECT seq, topic, payload FROM event {condition}", parameters)  # noqa: S608  # literals
-            return [KeptEvent(seq, topic, zlib.decompress(payload)) for seq, topic, payload in rows]
+            while not waiting:
+                after_number = self._acknowledged.end_of(after_number + 1) or after_number
+                events = outbox_events.unpublished(self._database, limit, after_number)
+                waiting = [event for event in events if self._acknowledged.end_of(event[0]) is None]
+                if not events:
+                    break
+                after_number = events[-1][0]
+        return unpacked(waiting)
 
-    def mark_published(self, seqs: Sequence[int]) -> None:
-        """Note that a broker acknowledged these events."""
-        with self._transaction():
-            self._database.executemany("UPDATE event SET published = 1 WHERE seq = ?", [(seq,) for seq in seqs])
+    def between(self, first: int, last: int, limit: int) -> list[KeptEvent]:
+        """The kept events of a range of the outbox's numbers, in order, at most `limit`."""
+        return self.among([(first, last)], limit)
+
+    def among(self, ranges: Sequence[Range], limit: int) -> list[KeptEvent]:
+        """The kept events of several ranges of the outbox's numbers, in order, at most `limit`. One question for all."""
+        with self._lock:
+            events = outbox_events.among(self._database, ranges, limit)
+        return unpacked(events)
+
+    def mark_published(self, numbers: Iterable[int]) -> None:
+        """Note that a broker acknowledged these events: for this run at once, for the next one as soon as the disk takes it.
+
+        Raises:
+            sqlite3.Error: the disk is full or broken; with the next call it is tried again.
+        """
+        with self._lock:
+            self._acknowledged = self._acknowledged.adding(numbers)
+            self._mark_acknowledged()
+
+    def _mark_acknowledged(self) -> None:
+        marks = pieces(self._acknowledged.ranges, _MARKED_TOGETHER)
+        while some := list(islice(marks, _MARKS_AT_ONCE)):
+            with self._transaction():
+                self._database.executemany("UPDATE event SET published = 1 WHERE published = 0 AND seq BETWEEN ? AND ?", some)
+            self._acknowledged = self._acknowledged.after(some[-1][1])
 
     def states(self) -> dict[str, bytes]:
         """The last state of each topic, as it was or will be published; without those that were retracted."""
@@ -223,12 +251,17 @@ class Outbox:
             return dict(self._database.execute("SELECT name, position FROM cursor"))
 
     def span(self) -> OutboxSpan:
-        """Which events can be sent again. `last_seq` counts on after a pruning that left none."""
+        """Which events of the stream can be sent again. `last_seq` counts on after a pruning that left none."""
         with self._lock:
+            base = self._numbers.stream.base
             (unpublished,) = self._database.execute("SELECT count(*) FROM event WHERE published = 0").fetchone()
-            (first,) = self._database.execute("SELECT min(seq) FROM event").fetchone()
-            last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-            return OutboxSpan(stream=self.stream, first_seq=first, last_seq=last[0] if last else None, unpublished=unpublished)
+            (first,) = self._database.execute("SELECT min(seq) FROM event WHERE seq > ?", (base,)).fetchone()
+            return OutboxSpan(
+                stream=self.stream,
+                first_seq=None if first is None else first - base,
+                last_seq=self.last_seq or None,
+                unpublished=unpublished - self._acknowledged.size,
+            )
 
     def prune(self, now: datetime) -> int:
         """Let go of published events beyond the window, the oldest first. Returns how many went.
@@ -242,42 +275,13 @@ class Outbox:
 
     def _prune_some(self, now: datetime) -> int:
         with self._transaction():
-            gone = self._too_old(now) or self._too_much()
+            gone = outbox_events.too_old(self._database, now - self._max_age)
+            gone = gone or outbox_events.too_much(self._database, self._kept_bytes - self._max_bytes)
             self._database.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq, _ in gone])
         with self._lock:
             self._kept_bytes -= sum(size for _, size in gone)
         return len(gone)
 
-    def _too_old(self, now: datetime) -> list[tuple[int, int]]:
-        return self._database.execute(
-            "SELECT seq, length(payload) FROM event WHERE published = 1 AND kept_at < ? ORDER BY kept_at LIMIT ?",
-            ((now - self._max_age).timestamp(), _PRUNED_AT_ONCE),
-        ).fetchall()
-
-    def _too_much(self) -> list[tuple[int, int]]:
-        excess_bytes, gone = self._kept_bytes - self._max_bytes, []
-        if excess_bytes > 0:
-            rows = "SELECT seq, length(payload) FROM event WHERE published = 1 ORDER BY seq LIMIT ?"
-            for seq, size in self._database.execute(rows, (_PRUNED_AT_ONCE,)).fetchall():
-                if excess_bytes <= 0:
-                    break
-                gone.append((seq, size))
-                excess_bytes -= size
-        return gone
-
     def close(self) -> None:
         """Give the file back."""
-        with self._lock:
-            self._database.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:  # a full disk makes SQLite roll back by itself
-                    self._database.execute("ROLLBACK")
-                raise
+        self._file.close()

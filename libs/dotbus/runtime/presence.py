@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
+import msgspec
+
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.topics import Topics
@@ -111,7 +113,16 @@ class Presence:
         self._stopped = True
         self.poke()
         self._thread.join()
-        self._say(self._identity.status(self._clock(), online=False))
+        self._say(self._farewell())
+
+    def _farewell(self) -> ServiceStatus:
+        """Offline, with all that was known at the end: who comes after us may be told by it that he knows less."""
+        now = self._clock()
+        try:
+            return msgspec.structs.replace(self._describe(now), online=False)
+        except Exception:  # noqa: BLE001  # as in `_describe_and_say`: that we go must be said, whatever we cannot tell
+            self._log.exception("the status cannot be told")
+            return self._identity.status(now, online=False)
 
     @property
     def is_alive(self) -> bool:

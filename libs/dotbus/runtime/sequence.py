@@ -4,7 +4,7 @@ A stream counts its events from 1 without gaps, so a set of numbers that came is
 missing.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -73,6 +73,20 @@ class SequenceRanges:
     def covers(self, ranges: Iterable[Range]) -> bool:
         """Whether every number of these ranges is here."""
         return not any(self.missing(first, last) for first, last in ranges)
+
+    def end_of(self, seq: int) -> int | None:
+        """The last number of the range that a number is in, None when it is in none."""
+        place = bisect_right(self.ranges, seq, key=itemgetter(0)) - 1
+        return self.ranges[place][1] if place >= 0 and seq <= self.ranges[place][1] else None
+
+    def after(self, seq: int) -> Self:
+        """The numbers above one."""
+        return self.of((max(first, seq + 1), last) for first, last in self.ranges if last > seq)
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return sum(last - first + 1 for first, last in self.ranges)
 
     def ending_from(self, seq: int) -> Iterator[Range]:
         """The ranges that end at a number or later."""

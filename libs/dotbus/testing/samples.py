@@ -27,6 +27,7 @@ from dotbus.contracts.messages import (
     ReplayReply,
     ReplayRequest,
     ServiceStatus,
+    StreamState,
     Trajectory,
     TrajectoryBatch,
     TrajectoryBatchHeader,
@@ -313,6 +314,11 @@ def service_status() -> ServiceStatus:
     )
 
 
+def stream_state() -> StreamState:
+    """Where `service_status` is with its events."""
+    return StreamState(environment=Environment.SIMULATOR, source="ads_ingest/a", time=AT, stream=STREAM, last_seq=2)
+
+
 def replay_request() -> ReplayRequest:
     """A historian that misses three events."""
     return ReplayRequest(
@@ -383,6 +389,7 @@ def every_message() -> tuple[AnyMessage, ...]:
         prices(),
         lmp(),
         service_status(),
+        stream_state(),
         replay_request(),
         replay_reply(),
     )

@@ -38,6 +38,7 @@ def test_an_empty_name_is_refused():
         (Subject.RESPOND_REPLY, Topics.respond_reply),
         (Subject.LMP, Topics.lmp),
         (Subject.SERVICE, Topics.service),
+        (Subject.STREAM, Topics.stream),
         (Subject.REPLAY, Topics.replay),
         (Subject.REPLAY_REPLY, Topics.replay_reply),
     ],

@@ -8,7 +8,7 @@ import pytest
 from waiting import eventually
 
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Environment, ServiceStatus
+from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus_messages import PublishRefused
 from dotbus.runtime.presence import Identity, Presence
@@ -83,7 +83,7 @@ def test_what_it_says_was_true_before_it_asked_whether_it_may(bus: FakeBus):
     presence.start()
     eventually(lambda: bus.published)
     presence.stop()
-    assert order == ["described", "asked"]
+    assert order[:2] == ["described", "asked"]
 
 
 def test_a_status_that_cannot_be_made_does_not_end_it(bus: FakeBus):
@@ -112,6 +112,24 @@ def test_the_last_word_of_one_that_stops_is_offline(bus: FakeBus):
     presence.start()
     presence.stop()
     assert [status.online for status in said(bus)][-1] is False
+
+
+def test_the_last_word_tells_all_that_was_known(bus: FakeBus):
+    span = OutboxSpan(stream="s", first_seq=1, last_seq=9, unpublished=0)
+    presence = Presence(bus, TOPICS, IDENTITY, lambda now: IDENTITY.status(now, outbox=span), clock=lambda: STARTED)
+    presence.start()
+    presence.stop()
+    assert (said(bus)[-1].online, said(bus)[-1].outbox) == (False, span)
+
+
+def test_that_it_goes_is_said_even_when_nothing_else_can_be_told(bus: FakeBus):
+    def describe(now: datetime) -> ServiceStatus:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    presence = Presence(bus, TOPICS, IDENTITY, describe, clock=lambda: STARTED)
+    presence.start()
+    presence.stop()
+    assert [status.online for status in said(bus)] == [False]
 
 
 def test_the_will_says_offline_and_is_retained():

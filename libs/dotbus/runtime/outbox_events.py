@@ -1,0 +1,102 @@
+"""The outbox's table of events: how it is read, renumbered and made shorter. The caller holds the lock, or a transaction."""
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from dotbus.runtime.outbox_numbers import Draft
+from dotbus.runtime.sequence import Range
+
+COMPRESSION: Final = 1
+"""zlib's fastest: a third less time than its default, for 4 % more bytes of a dispatch."""
+PRUNED_AT_ONCE: Final = 1000
+RENUMBERED_AT_ONCE: Final = 500
+_AMONG: Final = (
+    "JOIN json_each(?) AS wanted ON seq BETWEEN json_extract(wanted.value, '$[0]') AND json_extract(wanted.value, '$[1]')"
+    " ORDER BY seq LIMIT ?"
+)
+
+
+@dataclass(frozen=True)
+class KeptEvent:
+    """An event as it is kept. Its payload carries `seq` and the stream; `number` is the outbox's own, over all streams."""
+
+    number: int
+    topic: str
+    payload: bytes
+
+
+StoredEvent = tuple[int, str, bytes]
+"""Number, topic and compressed payload."""
+
+
+def unpublished(database: sqlite3.Connection, limit: int, after_number: int) -> list[StoredEvent]:
+    """The oldest events beyond a number that are not marked as published."""
+    return _read(database, "WHERE published = 0 AND seq > ? ORDER BY seq LIMIT ?", after_number, limit)
+
+
+def among(database: sqlite3.Connection, ranges: Sequence[Range], limit: int) -> list[StoredEvent]:
+    """The events of some ranges, in order. Several ranges are one question; a single one may be of any width."""
+    if len(ranges) == 1:
+        return _read(database, "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", *ranges[0], limit)
+    return _read(database, _AMONG, json.dumps(ranges), limit)
+
+
+def _read(database: sqlite3.Connection, condition: str, *parameters: int | str) -> list[StoredEvent]:
+    return database.execute(f"SELECT seq, topic, payload FROM event {condition}", parameters).fetchall()  # noqa: S608  # literals
+
+
+def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:
+    """Events as they are published."""
+    return [KeptEvent(number, topic, zlib.decompress(payload)) for number, topic, payload in events]
+
+
+def renumber_some(database: sqlite3.Connection, draft: Draft, base: int) -> list[int]:
+    """Give the next numbers to some of what waits with a number up to `base`. Returns by how many bytes each grew."""
+    grown = []
+    for number, _topic, payload in database.execute(
+        "SELECT seq, topic, payload FROM event WHERE published = 0 AND seq <= ? ORDER BY seq LIMIT ?",
+        (base, RENUMBERED_AT_ONCE),
+    ).fetchall():
+        stamped = zlib.compress(draft.restamped(zlib.decompress(payload)), COMPRESSION)
+        # SQLite remembers the highest number of what is inserted; an update would pass it by.
+        event_id, topic, kept_at = database.execute(
+            "DELETE FROM event WHERE seq = ? RETURNING id, topic, kept_at", (number,)
+        ).fetchone()
+        insert(database, draft.last, event_id, topic, stamped, kept_at)
+        grown.append(len(stamped) - len(payload))
+    return grown
+
+
+def insert(database: sqlite3.Connection, number: int, event_id: str, topic: str, payload: bytes, kept_at: float) -> None:
+    """Keep an event."""
+    database.execute(
+        "INSERT INTO event (seq, id, topic, payload, kept_at) VALUES (?, ?, ?, ?, ?)",
+        (number, event_id, topic, payload, kept_at),
+    )
+
+
+def too_old(database: sqlite3.Connection, before: datetime) -> list[tuple[int, int]]:
+    """Numbers and sizes of published events of before a time, some at once."""
+    return database.execute(
+        "SELECT seq, length(payload) FROM event WHERE published = 1 AND kept_at < ? ORDER BY kept_at LIMIT ?",
+        (before.timestamp(), PRUNED_AT_ONCE),
+    ).fetchall()
+
+
+def too_much(database: sqlite3.Connection, excess_bytes: int) -> list[tuple[int, int]]:
+    """Numbers and sizes of the oldest published events that are in excess, some at once."""
+    if excess_bytes <= 0:
+        return []
+    gone: list[tuple[int, int]] = []
+    rows = "SELECT seq, length(payload) FROM event WHERE published = 1 ORDER BY seq LIMIT ?"
+    for number, size in database.execute(rows, (PRUNED_AT_ONCE,)).fetchall():
+        if excess_bytes <= 0:
+            break
+        gone.append((number, size))
+        excess_bytes -= size
+    return gone
