@@ -114,3 +114,47 @@ def test_a_request_without_ranges_wants_all_from_its_first_to_its_last():
     del document["ranges"]
     assert decode_as(json.dumps(document).encode(), ReplayRequest).wanted == ((1, 4),)
     assert samples.replay_request().wanted == ((1, 2), (4, 4))
+
+
+def places_of_floats(value: object, place: tuple[object, ...] = ()):
+    """Where a message holds a float, as far as the samples fill it."""
+    match value:
+        case float():
+            yield place
+        case tuple():
+            for index, entry in enumerate(value):
+                yield from places_of_floats(entry, (*place, index))
+        case msgspec.Struct():
+            for name in value.__struct_fields__:
+                yield from places_of_floats(getattr(value, name), (*place, name))
+
+
+def with_float(value, place: tuple[object, ...], number: float):
+    if not place:
+        return number
+    step, *rest = place
+    if isinstance(step, int):
+        return (*value[:step], with_float(value[step], tuple(rest), number), *value[step + 1 :])
+    return msgspec.structs.replace(value, **{step: with_float(getattr(value, step), tuple(rest), number)})
+
+
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [(message, place) for message in samples.every_message() for place in places_of_floats(message)],
+    ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else type(value).__name__,
+)
+def test_no_number_of_any_message_passes_for_absent(message, place):
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="finite"):
+            encode(with_float(message, place, number))
+
+
+def test_large_numbers_are_finite_though_their_sum_is_not():
+    columns = {"lmp_usd_per_mwh": (1.7e308, 1.7e308)}
+    assert decode(encode(msgspec.structs.replace(samples.prices(), **columns))).lmp_usd_per_mwh == (1.7e308, 1.7e308)
+
+
+def test_no_message_has_a_dictionary_of_numbers():
+    """Nobody looks into dictionaries for numbers that are none: today all of them hold text."""
+    schema = json.dumps(msgspec.json.schema_components([type(message) for message in samples.every_message()]))
+    assert '"additionalProperties": {"type": "number"' not in schema
