@@ -15,9 +15,12 @@ COMPRESSION: Final = 1
 """zlib's fastest: a third less time than its default, for 4 % more bytes of a dispatch."""
 PRUNED_AT_ONCE: Final = 1000
 RENUMBERED_AT_ONCE: Final = 500
+_READ: Final = "SELECT seq, topic, payload FROM"
+_LIMITED: Final = "ORDER BY seq LIMIT ?"
+# A cross join keeps its order: a search for each range, never a walk through all events.
 _AMONG: Final = (
-    "JOIN json_each(?) AS wanted ON seq BETWEEN json_extract(wanted.value, '$[0]') AND json_extract(wanted.value, '$[1]')"
-    " ORDER BY seq LIMIT ?"
+    f"{_READ} json_each(?) AS wanted CROSS JOIN event"
+    f" ON seq BETWEEN json_extract(wanted.value, '$[0]') AND json_extract(wanted.value, '$[1]') {_LIMITED}"
 )
 
 
@@ -36,18 +39,15 @@ StoredEvent = tuple[int, str, bytes]
 
 def unpublished(database: sqlite3.Connection, limit: int, after_number: int) -> list[StoredEvent]:
     """The oldest events beyond a number that are not marked as published."""
-    return _read(database, "WHERE published = 0 AND seq > ? ORDER BY seq LIMIT ?", after_number, limit)
+    question = f"{_READ} event WHERE published = 0 AND seq > ? {_LIMITED}"
+    return database.execute(question, (after_number, limit)).fetchall()
 
 
 def among(database: sqlite3.Connection, ranges: Sequence[Range], limit: int) -> list[StoredEvent]:
     """The events of some ranges, in order. Several ranges are one question; a single one may be of any width."""
     if len(ranges) == 1:
-        return _read(database, "WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?", *ranges[0], limit)
-    return _read(database, _AMONG, json.dumps(ranges), limit)
-
-
-def _read(database: sqlite3.Connection, condition: str, *parameters: int | str) -> list[StoredEvent]:
-    return database.execute(f"SELECT seq, topic, payload FROM event {condition}", parameters).fetchall()  # noqa: S608  # literals
+        return database.execute(f"{_READ} event WHERE seq BETWEEN ? AND ? {_LIMITED}", (*ranges[0], limit)).fetchall()
+    return database.execute(_AMONG, (json.dumps(ranges), limit)).fetchall()
 
 
 def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:

@@ -8,12 +8,12 @@ import pytest
 from waiting import eventually
 
 from dotbus.contracts.codec import decode, encode
-from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest
+from dotbus.contracts.messages import Dispatch, Environment, ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
 from dotbus.runtime import courier as courier_module
 from dotbus.runtime import own_stream
 from dotbus.runtime.bus_messages import NotConnected, Outgoing, PublishRefused
-from dotbus.runtime.courier import Courier
+from dotbus.runtime.courier import Courier, next_piece
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.presence import Identity
 from dotbus.testing import samples
@@ -193,16 +193,184 @@ def test_after_a_lost_connection_the_next_one_is_used_at_once(
     eventually(lambda: courier.caught_up)
 
 
-def request(stream: str, first_seq: int, last_seq: int) -> bytes:
+def unmarked(outbox: Outbox) -> int:
+    with outbox._lock:
+        return outbox._database.execute("SELECT count(*) FROM event WHERE published = 0").fetchone()[0]
+
+
+def test_while_the_disk_takes_no_mark_each_event_goes_out_once_and_is_marked_when_it_does(
+    bus: FakeBus, outbox: Outbox, courier: Courier, capsys: pytest.CaptureFixture[str]
+):
+    outbox.commit(clock(), events=events(*range(350)))
+    outbox._database.execute("PRAGMA query_only = 1")
+    bus.start()
+    eventually(lambda: len(said(bus)) >= 350)
+    eventually(lambda: outbox.span().unpublished == 0)
+    bus.turn(connected=False)
+    bus.turn(connected=True)
+    eventually(lambda: capsys.readouterr().out.count("cannot be marked") == 1)
+    assert [decode(message.payload).seq for message in said(bus)] == list(range(1, 351))
+    assert unmarked(outbox) == 350
+    outbox._database.execute("PRAGMA query_only = 0")
+    courier.wake()
+    eventually(lambda: unmarked(outbox) == 0)
+    assert len(said(bus)) == 350
+
+
+def test_a_piece_grows_while_the_broker_is_quick_and_shrinks_when_it_is_slow():
+    assert next_piece(100, 100, 0.01) == 200
+    assert next_piece(100, 99, 0.01) == 100, "it was not full, so nothing is known of a larger one"
+    assert next_piece(800, 800, 0.01) == 800
+    assert next_piece(100, 100, 0.5) == 100
+    assert next_piece(100, 3, 10.0) == 50
+    assert next_piece(25, 25, 10.0) == 25
+
+
+def request(stream: str, first_seq: int, last_seq: int, *between: tuple[int, int], source: str = "historian/a") -> bytes:
+    ranges = ((first_seq, first_seq), *between, (last_seq, last_seq)) if between else ()
     return encode(
         ReplayRequest(
             environment=Environment.SIMULATOR,
-            source="historian/a",
+            source=source,
             time=clock(),
             stream=stream,
             first_seq=first_seq,
             last_seq=last_seq,
+            ranges=ranges,
         )
+    )
+
+
+def ask(bus: FakeBus, *requests: bytes) -> None:
+    for payload in requests:
+        bus.deliver(TOPICS.replay("ads_ingest", "a"), payload)
+
+
+def seqs(messages) -> list[int]:
+    return [message.seq for message in map(decode, (m.payload for m in messages)) if isinstance(message, Dispatch)]
+
+
+def test_many_ranges_are_sent_and_nothing_between_them(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(30)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    before = len(said(bus))
+    ask(bus, request(outbox.stream, 2, 29, (5, 7), (20, 20)))
+    (reply,) = eventually(lambda: replies(bus))
+    assert seqs(said(bus)[before:]) == [2, 5, 6, 7, 20, 29]
+    assert (reply.sent, reply.lost, reply.ranges) == (6, (), ((2, 2), (5, 7), (20, 20), (29, 29)))
+
+
+def test_a_reply_names_what_is_kept_no_more_and_not_what_has_no_number_yet(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(10)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    with outbox._lock:
+        outbox._database.execute("DELETE FROM event WHERE seq IN (1, 2, 3, 6)")
+    ask(bus, request(outbox.stream, 2, 15))
+    (reply,) = eventually(lambda: replies(bus))
+    assert (reply.sent, reply.lost, reply.oldest_seq) == (6, ((2, 3), (6, 6)), 4)
+    assert reply.detail == "6 of 14 sent, 3 kept no more"
+
+
+def test_requests_that_wait_together_are_answered_each_and_sent_once(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(500)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    publish, second = bus.publish, [request(outbox.stream, 250, 500, source="historian/b")]
+
+    def publish_and_ask(messages, timeout_s: float = 10.0) -> None:
+        publish(messages)
+        if second:
+            ask(bus, second.pop())
+
+    before = len(said(bus))
+    bus.publish = publish_and_ask
+    ask(bus, request(outbox.stream, 1, 400))
+    eventually(lambda: len(replies(bus)) == 2)
+    assert seqs(said(bus)[before:]) == list(range(1, 501))
+    assert [reply.sent for reply in replies(bus)] == [400, 251]
+
+
+def test_what_was_sent_before_another_asked_is_sent_again_to_it(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(10)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    before = len(said(bus))
+    for number in (1, 2):
+        ask(bus, request(outbox.stream, 3, 4))
+        eventually(lambda number=number: len(replies(bus)) == number)
+    assert seqs(said(bus)[before:]) == [3, 4, 3, 4]
+
+
+def test_a_replay_goes_on_where_a_lost_connection_left_it(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(*range(300)))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    publish, before, pieces = bus.publish, len(said(bus)), []
+
+    def lose_the_second(messages, timeout_s: float = 10.0) -> None:
+        pieces.append(len(messages))
+        if len(pieces) == 2:
+            bus.turn(connected=False)
+        publish(messages)
+
+    bus.publish = lose_the_second
+    ask(bus, request(outbox.stream, 1, 300))
+    eventually(lambda: not bus.connected)
+    bus.turn(connected=True)
+    (reply,) = eventually(lambda: replies(bus))
+    assert seqs(said(bus)[before:]) == list(range(1, 301))
+    assert reply.sent == 300
+
+
+def test_what_the_broker_refuses_of_a_replay_is_neither_sent_nor_lost(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(1, 2))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    bus.forbidden = {TOPICS.dispatch("sierra", "r")}
+    ask(bus, request(outbox.stream, 1, 2))
+    (reply,) = eventually(lambda: replies(bus))
+    assert (reply.sent, reply.lost) == (0, ())
+
+
+@pytest.mark.parametrize("last_seq", [2**63 - 1, 10**18, 10**400, 0, -5])
+def test_a_request_beyond_all_bounds_neither_hangs_nor_ends_the_source(
+    bus: FakeBus, outbox: Outbox, courier: Courier, last_seq: int
+):
+    outbox.commit(clock(), events=events(1, 2))
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    ask(bus, request(outbox.stream, 1, 2).replace(b'"last_seq":2', b'"last_seq":%d' % last_seq))
+    ask(bus, request(outbox.stream, 2, 2))
+    eventually(lambda: seqs([replied for replied in said(bus) if replied.topic.endswith("dispatch")])[-1] == 2 and replies(bus))
+    assert courier.is_alive
+
+
+def test_scattered_events_are_read_with_one_question_for_a_piece_of_them(outbox: Outbox, bus: FakeBus):
+    asked: list[str] = []
+    outbox.commit(clock(), events=events(*range(2000)))
+    outbox.mark_published(range(1, 2001))
+    courier = Courier(bus, outbox, TOPICS, IDENTITY, clock=clock)
+    bus.start()
+    ask(bus, encode(scattered(outbox.stream, 1000)))
+    outbox._database.set_trace_callback(asked.append)
+    courier._answer_replays()
+    outbox._database.set_trace_callback(None)
+    assert seqs(said(bus)) == list(range(1, 2001, 2))
+    assert sum("json_each" in question for question in asked) <= 1000 / courier_module.PIECE_FIRST + 1
+
+
+def scattered(stream: str, count: int) -> ReplayRequest:
+    ranges = tuple((seq, seq) for seq in range(1, 2 * count, 2))
+    return ReplayRequest(
+        environment=Environment.SIMULATOR,
+        source="historian/a",
+        time=clock(),
+        stream=stream,
+        first_seq=1,
+        last_seq=2 * count - 1,
+        ranges=ranges,
     )
 
 

@@ -121,12 +121,13 @@ def test_what_is_asked_again_and_again_walks_through_no_kept_events(outbox: Outb
     outbox.unpublished(100)
     outbox.state_revisions()
     outbox.prune(NOW)
+    outbox.among([(1, 1), (3, 3)], 100)
     outbox._database.set_trace_callback(None)
     queries = [query for query in asked if query.startswith(("SELECT", "DELETE"))]
     plans = [str(outbox._database.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in queries]
-    assert len(plans) >= 5
+    assert len(plans) >= 6
     assert not [
-        plan for plan in plans if "SCAN" in plan and not re.search("INDEX (unpublished|state_revision)|sqlite_sequence", plan)
+        plan for plan in plans if "SCAN" in plan and not re.search("INDEX (unpublished|state_revision)|SCAN wanted", plan)
     ]
 
 
