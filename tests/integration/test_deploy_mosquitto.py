@@ -185,6 +185,7 @@ OWN = {
         TOPICS.dot("sierra", "S1"),
         TOPICS.trajectory("delta", "D1"),
         TOPICS.service("ads_ingest", "main"),
+        TOPICS.stream("ads_ingest", "main"),
         TOPICS.replay_reply("ads_ingest", "main"),
     ],
     "lmp_ingest": [TOPICS.prices("RTM"), TOPICS.lmp("DAM", "N1"), TOPICS.service("lmp_ingest", "main")],
@@ -210,8 +211,12 @@ def test_a_user_publishes_its_own_topics_and_the_broker_refuses_every_other(brok
 
 
 HEARD = {
-    "ads_ingest": {TOPICS.replay("ads_ingest", "main")},
-    "lmp_ingest": set[str](),
+    "ads_ingest": {
+        TOPICS.service("ads_ingest", "main"),
+        TOPICS.stream("ads_ingest", "main"),
+        TOPICS.replay("ads_ingest", "main"),
+    },
+    "lmp_ingest": {TOPICS.service("lmp_ingest", "main")},
     "modbus_gateway": {
         TOPICS.dot("sierra", "S1"),
         TOPICS.trajectory("delta", "D1"),
