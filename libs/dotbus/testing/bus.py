@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.topic_filters import TopicFilters
 
 
 class FakeBus:
@@ -22,12 +23,13 @@ class FakeBus:
         self.refuse: Exception | None = None
         self.forbidden: set[str] = set()
         self.connected = False
-        self._filters: list[tuple[str, Callable[[Delivery], None]]] = []
+        self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._listeners: list[Callable[[bool], None]] = []
 
     def subscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
         """As the real bus."""
-        self._filters += [(topic_filter, on_delivery) for topic_filter in filters]
+        for topic_filter in filters:
+            self._subscribers.add(topic_filter, on_delivery)
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """As the real bus."""
@@ -63,15 +65,10 @@ class FakeBus:
         self, topic: str, payload: bytes, *, retained: bool = False, received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     ) -> None:
         """Hand a message to whoever subscribed to it."""
-        delivery = Delivery(topic, payload, retained, received_at, acknowledge=lambda: self.acknowledged.append(topic))
-        for topic_filter, handle in self._filters:
-            if _matches(topic_filter, topic):
-                handle(delivery)
-                return
+        delivery = Delivery(topic, payload, retained, received_at, acknowledge=self.ack_all)
+        if handle := self._subscribers.first(topic):
+            handle(delivery)
 
-
-def _matches(topic_filter: str, topic: str) -> bool:
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    if wanted[-1] == "#":
-        wanted, levels = wanted[:-1], levels[: len(wanted) - 1]
-    return len(wanted) == len(levels) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))
+    def ack_all(self, deliveries: Sequence[Delivery]) -> None:
+        """As the real bus."""
+        self.acknowledged += [delivery.topic for delivery in deliveries]
