@@ -121,7 +121,7 @@ class BusClient(mqtt.Client):
         queue = self._out_packet
         joined: list[bytes | bytearray] = []
         size = 0
-        while queue and queue[0]["info"] is _OURS and (size := size + len(queue[0]["packet"])) <= MOST_AT_ONCE_BYTES:
+        while queue and _is_ours(queue[0]) and (size := size + len(queue[0]["packet"])) <= MOST_AT_ONCE_BYTES:
             joined.append(queue.popleft()["packet"])
         if joined:
             queue.appendleft(_outgoing(b"".join(joined)))
@@ -205,6 +205,10 @@ _OURS = mqtt.MQTTMessageInfo(0)
 """Marks what `send` queued: paho looks at it for QoS 0 only."""
 
 
+def _is_ours(waiting: "_OutPacket") -> bool:
+    return waiting["info"] is _OURS and waiting["pos"] == 0
+
+
 def _outgoing(packets: bytes) -> "_OutPacket":
     return {
         "command": PUBLISH,
@@ -227,11 +231,15 @@ def _receive_into(sock: socket.socket, room: memoryview) -> int:
     while count < len(room):
         try:
             more = sock.recv_into(room[count:])
+            if not more:
+                raise ConnectionError("the broker closed the connection")
         except _NOTHING_NOW:
             break
-        if not more and not count:
-            raise ConnectionError("the broker closed the connection")
+        except OSError:
+            if count:  # first what came before, which may say why; the next read finds the end again
+                break
+            raise
         count += more
-        if not (more and isinstance(sock, ssl.SSLSocket)):  # TLS gives one record at a time, which may be one message
+        if not isinstance(sock, ssl.SSLSocket):  # which gives one record at a time, often one message
             break
     return count

@@ -57,6 +57,9 @@ class PacketBuffer:
     """Cuts what comes from a connection into packets: receive into `room`, then take the packets from `received`.
 
     A packet larger than the buffer gets one of its own size, so that it is copied no more often than a small one.
+
+    Args:
+        size: of the buffer, in bytes; at least the five of the longest fixed header.
     """
 
     def __init__(self, size: int = READ_BYTES) -> None:
