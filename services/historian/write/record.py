@@ -5,7 +5,6 @@ and, where it can be read, the sequence number: a refused event has come, so it 
 """
 
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
 from dotbus.contracts.topics import Address, Subject, Topics
 from historian.write.copying import VISIBLE_NUL
+from historian.write.digest import PRICE_COLUMNS, digest_of
 
 MAX_NAME = 200
 MAX_SEQ = 2**63 - 2
@@ -22,13 +22,6 @@ MAX_SEQ = 2**63 - 2
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 100_000
 """Rows of one message: six times as many as CAISO has nodes."""
-PRICE_COLUMNS = (
-    "lmp_usd_per_mwh",
-    "energy_usd_per_mwh",
-    "congestion_usd_per_mwh",
-    "loss_usd_per_mwh",
-    "ghg_usd_per_mwh",
-)
 _STREAMS_REMEMBERED = 1000
 _TOPICS_REMEMBERED = 20_000
 
@@ -113,7 +106,8 @@ def _meaning(message: AnyMessage) -> Recorded | ServiceStatus | ReplayReply:
             position = _position(message.environment, message.source, message.stream, message.seq)
             if position is None:
                 raise _Contradiction(f"source, stream or seq is beyond bounds ({MAX_NAME} characters, {MAX_SEQ})")
-            return Recorded(position, message, _digest(_content(message)))
+            _require_whole(message)
+            return Recorded(position, message, digest_of(message))
         case ServiceStatus() | ReplayReply():
             return message
         case _:
@@ -149,21 +143,17 @@ def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:
             return None
 
 
-def _content(event: EventMessage) -> object:
-    """What an event says, without when and by whom. Raises when it contradicts itself."""
+def _require_whole(event: EventMessage) -> None:
+    """Refuse what contradicts itself or is beyond bounds."""
     match event:
         case Dispatch():
             _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
             _require_own_instructions(event)
-            return (event.batch, event.instructions)
         case TrajectoryBatch():
             _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
             _require_rows(len(event.dops) + len(event.compliance))
-            return (event.batch, event.dops, event.compliance)
         case Prices():
             _require_columns(event)
-            columns = [getattr(event, name) for name in PRICE_COLUMNS]
-            return (event.market, event.interval_start, event.interval_end, event.nodes, columns)
 
 
 def _require_own_instructions(event: Dispatch) -> None:
@@ -196,10 +186,6 @@ def _require_names(*names: str) -> None:
 def _require_rows(count: int) -> None:
     if count > MAX_ROWS:
         raise _Contradiction(f"{count} rows in one message; the most that are taken are {MAX_ROWS}")
-
-
-def _digest(content: object) -> int:
-    return int.from_bytes(blake2b(msgspec.json.encode(content), digest_size=8).digest(), "big", signed=True)
 
 
 def _position_in(payload: bytes) -> Position | None:

@@ -23,8 +23,9 @@ from dotbus.contracts.messages import (
 )
 from historian.upkeep.months import month_of
 from historian.write.copying import Row, lines
+from historian.write.digest import PRICE_COLUMNS
 from historian.write.numbers import Numbers
-from historian.write.record import PRICE_COLUMNS, EventMessage, Recorded
+from historian.write.record import EventMessage, Recorded
 
 _LINES_AT_ONCE = 5000
 _OF_EVENT = ("origin_no", "seq", "event_id", "digest", "time", "received_at")
