@@ -15,7 +15,7 @@ from dotbus.runtime.installation import Installation
 from launcher.broker_users import CONSOLE, broker_users
 from launcher.children import Child, Children
 from launcher.embedded_broker import users_json
-from launcher.embedded_database import EmbeddedDatabase, read_told
+from launcher.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, read_told
 from launcher.ports import claimed_ports
 from launcher.provision import Provision
 
@@ -94,7 +94,12 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
     for port in (ports.ads, ports.oasis, ports.simulator):
         children.wait_for_port(port, simulator, READY_WITHIN_S)
     own = {
-        "historian": {"DATABASE_URL": demo.database.owner_url, "READER_ROLE": "reader"},
+        "historian": {
+            "DATABASE_URL": demo.database.historian_url,
+            "OWNER_ROLE": OWNER_ROLE,
+            "WRITER_ROLE": WRITER_ROLE,
+            "READER_ROLE": READER_ROLE,
+        },
         "modbus_gateway": {"PORT": str(ports.modbus)},
         "lmp_ingest": {
             "URL": f"http://127.0.0.1:{ports.oasis}/oasisapi",

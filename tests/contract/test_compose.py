@@ -16,6 +16,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(
 PARTS: dict[str, Any] = COMPOSE["services"]
 IMAGE_OF_PROJECT = "${COMPOSE_PROJECT_NAME}-"
 OURS = {name: part for name, part in PARTS.items() if part["image"].startswith(IMAGE_OF_PROJECT)}
+ONE_SHOTS = {"init", "roles", "cli", "check"}
 PUBLISHED = {"mosquitto": "127.0.0.1:8883:8883", "postgres": "127.0.0.1:5432:5432", "modbus-gateway": "127.0.0.1:5020:5020"}
 
 
@@ -71,7 +72,7 @@ def test_each_parts_credentials_are_mounted_by_that_part_alone_and_read_only():
         if name == "init":
             assert secrets == {"authority", *(f"credentials-{one.replace('_', '-')}" for one in FOLDERS if one != "authority")}
             continue
-        owner = "operator" if name in {"cli", "check"} else name
+        owner = {"cli": "operator", "check": "operator", "roles": "postgres"}.get(name, name)
         assert secrets == {f"credentials-{owner}"}, name
         (mount,) = (one for one in part["volumes"] if isinstance(one, dict) and one["source"] in secrets)
         assert mount["read_only"] is True
@@ -123,7 +124,7 @@ def test_a_plant_without_a_name_or_a_name_without_a_plant_is_refused_as_the_file
 
 
 def test_images_volumes_and_networks_belong_to_the_installation_and_are_shared_with_no_other():
-    assert set(PARTS) - set(OURS) == {"mosquitto", "postgres"}
+    assert set(PARTS) - set(OURS) == {"mosquitto", "postgres", "roles"}
     assert not any("container_name" in part for part in PARTS.values())
     assert all(not one for one in (*COMPOSE["volumes"].values(), *COMPOSE["networks"].values()))
 
@@ -165,15 +166,18 @@ def test_a_service_speaks_to_the_broker_as_itself_over_tls(service: str):
 
 
 def test_nobody_starts_before_what_it_needs():
-    for name in set(PARTS) - {"init", "cli", "check"}:
+    for name in set(PARTS) - ONE_SHOTS:
         needs = PARTS[name]["depends_on"]
         assert needs["init"] == {"condition": "service_completed_successfully"}
-        assert {one["condition"] for other, one in needs.items() if other != "init"} <= {"service_healthy"}
-    assert set(PARTS["historian"]["depends_on"]) == {"init", "mosquitto", "postgres"}
+        ended = {other for other, one in needs.items() if one["condition"] == "service_completed_successfully"}
+        assert ended == {"init", "roles"} & set(needs)
+        assert {needs[other]["condition"] for other in set(needs) - ended} <= {"service_healthy"}
+    assert set(PARTS["historian"]["depends_on"]) == {"init", "mosquitto", "postgres", "roles"}
+    assert set(PARTS["roles"]["depends_on"]) == {"init", "postgres"}
 
 
 def test_everything_that_stays_up_is_watched_and_started_again():
-    for name in set(PARTS) - {"init", "cli", "check"}:
+    for name in set(PARTS) - ONE_SHOTS:
         assert PARTS[name]["healthcheck"]["test"][0] == "CMD"
         assert PARTS[name]["restart"] == "unless-stopped"
         assert "stop_grace_period" in PARTS[name]

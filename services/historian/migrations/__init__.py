@@ -22,6 +22,8 @@ _OLD_TABLES = (
     "service_state", "dead_letter", "source_sequence", "lost_events",
 )  # fmt: skip
 _OLD_VIEWS = ("dot_latest", "instruction_latest", "dispatch_batch_latest", "price_latest")
+_WRITER_CHANGES = ("service_state", "dead_letter", "source_sequence", "lost_events")
+"""What is known beside the events changes; the events themselves are added, and not even the writer can change them."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[s
         # A step on tables of years may take its time, and so may the historian that we wait for.
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {quoted(connection, database.schema)}"))
+        _make_schema(connection, database.schema)
         _take_over(connection, database.schema)
         upgrade(connection)
         add_months(connection, months_ahead(now))
@@ -77,6 +79,12 @@ def _take_over(connection: sa.Connection, schema: str) -> None:
         connection.execute(sa.text(f"ALTER TABLE {_OLD_SCHEMA}.{table} SET SCHEMA {quoted(connection, schema)}"))
 
 
+def _make_schema(connection: sa.Connection, schema: str) -> None:
+    """Make the schema unless somebody did who may, and gave it to us: then we need no right to make one."""
+    if not connection.scalar(sa.text("SELECT count(*) FROM pg_namespace WHERE nspname = :schema"), {"schema": schema}):
+        connection.execute(sa.text(f"CREATE SCHEMA {quoted(connection, schema)}"))
+
+
 def _grants(database: Database, roles: Roles) -> list[str]:
     return [role for role in (database.writer_role, roles.reader) if role]
 
@@ -86,7 +94,7 @@ def _grant(connection: sa.Connection, schema: str, role: str, roles: Roles) -> b
     if not connection.scalar(sa.text("SELECT count(*) FROM pg_roles WHERE rolname = :role"), {"role": role}):
         return False
     of, to = quoted(connection, schema), quoted(connection, role)
-    rights = "SELECT" if role == roles.reader else "SELECT, INSERT, UPDATE"
+    rights = "SELECT" if role == roles.reader else "SELECT, INSERT"
     statements = [
         f"GRANT USAGE ON SCHEMA {of} TO {to}",
         f"GRANT {rights} ON ALL TABLES IN SCHEMA {of} TO {to}",
@@ -94,6 +102,8 @@ def _grant(connection: sa.Connection, schema: str, role: str, roles: Roles) -> b
     ]
     if role != roles.reader:
         statements += [
+            f"REVOKE INSERT ON {of}.alembic_version FROM {to}",
+            f"GRANT UPDATE ON {', '.join(f'{of}.{table}' for table in _WRITER_CHANGES)} TO {to}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {of} TO {to}",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA {of} GRANT USAGE ON SEQUENCES TO {to}",
         ]

