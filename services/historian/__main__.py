@@ -61,7 +61,8 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
     def health() -> dict[str, object]:
         late = utc_now() - historian.turned_at > STUCK_AFTER
-        return {"alive": not late, "broker": bus.connected, "database": hearing.snapshot().ok}
+        there = {"broker": bus.connected, "database": hearing.snapshot().ok, "tables": upkeep.is_prepared}
+        return {"alive": not late, "ready": all(there.values()), **there}
 
     presence = Presence(bus, topics, identity, describe, clock=utc_now)
     upkeep = Upkeep(

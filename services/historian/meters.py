@@ -1,9 +1,9 @@
 """Meters: what Prometheus can watch of the historian."""
 
-from collections.abc import Mapping
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from historian.upkeep.sizes import Sizes
+from historian.write.ledger import CONTRADICTION, REFUSED
 from historian.write.store import Written
 from historian.write.waiting import Waiting
 
@@ -29,6 +29,9 @@ class Meters:
             "historian_lag_seconds", "Age of the oldest delivery of the last batch at its commit", registry=registry
         )
         self._table_bytes = Gauge("historian_table_bytes", "Size of a table with its indexes", ["table"], registry=registry)
+        self._letters = Gauge("historian_dead_letters_waiting", "Dead letters that wait", ["kind"], registry=registry)
+        self._months = Gauge("historian_months", "Months from this one on that all tables have a part for", registry=registry)
+        self._parts = Gauge("historian_parts", "Parts that tables are divided into", registry=registry)
 
     def watch_waiting(self, waiting: Waiting) -> None:
         """Ask for what waits whenever somebody looks."""
@@ -45,10 +48,14 @@ class Meters:
         """How long the oldest delivery of a batch waited for its commit."""
         self._lag.set(lag_s)
 
-    def note_sizes(self, sizes_bytes: Mapping[str, int]) -> None:
-        """How large the tables are now."""
-        for table, size_bytes in sizes_bytes.items():
+    def note_sizes(self, sizes: Sizes) -> None:
+        """What the database holds now."""
+        for table, size_bytes in sizes.table_bytes.items():
             self._table_bytes.labels(table).set(size_bytes)
+        for kind in (REFUSED, CONTRADICTION):
+            self._letters.labels(kind).set(sizes.letters.get(kind, 0))
+        self._months.set(sizes.months)
+        self._parts.set(sizes.parts)
 
     def note_missing(self, count: int) -> None:
         """How much is missing now."""

@@ -66,7 +66,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
 
     def health() -> dict[str, object]:
         age_s = images.age_s
-        return {"alive": age_s is not None and age_s <= IMAGE_MOST_S, "image_age_s": age_s, "broker": bus.connected}
+        alive = age_s is not None and age_s <= IMAGE_MOST_S
+        return {"alive": alive, "ready": bus.connected, "image_age_s": age_s, "broker": bus.connected}
 
     with listening("Modbus", (settings.host, settings.port), "MODBUS_GATEWAY_HOST", "MODBUS_GATEWAY_PORT"):
         await server.start(settings.host, settings.port)

@@ -215,9 +215,9 @@ def test_an_earlier_historian_goes_on_after_the_script(postgres: Postgres, at: A
 
 
 def test_a_historian_that_is_told_of_roles_that_are_not_made_says_what_to_run(at: Addresses):
-    with opened(at.historian, owner=OWNER, writer="not_made") as early, pytest.raises(StoreUnavailable, match="10-roles[.]sh"):
+    with opened(at.historian, owner=OWNER, writer="not_made") as early, pytest.raises(StoreUnavailable, match=r"10-roles\.sh"):
         bring_up_to_date(early, Roles(), NOW)
-    with opened(at.reader, owner=OWNER, writer=WRITER) as other, pytest.raises(StoreUnavailable, match="10-roles[.]sh"):
+    with opened(at.reader, owner=OWNER, writer=WRITER) as other, pytest.raises(StoreUnavailable, match=r"10-roles\.sh"):
         bring_up_to_date(other, Roles(), NOW)
 
 

@@ -35,9 +35,9 @@ def ingest_in(
     return Ingest(IDENTITY, Topics(), bus, keeping, registry, upstreams=upstreams, clock=utc_now)
 
 
-def probe(port: int) -> tuple[int, dict[str, object]]:
+def probe(port: int, address: str = "/health") -> tuple[int, dict[str, object]]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=5) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         return refused.code, json.load(refused)
@@ -46,7 +46,9 @@ def probe(port: int) -> tuple[int, dict[str, object]]:
 def test_a_loop_that_hangs_is_not_alive_and_a_broker_that_is_away_is_no_reason_to_restart(tmp_path: Path) -> None:
     ingest, settings, hangs = ingest_in(tmp_path, CollectorRegistry()), ServiceSettings(health_port=free_port()), []
     with ingest.serving(settings, is_late=lambda: bool(hangs)):
-        assert probe(settings.health_port) == (200, {"alive": True, "broker": False, "upstreams": {"ads_dispatch": True}})
+        told = {"alive": True, "ready": False, "broker": False, "upstreams": {"ads_dispatch": True}}
+        assert probe(settings.health_port) == (200, told)
+        assert probe(settings.health_port, "/ready") == (503, told)
         hangs.append(True)
         assert probe(settings.health_port)[0] == 503
 

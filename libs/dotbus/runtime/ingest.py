@@ -157,6 +157,7 @@ class Ingest:
         def health() -> dict[str, object]:
             return {
                 "alive": not is_late() and self.courier.is_alive and self._presence.is_alive,
+                "ready": self._bus.connected,
                 "broker": self._bus.connected,
                 "upstreams": {upstream.name: upstream.ok for upstream in self._upstreams()},
             }

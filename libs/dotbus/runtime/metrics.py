@@ -1,4 +1,8 @@
-"""Metrics and health over HTTP: /metrics for Prometheus, /health for whoever restarts processes."""
+"""Metrics and health over HTTP: /metrics for Prometheus, /health for whoever restarts processes, /ready for whoever waits.
+
+Two questions, because they have two answers: a service whose broker is away is alive, and a restart would not help it; but it is
+not ready, and what depends on it should wait.
+"""
 
 import json
 import threading
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Health = Callable[[], dict[str, object]]
-"""What /health says; `alive` False means that only a restart can help."""
+"""What is known of a service. `alive` False means that only a restart can help; `ready` that all it needs to do its work is there."""
 
 
 @contextmanager
@@ -54,8 +58,8 @@ class HealthServer:
 
     Args:
         registry: the metrics of this process.
-        health: asked on each probe. It answers 503 when `alive` is False, else 200; what is down around us shows in the
-            answer's text and in the service's status on the bus, but is no reason to be restarted.
+        health: asked on each probe, and shown as the answer's text. /health answers 503 unless `alive`, /ready unless `ready`
+            and `alive`; else it is 200.
     """
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
@@ -84,11 +88,12 @@ class HealthServer:
             case "/metrics":
                 metrics: Iterable[bytes] = self._metrics(environ, start_response)
                 return metrics
-            case "/health":
+            case "/health" | "/ready" as asked:
                 health = self._health()
-                status = HTTPStatus.OK if health.get("alive") else HTTPStatus.SERVICE_UNAVAILABLE
+                well = health.get("alive") and (asked == "/health" or health.get("ready"))
+                status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
                 body = json.dumps(health, default=str).encode() + b"\n"
             case _:
-                status, body = HTTPStatus.NOT_FOUND, b'{"detail": "there is /metrics and /health"}\n'
+                status, body = HTTPStatus.NOT_FOUND, b'{"detail": "there is /metrics, /health and /ready"}\n'
         start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
         return [body]

@@ -1,6 +1,6 @@
 """Upkeep: what a running historian does beside writing. Tables at the start, months ahead, retention, bounds, sizes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from dotbus.runtime.logs import get_logger
@@ -8,7 +8,7 @@ from historian.database import Database, StoreUnavailable
 from historian.migrations import Roles, bring_up_to_date
 from historian.upkeep.months import add_months, months_ahead
 from historian.upkeep.retention import Retention, drop_old, shed_dead_letters
-from historian.upkeep.sizes import table_sizes
+from historian.upkeep.sizes import Sizes, read_sizes
 
 MONTHS_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=1)
@@ -22,7 +22,10 @@ class Upkeep:
         roles: who is granted what.
         retention: how long what is kept.
         dead_letters_max_bytes: how much dead letters may take; the oldest of the topic with the most go first.
-        note_sizes: told how large each table is.
+        note_sizes: told what there is.
+
+    Attributes:
+        is_prepared: whether the tables were made or are up to date.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class Upkeep:
         roles: Roles,
         retention: Retention,
         dead_letters_max_bytes: int,
-        note_sizes: Callable[[Mapping[str, int]], None],
+        note_sizes: Callable[[Sizes], None],
     ) -> None:
         self._database = database
         self._roles = roles
@@ -40,6 +43,7 @@ class Upkeep:
         self._note_sizes = note_sizes
         self._months_at: datetime | None = None
         self._look_at: datetime | None = None
+        self.is_prepared = False
         self._log = get_logger("upkeep")
 
     def prepare(self, now: datetime) -> None:
@@ -50,6 +54,7 @@ class Upkeep:
         """
         for role in bring_up_to_date(self._database, self._roles, now):
             self._log.warning("a role does not exist; it was granted nothing", role=role)
+        self.is_prepared = True
         self._log.info("the tables are ready")
 
     def turn(self, now: datetime) -> None:
@@ -59,7 +64,7 @@ class Upkeep:
             self._attempt("months and retention", lambda: self._months(now))
         if self._look_at is None or now >= self._look_at:
             self._look_at = now + LOOK_EVERY
-            self._attempt("sizes and bounds", self._look)
+            self._attempt("sizes and bounds", lambda: self._look(now))
 
     def _months(self, now: datetime) -> None:
         with self._database.transaction(as_owner=True) as connection:
@@ -67,12 +72,12 @@ class Upkeep:
         for what in drop_old(self._database, self._retention, now):
             self._log.info("beyond retention", dropped=what)
 
-    def _look(self) -> None:
+    def _look(self, now: datetime) -> None:
         shed = shed_dead_letters(self._database, self._dead_letters_max_bytes)
         if shed:
             self._log.error("there are too many dead letters; the oldest of the topic with the most are gone", count=shed)
         with self._database.transaction() as connection:
-            self._note_sizes(table_sizes(connection))
+            self._note_sizes(read_sizes(connection, now))
 
     def _attempt(self, what: str, work: Callable[[], None]) -> None:
         try:

@@ -1,0 +1,43 @@
+"""Alive and ready are two questions: a probe that restarts and one that waits get different answers."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from dotbus.runtime.metrics import HealthServer
+
+
+@pytest.fixture
+def answers():
+    health: dict[str, object] = {}
+    server = HealthServer("127.0.0.1", 0, CollectorRegistry(), lambda: health)
+    server.start()
+
+    def answer(address: str, **known: object) -> tuple[int, dict]:
+        health.clear()
+        health.update(known)
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{address}", timeout=5) as got:
+                return got.status, json.load(got)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+
+    yield answer
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("alive", "ready", "health", "readiness"), [(True, True, 200, 200), (True, False, 200, 503), (False, True, 503, 503)]
+)
+def test_what_only_waits_for_others_is_alive_and_not_ready(answers, alive, ready, health, readiness):
+    known = {"alive": alive, "ready": ready, "broker": ready}
+    assert answers("/health", **known) == (health, known)
+    assert answers("/ready", **known) == (readiness, known)
+
+
+def test_an_address_that_is_none_says_which_there_are(answers):
+    status, text = answers("/healthz")
+    assert (status, text["detail"]) == (404, "there is /metrics, /health and /ready")
