@@ -117,11 +117,6 @@ class Bus:
         if self._client.socket() is not None:  # the network thread was just connecting, and ended with the connection open
             self._client.disconnect()
 
-    def ack_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Acknowledge deliveries in their order."""
-        for delivery in deliveries:
-            delivery.ack()
-
     def publish(self, messages: Sequence[Outgoing], timeout_s: float = 10.0) -> None:
         """Publish messages in their order and wait until the broker has acknowledged each.
 
