@@ -36,7 +36,7 @@ from real_mosquitto import LocalMosquitto, free_port
 from dotbus.contracts.codec import encode
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from launcher.embedded_database import EmbeddedDatabase, embedded_database
+from launcher.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, embedded_database
 
 TOPICS = Topics()
 NODES = 1000
@@ -249,7 +249,8 @@ class Historians:
         settings = {
             "HISTORIAN_CONFIG": str(self.folder / "dotbus.toml"), "HISTORIAN_INSTANCE": instance,
             "HISTORIAN_MQTT_HOST": "localhost", "HISTORIAN_MQTT_PORT": str(self.broker.port),
-            "HISTORIAN_DATABASE_URL": self.database.owner_url, "HISTORIAN_READER_ROLE": "reader",
+            "HISTORIAN_DATABASE_URL": self.database.historian_url, "HISTORIAN_OWNER_ROLE": OWNER_ROLE,
+            "HISTORIAN_WRITER_ROLE": WRITER_ROLE, "HISTORIAN_READER_ROLE": READER_ROLE,
         }  # fmt: skip
         if self.broker.ca_file:
             settings["HISTORIAN_MQTT_CA_FILE"] = str(self.broker.ca_file)
@@ -274,12 +275,13 @@ def committed(connection: psycopg2.extensions.connection) -> int:
 
 def psql_copy(database: EmbeddedDatabase, folder: Path) -> tuple[float, int]:
     """Seconds that psql takes for the rows that are in the tables, into the same tables, and how many rows they are."""
-    address = database.owner_url.replace("+psycopg2", "")
+    address = database.historian_url.replace("+psycopg2", "")
+    as_owner = {**os.environ, "PGOPTIONS": f"-c role={OWNER_ROLE} -c search_path=dotbus"}
 
     def psql(*commands: str) -> str:
         asked = [argument for command in commands for argument in ("-c", command)]
         ask = [database.psql, "-q", "-At", "-v", "ON_ERROR_STOP=1", address, *asked]
-        return subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(ask, check=True, capture_output=True, text=True, env=as_owner).stdout.strip()
 
     parts = psql(
         "SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace = 'dotbus'::regnamespace AND relname ~ "
@@ -298,7 +300,7 @@ def floor(of: Broker, database: EmbeddedDatabase, messages: list[Message], topic
     """Messages a second of paho with one INSERT and commit for each."""
     queue_up(of, {"floor": topics}, messages)
     done, seen = threading.Event(), 0
-    with closing(psycopg2.connect(database.owner_url.replace("+psycopg2", ""))) as connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(database.historian_url.replace("+psycopg2", ""))) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE floor (said jsonb)")
         connection.commit()
 

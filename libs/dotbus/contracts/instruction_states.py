@@ -13,9 +13,10 @@ answered to it. Sources, all of the ADS API specification v7:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
+
+import msgspec
 
 from dotbus.contracts.messages import Instruction
 from dotbus.contracts.schedules import BatchType
@@ -33,7 +34,7 @@ class Status(IntEnum):
     DEFERRED = 6
 
 
-class Answer(Enum):
+class Answer(StrEnum):
     """What was answered to an instruction; the operator's word counts before the participant's."""
 
     NONE = "none"
@@ -43,7 +44,7 @@ class Answer(Enum):
     UNCLEAR = "unclear"
 
 
-class Standing(Enum):
+class Standing(StrEnum):
     """What holds of an instruction. IN_DOUBT is what CAISO has not decided, or has said in a way that nobody can read."""
 
     IN_FORCE = "in force"
@@ -51,7 +52,7 @@ class Standing(Enum):
     NOT_IN_FORCE = "not in force"
 
 
-class Megawatts(Enum):
+class Megawatts(StrEnum):
     """Which of an instruction's megawatts count."""
 
     INSTRUCTED = "dot"
@@ -60,8 +61,7 @@ class Megawatts(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True)
-class Holding:
+class Holding(msgspec.Struct, frozen=True):
     """What holds of an instruction, and the megawatts that it holds with; None when nobody can say, or none do."""
 
     standing: Standing
@@ -121,34 +121,38 @@ def is_nothing_by_status(status: int | None) -> bool:
     return _ANY_TYPE.get(status) is _GONE
 
 
-@dataclass(frozen=True)
-class _Answered:
+class _Answered(msgspec.Struct, frozen=True):
     answer: Answer
     dot_mw: float | None
 
 
+_NO_ANSWER = _Answered(Answer.NONE, None)
+
+
 def holding(batch_type: int, batch_status: int | None, instruction: Instruction) -> Holding:
     """What holds of a DOT instruction in a batch of a type that carries DOTs."""
-    kind = BatchType(batch_type)
-    answered = _answered(instruction, kind)
-    statuses = [batch_status] if instruction.status_code is None else [batch_status, instruction.status_code]
-    held = [_held(TABLE[kind].get(status, _UNKNOWN)[answered.answer], answered, instruction) for status in statuses]
-    return max(held, key=lambda each: _STRICTER.index(each.standing))
+    rows = TABLE[BatchType(batch_type)]
+    answered = _answered(instruction, batch_type)
+    by_batch = _held(rows.get(batch_status, _UNKNOWN)[answered.answer], answered, instruction)
+    if instruction.status_code is None or instruction.status_code == batch_status:
+        return by_batch
+    by_itself = _held(rows.get(instruction.status_code, _UNKNOWN)[answered.answer], answered, instruction)
+    return max(by_batch, by_itself, key=lambda each: _STRICTER.index(each.standing))
 
 
 def _held(cell: Cell, answered: _Answered, instruction: Instruction) -> Holding:
     standing, which = cell
     if which is Megawatts.MINIMUM:  # without a minimum both ends of a time-out come to the same
         return Holding(standing if instruction.min_accept_mw else Standing.NOT_IN_FORCE)
-    dot_mw = {Megawatts.INSTRUCTED: instruction.dot_mw, Megawatts.ACCEPTED: answered.dot_mw}.get(which)
-    if instruction.dot_mw is None:
-        dot_mw = None  # what was accepted of nothing is no DOT
+    dot_mw = instruction.dot_mw  # what was accepted of nothing is no DOT
+    if dot_mw is not None and which is not Megawatts.INSTRUCTED:
+        dot_mw = answered.dot_mw if which is Megawatts.ACCEPTED else None
     if standing is Standing.IN_FORCE and dot_mw is None:
         standing = Standing.NOT_IN_FORCE if instruction.dot_mw is None else Standing.IN_DOUBT
     return Holding(standing, dot_mw)
 
 
-def _answered(instruction: Instruction, kind: BatchType) -> _Answered:
+def _answered(instruction: Instruction, batch_type: int) -> _Answered:
     if instruction.opr_accept_status is not None or instruction.opr_accept_dot_mw is not None:
         said = (instruction.opr_accept_status, instruction.opr_accept_dot_mw, instruction.opr_reason_code)
     else:
@@ -158,8 +162,8 @@ def _answered(instruction: Instruction, kind: BatchType) -> _Answered:
         return _by_word(word, dot_mw, instruction)
     if reason is not None:
         return _by_reason(reason, dot_mw, instruction)
-    if dot_mw is None or kind is not BatchType.HOURLY:
-        return _Answered(Answer.NONE, None)
+    if dot_mw is None or batch_type != BatchType.HOURLY:
+        return _NO_ANSWER
     if dot_mw == instruction.dot_mw:
         return _Answered(Answer.ACCEPTED, dot_mw)
     return _Answered(Answer.PARTLY if dot_mw else Answer.DECLINED, dot_mw)

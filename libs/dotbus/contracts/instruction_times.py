@@ -4,8 +4,9 @@ What CAISO leaves open is decided here, for the states on the bus and for the da
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from dotbus.contracts.instruction_states import Holding, Standing, holding
 from dotbus.contracts.messages import DispatchBatchHeader, Instruction
@@ -19,8 +20,7 @@ _USUAL_LENGTH = timedelta(minutes=5)
 _NO = frozenset({"n", "no", "false", "0"})
 
 
-@dataclass(frozen=True)
-class InstructionTimes:
+class InstructionTimes(msgspec.Struct, frozen=True):
     """The interval, and the target within it."""
 
     interval_start: datetime
