@@ -27,14 +27,19 @@ with packages_of("historian"):
     from historian.upkeep.service import Upkeep
     from historian.write.accounts import Accounts
     from historian.write.gaps import Gaps
+    from historian.write.persistence import Persistence
+    from historian.write.record import Recorder
     from historian.write.store import Store
     from historian.write.waiting import Waiting
+    from historian.write.writers import Writers
 
 SERVICE = "historian"
 SUMMARY = "Topics to PostgreSQL: every event into typed tables, acknowledged after the commit."
 STUCK_AFTER = timedelta(seconds=180)
 """A loop that did not come round for so long hangs: longer than a statement's time-out and the longest pause together."""
 REPLAY_MOST_S = 300.0
+WRITERS = 2
+"""One works while the other waits for the database; a third would only wait for the first two."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
@@ -68,21 +73,14 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     upkeep = Upkeep(
         database, Roles(settings.reader_role), settings.retention, settings.dead_letters_max_bytes, meters.note_sizes
     )
+    persistence = Persistence(hearing, clock=utc_now, stop=stop, failed=meters.store_failures.inc, changed=presence.poke)
+    stores = [Store(database) for _ in range(WRITERS)]
+    writers = Writers(bus, stores, waiting, Recorder(topics), persistence, meters, clock=utc_now, stop=stop)
+    gaps = Gaps(settings.replay_grace_s, REPLAY_MOST_S, random.random)
     historian = Historian(
-        bus,
-        waiting,
-        Store(database),
-        Accounts(database),
-        upkeep,
-        topics,
-        identity,
-        Gaps(settings.replay_grace_s, REPLAY_MOST_S, random.random),
-        hearing,
-        meters,
-        clock=utc_now,
-        stop=stop,
-        changed=presence.poke,
+        *(bus, writers, Accounts(database), upkeep, topics, identity, gaps, persistence, meters), clock=utc_now, stop=stop
     )
+    meters.watch_waiting(waiting)
     bus.subscribe(filters(topics, settings.share_group), waiting.put)
     with ExitStack() as running:
         running.callback(database.close)

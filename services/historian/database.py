@@ -80,7 +80,7 @@ class Database:
         self.owner_role = owner_role
         self.writer_role = writer_role
         self._engine = sa.create_engine(
-            url, pool_size=2, pool_pre_ping=True, connect_args=_connect_arguments(url, schema, writer_role)
+            url, pool_size=4, pool_pre_ping=True, connect_args=_connect_arguments(url, schema, writer_role)
         )
 
     @contextmanager

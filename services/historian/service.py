@@ -1,46 +1,36 @@
-"""The loop: deliveries from the bus in batches into the database, each acknowledged after the commit that holds it.
+"""The historian: what sources have said and did not come is asked for; the database is kept well. Events are the writers'.
 
-A batch is what has come by the time the last one is stored; nothing waits for it to be full. While the database is away nothing
-is acknowledged: what may wait fills up, the broker keeps the rest, and all of it is stored when the database is back.
+While the database is away nothing is acknowledged: what may wait fills up, the broker keeps the rest, and all of it is stored
+when the database is back.
 """
 
-import random
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from datetime import datetime
+from typing import Protocol
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import ReplayReply, ReplayRequest, ServiceStatus
+from dotbus.contracts.messages import ReplayRequest
 from dotbus.contracts.topics import EVENTS, Subject, Topics
-from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing
-from dotbus.runtime.health import UpstreamHealth
+from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.presence import Identity
-from dotbus.runtime.schedule import backoff_s
 from dotbus.runtime.sequence import Range
-from historian.database import StatementRefused, StoreUnavailable
+from historian.database import StatementRefused
 from historian.meters import Meters
 from historian.upkeep.service import Upkeep
 from historian.write.accounts import Accounts
 from historian.write.gaps import RANGES_AT_ONCE, Action, Gaps, requests_of
-from historian.write.record import Recorder, Stream
-from historian.write.store import Arrival, Store, Written
-from historian.write.waiting import Waiting
+from historian.write.persistence import Persistence
+from historian.write.record import Stream
+from historian.write.writers import Writers
 
-IDLE_S = 0.5
-LOOK_EVERY = timedelta(seconds=1)
-BATCH_MESSAGES = 5000
-BATCH_BYTES = 8 * 1024 * 1024
-RETRY_FIRST_S, RETRY_MOST_S = 0.5, 30.0
-
-LOGGED_CHARACTERS, LOGGED_RANGES = 200, 10
-
-T = TypeVar("T")
+LOOK_EVERY_S = 1.0
+LOGGED_RANGES = 10
 
 
 class Publisher(Protocol):
-    """The bus, as far as the loop needs it."""
+    """The bus, as far as the historian asks over it."""
 
     @property
     def connected(self) -> bool:
@@ -49,10 +39,6 @@ class Publisher(Protocol):
 
     def publish(self, messages: Sequence[Outgoing], timeout_s: float = ...) -> None:
         """Publish and wait for the acknowledgements."""
-        ...
-
-    def ack_all(self, deliveries: Sequence[Delivery]) -> None:
-        """Acknowledge in one go."""
         ...
 
 
@@ -71,141 +57,72 @@ class Historian:
     """Bus to database, until `stop`.
 
     Args:
-        waiting: what has come from the bus.
-        store: where it goes.
+        writers: write what comes, once the tables are ready.
         accounts: which numbers came.
         upkeep: months, retention and bounds, in its turn.
-        health: how the database is heard.
-        changed: told when that changed.
     """
 
     def __init__(
         self,
         bus: Publisher,
-        waiting: Waiting,
-        store: Store,
+        writers: Writers,
         accounts: Accounts,
         upkeep: Upkeep,
         topics: Topics,
         identity: Identity,
         gaps: Gaps,
-        health: UpstreamHealth,
+        persistence: Persistence,
         meters: Meters,
         *,
         clock: Callable[[], datetime],
         stop: threading.Event,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._bus = bus
-        self._waiting = waiting
-        self._store = store
+        self._writers = writers
         self._accounts = accounts
         self._upkeep = upkeep
         self._topics = topics
-        self._record = Recorder(topics).record
         self._identity = identity
         self._gaps = gaps
-        self._health = health
+        self._persistence = persistence
         self._meters = meters
         self._clock = clock
         self._stop = stop
-        self._changed = changed
-        self._look_at = clock()
-        self.turned_at = clock()
+        self._turned_at = clock()
         self._log = get_logger("historian")
-        meters.watch_waiting(waiting)
+
+    @property
+    def turned_at(self) -> datetime:
+        """When whoever is furthest behind came round last."""
+        return min(self._turned_at, self._writers.turned_at) if self._upkeep.is_prepared else self._turned_at
 
     def run(self) -> None:
         """Make or update the tables, then store what comes until told to stop."""
-        self._insist(lambda _failures: self._upkeep.prepare(self._clock()))
-        while not self._stop.is_set():
-            if deliveries := self._waiting.take(BATCH_MESSAGES, BATCH_BYTES, IDLE_S):
-                self._keep(deliveries)
-            self._look_for_gaps()
-            self._insist(lambda _failures: self._upkeep.turn(self._clock()))
-            self.turned_at = self._clock()
+        self._persistence.insist(lambda _failures: self._upkeep.prepare(self._clock()), self._turn)
+        self._writers.start()
+        while not self._stop.wait(LOOK_EVERY_S) and self._writers.are_alive:
+            self._attempt(self._look_for_gaps)
+            self._attempt(lambda: self._persistence.insist(lambda _failures: self._upkeep.turn(self._clock()), self._turn))
+            self._turn()
+        self._stop.set()
+        self._writers.join()
 
-    def _keep(self, deliveries: Sequence[Delivery]) -> None:
-        arrivals = [
-            Arrival(delivery.topic, delivery.payload, delivery.received_at, self._record(delivery.topic, delivery.payload))
-            for delivery in deliveries
-        ]
-        with self._meters.batch_seconds.time():
-            written = self._insist(lambda failures: self._store.write(arrivals, self._clock(), failures))
-        if written is None:
-            return  # told to stop: the broker has all of it still
-        self._bus.ack_all(deliveries)
-        self._meters.note_lag((self._clock() - deliveries[0].received_at).total_seconds())
-        self._note(written)
-        for arrival in arrivals:
-            match arrival.meaning:
-                case ServiceStatus() as status:
-                    self._gaps.heard_status(status)
-                case ReplayReply() as reply:
-                    self._gaps.heard_reply(reply)
+    def _turn(self) -> None:
+        self._turned_at = self._clock()
 
-    def _note(self, written: Written) -> None:
-        self._meters.note(written)
-        for rejection in written.rejections:
-            self._log.error(
-                "a delivery cannot be stored and is kept as a dead letter",
-                topic=rejection.arrival.topic,
-                kind=rejection.kind,
-                reason=rejection.reason,
-            )
-        for stream, seqs in written.renumbered.items():
-            self._log.error(
-                "numbers came again with other events",
-                source=stream.source,
-                stream=stream.stream,
-                seqs=seqs[:LOGGED_CHARACTERS],
-                next="all are stored, but a gap of this stream cannot be seen: was its outbox restored from a back-up?",
-            )
-
-    def _insist(self, work: Callable[[int], T]) -> T | None:
-        """Do it until the database does; None when told to stop before that, or when it refuses for good.
-
-        Args:
-            work: is told how often it failed before.
-        """
-        failures = 0
-        while not self._stop.is_set():
-            try:
-                done = work(failures)
-            except StoreUnavailable as error:
-                failures += 1
-                self._failed(error)
-                self._stop.wait(backoff_s(self._health.failures_in_a_row, RETRY_FIRST_S, RETRY_MOST_S, random.random()))  # noqa: S311  # jitter, no secret
-                self.turned_at = self._clock()
-            except StatementRefused as refused:
-                self._log.error("the database refuses for good; going on without", reason=str(refused))  # its words say it all
-                return None
-            else:
-                self._succeeded()
-                return done
-        return None
-
-    def _failed(self, error: StoreUnavailable) -> None:
-        self._meters.store_failures.inc()
-        if self._health.failed(self._clock(), str(error)):
-            self._log.error("the database takes nothing", cause=str(error), next="trying again; nothing is acknowledged")
-            self._changed()
-
-    def _succeeded(self) -> None:
-        was_ok = self._health.snapshot().ok
-        if self._health.succeeded(self._clock()):
-            self._log.info("the database is back")
-        if not was_ok:
-            self._changed()
+    def _attempt(self, work: Callable[[], object]) -> None:
+        """Do it, or say why the database never will: what is written does not depend on it."""
+        try:
+            work()
+        except StatementRefused as refused:
+            self._log.error("the database refuses for good; going on without", reason=str(refused))  # its words say it all
 
     def _look_for_gaps(self) -> None:
         now = self._clock()
-        if now < self._look_at:
-            return
-        self._look_at = now + LOOK_EVERY
-        for stream, missing in (
-            self._insist(lambda _failures: self._accounts.missing(self._gaps, RANGES_AT_ONCE)) or {}
-        ).items():
+        while self._writers.heard:
+            self._gaps.heard(self._writers.heard.popleft())
+        found = self._persistence.insist(lambda _failures: self._accounts.missing(self._gaps, RANGES_AT_ONCE), self._turn)
+        for stream, missing in (found or {}).items():
             if action := self._gaps.look(stream, missing, now):
                 self._act(action, now)
         self._meters.note_missing(self._gaps.missing)
@@ -214,13 +131,15 @@ class Historian:
         if action.lost:
             self._give_up(action.stream, action.lost, now)
         if action.ask and self._bus.connected:
-            mine = self._insist(lambda _failures: self._accounts.claim_asking(action.stream, self._gaps.grace_s))
+            mine = self._persistence.insist(
+                lambda _failures: self._accounts.claim_asking(action.stream, self._gaps.grace_s), self._turn
+            )
             if mine:
                 self._ask(action.stream, action.ask, now)
 
     def _give_up(self, stream: Stream, ranges: Sequence[Range], now: datetime) -> None:
         reason = "the source no longer has them"
-        news = self._insist(lambda _failures: self._accounts.give_up(stream, ranges, reason, now))
+        news = self._persistence.insist(lambda _failures: self._accounts.give_up(stream, ranges, reason, now), self._turn)
         if not news:
             return
         count = sum(last - first + 1 for first, last in news)

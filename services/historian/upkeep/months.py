@@ -24,8 +24,12 @@ def month_of(time: datetime) -> datetime:
 
 def month_after(month: datetime, count: int = 1) -> datetime:
     """The month that comes so many later."""
-    index = month.year * 12 + month.month - 1 + count
-    return datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC)
+    return begin_of(month.year * 12 + month.month - 1 + count)
+
+
+def begin_of(month: int) -> datetime:
+    """The first instant of a month that is counted from year 0, UTC."""
+    return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 def is_divided(month: datetime, now: datetime) -> bool:

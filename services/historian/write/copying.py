@@ -2,9 +2,10 @@ r"""Copying: rows as PostgreSQL's COPY reads them. Pure.
 
 JSON is the format, as near as makes no difference: a row is a JSON array without its brackets, and COPY reads that as CSV
 whose texts stand in quotes, whose escape is the backslash and whose absent value is null. So whole batches are made by the
-encoder and not value by value. Only what the two write differently (control characters, unknown elements) is made by hand.
+encoder and not value by value. Only what the two write differently (control characters) is made by hand.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -20,6 +21,8 @@ VISIBLE_NUL = "␀"
 Row = Sequence[Any]
 _ROWS_AT_ONCE = 2000
 _encoder = msgspec.json.Encoder()
+_escape_of_json = re.compile(rb'\\[^"\\]')
+"""An escape that COPY does not know: of a control character, all others are of a quote or a backslash."""
 
 
 def lines(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -27,11 +30,21 @@ def lines(rows: Iterable[Row]) -> Iterator[bytes]:
     remaining = iter(rows)
     while some := list(islice(remaining, _ROWS_AT_ONCE)):
         whole = _encoder.encode_lines(some)
-        # A backslash is in what has to be escaped, and an object begins like this unless it is empty.
-        if b"\\" in whole or b'{"' in whole:
+        if _escape_of_json.search(whole):
             yield "".join([_by_hand(row) for row in some]).encode()
         else:
             yield whole[1:-2].replace(b"]\n[", b"\n") + b"\n"
+
+
+def extra(elements: dict[str, str]) -> str:
+    """Elements that are not known, as a text of JSON."""
+    if not elements:
+        return "{}"
+    text = _encoder.encode(elements).decode()
+    if r"\u0000" not in text:
+        return text
+    visible = {name.replace("\0", VISIBLE_NUL): entry.replace("\0", VISIBLE_NUL) for name, entry in elements.items()}
+    return _encoder.encode(visible).decode()
 
 
 def _by_hand(row: Row) -> str:
@@ -46,9 +59,6 @@ def _text(value: Any) -> str:  # noqa: ANN401  # whatever a message holds
             return _quoted(value)
         case datetime():
             return value.isoformat()
-        case dict():
-            visible = {name.replace("\0", VISIBLE_NUL): entry.replace("\0", VISIBLE_NUL) for name, entry in value.items()}
-            return _quoted(_encoder.encode(visible).decode())
         case _:
             return repr(value)
 

@@ -53,6 +53,14 @@ class Gaps:
         self._gone: dict[Stream, SequenceRanges] = {}
         self._watched: dict[Stream, _Watched] = {}
 
+    def heard(self, message: ServiceStatus | ReplayReply) -> None:
+        """A source said something of itself."""
+        match message:
+            case ServiceStatus():
+                self.heard_status(message)
+            case ReplayReply():
+                self.heard_reply(message)
+
     def heard_status(self, status: ServiceStatus) -> None:
         """A source said whether it is there and what it can send again."""
         self._online[str(status.environment), status.source] = status.online

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from historian.database import Database
-from historian.upkeep.months import add_months, is_divided, part_name, parts
+from historian.upkeep.months import add_months, begin_of, is_divided, part_name, parts
 from historian.write.rows import Part
 
 
@@ -28,12 +28,13 @@ class Months:
 
     def _table(self, part: Part, now: datetime) -> str:
         table, month = part
-        return table if month is None or not is_divided(month, now) else part_name(table, month)
+        return table if month is None or not is_divided(begin_of(month), now) else part_name(table, begin_of(month))
 
     def _make(self, missing: Iterable[Part]) -> None:
         with self._database.transaction() as connection:
             self._parts = parts(connection)
-        gone = [(table, month) for table, month in missing if month is not None and part_name(table, month) not in self._parts]
+        wanted = [(table, begin_of(month)) for table, month in missing if month is not None]
+        gone = [(table, month) for table, month in wanted if part_name(table, month) not in self._parts]
         if not gone:
             return
         with self._database.transaction(as_owner=True) as connection:

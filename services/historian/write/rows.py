@@ -21,8 +21,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatch,
     TrajectoryBatchHeader,
 )
-from historian.upkeep.months import month_of
-from historian.write.copying import Row, lines
+from historian.write.copying import Row, extra, lines
 from historian.write.digest import PRICE_COLUMNS
 from historian.write.numbers import Numbers
 from historian.write.record import EventMessage, Recorded
@@ -32,7 +31,7 @@ _OF_EVENT = ("origin_no", "seq", "event_id", "digest", "time", "received_at")
 
 
 def _fields(struct: type[msgspec.Struct], *without: str) -> tuple[str, ...]:
-    return tuple(name for name in struct.__struct_fields__ if name not in without)
+    return tuple(name for name in struct.__struct_fields__ if name not in (*without, "extra"))
 
 
 _HEADER = _fields(DispatchBatchHeader)
@@ -43,15 +42,16 @@ _DOP = _fields(Dop)
 _COMPLIANCE = _fields(Compliance)
 
 COLUMNS = {
-    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_no", "plant_no", *_HEADER, *_OF_EVENT),
+    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_no", "plant_no", *_HEADER, "extra", *_OF_EVENT),
     "instruction": (
         *("event_no", "resource_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw"),
         *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
+        "extra",
     ),
-    "instruction_detail": ("event_no", "resource_no", "instruction_uid", "target_at", "position", *_DETAIL),
-    "trajectory_batch": ("event_no", "environment", "resource_no", "plant_no", *_CURVE, *_OF_EVENT),
-    "dop": ("event_no", "resource_no", *_DOP),
-    "compliance": ("event_no", "resource_no", *_COMPLIANCE),
+    "instruction_detail": ("event_no", "resource_no", "instruction_uid", "target_at", "position", *_DETAIL, "extra"),
+    "trajectory_batch": ("event_no", "environment", "resource_no", "plant_no", *_CURVE, "extra", *_OF_EVENT),
+    "dop": ("event_no", "resource_no", *_DOP, "extra"),
+    "compliance": ("event_no", "resource_no", *_COMPLIANCE, "extra"),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
         *_OF_EVENT,
@@ -63,9 +63,9 @@ COLUMNS = {
 _of_header, _of_instruction, _of_detail = attrgetter(*_HEADER), attrgetter(*_INSTRUCTION), attrgetter(*_DETAIL)
 _of_curve, _of_dop, _of_compliance = attrgetter(*_CURVE), attrgetter(*_DOP), attrgetter(*_COMPLIANCE)
 
-Month = datetime | None
+Month = int | None
 Part = tuple[str, Month]
-"""A table, and the month that its rows are of; None of a table that is not divided, and of rows without a time."""
+"""A table, and the month that its rows are of, counted from year 0; None where none is, or rows have no time."""
 
 
 class Rows:
@@ -111,30 +111,38 @@ class Rows:
     def _add_dispatch(self, event: Dispatch, source: Sequence[Any]) -> None:
         event_no, resource_no, plant_no = self._keys(event)
         header = (event_no, str(event.environment), revision_key(event), resource_no, plant_no)
-        self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), *source))
+        self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), extra(event.batch.extra), *source))
         for instruction in event.instructions:
             times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing = (held.standing.value, held.dot_mw) if held else (None, None)
             month = _month(target)
             self._rows["instruction", month].append(
-                (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction))
+                (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction), extra(instruction.extra))
             )
             for position, detail in enumerate(instruction.details, 1):
                 self._rows["instruction_detail", month].append(
-                    (event_no, resource_no, instruction.instruction_uid, target, position, *_of_detail(detail))
+                    (
+                        event_no,
+                        resource_no,
+                        instruction.instruction_uid,
+                        target,
+                        position,
+                        *_of_detail(detail),
+                        extra(detail.extra),
+                    )
                 )
 
     def _add_trajectory(self, event: TrajectoryBatch, source: Sequence[Any]) -> None:
         event_no, resource_no, plant_no = self._keys(event)
         header = (event_no, str(event.environment), resource_no, plant_no)
-        self._rows["trajectory_batch", None].append((*header, *_of_curve(event.batch), *source))
+        self._rows["trajectory_batch", None].append((*header, *_of_curve(event.batch), extra(event.batch.extra), *source))
         for dop in event.dops:
             month = _month(dop.target_at)
-            self._rows["dop", month].append((event_no, resource_no, *_of_dop(dop)))
+            self._rows["dop", month].append((event_no, resource_no, *_of_dop(dop), extra(dop.extra)))
         for record in event.compliance:
             month = _month(record.start_at)
-            self._rows["compliance", month].append((event_no, resource_no, *_of_compliance(record)))
+            self._rows["compliance", month].append((event_no, resource_no, *_of_compliance(record), extra(record.extra)))
 
     def _keys(self, event: Dispatch | TrajectoryBatch) -> tuple[int, int, int]:
         numbers = self._numbers
@@ -154,10 +162,13 @@ class Rows:
 
 
 def _month(time: datetime | None) -> Month:
+    if time is None:
+        return None
     try:
-        return None if time is None else month_of(time.astimezone(UTC))
+        utc = time if time.tzinfo is UTC else time.astimezone(UTC)
     except OverflowError:  # the first or the last hours of the calendar, of another offset
         return None
+    return utc.year * 12 + utc.month - 1
 
 
 _ORDER = {table: place for place, table in enumerate(COLUMNS)}

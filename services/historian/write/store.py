@@ -82,7 +82,7 @@ class Store:
         self._wary_batches = 0
 
     def write(self, arrivals: Sequence[Arrival], now: datetime, failures: int = 0) -> Written:
-        """Store a batch.
+        """Store a batch, but for the statuses in it.
 
         Args:
             arrivals: in their order.
@@ -100,7 +100,7 @@ class Store:
                 Rejection(arrival, meaning.reason) for arrival in arrivals if isinstance(meaning := arrival.meaning, Refused)
             ]
             written.rejections += refused
-            self._note([arrival for arrival in arrivals if isinstance(arrival.meaning, ServiceStatus)], written)
+            self._note(written)
         except StoreUnavailable:
             self._numbers.forget()  # the database may be another one when it is back
             self._months.forget()
@@ -174,25 +174,26 @@ class Store:
         written.events += len(events)
         written.renumbered |= {self._numbers.streams.of(number): seqs for number, seqs in again.items()}
 
-    def _note(self, statuses: Sequence[Arrival], written: Written) -> None:
+    def write_statuses(self, statuses: Sequence[Arrival], written: Written) -> None:
+        """Keep what services said of themselves. Statuses are to be written in the order in which they came.
+
+        Raises:
+            StoreUnavailable: all of it must be written again.
+        """
+        with self._database.transaction() as connection:
+            refused = [_keep_status(connection, arrival) for arrival in sorted(statuses, key=_service)]
+            rejections = [rejection for rejection in refused if rejection]
+            _keep_letters(connection, rejections)
+        written.rejections += rejections
+
+    def _note(self, written: Written) -> None:
         """Keep what is no row of an event. A refused event has come as well: its number is not asked for again."""
         came = [*written.repeats, *_positions(written.rejections)]
-        if not (statuses or came or written.rejections):
+        if not (came or written.rejections):
             return
         self._numbers.streams.learn([position.stream for position in came])
         with self._database.transaction() as connection:
-            for arrival in sorted(statuses, key=_service):
-                if rejection := _keep_status(connection, arrival):
-                    written.rejections.append(rejection)
-            for rejection in written.rejections:
-                keep_dead_letter(
-                    connection,
-                    rejection.arrival.topic,
-                    rejection.arrival.payload,
-                    rejection.reason,
-                    rejection.arrival.received_at,
-                    rejection.kind,
-                )
+            _keep_letters(connection, written.rejections)
             add_received(connection, self._numbers.streams.seqs(came))
 
 
@@ -225,6 +226,12 @@ def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
         return
     what = "/".join(part for part in key_of(recorded.event) if part)
     written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
+
+
+def _keep_letters(connection: Connection, rejections: Sequence[Rejection]) -> None:
+    for rejection in rejections:
+        arrival = rejection.arrival
+        keep_dead_letter(connection, arrival.topic, arrival.payload, rejection.reason, arrival.received_at, rejection.kind)
 
 
 def _keep_status(connection: Connection, arrival: Arrival) -> Rejection | None:
