@@ -1,5 +1,6 @@
 """Wiring of the historian, and its command line: run it, `check`, `migrate`, `dead-letters`."""
 
+import gc
 import random
 import threading
 from contextlib import ExitStack
@@ -38,6 +39,8 @@ SUMMARY = "Topics to PostgreSQL: every event into typed tables, acknowledged aft
 STUCK_AFTER = timedelta(seconds=180)
 """A loop that did not come round for so long hangs: longer than a statement's time-out and the longest pause together."""
 REPLAY_MOST_S = 300.0
+COLLECT_AFTER_OBJECTS = 200_000
+"""A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
 WRITERS = 2
 """One works while the other waits for the database; a third would only wait for the first two."""
 
@@ -82,6 +85,8 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     )
     meters.watch_waiting(waiting)
     bus.subscribe(filters(topics, settings.share_group), waiting.put)
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     with ExitStack() as running:
         running.callback(database.close)
         running.enter_context(serving_health(configuration.service, registry, health))

@@ -8,6 +8,7 @@ from historian.tables.columns import (
     NUMBER,
     TEXT,
     TIME,
+    by_time,
     environment,
     event_no,
     extra,
@@ -61,7 +62,7 @@ dispatch_batch = sa.Table(
     extra(),
     *of_event(),
     sa.UniqueConstraint("batch_uid", "resource_no", "revision_key", "environment"),
-    sa.Index(None, "start_at"),
+    by_time("start_at"),
     comment="One row for each revision of a dispatch batch as one resource sees it. Without instructions: none any more.",
 )
 
@@ -159,7 +160,7 @@ instruction = sa.Table(
     *told(TEXT, {"registered_intertie_flag": "Y when the Master File has the resource (registeredIntertieFlag)."}),
     extra(),
     sa.Index(None, "resource_no", "target_at"),
-    sa.Index(None, "target_at"),
+    by_time("target_at"),
     sa.Index(None, "event_no"),
     postgresql_partition_by="RANGE (target_at)",
     comment="Instructions of dispatch batches, every revision. instruction_latest and dot_latest show what counts.",

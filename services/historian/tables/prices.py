@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from historian.tables.columns import CODE, NUMBER, TEXT, TIME, environment, metadata, needed, of_event, told
+from historian.tables.columns import CODE, NUMBER, TEXT, TIME, by_time, environment, metadata, needed, of_event, told
 
 price_report = sa.Table(
     "price_report",
@@ -21,7 +21,7 @@ price_report = sa.Table(
 )
 
 # No constraint on rows: a report is stored once and whole, which its own keys see to. The index on node_no keeps the rows of
-# one node as a list of places, and the BRIN index knows which pages hold which times, because prices come in their order.
+# one node as a list of places, 7 bytes a row.
 price = sa.Table(
     "price",
     metadata,
@@ -39,7 +39,7 @@ price = sa.Table(
         },
     ),
     sa.Index(None, "node_no"),
-    sa.Index(None, "interval_start", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
+    by_time("interval_start"),
     postgresql_partition_by="RANGE (interval_start)",
     comment="Prices, every revision. price_latest shows the newest of each node and interval.",
 )

@@ -8,6 +8,7 @@ from historian.tables.columns import (
     NUMBER,
     TEXT,
     TIME,
+    by_time,
     environment,
     event_no,
     extra,
@@ -37,7 +38,7 @@ trajectory_batch = sa.Table(
     extra(),
     *of_event(),
     sa.UniqueConstraint("batch_uid", "resource_no", "environment"),
-    sa.Index(None, "batch_received_at"),
+    by_time("batch_received_at"),
     comment="One row for each trajectory batch as one resource sees it.",
 )
 
