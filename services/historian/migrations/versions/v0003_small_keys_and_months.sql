@@ -87,7 +87,7 @@ CREATE TABLE dispatch_batch (
   CONSTRAINT dispatch_batch_pkey PRIMARY KEY (event_no),
   CONSTRAINT dispatch_batch_batch_uid_resource_no_revision_key_environment UNIQUE (batch_uid, resource_no, revision_key, environment)
 );
-CREATE INDEX dispatch_batch_start_at ON dispatch_batch USING brin (start_at) WITH (pages_per_range = 16);
+CREATE INDEX dispatch_batch_start_at ON dispatch_batch USING brin (start_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE dispatch_batch IS 'One row for each revision of a dispatch batch as one resource sees it. Without instructions: none any more.';
 COMMENT ON COLUMN dispatch_batch.event_no IS 'Number of the event in other tables.';
 COMMENT ON COLUMN dispatch_batch.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
@@ -188,7 +188,7 @@ CREATE TABLE instruction (
 ) PARTITION BY RANGE (target_at);
 CREATE INDEX instruction_event_no ON instruction (event_no);
 CREATE INDEX instruction_resource_no_target_at ON instruction (resource_no, target_at);
-CREATE INDEX instruction_target_at ON instruction USING brin (target_at) WITH (pages_per_range = 16);
+CREATE INDEX instruction_target_at ON instruction USING brin (target_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE instruction IS 'Instructions of dispatch batches, every revision. instruction_latest and dot_latest show what counts.';
 COMMENT ON COLUMN instruction.event_no IS 'The event that said it: the row of that number in the table of its batches.';
 COMMENT ON COLUMN instruction.resource_no IS 'The resource, by its number in the table resource.';
@@ -323,7 +323,7 @@ CREATE TABLE price (
   loss_usd_per_mwh DOUBLE PRECISION,
   ghg_usd_per_mwh DOUBLE PRECISION
 ) PARTITION BY RANGE (interval_start);
-CREATE INDEX price_interval_start ON price USING brin (interval_start) WITH (pages_per_range = 16);
+CREATE INDEX price_interval_start ON price USING brin (interval_start) WITH (pages_per_range = 16, autosummarize = on);
 CREATE INDEX price_node_no ON price (node_no);
 COMMENT ON TABLE price IS 'Prices, every revision. price_latest shows the newest of each node and interval.';
 COMMENT ON COLUMN price.interval_start IS 'Start of the interval, UTC.';
@@ -453,7 +453,7 @@ CREATE TABLE trajectory_batch (
   CONSTRAINT trajectory_batch_pkey PRIMARY KEY (event_no),
   CONSTRAINT trajectory_batch_batch_uid_resource_no_environment UNIQUE (batch_uid, resource_no, environment)
 );
-CREATE INDEX trajectory_batch_batch_received_at ON trajectory_batch USING brin (batch_received_at) WITH (pages_per_range = 16);
+CREATE INDEX trajectory_batch_batch_received_at ON trajectory_batch USING brin (batch_received_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE trajectory_batch IS 'One row for each trajectory batch as one resource sees it.';
 COMMENT ON COLUMN trajectory_batch.event_no IS 'Number of the event in other tables.';
 COMMENT ON COLUMN trajectory_batch.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
