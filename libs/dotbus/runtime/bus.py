@@ -116,6 +116,7 @@ class Bus:
         self._client.loop_stop()
         if self._client.socket() is not None:  # the network thread was just connecting, and ended with the connection open
             self._client.disconnect()
+        self._client.close()
 
     def publish(self, messages: Sequence[Outgoing], timeout_s: float = 10.0) -> None:
         """Publish messages in their order and wait until the broker has acknowledged each.

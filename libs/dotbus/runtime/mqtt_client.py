@@ -16,10 +16,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket as PahoMalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -83,11 +85,14 @@ class BusClient(mqtt.Client):
         if self._writer_is_told or threading.current_thread() is self._thread:  # that one writes before it waits again
             return
         self._writer_is_told = True
-        if self._sockpairW is not None:
-            try:
-                self._sockpairW.send(b"0")
-            except BlockingIOError:
-                return  # it is full of earlier ones: the thread does not sleep
+        waker = self._sockpairW
+        if waker is not None:
+            with suppress(OSError):  # full of earlier calls, so that the thread does not sleep; or closed
+                waker.send(b"0")
+
+    def close(self) -> None:
+        """Give back what wakes the network thread, once that has ended; paho would leave it to the garbage collector."""
+        self._reset_sockets(sockpair_only=True)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002  # paho's, which calls it without
         """Read and handle what has come, then write what that led to."""
@@ -176,6 +181,8 @@ class BusClient(mqtt.Client):
         }
         try:
             return self._packet_handle()
+        except PahoMalformedPacket as error:
+            raise MalformedPacket(str(error)) from error
         except Exception:  # noqa: BLE001  # paho checks little of what it reads; nothing of it may end the thread
             get_logger("bus").exception("a packet could not be handled", first_byte=packet.first, next="connecting anew")
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
