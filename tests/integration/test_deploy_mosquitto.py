@@ -6,9 +6,11 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Self
 
 import paho.mqtt.client as mqtt
@@ -19,8 +21,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from real_mosquitto import IMAGE, free_port
 from waiting import eventually
 
-from dotbus.contracts.topics import Topics
+from dotbus.contracts.topics import Subject, Topics
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Delivery, Outgoing
 from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.settings import BusSettings
 from launcher.provision import Provision
 
 pytestmark = pytest.mark.integration
@@ -248,3 +253,42 @@ def test_a_user_that_subscribes_to_everything_receives_only_what_it_may(broker: 
         eventually(lambda: HEARD[user] <= set(listener.received))
 
     assert {topic for topic in listener.received if not topic.startswith("$SYS")} == HEARD[user]
+
+
+def test_a_burst_and_a_message_as_large_as_the_broker_takes_pass_over_tls(broker: Broker):
+    got: list[Delivery] = []
+
+    def bus(user: str) -> Bus:
+        own = BusSettings(
+            port=broker.port,
+            username=user,
+            password=broker.password(user),
+            ca_file=broker.credentials / "operator" / "ca.pem",
+        )
+        return Bus(own, f"{user}/burst", clock=lambda: datetime.now(UTC), receive_maximum=500)
+
+    historian, ingest = bus("historian"), bus("ads_ingest")
+    historian.subscribe([TOPICS.every(Subject.DISPATCH)], got.append)
+    listening: list[bool] = []
+    historian._client.on_subscribe = lambda *_: listening.append(True)
+    payloads = [b"%d" % number * 100 for number in range(3000)]
+    payloads.insert(1000, bytes(61 * 1024 * 1024))
+    with running(historian), running(ingest):
+        eventually(lambda: listening and ingest.connected)
+        publisher = Thread(target=ingest.publish, args=([Outgoing(TOPICS.dispatch("sierra", "S1"), p) for p in payloads], 60))
+        publisher.start()
+        for count in range(500, len(payloads), 500):
+            eventually(lambda count=count: len(got) >= count, within_s=60)
+            historian.ack_all(got[count - 500 : count])
+        eventually(lambda: len(got) == len(payloads))
+        publisher.join()
+    assert [delivery.payload for delivery in got] == payloads
+
+
+@contextmanager
+def running(bus: Bus) -> Iterator[None]:
+    bus.start()
+    try:
+        yield
+    finally:
+        bus.stop()
