@@ -4,31 +4,24 @@ They are committed, so that a change of the contract shows as a change of a file
 when code and files differ.
 """
 
-import inspect
-import json
-import re
-import textwrap
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import yaml
 
-from dotbus.contracts.channels import CHANNELS, Channel
+from dotbus.contracts.channels import CHANNELS
 from dotbus.contracts.codec import encode
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
 from dotbus.runtime.installation_file import load_installation
 from dotbus.testing import samples
+from launcher.asyncapi import asyncapi_yaml
 from launcher.fault_table import load_record, render_faults
+from launcher.json_schemas import kind_of, schema_json, summary
 from modbus_gateway.register_table import render_markdown
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = "config/dotbus.example.toml"
-SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-Json = dict[str, Any]
 
 
 def documents() -> dict[str, str]:
@@ -39,7 +32,7 @@ def documents() -> dict[str, str]:
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}
-    return files | {f"schemas/{_kind(channel)}.schema.json": schema_json(channel) for channel in CHANNELS}
+    return files | {f"schemas/{kind_of(channel)}.schema.json": schema_json(channel) for channel in CHANNELS}
 
 
 def write_documents(root: Path) -> list[str]:
@@ -54,89 +47,6 @@ def write_documents(root: Path) -> list[str]:
     return changed
 
 
-def schema_json(channel: Channel) -> str:
-    """The JSON Schema of one message, complete in itself."""
-    schema = _dedented(msgspec.json.schema(channel.message))
-    head = {"$schema": SCHEMA_DIALECT, "title": channel.message.__name__, "description": _summary(channel)}
-    return json.dumps(head | schema, indent=2, sort_keys=False) + "\n"
-
-
-def _dedented(schema: Json) -> Json:
-    """A schema whose descriptions do not show how the code is indented: Python 3.13 strips docstrings, 3.12 does not."""
-    return {
-        key: _dedented(part)
-        if isinstance(part, dict)
-        else inspect.cleandoc(part)
-        if key == "description" and isinstance(part, str)
-        else part
-        for key, part in schema.items()
-    }
-
-
-def asyncapi_yaml() -> str:
-    """The AsyncAPI 3 document of all channels."""
-    _, schemas = msgspec.json.schema_components(
-        [channel.message for channel in CHANNELS], ref_template="#/components/schemas/{name}"
-    )
-    document = {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "dotbus",
-            "version": version("dotbus"),
-            "description": "CAISO dispatch and prices on MQTT. Generated from the code by `make docs`.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/json",
-        "channels": {_kind(channel): _channel(channel) for channel in CHANNELS},
-        "operations": {name: operation for channel in CHANNELS for name, operation in _operations(channel).items()},
-        "components": {
-            "messages": {_kind(channel): _message(channel) for channel in CHANNELS},
-            "schemas": _dedented(schemas),
-        },
-    }
-    return yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
-
-
-def _channel(channel: Channel) -> Json:
-    return {
-        "address": f"{DEFAULT_ROOT}/{channel.address}",
-        "summary": channel.says,
-        "description": f"{channel.kind}, QoS 1, {'retained' if channel.retained else 'not retained'}",
-        "parameters": {name: {"description": _PARAMETERS[name]} for name in re.findall(r"{(\w+)}", channel.address)},
-        "messages": {_kind(channel): {"$ref": f"#/components/messages/{_kind(channel)}"}},
-    }
-
-
-_PARAMETERS = {
-    "plant": "a plant of the configuration, or `unassigned`",
-    "resource": "the resource by CAISO's Master File name, percent-encoded where MQTT forbids a character",
-    "market": "DAM, HASP, RTPD or RTM",
-    "node": "the pricing node by CAISO's name, percent-encoded where MQTT forbids a character",
-    "service": "ads_ingest, lmp_ingest, modbus_gateway or historian",
-    "instance": "the instance's configured name",
-}
-
-
-def _operations(channel: Channel) -> dict[str, Json]:
-    reference = {"$ref": f"#/channels/{_kind(channel)}"}
-    says = {f"{service}.sends.{_kind(channel)}": {"action": "send", "channel": reference} for service in channel.said_by}
-    hears = {
-        f"{service}.receives.{_kind(channel)}": {"action": "receive", "channel": reference} for service in channel.heard_by
-    }
-    return says | hears
-
-
-def _message(channel: Channel) -> Json:
-    sample = next(message for message in samples.every_message() if isinstance(message, channel.message))
-    return {
-        "name": channel.message.__name__,
-        "summary": _summary(channel),
-        "contentType": "application/json",
-        "payload": {"$ref": f"#/components/schemas/{channel.message.__name__}"},
-        "examples": [{"payload": json.loads(encode(sample))}],
-    }
-
-
 def topics_markdown() -> str:
     """docs/topics.md."""
     return "\n".join([_HEAD, *_topic_table(), _AFTER_TABLE, *_quality_table(), _SAMPLES_HEAD, *_samples()]) + "\n"
@@ -149,7 +59,7 @@ def _topic_table() -> list[str]:
             f"`{channel.address}`",
             channel.kind,
             "yes" if channel.retained else "no",
-            f"[{channel.message.__name__}](../schemas/{_kind(channel)}.schema.json)",
+            f"[{channel.message.__name__}](../schemas/{kind_of(channel)}.schema.json)",
             ", ".join(channel.said_by) or "nobody yet",
             channel.says,
         )
@@ -165,7 +75,7 @@ def _quality_table() -> list[str]:
 
 def _samples() -> list[str]:
     return [
-        f"### {_kind(channel)}\n\n{_summary(channel)}\n\n```json\n{_pretty(message)}\n```\n"
+        f"### {kind_of(channel)}\n\n{summary(channel.message)}\n\n```json\n{_pretty(message)}\n```\n"
         for channel in CHANNELS
         for message in samples.every_message()
         if isinstance(message, channel.message)
@@ -174,15 +84,6 @@ def _samples() -> list[str]:
 
 def _pretty(message: msgspec.Struct) -> str:
     return msgspec.json.format(encode(message), indent=2).decode()  # type: ignore[arg-type]  # every sample is a message
-
-
-def _kind(channel: Channel) -> str:
-    kind: str = channel.message.__struct_config__.tag  # type: ignore[assignment]  # every message has a tag
-    return kind
-
-
-def _summary(channel: Channel) -> str:
-    return " ".join(textwrap.dedent(channel.message.__doc__ or "").split("\n\n")[0].split())
 
 
 _HEAD = f"""# Topics
@@ -196,11 +97,33 @@ Every topic begins with the configured root, `{DEFAULT_ROOT}` unless `topic_root
 """
 _AFTER_TABLE = """
 - Every message says its `version` (1), `environment` (production, stage or simulator), `source` (SERVICE/INSTANCE) and `time`.
-- Events also say their stable `id`, and `seq`: without gaps within `stream`, so that a subscriber can tell that it missed one
-  and ask for it on the source's `replay` topic. The same event may come more than once; its `id` does not change.
+- Events also say their stable `id`, and `seq`: without gaps within `stream`, so that who subscribes to all of a source can tell
+  that it missed one, and ask for it on the source's `replay` topic. The same event may come more than once, and later than
+  those after it; its `id` does not change.
 - Quantities end in their unit, times are UTC with Z, absent is null, never 0. Readers ignore fields that they do not know.
   An unknown `version` is refused.
 - Names are percent-encoded where MQTT forbids a character (`/`, `+`, `#`, `%` and control characters).
+
+## Is something missing?
+
+Numbers are counted within a `stream`, one outbox of a source. Of each `source` and `stream` remember which numbers came:
+
+| who subscribes to | counts by | in |
+| --- | --- | --- |
+| all events of a source | `seq` | every event |
+| one plant, `plant/PLANT/#` | `plant_seq` | `dispatch` and `trajectory-batch`, counted together |
+| one market, `market/MARKET/prices` | `market_seq` | `prices` |
+
+- Each counts from 1 without gaps. When a number came and one below it did not, that event is missing: it is on its way, or the
+  broker lost it. Who began to listen later misses what lies before the first number that came.
+- A number that came before is the same event again. `null` is from a source of before `plant_seq` and `market_seq`, or an event
+  that it kept from then: it says nothing about gaps.
+- Another `stream` of the same source counts from 1 again. It begins when an outbox is made anew, or was restored from a back-up
+  and so is older than what was published; events that had not been published come in it under new numbers and their old `id`.
+- What is missing from the end shows with the next event, or in the source's `service` state: `outbox.last_seq` less
+  `outbox.unpublished` of `outbox.stream` is published. The `stream` topic says how far a stream goes at the most.
+- Who may ask for a replay (by the access list the historian) names up to 10,000 ranges of `seq`; the reply says what is `lost`.
+  A plant's own subscriber has the states, which are whole at any time, and the historian's tables for what it missed.
 
 ## Quality
 

@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from historian.record import record
+from historian.store import Arrival, Store
 from real_postgres import query
 
 from ads_ingest.intervals import dot_intervals
@@ -15,8 +17,6 @@ from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Dispatch
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from historian.record import record
-from historian.store import Arrival, Store
 from launcher.rows import Rows
 
 pytestmark = pytest.mark.integration

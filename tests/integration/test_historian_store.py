@@ -10,6 +10,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from historian.dead_letters import retry_letters
+from historian.record import Stream, record
+from historian.schema import EVENT_TABLES, metadata
+from historian.store import Arrival, Store, StoreUnavailable
 from real_postgres import query
 from waiting import eventually
 
@@ -18,11 +22,7 @@ from dotbus.contracts.messages import Event
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
-from historian.dead_letters import retry_letters
 from historian.migrations import LOCK
-from historian.record import Stream, record
-from historian.schema import EVENT_TABLES, metadata
-from historian.store import Arrival, Store, StoreUnavailable
 
 pytestmark = pytest.mark.integration
 

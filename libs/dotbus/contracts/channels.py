@@ -20,6 +20,7 @@ class Channel:
         said_by: services that publish it.
         heard_by: services that subscribe to it; any other subscriber may as well.
         says: one line for a reader.
+        reply: where a command is answered.
     """
 
     subject: Subject
@@ -28,6 +29,7 @@ class Channel:
     said_by: tuple[str, ...]
     heard_by: tuple[str, ...]
     says: str
+    reply: Subject | None = None
 
     @property
     def kind(self) -> str:
@@ -86,6 +88,7 @@ CHANNELS = (
         (),
         (),
         "accept, decline or partially accept an instruction (reserved: no service acts on it yet)",
+        Subject.RESPOND_REPLY,
     ),
     Channel(
         Subject.RESPOND_REPLY,
@@ -133,7 +136,8 @@ CHANNELS = (
         m.ReplayRequest,
         ("historian",),
         _INGESTS,
-        "send me again the events from one sequence number to another",
+        "send me again the events of some sequence numbers",
+        Subject.REPLAY_REPLY,
     ),
     Channel(
         Subject.REPLAY_REPLY,

@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 
 import msgspec
 
-from dotbus.contracts.messages import VERSION, AnyMessage
+from dotbus.contracts.messages import VERSION, AnyMessage, Event
 
 M = TypeVar("M")
 
@@ -66,9 +66,18 @@ def decode(payload: bytes) -> AnyMessage:
     if version != VERSION:
         raise UnknownVersion(f"version {version} of a message; this software speaks version {VERSION}")
     try:
-        return _decoder.decode(payload)
+        message = _decoder.decode(payload)
     except _NOT_OURS as error:
         raise UndecodableMessage(str(error)) from error
+    for name in required_besides(type(message)):
+        if not getattr(message, name):  # what was said lies within its bounds, so this is the default
+            raise UndecodableMessage(f"Object missing required field `{name}`")
+    return message
+
+
+def required_besides(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields that a payload must have, though a message can be made without: others give them before it is encoded."""
+    return ("version", "stream", "seq") if issubclass(kind, Event) else ("version",)
 
 
 def decode_as(payload: bytes, kind: type[M]) -> M:

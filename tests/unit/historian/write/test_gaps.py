@@ -5,12 +5,12 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from historian.gaps import Action, Gaps
+from historian.record import Stream
 
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
-from historian.gaps import Action, Gaps
-from historian.record import Stream
 
 STREAM = Stream("simulator", "ads_ingest/a", samples.STREAM)
 GRACE_S = 5.0

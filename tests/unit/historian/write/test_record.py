@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from historian.record import Position, Recorded, Refused, Stream, record
+from historian.schema import EVENT_TABLES, metadata, service_state
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,8 +26,6 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from historian.record import Position, Recorded, Refused, Stream, record
-from historian.schema import EVENT_TABLES, metadata, service_state
 
 TOPICS = Topics()
 NOW = datetime(2026, 10, 13, 14, 9, 30, tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""Messages: what is said on each topic.
+
+Every message is immutable, names its version, environment, source and time, and ends each quantity in its unit. Times are
+UTC. Absent is None (null), never 0. Readers ignore fields that they do not know.
+
+Where a field carries CAISO's own element its docstring or name says which; the words are those of the ADS API specification
+v7, section 6 (data dictionary), and of the OASIS interface specification. The `Attributes` of the docstrings are what schemas/
+says of each field.
+"""
+
+from dotbus.contracts.messages.dispatch import (
+    Dispatch,
+    DispatchBatchHeader,
+    Dot,
+    DotInterval,
+    DotSegment,
+    Instruction,
+    InstructionDetail,
+    WithdrawnBatch,
+)
+from dotbus.contracts.messages.envelope import (
+    MAX_SEQ,
+    VERSION,
+    CaisoState,
+    Command,
+    Count,
+    Environment,
+    Event,
+    Extra,
+    Int32,
+    Message,
+    NonEmpty,
+    Seq,
+    State,
+    Utc,
+)
+from dotbus.contracts.messages.prices import Lmp, NodePrice, Prices
+from dotbus.contracts.messages.responses import InstructionAction, InstructionResponse, InstructionResponseReply
+from dotbus.contracts.messages.services import (
+    MAX_RANGES,
+    OutboxSpan,
+    ReplayReply,
+    ReplayRequest,
+    SeqRange,
+    SeqRanges,
+    ServiceStatus,
+    StreamState,
+    Upstream,
+)
+from dotbus.contracts.messages.trajectory import (
+    Compliance,
+    Dop,
+    Trajectory,
+    TrajectoryBatch,
+    TrajectoryBatchHeader,
+    TrajectoryPoint,
+)
+
+AnyMessage = (
+    Dispatch
+    | TrajectoryBatch
+    | Dot
+    | Trajectory
+    | InstructionResponse
+    | InstructionResponseReply
+    | Prices
+    | Lmp
+    | ServiceStatus
+    | StreamState
+    | ReplayRequest
+    | ReplayReply
+)
+
+__all__ = [
+    "MAX_RANGES",
+    "MAX_SEQ",
+    "VERSION",
+    "AnyMessage",
+    "CaisoState",
+    "Command",
+    "Compliance",
+    "Count",
+    "Dispatch",
+    "DispatchBatchHeader",
+    "Dop",
+    "Dot",
+    "DotInterval",
+    "DotSegment",
+    "Environment",
+    "Event",
+    "Extra",
+    "Instruction",
+    "InstructionAction",
+    "InstructionDetail",
+    "InstructionResponse",
+    "InstructionResponseReply",
+    "Int32",
+    "Lmp",
+    "Message",
+    "NodePrice",
+    "NonEmpty",
+    "OutboxSpan",
+    "Prices",
+    "ReplayReply",
+    "ReplayRequest",
+    "Seq",
+    "SeqRange",
+    "SeqRanges",
+    "ServiceStatus",
+    "State",
+    "StreamState",
+    "Trajectory",
+    "TrajectoryBatch",
+    "TrajectoryBatchHeader",
+    "TrajectoryPoint",
+    "Upstream",
+    "Utc",
+    "WithdrawnBatch",
+]
