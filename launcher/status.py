@@ -29,21 +29,31 @@ COLUMNS = ("service", "state", "hears", "answered", "events", "cert", "up for")
 
 
 class Statuses:
-    """The last word of every service instance, as the bus says it."""
+    """The last word of every service instance, as the bus says it. Each is believed about itself only, on its own topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, topics: Topics) -> None:
+        self._topics = topics
         self._lock = threading.Lock()
         self._statuses: dict[tuple[str, str], ServiceStatus] = {}
 
     def on_delivery(self, delivery: Delivery) -> None:
-        """Take one message; what is not a status is passed over."""
+        """Take one message; what is not the status that belongs on its topic is passed over. An empty one takes it away."""
         delivery.ack()
+        address = self._topics.read(delivery.topic)
+        if address is None or address.subject is not Subject.SERVICE or address.name is None:
+            return
+        name = address.scope, address.name
+        if not delivery.payload:
+            with self._lock:
+                self._statuses.pop(name, None)
+            return
         try:
             status = decode_as(delivery.payload, ServiceStatus)
         except UndecodableMessage:
             return
-        with self._lock:
-            self._statuses[status.service, status.instance] = status
+        if (status.service, status.instance) == name and status.source == "/".join(name):
+            with self._lock:
+                self._statuses[name] = status
 
     def snapshot(self) -> list[ServiceStatus]:
         """All of them, by service and instance."""
@@ -116,7 +126,7 @@ def _span(seconds: float) -> str:
 
 def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, once: bool, settle_s: float = SETTLE_S) -> bool:
     """Show the table until told to stop, or once after `settle_s`. Returns whether a service was heard of."""
-    statuses = Statuses()
+    statuses = Statuses(topics)
     bus.subscribe([topics.every(Subject.SERVICE)], statuses.on_delivery)
     bus.start()
     try:

@@ -91,13 +91,39 @@ def test_eighty_columns_are_enough():
         assert expected in text
 
 
-def test_what_is_no_status_is_passed_over():
-    statuses, bus = Statuses(), FakeBus()
+@pytest.fixture
+def bus():
+    return FakeBus()
+
+
+@pytest.fixture
+def statuses(bus: FakeBus):
+    statuses = Statuses(Topics())
     bus.subscribe(["#"], statuses.on_delivery)
-    bus.deliver("t", b"{}")
-    bus.deliver("t", encode(samples.service_status()))
+    return statuses
+
+
+def test_what_is_no_status_is_passed_over(bus: FakeBus, statuses: Statuses):
+    topic = Topics().service("ads_ingest", "a")
+    bus.deliver(topic, b"{}")
+    bus.deliver("elsewhere", encode(samples.service_status()))
+    bus.deliver(topic, encode(samples.service_status()))
     assert [status.instance for status in statuses.snapshot()] == ["a"]
-    assert bus.acknowledged == ["t", "t"]
+    assert bus.acknowledged == [topic, "elsewhere", topic]
+
+
+@pytest.mark.parametrize("changes", [{"instance": "b"}, {"service": "lmp_ingest"}, {"source": "ads_ingest/b"}])
+def test_a_service_is_believed_about_itself_only_on_its_own_topic(bus: FakeBus, statuses: Statuses, changes: dict):
+    bus.deliver(Topics().service("ads_ingest", "a"), encode(changed(**changes)))
+    assert statuses.snapshot() == []
+
+
+def test_a_status_that_was_deleted_is_shown_no_more(bus: FakeBus, statuses: Statuses):
+    topic = Topics().service("ads_ingest", "a")
+    bus.deliver(topic, b"")
+    bus.deliver(topic, encode(samples.service_status()))
+    bus.deliver(topic, b"")
+    assert statuses.snapshot() == []
 
 
 @pytest.mark.parametrize(("said", "reached", "expected"), [(True, True, "ads_ingest/a"), (False, False, "under dotbus/v1")])
