@@ -49,6 +49,7 @@ class Gaps:
         self._most_s = most_s
         self._jitter = jitter
         self._online: dict[tuple[str, str], bool] = {}
+        self._of_source: dict[tuple[str, str], Stream] = {}
         self._published: dict[Stream, int] = {}
         self._gone: dict[Stream, SequenceRanges] = {}
         self._watched: dict[Stream, _Watched] = {}
@@ -62,21 +63,29 @@ class Gaps:
                 self.heard_reply(message)
 
     def heard_status(self, status: ServiceStatus) -> None:
-        """A source said whether it is there and what it can send again."""
+        """A source said whether it is there and what it can send again. It speaks of one stream, its latest."""
         self._online[str(status.environment), status.source] = status.online
         span = status.outbox
         if not status.online or span is None or span.last_seq is None:
             return
-        stream = Stream(str(status.environment), status.source, span.stream)
-        last_seq = min(span.last_seq, MAX_SEQ)
+        stream, source = Stream(str(status.environment), status.source, span.stream), (str(status.environment), status.source)
+        if (before := self._of_source.get(source)) and before != stream:
+            self._published.pop(before, None)
+            self._gone.pop(before, None)
+        self._of_source[source] = stream
         # What waits in the outbox was not published yet, and is always the newest.
-        self._published[stream] = last_seq - span.unpublished
-        oldest_seq = last_seq + 1 if span.first_seq is None else span.first_seq
-        self._give_up(stream, [(1, min(oldest_seq, MAX_SEQ) - 1)])
+        self._published[stream] = span.last_seq - span.unpublished
+        oldest_seq = span.last_seq + 1 if span.first_seq is None else span.first_seq
+        self._give_up(stream, [(1, oldest_seq - 1)])
 
     def heard_reply(self, reply: ReplayReply) -> None:
-        """A source said what became of a request. No oldest number: it has nothing of that stream, nor will it."""
+        """A source said what became of a request. No oldest number: it has nothing of that stream, nor will it.
+
+        Only of a stream that something is missing of, or anybody could fill the memory with streams that there are not.
+        """
         stream = Stream(str(reply.environment), reply.source, reply.stream)
+        if stream not in self._watched:
+            return
         oldest_seq = min(reply.last_seq, MAX_SEQ) + 1 if reply.oldest_seq is None else reply.oldest_seq
         self._give_up(stream, [*reply.lost, (1, min(oldest_seq, MAX_SEQ) - 1)])
 

@@ -4,6 +4,7 @@ What is not a whole message of ours, contradicts its topic, is beyond bounds or 
 and, where it can be read, the sequence number: a refused event has come, so it is not asked for again.
 """
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +12,17 @@ import msgspec
 from msgspec.structs import asdict
 
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
-from dotbus.contracts.topics import Address, Subject, Topics
+from dotbus.contracts.messages import (
+    AnyMessage,
+    Dispatch,
+    Environment,
+    OutboxSpan,
+    Prices,
+    ReplayReply,
+    ServiceStatus,
+    TrajectoryBatch,
+)
+from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
 from historian.write.copying import VISIBLE_NUL
 from historian.write.digest import PRICE_COLUMNS, digest_of
 
@@ -22,6 +32,10 @@ MAX_SEQ = 2**63 - 2
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 100_000
 """Rows of one message: six times as many as CAISO has nodes."""
+MAX_REASON = 500
+# In what comes so the one may be U+0000, whose escape is its only way into JSON, and the other a time that another offset puts
+# before the year 1 or beyond 9999. A digit of such a time may be escaped as well.
+_ODD = (b"\\u00", b'"0001', b'"9999')
 _STREAMS_REMEMBERED = 1000
 _TOPICS_REMEMBERED = 20_000
 
@@ -87,17 +101,19 @@ class Recorder:
 
     def record(self, topic: str, payload: bytes) -> Meaning:
         """What a delivery means."""
-        if not payload and (address := self._read(topic)) is not None and address.subject is Subject.SERVICE:
+        address = self._read(topic)
+        if not payload and address is not None and address.subject is Subject.SERVICE:
             return Withdrawn()
         if len(payload) > MAX_PAYLOAD_BYTES:
             return Refused(f"{len(payload)} bytes; the largest message that is read has {MAX_PAYLOAD_BYTES}")
         try:
             message = decode(payload)
-            _require_fit(self._read(topic), topic, message)
-            # The escape is the only way for U+0000 into JSON. Rows of events are cleared of it where they are written.
-            return _meaning(_visible(message) if isinstance(message, ServiceStatus) and b"\\u0000" in payload else message)
+            _require_fit(address, topic, message)
+            return _meaning(_plain(message) if any(odd in payload for odd in _ODD) else message)
         except (UndecodableMessage, _Contradiction) as error:
-            return Refused(str(error), _position_in(payload))
+            # Whoever may publish elsewhere only cannot hide that an event of another is missing.
+            is_event = address is not None and address.subject in EVENTS
+            return Refused(str(error)[:MAX_REASON], _position_in(payload) if is_event else None)
 
 
 def _meaning(message: AnyMessage) -> Recorded | ServiceStatus | ReplayReply:
@@ -108,7 +124,13 @@ def _meaning(message: AnyMessage) -> Recorded | ServiceStatus | ReplayReply:
                 raise _Contradiction(f"source, stream or seq is beyond bounds ({MAX_NAME} characters, {MAX_SEQ})")
             _require_whole(message)
             return Recorded(position, message, digest_of(message))
-        case ServiceStatus() | ReplayReply():
+        case ServiceStatus():
+            _require_names(message.source)
+            if message.outbox:
+                _require_span(message.outbox)
+            return message
+        case ReplayReply():
+            _require_names(message.source, message.stream)
             return message
         case _:
             raise _Contradiction(f"a {type(message).__name__} is not kept here")
@@ -183,6 +205,15 @@ def _require_names(*names: str) -> None:
             raise _Contradiction(f"a name of {len(name)} characters; the longest that is taken has {MAX_NAME}")
 
 
+def _require_span(span: OutboxSpan) -> None:
+    """Its numbers go to the database as they are, whenever something may be missing."""
+    _require_names(span.stream)
+    last_seq = span.last_seq or 0
+    first_seq = last_seq + 1 if span.first_seq is None else span.first_seq
+    if not (0 <= span.unpublished <= last_seq <= MAX_SEQ and 0 <= first_seq <= last_seq + 1):
+        raise _Contradiction(f"an outbox of {first_seq} to {last_seq} of which {span.unpublished} are unpublished")
+
+
 def _require_rows(count: int) -> None:
     if count > MAX_ROWS:
         raise _Contradiction(f"{count} rows in one message; the most that are taken are {MAX_ROWS}")
@@ -209,16 +240,25 @@ def _stream(environment: str, source: str, stream: str) -> Stream | None:
     return None if "\0" in environment + source + stream else Stream(environment, source, stream)
 
 
-def _visible(value: Any) -> Any:  # noqa: ANN401  # whatever a message holds
-    """The same without U+0000, which PostgreSQL's text cannot hold."""
+def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever a message holds
+    """The same without U+0000, which PostgreSQL's text cannot hold, and with times in UTC."""
     match value:
-        case str():
+        case str() if not isinstance(value, Environment):
             return value.replace("\0", VISIBLE_NUL)
+        case datetime():
+            return _in_utc(value)
         case dict():
-            return {_visible(key): _visible(entry) for key, entry in value.items()}
+            return {_plain(key): _plain(entry) for key, entry in value.items()}
         case tuple():
-            return tuple(_visible(entry) for entry in value)
+            return tuple(_plain(entry) for entry in value)
         case msgspec.Struct():
-            return type(value)(**_visible(asdict(value)))
+            return type(value)(**_plain(asdict(value)))
         case _:
             return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as beyond:
+        raise _Contradiction(f"{time.isoformat()} is in no calendar") from beyond

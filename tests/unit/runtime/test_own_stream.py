@@ -19,6 +19,7 @@ from dotbus.runtime.courier import Courier
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.own_stream import OwnStream
 from dotbus.runtime.presence import Identity
+from dotbus.runtime.topic_filters import TopicFilters
 from dotbus.testing import samples
 from dotbus.testing.bus import FakeBus
 
@@ -209,7 +210,7 @@ def run(path: Path, bus: FakeBus, numbers: list[int]) -> None:
     """One process, from the broker's retained message to the last event of its own."""
     outbox = Outbox(path, max_age_s=3600, max_bytes=10**9)
     retained = [message for message in bus.published if message.topic == STREAM_TOPIC]
-    bus._filters.clear()
+    bus._subscribers = TopicFilters()
     bus._listeners.clear()
     courier = Courier(bus, outbox, TOPICS, IDENTITY, clock=lambda: STARTED)
     outbox.commit(STARTED, events=[event(number) for number in numbers])

@@ -5,14 +5,15 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from historian.gaps import Action, Gaps
-from historian.record import Stream
 
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
+from historian.write.gaps import RANGES_AT_ONCE, Action, Gaps, requests_of
+from historian.write.record import Stream
 
 STREAM = Stream("simulator", "ads_ingest/a", samples.STREAM)
+OTHER = Stream("simulator", "ads_ingest/a", "an earlier outbox")
 GRACE_S = 5.0
 
 
@@ -25,8 +26,19 @@ def status(first_seq, last_seq, *, unpublished=0, online=True, stream=samples.ST
     return msgspec.structs.replace(samples.service_status(), outbox=span, online=online)
 
 
-def came(*ranges):
-    return SequenceRanges.of(ranges)
+def reply(first_seq, last_seq, *, stream=OTHER.stream, lost=(), oldest_seq=1):
+    changes = {"first_seq": first_seq, "last_seq": last_seq, "stream": stream, "lost": lost, "oldest_seq": oldest_seq}
+    return msgspec.structs.replace(samples.replay_reply(), ranges=(), **changes)
+
+
+def missing(gaps, *came, stream=STREAM):
+    """What the database would say is missing when these ranges came: up to what the source published, else the highest."""
+    seen = SequenceRanges.of(came)
+    return seen.missing(1, gaps.last_seq(stream, seen.last_seq or 0))
+
+
+def look(gaps, *came, second, stream=STREAM):
+    return gaps.look(stream, missing(gaps, *came, stream=stream), at(second))
 
 
 @pytest.fixture
@@ -36,90 +48,129 @@ def gaps() -> Gaps:
 
 def test_nothing_is_asked_for_while_nothing_is_missing(gaps):
     gaps.heard_status(status(1, 10))
-    assert [gaps.look(STREAM, came((1, 10)), at(second)) for second in (0, 10, 1000)] == [None] * 3
+    assert [look(gaps, (1, 10), second=second) for second in (0, 10, 1000)] == [None] * 3
 
 
 def test_a_jump_is_asked_for_after_the_grace(gaps):
-    gaps.heard_status(status(1, 7))
-    seen = came((1, 7), (10, 10))
-    assert gaps.look(STREAM, seen, at(0)) is None
-    assert gaps.look(STREAM, seen, at(4.9)) is None
-    assert gaps.look(STREAM, seen, at(5)) == Action(STREAM, ask=((8, 9),), lost=())
+    gaps.heard_status(status(1, 10))
+    seen = (1, 7), (10, 10)
+    assert look(gaps, *seen, second=0) is None
+    assert look(gaps, *seen, second=4.9) is None
+    assert look(gaps, *seen, second=5) == Action(STREAM, ask=((8, 9),), lost=())
 
 
 def test_what_a_source_published_and_never_came_is_asked_for(gaps):
     gaps.heard_status(status(1, 3))
     assert gaps.streams == {STREAM}
-    gaps.look(STREAM, came(), at(0))
-    assert gaps.look(STREAM, came(), at(5)) == Action(STREAM, ask=((1, 3),), lost=())
+    look(gaps, second=0)
+    assert look(gaps, second=5) == Action(STREAM, ask=((1, 3),), lost=())
 
 
 def test_what_waits_in_the_outbox_is_not_missing(gaps):
     gaps.heard_status(status(1, 10, unpublished=4))
-    assert gaps.look(STREAM, came((1, 6)), at(0)) is None
-    assert gaps.look(STREAM, came((1, 6)), at(100)) is None
+    assert look(gaps, (1, 6), second=0) is None
+    assert look(gaps, (1, 6), second=100) is None
     assert gaps.missing == 0
 
 
 def test_while_some_of_it_comes_the_rest_is_waited_for(gaps):
     gaps.heard_status(status(1, 100))
-    gaps.look(STREAM, came(), at(0))
-    assert gaps.look(STREAM, came((1, 50)), at(5)) is None
-    assert gaps.look(STREAM, came((1, 50)), at(9.9)) is None
-    assert gaps.look(STREAM, came((1, 50)), at(10)) == Action(STREAM, ask=((51, 100),), lost=())
+    look(gaps, second=0)
+    assert look(gaps, (1, 50), second=5) is None
+    assert look(gaps, (1, 50), second=9.9) is None
+    assert look(gaps, (1, 50), second=10) == Action(STREAM, ask=((51, 100),), lost=())
 
 
 def test_the_same_is_asked_for_again_with_growing_pauses(gaps):
     gaps.heard_status(status(1, 2))
-    asked = [second for second in range(2000) if gaps.look(STREAM, came((2, 2)), at(second))]
+    asked = [second for second in range(2000) if look(gaps, (2, 2), second=second)]
     pauses = [later - earlier for earlier, later in pairwise(asked)]
     assert asked[0] == 5
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300, 300, 300]
 
 
-def test_a_long_gap_is_asked_for_in_pieces_and_not_all_at_once(gaps):
-    gaps.heard_status(status(1, 25_000))
-    gaps.look(STREAM, came(), at(0))
-    action = gaps.look(STREAM, came(), at(5))
-    assert action.ask == tuple((first, first + 999) for first in range(1, 10_001, 1000))
+def test_once_all_that_was_asked_for_came_the_next_is_asked_for_at_once(gaps):
+    gaps.heard_status(status(1, 6))
+    gaps.look(STREAM, ((1, 1), (3, 3)), at(0))
+    gaps.look(STREAM, ((1, 1), (3, 3)), at(5))
+    assert gaps.look(STREAM, ((5, 5),), at(5.1)).ask == ((5, 5),)
 
 
 def test_what_the_source_no_longer_keeps_is_lost_and_the_rest_is_asked_for(gaps):
     gaps.heard_status(status(6, 10))
-    gaps.look(STREAM, came((2, 3)), at(0))
-    assert gaps.look(STREAM, came((2, 3)), at(5)) == Action(STREAM, ask=((6, 10),), lost=((1, 1), (4, 5)))
+    look(gaps, (2, 3), second=0)
+    assert look(gaps, (2, 3), second=5) == Action(STREAM, ask=((6, 10),), lost=((1, 1), (4, 5)))
 
 
 def test_a_source_that_keeps_nothing_any_more_has_lost_what_is_missing(gaps):
     gaps.heard_status(status(None, 10))
-    gaps.look(STREAM, came((1, 4)), at(0))
-    assert gaps.look(STREAM, came((1, 4)), at(5)) == Action(STREAM, ask=(), lost=((5, 10),))
+    look(gaps, (1, 4), second=0)
+    assert look(gaps, (1, 4), second=5) == Action(STREAM, ask=(), lost=((5, 10),))
 
 
 @pytest.mark.parametrize(("oldest_seq", "lost"), [(None, ((1, 4),)), (3, ((1, 2),)), (1, ())])
 def test_a_reply_says_what_the_source_still_has(gaps, oldest_seq, lost):
-    other = Stream("simulator", "ads_ingest/a", "an earlier outbox")
     gaps.heard_status(status(1, 1))
-    gaps.look(other, came((5, 5)), at(0))
-    assert gaps.look(other, came((5, 5)), at(5)) == Action(other, ask=((1, 4),), lost=())
-    reply = msgspec.structs.replace(samples.replay_reply(), stream=other.stream, first_seq=1, last_seq=4, oldest_seq=oldest_seq)
-    gaps.heard_reply(reply)
-    assert gaps.look(other, came((5, 5)), at(10)).lost == lost
+    look(gaps, (5, 5), second=0, stream=OTHER)
+    assert look(gaps, (5, 5), second=5, stream=OTHER) == Action(OTHER, ask=((1, 4),), lost=())
+    gaps.heard_reply(reply(1, 4, oldest_seq=oldest_seq))
+    assert look(gaps, (5, 5), second=10, stream=OTHER).lost == lost
+
+
+def test_a_reply_says_which_of_many_are_lost(gaps):
+    gaps.heard_status(status(1, 1))
+    look(gaps, (5, 5), (9, 9), second=0, stream=OTHER)
+    look(gaps, (5, 5), (9, 9), second=5, stream=OTHER)
+    gaps.heard_reply(reply(1, 8, lost=((2, 3), (7, 7)), oldest_seq=1))
+    action = look(gaps, (5, 5), (9, 9), second=10, stream=OTHER)
+    assert (action.lost, action.ask) == (((2, 3), (7, 7)), ((1, 1), (4, 4), (6, 6), (8, 8)))
 
 
 def test_a_source_that_is_away_is_not_asked(gaps):
     gaps.heard_status(status(1, 5))
     gaps.heard_status(status(None, None, online=False))
-    gaps.look(STREAM, came((5, 5)), at(0))
-    assert gaps.look(STREAM, came((5, 5)), at(5)).ask == ()
+    look(gaps, (5, 5), second=0)
+    assert look(gaps, (5, 5), second=5).ask == ()
     gaps.heard_status(status(1, 5))
-    assert gaps.look(STREAM, came((5, 5)), at(10)).ask == ((1, 4),)
+    assert look(gaps, (5, 5), second=10).ask == ((1, 4),)
 
 
 def test_how_much_is_missing_is_counted_over_all_streams(gaps):
-    other = Stream("simulator", "lmp_ingest/a", "s")
-    gaps.look(STREAM, came((3, 3)), at(0))
-    gaps.look(other, came((1, 1), (9, 9)), at(0))
+    look(gaps, (3, 3), second=0)
+    look(gaps, (1, 1), (9, 9), second=0, stream=OTHER)
     assert gaps.missing == 2 + 7
-    gaps.look(other, came((1, 9)), at(1))
+    look(gaps, (1, 9), second=1, stream=OTHER)
     assert gaps.missing == 2
+
+
+def test_an_event_far_ahead_hides_nothing_of_a_source_that_says_how_far_it_is(gaps):
+    """One that was refused says so, for instance, whoever sent it."""
+    gaps.heard_status(status(1, 100))
+    far = (2**62, 2**62)
+    look(gaps, (1, 90), far, second=0)
+    assert look(gaps, (1, 90), far, second=5).ask == ((91, 100),)
+
+
+def test_a_source_has_one_stream_so_that_no_status_fills_the_memory(gaps):
+    for number in range(1000):
+        gaps.heard_status(status(1, 5, stream=f"stream {number}"))
+        gaps.heard_reply(reply(1, 4, stream=f"answered {number}", oldest_seq=None))
+    assert gaps.streams == {Stream("simulator", "ads_ingest/a", "stream 999")}
+    assert len(gaps._gone) <= 1
+
+
+def test_a_hundred_thousand_scattered_gaps_heal_in_some_rounds(gaps):
+    """A round is a look, a request and its answer. Each asks for a bounded number of ranges."""
+    last, rounds = 200_000, 0
+    gaps.heard_status(status(1, last))
+    came = SequenceRanges.of((seq, seq) for seq in range(2, last + 1, 2))
+    second = 0
+    while (waits := came.missing(1, last)[:RANGES_AT_ONCE]) and rounds < 100:
+        action = gaps.look(STREAM, waits, at(second))
+        second += 1
+        if action and action.ask:
+            rounds += 1
+            assert len(action.ask) <= RANGES_AT_ONCE
+            came = came.joined(SequenceRanges.of(part for request in requests_of(action.ask) for part in request))
+    assert (rounds, came.ranges) == (5, ((1, last),))
+    assert second < 30
