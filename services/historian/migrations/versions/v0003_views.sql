@@ -79,13 +79,13 @@ AND NOT EXISTS (
 );
 
 -- The DOTs that count: of several for one interval the one received last. Those that do not stand (cancelled, declined, advisory)
--- are none; one in doubt is shown with that word, and with null where its megawatts are not known.
+-- are none, nor is one without any time; one in doubt is shown with that word, and with null where its megawatts are not known.
 CREATE VIEW dot_latest AS
 SELECT
   d.environment, d.plant, d.resource_id, d.schedule, d.interval_start, d.interval_end, d.target_at, d.standing_mw AS dot_mw,
   d.standing, d.batch_type, d.batch_received_at, d.batch_uid, d.revision_no, d.instruction_uid
 FROM dot_history AS d
-WHERE d.standing <> 'not in force'
+WHERE d.standing <> 'not in force' AND d.interval_start IS NOT NULL
 AND NOT EXISTS (
   SELECT FROM dot_history AS better
   WHERE better.resource_no = d.resource_no AND better.environment = d.environment AND better.schedule = d.schedule
