@@ -25,13 +25,13 @@ class Rows:
 
     def dot_mw(self, instruction_uid: str, schedule: str) -> float | None:
         """The DOT of an instruction in its newest revision, None when it is of another schedule."""
-        query = "SELECT dot_mw FROM dot_latest WHERE instruction_uid = :uid AND schedule = :schedule"
+        query = "SELECT dot_mw FROM dotbus.dot_latest WHERE instruction_uid = :uid AND schedule = :schedule"
         return self._one(query, uid=instruction_uid, schedule=schedule)
 
     def dot_points(self, resource_id: str, schedule: str) -> list[tuple[datetime, float]]:
         """The target times and megawatts of a resource's newest DOTs of one schedule."""
         query = """
-            SELECT target_at, dot_mw FROM dot_latest WHERE resource_id = :resource_id AND schedule = :schedule
+            SELECT target_at, dot_mw FROM dotbus.dot_latest WHERE resource_id = :resource_id AND schedule = :schedule
             ORDER BY target_at DESC LIMIT 20"""
         found = self._all(query, resource_id=resource_id, schedule=schedule)
         return sorted((target_at, dot_mw) for target_at, dot_mw in found)
@@ -39,8 +39,7 @@ class Rows:
     def dop_batches(self, resource_id: str) -> list[tuple[datetime, list[tuple[datetime, int, float]]]]:
         """The newest trajectory batches of a resource: received, and the points of each."""
         query = """
-            SELECT batch_received_at, target_at, sequence_number, dop_mw
-            FROM dop JOIN trajectory_batch USING (environment, batch_uid)
+            SELECT batch_received_at, target_at, sequence_number, dop_mw FROM dotbus.dop_history
             WHERE resource_id = :resource_id ORDER BY batch_received_at DESC LIMIT 100"""
         batches: dict[datetime, list[tuple[datetime, int, float]]] = {}
         for received_at, target_at, number, dop_mw in self._all(query, resource_id=resource_id):
@@ -49,16 +48,14 @@ class Rows:
 
     def dop_mw(self, dop_uid: str) -> float | None:
         """One point of a trajectory."""
-        return self._one("SELECT dop_mw FROM dop WHERE dop_uid = :uid", uid=dop_uid)
+        return self._one("SELECT dop_mw FROM dotbus.dop_history WHERE dop_uid = :uid", uid=dop_uid)
 
     def lmp_usd_per_mwh(self, market: str, node: str, interval_start: datetime) -> float | None:
         """The newest price of a node in an interval."""
-        return self._one(
-            "SELECT lmp_usd_per_mwh FROM price_latest WHERE market = :market AND node = :node AND interval_start = :start",
-            market=market,
-            node=node,
-            start=interval_start,
-        )
+        query = """
+            SELECT lmp_usd_per_mwh FROM dotbus.price_latest
+            WHERE market = :market AND node = :node AND interval_start = :start"""
+        return self._one(query, market=market, node=node, start=interval_start)
 
     def close(self) -> None:
         """Give the connections back."""
