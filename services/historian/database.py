@@ -17,6 +17,8 @@ STATEMENT_TIMEOUT_S = 60
 MAX_CAUSE = 500
 _KEY_TAKEN = "23505"
 _NO_TABLE = "42P01"
+_LOST = "40"
+"""Class of what ends a transaction for the sake of another: a deadlock, a failed serialization."""
 # SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too
 # long for an index). All others blame the database or us, and may pass.
 _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
@@ -53,6 +55,10 @@ class KeyTaken(StatementRefused):
 
 class TableGone(StoreUnavailable):
     """A table is not there: a month that was dropped meanwhile, or a database that is being restored."""
+
+
+class TransactionLost(StoreUnavailable):
+    """It stood in another one's way, and the database chose this one to end: the same may work at once."""
 
 
 class Database:
@@ -167,6 +173,8 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
         return KeyTaken(cause)
     if state == _NO_TABLE:
         return TableGone(cause)
+    if state[:2] == _LOST:
+        return TransactionLost(cause)
     if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):
         return StatementRefused(cause)
     return StoreUnavailable(cause, answered=state in _MAY_BE_OF_ONE_BATCH)

@@ -15,6 +15,8 @@ FIRST_YEAR = 2009
 AHEAD_MONTHS = 3
 LATEST_AHEAD_MONTHS = 14
 OTHER = "other"
+_LOCK = 0x6D6F6E746873
+"""Key of the advisory lock: "months" in ASCII."""
 
 
 def month_of(time: datetime) -> datetime:
@@ -58,6 +60,8 @@ def parts(connection: sa.Connection) -> frozenset[str]:
 
 def add_months(connection: sa.Connection, months: Iterable[datetime], tables: Iterable[str] | None = None) -> None:
     """Make the parts that are missing. Rows of such a month that are among the others move into it."""
+    # Of two historians that miss the same part the second waits, and finds it there.
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     there = parts(connection)
     wanted = set(tables) if tables is not None else {table.name for table in DIVIDED}
     for table, column in sorted((table.name, column) for table, column in DIVIDED.items() if table.name in wanted):

@@ -5,6 +5,7 @@ Each function works within a transaction that somebody else opened.
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,7 @@ _FOUND = sa.text(
     "UPDATE lost_events AS l SET found_at = now() FROM source_sequence AS s WHERE l.origin_no = :origin_no "
     "AND s.origin_no = l.origin_no AND l.found_at IS NULL AND s.received @> int8range(l.first_seq, l.last_seq, '[]')"
 )
+_BEGUN = sa.text("INSERT INTO source_sequence (origin_no) VALUES (:origin_no) ON CONFLICT DO NOTHING")
 _NEWLY_LOST = sa.text(
     "SELECT lower(r), upper(r) - 1 FROM unnest(CAST(:ranges AS int8multirange) - coalesce("
     "(SELECT received + lost FROM source_sequence WHERE origin_no = :origin_no FOR UPDATE), '{}')) AS r"
@@ -76,11 +78,14 @@ def add_received(connection: sa.Connection, seqs: Mapping[int, Sequence[int]]) -
     Locks each stream's row, in their order, so that historians that share a subscription keep one truth.
 
     Returns:
-        By stream, the numbers that had come before, as PostgreSQL writes them.
+        By stream, the numbers that had come before, or that came twice now, as PostgreSQL writes them.
     """
     again = {}
     for origin_no in sorted(seqs):
-        new = {"origin_no": origin_no, "new": multirange((seq, seq) for seq in seqs[origin_no])}
+        came = Counter(seqs[origin_no])
+        if len(came) < len(seqs[origin_no]):
+            again[origin_no] = multirange((seq, seq) for seq, times in sorted(came.items()) if times > 1)
+        new = {"origin_no": origin_no, "new": multirange((seq, seq) for seq in came)}
         before = connection.execute(_AGAIN, new).one_or_none()
         connection.execute(_CAME, new)
         if before and before.found:
@@ -128,6 +133,8 @@ def add_lost(
     connection: sa.Connection, origin_no: int, ranges: Sequence[Range], reason: str, now: datetime
 ) -> tuple[Range, ...]:
     """Note that these events can no longer be had. Returns what of it was news."""
+    # Without a row there is nothing to lock, and what another historian notes as received meanwhile would be lost as well.
+    connection.execute(_BEGUN, {"origin_no": origin_no})
     news = connection.execute(_NEWLY_LOST, {"origin_no": origin_no, "ranges": multirange(ranges)}).all()
     if news:
         connection.execute(_LOST, {"origin_no": origin_no, "news": multirange((row[0], row[1]) for row in news)})
@@ -154,7 +161,12 @@ def keep_dead_letter(
         )
         .on_conflict_do_update(
             index_elements=["digest"],
-            set_={"seen": sa.func.least(dead_letter.c.seen, 2**31 - 2) + 1, "stored_at": None},
+            set_={
+                "seen": sa.func.least(dead_letter.c.seen, 2**31 - 2) + 1,
+                "stored_at": None,
+                "kind": kind,
+                "reason": reason.replace("\0", VISIBLE_NUL),
+            },
         )
     )
 

@@ -84,7 +84,7 @@ class _Contradiction(Exception):
 
 
 class _Probe(msgspec.Struct):
-    environment: str
+    environment: Environment
     source: str
     stream: str
     seq: int

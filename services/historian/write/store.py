@@ -18,11 +18,12 @@ from historian.database import (
     StatementRefused,
     StoreUnavailable,
     TableGone,
+    TransactionLost,
     copy_rows,
     savepoint,
 )
 from historian.write.copying import FORMAT
-from historian.write.known import digests_of
+from historian.write.known import Key, digests_of
 from historian.write.ledger import CONTRADICTION, REFUSED, add_received, keep_dead_letter, keep_status
 from historian.write.months import Months
 from historian.write.numbers import Numbers
@@ -94,8 +95,7 @@ class Store:
         """
         written = Written()
         try:
-            events = _first_of_each((arrival for arrival in arrivals if isinstance(arrival.meaning, Recorded)), written)
-            self._keep(events, written, now, failures)
+            self._keep_each([arrival for arrival in arrivals if isinstance(arrival.meaning, Recorded)], written, now, failures)
             refused = [
                 Rejection(arrival, meaning.reason) for arrival in arrivals if isinstance(meaning := arrival.meaning, Refused)
             ]
@@ -107,6 +107,20 @@ class Store:
             raise
         return written
 
+    def _keep_each(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
+        """Keep events of which some may have one key: the first of each, and the next where that one was rejected."""
+        while events:
+            first, others = _first_of_each(events)
+            self._keep(list(first.values()), written, now, failures)
+            rejected = {key_of(_recorded(rejection.arrival).event) for rejection in written.rejections}
+            events = []
+            for arrival in others:
+                key = key_of(_recorded(arrival).event)
+                if key in rejected:
+                    events.append(arrival)
+                else:
+                    _pass_over(arrival, _recorded(first[key]).digest, written)
+
     def _keep(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
         refused: Exception | None = None
         for _ in range(TRIES):
@@ -117,9 +131,9 @@ class Store:
             refused = self._try(events, written, now, failures)
             if refused is None:
                 return
-            if not isinstance(refused, KeyTaken | TableGone):
+            if not isinstance(refused, KeyTaken | TableGone | TransactionLost):
                 break
-        if isinstance(refused, TableGone):
+        if isinstance(refused, TableGone | TransactionLost):
             raise refused
         if len(events) == 1:
             written.rejections.append(Rejection(events[0], str(refused)))
@@ -138,7 +152,7 @@ class Store:
         except TableGone as gone:
             self._months.forget()
             return gone
-        except StatementRefused as refused:
+        except (StatementRefused, TransactionLost) as refused:
             return refused
         except StoreUnavailable as away:
             if away.answered and failures >= TRIES:
@@ -203,19 +217,11 @@ def _recorded(arrival: Arrival) -> Recorded:
     return arrival.meaning
 
 
-def _first_of_each(events: Iterable[Arrival], written: Written) -> list[Arrival]:
-    """The events without those that come twice among them."""
-    digests: dict[tuple[str, ...], int] = {}
-    first = []
-    for arrival in events:
-        recorded = _recorded(arrival)
-        key = key_of(recorded.event)
-        if key in digests:
-            _pass_over(arrival, digests[key], written)
-        else:
-            digests[key] = recorded.digest
-            first.append(arrival)
-    return first
+def _first_of_each(events: Iterable[Arrival]) -> tuple[dict[Key, Arrival], list[Arrival]]:
+    """The first event of each key, and all others."""
+    first: dict[Key, Arrival] = {}
+    others = [arrival for arrival in events if first.setdefault(key_of(_recorded(arrival).event), arrival) is not arrival]
+    return first, others
 
 
 def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
