@@ -61,6 +61,31 @@ JOIN origin AS o ON o.environment = e.environment::environment AND o.source = e.
 LEFT JOIN {before}.dispatch_batch AS b
   ON b.environment = e.environment AND b.batch_uid = e.batch_uid AND b.revision_key = e.revision_key;
 
+-- One header stood for all resources of a batch, so a revision that left a resource out took its instructions away without
+-- a word of its own. What is a day older than the newest word gets one, or old instructions would count again. Of what is newer
+-- the resource's own event may be on its way. Digest 0 is of no event: should it come after all, it is kept as a contradiction.
+INSERT INTO dispatch_batch (
+  event_no, environment, batch_uid, revision_key, resource_no, plant_no, market_id, batch_status, batch_type, dispatch_mode,
+  revision_no, start_at, batch_received_at, batch_sent_at, batch_expires_at, binding_flag, contingency_type, path_exclusion,
+  extra, origin_no, seq, event_id, digest, time, received_at, recorded_at
+)
+SELECT
+  (SELECT max(event_no) FROM dispatch_batch) + row_number() OVER (ORDER BY h.time, h.seq, left_out.resource_no),
+  h.environment::environment, h.batch_uid, h.revision_key, left_out.resource_no, left_out.plant_no, h.market_id, h.batch_status,
+  h.batch_type, h.dispatch_mode, h.revision_no, h.start_at, h.batch_received_at, h.batch_sent_at, h.batch_expires_at,
+  h.binding_flag, h.contingency_type, h.path_exclusion, h.extra, o.origin_no, h.seq, h.event_id, 0, h.time, h.received_at,
+  h.recorded_at
+FROM {before}.dispatch_batch AS h
+JOIN origin AS o ON o.environment = h.environment::environment AND o.source = h.source AND o.stream = h.stream
+JOIN LATERAL (
+  SELECT DISTINCT b.resource_no, b.plant_no
+  FROM dispatch_batch AS b
+  WHERE b.batch_uid = h.batch_uid AND b.environment = h.environment::environment
+    AND (h.revision_no > b.revision_no OR (h.revision_no = b.revision_no AND h.time > b.time))
+) AS left_out ON true
+WHERE h.time < (SELECT max(time) FROM {before}.dispatch_batch) - interval '1 day'
+ON CONFLICT DO NOTHING;
+
 CREATE TEMPORARY TABLE instruction_before ON COMMIT DROP AS
 SELECT
   e.event_no, b.resource_no, i.*, b.batch_type, b.batch_status, b.binding_flag,
@@ -124,10 +149,14 @@ FROM (
       environment, batch_uid, coalesce(substring(event_id FROM '^[^/]*/[^/]*/(.*)$'), event_id), NULL, source, stream, seq,
       event_id, time, received_at, recorded_at
     FROM {before}.trajectory_batch AS batch
-    WHERE NOT EXISTS (SELECT FROM {before}.dop AS d WHERE d.environment = batch.environment AND d.batch_uid = batch.batch_uid)
-      AND NOT EXISTS (
-        SELECT FROM {before}.compliance AS c WHERE c.environment = batch.environment AND c.batch_uid = batch.batch_uid
-      )
+    WHERE NOT EXISTS (
+      SELECT FROM {before}.dop AS d
+      WHERE d.environment = batch.environment AND d.batch_uid = batch.batch_uid AND d.event_id = batch.event_id
+    )
+    AND NOT EXISTS (
+      SELECT FROM {before}.compliance AS c
+      WHERE c.environment = batch.environment AND c.batch_uid = batch.batch_uid AND c.event_id = batch.event_id
+    )
   ) AS said
   ORDER BY environment, batch_uid, resource_id, plant NULLS LAST, recorded_at
 ) AS event;
@@ -207,17 +236,31 @@ INSERT INTO dead_letter (kind, topic, payload, payload_bytes, digest, reason, se
 SELECT 'refused', topic, payload, length(payload), digest, reason, seen, received_at, recorded_at, retried_at, stored_at
 FROM {before}.dead_letter ORDER BY id;
 
+-- A range of numbers ends before the last that a bigint can hold, and what came was not always taken off what was lost.
 INSERT INTO source_sequence (origin_no, received, lost, updated_at)
-SELECT
-  o.origin_no,
-  coalesce((SELECT range_agg(int8range((r->>0)::bigint, (r->>1)::bigint, '[]')) FROM jsonb_array_elements(s.received) AS r), '{}'),
-  coalesce((SELECT range_agg(int8range((r->>0)::bigint, (r->>1)::bigint, '[]')) FROM jsonb_array_elements(s.lost) AS r), '{}'),
-  s.updated_at
+SELECT o.origin_no, n.received, n.lost - n.received, s.updated_at
 FROM {before}.source_sequence AS s
-JOIN origin AS o ON o.environment = s.environment::environment AND o.source = s.source AND o.stream = s.stream;
+JOIN origin AS o ON o.environment = s.environment::environment AND o.source = s.source AND o.stream = s.stream,
+LATERAL (
+  SELECT
+    coalesce(range_agg(int8range(least((r->>0)::bigint, 9223372036854775806), least((r->>1)::bigint, 9223372036854775806), '[]'))
+      FILTER (WHERE which = 'received'), '{}') AS received,
+    coalesce(range_agg(int8range(least((r->>0)::bigint, 9223372036854775806), least((r->>1)::bigint, 9223372036854775806), '[]'))
+      FILTER (WHERE which = 'lost'), '{}') AS lost
+  FROM (
+    SELECT 'received' AS which, r FROM jsonb_array_elements(s.received) AS r
+    UNION ALL SELECT 'lost', r FROM jsonb_array_elements(s.lost) AS r
+  ) AS ranges
+) AS n;
 
-INSERT INTO lost_events (origin_no, first_seq, last_seq, reason, noticed_at)
-SELECT o.origin_no, l.first_seq, l.last_seq, l.reason, l.noticed_at
+INSERT INTO lost_events (origin_no, first_seq, last_seq, reason, noticed_at, found_at)
+SELECT
+  o.origin_no, n.first_seq, n.last_seq, l.reason, l.noticed_at,
+  CASE WHEN s.received @> int8range(n.first_seq, n.last_seq, '[]') THEN s.updated_at END
 FROM {before}.lost_events AS l
 JOIN origin AS o ON o.environment = l.environment::environment AND o.source = l.source AND o.stream = l.stream
+LEFT JOIN source_sequence AS s USING (origin_no),
+LATERAL (
+  SELECT least(l.first_seq, 9223372036854775806) AS first_seq, least(l.last_seq, 9223372036854775806) AS last_seq
+) AS n
 ORDER BY l.id;
