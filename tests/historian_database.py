@@ -127,3 +127,23 @@ def fill(database: Database, *messages, received_at: datetime = NOW) -> Written:
 def write(database: Database, deliveries: Sequence[Arrival]) -> Written:
     """Store deliveries."""
     return Store(database).write(deliveries, NOW)
+
+
+CONFIG = """
+environment = "simulator"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "TEST_RESOURCE_1"
+"""
+
+
+def environment(folder: Path, address: str, broker_port: int, **more: str) -> dict[str, str]:
+    """The variables of a historian."""
+    config = folder / "dotbus.toml"
+    config.write_text(CONFIG)
+    settings = {"CONFIG": str(config), "INSTANCE": "test", "DATABASE_URL": address, "MQTT_PORT": str(broker_port)}
+    return {f"HISTORIAN_{name}": text for name, text in {**settings, **more}.items()}
+
+
+ROLE_SETTINGS = {"OWNER_ROLE": OWNER, "WRITER_ROLE": WRITER, "READER_ROLE": READERS}

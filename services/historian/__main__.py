@@ -1,4 +1,4 @@
-"""Wiring of the historian, and its command line: run it, `check`, `migrate`, `dead-letters`."""
+"""Wiring of the historian, and its command line: run it, `check`, `migrate`, `doctor`, `gaps`, `replay`, `dead-letters`."""
 
 import gc
 import random
@@ -16,7 +16,7 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit, service_app
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.starting import packages_of
+from dotbus.runtime.starting import CannotStart, packages_of
 
 with packages_of("historian"):
     from historian.database import Database, StatementRefused, StoreUnavailable
@@ -25,6 +25,8 @@ with packages_of("historian"):
     from historian.service import Historian, filters
     from historian.settings import Configuration, load_configuration
     from historian.upkeep.dead_letters import dead_letter_app
+    from historian.upkeep.doctor import add_doctor_command
+    from historian.upkeep.replay import add_replay_commands
     from historian.upkeep.service import Upkeep
     from historian.write.accounts import Accounts
     from historian.write.gaps import Gaps
@@ -98,21 +100,23 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         historian.run()
 
 
-def open_database(configuration: Configuration) -> Database:
-    """The configured database; nothing is connected yet."""
+def open_database(configuration: Configuration, *, with_roles: bool = True) -> Database:
+    """The configured database; nothing is connected yet. Without its roles it is used as the user who connects."""
     settings = configuration.own
     return Database(
         settings.database_url.get_secret_value(),
         settings.database_schema,
         password=settings.read_database_password(),
-        owner_role=settings.owner_role,
-        writer_role=settings.writer_role,
+        owner_role=settings.owner_role if with_roles else None,
+        writer_role=settings.writer_role if with_roles else None,
     )
 
 
 def build_app() -> typer.Typer:
     """The command line."""
     app = service_app(SERVICE, SUMMARY, load_configuration, run)
+    add_doctor_command(app, load_configuration, open_database)
+    add_replay_commands(app, load_configuration, open_database)
     app.add_typer(dead_letter_app(load_configuration, open_database), name="dead-letters")
 
     @app.command()
@@ -122,7 +126,7 @@ def build_app() -> typer.Typer:
         database = open_database(configuration)
         try:
             unknown = bring_up_to_date(database, Roles(configuration.own.reader_role), utc_now())
-        except (StoreUnavailable, StatementRefused) as error:
+        except (StoreUnavailable, StatementRefused, CannotStart) as error:
             typer.echo(f"the database: {error}", err=True)
             raise typer.Exit(EXIT_FAILED) from error
         finally:

@@ -1,7 +1,7 @@
 """Metrics and health over HTTP: /metrics for Prometheus, /health for whoever restarts processes, /ready for whoever waits.
 
-Two questions, because they have two answers: a service whose broker is away is alive, and a restart would not help it; but it is
-not ready, and what depends on it should wait.
+Two questions, because they have two answers: a service whose broker is away is alive, and a restart would not help it; but it
+is not ready, and what depends on it should wait.
 """
 
 import json
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 Health = Callable[[], dict[str, object]]
-"""What is known of a service. `alive` False means that only a restart can help; `ready` that all it needs to do its work is there."""
+"""What is known of a service: `alive`, False when only a restart can help; `ready`, when all that its work needs is there."""
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 
+from dotbus.runtime.starting import CannotStart
 from historian.database import Database, quoted
 from historian.upkeep.months import add_months, months_ahead
 
@@ -22,8 +24,12 @@ _OLD_TABLES = (
     "service_state", "dead_letter", "source_sequence", "lost_events",
 )  # fmt: skip
 _OLD_VIEWS = ("dot_latest", "instruction_latest", "dispatch_batch_latest", "price_latest")
-_WRITER_CHANGES = ("service_state", "dead_letter", "source_sequence", "lost_events")
+WRITER_CHANGES = ("service_state", "dead_letter", "source_sequence", "lost_events")
 """What is known beside the events changes; the events themselves are added, and not even the writer can change them."""
+
+
+class LaterVersion(CannotStart):
+    """A later version of dotbus made the tables; this one does not know the way back."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[s
 
     Raises:
         StoreUnavailable: the database could not be reached, or refused.
-        alembic.util.CommandError: the database is of a later version of dotbus.
+        LaterVersion: the database is of a later version of dotbus.
     """
     with database.transaction(as_owner=True) as connection:
         # A step on tables of years may take its time, and so may the historian that we wait for.
@@ -53,6 +59,7 @@ def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[s
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         _make_schema(connection, database.schema)
         _take_over(connection, database.schema)
+        _require_known(connection)
         upgrade(connection)
         add_months(connection, months_ahead(now))
         return tuple(role for role in _grants(database, roles) if not _grant(connection, database.schema, role, roles))
@@ -60,10 +67,25 @@ def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[s
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
     """Run the steps up to a revision, in the schema that the connection is in."""
-    config = Config()
-    config.set_main_option("script_location", "historian:migrations")
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def head() -> str:
+    """The revision that this software's tables are of."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def known_revisions() -> frozenset[str]:
+    """Every revision that this software knows the way from."""
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "historian:migrations")
+    return config
 
 
 def _take_over(connection: sa.Connection, schema: str) -> None:
@@ -77,6 +99,21 @@ def _take_over(connection: sa.Connection, schema: str) -> None:
         connection.execute(sa.text(f"DROP VIEW IF EXISTS {_OLD_SCHEMA}.{view}"))
     for table in _OLD_TABLES:
         connection.execute(sa.text(f"ALTER TABLE {_OLD_SCHEMA}.{table} SET SCHEMA {quoted(connection, schema)}"))
+
+
+def read_revision(connection: sa.Connection) -> str | None:
+    """The revision of the tables that are there; None when there are none."""
+    if not connection.scalar(sa.text("SELECT to_regclass('alembic_version') IS NOT NULL")):
+        return None
+    revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+def _require_known(connection: sa.Connection) -> None:
+    revision = read_revision(connection)
+    if revision is not None and revision not in known_revisions():
+        what = f"the tables are of revision {revision}, of a later version of dotbus (this one's is {head()})"
+        raise LaterVersion(f"{what}: run that version, or restore a back-up of before")
 
 
 def _make_schema(connection: sa.Connection, schema: str) -> None:
@@ -103,7 +140,7 @@ def _grant(connection: sa.Connection, schema: str, role: str, roles: Roles) -> b
     if role != roles.reader:
         statements += [
             f"REVOKE INSERT ON {of}.alembic_version FROM {to}",
-            f"GRANT UPDATE ON {', '.join(f'{of}.{table}' for table in _WRITER_CHANGES)} TO {to}",
+            f"GRANT UPDATE ON {', '.join(f'{of}.{table}' for table in WRITER_CHANGES)} TO {to}",
             f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {of} TO {to}",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA {of} GRANT USAGE ON SEQUENCES TO {to}",
         ]

@@ -1,8 +1,7 @@
 """Dead letters on the command line: look at what could not be stored, try it again, take it elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +9,16 @@ import msgspec
 import typer
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.process import EXIT_FAILED, command_line, load_or_exit
+from dotbus.runtime.process import EXIT_FAILED, command_line
 from dotbus.runtime.schedule import utc_now
-from historian.database import Database, StatementRefused, StoreUnavailable
-from historian.settings import Configuration
+from historian.database import Database
+from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.letters import DeadLetter, count_letters, letters, mark
 from historian.write.record import Recorder
 from historian.write.store import Arrival, Store
 
 SHOWN = 100
 
-Load = Callable[[], Configuration]
-Open = Callable[[Configuration], Database]
 Ids = Annotated[list[int] | None, typer.Argument(help="Numbers from the list; none means all.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")]
 
@@ -38,7 +35,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     @app.command("list")
     def list_letters(limit: Limit = SHOWN) -> None:
         """List the dead letters that are not stored yet."""
-        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+        with asking(load, open_database) as (_, database), database.transaction() as connection:
             counts = count_letters(connection)
             found = letters(connection, limit)
         for letter in found:
@@ -50,7 +47,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     @app.command()
     def show(ids: Annotated[list[int], typer.Argument(help="Numbers from the list.")]) -> None:
         """Show what came, as it came."""
-        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+        with asking(load, open_database) as (_, database), database.transaction() as connection:
             found = letters(connection, len(ids), ids)
         for letter in found:
             typer.echo(_line(letter))
@@ -62,7 +59,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     @app.command()
     def retry(ids: Ids = None, limit: Limit = 10_000) -> None:
         """Try to store dead letters again, after an update or a repair. Exit status 1 when one is still refused."""
-        with _asking(load, open_database) as (configuration, database):
+        with asking(load, open_database) as (configuration, database):
             refused = retry_letters(database, configuration.installation.topics, ids or (), limit)
         if refused:
             raise typer.Exit(EXIT_FAILED)
@@ -72,7 +69,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
         file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")], ids: Ids = None, limit: Limit = 1_000_000
     ) -> None:
         """Write dead letters as JSON, one a line, the payload in base64: topic, payload, reason, times."""
-        with _asking(load, open_database) as (_, database), database.transaction() as connection:
+        with asking(load, open_database) as (_, database), database.transaction() as connection:
             found = letters(connection, limit, ids or ())
         lines = b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)
         if str(file) == "-":
@@ -115,17 +112,3 @@ def _line(letter: DeadLetter) -> str:
     times = f", {letter.seen} times" if letter.seen > 1 else ""
     came = f"{letter.received_at:%Y-%m-%dT%H:%M:%SZ}{times} on {letter.topic}"
     return f"{letter.id}: {letter.kind}, {came}, {letter.payload_bytes} bytes: {letter.reason}"
-
-
-@contextmanager
-def _asking(load: Load, open_database: Open) -> Iterator[tuple[Configuration, Database]]:
-    """The configuration and its database; a fault of the database ends the command with its words."""
-    configuration = load_or_exit(load)
-    database = open_database(configuration)
-    try:
-        yield configuration, database
-    except (StoreUnavailable, StatementRefused) as error:
-        typer.echo(f"the database: {error}", err=True)
-        raise typer.Exit(EXIT_FAILED) from error
-    finally:
-        database.close()

@@ -1,0 +1,111 @@
+"""Streams: how each source's events came, as the database knows it and as the source last said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from dotbus.runtime.sequence import Range
+from historian.write.record import MAX_SEQ, Stream
+
+SHOWN_RANGES = 5
+ALL_RANGES = 1_000_000
+
+# What each source last said of its outbox. What waits there was not published yet, and is always the newest.
+_STREAMS = sa.text(f"""
+    WITH said AS (
+      SELECT DISTINCT ON (environment, service, instance) environment, source, outbox->>'stream' AS stream, heard_at,
+        least((outbox->>'last_seq')::numeric, {MAX_SEQ})::bigint
+          - coalesce(least((outbox->>'unpublished')::numeric, {MAX_SEQ}), 0)::bigint AS last_seq
+      FROM service_state WHERE outbox->>'stream' IS NOT NULL
+      ORDER BY environment, service, instance, id DESC
+    ), account AS (
+      SELECT o.origin_no, o.environment::text, o.source, o.stream, s.asked_at, said.heard_at,
+        coalesce(said.last_seq, upper(s.received) - 1, 0) AS last_seq,
+        coalesce(s.received, '{{}}') AS received, coalesce(s.lost, '{{}}') AS lost
+      FROM origin AS o
+      LEFT JOIN source_sequence AS s USING (origin_no)
+      LEFT JOIN said ON said.environment = o.environment AND said.source = o.source AND said.stream = o.stream
+      WHERE CAST(:source AS text) IS NULL OR o.source = :source
+    )
+    SELECT a.*, a.last_seq > 0 AND NOT a.received + a.lost @> int8range(1, greatest(a.last_seq, 1), '[]') AS is_missing_some,
+      (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(a.received) AS r)::bigint AS received_count,
+      (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(a.lost) AS r)::bigint AS lost_count,
+      (SELECT min(noticed_at) FROM lost_events AS l WHERE l.origin_no = a.origin_no AND l.found_at IS NULL) AS lost_since
+    FROM account AS a ORDER BY environment, source, origin_no""")  # noqa: S608  # a number of ours
+_MISSING = sa.text("""
+    SELECT lower(r), upper(r) - 1
+    FROM unnest(int8multirange(int8range(1, :last_seq, '[]')) - coalesce(
+      (SELECT received + lost FROM source_sequence WHERE origin_no = :origin_no), '{}')) AS r
+    LIMIT :limit""")
+_CAME_AT = sa.text("""
+    SELECT max(received_at) FROM (
+      SELECT received_at FROM dispatch_batch WHERE origin_no = :origin_no AND seq = :seq
+      UNION ALL SELECT received_at FROM trajectory_batch WHERE origin_no = :origin_no AND seq = :seq
+      UNION ALL SELECT received_at FROM price_report WHERE origin_no = :origin_no AND seq = :seq
+    ) AS came""")
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is known of one stream.
+
+    Attributes:
+        received: how many of its events came.
+        missing: ranges that neither came nor were given up, up to what the source said it published.
+        lost: how many the source has no more.
+        lost_since: when the first of them was given up.
+        asked_at: when a historian last asked the source for what is missing.
+        heard_at: when the source last spoke of this stream; None when it speaks of another, or never did.
+    """
+
+    origin_no: int
+    stream: Stream
+    received: int
+    missing: tuple[Range, ...]
+    lost: int
+    lost_since: datetime | None
+    asked_at: datetime | None
+    heard_at: datetime | None
+
+    @property
+    def missing_count(self) -> int:
+        """How many events are missing."""
+        return count(self.missing)
+
+
+def read_accounts(connection: sa.Connection, source: str | None = None) -> list[Account]:
+    """Every stream, or those of one SERVICE/INSTANCE."""
+    accounts = []
+    for row in connection.execute(_STREAMS, {"source": source}).all():
+        wanted = {"origin_no": row.origin_no, "last_seq": row.last_seq, "limit": ALL_RANGES}
+        missing = connection.execute(_MISSING, wanted).all() if row.is_missing_some else []
+        stream = Stream(row.environment, row.source, row.stream)
+        ranges = tuple((first, last) for first, last in missing)
+        accounts.append(
+            Account(
+                row.origin_no, stream, row.received_count, ranges, row.lost_count, row.lost_since, row.asked_at, row.heard_at
+            )
+        )
+    return accounts
+
+
+def missing_since(connection: sa.Connection, account: Account) -> datetime | None:
+    """When the event before the first missing one came; None when that cannot be told. Looks through whole tables."""
+    if not account.missing:
+        return None
+    before = {"origin_no": account.origin_no, "seq": account.missing[0][0] - 1}
+    found: datetime | None = connection.scalar(_CAME_AT, before)
+    return found
+
+
+def count(ranges: Sequence[Range]) -> int:
+    """How many numbers ranges hold."""
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def shown(ranges: Sequence[Range]) -> str:
+    """The first of them as people read them: 5-6, 9."""
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:SHOWN_RANGES]]
+    return ", ".join([*texts, "..."] if len(ranges) > SHOWN_RANGES else texts)
