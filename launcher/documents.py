@@ -15,6 +15,7 @@ from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
 from dotbus.runtime.installation_file import load_installation
 from dotbus.testing import samples
+from historian.tables.document import render_database
 from launcher.asyncapi import asyncapi_yaml
 from launcher.fault_table import load_record, render_faults
 from launcher.json_schemas import kind_of, schema_json, summary
@@ -29,6 +30,7 @@ def documents() -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "docs/topics.md": topics_markdown,
+        "docs/database.md": render_database,
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}

@@ -41,6 +41,7 @@ def upgrade() -> None:
         add_months(connection, [month_of(month) for month in months if is_divided(month, utc_now())], _followers(table))
     _run(connection, "v0003_move.sql", before=quoted)
     _run(connection, "v0003_views.sql")
+    _run(connection, "v0003_view_comments.sql")
     connection.execute(sa.text(f"DROP SCHEMA {quoted} CASCADE"))
 
 

@@ -1,0 +1,111 @@
+"""Views: what readers ask, names in place of numbers. The migrations make them; a test holds their columns to these words.
+
+Most columns show one of a table below and mean what it means there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from historian.tables.columns import NUMBER, TEXT, TIME, Kind
+from historian.tables.dispatch import dispatch_batch, instruction
+from historian.tables.keeping import source_sequence
+from historian.tables.keys import node, origin, plant, resource
+from historian.tables.prices import price, price_report
+from historian.tables.trajectory import compliance, dop, trajectory_batch
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of a view."""
+
+    name: str
+    kind: Kind
+    comment: str
+
+
+@dataclass(frozen=True)
+class View:
+    """What a view shows."""
+
+    name: str
+    comment: str
+    columns: tuple[Shown, ...]
+
+
+def _all_of(table: sa.Table, without: str = "") -> list[Shown]:
+    """The columns of a table but some."""
+    left_out = without.split()
+    return [_shown(column) for column in table.columns if column.name not in left_out]
+
+
+def _some_of(table: sa.Table, names: str) -> list[Shown]:
+    return [_shown(table.columns[name]) for name in names.split()]
+
+
+def _shown(column: "sa.Column[object]") -> Shown:
+    return Shown(column.name, column.type, column.comment or "")
+
+
+def _own(kind: Kind, comments: Mapping[str, str]) -> list[Shown]:
+    return [Shown(name, kind, comment) for name, comment in comments.items()]
+
+
+def _view(name: str, comment: str, *columns: Iterable[Shown]) -> View:
+    return View(name, comment, tuple(column for part in columns for column in part))
+
+
+_WHOSE = [*_some_of(plant, "plant"), *_some_of(resource, "resource_id")]
+_FROM = _some_of(origin, "source stream")
+_EVENT = "seq event_id time received_at recorded_at"
+_SCHEDULE = _own(
+    TEXT, {"schedule": "five-minute (batch_type 0) or hourly (1); an exceptional dispatch (4) is of both, a row for each."}
+)
+_HAD_AT = "When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC."
+
+_DISPATCHES = (_all_of(dispatch_batch, "plant_no origin_no digest"), _WHOSE, _FROM)
+_INSTRUCTIONS = (
+    _all_of(instruction),
+    _some_of(dispatch_batch, f"environment batch_uid revision_key revision_no batch_type batch_status binding_flag {_EVENT}"),
+    _own(
+        TIME, {"batch_start_at": "Start of the interval that the batch is for (startTime), UTC.", "batch_received_at": _HAD_AT}
+    ),
+    _WHOSE,
+    _FROM,
+)
+_DOTS = (
+    _some_of(dispatch_batch, "environment batch_uid revision_no batch_type"),
+    _some_of(instruction, "interval_start interval_end target_at standing instruction_uid"),
+    _own(TIME, {"batch_received_at": "When CAISO had the batch, as the registers order DOTs by it, UTC."}),
+    _WHOSE,
+    _SCHEDULE,
+)
+_PRICES = (
+    _some_of(node, "node"),
+    _all_of(price, "node_no"),
+    _all_of(price_report, "report_no interval_start first_node_no origin_no digest"),
+    _FROM,
+)
+
+VIEWS = (
+    _view("dot_latest", "The DOTs that count: of several for one interval the one received last. Say which schedule.", *_DOTS,
+          _own(NUMBER, {"dot_mw": "Megawatts that the DOT stands with; null where it is in doubt and they are not known. MW"})),
+    _view("dot_history", "Every DOT of the newest revision of its batch, those that do not stand included.", *_DOTS,
+          _some_of(instruction, "event_no resource_no standing_mw"),
+          _own(NUMBER, {"instructed_mw": "What CAISO instructed, whatever was answered. MW"})),
+    _view("instruction_latest", "Instructions of every type, of the newest revision of each batch.", *_INSTRUCTIONS),
+    _view("instruction_history", "Instructions of every type, every revision.", *_INSTRUCTIONS),
+    _view("dispatch_batch_latest", "The newest revision of each dispatch batch, as each resource sees it.", *_DISPATCHES),
+    _view("dispatch_batch_history", "Every revision of each dispatch batch, as each resource sees it.", *_DISPATCHES),
+    _view("dop_history", "Dispatch Operating Points of every trajectory batch.", _all_of(dop),
+          _some_of(trajectory_batch, f"environment batch_uid binding_flag batch_received_at batch_sent_at {_EVENT}"),
+          _WHOSE, _FROM),
+    _view("compliance_history", "Compliance records of every trajectory batch.", _all_of(compliance),
+          _some_of(trajectory_batch, f"environment batch_uid batch_received_at {_EVENT}"), _WHOSE, _FROM),
+    _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
+    _view("price_history", "Every revision of every price.", *_PRICES),
+    _view("stream_sequence", "Which events of each stream came and which are lost; what is in neither is missing.",
+          _some_of(origin, "environment source stream"), _some_of(source_sequence, "received lost updated_at")),
+)  # fmt: skip
+"""Every view, those first that one asks most."""

@@ -1,0 +1,119 @@
+"""docs/database.md is true of a real database: every column of every view, and every question with its answer."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from historian_database import NOW, fill, prepared
+from real_postgres import Postgres, new_database, query
+from sqlalchemy.dialects import postgresql
+
+from dotbus.testing import samples
+from historian.tables.questions import QUESTIONS
+from historian.tables.views import VIEWS
+
+pytestmark = pytest.mark.integration
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/database.md").read_text(encoding="utf-8")
+AT = samples.AT
+UID = f"{samples.BATCH_UID}-I0"
+COLUMNS = """
+    SELECT c.relname, a.attname, format_type(a.atttypid, NULL), col_description(c.oid, a.attnum)
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = 'dotbus'::regnamespace AND c.relkind = 'v'"""
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Postgres) -> str:
+    """A database with the samples, a correction of a price, a partial answer, a gap and a loss."""
+    url = new_database(postgres)
+    query(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET search_path = dotbus')
+    with prepared(url) as database:
+        fill(database, samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.service_status())
+        later = {"fetched_at": AT, "lmp_usd_per_mwh": (41.0, -4.0)}
+        fill(database, msgspec.structs.replace(samples.prices(), id="corrected", seq=7, **later))
+        fill(database, partly_accepted())
+    query(url, "UPDATE source_sequence SET lost = '{[5,5]}' WHERE received @> 1::bigint")
+    query(
+        url,
+        "INSERT INTO lost_events (origin_no, first_seq, last_seq, reason, noticed_at) "
+        f"SELECT origin_no, 5, 5, 'gone', '{NOW.isoformat()}' FROM origin WHERE source = 'ads_ingest/a'",
+    )
+    return url
+
+
+def partly_accepted():
+    """The next interval: 30 MW instructed, 20 of them accepted."""
+    sample, start = samples.dispatch(), AT + timedelta(minutes=5)
+    answer = {"accept_status": "PARTIAL", "accept_dot_mw": 20.0, "opr_accept_status": None, "opr_accept_dot_mw": None}
+    times = {"start_at": start + timedelta(seconds=150), "end_at": start + timedelta(seconds=300)}
+    batch = msgspec.structs.replace(sample.batch, batch_uid="NEXT", start_at=start)
+    instruction = msgspec.structs.replace(samples.instruction(), instruction_uid="NEXT-I0", dot_mw=30.0, **answer, **times)
+    return msgspec.structs.replace(sample, id="next", seq=4, batch=batch, instructions=(instruction,))
+
+
+def documented() -> dict[str, str]:
+    """The queries as they stand in the document, by their title."""
+    return dict(re.findall(r"^### ([^\n]+)\n\n[^`]+?(?:`[^`]+`[^`]*?)*```sql\n(.*?)```", DOCUMENT, re.MULTILINE | re.DOTALL))
+
+
+def test_the_views_of_a_database_are_those_of_the_document(filled: str):
+    shown = {(view.name, column.name): (_type(column.kind), column.comment) for view in VIEWS for column in view.columns}
+    assert {(row[0], row[1]): (row[2].removeprefix("dotbus."), row[3]) for row in query(filled, COLUMNS)} == shown
+
+
+def _type(kind: sa.types.TypeEngine) -> str:
+    return str(kind.compile(dialect=postgresql.dialect())).lower()
+
+
+def test_every_question_stands_in_the_document():
+    assert list(documented()) == [question.title for question in QUESTIONS]
+
+
+def utc(hour: int, minute: int, second: int = 0) -> datetime:
+    return datetime(2026, 10, 13, hour, minute, second, tzinfo=UTC)
+
+
+ANSWERS = {
+    "The DOTs of a resource": [
+        (utc(14, 10), utc(14, 12, 30), 12.0, "in force", 4),
+        (utc(14, 15), utc(14, 17, 30), 20.0, "in force", 4),
+    ],
+    "The DOT in force at a time": [(12.0, utc(14, 10), utc(14, 15))],
+    "Curtailment": [
+        (utc(14, 10), 12.0, 12.0, 0.0, 13.0, 1.0, pytest.approx(1 / 12)),
+        (utc(14, 15), 20.0, None, None, 13.0, 1.0, pytest.approx(1 / 12)),
+    ],
+    "The price of a node over a day": [(utc(14, 10), 41.0, 37.5, 0.0, -0.54, None)],
+    "What a price was known to be at a time": [(utc(14, 10), 36.96, utc(14, 9))],
+    "What was instructed against what was accepted": [
+        (utc(14, 10), UID, 12.0, "ACCEPT", 12.0, "ACCEPT", 12.0, "in force", 12.0),
+        (utc(14, 15), "NEXT-I0", 30.0, "PARTIAL", 20.0, None, None, "in force", 20.0),
+    ],
+    "Lost events": [("simulator", "ads_ingest/a", samples.STREAM, 5, 5, "gone", NOW, None)],
+}
+
+
+@pytest.mark.parametrize("title", ANSWERS)
+def test_a_question_is_answered_as_what_was_said_wants_it(filled: str, title: str):
+    assert query(filled, documented()[title]) == ANSWERS[title]
+
+
+def test_gaps_are_what_neither_came_nor_is_lost(filled: str):
+    rows = {row[1]: row[3:] for row in query(filled, documented()["Gaps"])}
+    assert [str(part) for part in rows["lmp_ingest/a"]] == ["2", "{[1,3),[4,7)}", "{}"]
+    assert [str(part) for part in rows["ads_ingest/a"]] == ["3", "{[3,4)}", "{[5,6)}"]
+
+
+def test_a_batch_is_told_with_every_revision(filled: str):
+    (row,) = query(filled, documented()["Every revision of a batch"])
+    assert row[:6] == (4, 3, "TEST_RESOURCE_1", UID, 12.0, AT - timedelta(seconds=120))
+
+
+def test_a_service_tells_since_when_it_said_the_same(filled: str):
+    (row,) = query(filled, documented()["When a service was away"])
+    assert row[:4] == ("ads_ingest/a", AT, NOW, True)
+    assert row[4][0]["name"] == "ads"
