@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from ads_ingest.settings import AdsSettings
@@ -30,6 +31,33 @@ def test_readme_and_settings_name_the_same_variables(service: str, settings: typ
     own = {name.upper() for name in settings.model_fields}
     assert own <= named, f"not in the README: {sorted(own - named)}"
     assert named <= own | SHARED, f"no such variable: {sorted(named - own - SHARED)}"
+
+
+@pytest.mark.parametrize(("service", "settings"), OWN.items())
+def test_a_readme_tells_the_defaults_that_the_code_has(service: str, settings: type[BaseSettings]):
+    text = (SERVICES / service / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(rf"^\| `{service.upper()}_([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
+    assert told, "its table of variables has a column of defaults"
+    for name, field in settings.model_fields.items():
+        if name.upper() not in told:
+            continue
+        said, default = told[name.upper()].strip().strip("`"), default_of(field)
+        assert said == default or (default == "" and " " in said), f"{name}: {said} told, {default} is"
+
+
+def default_of(field: FieldInfo) -> str:
+    """As a table shows it: nothing where there is none."""
+    if field.is_required():
+        return "required"
+    match field.get_default(call_default_factory=True):
+        case None | () | "":
+            return ""
+        case bool(value):
+            return str(value).lower()
+        case float(value):
+            return f"{value:g}"
+        case value:
+            return str(value)
 
 
 def test_the_shared_variables_have_their_lines_too():
