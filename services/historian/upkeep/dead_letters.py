@@ -30,7 +30,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
         load: reads the configuration.
         open_database: the database that it names.
     """
-    app = command_line("What could not be stored: look at it, try it again, take it elsewhere.", no_args_is_help=True)
+    app = command_line("Look at what could not be stored, and try it again.", no_args_is_help=True)
 
     @app.command("list")
     def list_letters(limit: Limit = SHOWN) -> None:
@@ -68,7 +68,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     def export(
         file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")], ids: Ids = None, limit: Limit = 1_000_000
     ) -> None:
-        """Write dead letters as JSON, one a line, the payload in base64: topic, payload, reason, times."""
+        """Write dead letters into a file. JSON, one a line: topic, payload in base64, reason, times."""
         with asking(load, open_database) as (_, database), database.transaction() as connection:
             found = letters(connection, limit, ids or ())
         lines = b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)

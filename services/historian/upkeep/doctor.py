@@ -37,7 +37,7 @@ def add_doctor_command(app: typer.Typer, load: Load, open_database: Open) -> Non
 
     @app.command()
     def doctor() -> None:
-        """Look at everything that the historian needs, and say what to do. Exit status 1 when something is wrong."""
+        """Look at everything that is needed. Says what to do; status 1 when something is wrong."""
         findings = list(examine(load, open_database, utc_now))
         for line in lines(findings):
             typer.echo(line)

@@ -46,7 +46,7 @@ def add_replay_commands(app: typer.Typer, load: Load, open_database: Open) -> No
 
     @app.command()
     def gaps() -> None:
-        """Tell of each stream what came, what is missing and since when, and what is lost."""
+        """Tell what is missing or lost. Of each stream: how much came, what did not, since when."""
         with asking(load, open_database) as (_, database), database.transaction() as connection:
             told = [(account, missing_since(connection, account)) for account in read_accounts(connection)]
         for account, since in told:
@@ -64,7 +64,7 @@ def add_replay_commands(app: typer.Typer, load: Load, open_database: Open) -> No
         ] = None,
         within_s: Annotated[float, typer.Option(min=1, help="How long to wait for the answer.")] = ANSWER_WITHIN_S,
     ) -> None:
-        """Ask a source to send events again: FIRST to LAST, or else everything that is missing of it."""
+        """Ask a source to send events again. FIRST to LAST, or else all that is missing of it."""
         with asking(load, open_database) as (configuration, database):
             with database.transaction() as connection:
                 accounts = [a for a in read_accounts(connection, source) if stream in (None, a.stream.stream)]
