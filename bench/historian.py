@@ -300,7 +300,8 @@ def floor(of: Broker, database: EmbeddedDatabase, messages: list[Message], topic
     """Messages a second of paho with one INSERT and commit for each."""
     queue_up(of, {"floor": topics}, messages)
     done, seen = threading.Event(), 0
-    with closing(psycopg2.connect(database.historian_url.replace("+psycopg2", ""))) as connection, connection.cursor() as cursor:
+    address = database.historian_url.replace("+psycopg2", "")
+    with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE floor (said jsonb)")
         connection.commit()
 
@@ -339,7 +340,8 @@ def measure(work: Work, folder: Path, *, tls: bool, instances: int, with_floor: 
         below = floor(of, database, messages[:FLOOR_MESSAGES], both) if with_floor else None
     rows_rate = rate * rows / len(messages)
     parts = [
-        f"{work.name:13} {'TLS' if tls else 'plain':5} {instances} historian(s): {rate:7.0f} messages/s, {rows_rate:8.0f} rows/s",
+        f"{work.name:13} {'TLS' if tls else 'plain':5} {instances} historian(s): {rate:7.0f} messages/s",
+        f"{rows_rate:8.0f} rows/s",
         f"mosquitto_sub {limit:7.0f} messages/s: {rate / limit:.3f} of it",
         f"psql COPY {rows / copy_s:8.0f} rows/s: {rows_rate * copy_s / rows:.2f} of it",
         f"CPU {historians.cpu_s / len(messages) * 1e6:6.1f} us a message",
