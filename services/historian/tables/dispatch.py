@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from historian.tables.columns import (
     CODE,
+    FLAG,
     LARGE,
     NUMBER,
     TEXT,
@@ -82,6 +83,11 @@ instruction = sa.Table(
     ),
     *told(TEXT, {"standing": "Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else."}),
     *told(NUMBER, {"standing_mw": "Megawatts that it stands with (all, or those accepted); null where none or unknown. MW"}),
+    needed(
+        "is_newest",
+        FLAG,
+        "False where the same revision of the batch names the instruction again with a higher revision_number.",
+    ),
     *told(TEXT, {"own_batch_uid": "The batch that the instruction itself names (batchUID)."}),
     *told(
         TIME,

@@ -44,7 +44,7 @@ _COMPLIANCE = _fields(Compliance)
 COLUMNS = {
     "dispatch_batch": ("event_no", "environment", "revision_key", "resource_no", "plant_no", *_HEADER, "extra", *_OF_EVENT),
     "instruction": (
-        *("event_no", "resource_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw"),
+        *("event_no", "resource_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw", "is_newest"),
         *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
         "extra",
     ),
@@ -112,13 +112,18 @@ class Rows:
         event_no, resource_no, plant_no = self._keys(event)
         header = (event_no, str(event.environment), revision_key(event), resource_no, plant_no)
         self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), extra(event.batch.extra), *source))
+        newest = _newest(event.instructions)
         for instruction in event.instructions:
             times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing = (held.standing.value, held.dot_mw) if held else (None, None)
             month = _month(target)
             self._rows["instruction", month].append(
-                (event_no, resource_no, start, end, target, *standing, *_of_instruction(instruction), extra(instruction.extra))
+                (
+                    *(event_no, resource_no, start, end, target, *standing, newest[instruction.instruction_uid] is instruction),
+                    *_of_instruction(instruction),
+                    extra(instruction.extra),
+                )
             )
             for position, detail in enumerate(instruction.details, 1):
                 self._rows["instruction_detail", month].append(
@@ -172,6 +177,16 @@ def _month(time: datetime | None) -> Month:
 
 
 _ORDER = {table: place for place, table in enumerate(COLUMNS)}
+
+
+def _newest(instructions: Sequence[Instruction]) -> dict[str, Instruction]:
+    """By uid the instruction that counts, of several in one revision of a batch; of equals the one that comes last."""
+    newest: dict[str, Instruction] = {}
+    for instruction in instructions:
+        known = newest.get(instruction.instruction_uid)
+        if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
+            newest[instruction.instruction_uid] = instruction
+    return newest
 
 
 def revision_key(event: Dispatch) -> str:

@@ -119,7 +119,7 @@ SELECT
     WHEN instruction_type = 0 AND batch_type IN (0, 1, 4) AND batch_status IS DISTINCT FROM 4
       AND status_code IS DISTINCT FROM 4 AND coalesce(lower(binding_flag) NOT IN ('n', 'no', 'false', '0'), true) THEN dot_mw
   END,
-  own_batch_uid, start_at, end_at, dot_mw, oos_energy_code, as_type, instruction_type, pre_goto_mw, bid_delay_min,
+  true, own_batch_uid, start_at, end_at, dot_mw, oos_energy_code, as_type, instruction_type, pre_goto_mw, bid_delay_min,
   min_accept_mw, accept_dot_mw, accept_status, responder, reason_code, opr_accept_dot_mw, opr_accept_status, opr_responder,
   opr_reason_code, validated_at, validated_by, api_validated_at, api_validated_by, revision_number, status_code, cleared_mw,
   award_mw, self_sched_mw, hourly_mw, rmr_test_requestor, configuration_id, transition_from_config_id,

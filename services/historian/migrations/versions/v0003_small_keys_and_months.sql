@@ -147,6 +147,7 @@ CREATE TABLE instruction (
   target_at TIMESTAMP WITH TIME ZONE,
   standing TEXT,
   standing_mw DOUBLE PRECISION,
+  is_newest BOOLEAN NOT NULL,
   own_batch_uid TEXT,
   start_at TIMESTAMP WITH TIME ZONE,
   end_at TIMESTAMP WITH TIME ZONE,
@@ -198,6 +199,7 @@ COMMENT ON COLUMN instruction.interval_end IS 'End of that interval: its own end
 COMMENT ON COLUMN instruction.target_at IS 'When its megawatts are to be reached: its own time inside the interval, else the middle, UTC.';
 COMMENT ON COLUMN instruction.standing IS 'Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else.';
 COMMENT ON COLUMN instruction.standing_mw IS 'Megawatts that it stands with (all, or those accepted); null where none or unknown. MW';
+COMMENT ON COLUMN instruction.is_newest IS 'False where the same revision of the batch names the instruction again with a higher revision_number.';
 COMMENT ON COLUMN instruction.own_batch_uid IS 'The batch that the instruction itself names (batchUID).';
 COMMENT ON COLUMN instruction.start_at IS 'Target time of a DOT, else start (startTime), UTC.';
 COMMENT ON COLUMN instruction.end_at IS 'End (endTime), UTC; not every type has one.';

@@ -24,7 +24,7 @@ WHERE NOT EXISTS (
 CREATE VIEW instruction_history AS
 SELECT
   i.event_no, b.environment, b.batch_uid, b.revision_key, i.instruction_uid, b.revision_no, i.resource_no, p.plant,
-  r.resource_id, i.interval_start, i.interval_end, i.target_at, i.standing, i.standing_mw, i.own_batch_uid, i.start_at,
+  r.resource_id, i.interval_start, i.interval_end, i.target_at, i.standing, i.standing_mw, i.is_newest, i.own_batch_uid, i.start_at,
   i.end_at, i.dot_mw, i.oos_energy_code, i.as_type, i.instruction_type, i.pre_goto_mw, i.bid_delay_min, i.min_accept_mw,
   i.accept_dot_mw, i.accept_status, i.responder, i.reason_code, i.opr_accept_dot_mw, i.opr_accept_status, i.opr_responder,
   i.opr_reason_code, i.validated_at, i.validated_by, i.api_validated_at, i.api_validated_by, i.revision_number,
@@ -46,11 +46,7 @@ WHERE NOT EXISTS (
   WHERE newer.batch_uid = i.batch_uid AND newer.resource_no = i.resource_no AND newer.environment = i.environment
     AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(i.revision_no, -1), i.time, i.event_no)
 )
-AND NOT EXISTS (
-  SELECT FROM instruction AS later
-  WHERE later.event_no = i.event_no AND later.instruction_uid = i.instruction_uid
-    AND coalesce(later.revision_number, -1) > coalesce(i.revision_number, -1)
-);
+AND i.is_newest;
 
 -- CAISO gives a resource DOTs of two schedules in messages of one kind: five-minute ones (batch_type 0) and hourly ones (1). An
 -- exceptional dispatch (4, out of sequence) is of both.
@@ -66,16 +62,11 @@ JOIN resource AS r ON r.resource_no = i.resource_no
 JOIN plant AS p USING (plant_no)
 JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
   USING (batch_type)
-WHERE i.standing IS NOT NULL
+WHERE i.standing IS NOT NULL AND i.is_newest
 AND NOT EXISTS (
   SELECT FROM dispatch_batch AS newer
   WHERE newer.batch_uid = b.batch_uid AND newer.resource_no = b.resource_no AND newer.environment = b.environment
     AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
-)
-AND NOT EXISTS (
-  SELECT FROM instruction AS later
-  WHERE later.event_no = i.event_no AND later.instruction_uid = i.instruction_uid
-    AND coalesce(later.revision_number, -1) > coalesce(i.revision_number, -1)
 );
 
 -- The DOTs that count: of several for one interval the one received last. Those that do not stand (cancelled, declined, advisory)
@@ -87,13 +78,22 @@ SELECT
 FROM dot_history AS d
 WHERE d.standing <> 'not in force' AND d.interval_start IS NOT NULL
 AND NOT EXISTS (
-  SELECT FROM dot_history AS better
-  WHERE better.resource_no = d.resource_no AND better.environment = d.environment AND better.schedule = d.schedule
-    AND better.target_at >= d.interval_start AND better.target_at <= d.interval_end
-    AND better.interval_start = d.interval_start AND better.interval_end = d.interval_end
-    AND better.standing <> 'not in force'
-    AND (better.batch_received_at, coalesce(better.revision_no, -1), better.event_no, better.instruction_uid)
-      > (d.batch_received_at, coalesce(d.revision_no, -1), d.event_no, d.instruction_uid)
+  SELECT FROM instruction AS i
+  JOIN dispatch_batch AS b USING (event_no)
+  JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
+    USING (batch_type)
+  WHERE i.resource_no = d.resource_no AND i.target_at >= d.interval_start AND i.target_at <= d.interval_end
+    AND i.interval_start = d.interval_start AND i.interval_end = d.interval_end AND i.is_newest
+    AND i.standing <> 'not in force' AND b.environment = d.environment AND followed.schedule = d.schedule
+    AND (
+      coalesce(b.batch_received_at, b.batch_sent_at, least(b.time, i.interval_start)), coalesce(b.revision_no, -1), i.event_no,
+      i.instruction_uid
+    ) > (d.batch_received_at, coalesce(d.revision_no, -1), d.event_no, d.instruction_uid)
+    AND NOT EXISTS (
+      SELECT FROM dispatch_batch AS newer
+      WHERE newer.batch_uid = b.batch_uid AND newer.resource_no = b.resource_no AND newer.environment = b.environment
+        AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
+    )
 );
 
 CREATE VIEW dop_history AS
