@@ -73,6 +73,7 @@ class Guest:
         self.client.loop_stop()
         if line := self.client.socket():  # the loop may end before it has closed it
             line.close()
+        self.client._reset_sockets(sockpair_only=True)  # else the garbage collector finds them, and warns
 
 
 @pytest.fixture
