@@ -1,0 +1,98 @@
+"""What the views say of an event, read without the historian's own code, to be held against what was decoded."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from historian_parts import named
+
+from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
+
+Event = Dispatch | TrajectoryBatch | Prices
+PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
+
+
+def visible(value: Any) -> Any:
+    """A value as PostgreSQL can hold it."""
+    if isinstance(value, str):
+        return str(value).replace("\0", "␀")
+    if isinstance(value, dict):
+        return {visible(key): visible(entry) for key, entry in value.items()}
+    return value
+
+
+def told(event: Event) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that an event must have, each with its view."""
+    return [(view, {name: visible(value) for name, value in row.items()}) for view, row in _told(event)]
+
+
+def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
+    common = {name: getattr(event, name) for name in ("environment", "source", "stream", "seq", "time")} | {
+        "event_id": event.id
+    }
+    match event:
+        case Dispatch():
+            of_batch = {**common, "plant": event.plant, "resource_id": event.resource_id, "batch_uid": event.batch.batch_uid}
+            yield "dispatch_batch_history", {**msgspec.structs.asdict(event.batch), **of_batch}
+            for instruction in event.instructions:
+                row = msgspec.structs.asdict(instruction)
+                details, row["own_batch_uid"] = row.pop("details"), row.pop("batch_uid")
+                yield "instruction_history", {**row, **of_batch}
+                for position, detail in enumerate(details, 1):
+                    uid = {"position": position, "instruction_uid": instruction.instruction_uid}
+                    yield DETAILS, {**msgspec.structs.asdict(detail), **uid}
+        case TrajectoryBatch():
+            of_batch = {**common, "plant": event.plant, "resource_id": event.resource_id, "batch_uid": event.batch.batch_uid}
+            for dop in event.dops:
+                yield "dop_history", {**msgspec.structs.asdict(dop), **of_batch}
+            for record in event.compliance:
+                yield "compliance_history", {**msgspec.structs.asdict(record), **of_batch}
+            yield CURVES, msgspec.structs.asdict(event.batch)
+        case Prices():
+            times = {name: getattr(event, name) for name in ("market", "interval_start", "interval_end", "fetched_at")}
+            for place, node in enumerate(event.nodes):
+                yield (
+                    "price_history",
+                    {**common, **times, "node": node, **{name: getattr(event, name)[place] for name in PRICES}},
+                )
+
+
+CURVES = "trajectory_batch"
+DETAILS = "instruction_detail"
+
+
+def numbers_of(url: str, event: Event) -> list[int]:
+    """The numbers of the events that are stored under an event's key."""
+    match event:
+        case Dispatch():
+            status = "-" if event.batch.batch_status is None else event.batch.batch_status
+            revision = event.id if event.batch.revision_no is None else f"{event.batch.revision_no}.{status}"
+            view, column = "dispatch_batch_history", "event_no"
+            key = {"batch_uid": event.batch.batch_uid, "revision_key": revision, "resource_id": event.resource_id}
+        case TrajectoryBatch():
+            view, column = "trajectory_batch JOIN resource USING (resource_no)", "event_no"
+            key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
+        case Prices():
+            view, column, key = "price_report", "report_no", {"event_id": event.id}
+    asked = {name: visible(value) for name, value in {**key, "environment": event.environment}.items()}
+    conditions = " AND ".join(f"{name}::text = %s" for name in asked)
+    return [row[column] for row in named(url, f"SELECT {column} FROM {view} WHERE {conditions}", *asked.values())]
+
+
+def is_stored(url: str, event: Event) -> bool:
+    """Whether each row of an event is there once, with every value, and no other."""
+    rows, numbers = told(event), numbers_of(url, event)
+    if len(numbers) != 1:
+        return False
+    column = "report_no" if isinstance(event, Prices) else "event_no"
+    for view in {view for view, _ in rows}:
+        expected = [row for name, row in rows if name == view]
+        found = named(url, f"SELECT * FROM {view} WHERE {column} = %s", numbers[0])
+        if sorted(_key({name: row[name] for name in expected[0]}) for row in found) != sorted(map(_key, expected)):
+            return False
+    return True
+
+
+def _key(row: dict[str, Any]) -> str:
+    """A row to compare: times as instants."""
+    return repr(sorted((name, value.timestamp() if hasattr(value, "timestamp") else value) for name, value in row.items()))
