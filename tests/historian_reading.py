@@ -1,6 +1,7 @@
 """What the views say of an event, read without the historian's own code, to be held against what was decoded."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -94,5 +95,11 @@ def is_stored(url: str, event: Event) -> bool:
 
 
 def _key(row: dict[str, Any]) -> str:
-    """A row to compare: times as instants."""
-    return repr(sorted((name, value.timestamp() if hasattr(value, "timestamp") else value) for name, value in row.items()))
+    """A row to compare: times as instants, the unknown elements in no order."""
+    return repr(sorted((name, _comparable(value)) for name, value in row.items()))
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return sorted(value.items()) if isinstance(value, dict) else value

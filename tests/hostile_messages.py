@@ -1,4 +1,4 @@
-"""Deliveries that no honest source makes: valid messages with values, structure, bytes or topics changed, drawn by Hypothesis."""
+"""Deliveries that no honest source makes: messages with values, structure, bytes or topics changed, drawn by Hypothesis."""
 
 import json
 import re
@@ -62,21 +62,16 @@ hostile_values = st.sampled_from([None, True, False, [], {}, ["x"], {"a": "b"}, 
 
 def values_like(value: Any) -> st.SearchStrategy[Any]:
     """Values of the same type, such as a decoder takes."""
-    match value:
-        case str() if re.match(r"\d{4}-\d", value):
-            return st.sampled_from(TIMES)
-        case str():
-            return st.sampled_from(TEXTS)
-        case int() if not isinstance(value, bool):
-            return st.sampled_from([number for number in NUMBERS if isinstance(number, int)])
-        case float():
-            return st.sampled_from(NUMBERS)
-        case dict():
-            return st.dictionaries(st.sampled_from(TEXTS), st.sampled_from(TEXTS), max_size=3)
-        case list():
-            return st.permutations(value + value[:1])
-        case _:
-            return hostile_values
+    if isinstance(value, str):
+        return st.sampled_from(TIMES if re.match(r"\d{4}-\d", value) else TEXTS)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return st.sampled_from([number for number in NUMBERS if isinstance(number, int)])
+    of_kind = {
+        float: st.sampled_from(NUMBERS),
+        dict: st.dictionaries(st.sampled_from(TEXTS), st.sampled_from(TEXTS), max_size=3),
+        list: st.permutations([*value, *value[:1]]) if isinstance(value, list) else hostile_values,
+    }
+    return of_kind.get(type(value), hostile_values)
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -127,24 +122,22 @@ def broken_bytes(draw, payloads) -> bytes:
     return bytes(payload)
 
 
+_PLACES = {
+    "dispatch": lambda said: TOPICS.dispatch(said["plant"], said["resource_id"]),
+    "trajectory-batch": lambda said: TOPICS.trajectory_batch(said["plant"], said["resource_id"]),
+    "prices": lambda said: TOPICS.prices(said["market"]),
+    "service": lambda said: TOPICS.service(said["service"], said["instance"]),
+    "replay-reply": lambda said: TOPICS.replay_reply(*said["source"].split("/", 1)),
+}
+
+
 def topic_for(payload: bytes) -> str | None:
     """Where a payload says that it belongs."""
     try:
         said = json.loads(payload)
-        match said["kind"]:
-            case "dispatch":
-                return TOPICS.dispatch(said["plant"], said["resource_id"])
-            case "trajectory-batch":
-                return TOPICS.trajectory_batch(said["plant"], said["resource_id"])
-            case "prices":
-                return TOPICS.prices(said["market"])
-            case "service":
-                return TOPICS.service(said["service"], said["instance"])
-            case "replay-reply":
-                return TOPICS.replay_reply(*said["source"].split("/", 1))
+        return _PLACES[said["kind"]](said)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return None
 
 
 @st.composite

@@ -97,7 +97,7 @@ def missing(stack: PlantStack) -> list[str]:
     sent = stack.sent()
     settled = [batch for batch in sent.batches if batch.batch_type == 0][:-3]
     dots = [each for batch in settled for each in batch.instructions if each.dot_mw is not None]
-    stored = dict(query(stack, "SELECT instruction_uid, dot_mw FROM instruction_latest"))
+    stored = dict(query(stack, "SELECT instruction_uid, dot_mw FROM dotbus.instruction_latest"))
     absent = [each.instruction_uid for each in dots if stored.get(each.instruction_uid) != each.dot_mw]
     dops = [dop for trajectory in sent.trajectories[:-3] for dop in trajectory.dops]
     return absent + [dop.dop_uid for dop in dops if stack.rows.dop_mw(dop.dop_uid) != dop.dop_mw]
@@ -111,8 +111,8 @@ def query(stack: PlantStack, text: str) -> list:
 def doubled(stack: PlantStack) -> list:
     return query(
         stack,
-        "SELECT instruction_uid, revision_no, count(*) FROM instruction GROUP BY 1, 2 HAVING count(*) > 1 "
-        "UNION ALL SELECT dop_uid, 0, count(*) FROM dop GROUP BY 1 HAVING count(*) > 1",
+        "SELECT instruction_uid, revision_key, count(*) FROM dotbus.instruction_history GROUP BY 1, 2 HAVING count(*) > 1 "
+        "UNION ALL SELECT dop_uid, '', count(*) FROM dotbus.dop_history GROUP BY 1 HAVING count(*) > 1",
     )
 
 
@@ -124,7 +124,7 @@ def shows_what_is_in_force(stack: PlantStack, resource: str) -> bool:
 
 
 def lost_events(stack: PlantStack) -> int:
-    return query(stack, "SELECT count(*) FROM lost_events")[0][0]
+    return query(stack, "SELECT count(*) FROM dotbus.lost_events")[0][0]
 
 
 def cancelled_early(stack: PlantStack) -> bool:
@@ -137,7 +137,8 @@ def cancelled_early(stack: PlantStack) -> bool:
     stack.ask_simulator("/cancel", batch_uid=batch.batch_uid)
     eventually(lambda: stack.shown()["dot_start"].at != start, within_s=30, every_s=0.1)
     left_at = utc_now()
-    eventually(lambda: query(stack, f"SELECT 1 FROM dispatch_batch WHERE batch_uid = '{batch.batch_uid}' AND batch_status = 4"))
+    cancelled = f"SELECT 1 FROM dotbus.dispatch_batch WHERE batch_uid = '{batch.batch_uid}' AND batch_status = 4"
+    eventually(lambda: query(stack, cancelled))
     return left_at < end
 
 
