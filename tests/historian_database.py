@@ -126,7 +126,10 @@ def fill(database: Database, *messages, received_at: datetime = NOW) -> Written:
 
 def write(database: Database, deliveries: Sequence[Arrival]) -> Written:
     """Store deliveries."""
-    return Store(database).write(deliveries, NOW)
+    store = Store(database)
+    written = store.write(deliveries, NOW)
+    store.write_statuses([delivery for delivery in deliveries if isinstance(delivery.meaning, ServiceStatus)], written)
+    return written
 
 
 CONFIG = """

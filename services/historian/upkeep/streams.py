@@ -16,8 +16,8 @@ ALL_RANGES = 1_000_000
 _STREAMS = sa.text(f"""
     WITH said AS (
       SELECT DISTINCT ON (environment, service, instance) environment, source, outbox->>'stream' AS stream, heard_at,
-        least((outbox->>'last_seq')::numeric, {MAX_SEQ})::bigint
-          - coalesce(least((outbox->>'unpublished')::numeric, {MAX_SEQ}), 0)::bigint AS last_seq
+        least(coalesce((outbox->>'last_seq')::numeric, 0), {MAX_SEQ})::bigint
+          - least(coalesce((outbox->>'unpublished')::numeric, 0), {MAX_SEQ})::bigint AS last_seq
       FROM service_state WHERE outbox->>'stream' IS NOT NULL
       ORDER BY environment, service, instance, id DESC
     ), account AS (
