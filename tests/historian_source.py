@@ -1,5 +1,6 @@
 """An ingest without CAISO, and a historian beside the test: what goes from an outbox over a real broker into a database."""
 
+import gc
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -67,6 +68,7 @@ def running_historian(environment: Mapping[str, str]) -> Iterator[None]:
     with patch.dict(os.environ, environment):
         configuration = load_configuration()
     stop = threading.Event()
+    collected_after = gc.get_threshold()
     thread = threading.Thread(target=run, args=(configuration, stop), name="historian")
     thread.start()
     try:
@@ -74,3 +76,5 @@ def running_historian(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+        gc.unfreeze()  # a process of its own sets both for good
+        gc.set_threshold(*collected_after)
