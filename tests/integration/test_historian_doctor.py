@@ -274,6 +274,17 @@ def test_dead_letters_are_listed_shown_exported_and_tried_again(at: Addresses, h
     assert historian("dead-letters", "list").output.splitlines()[-1] == "1 dead letters; refused: 1"
 
 
+def test_a_status_that_is_understood_at_last_is_stored_with_the_others(at: Addresses, historian: Command):
+    status = arrivals(samples.service_status())[0]
+    with opened(at.historian, owner=OWNER, writer=WRITER) as database:
+        write(database, [arrival_of(status.topic, b"{}")])
+    text = status.payload.decode().replace("'", "''")
+    known = f"payload = convert_to('{text}', 'UTF8'), payload_bytes = {len(status.payload)}"
+    query(at.superuser, f"UPDATE dotbus.dead_letter SET {known}")
+    assert historian("dead-letters", "retry").output == "1: stored\n"
+    assert query(at.reader, "SELECT service, online FROM dotbus.service_state") == [("ads_ingest", True)]
+
+
 def test_a_month_of_long_ago_makes_no_finding(at: Addresses, historian: Command):
     with prepared(at.historian, owner=OWNER, writer=WRITER) as database:
         long_ago = {"interval_start": datetime(2020, 1, 1, tzinfo=UTC), "interval_end": datetime(2020, 1, 1, 1, tzinfo=UTC)}

@@ -1,19 +1,21 @@
 """Dead letters on the command line: look at what could not be stored, try it again, take it elsewhere."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from dotbus.contracts.messages import ServiceStatus
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.process import EXIT_FAILED, command_line
 from dotbus.runtime.schedule import utc_now
 from historian.database import Database
 from historian.upkeep.asking import Load, Open, asking
-from historian.upkeep.letters import DeadLetter, count_letters, letters, mark
+from historian.upkeep.letters import DeadLetter, count_letters, each_letter, letters, mark
 from historian.write.record import Recorder
 from historian.write.store import Arrival, Store
 
@@ -69,18 +71,14 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
         file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")], ids: Ids = None, limit: Limit = 1_000_000
     ) -> None:
         """Write dead letters into a file. JSON, one a line: topic, payload in base64, reason, times."""
-        with asking(load, open_database) as (_, database), database.transaction() as connection:
-            found = letters(connection, limit, ids or ())
-        lines = b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)
-        if str(file) == "-":
-            sys.stdout.buffer.write(lines)
-            return
-        try:
-            file.write_bytes(lines)
-        except OSError as error:
-            typer.echo(f"{file}: {error.strerror}", err=True)
-            raise typer.Exit(EXIT_FAILED) from error
-        typer.echo(f"{len(found)} dead letters in {file}")
+        with asking(load, open_database) as (_, database):
+            try:
+                count = _export(file, each_letter(database, limit, ids or ()))
+            except OSError as error:
+                typer.echo(f"{file}: {error.strerror}", err=True)
+                raise typer.Exit(EXIT_FAILED) from error
+        if str(file) != "-":
+            typer.echo(f"{count} dead letters in {file}")
 
     return app
 
@@ -88,9 +86,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
 def retry_letters(database: Database, topics: Topics, ids: Sequence[int], limit: int) -> int:
     """Try each again, and say what became of it. Returns how many are still refused."""
     recorder, store, refused = Recorder(topics), Store(database), 0
-    with database.transaction() as connection:
-        found = letters(connection, limit, ids)
-    for letter in found:
+    for letter in each_letter(database, limit, ids):
         why = _retry(store, recorder, letter)
         with database.transaction() as connection:
             mark(connection, letter, utc_now(), why)
@@ -104,8 +100,20 @@ def _retry(store: Store, recorder: Recorder, letter: DeadLetter) -> str | None:
     if not letter.is_whole:
         return f"only the first {len(letter.payload)} of {letter.payload_bytes} bytes are kept"
     meaning = recorder.record(letter.topic, letter.payload)
-    written = store.write([Arrival(letter.topic, letter.payload, letter.received_at, meaning)], utc_now())
+    arrival = Arrival(letter.topic, letter.payload, letter.received_at, meaning)
+    written = store.write([arrival], utc_now())
+    if isinstance(meaning, ServiceStatus):
+        store.write_statuses([arrival], written)
     return written.rejections[0].reason if written.rejections else None
+
+
+def _export(file: Path, found: Iterable[DeadLetter]) -> int:
+    """Write them, a line each. Returns how many."""
+    count = 0
+    with nullcontext(sys.stdout.buffer) if str(file) == "-" else file.open("wb") as out:
+        for count, letter in enumerate(found, 1):  # noqa: B007  # the last number is how many there were
+            out.write(msgspec.json.encode(letter) + b"\n")
+    return count
 
 
 def _line(letter: DeadLetter) -> str:

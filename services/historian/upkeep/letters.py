@@ -1,12 +1,16 @@
 """Letters: dead letters in the database, read and marked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from historian.database import Database
 from historian.tables import dead_letter
+
+AT_ONCE = 50
+"""Of all that wait: each may have megabytes."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,22 @@ def count_letters(connection: sa.Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def letters(connection: sa.Connection, limit: int, only: Sequence[int] = ()) -> list[DeadLetter]:
-    """Dead letters that wait, the oldest first; of those named only, when any is."""
+def each_letter(database: Database, limit: int, only: Sequence[int] = ()) -> Iterator[DeadLetter]:
+    """The same as `letters`, some at a time, so that not all are in memory together."""
+    after_id, left = 0, limit
+    while left > 0:
+        with database.transaction() as connection:
+            found = letters(connection, min(left, AT_ONCE), only, after_id)
+        if not found:
+            return
+        yield from found
+        after_id, left = found[-1].id, left - len(found)
+
+
+def letters(connection: sa.Connection, limit: int, only: Sequence[int] = (), after_id: int = 0) -> list[DeadLetter]:
+    """Dead letters that wait, the oldest first, beyond a number; of those named only, when any is."""
     columns = [dead_letter.c[field.name] for field in fields(DeadLetter)]
-    query = sa.select(*columns).where(dead_letter.c.stored_at.is_(None))
+    query = sa.select(*columns).where(dead_letter.c.stored_at.is_(None), dead_letter.c.id > after_id)
     if only:
         query = query.where(dead_letter.c.id.in_(only))
     found = connection.execute(query.order_by(dead_letter.c.id).limit(limit))
