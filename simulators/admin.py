@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from simulators.admin_records import sent_batch, sent_trajectory, utc_text
 from simulators.ads_ledger import Ledger, UnknownBatch
 from simulators.ads_records import DispatchBatch
+from simulators.ads_told import Told
 from simulators.faults import FAULTS, Faults, Pending
 from simulators.oasis_calendar import starts
 from simulators.oasis_prices import CorrectedPrices
@@ -29,8 +30,11 @@ class Refused(Exception):
 class Admin:
     """What the administrative requests do."""
 
-    def __init__(self, ledger: Ledger, prices: CorrectedPrices, faults: Faults, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, told: Told, prices: CorrectedPrices, faults: Faults, clock: Callable[[], datetime]
+    ) -> None:
         self._ledger = ledger
+        self._told = told
         self._prices = prices
         self._faults = faults
         self._clock = clock
@@ -46,6 +50,10 @@ class Admin:
             "batches": [sent_batch(batch) for batch in self._ledger.dispatches()],
             "trajectories": [sent_trajectory(batch) for batch in self._ledger.trajectories()],
         }
+
+    def told(self) -> list[dict[str, object]]:
+        """Every revision of a dispatch batch that a client was given, those that were replaced since as well."""
+        return [{"told_at": utc_text(each.told_at), "batch": sent_batch(each.batch)} for each in self._told.all()]
 
     def price_list(self, query: Mapping[str, str]) -> list[dict[str, object]]:
         """Published prices of one market and node, whose intervals begin from `start` to `end`, both included.
@@ -153,6 +161,7 @@ def admin_app(admin: Admin) -> ASGIApp:
     reads: dict[str, Callable[[Mapping[str, str]], object]] = {
         "/health": lambda _: admin.health(),
         "/sent": lambda _: admin.sent(),
+        "/told": lambda _: admin.told(),
         "/prices": admin.price_list,
         "/faults": lambda _: admin.pending_faults(),
     }

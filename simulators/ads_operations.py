@@ -15,6 +15,7 @@ from simulators.ads_ledger import Ledger, UnknownBatch
 from simulators.ads_loadfollowing import RequestRefused, load_following_response
 from simulators.ads_records import BatchStatus, BatchType, Instruction
 from simulators.ads_soap import Answer, Call, SoapFault
+from simulators.ads_told import Told
 
 REASON_CODES = range(10, 17)
 
@@ -44,8 +45,11 @@ class AcceptStatus(StrEnum):
 class ApiService:
     """APIWebService: dispatches and trajectories."""
 
-    def __init__(self, ledger: Ledger, resources: Collection[str], style: Style, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, told: Told, resources: Collection[str], style: Style, clock: Callable[[], datetime]
+    ) -> None:
         self._ledger = ledger
+        self._told = told
         self._resources = resources
         self._style = style
         self._clock = clock
@@ -81,6 +85,7 @@ class ApiService:
     def _batch(self, call: Call, client: str) -> bytes:
         batch = self._ledger.dispatch(_uid(call))
         self._ledger.note_fetched(batch, client)
+        self._told.note(batch, self._clock())
         return compressed(dispatch_batch(batch, self._style, with_instructions=True))
 
     def _trajectories(self, call: Call, _: str) -> bytes:

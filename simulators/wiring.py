@@ -16,6 +16,7 @@ from simulators.ads_market import Market
 from simulators.ads_operations import ApiService, ResponseService
 from simulators.ads_plan import unit_of
 from simulators.ads_records import Batch, BatchType, DispatchBatch
+from simulators.ads_told import Told
 from simulators.faults import DOT_BATCH, TRAJECTORY_BATCH, Faults
 from simulators.oasis_app import GroupQueue, OasisEndpoints, RateLimit, oasis_app
 from simulators.oasis_files import Publisher
@@ -51,14 +52,15 @@ def applications(
     ledger = Ledger(market, opened_at, lambda batch: faults.take("market", _kind_of(batch)) is not None)
     style = Style(surprises=settings.surprises)
     size = settings.oversized_mb * 1_000_000
-    api = ApiService(ledger, {unit.resource_id for unit in units}, style, clock)
+    told = Told()
+    api = ApiService(ledger, told, {unit.resource_id for unit in units}, style, clock)
     response = ResponseService(ledger, settings.read_only, clock)
     publisher = Publisher(prices, _nodes(installation, settings.extra_nodes))
     limit, groups = RateLimit(settings.oasis_spacing_s), GroupQueue(settings.group_delay_s)
     return Applications(
         ads=ads_app(AdsEndpoints(api, response, style, faults, clock, stopping, settings.hold_s, size)),
         oasis=oasis_app(OasisEndpoints(publisher, clock, limit, groups, faults, stopping, settings.hold_s, size)),
-        admin=admin_app(Admin(ledger, prices, faults, clock)),
+        admin=admin_app(Admin(ledger, told, prices, faults, clock)),
     )
 
 

@@ -12,6 +12,7 @@ from simulators.ads_operations import ApiService, ResponseService, ResultCode
 from simulators.ads_plan import Unit
 from simulators.ads_records import BatchStatus, BatchType, DispatchBatch
 from simulators.ads_soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
+from simulators.ads_told import Told
 
 UNITS = (
     Unit("ONE", variable=True, pmin_mw=10.0, pmax_mw=100.0, ramp_mw_per_min=20.0),
@@ -34,7 +35,8 @@ class Ads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.ledger = Ledger(Market(UNITS, 300, 1), START)
-        self.api = ApiService(self.ledger, {"ONE", "TWO"}, Style(), self.clock)
+        self.told = Told()
+        self.api = ApiService(self.ledger, self.told, {"ONE", "TWO"}, Style(), self.clock)
         self.response = ResponseService(self.ledger, {"guest"}, self.clock)
         self.ledger.advance(self.clock.now)
 
@@ -208,3 +210,19 @@ def test_a_number_that_is_none_is_a_fault(ads: Ads) -> None:
     hourly = ads.newest(BatchType.HOURLY)
     with pytest.raises(SoapFault, match="reasonCode"):
         ads.respond("declineInstruction", hourly.batch_uid, hourly.instructions[0].instruction_uid, reasonCode="why")
+
+
+def test_what_was_told_is_known_after_it_was_replaced(ads: Ads) -> None:
+    before = ads.newest(BatchType.FIVE_MINUTE)
+    asking = Call("getDispatchBatch", {"batchUID": before.batch_uid})
+    begun = ads.clock.now
+    ads.api.answer(asking, "me")
+    ads.clock.now += timedelta(seconds=5)
+    ads.api.answer(asking, "me")
+    after = ads.ledger.revise(before.batch_uid, "ONE", 11.0)
+    ads.ledger.revise(before.batch_uid, "ONE", 12.0)  # nobody asked for the one between
+    newest = ads.ledger.dispatch(before.batch_uid)
+    ads.api.answer(asking, "me")
+    told = [(each.batch.revision_no, each.told_at) for each in ads.told.all()]
+    assert told == [(before.revision_no, begun), (newest.revision_no, ads.clock.now)]
+    assert after.revision_no not in dict(told)
