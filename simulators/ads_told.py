@@ -1,6 +1,6 @@
 """What ADS has told whoever asked: every revision of a batch that was given away whole, and when it was first.
 
-The ledger knows what holds now. A revision that was replaced since is nowhere else, and a client that was given it must have it.
+The ledger knows what holds now. A revision that was replaced since is nowhere else, and whoever was given it must have it.
 """
 
 from dataclasses import dataclass

@@ -43,6 +43,11 @@ STUCK_AFTER = timedelta(seconds=180)
 REPLAY_MOST_S = 300.0
 COLLECT_AFTER_OBJECTS = 200_000
 """A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
+SESSION_S = 14 * 24 * 3600
+"""So long the broker keeps what comes while we are away."""
+SHARED_SESSION_S = 3
+"""The same of one in a group. A broker gives a session its share whether anybody is behind it or not, and what is in there none of
+the others can have. So it ends before a gap is asked for again (`replay_grace_s`), and outlives no more than a short cut."""
 WRITERS = 2
 """One works while the other waits for the database; a third would only wait for the first two."""
 
@@ -61,7 +66,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         f"{SERVICE}-{identity.instance}",
         clock=utc_now,
         will=identity.will(topics),
-        persistent=True,
+        session_s=SHARED_SESSION_S if settings.share_group else SESSION_S,
         # Beyond it the broker sends nothing before something is committed.
         receive_maximum=settings.queue_size,
     )

@@ -78,13 +78,13 @@ def test_the_last_word_from_before_is_marked_retained(connect):
 
 def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(connect, broker: Mosquitto):
     first: list[Delivery] = []
-    reader = connect("reader", filters=["t/#"], on_delivery=first.append, persistent=True)
+    reader = connect("reader", filters=["t/#"], on_delivery=first.append, session_s=60)
     connect("writer").publish([Outgoing("t/1", b"one"), Outgoing("t/2", b"two")])
     eventually(lambda: len(first) == 2)
     first[0].ack()
     reader.stop()
     again: list[Delivery] = []
-    connect("reader", filters=["t/#"], on_delivery=again.append, persistent=True)
+    connect("reader", filters=["t/#"], on_delivery=again.append, session_s=60)
     eventually(lambda: again)
     assert [d.payload for d in again] == [b"two"]
 

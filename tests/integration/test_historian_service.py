@@ -313,18 +313,39 @@ def test_migrate_makes_the_tables_without_a_broker(historian, database):
     assert rows_of(database, "SELECT count(*) FROM price_latest") == [(0,)]
 
 
-def test_historians_of_one_group_divide_the_events(historian, source, broker, database, tmp_path):
+@pytest.fixture
+def pair(historian, tmp_path) -> Iterator[list[Process]]:
     group = {"HISTORIAN_SHARE_GROUP": "historians"}
     pair = [Process({**historian._environment, **group, "HISTORIAN_INSTANCE": name}, tmp_path / name) for name in ("x", "y")]
-    try:
-        for process in pair:
-            process.start()
-        for process in pair:
-            eventually(lambda process=process: ready(process))
-        source.start()
-        source.say(1, 500)
-        eventually(holds(database, 1, 500), within_s=30)
-        eventually(lambda: rows_of(database, "SELECT received::text FROM source_sequence") == [("{[1,501)}",)])
-    finally:
-        for process in pair:
-            process.clean_up()
+    for process in pair:
+        process.start()
+    for process in pair:
+        eventually(lambda process=process: ready(process))
+    yield pair
+    for process in pair:
+        process.clean_up()
+
+
+def test_historians_of_one_group_divide_the_events(pair, source, database):
+    source.start()
+    source.say(1, 500)
+    eventually(holds(database, 1, 500), within_s=30)
+    eventually(lambda: rows_of(database, "SELECT received::text FROM source_sequence") == [("{[1,501)}",)])
+
+
+def test_a_dead_historian_of_a_group_soon_gets_nothing_any_more(pair, source, database):
+    source.start()
+    source.say(1, 100)
+    eventually(holds(database, 1, 100), within_s=30)
+    pair[0].end(signal.SIGKILL)
+    said = 100
+
+    def nothing_has_to_be_asked_for() -> bool:
+        nonlocal said
+        asked = len(pair[1].said("events are missing; asking for them"))
+        source.say(said + 1, said + 20)
+        said += 20
+        eventually(holds(database, 1, said), within_s=30)
+        return len(pair[1].said("events are missing; asking for them")) == asked
+
+    eventually(nothing_has_to_be_asked_for, within_s=60)

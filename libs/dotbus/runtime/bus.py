@@ -30,7 +30,6 @@ from dotbus.runtime.settings import BusSettings
 from dotbus.runtime.topic_filters import TopicFilters
 
 QOS = 1
-SESSION_EXPIRY_S = 14 * 24 * 3600
 MAX_PACKET_BYTES = 64 * 1024 * 1024
 RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
 TOPICS_REMEMBERED = 10_000
@@ -43,10 +42,10 @@ class Bus:
 
     Args:
         settings: where the broker is and who we are.
-        client_id: unique at the broker; the name of the session when `persistent`.
+        client_id: unique at the broker; the name of our session there.
         clock: the time that deliveries are stamped with.
         will: what the broker publishes, when we vanish.
-        persistent: the broker keeps what comes while we are away.
+        session_s: so long the broker keeps what comes while we are away; 0: not at all. With MQTT 3.1.1 it has no end.
         receive_maximum: how many unacknowledged deliveries the broker may send us at once.
     """
 
@@ -57,12 +56,12 @@ class Bus:
         *,
         clock: Callable[[], datetime],
         will: Outgoing | None = None,
-        persistent: bool = False,
+        session_s: int = 0,
         receive_maximum: int = 100,
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._persistent = persistent
+        self._session_s = session_s
         self._receive_maximum = receive_maximum
         self._filters: list[str] = []
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
@@ -105,7 +104,7 @@ class Bus:
             self._settings.host,
             self._settings.port,
             keepalive=self._settings.keepalive_s,
-            clean_start=not self._persistent if self._is_five else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
+            clean_start=not self._session_s if self._is_five else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
             properties=self._connect_properties() if self._is_five else None,
         )
         self._client.loop_start()
@@ -238,7 +237,7 @@ class Bus:
     # How the connection is made.
 
     def _make_client(self, client_id: str) -> BusClient:
-        client = BusClient(client_id, five=self._is_five, persistent=self._persistent)
+        client = BusClient(client_id, five=self._is_five, persistent=self._session_s > 0)
         if self._settings.username:
             client.username_pw_set(self._settings.username, self._settings.read_password())
         if self._settings.ca_file:
@@ -261,7 +260,7 @@ class Bus:
 
     def _connect_properties(self) -> Properties:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
-        properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._persistent else 0
+        properties.SessionExpiryInterval = self._session_s
         properties.ReceiveMaximum = self._receive_maximum
         properties.MaximumPacketSize = MAX_PACKET_BYTES
         return properties
