@@ -20,7 +20,7 @@ from dotbus.contracts.messages import Dot, Lmp, OutboxSpan, Trajectory
 from dotbus.runtime import outbox_events
 from dotbus.runtime.outbox_events import KeptEvent, StoredEvent, unpacked
 from dotbus.runtime.outbox_file import OutboxFile, OutboxInUse
-from dotbus.runtime.outbox_numbers import Draft, Numbers, OutgoingEvent, Stream, StreamNumbers, new_stream
+from dotbus.runtime.outbox_numbers import ALL, Draft, Numbers, OutgoingEvent, Stream, StreamNumbers, new_stream
 from dotbus.runtime.sequence import Range, SequenceRanges, pieces
 
 __all__ = ["RETRACTED", "KeptEvent", "Outbox", "OutboxInUse", "OutgoingEvent", "OutgoingState"]
@@ -62,12 +62,11 @@ class Outbox:
 
     def _read_numbers(self) -> Numbers:
         with self._transaction():
-            last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+            (newest,) = self._database.execute("SELECT coalesce(max(seq), 0) FROM event").fetchone()
             streams = [Stream(*row) for row in self._database.execute("SELECT id, base FROM stream ORDER BY base, rowid")]
             counts = dict(self._database.execute("SELECT scope, last FROM count"))
-            if not streams:
-                streams = [self._write_stream(last[0] if last else 0)]
-            return Numbers(tuple(streams), last[0] if last else 0, counts)
+            last = max(newest, counts.pop(ALL, 0))  # newest: a version of before went on with the file
+            return Numbers(tuple(streams or [self._write_stream(last)]), last, counts)
 
     def _write_stream(self, base: int) -> Stream:
         stream = new_stream(base)
@@ -111,8 +110,10 @@ class Outbox:
                 for topic, state in states:
                     self._replace_state(topic, encode(state))
                     self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
-                if cursors:
-                    self._database.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", list(cursors.items()))
+                for cursor in (cursors or {}).items():
+                    self._database.execute(
+                        "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position", cursor
+                    )
             self._numbers = draft.kept()
             self._kept_bytes += sum(kept_bytes)
             self.states_version += bool(states)
@@ -127,7 +128,7 @@ class Outbox:
         return len(payload)
 
     def _write_counts(self, draft: Draft) -> None:
-        for count in draft.counts.items():
+        for count in (*draft.counts.items(), *([(ALL, draft.last)] if draft.counts else ())):
             self._database.execute(
                 "INSERT INTO count VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET last = excluded.last", count
             )
@@ -146,7 +147,7 @@ class Outbox:
             before, kept_bytes, renumbered = self._numbers, 0, 0
             with self._transaction():
                 stream = self._write_stream(before.last)
-                self._database.execute("DELETE FROM count")
+                self._database.execute("DELETE FROM count WHERE scope <> ?", (ALL,))
                 draft = Draft(before.beginning(stream))
                 while sizes := outbox_events.renumber_some(self._database, draft, stream.base):
                     renumbered += len(sizes)

@@ -57,17 +57,11 @@ def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:
 
 def renumber_some(database: sqlite3.Connection, draft: Draft, base: int) -> list[int]:
     """Give the next numbers to some of what waits with a number up to `base`. Returns by how many bytes each grew."""
+    question = f"{_READ} event WHERE published = 0 AND seq <= ? {_LIMITED}"
     grown = []
-    for number, _topic, payload in database.execute(
-        "SELECT seq, topic, payload FROM event WHERE published = 0 AND seq <= ? ORDER BY seq LIMIT ?",
-        (base, RENUMBERED_AT_ONCE),
-    ).fetchall():
+    for number, _topic, payload in database.execute(question, (base, RENUMBERED_AT_ONCE)).fetchall():
         stamped = zlib.compress(draft.restamped(zlib.decompress(payload)), COMPRESSION)
-        # SQLite remembers the highest number of what is inserted; an update would pass it by.
-        event_id, topic, kept_at = database.execute(
-            "DELETE FROM event WHERE seq = ? RETURNING id, topic, kept_at", (number,)
-        ).fetchone()
-        insert(database, draft.last, event_id, topic, stamped, kept_at)
+        database.execute("UPDATE event SET seq = ?, payload = ? WHERE seq = ?", (draft.last, stamped, number))
         grown.append(len(stamped) - len(payload))
     return grown
 

@@ -12,7 +12,7 @@ from dotbus.runtime.starting import CannotStart
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS stream (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS event (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL,
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL,
   kept_at REAL NOT NULL, published INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS unpublished ON event (seq) WHERE published = 0;
 CREATE INDEX IF NOT EXISTS published_age ON event (kept_at) WHERE published = 1;
@@ -27,7 +27,8 @@ ALTER TABLE stream ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE count (scope TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-"""`base` is the number after which a stream begins; `count` has the last number of each plant and market within the stream."""
+"""`base` is the number after which a stream begins. `count` has the last number that was given, of events (scope "") and of
+each plant and market within the stream: one page for all, where SQLite's AUTOINCREMENT would write another with each commit."""
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """What SQLite's write-ahead log is cut to after a large transaction."""
 
@@ -86,6 +87,8 @@ class OutboxFile:
             with self.transaction():
                 for statement in _TO_LAYOUT_1.strip().splitlines():
                     self.database.execute(statement)
+                if self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
+                    self.database.execute("INSERT INTO count SELECT '', seq FROM sqlite_sequence WHERE name = 'event'")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

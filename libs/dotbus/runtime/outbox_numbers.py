@@ -7,12 +7,15 @@ An outbox counts its events on for ever. A stream is what it published under one
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import msgspec
 
 from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
 
 OutgoingEvent = Dispatch | TrajectoryBatch | Prices
+ALL: Final = ""
+"""The scope of the outbox's own numbers, beside those of plants and markets."""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,31 @@ def test_a_file_of_before_plants_were_counted_is_taken_over_whole(tmp_path: Path
     box.close()
 
 
+def test_a_file_of_before_that_has_no_event_left_counts_on(tmp_path: Path):
+    path = tmp_path / "outbox.sqlite"
+    with sqlite3.connect(path) as database:
+        database.executescript(BEFORE_STREAMS)
+        database.execute("INSERT INTO event (seq, id, topic, payload, kept_at) VALUES (41, 'id-41', 't', x'', 1)")
+        database.execute("DELETE FROM event")
+    database.close()
+    box = opened(path)
+    assert (box.last_seq, box.span().first_seq) == (41, None)
+    box.commit(NOW, events=[dispatch(1)])
+    assert [event.seq for event in said(box)] == [42]
+    box.close()
+
+
+def test_numbers_that_a_version_of_before_gave_meanwhile_are_not_given_again(tmp_path: Path):
+    path = tmp_path / "outbox.sqlite"
+    opened(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("INSERT INTO event (seq, id, topic, payload, kept_at) VALUES (7, 'id-7', 't', x'', 1)")
+    database.close()
+    box = opened(path)
+    assert box.last_seq == 7
+    box.close()
+
+
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path):
     path = tmp_path / "outbox.sqlite"
     opened(path).close()
