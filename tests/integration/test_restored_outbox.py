@@ -65,7 +65,7 @@ def test_after_a_kill_and_a_restore_nothing_is_said_under_a_number_that_is_taken
     assert "a new stream begins" in log.read_text()
     places = {(message.stream, message.seq): message.id for message in of(said, Dispatch)}
     assert places == {(old, number): f"id-{number}" for number in range(1, 6)} | {(new, 1): "id-6"}
-    assert (reply.sent, reply.lost, reply.oldest_seq) == (3, ((4, 5),), None)
+    assert (reply.sent, reply.lost, reply.oldest_seq) == (3, ((4, 5),), 1)
 
 
 def request(stream: str, first_seq: int, last_seq: int) -> ReplayRequest:

@@ -268,10 +268,12 @@ def next_piece(size: int, published: int, took_s: float) -> int:
 
 def reply_to(asked: AskedFor, identity: Identity, outbox: Outbox, now: datetime) -> ReplayReply:
     """What became of a request."""
-    request, span, lost = asked.request, outbox.span(), SequenceRanges.of(asked.lost)
+    request, lost = asked.request, SequenceRanges.of(asked.lost)
+    known = outbox.numbers_of(request.stream)
+    oldest = outbox.between(known.base + 1, known.last, 1) if known else []
     wanted = sum(last - first + 1 for first, last in request.wanted)
     kept_no_more = f", {lost.size} kept no more" if lost.size else ""
-    is_known = outbox.numbers_of(request.stream) is not None
+    gone = f"this source's stream is {outbox.stream}; the other is gone"
     return ReplayReply(
         environment=identity.environment,
         source=identity.source,
@@ -282,8 +284,6 @@ def reply_to(asked: AskedFor, identity: Identity, outbox: Outbox, now: datetime)
         ranges=request.ranges,
         sent=asked.sent,
         lost=lost.ranges,
-        oldest_seq=span.first_seq if request.stream == span.stream else None,
-        detail=f"{asked.sent} of {wanted} sent{kept_no_more}"
-        if is_known
-        else f"this source's stream is {span.stream}; the other is gone",
+        oldest_seq=oldest[0].number - known.base if known and oldest else None,
+        detail=f"{asked.sent} of {wanted} sent{kept_no_more}" if known else gone,
     )

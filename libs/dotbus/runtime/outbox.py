@@ -107,13 +107,7 @@ class Outbox:
             with self._transaction():
                 kept_bytes = [self._keep(draft, topic, event, now) for topic, event in events]
                 self._write_counts(draft)
-                for topic, state in states:
-                    self._replace_state(topic, encode(state))
-                    self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
-                for cursor in (cursors or {}).items():
-                    self._database.execute(
-                        "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position", cursor
-                    )
+                self._write_states(states, cursors or {})
             self._numbers = draft.kept()
             self._kept_bytes += sum(kept_bytes)
             self.states_version += bool(states)
@@ -132,6 +126,14 @@ class Outbox:
             self._database.execute(
                 "INSERT INTO count VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET last = excluded.last", count
             )
+
+    def _write_states(self, states: Sequence[tuple[str, OutgoingState]], cursors: Mapping[str, str]) -> None:
+        for topic, state in states:
+            self._replace_state(topic, encode(state))
+            self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
+        move = "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+        for cursor in cursors.items():
+            self._database.execute(move, cursor)
 
     def begin_stream(self) -> int:
         """Count from 1 under a new name: in the stream so far, later events than this file has were published.

@@ -60,13 +60,15 @@ class OwnStream:
                 raise NotConnected("the connection was lost before the broker said what it knows of our stream")
             self.settled = True
         stream, last_seq = self._claimed
-        if stream != self._outbox.stream or last_seq <= self._told_seq:
-            return
+        if stream == self._outbox.stream and last_seq > self._told_seq:
+            self._begin_stream(stream, last_seq)
+
+    def _begin_stream(self, before: str, published_to: int) -> None:
         renumbered = self._outbox.begin_stream()
         self._log.warning(
             "the outbox is older than what was published: a new stream begins",
-            before=stream,
-            published_to=last_seq,
+            before=before,
+            published_to=published_to,
             kept_to=self._told_seq,
             now=self._outbox.stream,
             renumbered=renumbered,

@@ -292,6 +292,20 @@ def test_requests_that_wait_together_are_answered_each_and_sent_once(bus: FakeBu
     assert [reply.sent for reply in replies(bus)] == [400, 251]
 
 
+def test_what_is_kept_of_an_earlier_stream_is_sent_under_its_old_name(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(1, 2, 3))
+    outbox.mark_published([1, 2])
+    before = outbox.stream
+    outbox.begin_stream()
+    bus.start()
+    eventually(lambda: outbox.span().unpublished == 0)
+    start = len(said(bus))
+    ask(bus, request(before, 1, 9))
+    (reply,) = eventually(lambda: replies(bus))
+    assert [(m.stream, m.seq) for m in map(decode, (m.payload for m in said(bus)[start:-1]))] == [(before, 1), (before, 2)]
+    assert (reply.sent, reply.lost, reply.oldest_seq) == (2, ((3, 9),), 1)
+
+
 def test_what_was_sent_before_another_asked_is_sent_again_to_it(bus: FakeBus, outbox: Outbox, courier: Courier):
     outbox.commit(clock(), events=events(*range(10)))
     bus.start()

@@ -147,8 +147,7 @@ class ReplayReply(Command, frozen=True, kw_only=True, tag="replay-reply"):
         sent: how many events were sent.
         lost: what was asked for and what this source has no more, so that it need not be asked for again: the first 10,000
             ranges of it.
-        oldest_seq: the oldest that is kept of the source's own stream; null when there is none, or when the request's stream
-            is another.
+        oldest_seq: the oldest that is kept of the stream; null when none is, or when the stream is none of this source's.
         detail: the same in words for a person.
     """
 
