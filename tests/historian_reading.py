@@ -71,7 +71,7 @@ def numbers_of(url: str, event: Event) -> list[int]:
             view, column = "dispatch_batch_history", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "revision_key": revision, "resource_id": event.resource_id}
         case TrajectoryBatch():
-            view, column = "trajectory_batch JOIN resource USING (resource_no)", "event_no"
+            view, column = "trajectory_batch", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}

@@ -46,8 +46,8 @@ COLLECT_AFTER_OBJECTS = 200_000
 SESSION_S = 14 * 24 * 3600
 """So long the broker keeps what comes while we are away."""
 SHARED_SESSION_S = 3
-"""The same of one in a group. A broker gives a session its share whether anybody is behind it or not, and what is in there none of
-the others can have. So it ends before a gap is asked for again (`replay_grace_s`), and outlives no more than a short cut."""
+"""The same of one in a group. A broker gives a session its share whether anybody is behind it or not, and what is in there none
+of the others can have. So it ends before a gap is asked for again (`replay_grace_s`), and outlives no more than a short cut."""
 WRITERS = 2
 """One works while the other waits for the database; a third would only wait for the first two."""
 

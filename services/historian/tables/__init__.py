@@ -9,7 +9,7 @@ Nothing is ever changed: a revision is a row of its own. The views (made by the 
 from historian.tables.columns import SCHEMA, environment_type, metadata
 from historian.tables.dispatch import dispatch_batch, instruction, instruction_detail
 from historian.tables.keeping import dead_letter, lost_events, service_state, source_sequence
-from historian.tables.keys import node, origin, plant, resource
+from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 
@@ -39,10 +39,8 @@ __all__ = [
     "metadata",
     "node",
     "origin",
-    "plant",
     "price",
     "price_report",
-    "resource",
     "service_state",
     "source_sequence",
     "trajectory_batch",

@@ -1,7 +1,7 @@
 """Columns: how the tables of the historian are put together. Every column has a comment: meaning, unit, source.
 
-Names, resources, plants and sources stand in rows as small numbers; the tables `node`, `resource`, `plant` and `origin` say
-what they mean, and the views show the names.
+Nodes, and sources with their streams, stand in rows as small numbers; the tables `node` and `origin` say what they mean, and
+the views show the names.
 """
 
 from collections.abc import Mapping
@@ -59,9 +59,9 @@ def event_no() -> Column:
     return needed("event_no", LARGE, "The event that said it: the row of that number in the table of its batches.")
 
 
-def resource_no() -> Column:
-    """Which resource."""
-    return needed("resource_no", CODE, "The resource, by its number in the table resource.")
+def resource_id() -> Column:
+    """Which resource. Its name stands in each row, because a number would hide it from the index that gives its newest rows."""
+    return needed("resource_id", TEXT, "CAISO's resource ID.")
 
 
 def of_event() -> list[Column]:

@@ -16,7 +16,7 @@ from historian.tables.columns import (
     metadata,
     needed,
     of_event,
-    resource_no,
+    resource_id,
     told,
 )
 
@@ -31,8 +31,8 @@ dispatch_batch = sa.Table(
     needed(
         "revision_key", TEXT, "Revision and status of the batch, as in 2.3; the event's id where CAISO numbers no revision."
     ),
-    resource_no(),
-    needed("plant_no", CODE, "The plant that claimed the resource then, by its number in the table plant."),
+    resource_id(),
+    needed("plant", TEXT, "The plant that claimed the resource then; unassigned where none did."),
     *told(TEXT, {"market_id": "Market run identifier (marketID)."}),
     *told(
         CODE,
@@ -62,7 +62,7 @@ dispatch_batch = sa.Table(
     ),
     extra(),
     *of_event(),
-    sa.UniqueConstraint("batch_uid", "resource_no", "revision_key", "environment"),
+    sa.UniqueConstraint("batch_uid", "resource_id", "revision_key", "environment"),
     by_time("start_at"),
     comment="One row for each revision of a dispatch batch as one resource sees it. Without instructions: none any more.",
 )
@@ -71,7 +71,7 @@ instruction = sa.Table(
     "instruction",
     metadata,
     event_no(),
-    resource_no(),
+    resource_id(),
     needed("instruction_uid", TEXT, "CAISO's identifier of the instruction (instructionUID)."),
     *told(
         TIME,
@@ -165,7 +165,7 @@ instruction = sa.Table(
     ),
     *told(TEXT, {"registered_intertie_flag": "Y when the Master File has the resource (registeredIntertieFlag)."}),
     extra(),
-    sa.Index(None, "resource_no", "target_at"),
+    sa.Index(None, "resource_id", "target_at"),
     by_time("target_at"),
     sa.Index(None, "event_no"),
     postgresql_partition_by="RANGE (target_at)",
@@ -176,7 +176,6 @@ instruction_detail = sa.Table(
     "instruction_detail",
     metadata,
     event_no(),
-    resource_no(),
     needed("instruction_uid", TEXT, "The instruction that it is part of."),
     *told(TIME, {"target_at": "As of its instruction, UTC."}),
     needed("position", CODE, "Place in CAISO's list, from 1."),

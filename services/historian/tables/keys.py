@@ -17,24 +17,6 @@ node = sa.Table(
     comment="Names of pricing nodes.",
 )
 
-resource = sa.Table(
-    "resource",
-    metadata,
-    _number("resource_no", "resource"),
-    needed("resource_id", TEXT, "CAISO's resource ID.", unique=True),
-    comment="Resource IDs.",
-)
-
-plant = sa.Table(
-    "plant",
-    metadata,
-    _number("plant_no", "plant"),
-    needed(
-        "plant", TEXT, "The plant's name in the configuration; unassigned for a resource that no plant claims.", unique=True
-    ),
-    comment="Names of plants.",
-)
-
 origin = sa.Table(
     "origin",
     metadata,

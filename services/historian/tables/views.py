@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from historian.tables.columns import NUMBER, TEXT, TIME, Kind
 from historian.tables.dispatch import dispatch_batch, instruction
 from historian.tables.keeping import source_sequence
-from historian.tables.keys import node, origin, plant, resource
+from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 
@@ -56,7 +56,7 @@ def _view(name: str, comment: str, *columns: Iterable[Shown]) -> View:
     return View(name, comment, tuple(column for part in columns for column in part))
 
 
-_WHOSE = [*_some_of(plant, "plant"), *_some_of(resource, "resource_id")]
+_WHOSE = _some_of(dispatch_batch, "plant")
 _FROM = _some_of(origin, "source stream")
 _EVENT = "seq event_id time received_at recorded_at"
 _SCHEDULE = _own(
@@ -64,7 +64,7 @@ _SCHEDULE = _own(
 )
 _HAD_AT = "When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC."
 
-_DISPATCHES = (_all_of(dispatch_batch, "plant_no origin_no digest"), _WHOSE, _FROM)
+_DISPATCHES = (_all_of(dispatch_batch, "origin_no digest"), _FROM)
 _INSTRUCTIONS = (
     _all_of(instruction),
     _some_of(dispatch_batch, f"environment batch_uid revision_key revision_no batch_type batch_status binding_flag {_EVENT}"),
@@ -76,7 +76,7 @@ _INSTRUCTIONS = (
 )
 _DOTS = (
     _some_of(dispatch_batch, "environment batch_uid revision_no batch_type"),
-    _some_of(instruction, "interval_start interval_end target_at standing instruction_uid"),
+    _some_of(instruction, "resource_id interval_start interval_end target_at standing instruction_uid"),
     _own(TIME, {"batch_received_at": "When CAISO had the batch, as the registers order DOTs by it, UTC."}),
     _WHOSE,
     _SCHEDULE,
@@ -92,7 +92,7 @@ VIEWS = (
     _view("dot_latest", "The DOTs that count: of several for one interval the one received last. Say which schedule.", *_DOTS,
           _own(NUMBER, {"dot_mw": "Megawatts that the DOT stands with; null where it is in doubt and they are not known. MW"})),
     _view("dot_history", "Every DOT of the newest revision of its batch, those that do not stand included.", *_DOTS,
-          _some_of(instruction, "event_no resource_no standing_mw"),
+          _some_of(instruction, "event_no standing_mw"),
           _own(NUMBER, {"instructed_mw": "What CAISO instructed, whatever was answered. MW"})),
     _view("instruction_latest", "Instructions of every type, of the newest revision of each batch.", *_INSTRUCTIONS),
     _view("instruction_history", "Instructions of every type, every revision.", *_INSTRUCTIONS),

@@ -15,15 +15,13 @@ _DISPATCHES = sa.text("""
     SELECT k.no, b.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:resources AS text[]), CAST(:batches AS text[]),
       CAST(:revisions AS text[])) AS k (no, environment, resource_id, batch_uid, revision_key)
-    JOIN resource AS r USING (resource_id)
-    JOIN dispatch_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_no = r.resource_no AND b.revision_key = k.revision_key
+    JOIN dispatch_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_id = k.resource_id AND b.revision_key = k.revision_key
       AND b.environment = CAST(k.environment AS environment)""")
 _TRAJECTORIES = sa.text("""
     SELECT k.no, b.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:resources AS text[]), CAST(:batches AS text[]))
       AS k (no, environment, resource_id, batch_uid)
-    JOIN resource AS r USING (resource_id)
-    JOIN trajectory_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_no = r.resource_no
+    JOIN trajectory_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_id = k.resource_id
       AND b.environment = CAST(k.environment AS environment)""")
 _REPORTS = sa.text("""
     SELECT k.no, t.digest

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dotbus.contracts.messages import Prices
 from historian.database import Database
-from historian.tables import node, origin, plant, resource
+from historian.tables import node, origin
 from historian.write.copying import VISIBLE_NUL
 from historian.write.record import Position, Recorded, Stream
 
@@ -118,15 +118,13 @@ class Numbers:
     """All numbers that rows need.
 
     Attributes:
-        nodes, resources, plants: by name.
+        nodes: by name.
         streams: by stream.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.nodes = _Names(database, node, "node_no", "node")
-        self.resources = _Names(database, resource, "resource_no", "resource_id")
-        self.plants = _Names(database, plant, "plant_no", "plant")
         self.streams = _Streams(database)
         self._events = _Block("event_number", 1000)
         self._reports = _Block("report_number", 100)
@@ -135,17 +133,10 @@ class Numbers:
         """Know every number that the rows of these events need."""
         self.streams.learn([recorded.position.stream for recorded in events])
         nodes: set[str] = set()
-        resources: set[str] = set()
-        plants: set[str] = set()
         for recorded in events:
             if isinstance(recorded.event, Prices):
                 nodes.update(recorded.event.nodes)
-            else:
-                resources.add(recorded.event.resource_id)
-                plants.add(recorded.event.plant)
         self.nodes.learn(nodes)
-        self.resources.learn(resources)
-        self.plants.learn(plants)
 
     def next_event_no(self) -> int:
         """For a dispatch or a trajectory."""
@@ -157,7 +148,7 @@ class Numbers:
 
     def forget(self) -> None:
         """The database is another one, or may be: nothing is remembered."""
-        for names in (self.nodes, self.resources, self.plants, self.streams):
+        for names in (self.nodes, self.streams):
             names.forget()
         self._events = _Block("event_number", 1000)
         self._reports = _Block("report_number", 100)

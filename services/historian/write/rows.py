@@ -42,16 +42,16 @@ _DOP = _fields(Dop)
 _COMPLIANCE = _fields(Compliance)
 
 COLUMNS = {
-    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_no", "plant_no", *_HEADER, "extra", *_OF_EVENT),
+    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_id", "plant", *_HEADER, "extra", *_OF_EVENT),
     "instruction": (
-        *("event_no", "resource_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw", "is_newest"),
+        *("event_no", "resource_id", "interval_start", "interval_end", "target_at", "standing", "standing_mw", "is_newest"),
         *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
         "extra",
     ),
-    "instruction_detail": ("event_no", "resource_no", "instruction_uid", "target_at", "position", *_DETAIL, "extra"),
-    "trajectory_batch": ("event_no", "environment", "resource_no", "plant_no", *_CURVE, "extra", *_OF_EVENT),
-    "dop": ("event_no", "resource_no", *_DOP, "extra"),
-    "compliance": ("event_no", "resource_no", *_COMPLIANCE, "extra"),
+    "instruction_detail": ("event_no", "instruction_uid", "target_at", "position", *_DETAIL, "extra"),
+    "trajectory_batch": ("event_no", "environment", "resource_id", "plant", *_CURVE, "extra", *_OF_EVENT),
+    "dop": ("event_no", "resource_id", *_DOP, "extra"),
+    "compliance": ("event_no", "resource_id", *_COMPLIANCE, "extra"),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
         *_OF_EVENT,
@@ -109,8 +109,8 @@ class Rows:
                 self._add_prices(event, source)
 
     def _add_dispatch(self, event: Dispatch, source: Sequence[Any]) -> None:
-        event_no, resource_no, plant_no = self._keys(event)
-        header = (event_no, str(event.environment), revision_key(event), resource_no, plant_no)
+        event_no = self._numbers.next_event_no()
+        header = (event_no, str(event.environment), revision_key(event), event.resource_id, event.plant)
         self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), extra(event.batch.extra), *source))
         newest = _newest(event.instructions)
         for instruction in event.instructions:
@@ -120,7 +120,15 @@ class Rows:
             month = _month(target)
             self._rows["instruction", month].append(
                 (
-                    *(event_no, resource_no, start, end, target, *standing, newest[instruction.instruction_uid] is instruction),
+                    *(
+                        event_no,
+                        event.resource_id,
+                        start,
+                        end,
+                        target,
+                        *standing,
+                        newest[instruction.instruction_uid] is instruction,
+                    ),
                     *_of_instruction(instruction),
                     extra(instruction.extra),
                 )
@@ -129,7 +137,6 @@ class Rows:
                 self._rows["instruction_detail", month].append(
                     (
                         event_no,
-                        resource_no,
                         instruction.instruction_uid,
                         target,
                         position,
@@ -139,19 +146,15 @@ class Rows:
                 )
 
     def _add_trajectory(self, event: TrajectoryBatch, source: Sequence[Any]) -> None:
-        event_no, resource_no, plant_no = self._keys(event)
-        header = (event_no, str(event.environment), resource_no, plant_no)
+        event_no = self._numbers.next_event_no()
+        header = (event_no, str(event.environment), event.resource_id, event.plant)
         self._rows["trajectory_batch", None].append((*header, *_of_curve(event.batch), extra(event.batch.extra), *source))
         for dop in event.dops:
             month = _month(dop.target_at)
-            self._rows["dop", month].append((event_no, resource_no, *_of_dop(dop), extra(dop.extra)))
+            self._rows["dop", month].append((event_no, event.resource_id, *_of_dop(dop), extra(dop.extra)))
         for record in event.compliance:
             month = _month(record.start_at)
-            self._rows["compliance", month].append((event_no, resource_no, *_of_compliance(record), extra(record.extra)))
-
-    def _keys(self, event: Dispatch | TrajectoryBatch) -> tuple[int, int, int]:
-        numbers = self._numbers
-        return numbers.next_event_no(), numbers.resources.known[event.resource_id], numbers.plants.known[event.plant]
+            self._rows["compliance", month].append((event_no, event.resource_id, *_of_compliance(record), extra(record.extra)))
 
     def _add_prices(self, event: Prices, source: Sequence[Any]) -> None:
         report_no = self._numbers.next_report_no()

@@ -1,14 +1,6 @@
 -- What was kept in the tables of 0001 and 0002, into those of 0003. {before} is the schema in which they were set aside.
 
 INSERT INTO node (node) SELECT DISTINCT node FROM {before}.price ORDER BY 1;
-INSERT INTO resource (resource_id)
-SELECT resource_id FROM {before}.instruction UNION SELECT resource_id FROM {before}.dop
-UNION SELECT resource_id FROM {before}.compliance UNION SELECT coalesce(substring(event_id FROM '^[^/]*/[^/]*/(.*)$'), event_id)
-FROM {before}.trajectory_batch UNION SELECT coalesce(substring(event_id FROM '^[^/]*/[^/]*/[^/]*/(.*)$'), event_id)
-FROM {before}.dispatch_batch ORDER BY 1;
-INSERT INTO plant (plant)
-SELECT plant FROM {before}.instruction UNION SELECT plant FROM {before}.dop UNION SELECT plant FROM {before}.compliance
-UNION VALUES ('unassigned') ORDER BY 1;
 INSERT INTO origin (environment, source, stream)
 SELECT environment::environment, source, stream FROM {before}.dispatch_batch
 UNION SELECT environment::environment, source, stream FROM {before}.instruction
@@ -43,20 +35,19 @@ FROM (
 ) AS event;
 
 INSERT INTO dispatch_batch (
-  event_no, environment, batch_uid, revision_key, resource_no, plant_no, market_id, batch_status, batch_type, dispatch_mode,
+  event_no, environment, batch_uid, revision_key, resource_id, plant, market_id, batch_status, batch_type, dispatch_mode,
   revision_no, start_at, batch_received_at, batch_sent_at, batch_expires_at, binding_flag, contingency_type, path_exclusion,
   extra, origin_no, seq, event_id, time, received_at, recorded_at
 )
 SELECT
-  e.event_no, e.environment::environment, e.batch_uid, e.revision_key, r.resource_no, p.plant_no, b.market_id, b.batch_status,
+  e.event_no, e.environment::environment, e.batch_uid, e.revision_key, e.resource_id,
+  coalesce(
+    e.plant, (SELECT i.plant FROM {before}.instruction AS i WHERE i.resource_id = e.resource_id LIMIT 1), 'unassigned'
+  ), b.market_id, b.batch_status,
   b.batch_type, b.dispatch_mode, b.revision_no, b.start_at, b.batch_received_at, b.batch_sent_at, b.batch_expires_at,
   b.binding_flag, b.contingency_type, b.path_exclusion, coalesce(b.extra, '{}'), o.origin_no, e.seq, e.event_id, e.time,
   e.received_at, e.recorded_at
 FROM event_before AS e
-JOIN resource AS r USING (resource_id)
-JOIN plant AS p ON p.plant = coalesce(
-  e.plant, (SELECT i.plant FROM {before}.instruction AS i WHERE i.resource_id = e.resource_id LIMIT 1), 'unassigned'
-)
 JOIN origin AS o ON o.environment = e.environment::environment AND o.source = e.source AND o.stream = e.stream
 LEFT JOIN {before}.dispatch_batch AS b
   ON b.environment = e.environment AND b.batch_uid = e.batch_uid AND b.revision_key = e.revision_key;
@@ -65,20 +56,20 @@ LEFT JOIN {before}.dispatch_batch AS b
 -- a word of its own. What is a day older than the newest word gets one, or old instructions would count again. Of what is newer
 -- the resource's own event may be on its way. Digest 0 is of no event: should it come after all, it is kept as a contradiction.
 INSERT INTO dispatch_batch (
-  event_no, environment, batch_uid, revision_key, resource_no, plant_no, market_id, batch_status, batch_type, dispatch_mode,
+  event_no, environment, batch_uid, revision_key, resource_id, plant, market_id, batch_status, batch_type, dispatch_mode,
   revision_no, start_at, batch_received_at, batch_sent_at, batch_expires_at, binding_flag, contingency_type, path_exclusion,
   extra, origin_no, seq, event_id, digest, time, received_at, recorded_at
 )
 SELECT
-  (SELECT max(event_no) FROM dispatch_batch) + row_number() OVER (ORDER BY h.time, h.seq, left_out.resource_no),
-  h.environment::environment, h.batch_uid, h.revision_key, left_out.resource_no, left_out.plant_no, h.market_id, h.batch_status,
+  (SELECT max(event_no) FROM dispatch_batch) + row_number() OVER (ORDER BY h.time, h.seq, left_out.resource_id),
+  h.environment::environment, h.batch_uid, h.revision_key, left_out.resource_id, left_out.plant, h.market_id, h.batch_status,
   h.batch_type, h.dispatch_mode, h.revision_no, h.start_at, h.batch_received_at, h.batch_sent_at, h.batch_expires_at,
   h.binding_flag, h.contingency_type, h.path_exclusion, h.extra, o.origin_no, h.seq, h.event_id, 0, h.time, h.received_at,
   h.recorded_at
 FROM {before}.dispatch_batch AS h
 JOIN origin AS o ON o.environment = h.environment::environment AND o.source = h.source AND o.stream = h.stream
 JOIN LATERAL (
-  SELECT DISTINCT b.resource_no, b.plant_no
+  SELECT DISTINCT b.resource_id, b.plant
   FROM dispatch_batch AS b
   WHERE b.batch_uid = h.batch_uid AND b.environment = h.environment::environment
     AND (h.revision_no > b.revision_no OR (h.revision_no = b.revision_no AND h.time > b.time))
@@ -88,7 +79,7 @@ ON CONFLICT DO NOTHING;
 
 CREATE TEMPORARY TABLE instruction_before ON COMMIT DROP AS
 SELECT
-  e.event_no, b.resource_no, i.*, b.batch_type, b.batch_status, b.binding_flag,
+  e.event_no, i.*, b.batch_type, b.batch_status, b.binding_flag,
   coalesce(b.start_at, i.start_at) AS interval_start,
   CASE
     WHEN i.end_at > coalesce(b.start_at, i.start_at) THEN i.end_at
@@ -104,7 +95,7 @@ JOIN dispatch_batch AS b ON b.event_no = e.event_no;
 -- The answers to instructions were not judged then: what is a DOT, is binding and was not cancelled stands as instructed.
 INSERT INTO instruction
 SELECT
-  event_no, resource_no, instruction_uid, interval_start, interval_end,
+  event_no, resource_id, instruction_uid, interval_start, interval_end,
   CASE
     WHEN start_at > interval_start AND start_at < interval_end THEN start_at
     ELSE interval_start + (interval_end - interval_start) / 2
@@ -127,7 +118,7 @@ SELECT
 FROM instruction_before;
 
 INSERT INTO instruction_detail
-SELECT i.event_no, i.resource_no, i.instruction_uid, i.target_at, d.position, d.seg_no, d.service_type, d.segment_mw, d.extra
+SELECT i.event_no, i.instruction_uid, i.target_at, d.position, d.seg_no, d.service_type, d.segment_mw, d.extra
 FROM {before}.instruction_detail AS d
 JOIN event_before AS e USING (environment, batch_uid, revision_key, resource_id)
 JOIN instruction AS i ON i.event_no = e.event_no AND i.instruction_uid = d.instruction_uid;
@@ -162,30 +153,26 @@ FROM (
 ) AS event;
 
 INSERT INTO trajectory_batch (
-  event_no, environment, batch_uid, resource_no, plant_no, batch_received_at, batch_sent_at, binding_flag, extra, origin_no, seq,
+  event_no, environment, batch_uid, resource_id, plant, batch_received_at, batch_sent_at, binding_flag, extra, origin_no, seq,
   event_id, time, received_at, recorded_at
 )
 SELECT
-  e.event_no, e.environment::environment, e.batch_uid, r.resource_no, p.plant_no, b.batch_received_at, b.batch_sent_at,
+  e.event_no, e.environment::environment, e.batch_uid, e.resource_id, coalesce(e.plant, 'unassigned'), b.batch_received_at, b.batch_sent_at,
   b.binding_flag, coalesce(b.extra, '{}'), o.origin_no, e.seq, e.event_id, e.time, e.received_at, e.recorded_at
 FROM curve_before AS e
-JOIN resource AS r USING (resource_id)
-JOIN plant AS p ON p.plant = coalesce(e.plant, 'unassigned')
 JOIN origin AS o ON o.environment = e.environment::environment AND o.source = e.source AND o.stream = e.stream
 LEFT JOIN {before}.trajectory_batch AS b ON b.environment = e.environment AND b.batch_uid = e.batch_uid;
 
 INSERT INTO dop
-SELECT e.event_no, r.resource_no, d.dop_uid, d.dop_mw, d.target_at, d.sequence_number, d.configuration_id, d.extra
+SELECT e.event_no, e.resource_id, d.dop_uid, d.dop_mw, d.target_at, d.sequence_number, d.configuration_id, d.extra
 FROM {before}.dop AS d
-JOIN curve_before AS e USING (environment, batch_uid, resource_id)
-JOIN resource AS r USING (resource_id);
+JOIN curve_before AS e USING (environment, batch_uid, resource_id);
 
 INSERT INTO compliance
 SELECT
-  e.event_no, r.resource_no, c.compliance_uid, c.start_at, c.expected_mwh, c.compliance_flag, c.configuration_id, c.extra
+  e.event_no, e.resource_id, c.compliance_uid, c.start_at, c.expected_mwh, c.compliance_flag, c.configuration_id, c.extra
 FROM {before}.compliance AS c
-JOIN curve_before AS e USING (environment, batch_uid, resource_id)
-JOIN resource AS r USING (resource_id);
+JOIN curve_before AS e USING (environment, batch_uid, resource_id);
 
 -- Before, a report that came twice with two times was kept twice: the first of each id stays.
 CREATE TEMPORARY TABLE report_before ON COMMIT DROP AS

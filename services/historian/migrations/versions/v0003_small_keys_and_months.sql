@@ -6,7 +6,7 @@ CREATE TYPE environment AS ENUM ('production', 'stage', 'simulator');
 
 CREATE TABLE compliance (
   event_no BIGINT NOT NULL,
-  resource_no INTEGER NOT NULL,
+  resource_id TEXT NOT NULL,
   compliance_uid TEXT NOT NULL,
   start_at TIMESTAMP WITH TIME ZONE,
   expected_mwh DOUBLE PRECISION,
@@ -15,10 +15,10 @@ CREATE TABLE compliance (
   extra JSONB DEFAULT '{}' NOT NULL
 ) PARTITION BY RANGE (start_at);
 CREATE INDEX compliance_event_no ON compliance (event_no);
-CREATE INDEX compliance_resource_no_start_at ON compliance (resource_no, start_at);
+CREATE INDEX compliance_resource_id_start_at ON compliance (resource_id, start_at);
 COMMENT ON TABLE compliance IS 'Whether resources delivered what was expected of them, in CAISO''s words.';
 COMMENT ON COLUMN compliance.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN compliance.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN compliance.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN compliance.compliance_uid IS 'CAISO''s identifier of the record (complianceUID).';
 COMMENT ON COLUMN compliance.start_at IS 'Start of the five-minute interval (startTime), UTC.';
 COMMENT ON COLUMN compliance.expected_mwh IS 'Energy expected in the interval (mwh). MWh';
@@ -62,8 +62,8 @@ CREATE TABLE dispatch_batch (
   environment environment NOT NULL,
   batch_uid TEXT NOT NULL,
   revision_key TEXT NOT NULL,
-  resource_no INTEGER NOT NULL,
-  plant_no INTEGER NOT NULL,
+  resource_id TEXT NOT NULL,
+  plant TEXT NOT NULL,
   market_id TEXT,
   batch_status INTEGER,
   batch_type INTEGER,
@@ -85,7 +85,7 @@ CREATE TABLE dispatch_batch (
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   CONSTRAINT dispatch_batch_pkey PRIMARY KEY (event_no),
-  CONSTRAINT dispatch_batch_batch_uid_resource_no_revision_key_environment UNIQUE (batch_uid, resource_no, revision_key, environment)
+  CONSTRAINT dispatch_batch_batch_uid_resource_id_revision_key_environment UNIQUE (batch_uid, resource_id, revision_key, environment)
 );
 CREATE INDEX dispatch_batch_start_at ON dispatch_batch USING brin (start_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE dispatch_batch IS 'One row for each revision of a dispatch batch as one resource sees it. Without instructions: none any more.';
@@ -93,8 +93,8 @@ COMMENT ON COLUMN dispatch_batch.event_no IS 'Number of the event in other table
 COMMENT ON COLUMN dispatch_batch.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN dispatch_batch.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
 COMMENT ON COLUMN dispatch_batch.revision_key IS 'Revision and status of the batch, as in 2.3; the event''s id where CAISO numbers no revision.';
-COMMENT ON COLUMN dispatch_batch.resource_no IS 'The resource, by its number in the table resource.';
-COMMENT ON COLUMN dispatch_batch.plant_no IS 'The plant that claimed the resource then, by its number in the table plant.';
+COMMENT ON COLUMN dispatch_batch.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dispatch_batch.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dispatch_batch.market_id IS 'Market run identifier (marketID).';
 COMMENT ON COLUMN dispatch_batch.batch_status IS '0 new, 1 active, 2 timed out, 3 closed, 4 emergency cancelled, 5 operator response, 6 deferred.';
 COMMENT ON COLUMN dispatch_batch.batch_type IS '0 five-minute, 1 hourly pre-dispatch, 2 commitment, 3 AS awards, 4 out of sequence, 5 hourly AS.';
@@ -118,7 +118,7 @@ COMMENT ON COLUMN dispatch_batch.recorded_at IS 'When it was committed (UTC, the
 
 CREATE TABLE dop (
   event_no BIGINT NOT NULL,
-  resource_no INTEGER NOT NULL,
+  resource_id TEXT NOT NULL,
   dop_uid TEXT NOT NULL,
   dop_mw DOUBLE PRECISION,
   target_at TIMESTAMP WITH TIME ZONE,
@@ -127,10 +127,10 @@ CREATE TABLE dop (
   extra JSONB DEFAULT '{}' NOT NULL
 ) PARTITION BY RANGE (target_at);
 CREATE INDEX dop_event_no ON dop (event_no);
-CREATE INDEX dop_resource_no_target_at ON dop (resource_no, target_at);
+CREATE INDEX dop_resource_id_target_at ON dop (resource_id, target_at);
 COMMENT ON TABLE dop IS 'Dispatch Operating Points of trajectory batches.';
 COMMENT ON COLUMN dop.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN dop.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN dop.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dop.dop_uid IS 'CAISO''s identifier of the point (dopUID).';
 COMMENT ON COLUMN dop.dop_mw IS 'Dispatch Operating Point (mw). MW';
 COMMENT ON COLUMN dop.target_at IS 'When it is to be reached (targetTime), UTC.';
@@ -140,7 +140,7 @@ COMMENT ON COLUMN dop.extra IS 'Elements that the software did not know, by CAIS
 
 CREATE TABLE instruction (
   event_no BIGINT NOT NULL,
-  resource_no INTEGER NOT NULL,
+  resource_id TEXT NOT NULL,
   instruction_uid TEXT NOT NULL,
   interval_start TIMESTAMP WITH TIME ZONE,
   interval_end TIMESTAMP WITH TIME ZONE,
@@ -188,11 +188,11 @@ CREATE TABLE instruction (
   extra JSONB DEFAULT '{}' NOT NULL
 ) PARTITION BY RANGE (target_at);
 CREATE INDEX instruction_event_no ON instruction (event_no);
-CREATE INDEX instruction_resource_no_target_at ON instruction (resource_no, target_at);
+CREATE INDEX instruction_resource_id_target_at ON instruction (resource_id, target_at);
 CREATE INDEX instruction_target_at ON instruction USING brin (target_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE instruction IS 'Instructions of dispatch batches, every revision. instruction_latest and dot_latest show what counts.';
 COMMENT ON COLUMN instruction.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN instruction.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN instruction.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN instruction.instruction_uid IS 'CAISO''s identifier of the instruction (instructionUID).';
 COMMENT ON COLUMN instruction.interval_start IS 'Start of the interval that it holds for: the batch''s, else its own, UTC.';
 COMMENT ON COLUMN instruction.interval_end IS 'End of that interval: its own end, else twice as far as its target, else by its type, UTC.';
@@ -241,7 +241,6 @@ COMMENT ON COLUMN instruction.extra IS 'Elements that the software did not know,
 
 CREATE TABLE instruction_detail (
   event_no BIGINT NOT NULL,
-  resource_no INTEGER NOT NULL,
   instruction_uid TEXT NOT NULL,
   target_at TIMESTAMP WITH TIME ZONE,
   position INTEGER NOT NULL,
@@ -253,7 +252,6 @@ CREATE TABLE instruction_detail (
 CREATE INDEX instruction_detail_event_no ON instruction_detail (event_no);
 COMMENT ON TABLE instruction_detail IS 'Segments of instructions by service type.';
 COMMENT ON COLUMN instruction_detail.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN instruction_detail.resource_no IS 'The resource, by its number in the table resource.';
 COMMENT ON COLUMN instruction_detail.instruction_uid IS 'The instruction that it is part of.';
 COMMENT ON COLUMN instruction_detail.target_at IS 'As of its instruction, UTC.';
 COMMENT ON COLUMN instruction_detail.position IS 'Place in CAISO''s list, from 1.';
@@ -304,16 +302,6 @@ COMMENT ON COLUMN origin.origin_no IS 'Number of the source and stream in other 
 COMMENT ON COLUMN origin.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN origin.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN origin.stream IS 'Its outbox: sequence numbers count within it.';
-
-CREATE TABLE plant (
-  plant_no INTEGER GENERATED BY DEFAULT AS IDENTITY,
-  plant TEXT NOT NULL,
-  CONSTRAINT plant_pkey PRIMARY KEY (plant_no),
-  CONSTRAINT plant_plant UNIQUE (plant)
-);
-COMMENT ON TABLE plant IS 'Names of plants.';
-COMMENT ON COLUMN plant.plant_no IS 'Number of the plant in other tables.';
-COMMENT ON COLUMN plant.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
 
 CREATE TABLE price (
   interval_start TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -372,16 +360,6 @@ COMMENT ON COLUMN price_report.time IS 'When the source made the event (UTC, the
 COMMENT ON COLUMN price_report.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN price_report.recorded_at IS 'When it was committed (UTC, the database''s clock).';
 
-CREATE TABLE resource (
-  resource_no INTEGER GENERATED BY DEFAULT AS IDENTITY,
-  resource_id TEXT NOT NULL,
-  CONSTRAINT resource_pkey PRIMARY KEY (resource_no),
-  CONSTRAINT resource_resource_id UNIQUE (resource_id)
-);
-COMMENT ON TABLE resource IS 'Resource IDs.';
-COMMENT ON COLUMN resource.resource_no IS 'Number of the resource in other tables.';
-COMMENT ON COLUMN resource.resource_id IS 'CAISO''s resource ID.';
-
 CREATE TABLE service_state (
   id BIGINT GENERATED BY DEFAULT AS IDENTITY,
   environment environment NOT NULL,
@@ -439,8 +417,8 @@ CREATE TABLE trajectory_batch (
   event_no BIGINT NOT NULL,
   environment environment NOT NULL,
   batch_uid TEXT NOT NULL,
-  resource_no INTEGER NOT NULL,
-  plant_no INTEGER NOT NULL,
+  resource_id TEXT NOT NULL,
+  plant TEXT NOT NULL,
   batch_received_at TIMESTAMP WITH TIME ZONE,
   batch_sent_at TIMESTAMP WITH TIME ZONE,
   binding_flag TEXT,
@@ -453,15 +431,15 @@ CREATE TABLE trajectory_batch (
   received_at TIMESTAMP WITH TIME ZONE NOT NULL,
   recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   CONSTRAINT trajectory_batch_pkey PRIMARY KEY (event_no),
-  CONSTRAINT trajectory_batch_batch_uid_resource_no_environment UNIQUE (batch_uid, resource_no, environment)
+  CONSTRAINT trajectory_batch_batch_uid_resource_id_environment UNIQUE (batch_uid, resource_id, environment)
 );
 CREATE INDEX trajectory_batch_batch_received_at ON trajectory_batch USING brin (batch_received_at) WITH (pages_per_range = 16, autosummarize = on);
 COMMENT ON TABLE trajectory_batch IS 'One row for each trajectory batch as one resource sees it.';
 COMMENT ON COLUMN trajectory_batch.event_no IS 'Number of the event in other tables.';
 COMMENT ON COLUMN trajectory_batch.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN trajectory_batch.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
-COMMENT ON COLUMN trajectory_batch.resource_no IS 'The resource, by its number in the table resource.';
-COMMENT ON COLUMN trajectory_batch.plant_no IS 'The plant that claimed the resource then, by its number in the table plant.';
+COMMENT ON COLUMN trajectory_batch.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN trajectory_batch.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN trajectory_batch.batch_received_at IS 'When ADS had the batch (batchReceived), UTC.';
 COMMENT ON COLUMN trajectory_batch.batch_sent_at IS 'When the batch was sent (batchSent), UTC.';
 COMMENT ON COLUMN trajectory_batch.binding_flag IS 'Whether the batch is binding (bindingFlag); N is advisory.';

@@ -5,45 +5,43 @@ COMMENT ON COLUMN dot_latest.environment IS 'Which CAISO spoke: production, stag
 COMMENT ON COLUMN dot_latest.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
 COMMENT ON COLUMN dot_latest.revision_no IS 'CAISO''s revision of the batch (revisionNo); rises with each change of it or of its status.';
 COMMENT ON COLUMN dot_latest.batch_type IS '0 five-minute, 1 hourly pre-dispatch, 2 commitment, 3 AS awards, 4 out of sequence, 5 hourly AS.';
+COMMENT ON COLUMN dot_latest.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dot_latest.interval_start IS 'Start of the interval that it holds for: the batch''s, else its own, UTC.';
 COMMENT ON COLUMN dot_latest.interval_end IS 'End of that interval: its own end, else twice as far as its target, else by its type, UTC.';
 COMMENT ON COLUMN dot_latest.target_at IS 'When its megawatts are to be reached: its own time inside the interval, else the middle, UTC.';
 COMMENT ON COLUMN dot_latest.standing IS 'Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else.';
 COMMENT ON COLUMN dot_latest.instruction_uid IS 'CAISO''s identifier of the instruction (instructionUID).';
 COMMENT ON COLUMN dot_latest.batch_received_at IS 'When CAISO had the batch, as the registers order DOTs by it, UTC.';
-COMMENT ON COLUMN dot_latest.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN dot_latest.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dot_latest.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dot_latest.schedule IS 'five-minute (batch_type 0) or hourly (1); an exceptional dispatch (4) is of both, a row for each.';
 COMMENT ON COLUMN dot_latest.dot_mw IS 'Megawatts that the DOT stands with; null where it is in doubt and they are not known. MW';
-
 COMMENT ON VIEW dot_history IS 'Every DOT of the newest revision of its batch, those that do not stand included.';
 COMMENT ON COLUMN dot_history.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN dot_history.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
 COMMENT ON COLUMN dot_history.revision_no IS 'CAISO''s revision of the batch (revisionNo); rises with each change of it or of its status.';
 COMMENT ON COLUMN dot_history.batch_type IS '0 five-minute, 1 hourly pre-dispatch, 2 commitment, 3 AS awards, 4 out of sequence, 5 hourly AS.';
+COMMENT ON COLUMN dot_history.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dot_history.interval_start IS 'Start of the interval that it holds for: the batch''s, else its own, UTC.';
 COMMENT ON COLUMN dot_history.interval_end IS 'End of that interval: its own end, else twice as far as its target, else by its type, UTC.';
 COMMENT ON COLUMN dot_history.target_at IS 'When its megawatts are to be reached: its own time inside the interval, else the middle, UTC.';
 COMMENT ON COLUMN dot_history.standing IS 'Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else.';
 COMMENT ON COLUMN dot_history.instruction_uid IS 'CAISO''s identifier of the instruction (instructionUID).';
 COMMENT ON COLUMN dot_history.batch_received_at IS 'When CAISO had the batch, as the registers order DOTs by it, UTC.';
-COMMENT ON COLUMN dot_history.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN dot_history.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dot_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dot_history.schedule IS 'five-minute (batch_type 0) or hourly (1); an exceptional dispatch (4) is of both, a row for each.';
 COMMENT ON COLUMN dot_history.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN dot_history.resource_no IS 'The resource, by its number in the table resource.';
 COMMENT ON COLUMN dot_history.standing_mw IS 'Megawatts that it stands with (all, or those accepted); null where none or unknown. MW';
 COMMENT ON COLUMN dot_history.instructed_mw IS 'What CAISO instructed, whatever was answered. MW';
-
 COMMENT ON VIEW instruction_latest IS 'Instructions of every type, of the newest revision of each batch.';
 COMMENT ON COLUMN instruction_latest.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN instruction_latest.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN instruction_latest.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN instruction_latest.instruction_uid IS 'CAISO''s identifier of the instruction (instructionUID).';
 COMMENT ON COLUMN instruction_latest.interval_start IS 'Start of the interval that it holds for: the batch''s, else its own, UTC.';
 COMMENT ON COLUMN instruction_latest.interval_end IS 'End of that interval: its own end, else twice as far as its target, else by its type, UTC.';
 COMMENT ON COLUMN instruction_latest.target_at IS 'When its megawatts are to be reached: its own time inside the interval, else the middle, UTC.';
 COMMENT ON COLUMN instruction_latest.standing IS 'Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else.';
 COMMENT ON COLUMN instruction_latest.standing_mw IS 'Megawatts that it stands with (all, or those accepted); null where none or unknown. MW';
+COMMENT ON COLUMN instruction_latest.is_newest IS 'False where the same revision of the batch names the instruction again with a higher revision_number.';
 COMMENT ON COLUMN instruction_latest.own_batch_uid IS 'The batch that the instruction itself names (batchUID).';
 COMMENT ON COLUMN instruction_latest.start_at IS 'Target time of a DOT, else start (startTime), UTC.';
 COMMENT ON COLUMN instruction_latest.end_at IS 'End (endTime), UTC; not every type has one.';
@@ -96,20 +94,19 @@ COMMENT ON COLUMN instruction_latest.received_at IS 'When the event reached the 
 COMMENT ON COLUMN instruction_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_latest.batch_start_at IS 'Start of the interval that the batch is for (startTime), UTC.';
 COMMENT ON COLUMN instruction_latest.batch_received_at IS 'When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC.';
-COMMENT ON COLUMN instruction_latest.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN instruction_latest.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN instruction_latest.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN instruction_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN instruction_latest.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW instruction_history IS 'Instructions of every type, every revision.';
 COMMENT ON COLUMN instruction_history.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN instruction_history.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN instruction_history.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN instruction_history.instruction_uid IS 'CAISO''s identifier of the instruction (instructionUID).';
 COMMENT ON COLUMN instruction_history.interval_start IS 'Start of the interval that it holds for: the batch''s, else its own, UTC.';
 COMMENT ON COLUMN instruction_history.interval_end IS 'End of that interval: its own end, else twice as far as its target, else by its type, UTC.';
 COMMENT ON COLUMN instruction_history.target_at IS 'When its megawatts are to be reached: its own time inside the interval, else the middle, UTC.';
 COMMENT ON COLUMN instruction_history.standing IS 'Of a DOT: in force, in doubt or not in force by type, status and answers; null of all else.';
 COMMENT ON COLUMN instruction_history.standing_mw IS 'Megawatts that it stands with (all, or those accepted); null where none or unknown. MW';
+COMMENT ON COLUMN instruction_history.is_newest IS 'False where the same revision of the batch names the instruction again with a higher revision_number.';
 COMMENT ON COLUMN instruction_history.own_batch_uid IS 'The batch that the instruction itself names (batchUID).';
 COMMENT ON COLUMN instruction_history.start_at IS 'Target time of a DOT, else start (startTime), UTC.';
 COMMENT ON COLUMN instruction_history.end_at IS 'End (endTime), UTC; not every type has one.';
@@ -162,17 +159,16 @@ COMMENT ON COLUMN instruction_history.received_at IS 'When the event reached the
 COMMENT ON COLUMN instruction_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_history.batch_start_at IS 'Start of the interval that the batch is for (startTime), UTC.';
 COMMENT ON COLUMN instruction_history.batch_received_at IS 'When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC.';
-COMMENT ON COLUMN instruction_history.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN instruction_history.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN instruction_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN instruction_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN instruction_history.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW dispatch_batch_latest IS 'The newest revision of each dispatch batch, as each resource sees it.';
 COMMENT ON COLUMN dispatch_batch_latest.event_no IS 'Number of the event in other tables.';
 COMMENT ON COLUMN dispatch_batch_latest.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN dispatch_batch_latest.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
 COMMENT ON COLUMN dispatch_batch_latest.revision_key IS 'Revision and status of the batch, as in 2.3; the event''s id where CAISO numbers no revision.';
-COMMENT ON COLUMN dispatch_batch_latest.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN dispatch_batch_latest.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dispatch_batch_latest.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dispatch_batch_latest.market_id IS 'Market run identifier (marketID).';
 COMMENT ON COLUMN dispatch_batch_latest.batch_status IS '0 new, 1 active, 2 timed out, 3 closed, 4 emergency cancelled, 5 operator response, 6 deferred.';
 COMMENT ON COLUMN dispatch_batch_latest.batch_type IS '0 five-minute, 1 hourly pre-dispatch, 2 commitment, 3 AS awards, 4 out of sequence, 5 hourly AS.';
@@ -191,17 +187,15 @@ COMMENT ON COLUMN dispatch_batch_latest.event_id IS 'The event''s id: the same f
 COMMENT ON COLUMN dispatch_batch_latest.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dispatch_batch_latest.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN dispatch_batch_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
-COMMENT ON COLUMN dispatch_batch_latest.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN dispatch_batch_latest.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dispatch_batch_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dispatch_batch_latest.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW dispatch_batch_history IS 'Every revision of each dispatch batch, as each resource sees it.';
 COMMENT ON COLUMN dispatch_batch_history.event_no IS 'Number of the event in other tables.';
 COMMENT ON COLUMN dispatch_batch_history.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN dispatch_batch_history.batch_uid IS 'CAISO''s identifier of the batch (batchUID).';
 COMMENT ON COLUMN dispatch_batch_history.revision_key IS 'Revision and status of the batch, as in 2.3; the event''s id where CAISO numbers no revision.';
-COMMENT ON COLUMN dispatch_batch_history.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN dispatch_batch_history.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dispatch_batch_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dispatch_batch_history.market_id IS 'Market run identifier (marketID).';
 COMMENT ON COLUMN dispatch_batch_history.batch_status IS '0 new, 1 active, 2 timed out, 3 closed, 4 emergency cancelled, 5 operator response, 6 deferred.';
 COMMENT ON COLUMN dispatch_batch_history.batch_type IS '0 five-minute, 1 hourly pre-dispatch, 2 commitment, 3 AS awards, 4 out of sequence, 5 hourly AS.';
@@ -220,14 +214,11 @@ COMMENT ON COLUMN dispatch_batch_history.event_id IS 'The event''s id: the same 
 COMMENT ON COLUMN dispatch_batch_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dispatch_batch_history.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN dispatch_batch_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
-COMMENT ON COLUMN dispatch_batch_history.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN dispatch_batch_history.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dispatch_batch_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dispatch_batch_history.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW dop_history IS 'Dispatch Operating Points of every trajectory batch.';
 COMMENT ON COLUMN dop_history.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN dop_history.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN dop_history.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN dop_history.dop_uid IS 'CAISO''s identifier of the point (dopUID).';
 COMMENT ON COLUMN dop_history.dop_mw IS 'Dispatch Operating Point (mw). MW';
 COMMENT ON COLUMN dop_history.target_at IS 'When it is to be reached (targetTime), UTC.';
@@ -244,14 +235,12 @@ COMMENT ON COLUMN dop_history.event_id IS 'The event''s id: the same fact has th
 COMMENT ON COLUMN dop_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dop_history.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN dop_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
-COMMENT ON COLUMN dop_history.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN dop_history.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN dop_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dop_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dop_history.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW compliance_history IS 'Compliance records of every trajectory batch.';
 COMMENT ON COLUMN compliance_history.event_no IS 'The event that said it: the row of that number in the table of its batches.';
-COMMENT ON COLUMN compliance_history.resource_no IS 'The resource, by its number in the table resource.';
+COMMENT ON COLUMN compliance_history.resource_id IS 'CAISO''s resource ID.';
 COMMENT ON COLUMN compliance_history.compliance_uid IS 'CAISO''s identifier of the record (complianceUID).';
 COMMENT ON COLUMN compliance_history.start_at IS 'Start of the five-minute interval (startTime), UTC.';
 COMMENT ON COLUMN compliance_history.expected_mwh IS 'Energy expected in the interval (mwh). MWh';
@@ -266,11 +255,9 @@ COMMENT ON COLUMN compliance_history.event_id IS 'The event''s id: the same fact
 COMMENT ON COLUMN compliance_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN compliance_history.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN compliance_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
-COMMENT ON COLUMN compliance_history.plant IS 'The plant''s name in the configuration; unassigned for a resource that no plant claims.';
-COMMENT ON COLUMN compliance_history.resource_id IS 'CAISO''s resource ID.';
+COMMENT ON COLUMN compliance_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN compliance_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN compliance_history.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW price_latest IS 'The newest price of each node and interval. Ask for some nodes or a time.';
 COMMENT ON COLUMN price_latest.node IS 'CAISO''s name of a pricing node, hub or aggregation point.';
 COMMENT ON COLUMN price_latest.interval_start IS 'Start of the interval, UTC.';
@@ -291,7 +278,6 @@ COMMENT ON COLUMN price_latest.received_at IS 'When the event reached the histor
 COMMENT ON COLUMN price_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
 COMMENT ON COLUMN price_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN price_latest.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW price_history IS 'Every revision of every price.';
 COMMENT ON COLUMN price_history.node IS 'CAISO''s name of a pricing node, hub or aggregation point.';
 COMMENT ON COLUMN price_history.interval_start IS 'Start of the interval, UTC.';
@@ -312,7 +298,6 @@ COMMENT ON COLUMN price_history.received_at IS 'When the event reached the histo
 COMMENT ON COLUMN price_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
 COMMENT ON COLUMN price_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN price_history.stream IS 'Its outbox: sequence numbers count within it.';
-
 COMMENT ON VIEW stream_sequence IS 'Which events of each stream came and which are lost; what is in neither is missing.';
 COMMENT ON COLUMN stream_sequence.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
 COMMENT ON COLUMN stream_sequence.source IS 'SERVICE/INSTANCE that sent events.';

@@ -4,27 +4,26 @@
 
 CREATE VIEW dispatch_batch_history AS
 SELECT
-  b.event_no, b.environment, b.batch_uid, b.revision_key, b.resource_no, p.plant, r.resource_id, b.market_id, b.batch_status,
+  b.event_no, b.environment, b.batch_uid, b.revision_key, b.plant, b.resource_id, b.market_id, b.batch_status,
   b.batch_received_at, b.batch_sent_at, b.batch_expires_at, b.batch_type, b.start_at, b.dispatch_mode, b.binding_flag,
   b.revision_no, b.contingency_type, b.path_exclusion, b.extra, o.source, o.stream, b.seq, b.event_id, b.time, b.received_at,
   b.recorded_at
 FROM dispatch_batch AS b
-JOIN resource AS r USING (resource_no)
-JOIN plant AS p USING (plant_no)
 JOIN origin AS o USING (origin_no);
 
 CREATE VIEW dispatch_batch_latest AS
 SELECT b.* FROM dispatch_batch_history AS b
 WHERE NOT EXISTS (
   SELECT FROM dispatch_batch AS newer
-  WHERE newer.batch_uid = b.batch_uid AND newer.resource_no = b.resource_no AND newer.environment = b.environment
+  WHERE newer.batch_uid = b.batch_uid AND newer.resource_id = b.resource_id AND newer.environment = b.environment
     AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
 );
 
 CREATE VIEW instruction_history AS
 SELECT
-  i.event_no, b.environment, b.batch_uid, b.revision_key, i.instruction_uid, b.revision_no, i.resource_no, p.plant,
-  r.resource_id, i.interval_start, i.interval_end, i.target_at, i.standing, i.standing_mw, i.is_newest, i.own_batch_uid, i.start_at,
+  i.event_no, b.environment, b.batch_uid, b.revision_key, i.instruction_uid, b.revision_no, b.plant,
+  i.resource_id, i.interval_start, i.interval_end, i.target_at, i.standing, i.standing_mw, i.is_newest, i.own_batch_uid,
+  i.start_at,
   i.end_at, i.dot_mw, i.oos_energy_code, i.as_type, i.instruction_type, i.pre_goto_mw, i.bid_delay_min, i.min_accept_mw,
   i.accept_dot_mw, i.accept_status, i.responder, i.reason_code, i.opr_accept_dot_mw, i.opr_accept_status, i.opr_responder,
   i.opr_reason_code, i.validated_at, i.validated_by, i.api_validated_at, i.api_validated_by, i.revision_number,
@@ -35,15 +34,13 @@ SELECT
   o.source, o.stream, b.seq, b.event_id, b.time, b.received_at, b.recorded_at
 FROM instruction AS i
 JOIN dispatch_batch AS b USING (event_no)
-JOIN resource AS r ON r.resource_no = i.resource_no
-JOIN plant AS p USING (plant_no)
 JOIN origin AS o USING (origin_no);
 
 CREATE VIEW instruction_latest AS
 SELECT i.* FROM instruction_history AS i
 WHERE NOT EXISTS (
   SELECT FROM dispatch_batch AS newer
-  WHERE newer.batch_uid = i.batch_uid AND newer.resource_no = i.resource_no AND newer.environment = i.environment
+  WHERE newer.batch_uid = i.batch_uid AND newer.resource_id = i.resource_id AND newer.environment = i.environment
     AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(i.revision_no, -1), i.time, i.event_no)
 )
 AND i.is_newest;
@@ -52,20 +49,18 @@ AND i.is_newest;
 -- exceptional dispatch (4, out of sequence) is of both.
 CREATE VIEW dot_history AS
 SELECT
-  b.environment, i.resource_no, p.plant, r.resource_id, followed.schedule, i.interval_start, i.interval_end, i.target_at,
+  b.environment, b.plant, i.resource_id, followed.schedule, i.interval_start, i.interval_end, i.target_at,
   i.standing, i.standing_mw, i.dot_mw AS instructed_mw, b.batch_type,
   coalesce(b.batch_received_at, b.batch_sent_at, least(b.time, i.interval_start)) AS batch_received_at, b.batch_uid,
   b.revision_no, i.instruction_uid, i.event_no
 FROM instruction AS i
 JOIN dispatch_batch AS b USING (event_no)
-JOIN resource AS r ON r.resource_no = i.resource_no
-JOIN plant AS p USING (plant_no)
 JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
   USING (batch_type)
 WHERE i.standing IS NOT NULL AND i.is_newest
 AND NOT EXISTS (
   SELECT FROM dispatch_batch AS newer
-  WHERE newer.batch_uid = b.batch_uid AND newer.resource_no = b.resource_no AND newer.environment = b.environment
+  WHERE newer.batch_uid = b.batch_uid AND newer.resource_id = b.resource_id AND newer.environment = b.environment
     AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
 );
 
@@ -82,7 +77,7 @@ AND NOT EXISTS (
   JOIN dispatch_batch AS b USING (event_no)
   JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
     USING (batch_type)
-  WHERE i.resource_no = d.resource_no AND i.target_at >= d.interval_start AND i.target_at <= d.interval_end
+  WHERE i.resource_id = d.resource_id AND i.target_at >= d.interval_start AND i.target_at <= d.interval_end
     AND i.interval_start = d.interval_start AND i.interval_end = d.interval_end AND i.is_newest
     AND i.standing <> 'not in force' AND b.environment = d.environment AND followed.schedule = d.schedule
     AND (
@@ -91,31 +86,27 @@ AND NOT EXISTS (
     ) > (d.batch_received_at, coalesce(d.revision_no, -1), d.event_no, d.instruction_uid)
     AND NOT EXISTS (
       SELECT FROM dispatch_batch AS newer
-      WHERE newer.batch_uid = b.batch_uid AND newer.resource_no = b.resource_no AND newer.environment = b.environment
+      WHERE newer.batch_uid = b.batch_uid AND newer.resource_id = b.resource_id AND newer.environment = b.environment
         AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
     )
 );
 
 CREATE VIEW dop_history AS
 SELECT
-  d.event_no, b.environment, b.batch_uid, d.resource_no, p.plant, r.resource_id, d.dop_uid, d.dop_mw, d.target_at,
+  d.event_no, b.environment, b.batch_uid, b.plant, d.resource_id, d.dop_uid, d.dop_mw, d.target_at,
   d.sequence_number, d.configuration_id, d.extra, b.binding_flag, b.batch_received_at, b.batch_sent_at, o.source, o.stream,
   b.seq, b.event_id, b.time, b.received_at, b.recorded_at
 FROM dop AS d
 JOIN trajectory_batch AS b USING (event_no)
-JOIN resource AS r ON r.resource_no = d.resource_no
-JOIN plant AS p USING (plant_no)
 JOIN origin AS o USING (origin_no);
 
 CREATE VIEW compliance_history AS
 SELECT
-  c.event_no, b.environment, b.batch_uid, c.resource_no, p.plant, r.resource_id, c.compliance_uid, c.start_at, c.expected_mwh,
+  c.event_no, b.environment, b.batch_uid, b.plant, c.resource_id, c.compliance_uid, c.start_at, c.expected_mwh,
   c.compliance_flag, c.configuration_id, c.extra, b.batch_received_at, o.source, o.stream, b.seq, b.event_id, b.time,
   b.received_at, b.recorded_at
 FROM compliance AS c
 JOIN trajectory_batch AS b USING (event_no)
-JOIN resource AS r ON r.resource_no = c.resource_no
-JOIN plant AS p USING (plant_no)
 JOIN origin AS o USING (origin_no);
 
 CREATE VIEW price_history AS
