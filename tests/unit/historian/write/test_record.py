@@ -114,7 +114,7 @@ def test_an_outbox_may_be_empty_or_wait(outbox):
 
 def test_a_number_with_400_digits_is_refused():
     payload = encode(samples.service_status()).replace(b'"last_seq":2', b'"last_seq":1' + b"0" * 400)
-    assert "an outbox of 1 to 1000" in refusal(STATUS, payload).reason
+    assert "last_seq" in refusal(STATUS, payload).reason
 
 
 def test_a_message_beyond_all_bounds_is_not_even_read():
