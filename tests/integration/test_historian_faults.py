@@ -28,7 +28,7 @@ from historian.database import Database
 from historian.write.accounts import Accounts
 from historian.write.gaps import RANGES_AT_ONCE, Gaps, requests_of
 from historian.write.record import Recorded, Stream
-from historian.write.store import Store
+from historian.write.store import Store, Written
 
 pytestmark = pytest.mark.integration
 
@@ -142,8 +142,8 @@ def test_one_refused_event_with_a_number_far_ahead_hides_nothing(database, store
 
 def test_a_status_from_the_future_does_not_outlast_those_that_follow(database, store):
     later = NOW + timedelta(minutes=1)
-    store.write([arrival(status(time=NOW.replace(year=2036)))], NOW)
-    store.write([arrival(status(time=later, software_version="2"), received_at=later)], later)
+    store.write_statuses([arrival(status(time=NOW.replace(year=2036)))], Written())
+    store.write_statuses([arrival(status(time=later, software_version="2"), received_at=later)], Written())
     rows = stored(database, "SELECT software_version, heard_at FROM service_state ORDER BY id")
     assert rows == [("0.1.0", NOW), ("2", later)]
 
@@ -151,9 +151,9 @@ def test_a_status_from_the_future_does_not_outlast_those_that_follow(database, s
 @pytest.mark.parametrize("started_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
 def test_a_status_of_any_time_lets_the_next_be_kept(database, store, started_at):
     document = {**json.loads(encode(status(time=NOW))), "started_at": started_at}
-    store.write([arrival(json.dumps(document).encode(), topic_of(status()))], NOW)
+    store.write_statuses([arrival(json.dumps(document).encode(), topic_of(status()))], Written())
     later = NOW + timedelta(minutes=1)
-    store.write([arrival(status(time=later), received_at=later)], later)
+    store.write_statuses([arrival(status(time=later), received_at=later)], Written())
     assert stored(database, "SELECT heard_at FROM service_state ORDER BY id DESC LIMIT 1") == [(later,)]
 
 

@@ -220,7 +220,13 @@ def _recorded(arrival: Arrival) -> Recorded:
 def _first_of_each(events: Iterable[Arrival]) -> tuple[dict[Key, Arrival], list[Arrival]]:
     """The first event of each key, and all others."""
     first: dict[Key, Arrival] = {}
-    others = [arrival for arrival in events if first.setdefault(key_of(_recorded(arrival).event), arrival) is not arrival]
+    others = []
+    for arrival in events:
+        key = key_of(_recorded(arrival).event)
+        if key in first:
+            others.append(arrival)
+        else:
+            first[key] = arrival
     return first, others
 
 
