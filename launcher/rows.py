@@ -32,7 +32,7 @@ class Rows:
         """The target times and megawatts of a resource's newest DOTs of one schedule."""
         query = """
             SELECT target_at, dot_mw FROM dotbus.dot_latest WHERE resource_id = :resource_id AND schedule = :schedule
-            ORDER BY target_at DESC LIMIT 20"""
+            ORDER BY interval_start DESC LIMIT 20"""
         found = self._all(query, resource_id=resource_id, schedule=schedule)
         return sorted((target_at, dot_mw) for target_at, dot_mw in found)
 

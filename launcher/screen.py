@@ -65,7 +65,7 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
     psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
     query = (
         "SELECT target_at, resource_id, schedule, dot_mw FROM dotbus.dot_latest "
-        "WHERE schedule = 'five-minute' ORDER BY target_at DESC LIMIT 9"
+        "WHERE schedule = 'five-minute' AND interval_start > now() - interval '1 hour' ORDER BY interval_start DESC LIMIT 9"
     )
     return [
         subscribe,

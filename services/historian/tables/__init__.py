@@ -14,8 +14,8 @@ from historian.tables.prices import price, price_report
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 
 DIVIDED = {
-    instruction: "target_at",
-    instruction_detail: "target_at",
+    instruction: "interval_start",
+    instruction_detail: "interval_start",
     dop: "target_at",
     compliance: "start_at",
     price: "interval_start",

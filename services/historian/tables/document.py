@@ -79,8 +79,8 @@ In a database that `10-roles.sh` prepared its names are found without it; elsewh
 
 - **Ask the views.** They show names where tables hold numbers. `..._history` shows every revision, `..._latest` what was said
   last. A filter on resource, node or time reaches the table below, so say which resource and which time.
-- **Say the time.** Tables that grow are divided by months: `target_at` (instructions, DOPs), `start_at` (compliance) and
-  `interval_start` (prices) tell PostgreSQL which months to open.
+- **Say the time.** Tables that grow are divided by months: `interval_start` (instructions, prices), `target_at` (DOPs) and
+  `start_at` (compliance) tell PostgreSQL which months to open.
 - **Say the schedule** (`dot_latest`): five-minute and hourly DOTs stand side by side, and the one never stands for the other.
 - Times are UTC (`timestamptz`). Megawatts, megawatt-hours and dollars are as CAISO gave them; absent is null, never 0.
 - Nothing of an event is ever changed. A revision is a row of its own, and what contradicts something that is stored is kept as

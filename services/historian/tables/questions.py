@@ -20,7 +20,7 @@ QUESTIONS = (
 SELECT interval_start, target_at, dot_mw, standing, revision_no
 FROM dot_latest
 WHERE resource_id = 'TEST_RESOURCE_1' AND schedule = 'five-minute'
-  AND target_at >= '2026-10-13 14:00Z' AND target_at < '2026-10-13 15:00Z'
+  AND interval_start >= '2026-10-13 14:00Z' AND interval_start < '2026-10-13 15:00Z'
 ORDER BY interval_start;""",
     ),
     Question(
@@ -30,8 +30,7 @@ ORDER BY interval_start;""",
 SELECT dot_mw, interval_start, interval_end
 FROM dot_latest
 WHERE resource_id = 'TEST_RESOURCE_1' AND schedule = 'five-minute'
-  AND interval_start <= '2026-10-13 14:12Z' AND interval_end > '2026-10-13 14:12Z'
-  AND target_at > '2026-10-13 13:00Z' AND target_at < '2026-10-13 15:00Z'
+  AND interval_start > '2026-10-13 13:00Z' AND interval_start <= '2026-10-13 14:12Z' AND interval_end > '2026-10-13 14:12Z'
 ORDER BY batch_received_at DESC LIMIT 1;""",
     ),
     Question(
@@ -55,7 +54,7 @@ LEFT JOIN LATERAL (
   FROM instruction_detail AS d WHERE d.event_no = i.event_no AND d.instruction_uid = i.instruction_uid
 ) AS parts ON true
 WHERE i.resource_id = 'TEST_RESOURCE_1' AND i.batch_type = 0 AND i.standing = 'in force'
-  AND i.target_at >= '2026-10-13 14:00Z' AND i.target_at < '2026-10-13 15:00Z'
+  AND i.interval_start >= '2026-10-13 14:00Z' AND i.interval_start < '2026-10-13 15:00Z'
 ORDER BY i.interval_start;""",
     ),
     Question(
@@ -86,7 +85,7 @@ ORDER BY interval_start, fetched_at DESC;""",
 SELECT interval_start, instruction_uid, dot_mw AS instructed_mw, accept_status, accept_dot_mw, opr_accept_status,
   opr_accept_dot_mw, standing, standing_mw
 FROM instruction_latest
-WHERE plant = 'sierra' AND target_at >= '2026-10-13 14:00Z' AND target_at < '2026-10-13 15:00Z'
+WHERE plant = 'sierra' AND interval_start >= '2026-10-13 14:00Z' AND interval_start < '2026-10-13 15:00Z'
 ORDER BY interval_start, instruction_uid;""",
     ),
     Question(

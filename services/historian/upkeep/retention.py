@@ -66,7 +66,7 @@ def shed_dead_letters(database: Database, max_bytes: int) -> int:
 
 
 def _kept(retention: Retention) -> tuple[_Kept, ...]:
-    instructions = (("instruction", "target_at"), ("instruction_detail", "target_at"))
+    instructions = (("instruction", "interval_start"), ("instruction_detail", "interval_start"))
     curves = (("dop", "target_at"), ("compliance", "start_at"))
     return (
         _Kept(retention.dispatch_days, instructions, "dispatch_batch", "coalesce(start_at, time)"),

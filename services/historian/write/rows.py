@@ -48,7 +48,7 @@ COLUMNS = {
         *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
         "extra",
     ),
-    "instruction_detail": ("event_no", "instruction_uid", "target_at", "position", *_DETAIL, "extra"),
+    "instruction_detail": ("event_no", "instruction_uid", "interval_start", "position", *_DETAIL, "extra"),
     "trajectory_batch": ("event_no", "environment", "resource_id", "plant", *_CURVE, "extra", *_OF_EVENT),
     "dop": ("event_no", "resource_id", *_DOP, "extra"),
     "compliance": ("event_no", "resource_id", *_COMPLIANCE, "extra"),
@@ -117,7 +117,7 @@ class Rows:
             times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing = (held.standing.value, held.dot_mw) if held else (None, None)
-            month = _month(target)
+            month = _month(start)
             self._rows["instruction", month].append(
                 (
                     *(
@@ -138,7 +138,7 @@ class Rows:
                     (
                         event_no,
                         instruction.instruction_uid,
-                        target,
+                        start,
                         position,
                         *_of_detail(detail),
                         extra(detail.extra),

@@ -118,7 +118,7 @@ SELECT
 FROM instruction_before;
 
 INSERT INTO instruction_detail
-SELECT i.event_no, i.instruction_uid, i.target_at, d.position, d.seg_no, d.service_type, d.segment_mw, d.extra
+SELECT i.event_no, i.instruction_uid, i.interval_start, d.position, d.seg_no, d.service_type, d.segment_mw, d.extra
 FROM {before}.instruction_detail AS d
 JOIN event_before AS e USING (environment, batch_uid, revision_key, resource_id)
 JOIN instruction AS i ON i.event_no = e.event_no AND i.instruction_uid = d.instruction_uid;

@@ -19,7 +19,15 @@ _OLD_TABLES = (
     "service_state", "dead_letter", "source_sequence", "lost_events",
 )  # fmt: skip
 _OLD_VIEWS = ("dot_latest", "instruction_latest", "dispatch_batch_latest", "price_latest")
-_TIMES = {"instruction": "start_at", "dop": "target_at", "compliance": "start_at", "price": "interval_start"}
+_INSTRUCTIONS = ("instruction", "instruction_detail")
+_TIMES = (
+    ("dispatch_batch", "start_at", _INSTRUCTIONS),
+    ("instruction", "start_at", _INSTRUCTIONS),
+    ("dop", "target_at", ("dop",)),
+    ("compliance", "start_at", ("compliance",)),
+    ("price", "interval_start", ("price",)),
+)
+"""Which tables of before say which months are needed, by which column, of which tables."""
 
 
 def upgrade() -> None:
@@ -34,19 +42,15 @@ def upgrade() -> None:
         connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {quoted}"))
     _run(connection, "v0003_small_keys_and_months.sql")
     add_months(connection, months_ahead(utc_now()))
-    for table, column in _TIMES.items():
+    for table, column, divided in _TIMES:
         months = connection.scalars(
             sa.text(f"SELECT DISTINCT date_trunc('month', {column}, 'UTC') FROM {quoted}.{table} WHERE {column} IS NOT NULL")  # noqa: S608  # names of ours
         )
-        add_months(connection, [month_of(month) for month in months if is_divided(month, utc_now())], _followers(table))
+        add_months(connection, [month_of(month) for month in months if is_divided(month, utc_now())], divided)
     _run(connection, "v0003_move.sql", before=quoted)
     _run(connection, "v0003_views.sql")
     _run(connection, "v0003_view_comments.sql")
     connection.execute(sa.text(f"DROP SCHEMA {quoted} CASCADE"))
-
-
-def _followers(table: str) -> list[str]:
-    return ["instruction", "instruction_detail"] if table == "instruction" else [table]
 
 
 def _run(connection: sa.Connection, file: str, **names: str) -> None:

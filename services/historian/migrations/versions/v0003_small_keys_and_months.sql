@@ -186,10 +186,10 @@ CREATE TABLE instruction (
   base_schedule_mw DOUBLE PRECISION,
   registered_intertie_flag TEXT,
   extra JSONB DEFAULT '{}' NOT NULL
-) PARTITION BY RANGE (target_at);
+) PARTITION BY RANGE (interval_start);
 CREATE INDEX instruction_event_no ON instruction (event_no);
-CREATE INDEX instruction_resource_id_target_at ON instruction (resource_id, target_at);
-CREATE INDEX instruction_target_at ON instruction USING brin (target_at) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX instruction_interval_start ON instruction USING brin (interval_start) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX instruction_resource_id_interval_start ON instruction (resource_id, interval_start);
 COMMENT ON TABLE instruction IS 'Instructions of dispatch batches, every revision. instruction_latest and dot_latest show what counts.';
 COMMENT ON COLUMN instruction.event_no IS 'The event that said it: the row of that number in the table of its batches.';
 COMMENT ON COLUMN instruction.resource_id IS 'CAISO''s resource ID.';
@@ -242,18 +242,18 @@ COMMENT ON COLUMN instruction.extra IS 'Elements that the software did not know,
 CREATE TABLE instruction_detail (
   event_no BIGINT NOT NULL,
   instruction_uid TEXT NOT NULL,
-  target_at TIMESTAMP WITH TIME ZONE,
+  interval_start TIMESTAMP WITH TIME ZONE,
   position INTEGER NOT NULL,
   seg_no INTEGER,
   service_type TEXT,
   segment_mw DOUBLE PRECISION,
   extra JSONB DEFAULT '{}' NOT NULL
-) PARTITION BY RANGE (target_at);
+) PARTITION BY RANGE (interval_start);
 CREATE INDEX instruction_detail_event_no ON instruction_detail (event_no);
 COMMENT ON TABLE instruction_detail IS 'Segments of instructions by service type.';
 COMMENT ON COLUMN instruction_detail.event_no IS 'The event that said it: the row of that number in the table of its batches.';
 COMMENT ON COLUMN instruction_detail.instruction_uid IS 'The instruction that it is part of.';
-COMMENT ON COLUMN instruction_detail.target_at IS 'As of its instruction, UTC.';
+COMMENT ON COLUMN instruction_detail.interval_start IS 'As of its instruction, UTC.';
 COMMENT ON COLUMN instruction_detail.position IS 'Place in CAISO''s list, from 1.';
 COMMENT ON COLUMN instruction_detail.seg_no IS 'Number of the segment (segNo).';
 COMMENT ON COLUMN instruction_detail.service_type IS 'SCHD, SUPP, RMPS, SPIN and others (serviceType).';

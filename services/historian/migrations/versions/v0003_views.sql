@@ -77,8 +77,7 @@ AND NOT EXISTS (
   JOIN dispatch_batch AS b USING (event_no)
   JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
     USING (batch_type)
-  WHERE i.resource_id = d.resource_id AND i.target_at >= d.interval_start AND i.target_at <= d.interval_end
-    AND i.interval_start = d.interval_start AND i.interval_end = d.interval_end AND i.is_newest
+  WHERE i.resource_id = d.resource_id AND i.interval_start = d.interval_start AND i.interval_end = d.interval_end AND i.is_newest
     AND i.standing <> 'not in force' AND b.environment = d.environment AND followed.schedule = d.schedule
     AND (
       coalesce(b.batch_received_at, b.batch_sent_at, least(b.time, i.interval_start)), coalesce(b.revision_no, -1), i.event_no,
