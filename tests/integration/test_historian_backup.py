@@ -26,8 +26,8 @@ COMPOSE = """#!/bin/bash
 set -e
 case "$*" in
   "compose exec -T postgres "*) shift 4; exec {postgres} "$@" ;;
-  "compose run --rm --no-deps -T --entrypoint "*" ads-ingest "*)
-    program=$7; shift 8; exec "$program" "${{@//\\/var\\/lib\\/dotbus/{folder}}}" ;;
+  "compose --progress quiet run --rm --no-deps -T --entrypoint "*" ads-ingest "*)
+    program=$9; shift 10; exec "$program" "${{@//\\/var\\/lib\\/dotbus/{folder}}}" ;;
   *) echo "no command of the test: $*" >&2; exit 1 ;;
 esac
 """
