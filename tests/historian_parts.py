@@ -1,6 +1,6 @@
 """What tests of the historian start from: a database with its tables, deliveries of messages, and what the tables hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -11,14 +11,14 @@ import psycopg2.extras
 from real_postgres import query
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, TrajectoryBatch
+from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
 from historian.tables import EVENT_TABLES, SCHEMA
 from historian.write.record import Recorder, Stream
-from historian.write.store import Arrival
+from historian.write.store import Arrival, Store, Written
 
 TOPICS = Topics()
 NOW = datetime(2026, 10, 13, 14, 9, 30, tzinfo=UTC)
@@ -116,3 +116,11 @@ def dispatch(
 def dispatches(first: int, last: int) -> list[Arrival]:
     """Arrivals of dispatches of as many batches."""
     return [arrival(dispatch(seq, batch_uid=f"B{seq}")) for seq in range(first, last + 1)]
+
+
+def write_batch(store: Store, batch: Sequence[Arrival], now: datetime = NOW) -> Written:
+    """Write a batch as the loop does: the events, then the statuses."""
+    written = store.write(batch, now)
+    if statuses := [each for each in batch if isinstance(each.meaning, ServiceStatus)]:
+        store.write_statuses(statuses, written)
+    return written

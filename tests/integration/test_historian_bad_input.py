@@ -5,7 +5,7 @@ from hashlib import sha256
 from itertools import count
 
 import pytest
-from historian_parts import NOW, arrival, dispatch, named, ready, replace
+from historian_parts import NOW, arrival, dispatch, named, ready, replace, write_batch
 from historian_reading import is_stored, numbers_of
 from hostile_messages import hostile_deliveries
 from hypothesis import given, settings
@@ -74,7 +74,7 @@ def test_nothing_that_is_published_stops_or_spoils_anything(url, open_database, 
     deliveries = [arrival(payload, topic) for topic, payload in hostile]
     honest = [good(), good(), good()]
     batch = [honest[0], *deliveries[:place], honest[1], *deliveries[place:]]
-    check(url, batch, store.write(batch, NOW))
+    check(url, batch, write_batch(store, batch))
     for delivery in deliveries:
         match delivery.meaning:
             case ServiceStatus() as status:
