@@ -22,9 +22,10 @@ _LOST = "40"
 # SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too
 # long for an index). All others blame the database or us, and may pass.
 _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
-# Out of memory or another limit, a statement that took too long, an internal error: seen once they blame the database, seen
-# again and again of one batch they blame that one.
-_MAY_BE_OF_ONE_BATCH = frozenset({"53200", "53400", "57014", "XX000"})
+# Out of memory or another limit, a statement that took too long, an internal error: seen again and again of one batch, fewer
+# rows at once may pass. Only the last is ever laid at the door of one row: a slow database must not make dead letters.
+_INTERNAL_ERROR = "XX000"
+_MAY_BE_OF_ONE_BATCH = frozenset({"53200", "53400", "57014", _INTERNAL_ERROR})
 _READ_AT_ONCE = 256 * 1024
 _NO_SUCH_ROLE = re.compile(r'FATAL:\s+(role ".*" does not exist|permission denied to set role)')
 _MAKES_ROLES = "deploy/postgres/10-roles.sh makes the roles, and makes our user a member (docs/deployment.md, Roles)"
@@ -37,12 +38,14 @@ class StoreUnavailable(Exception):
     """The database does not take anything now. What was asked for was not done, or not known to be; ask again.
 
     Attributes:
-        answered: whether it answered, with a fault that other statements need not meet.
+        answered: whether it answered, with a fault that fewer rows at once need not meet.
+        may_blame: whether that fault may be of one row alone; else that row waits as long as it takes.
     """
 
-    def __init__(self, cause: str, *, answered: bool = False) -> None:
+    def __init__(self, cause: str, *, answered: bool = False, may_blame: bool = False) -> None:
         super().__init__(cause)
         self.answered = answered
+        self.may_blame = may_blame
 
 
 class StatementRefused(Exception):
@@ -177,7 +180,7 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
         return TransactionLost(cause)
     if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):
         return StatementRefused(cause)
-    return StoreUnavailable(cause, answered=state in _MAY_BE_OF_ONE_BATCH)
+    return StoreUnavailable(cause, answered=state in _MAY_BE_OF_ONE_BATCH, may_blame=state == _INTERNAL_ERROR)
 
 
 def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[str, object]:

@@ -136,6 +136,8 @@ class Store:
         if isinstance(refused, TableGone | TransactionLost):
             raise refused
         if len(events) == 1:
+            if isinstance(refused, StoreUnavailable) and not refused.may_blame:
+                raise refused
             written.rejections.append(Rejection(events[0], str(refused)))
             return
         middle = len(events) // 2

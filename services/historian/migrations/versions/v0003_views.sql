@@ -72,8 +72,9 @@ SELECT
   d.standing, d.batch_type, d.batch_received_at, d.batch_uid, d.revision_no, d.instruction_uid
 FROM dot_history AS d
 WHERE d.standing <> 'not in force' AND d.interval_start IS NOT NULL
-AND NOT EXISTS (
-  SELECT FROM instruction AS i
+-- Not as NOT EXISTS: then the planner reads all that a resource ever had, also for the newest ten.
+AND (
+  SELECT true FROM instruction AS i
   JOIN dispatch_batch AS b USING (event_no)
   JOIN (VALUES (0, 'five-minute'), (1, 'hourly'), (4, 'five-minute'), (4, 'hourly')) AS followed (batch_type, schedule)
     USING (batch_type)
@@ -88,7 +89,8 @@ AND NOT EXISTS (
       WHERE newer.batch_uid = b.batch_uid AND newer.resource_id = b.resource_id AND newer.environment = b.environment
         AND (coalesce(newer.revision_no, -1), newer.time, newer.event_no) > (coalesce(b.revision_no, -1), b.time, b.event_no)
     )
-);
+  LIMIT 1
+) IS NOT TRUE;
 
 CREATE VIEW dop_history AS
 SELECT
