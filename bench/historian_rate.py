@@ -1,6 +1,6 @@
 """The historian's way from the broker's queue to committed rows, beside its limits and its floor, all in one run.
 
-    python bench/historian.py [MESSAGES]
+    python bench/historian_rate.py [MESSAGES]
 
 Limits: mosquitto_sub takes the same queued messages to nowhere, and psql copies the same rows into the same tables. Floor:
 paho with one INSERT and commit for each message. Real Mosquitto and PostgreSQL, with fsync; TLS off and on; one historian, and
