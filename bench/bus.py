@@ -125,7 +125,7 @@ def wait_until(done: Callable[[], bool]) -> None:
 @contextmanager
 def our_bus(settings: BusSettings, name: str, take: Callable[[Delivery], None] | None = None) -> Iterator[Bus]:
     """Our bus, connected; with a session of its own when it takes messages."""
-    bus = Bus(settings, name, clock=lambda: datetime.now(UTC), persistent=take is not None, receive_maximum=AT_ONCE)
+    bus = Bus(settings, name, clock=lambda: datetime.now(UTC), session_s=3600 if take else 0, receive_maximum=AT_ONCE)
     if take:
         bus.subscribe([FILTER], take)
     bus.start()

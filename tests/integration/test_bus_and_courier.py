@@ -91,7 +91,7 @@ def test_what_was_not_acknowledged_comes_again_and_what_was_does_not(connect, br
 
 def test_thousands_come_once_and_in_order_and_none_again_that_was_acknowledged_with_others(connect, broker: Mosquitto):
     got: list[Delivery] = []
-    reader = connect("reader", filters=["t/#"], on_delivery=got.append, persistent=True, receive_maximum=1000)
+    reader = connect("reader", filters=["t/#"], on_delivery=got.append, session_s=3600, receive_maximum=1000)
     writer = connect("writer")
     for start in range(0, 5000, 1000):
         writer.publish([Outgoing(f"t/{number % 7}", b"%d" % number) for number in range(start, start + 1000)])
@@ -100,7 +100,7 @@ def test_thousands_come_once_and_in_order_and_none_again_that_was_acknowledged_w
     assert [int(d.payload) for d in got] == list(range(5000))
     reader.stop()
     again: list[Delivery] = []
-    connect("reader", filters=["t/#"], on_delivery=again.append, persistent=True)
+    connect("reader", filters=["t/#"], on_delivery=again.append, session_s=3600)
     writer.publish([Outgoing("t/end", b"end")])
     eventually(lambda: again)
     assert [d.payload for d in again] == [b"end"]

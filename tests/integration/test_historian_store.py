@@ -27,7 +27,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.dead_letters import retry_letters
-from historian.write.store import Store
+from historian.write.store import Arrival, Store
 
 pytestmark = pytest.mark.integration
 
@@ -216,19 +216,41 @@ def test_a_fault_of_the_database_is_never_blamed_on_a_message(database, store, s
     assert store.write(batch, NOW).events == 2
 
 
-@pytest.mark.parametrize("sqlstate", ["53200", "XX000"])
-def test_a_message_that_the_database_fails_at_again_and_again_is_a_dead_letter_at_last(database, store, sqlstate):
-    body = f"BEGIN IF NEW.dop_mw = 666 THEN RAISE EXCEPTION 'failed' USING ERRCODE = '{sqlstate}'; END IF; RETURN NEW; END"
-    stored(database, f"CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
-    stored(database, "CREATE TRIGGER fails BEFORE INSERT ON dop FOR EACH ROW EXECUTE FUNCTION fails()")
-    sample = samples.trajectory_batch()
-    bad = replace(sample, dops=(replace(sample.dops[0], dop_mw=666.0),))
-    batch = [*dispatches(3, 6), arrival(bad), *dispatches(7, 9)]
+@pytest.fixture
+def failing(database, store):
+    """Makes the database fail, with a code of its own, at the one batch that is returned among good ones."""
+
+    def make(sqlstate: str) -> list[Arrival]:
+        body = f"BEGIN IF NEW.dop_mw = 666 THEN RAISE EXCEPTION 'failed' USING ERRCODE = '{sqlstate}'; END IF; RETURN NEW; END"
+        stored(database, f"CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        stored(database, "CREATE TRIGGER fails BEFORE INSERT ON dop FOR EACH ROW EXECUTE FUNCTION fails()")
+        sample = samples.trajectory_batch()
+        bad = replace(sample, dops=(replace(sample.dops[0], dop_mw=666.0),))
+        return [*dispatches(3, 6), arrival(bad), *dispatches(7, 9)]
+
+    return make
+
+
+def test_a_message_that_is_an_internal_error_again_and_again_is_a_dead_letter_at_last(database, store, failing):
+    batch = failing("XX000")
     with pytest.raises(StoreUnavailable):
         store.write(batch, NOW, failures=4)
     assert store.write(batch, NOW, failures=5).events == 7
     ((kind, reason),) = letters(database)
     assert (kind, reason.startswith("failed")) == ("refused", True)
+
+
+@pytest.mark.parametrize("sqlstate", ["53200", "57014"])
+def test_a_database_that_is_slow_or_short_of_memory_makes_no_dead_letter(database, store, failing, sqlstate):
+    batch = failing(sqlstate)
+    for failures in (4, 5, 50):
+        with pytest.raises(StoreUnavailable):
+            store.write(batch, NOW, failures=failures)
+    assert letters(database) == []
+    assert counts(database)["instruction"] > 0, "what passes by itself is stored meanwhile"
+    stored(database, "DROP TRIGGER fails ON dop")
+    store.write(batch, NOW)
+    assert (counts(database)["instruction"], counts(database)["trajectory_batch"], letters(database)) == (7, 1, [])
 
 
 def test_what_is_of_a_month_long_ago_or_ahead_finds_its_place(database, store):
