@@ -12,6 +12,7 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # read on import;
 from testcontainers.core.container import DockerContainer  # see the line above
 
 DOCKER_SOCKET = "/var/run/docker.sock"
+STOPPED_WITHIN_S = 20
 
 
 @cache
@@ -73,6 +74,10 @@ class Container:
     def kill(self) -> None:
         """SIGKILL."""
         self._container.get_wrapped_container().kill()
+
+    def stop(self) -> None:
+        """An orderly end, as `docker stop` asks for it."""
+        self._container.get_wrapped_container().stop(timeout=STOPPED_WITHIN_S)
 
     def pause(self) -> None:
         """Freeze all of it."""

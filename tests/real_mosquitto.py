@@ -26,6 +26,9 @@ class Mosquitto(Protocol):
     def kill(self) -> None:
         """SIGKILL: it writes nothing more."""
 
+    def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+
     def pause(self) -> None:
         """Stop it in the middle of what it does: connections stay open, and nobody is at their other end."""
 
@@ -74,6 +77,11 @@ class LocalMosquitto:
     def kill(self) -> None:
         if self._process:
             self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
             self._process.wait()
 
     def pause(self) -> None:
