@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from psycopg2 import sql
 
 STATEMENT_TIMEOUT_S = 60
+IDLE_TRANSACTION_S = 10
+"""Whoever falls silent so long within a transaction (frozen, or its machine gone) gives back what others wait for."""
 MAX_CAUSE = 500
 _KEY_TAKEN = "23505"
 _NO_TABLE = "42P01"
@@ -187,6 +189,7 @@ def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[st
     asked = url.query.get("options", "")
     options = [
         f"-c statement_timeout={STATEMENT_TIMEOUT_S}s",
+        f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_S}s",
         "-c synchronous_commit=on",  # an acknowledged message must be on the database's disk, however the server is set up
         "-c timezone=UTC",
         "-c client_encoding=UTF8",
