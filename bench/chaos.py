@@ -2,9 +2,9 @@
 
     python bench/chaos.py [KILLS [SEED]]
 
-200 kills and any seed unless told; the seed is printed, and given again it repeats what is done, though not the moments at which it
-strikes. At the end the database is held against all that the simulated CAISO told. The exit status is 1 when they differ; then all
-that was done is printed.
+200 kills and any seed unless told. The seed is printed; given again it repeats what is done, though not the moments at which
+it strikes. At the end the database is held against all that the simulated CAISO told. When they differ the exit status is 1, and
+all that was done is printed.
 """
 
 import random
@@ -14,10 +14,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1] / "tests")  # the parts that break are the tests'; programs here are named as packages
+sys.path[0] = str(Path(__file__).parents[1] / "tests")  # the parts are the tests'; and programs here are named as packages
 
-from chaos.run import Outcome, Run
-from chaos.stack import Stack
+from chaos.run import Outcome, Run  # noqa: E402  # found by the line above
+from chaos.stack import Stack  # noqa: E402  # likewise
 
 KILLS = 200
 DISK_MB = 4096

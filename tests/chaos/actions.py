@@ -6,10 +6,30 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from chaos.hostile import Hostile
+from chaos.parts import Part
 from chaos.stack import SERVICES, VOLUME, Stack
 
 SOURCES = ("ads_ingest", "lmp_ingest", VOLUME)
+BROKER, POSTGRES = "broker", "postgres"
 CLOCK_STEPS_S = (-40.0, -3.0, 3.0, 40.0)
+FOR_GOOD_CHANCE = 0.5
+ENDING = ("kill", "end", "wipe", "restore")
+WEIGHTS = {
+    "kill": 5.0,
+    "end": 2.0,
+    "wipe": 4.0,
+    "freeze": 1.5,
+    "cut": 1.0,
+    "clock": 0.7,
+    "fill": 1.0,
+    "restore": 0.7,
+    "hostile": 0.6,
+}
+"""How often each kind comes, beside the others."""
+SHARED_TIMES = 2.0
+"""So many times as often it is the broker or the database, which all others need."""
+
+Force = Callable[[Stack, random.Random], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -17,144 +37,131 @@ class Action:
     """Something that happens.
 
     Attributes:
-        name: as it is listed.
+        kind: what.
         target: what it happens to; no two of one target happen at once.
-        kills: whether something is ended by it.
+        detail: which of several.
         force: makes it happen, until its end.
     """
 
-    name: str
+    kind: str
     target: str
-    kills: bool
-    force: Callable[[Stack, random.Random], AbstractContextManager[None]]
+    force: Force
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        """As it is listed."""
+        return " ".join(filter(None, (self.kind, self.target, self.detail)))
+
+    @property
+    def kills(self) -> bool:
+        """Whether something is ended by it."""
+        return self.kind in ENDING
+
+    @property
+    def weight(self) -> float:
+        """How often it comes, beside the others."""
+        return WEIGHTS[self.kind] * (SHARED_TIMES if self.target in (BROKER, POSTGRES) else 1.0)
 
 
 def actions(stack: Stack, hostile: Hostile) -> list[Action]:
     """All that can happen to this stack."""
-    found = [*_of_broker(), *_of_database(stack)]
-    for name in (*SERVICES, VOLUME):
-        found += [
-            Action(f"kill {name}", name, True, _killed(name)),
-            Action(f"end {name}", name, True, _ended(name)),
-            Action(f"freeze {name}", name, False, _frozen(name)),
-            Action(f"cut {name}", name, False, _cut(name)),
-            Action(f"clock {name}", name, False, _clock_stepped(name)),
-        ]
-    for name in SOURCES:
-        found.append(Action(f"disk full {name}", name, False, _disk_full(name)))
-        found.append(Action(f"restore {name}", name, True, _restored(name)))
-    found += [Action(f"hostile {name}", "hostile", False, _said(say)) for name, say in hostile.sayings.items()]
-    return found
+    of_parts = [Action(kind, name, _of_part(name, force)) for name in (*SERVICES, VOLUME) for kind, force in PART.items()]
+    of_sources = [Action(kind, name, _of_part(name, force)) for name in SOURCES for kind, force in SOURCE.items()]
+    of_broker = [Action(kind, BROKER, force) for kind, force in BROKER_FORCES.items()]
+    of_database = [
+        Action(kind, POSTGRES, force) for kind, force in POSTGRES_FORCES.items() if kind != "fill" or stack.postgres.can_fill
+    ]
+    said = [Action("hostile", "hostile", _said(say), name) for name, say in hostile.sayings.items()]
+    return [*of_parts, *of_sources, *of_broker, *of_database, *said]
 
 
-WEIGHTS = {"kill": 5.0, "end": 2.0, "freeze": 1.5, "cut": 1.0, "clock": 0.7, "disk": 1.0, "restore": 0.7, "hostile": 0.6}
-"""How often each kind comes, beside the others; the broker's and the database's count as others of their kind."""
-MOST_HIT = ("broker", "postgres")
-HIT_TIMES = 2.0
+PartForce = Callable[[Part, random.Random], AbstractContextManager[None]]
 
 
-def weight_of(action: Action) -> float:
-    """How often an action comes."""
-    kind = "kill" if action.name.startswith("wipe") else action.name.split()[0]
-    return WEIGHTS[kind] * (HIT_TIMES if action.target in MOST_HIT else 1.0)
+def _of_part(name: str, force: PartForce) -> Force:
+    return lambda stack, chance: force(stack.parts[name], chance)
 
 
-def _killed(name: str):
-    @contextmanager
-    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
-        stack.parts[name].kill()
+@contextmanager
+def _killed(part: Part, _chance: random.Random) -> Iterator[None]:
+    part.kill()
+    yield
+    part.start()
+
+
+@contextmanager
+def _ended(part: Part, _chance: random.Random) -> Iterator[None]:
+    part.end()
+    yield
+    part.start()
+
+
+@contextmanager
+def _frozen(part: Part, _chance: random.Random) -> Iterator[None]:
+    part.freeze()
+    try:
         yield
-        stack.parts[name].start()
+    finally:
+        part.resume()
 
-    return force
 
-
-def _ended(name: str):
-    @contextmanager
-    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
-        stack.parts[name].end()
+@contextmanager
+def _cut(part: Part, chance: random.Random) -> Iterator[None]:
+    """Its connections to the broker or the database break; it may make new ones at once, or not before the end."""
+    chosen = chance.choice([part.to_broker, *([part.to_database] if part.to_database else [])])
+    if chance.random() >= FOR_GOOD_CHANCE:
+        chosen.cut()
         yield
-        stack.parts[name].start()
-
-    return force
-
-
-def _frozen(name: str):
-    @contextmanager
-    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
-        stack.parts[name].freeze()
-        try:
-            yield
-        finally:
-            stack.parts[name].resume()
-
-    return force
+        return
+    chosen.close()
+    try:
+        yield
+    finally:
+        chosen.open()
 
 
-def _cut(name: str):
-    """Its connections break, and again until the end."""
-
-    @contextmanager
-    def force(stack: Stack, chance: random.Random) -> Iterator[None]:
-        part = stack.parts[name]
-        proxies = [part.to_broker, *([part.to_database] if part.to_database else [])]
-        chosen = chance.choice(proxies)
-        for_good = chance.random() < 0.5
-        if for_good:
-            chosen.close()
-        else:
-            chosen.cut()
-        try:
-            yield
-        finally:
-            if for_good:
-                chosen.open()
-
-    return force
+@contextmanager
+def _clock_stepped(part: Part, chance: random.Random) -> Iterator[None]:
+    part.set_clock(chance.choice(CLOCK_STEPS_S))
+    try:
+        yield
+    finally:
+        part.set_clock(0)
 
 
-def _clock_stepped(name: str):
-    @contextmanager
-    def force(stack: Stack, chance: random.Random) -> Iterator[None]:
-        stack.parts[name].set_clock(chance.choice(CLOCK_STEPS_S))
-        try:
-            yield
-        finally:
-            stack.parts[name].set_clock(0)
-
-    return force
+@contextmanager
+def _disk_full(part: Part, _chance: random.Random) -> Iterator[None]:
+    part.fill_disk()
+    try:
+        yield
+    finally:
+        part.free_disk()
 
 
-def _disk_full(name: str):
-    @contextmanager
-    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
-        stack.parts[name].fill_disk()
-        try:
-            yield
-        finally:
-            stack.parts[name].free_disk()
-
-    return force
-
-
-def _restored(name: str):
+@contextmanager
+def _restored(part: Part, _chance: random.Random) -> Iterator[None]:
     """Its outbox is replaced by an older copy; the first time the copy is made."""
-
-    @contextmanager
-    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
-        part = stack.parts[name]
-        part.kill()
-        if part.has_copy:
-            part.restore()
-        else:
-            part.back_up()
-        yield
-        part.start()
-
-    return force
+    part.kill()
+    if part.has_copy:
+        part.restore()
+    else:
+        part.back_up()
+    yield
+    part.start()
 
 
-def _said(say: Callable[[], None]):
+PART: dict[str, PartForce] = {
+    "kill": _killed,
+    "end": _ended,
+    "freeze": _frozen,
+    "cut": _cut,
+    "clock": _clock_stepped,
+}
+SOURCE: dict[str, PartForce] = {"fill": _disk_full, "restore": _restored}
+
+
+def _said(say: Callable[[], None]) -> Force:
     @contextmanager
     def force(_stack: Stack, _chance: random.Random) -> Iterator[None]:
         say()
@@ -163,93 +170,33 @@ def _said(say: Callable[[], None]):
     return force
 
 
-@contextmanager
-def _broker_killed(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.broker.kill()
-    try:
-        yield
-    finally:
-        stack.broker.start()
+def _between(begin: Callable[[Stack], None], end: Callable[[Stack], None]) -> Force:
+    @contextmanager
+    def force(stack: Stack, _chance: random.Random) -> Iterator[None]:
+        begin(stack)
+        try:
+            yield
+        finally:
+            end(stack)
+
+    return force
 
 
-@contextmanager
-def _broker_ended(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.broker.stop()
-    try:
-        yield
-    finally:
-        stack.broker.start()
+def _make_room(stack: Stack) -> None:
+    """It may have ended by itself, as PostgreSQL does when it cannot write its log."""
+    stack.postgres.free_disk()
+    stack.postgres.start()
 
 
-@contextmanager
-def _broker_wiped(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.broker.kill()
-    try:
-        yield
-    finally:
-        stack.replace_broker()
-
-
-@contextmanager
-def _broker_frozen(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.broker.pause()
-    try:
-        yield
-    finally:
-        stack.broker.resume()
-
-
-def _of_broker() -> list[Action]:
-    return [
-        Action("kill broker", "broker", True, _broker_killed),
-        Action("end broker", "broker", True, _broker_ended),
-        Action("wipe broker", "broker", True, _broker_wiped),
-        Action("freeze broker", "broker", False, _broker_frozen),
-    ]
-
-
-@contextmanager
-def _database_killed(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.postgres.kill()
-    try:
-        yield
-    finally:
-        stack.postgres.start()
-
-
-@contextmanager
-def _database_ended(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.postgres.stop()
-    try:
-        yield
-    finally:
-        stack.postgres.start()
-
-
-@contextmanager
-def _database_frozen(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    stack.postgres.pause()
-    try:
-        yield
-    finally:
-        stack.postgres.resume()
-
-
-@contextmanager
-def _database_full(stack: Stack, _chance: random.Random) -> Iterator[None]:
-    """It may end by itself of it, as PostgreSQL does when it cannot write its log."""
-    stack.postgres.fill_disk()
-    try:
-        yield
-    finally:
-        stack.postgres.free_disk()
-        stack.postgres.start()
-
-
-def _of_database(stack: Stack) -> list[Action]:
-    found = [
-        Action("kill postgres", "postgres", True, _database_killed),
-        Action("end postgres", "postgres", True, _database_ended),
-        Action("freeze postgres", "postgres", False, _database_frozen),
-    ]
-    return found + [Action("disk full postgres", "postgres", False, _database_full)] * stack.postgres.can_fill
+BROKER_FORCES: dict[str, Force] = {
+    "kill": _between(lambda stack: stack.broker.kill(), lambda stack: stack.broker.start()),
+    "end": _between(lambda stack: stack.broker.stop(), lambda stack: stack.broker.start()),
+    "wipe": _between(lambda stack: stack.broker.kill(), lambda stack: stack.replace_broker()),
+    "freeze": _between(lambda stack: stack.broker.pause(), lambda stack: stack.broker.resume()),
+}
+POSTGRES_FORCES: dict[str, Force] = {
+    "kill": _between(lambda stack: stack.postgres.kill(), lambda stack: stack.postgres.start()),
+    "end": _between(lambda stack: stack.postgres.stop(), lambda stack: stack.postgres.start()),
+    "freeze": _between(lambda stack: stack.postgres.pause(), lambda stack: stack.postgres.resume()),
+    "fill": _between(lambda stack: stack.postgres.fill_disk(), _make_room),
+}

@@ -1,4 +1,4 @@
-"""A hostile publisher: a user of the bus who says whatever can harm. All that it says has its mark, so that it can be told apart."""
+"""A hostile publisher: a user of the bus who says whatever can harm. All that it says bears its mark."""
 
 import json
 import random

@@ -1,7 +1,7 @@
 """Judgement: what the simulator told, held against what the database holds. Pure: facts in, what is wrong out."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +11,13 @@ from typing import TypeVar
 import msgspec
 from chaos.market import Key
 from chaos.rows import ComplianceRow, DopRow, InstructionRow, PriceRow, StreamRow
-from chaos.volume import RESOURCES, TOGETHER, mw_of
+from chaos.volume import RESOURCES, TOGETHER_AGAIN, mw_of
 
 from launcher.sent import SentBatch, SentDop
 
 SHOWN = 3
+NOTED_WITHIN = 2 * TOGETHER_AGAIN
+"""So many events of the source of many may be on its disk before it could write down how many."""
 KEPT_WITHIN = timedelta(seconds=5)
 """What was told so long before its client was disturbed may not have been kept yet."""
 _RANGE = re.compile(r"[\[(](\d+),(\d+)[\])]")
@@ -199,7 +201,7 @@ def volume_faults(told: int, rows: Iterable[tuple[int, float, str]]) -> list[str
             "event of the source of many is missing", {number for number in range(1, max(told, last) + 1) if not count[number]}
         ),
         *_some("event of the source of many is there twice", {number for number, times in count.items() if times > 1}),
-        *_some("event of the source of many was never told", {number for number in count if number > told + 2 * TOGETHER}),
+        *_some("event of the source of many was never told", {number for number in count if number > told + NOTED_WITHIN}),
         *_some("event of the source of many has other values", wrong),
     ]
 
@@ -253,11 +255,3 @@ def _some(what: str, found: Collection[Hashable]) -> list[str]:
         return []
     first = ", ".join(str(tuple(map(str, row)) if isinstance(row, tuple) else row) for row in sorted(found, key=str)[:SHOWN])
     return [f"{len(found)} times: {what}: {first}"]
-
-
-def by_kind(names: Iterable[str]) -> dict[str, int]:
-    """How often each name comes, in order."""
-    counts: dict[str, int] = defaultdict(int)
-    for name in names:
-        counts[name] += 1
-    return dict(sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""Lateness: how long after it was on its source's disk an event is in the database. Watched all the time, while all else breaks."""
+"""Lateness: how long after it was on its source's disk an event is in the database, watched all the time."""
 
 import threading
 import time

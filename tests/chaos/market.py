@@ -1,4 +1,4 @@
-"""Market: CAISO changes its mind. Revises and cancels batches, corrects prices, and remembers every price that was published."""
+"""Market: CAISO changes its mind. Batches are revised and cancelled, prices corrected, and what was published is remembered."""
 
 import random
 import threading

@@ -168,7 +168,8 @@ class Rows:
         """Stream and number where the source of many or a batch of CAISO's stands before what was said earlier."""
         of_volume = f"""SELECT stream, seq FROM (
             SELECT stream, seq, batch_uid, lag(batch_uid) OVER (PARTITION BY stream ORDER BY seq) AS before
-            FROM dispatch_batch_history WHERE source = '{SOURCE}' AND batch_uid LIKE '{PREFIX}%') AS s WHERE before >= batch_uid"""
+            FROM dispatch_batch_history WHERE source = '{SOURCE}' AND batch_uid LIKE '{PREFIX}%'
+            ) AS s WHERE before >= batch_uid"""
         of_caiso = f"""SELECT stream, seq FROM (
             SELECT stream, seq, revision_no, lag(revision_no) OVER (PARTITION BY stream, batch_uid, resource_id ORDER BY seq) AS
             before FROM dispatch_batch_history WHERE {OF_CAISO}) AS s WHERE before > revision_no"""

@@ -12,7 +12,7 @@ import msgspec
 import psycopg2
 import requests
 from chaos import judgement
-from chaos.actions import Action, actions, weight_of
+from chaos.actions import Action, actions
 from chaos.hostile import Hostile
 from chaos.installation import HISTORIANS
 from chaos.judgement import Disturbance, SentAll, ToldBatch
@@ -68,7 +68,7 @@ class Run:
         self._hostile = Hostile(stack.broker.port, random.Random(seed + 1))
         self._market = Market(stack, random.Random(seed + 2))
         self._actions = actions(stack, self._hostile)
-        self._weights = [weight_of(action) for action in self._actions]
+        self._weights = [action.weight for action in self._actions]
         self._rows = Rows(stack.database_url)
         self._lateness = Lateness(stack)
         self._disturbed: list[Disturbance] = []
@@ -139,9 +139,8 @@ class Run:
         begun = datetime.now(UTC)
         with action.force(self._stack, self._chance):
             yield
-        kind = action.name.split()[0]
-        self._disturbed.append(Disturbance(action.target, kind, begun, datetime.now(UTC)))
-        if kind == "restore":
+        self._disturbed.append(Disturbance(action.target, action.kind, begun, datetime.now(UTC)))
+        if action.kind == "restore":
             self._restored.add(action.target)
 
     def _look_for_the_dead(self) -> None:

@@ -1,4 +1,4 @@
-"""Stack: the installation that chaos comes over, from the simulated CAISO to the database, with every connection through a proxy."""
+"""Stack: the installation that chaos comes over, from CAISO to the database, with every connection through a proxy."""
 
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ import requests
 from chaos import installation
 from chaos.database import start_database
 from chaos.parts import Part, Recipe
+from chaos.volume import told_in
 from cutting_proxy import CuttingProxy
 from real_mosquitto import remove_mosquitto, start_mosquitto
 
@@ -127,6 +128,5 @@ class Stack:
         (self.folder / VOLUME / "pause").touch()
 
     def volume_told(self) -> int:
-        """How many events the source of many has on its disk, at least."""
-        file = self.folder / VOLUME / "told"
-        return int(file.read_text()) if file.exists() else 0
+        """How many events the source of many had on its disk, at least."""
+        return told_in(self.folder / VOLUME)

@@ -1,7 +1,8 @@
 """Volume: a source of many events beside CAISO's, with the outbox and courier of an ingest: `python -m chaos.volume`.
 
-Event number n says what `dispatch_of(n)` says, so that whoever knows how many there were knows them all. It goes on where its outbox
-says, as an ingest goes on from CAISO's cursor: after a restored copy the same events come again under another stream.
+Event number n says what `dispatch_of(n)` says, so that whoever knows how many there were knows them all. It goes on where its
+outbox says, as an ingest goes on from CAISO's cursor: after a restored copy the same events come again under another stream, as
+fast as they can.
 """
 
 import os
@@ -27,7 +28,7 @@ SERVICE, PREFIX = "volume", "VOLUME-"
 SOURCE = f"{SERVICE}/a"
 RESOURCES = 7
 CURSOR = "n"
-TOGETHER = 25
+TOGETHER, TOGETHER_AGAIN = 25, 250
 TURN_EVERY_S = 0.5
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -69,8 +70,14 @@ def dispatch_of(number: int, now: datetime) -> Dispatch:
     )
 
 
+def told_in(folder: Path) -> int:
+    """How many events were on the disk of the source at some time, at least."""
+    file = folder / "told"
+    return int(file.read_text()) if file.exists() else 0
+
+
 class Volume:
-    """Commits so many events a second until `pause` is there, and writes down how many are on the disk.
+    """Commits so many events a second until `pause` is there, and writes down how many were ever on the disk.
 
     Args:
         folder: of the outbox, with the files `pause` and `told`.
@@ -83,13 +90,14 @@ class Volume:
         self._topics = Topics()
         self._folder = folder
         self._pause_s = TOGETHER / rate
+        self._told = told_in(folder)
         self._ingest = Ingest(
             identity,
             self._topics,
             BusSettings(port=port),
             keeping,
             CollectorRegistry(),
-            upstreams=lambda: [],
+            upstreams=list,
             clock=utc_now,
         )
 
@@ -99,29 +107,33 @@ class Volume:
         number = int(outbox.cursors().get(CURSOR, "0"))
         turn_at = 0.0
         with self._ingest.serving(ServiceSettings(), lambda: False):
-            while not stop.wait(self._pause_s):
-                if not (self._folder / "pause").exists():
-                    number = self._say(number)
+            while not stop.wait(0 if number < self._told else self._pause_s):
+                if number < self._told:
+                    number = self._say(number, TOGETHER_AGAIN)
+                elif not (self._folder / "pause").exists():
+                    number = self._say(number, TOGETHER)
                 if time.monotonic() >= turn_at:
                     turn_at = time.monotonic() + TURN_EVERY_S
                     self._ingest.turned()
 
-    def _say(self, number: int) -> int:
-        now, last = utc_now(), number + TOGETHER
+    def _say(self, number: int, count: int) -> int:
+        now, last = utc_now(), number + count
         events = [dispatch_of(each, now) for each in range(number + 1, last + 1)]
         said = [(self._topics.dispatch(event.plant, event.resource_id), event) for event in events]
         try:
             self._ingest.outbox.commit(now, events=said, cursors={CURSOR: str(last)})
         except sqlite3.Error:  # the disk is full: the same again
+            time.sleep(self._pause_s)
             return number
         self._ingest.courier.wake()
         self._note(last)
         return last
 
     def _note(self, last: int) -> None:
+        self._told = max(self._told, last)
         new = self._folder / "told.new"
         try:
-            new.write_text(str(last))
+            new.write_text(str(self._told))
             new.replace(self._folder / "told")
         except OSError:
             return  # the disk is full: the next note tells of these, too
