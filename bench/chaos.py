@@ -3,7 +3,7 @@
     python bench/chaos.py [KILLS [SEED]]
 
 200 kills and any seed unless told. The seed is printed; given again it repeats what is done, though not the moments at which
-it strikes. At the end the database is held against all that the simulated CAISO told. When they differ the exit status is 1, and
+it strikes. At the end the database is held against all that the simulated CAISO told. Where they differ the status is 1, and
 all that was done is printed.
 """
 
