@@ -272,7 +272,7 @@ def test_a_burst_and_a_message_as_large_as_the_broker_takes_pass_over_tls(broker
     listening: list[bool] = []
     historian._client.on_subscribe = lambda *_: listening.append(True)
     payloads = [b"%d" % number * 100 for number in range(3000)]
-    payloads.insert(1000, bytes(61 * 1024 * 1024))
+    payloads.insert(1000, bytes(15 * 1024 * 1024))
     with running(historian), running(ingest):
         eventually(lambda: listening and ingest.connected)
         publisher = Thread(target=ingest.publish, args=([Outgoing(TOPICS.dispatch("sierra", "S1"), p) for p in payloads], 60))
