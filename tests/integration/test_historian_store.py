@@ -27,7 +27,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.dead_letters import retry_letters
-from historian.write.store import Arrival, Store
+from historian.write.store import Arrival, Store, Written
 
 pytestmark = pytest.mark.integration
 
@@ -251,6 +251,23 @@ def test_a_database_that_is_slow_or_short_of_memory_makes_no_dead_letter(databas
     stored(database, "DROP TRIGGER fails ON dop")
     store.write(batch, NOW)
     assert (counts(database)["instruction"], counts(database)["trajectory_batch"], letters(database)) == (7, 1, [])
+
+
+def test_a_status_that_is_an_internal_error_again_and_again_is_a_dead_letter_and_the_others_are_kept(database, store):
+    body = "BEGIN IF NEW.software_version = '666' THEN RAISE EXCEPTION 'failed' USING ERRCODE = 'XX000'; END IF; RETURN NEW; END"
+    stored(database, f"CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+    stored(database, "CREATE TRIGGER fails BEFORE INSERT ON service_state FOR EACH ROW EXECUTE FUNCTION fails()")
+    batch = [
+        arrival(replace(samples.service_status(), software_version=version, time=NOW + timedelta(seconds=second)))
+        for second, version in enumerate(("1", "666", "2"))
+    ]
+    written = Written()
+    with pytest.raises(StoreUnavailable):
+        store.write_statuses(batch, written, failures=4)
+    store.write_statuses(batch, written, failures=5)
+    assert stored(database, "SELECT software_version FROM service_state ORDER BY id") == [("1",), ("2",)]
+    assert [reason.startswith("failed") for _kind, reason in letters(database)] == [True]
+    assert [rejection.arrival for rejection in written.rejections] == [batch[1]]
 
 
 def test_what_is_of_a_month_long_ago_or_ahead_finds_its_place(database, store):

@@ -190,17 +190,31 @@ class Store:
         written.events += len(events)
         written.renumbered |= {self._numbers.streams.of(number): seqs for number, seqs in again.items()}
 
-    def write_statuses(self, statuses: Sequence[Arrival], written: Written) -> None:
+    def write_statuses(self, statuses: Sequence[Arrival], written: Written, failures: int = 0) -> None:
         """Keep what services said of themselves. Statuses are to be written in the order in which they came.
+
+        Args:
+            statuses: in that order.
+            written: takes what is refused.
+            failures: how often these failed before, one after the other.
 
         Raises:
             StoreUnavailable: all of it must be written again.
         """
-        with self._database.transaction() as connection:
-            refused = [_keep_status(connection, arrival) for arrival in sorted(statuses, key=_service)]
-            rejections = [rejection for rejection in refused if rejection]
-            _keep_letters(connection, rejections)
-        written.rejections += rejections
+        ordered = sorted(statuses, key=_service)
+        for part in [ordered] if failures < TRIES else [[arrival] for arrival in ordered]:
+            try:
+                with self._database.transaction() as connection:
+                    refused = [_keep_status(connection, arrival) for arrival in part]
+                    rejections = [rejection for rejection in refused if rejection]
+                    _keep_letters(connection, rejections)
+            except StoreUnavailable as away:
+                if failures < TRIES or not away.may_blame:
+                    raise
+                rejections = [Rejection(arrival, str(away)) for arrival in part]
+                with self._database.transaction() as connection:
+                    _keep_letters(connection, rejections)
+            written.rejections += rejections
 
     def _note(self, written: Written) -> None:
         """Keep what is no row of an event. A refused event has come as well: its number is not asked for again."""
