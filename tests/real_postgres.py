@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
+import psutil
 import psycopg2
 from containers import Container, docker_answers
 from real_mosquitto import free_port
@@ -115,8 +116,11 @@ class LocalPostgres:
 
     def kill(self) -> None:
         if self._process and self._process.poll() is None:
-            self._process.kill()
+            backends = psutil.Process(self._process.pid).children(recursive=True)
+            for process in (self._process, *backends):  # a backend in a statement outlives its postmaster, and keeps its memory
+                process.kill()
             self._process.wait()
+            psutil.wait_procs(backends)
 
     def remove(self) -> None:
         self.kill()

@@ -82,7 +82,7 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             url=at.ads,
             certificate_file=keys.client,
             ca_file=keys.authority,
-            timeout_s=1.0,
+            timeout_s=3.0,  # a server and a client on a busy machine take a second now and then
             max_reply_mb=2.0,
             state_dir=tmp_path,
         )

@@ -121,9 +121,7 @@ class Writers:
             return  # told to stop: the broker has all of it still
         statuses = [arrival for arrival in arrivals if isinstance(arrival.meaning, ServiceStatus)]
         if statuses:
-            self._insist(
-                lambda failures: store.write_statuses(statuses, written, failures), lambda: self._note_turn(number)
-            )
+            self._insist(lambda failures: store.write_statuses(statuses, written, failures), lambda: self._note_turn(number))
         if not self._stop.is_set():
             self._bus.ack_all(deliveries)
             self._hear(arrivals)
