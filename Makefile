@@ -34,6 +34,7 @@ faults: tools .venv/test.stamp ## force every fault anew, and write what the reg
 docs: .venv/test.stamp ## write the schemas and tables that are made from the code
 	$(BIN)/python -m launcher.documents
 
+bench: MEASURED := yes
 bench: tools .venv/test.stamp ## measure: each program in bench
 	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
 
@@ -41,11 +42,14 @@ clean: ## remove the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Programs that tests use beside Python's. A broker runs in a container when Docker answers, else here. None is passed over.
+# Programs that tests use beside Python's. A broker runs in a container when Docker answers, else here; what is measured runs
+# here, beside Mosquitto's own clients. None is passed over.
 tools:
 	@missing() { \
 	  for program in mbpoll openssl; do command -v $$program >/dev/null || printf ' %s' $$program; done; \
-	  docker info >/dev/null 2>&1 || PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin" command -v mosquitto >/dev/null || printf ' mosquitto'; \
+	  path="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; \
+	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
+	  [ -z "$(MEASURED)" ] || command -v mosquitto_sub >/dev/null || printf ' mosquitto-clients'; \
 	}; \
 	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
 	if command -v apt-get >/dev/null; then \
