@@ -122,6 +122,7 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
   that it kept from then: it says nothing about gaps.
 - Another `stream` of the same source counts from 1 again. It begins when an outbox is made anew, or was restored from a back-up
   and so is older than what was published; events that had not been published come in it under new numbers and their old `id`.
+  Where a historian has other events under numbers of a stream (`numbers_taken`), all that its source kept comes again so.
 - What is missing from the end shows with the next event, or in the source's `service` state: `outbox.last_seq` less
   `outbox.unpublished` of `outbox.stream` is published. The `stream` topic says how far a stream goes at the most.
 - Who may ask for a replay (by the access list the historian) names up to 10,000 ranges of `seq`; the reply says what is `lost`.

@@ -119,13 +119,22 @@ class Historian:
 
     def _look_for_gaps(self) -> None:
         now = self._clock()
-        while self._writers.heard:
-            self._gaps.heard(self._writers.heard.popleft())
+        self._hear(now)
         found = self._persistence.insist(lambda _failures: self._accounts.missing(self._gaps, RANGES_AT_ONCE), self._turn)
         for stream, missing in (found or {}).items():
             if action := self._gaps.look(stream, missing, now):
                 self._act(action, now)
         self._meters.note_missing(self._gaps.missing)
+
+    def _hear(self, now: datetime) -> None:
+        """Take what the writers heard, and tell sources that they gave numbers twice."""
+        while self._writers.heard:
+            self._gaps.heard(self._writers.heard.popleft())
+        while self._writers.renumbered:
+            self._gaps.renumbered.note(self._writers.renumbered.popleft(), now)
+        if self._bus.connected:
+            for stream in self._gaps.renumbered.to_tell(now):
+                self._publish(stream, [self._request(stream, ((1, 1),), now, numbers_taken=True)])
 
     def _act(self, action: Action, now: datetime) -> None:
         if action.lost:
@@ -154,20 +163,6 @@ class Historian:
         )
 
     def _ask(self, stream: Stream, ranges: Sequence[Range], now: datetime) -> None:
-        service, _, instance = stream.source.partition("/")
-        topic = self._topics.replay(service, instance)
-        requests = [
-            ReplayRequest(
-                environment=self._identity.environment,
-                source=self._identity.source,
-                time=now,
-                stream=stream.stream,
-                first_seq=part[0][0],
-                last_seq=part[-1][1],
-                ranges=part,
-            )
-            for part in requests_of(ranges)
-        ]
         count = sum(last - first + 1 for first, last in ranges)
         self._log.warning(
             "events are missing; asking for them",
@@ -176,9 +171,30 @@ class Historian:
             count=count,
             ranges=ranges[:LOGGED_RANGES],
         )
+        if self._publish(stream, [self._request(stream, part, now) for part in requests_of(ranges)]):
+            self._meters.asked_again.inc(count)
+
+    def _request(
+        self, stream: Stream, ranges: tuple[Range, ...], now: datetime, *, numbers_taken: bool = False
+    ) -> ReplayRequest:
+        return ReplayRequest(
+            environment=self._identity.environment,
+            source=self._identity.source,
+            time=now,
+            stream=stream.stream,
+            first_seq=ranges[0][0],
+            last_seq=ranges[-1][1],
+            ranges=ranges,
+            numbers_taken=numbers_taken,
+        )
+
+    def _publish(self, stream: Stream, requests: Sequence[ReplayRequest]) -> bool:
+        """Say something to the source of a stream. Returns whether the broker has it."""
+        service, _, instance = stream.source.partition("/")
+        topic = self._topics.replay(service, instance)
         try:
             self._bus.publish([Outgoing(topic, encode(request)) for request in requests])
         except BusError as error:
-            self._log.warning("the replay was not asked for; trying again", cause=str(error))
-        else:
-            self._meters.asked_again.inc(count)
+            self._log.warning("a source was not asked; trying again", source=stream.source, cause=str(error))
+            return False
+        return True

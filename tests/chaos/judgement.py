@@ -224,14 +224,27 @@ def lost_faults(lost: Iterable[tuple[str, str, int, int]], restored: Collection[
     return _some("events are given up", {row for row in lost if row[0] not in restored})
 
 
-def order_faults(found: Iterable[tuple[str, int]]) -> list[str]:
-    """Events whose numbers are in another order than they were told."""
-    return _some("event is out of order", set(found))
+def order_faults(found: Iterable[tuple[str, int]], ended: Collection[str]) -> list[str]:
+    """Events whose numbers are in another order than they were told, but for streams that ended by a restored outbox."""
+    return _some("event is out of order", {row for row in found if row[0] not in ended})
 
 
-def number_faults(found: Iterable[tuple[str, int]]) -> list[str]:
-    """Numbers of a stream that stand for two events: gaps of it cannot be seen."""
-    return _some("number stands for two events", set(found))
+def number_faults(found: Iterable[tuple[str, int]], ended: Collection[str]) -> list[str]:
+    """Numbers of a stream that stand for two events: gaps of it cannot be seen.
+
+    Where an outbox is restored and the broker forgets how far its stream went, that happens, and the stream ends by it.
+    """
+    return _some("number stands for two events", {row for row in found if row[0] not in ended})
+
+
+def ended_streams(streams: Iterable[StreamRow], restored: Collection[str]) -> set[str]:
+    """The streams of sources whose outbox was restored, but the newest of each."""
+    return {
+        row.stream
+        for _, of_source in groupby(sorted(streams), key=lambda row: row.source)
+        for row in sorted(of_source, key=lambda row: row.origin_no)[:-1]
+        if row.source in restored
+    }
 
 
 def foreign_faults(letters: Iterable[tuple[str, str, str]]) -> list[str]:

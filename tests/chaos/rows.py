@@ -59,10 +59,11 @@ class PriceRow(NamedTuple):
 
 
 class StreamRow(NamedTuple):
-    """Which numbers of a stream came and which are given up, as PostgreSQL writes them."""
+    """Which numbers of a stream came and which are given up, as PostgreSQL writes them. Streams are numbered as they came."""
 
     source: str
     stream: str
+    origin_no: int
     received: str
     lost: str
 
@@ -142,7 +143,10 @@ class Rows:
 
     def streams(self) -> list[StreamRow]:
         """Of our sources."""
-        query = f"SELECT source, stream, received::text, lost::text FROM stream_sequence WHERE {OURS}"
+        query = (
+            "SELECT source, stream, origin_no, received::text, lost::text FROM source_sequence JOIN origin USING (origin_no) "
+            f"WHERE {OURS}"
+        )
         return [StreamRow(*row) for row in self.ask(query)]
 
     def lost(self) -> Sequence[tuple[str, str, int, int]]:

@@ -177,15 +177,17 @@ class Run:
         quick = judgement.volume_faults(self._stack.volume_told(), rows.volume_instructions())
         if quick:
             return quick
+        streams, restored = rows.streams(), {f"{name}/a" for name in self._restored}
+        ended = judgement.ended_streams(streams, restored)
         return [
             *self._dispatch_faults(),
             *self._trajectory_faults(),
             *self._price_faults(),
-            *judgement.stream_faults(rows.streams()),
-            *judgement.lost_faults(rows.lost(), {f"{name}/a" for name in self._restored}),
+            *judgement.stream_faults(streams),
+            *judgement.lost_faults(rows.lost(), restored),
             *judgement.foreign_faults(rows.foreign_letters()),
-            *judgement.order_faults(rows.out_of_order()),
-            *judgement.number_faults(rows.seqs_twice()),
+            *judgement.order_faults(rows.out_of_order(), ended),
+            *judgement.number_faults(rows.seqs_twice(), ended),
         ]
 
     def _dispatch_faults(self) -> list[str]:

@@ -214,6 +214,8 @@ class Courier:
     def _take_requests(self) -> None:
         while len(self._replays) < REPLAYS_WAITING and not self._requests.empty():
             request = self._requests.get_nowait()
+            if request.numbers_taken:
+                self._own_stream.give_other_numbers(request.stream)
             self._replays.add(request, self._outbox.numbers_of(request.stream))
 
     def _reply(self) -> None:

@@ -135,11 +135,14 @@ class Outbox:
         for cursor in cursors.items():
             self._database.execute(move, cursor)
 
-    def begin_stream(self) -> int:
+    def begin_stream(self, *, again: bool = False) -> int:
         """Count from 1 under a new name: in the stream so far, later events than this file has were published.
 
         What no broker has acknowledged gets numbers of the new stream; what was published keeps its own and can be sent again
         under the old name. Returns how many got new numbers.
+
+        Args:
+            again: what was published in the stream so far counts as not acknowledged.
 
         Raises:
             sqlite3.Error: the disk is full or broken; the stream goes on.
@@ -148,6 +151,8 @@ class Outbox:
             self._mark_acknowledged()
             before, kept_bytes, renumbered = self._numbers, 0, 0
             with self._transaction():
+                if again:
+                    outbox_events.unmark(self._database, before.stream.base)
                 stream = self._write_stream(before.last)
                 self._database.execute("DELETE FROM count WHERE scope <> ?", (ALL,))
                 draft = Draft(before.beginning(stream))

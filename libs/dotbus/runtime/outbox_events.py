@@ -55,6 +55,11 @@ def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:
     return [KeptEvent(number, topic, zlib.decompress(payload)) for number, topic, payload in events]
 
 
+def unmark(database: sqlite3.Connection, base: int) -> None:
+    """Whatever has a number beyond `base` waits again."""
+    database.execute("UPDATE event SET published = 0 WHERE published = 1 AND seq > ?", (base,))
+
+
 def renumber_some(database: sqlite3.Connection, draft: Draft, base: int) -> list[int]:
     """Give the next numbers to some of what waits with a number up to `base`. Returns by how many bytes each grew."""
     question = f"{_READ} event WHERE published = 0 AND seq <= ? {_LIMITED}"

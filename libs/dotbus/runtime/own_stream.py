@@ -3,7 +3,8 @@
 A file that was restored from a back-up, or is a copy that another process went on with, would give its next numbers to other
 events than those that consumers have under them. The broker retains how far the stream was told, on a topic of its own, where
 no last will replaces it; it is said before the events, so that no number is out that it does not cover. When it tells of more
-than the file has, a new stream begins. The status of a process before us counts as well.
+than the file has, a new stream begins. The status of a process before us counts as well. A broker that lost what it retained
+tells nothing: then a consumer sees it, by numbers that come again with other events, and says so.
 """
 
 import threading
@@ -61,10 +62,20 @@ class OwnStream:
             self.settled = True
         stream, last_seq = self._claimed
         if stream == self._outbox.stream and last_seq > self._told_seq:
-            self._begin_stream(stream, last_seq)
+            self._begin_stream(again=False, published_to=last_seq)
 
-    def _begin_stream(self, before: str, published_to: int) -> None:
-        renumbered = self._outbox.begin_stream()
+    def give_other_numbers(self, stream: str) -> None:
+        """A consumer has other events under numbers of a stream: if it is the one that goes on, begin another with all of it.
+
+        Raises:
+            sqlite3.Error: the outbox cannot begin one.
+        """
+        if stream == self._outbox.stream:
+            self._begin_stream(again=True)
+
+    def _begin_stream(self, *, again: bool, published_to: int | None = None) -> None:
+        before = self._outbox.stream
+        renumbered = self._outbox.begin_stream(again=again)
         self._log.warning(
             "the outbox is older than what was published: a new stream begins",
             before=before,

@@ -14,6 +14,7 @@ from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
 from dotbus.runtime.schedule import backoff_s
 from dotbus.runtime.sequence import Range, SequenceRanges
 from historian.write.record import MAX_SEQ, Stream
+from historian.write.renumbered import Renumbered
 
 RANGES_AT_ONCE = 2 * MAX_RANGES
 """How many ranges are looked at and asked for together."""
@@ -42,9 +43,13 @@ class Gaps:
         grace_s: how long a number may be missing before it is asked for.
         most_s: the longest pause between two requests for the same numbers.
         jitter: 0 to 1, see `backoff_s`.
+
+    Attributes:
+        renumbered: streams in which no gap can be seen.
     """
 
     def __init__(self, grace_s: float, most_s: float, jitter: Callable[[], float]) -> None:
+        self.renumbered = Renumbered(grace_s, most_s, jitter)
         self.grace_s = grace_s
         self._most_s = most_s
         self._jitter = jitter
@@ -64,6 +69,7 @@ class Gaps:
 
     def heard_status(self, status: ServiceStatus) -> None:
         """A source said whether it is there and what it can send again. It speaks of one stream, its latest."""
+        self.renumbered.heard_status(status)
         self._online[str(status.environment), status.source] = status.online
         span = status.outbox
         if not status.online or span is None or span.last_seq is None:

@@ -14,7 +14,7 @@ from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
 from historian.meters import Meters
 from historian.write.persistence import Persistence
-from historian.write.record import Recorder
+from historian.write.record import Recorder, Stream
 from historian.write.store import Arrival, Store, Written
 from historian.write.waiting import Waiting
 
@@ -39,6 +39,7 @@ class Writers:
 
     Attributes:
         heard: what sources said of themselves, in the order of arrival, for whoever asks for what is missing.
+        renumbered: streams with numbers that came again with other events, for the same.
 
     Args:
         stores: one for each writer.
@@ -70,6 +71,7 @@ class Writers:
         self._turned_at = [clock()] * len(stores)
         self._log = get_logger("historian")
         self.heard: deque[ServiceStatus | ReplayReply] = deque()
+        self.renumbered: deque[Stream] = deque()
         self._threads = [
             threading.Thread(target=self._run, args=(number, store), name=f"writer-{number}", daemon=True)
             for number, store in enumerate(stores)
@@ -156,11 +158,12 @@ class Writers:
             )
         if (more := len(written.rejections) - LOGGED_REJECTIONS) > 0:
             self._log.error("more deliveries cannot be stored and are kept as dead letters", count=more)
+        self.renumbered.extend(written.renumbered)
         for stream, seqs in written.renumbered.items():
             self._log.error(
                 "numbers came again with other events",
                 source=stream.source,
                 stream=stream.stream,
                 seqs=seqs[:LOGGED_CHARACTERS],
-                next="all are stored, but a gap of this stream cannot be seen: was its outbox restored from a back-up?",
+                next="all are stored; its source is told to send what it has under other numbers: was its outbox restored?",
             )

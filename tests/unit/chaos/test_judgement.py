@@ -115,11 +115,25 @@ def test_events_of_the_source_of_many_are_there_once_each():
 
 
 def test_a_stream_is_whole_when_every_number_came_or_is_given_up():
-    assert judgement.stream_faults([StreamRow("s", "x", "{[1,5),[7,9)}", "{[5,7)}")]) == []
-    assert judgement.stream_faults([StreamRow("s", "x", "{[1,5),[7,9)}", "{}")]) != []
-    assert judgement.stream_faults([StreamRow("s", "x", "{[2,5)}", "{}")]) != []
+    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[1,5),[7,9)}", "{[5,7)}")]) == []
+    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[1,5),[7,9)}", "{}")]) != []
+    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[2,5)}", "{}")]) != []
 
 
 def test_what_is_given_up_is_explained_by_a_restored_outbox_only():
     assert judgement.lost_faults([("volume/a", "x", 1, 2)], {"volume/a"}) == []
     assert judgement.lost_faults([("volume/a", "x", 1, 2)], {"ads_ingest/a"}) != []
+
+
+def test_numbers_given_twice_are_wrong_but_in_a_stream_that_ended_by_a_restored_outbox():
+    streams = [
+        StreamRow("s", "new", 7, "{}", "{}"),
+        StreamRow("s", "old", 3, "{}", "{}"),
+        StreamRow("t", "only", 4, "{}", "{}"),
+    ]
+    ended = judgement.ended_streams(streams, {"s", "t"})
+    assert ended == {"old"}
+    assert judgement.ended_streams(streams, {"t"}) == set()
+    for faults in (judgement.number_faults, judgement.order_faults):
+        assert faults([("old", 1)], ended) == []
+        assert faults([("new", 1), ("only", 2)], ended) != []

@@ -221,3 +221,14 @@ def run(path: Path, bus: FakeBus, numbers: list[int]) -> None:
     eventually(lambda: outbox.span().unpublished == 0)
     courier.stop()
     outbox.close()
+
+
+def test_a_consumer_that_has_other_events_under_our_numbers_gets_all_that_is_kept_under_others(outbox: Outbox, own: OwnStream):
+    before = outbox.stream
+    own.settle()
+    own.give_other_numbers("of a file that is gone")
+    assert outbox.stream == before
+    own.give_other_numbers(before)
+    assert outbox.stream != before
+    assert (outbox.span().first_seq, outbox.span().last_seq, outbox.span().unpublished) == (1, 5, 5)
+    assert [decode(kept.payload).id for kept in outbox.unpublished(9)] == [f"id-{number}" for number in range(1, 6)]

@@ -106,6 +106,9 @@ class ReplayRequest(Command, frozen=True, kw_only=True, tag="replay"):
         last_seq: the last number that is asked for.
         ranges: first and last number of each range, ascending without overlap; the first begins at `first_seq`, the last ends
             at `last_seq`. A source of before this field sends what lies between them as well. Without any, all is asked for.
+        numbers_taken: whether whoever asks has other events under numbers of the stream: the source's outbox is older than what
+            was published from it. If the stream still goes on, the source begins another and sends all that it has kept of it
+            again there, because what is missing cannot be seen in the old one. One of before this field sends what is asked.
 
     Raises:
         ValueError: a range is empty, or they do not stand so.
@@ -115,6 +118,7 @@ class ReplayRequest(Command, frozen=True, kw_only=True, tag="replay"):
     first_seq: Seq
     last_seq: Seq
     ranges: SeqRanges = ()
+    numbers_taken: bool = False
 
     def __post_init__(self) -> None:
         """What the types cannot say."""
