@@ -27,6 +27,7 @@ RUN set -eu; cd /opt/dotbus/lib/python3*/site-packages; \
         rm "/opt/dotbus/bin/$(script $other)"; [ "$PART" = launcher ] || rm -r "$(folder $other)"; \
       fi; \
     done; \
+    case $PART in ads-ingest | lmp-ingest | launcher) ;; *) rm -r caiso ;; esac; \
     printf '#!/bin/sh\nexec %s "$@"\n' "$(script "$PART")" > /opt/dotbus/bin/part; chmod 755 /opt/dotbus/bin/part
 
 FROM ${PYTHON}

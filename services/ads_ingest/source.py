@@ -12,16 +12,16 @@ from ads_ingest.envelope import wrap
 from ads_ingest.faults import AdsFailure, CutShort, Oversized, TimedOut, Unreachable
 from ads_ingest.records import Question, Reply
 from ads_ingest.settings import AdsSettings
-from dotbus.runtime import bounded_http
-from dotbus.runtime.bounded_http import BoundedHttp, NoReply
+from caiso import http
+from caiso.http import BoundedHttp, NoReply
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml", "Accept-Encoding": "identity"}
 _FAILURES: Mapping[type[NoReply], type[AdsFailure]] = MappingProxyType(
     {
-        bounded_http.Unreachable: Unreachable,
-        bounded_http.TimedOut: TimedOut,
-        bounded_http.CutShort: CutShort,
-        bounded_http.Oversized: Oversized,
+        http.Unreachable: Unreachable,
+        http.TimedOut: TimedOut,
+        http.CutShort: CutShort,
+        http.Oversized: Oversized,
     }
 )
 

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from types import MappingProxyType
 from urllib.parse import urlencode
 
-from dotbus.runtime import bounded_http
-from dotbus.runtime.bounded_http import BoundedHttp, NoReply
+from caiso import http
+from caiso.http import BoundedHttp, NoReply
 from lmp_ingest.faults import CutShort, OasisFailure, Oversized, TimedOut, Unreachable
 from lmp_ingest.records import Question, Reply
 from lmp_ingest.reports import REPORTS
@@ -19,10 +19,10 @@ from lmp_ingest.settings import OasisSettings
 _CSV = "6"
 _FAILURES: Mapping[type[NoReply], type[OasisFailure]] = MappingProxyType(
     {
-        bounded_http.Unreachable: Unreachable,
-        bounded_http.TimedOut: TimedOut,
-        bounded_http.CutShort: CutShort,
-        bounded_http.Oversized: Oversized,
+        http.Unreachable: Unreachable,
+        http.TimedOut: TimedOut,
+        http.CutShort: CutShort,
+        http.Oversized: Oversized,
     }
 )
 

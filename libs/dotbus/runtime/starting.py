@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_OURS: Final = frozenset({"dotbus", "ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "simulators", "launcher"})
+_OURS: Final = frozenset(
+    {"caiso", "dotbus", "ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "simulators", "launcher"}
+)
 _MENDED_BY: Final = {
     errno.EADDRINUSE: "something else listens there: end it, or set {port} to a free one",
     errno.EADDRNOTAVAIL: "this machine has no such address: set {host} to one that it has",

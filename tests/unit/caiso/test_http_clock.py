@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotbus.runtime.bounded_http import _clock_offset_s
+from caiso.http import _clock_offset_s
 
 BEGAN_AT = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 

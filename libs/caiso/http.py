@@ -1,4 +1,4 @@
-"""Bounded HTTP: a request to its reply, of bounded size and time. For the ingests; it alone needs the package requests.
+"""Bounded HTTP: a request to its reply, of bounded size and time. It alone needs the package requests.
 
 TLS 1.2 or later, trust in one CA bundle, and nothing from the machine's environment: neither its proxies nor its .netrc nor
 REQUESTS_CA_BUNDLE are looked at, because a plant's megawatts must not depend on a variable that somebody set for another
