@@ -19,6 +19,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from caiso.deadline import Deadline, pools, tls_sockets
+
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
 _PROMPT_S = 1.0
@@ -65,13 +67,13 @@ class HttpReply:
 
 
 class BoundedHttp:
-    """Asks one server, on one connection.
+    """Asks one server, on one connection, one thing at a time.
 
     Args:
         ca_file: the only CAs to trust (PEM); None trusts the public ones.
         certificate: the client's certificate and key (PEM), the key None when it is in the same file.
         headers: sent with each request.
-        timeout_s: the most that a request may take as a whole.
+        timeout_s: the most that a request may take as a whole, from the name to the last byte of the body.
         max_bytes: the most that the body of a reply may be.
         clock: the wall clock, to be compared with the server's.
 
@@ -97,7 +99,10 @@ class BoundedHttp:
         self._session.trust_env = False
         self._session.verify = bundle
         self._session.headers.update(headers)
-        self._session.mount("https://", _OneContext(_tls_context(bundle, certificate)))
+        self._deadline = Deadline()
+        adapter = _Bounded(_tls_context(bundle, certificate, self._deadline), self._deadline)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def fetch(self, method: str, url: str, body: bytes | None = None) -> HttpReply:
         """The reply to a request.
@@ -106,13 +111,14 @@ class BoundedHttp:
             NoReply: Unreachable, TimedOut, CutShort or Oversized.
         """
         began_at, began_s = self._clock(), time.monotonic()
+        self._deadline.begin(self._timeout_s)
         try:
             with self._session.request(
                 method, url, data=body, timeout=self._timeout_s, allow_redirects=False, stream=True
             ) as response:
                 took_s = time.monotonic() - began_s
                 offset_s = _clock_offset_s(response.headers.get("Date"), began_at, took_s)
-                return HttpReply(response.status_code, self._read(response, began_s + self._timeout_s), offset_s)
+                return HttpReply(response.status_code, self._read(response), offset_s)
         except requests.Timeout as error:
             raise TimedOut(f"no reply within {self._timeout_s:g} s") from error
         except requests.RequestException as error:
@@ -122,7 +128,7 @@ class BoundedHttp:
         """Let go of the connection."""
         self._session.close()
 
-    def _read(self, response: requests.Response, deadline_s: float) -> bytes:
+    def _read(self, response: requests.Response) -> bytes:
         """The body, as it comes in: a server that drips is cut off at the deadline, one that pours at the bound."""
         body = bytearray()
         try:
@@ -130,10 +136,8 @@ class BoundedHttp:
                 body += piece
                 if len(body) > self._max_bytes:
                     raise Oversized(f"the reply exceeds {self._max_bytes / _MB:g} MB", bytes(body))
-                if time.monotonic() > deadline_s:
-                    raise TimedOut(f"the reply is not complete after {self._timeout_s:g} s", bytes(body))
         except urllib3.exceptions.TimeoutError as error:
-            raise TimedOut("the reply stopped before its end", bytes(body)) from error
+            raise TimedOut(f"the reply is not complete after {self._timeout_s:g} s", bytes(body)) from error
         except urllib3.exceptions.HTTPError as error:
             raise CutShort(f"the reply ends before its end: {type(error).__name__}", bytes(body)) from error
         return bytes(body)
@@ -144,20 +148,23 @@ class _NoRedirects(requests.Session):
         """Nowhere."""
 
 
-class _OneContext(HTTPAdapter):
-    """Connects with one TLS context, and with nothing that requests would add to it."""
+class _Bounded(HTTPAdapter):
+    """Connects with one TLS context, with nothing that requests would add to it, and within a deadline."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, deadline: Deadline) -> None:
         self._context = context
+        self._deadline = deadline
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is requests'
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = pools(self._deadline)
 
 
-def _tls_context(bundle: str, certificate: tuple[Path, Path | None] | None) -> ssl.SSLContext:
+def _tls_context(bundle: str, certificate: tuple[Path, Path | None] | None, deadline: Deadline) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=bundle)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = tls_sockets(deadline)
     if certificate:
         # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
         context.load_cert_chain(*certificate, password="")

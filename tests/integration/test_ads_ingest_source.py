@@ -125,6 +125,20 @@ def dripping(connection: ssl.SSLSocket) -> None:
         time.sleep(0.05)
 
 
+def dripping_its_header(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD + b"X-Padding: ")
+    for _ in range(1000):
+        connection.sendall(b".")
+        time.sleep(0.05)
+
+
+def dripping_headers(connection: ssl.SSLSocket) -> None:
+    connection.sendall(HEAD)
+    for _ in range(1000):
+        connection.sendall(b"X: y\r\n")
+        time.sleep(0.05)
+
+
 def cut(connection: ssl.SSLSocket) -> None:
     connection.sendall(HEAD + b"Content-Length: 100\r\n\r\nhalf")
 
@@ -172,6 +186,33 @@ def test_a_reply_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys) ->
     began = time.monotonic()
     with asking(keys, dripping) as (source, _server), pytest.raises(TimedOut, match="not complete"):
         source.fetch(QUESTION)
+    assert time.monotonic() - began < 3.0
+
+
+@pytest.mark.parametrize("answer", [dripping_its_header, dripping_headers])
+def test_a_header_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys, answer: Callable[[ssl.SSLSocket], None]) -> None:
+    began = time.monotonic()
+    with asking(keys, answer) as (source, _server), pytest.raises(TimedOut, match="no reply within 1 s"):
+        source.fetch(QUESTION)
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_server_that_does_not_finish_the_handshake_is_left_at_the_time_out(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        began = time.monotonic()
+        with asking(keys, silent, url=url) as (source, _server), pytest.raises(TimedOut):
+            source.fetch(QUESTION)
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_name_that_is_not_resolved_in_time_ends_the_question(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: [over.wait(10)][:0])
+    began = time.monotonic()
+    with asking(keys, silent) as (source, _server), pytest.raises(TimedOut):
+        source.fetch(QUESTION)
+    over.set()
     assert time.monotonic() - began < 3.0
 
 
