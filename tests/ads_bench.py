@@ -7,19 +7,19 @@ from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
 from ads_ingest.board import VALID_FOR_LEAST, dot_board, trajectory_board
-from ads_ingest.caiso import Caiso, Source
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, TimedOut
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
-from ads_ingest.records import Question
 from ads_ingest.settings import AdsPace
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
+from caiso.ads import AdsClient, Source
+from caiso.ads.errors import AdsFailure, TimedOut
+from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot, Trajectory
 from dotbus.runtime.installation import Installation
@@ -51,7 +51,8 @@ class Bench:
         """A process begins: with what is on disk, and nothing else."""
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
-        sender, caiso, strangers = Sender(self.installation, "ads_ingest/test"), Caiso(self.source, 10**6), Strangers()
+        caiso = AdsClient(self.source, max_bytes=10**6)
+        sender, strangers = Sender(self.installation, "ads_ingest/test"), Strangers()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),
             self.installation.topics,

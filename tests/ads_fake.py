@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ads_replies import envelope, escaped, fault, packed
 
-from ads_ingest.records import Question, Reply
+from caiso.ads.records import Question, Reply
 
 Trouble = Exception | bytes
 
@@ -103,12 +103,14 @@ class FakeAds:
         return b"<E:Envelope xmlns:E='e'><E:Body><validateDispatchBatchResponse/></E:Body></E:Envelope>"
 
     def _isNewTrajData(self, uid: str) -> bytes:  # noqa: N802
-        return envelope("isNewTrajData", "true" if self._since(uid) else "false") if self._knows(uid) else fault("unknown")
+        return (
+            envelope("isNewTrajData", "true" if self._since(uid) else "false") if self._knows(uid) else fault("unknown batch")
+        )
 
     def _getTrajectoryData(self, uid: str) -> bytes:  # noqa: N802
         listed = "".join(xml for _uid, xml in self._since(uid))
         xml = f"<APITrajectoryResponse><trajectoryBatchList>{listed}</trajectoryBatchList></APITrajectoryResponse>"
-        return envelope("getTrajectoryData", packed(xml.encode())) if self._knows(uid) else fault("unknown")
+        return envelope("getTrajectoryData", packed(xml.encode())) if self._knows(uid) else fault("unknown batch")
 
     def _knows(self, uid: str) -> bool:
         return uid == "-1" or uid in [known for known, _xml in self.trajectories]

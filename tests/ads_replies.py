@@ -5,7 +5,7 @@ import gzip
 from html import escape
 from pathlib import Path
 
-from ads_ingest.records import Question, Reply
+from caiso.ads.records import Question, Reply
 
 SAMPLES = Path(__file__).parent / "fixtures" / "ads"
 MEGABYTE = 1_000_000

@@ -9,8 +9,8 @@ from enum import Enum
 from ads_fake import Batch
 from ads_replies import envelope, escaped, fault, packed
 
-from ads_ingest.faults import HttpRefused, TimedOut
-from ads_ingest.records import Question, Reply
+from caiso.ads.errors import HttpRefused, TimedOut
+from caiso.ads.records import Question, Reply
 
 TIME_OUT = timedelta(seconds=30)
 

@@ -1,8 +1,9 @@
 """Bounded HTTP: a request to its reply, of bounded size and time. It alone needs the package requests.
 
-TLS 1.2 or later, trust in one CA bundle, and nothing from the machine's environment: neither its proxies nor its .netrc nor
-REQUESTS_CA_BUNDLE are looked at, because a plant's megawatts must not depend on a variable that somebody set for another
-program. A redirection is a reply like any other: looking where it leads, requests would read its body without a bound.
+TLS with trust in one CA bundle, whose files are looked at before each request: a renewed certificate needs no restart. Nothing
+is taken from the machine's environment: neither its proxies nor its .netrc nor REQUESTS_CA_BUNDLE are looked at, because a
+plant's megawatts must not depend on a variable that somebody set for another program. A redirection is a reply like any other:
+looking where it leads, requests would read its body without a bound.
 """
 
 import ssl
@@ -20,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from caiso.deadline import Deadline, pools, tls_sockets
+from caiso.tls import TlsFiles, TlsRefusal
 
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
@@ -42,7 +44,19 @@ class NoReply(Exception):
 
 
 class Unreachable(NoReply):
-    """No connection, or TLS refused."""
+    """No connection."""
+
+
+class TlsRefused(Unreachable):
+    """One of the two ends does not accept the other's certificate.
+
+    Attributes:
+        refusal: whose, why, and which file it is about.
+    """
+
+    def __init__(self, refusal: TlsRefusal) -> None:
+        super().__init__(refusal.text)
+        self.refusal = refusal
 
 
 class TimedOut(NoReply):
@@ -77,6 +91,9 @@ class BoundedHttp:
         max_bytes: the most that the body of a reply may be.
         clock: the wall clock, to be compared with the server's.
 
+    Attributes:
+        not_renewed: why a replaced certificate or CA bundle is not used yet, and the one before is; None when all is well.
+
     Raises:
         ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
     """
@@ -91,25 +108,23 @@ class BoundedHttp:
         max_bytes: int,
         clock: Callable[[], datetime],
     ) -> None:
-        bundle = str(ca_file) if ca_file else DEFAULT_CA_BUNDLE_PATH
+        self._files = TlsFiles(ca_file or Path(DEFAULT_CA_BUNDLE_PATH), *(certificate or ()))
+        self._headers = headers
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._clock = clock
-        self._session = _NoRedirects()
-        self._session.trust_env = False
-        self._session.verify = bundle
-        self._session.headers.update(headers)
         self._deadline = Deadline()
-        adapter = _Bounded(_tls_context(bundle, certificate, self._deadline), self._deadline)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._of_versions = self._files.versions()
+        self._session = self._new_session()
+        self.not_renewed: str | None = None
 
     def fetch(self, method: str, url: str, body: bytes | None = None) -> HttpReply:
         """The reply to a request.
 
         Raises:
-            NoReply: Unreachable, TimedOut, CutShort or Oversized.
+            NoReply: Unreachable, TlsRefused, TimedOut, CutShort or Oversized.
         """
+        self._renew()
         began_at, began_s = self._clock(), time.monotonic()
         self._deadline.begin(self._timeout_s)
         try:
@@ -122,11 +137,41 @@ class BoundedHttp:
         except requests.Timeout as error:
             raise TimedOut(f"no reply within {self._timeout_s:g} s") from error
         except requests.RequestException as error:
+            if refusal := self._files.refusal(error):
+                raise TlsRefused(refusal) from error
             raise Unreachable(_cause(error)) from error
 
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
+
+    def _renew(self) -> None:
+        """Begin a new TLS session when one of the files was replaced.
+
+        A certificate and its key are two files, replaced one after the other: until they fit each other the old ones serve.
+        """
+        versions = self._files.versions()
+        if versions == self._of_versions:
+            return
+        try:
+            session = self._new_session()
+        except OSError as error:  # ssl.SSLError is one
+            self.not_renewed = f"{error.strerror or error}"
+            return
+        self._session.close()
+        self._session, self._of_versions, self.not_renewed = session, versions, None
+
+    def _new_session(self) -> requests.Session:
+        context = self._files.context()
+        context.sslsocket_class = tls_sockets(self._deadline)
+        session = _NoRedirects()
+        session.trust_env = False
+        session.verify = str(self._files.authorities)
+        session.headers.update(self._headers)
+        adapter = _Bounded(context, self._deadline)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
 
     def _read(self, response: requests.Response) -> bytes:
         """The body, as it comes in: a server that drips is cut off at the deadline, one that pours at the bound."""
@@ -159,16 +204,6 @@ class _Bounded(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is requests'
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = pools(self._deadline)
-
-
-def _tls_context(bundle: str, certificate: tuple[Path, Path | None] | None, deadline: Deadline) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=bundle)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = tls_sockets(deadline)
-    if certificate:
-        # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
-        context.load_cert_chain(*certificate, password="")
-    return context
 
 
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:

@@ -14,14 +14,13 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("ads-ingest"):
-    from ads_ingest.caiso import Caiso
-    from ads_ingest.certificate import ExpiryReminder, days_left, read_expiry
+    from ads_ingest.certificate import ClientCertificate
     from ads_ingest.meters import Meters
     from ads_ingest.service import Loop
     from ads_ingest.settings import Configuration, load_configuration
-    from ads_ingest.source import AdsSource
     from ads_ingest.translate import Sender
-    from ads_ingest.wiring import wire_streams
+    from ads_ingest.wiring import wire_connection, wire_streams
+    from caiso.ads import AdsClient
 
 SERVICE = "ads_ingest"
 SUMMARY = "CAISO ADS to topics: dispatch instructions and trajectories of every plant's resources."
@@ -33,10 +32,9 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until told to stop."""
     settings, installation = configuration.own, configuration.installation
     identity = Identity(SERVICE, configuration.service.instance, installation.environment, utc_now())
-    expires_at = read_expiry(settings.certificate_file, settings.key_file)
-    reminder = ExpiryReminder(expires_at)
+    certificate = ClientCertificate(settings.certificate_file, settings.key_file)
     registry = CollectorRegistry()
-    meters = Meters(registry, lambda: days_left(expires_at, utc_now()))
+    meters = Meters(registry, lambda: certificate.days_left(utc_now()))
     ingest = Ingest(
         identity,
         installation.topics,
@@ -44,18 +42,18 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         settings,
         registry,
         upstreams=lambda: loop.upstreams(),  # noqa: PLW0108  # the loop comes later
-        certificate_days_left=lambda now: days_left(expires_at, now),
+        certificate_days_left=certificate.days_left,
         clock=utc_now,
     )
 
     def turned() -> None:
         ingest.turned()
-        reminder.remind(utc_now())
+        certificate.look(utc_now(), connection.not_renewed)
 
-    with closing(AdsSource(settings, utc_now)) as source:
+    with closing(wire_connection(settings, utc_now)) as connection:
         streams = wire_streams(
             settings,
-            Caiso(source, settings.max_reply_bytes),
+            AdsClient(connection, max_bytes=settings.max_reply_bytes),
             ingest.outbox,
             Sender(installation, identity.source),
             quarantine=ingest.quarantine,

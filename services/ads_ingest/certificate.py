@@ -1,82 +1,72 @@
-"""The participant's client certificate: whether it can be used, and how long it lasts."""
+"""The participant's client certificate while the service runs: its end is told in time, and so is its renewal."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+from caiso.certificate import CertificateUnusable, days_left, read_expiry
+from caiso.tls import file_versions
 from dotbus.runtime.logs import get_logger
 
 SOON_DAYS = 30.0
 """From here on somebody has to ask CAISO for a new one."""
 REMIND_EVERY = timedelta(days=1)
-_DAY_S = 86400.0
 
 
-class CertificateUnusable(Exception):
-    """A certificate or key that CAISO cannot be shown; the text says what to do."""
-
-
-def read_expiry(certificate_file: Path, key_file: Path | None) -> datetime:
-    """When a certificate ends, after checking that its key belongs to it and needs no password.
-
-    Raises:
-        CertificateUnusable: a file is not there, is not PEM, or the two do not belong together.
-    """
-    certificate = _load_certificate(certificate_file)
-    path = key_file or certificate_file
-    try:
-        key = load_pem_private_key(_read(path), password=None)
-    except TypeError as error:
-        raise CertificateUnusable(f"{path}: the key is encrypted; a service cannot be asked for its password") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise CertificateUnusable(f"{path}: no private key in PEM form") from error
-    if key.public_key() != certificate.public_key():
-        raise CertificateUnusable(f"{path}: the key does not belong to the certificate in {certificate_file}")
-    return certificate.not_valid_after_utc
-
-
-def days_left(expires_at: datetime, now: datetime) -> float:
-    """Days until a certificate ends; below zero when it has."""
-    return (expires_at - now).total_seconds() / _DAY_S
-
-
-class ExpiryReminder:
-    """Warns of a certificate that ends soon, at the start and then daily.
+class ClientCertificate:
+    """Knows when the certificate ends, reads it again when its files were replaced, and reminds of its end daily.
 
     Args:
-        expires_at: when it ends.
+        certificate_file: the certificate.
+        key_file: its key, None when it is in the same file.
+
+    Raises:
+        CertificateUnusable: CAISO cannot be shown it.
     """
 
-    def __init__(self, expires_at: datetime) -> None:
-        self._expires_at = expires_at
+    def __init__(self, certificate_file: Path, key_file: Path | None) -> None:
+        self._files = (certificate_file, key_file)
+        self._versions = file_versions(*self._files)
+        self._expires_at = read_expiry(*self._files)
         self._reminded_at: datetime | None = None
+        self._complaint: str | None = None
         self._log = get_logger("certificate")
 
-    def remind(self, now: datetime) -> None:
-        """Warn, if it is time to."""
-        left = days_left(self._expires_at, now)
+    def days_left(self, now: datetime) -> float:
+        """Days until it ends; below zero when it has."""
+        return days_left(self._expires_at, now)
+
+    def look(self, now: datetime, not_renewed: str | None) -> None:
+        """Look whether it was replaced, and warn if it is time to.
+
+        Args:
+            now: the time.
+            not_renewed: why what replaced it, or the CA bundle, is not used yet; None when it is.
+        """
+        self._complain(self._read_again() or not_renewed)
+        left = self.days_left(now)
         if left > SOON_DAYS or (self._reminded_at and now - self._reminded_at < REMIND_EVERY):
             return
         self._reminded_at = now
-        ends = {"expires_at": self._expires_at.isoformat(), "days_left": round(left, 1), "next": "install a new one, restart"}
+        ends = {"expires_at": self._expires_at.isoformat(), "days_left": round(left, 1)}
         if left > 0:
-            self._log.warning("the client certificate ends soon", **ends)
+            self._log.warning("the client certificate ends soon", **ends, next="put a new one in its place")
         else:
-            self._log.error("the client certificate has ended; CAISO will refuse it", **ends)
+            self._log.error("the client certificate has ended; CAISO will refuse it", **ends, next="put a new one in its place")
 
+    def _read_again(self) -> str | None:
+        """Returns why what is there cannot be used. The key may be replaced later than the certificate."""
+        versions = file_versions(*self._files)
+        if versions == self._versions:
+            return None
+        try:
+            self._expires_at = read_expiry(*self._files)
+        except CertificateUnusable as error:
+            return str(error)
+        self._versions, self._reminded_at = versions, None
+        self._log.info("the client certificate was renewed", expires_at=self._expires_at.isoformat())
+        return None
 
-def _load_certificate(path: Path) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(_read(path))
-    except ValueError as error:
-        raise CertificateUnusable(f"{path}: no certificate in PEM form; a .pfx or .p12 must be converted first") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CertificateUnusable(f"{path} cannot be read: {error.strerror}") from error
+    def _complain(self, complaint: str | None) -> None:
+        if complaint and complaint != self._complaint:
+            self._log.error("what replaced the certificate or the CA bundle cannot be used; the old one is", cause=complaint)
+        self._complaint = complaint

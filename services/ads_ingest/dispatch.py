@@ -13,21 +13,24 @@ any resource (`open_batches`).
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 
 from ads_ingest.board import Board
 from ads_ingest.books import DotBook
-from ads_ingest.caiso import Caiso, ask_since
+from ads_ingest.caiso import CursorQuestion, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Away, Outdated, Unanswered, Unforeseen
+from ads_ingest.faults import Outdated, Unanswered
 from ads_ingest.files import LatestFiles
 from ads_ingest.intervals import is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.open_batch import OpenBatch, known_of
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
-from ads_ingest.records import DispatchDocument, Question
-from ads_ingest.translate import Sender, translate_dispatch
+from ads_ingest.translate import Sender, translate_dispatch, translate_header
+from caiso.ads import AdsClient
+from caiso.ads.errors import AdsFailure, Away, Unforeseen
+from caiso.ads.records import DispatchBatch, Question
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
@@ -58,7 +61,7 @@ class DispatchStream:
 
     def __init__(
         self,
-        caiso: Caiso,
+        caiso: AdsClient,
         keeper: Keeper[DotBook, Dot],
         sender: Sender,
         *,
@@ -70,6 +73,7 @@ class DispatchStream:
         clock_steps: ClockSteps,
     ) -> None:
         self._caiso = caiso
+        self._new = CursorQuestion()
         self._keeper = keeper
         self._sender = sender
         self._receipts = receipts
@@ -92,11 +96,11 @@ class DispatchStream:
             self._batches.read_anew(self._clock())
             self._judge(self._clock())
             self._keeper.begin_anew(back, self._clock())
-        listed, cursor = ask_since(self._caiso.fetch_batches_since, self._keeper.cursor)
+        listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._keeper.cursor)
         now = self._clock()
-        self._listed = listed.headers
-        self._batches.note_listed(listed.headers, now)
-        self._keeper.heard_at = self._caiso.answered_at(now)
+        self._listed = tuple(translate_header(header) for header in listed.headers)
+        self._batches.note_listed(self._listed, now)
+        self._keeper.heard_at = answered_at(self._caiso, now)
         self._withdraw_what_asks_nothing()
         if cursor != self._keeper.cursor:
             self._commit((), cursor, news_only=True)
@@ -146,7 +150,7 @@ class DispatchStream:
         """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
         asked_at = self._clock()
         try:
-            header = self._caiso.fetch_header(batch.batch_uid)
+            header = translate_header(self._caiso.get_batch_header(batch.batch_uid))
         except Away as failure:
             self._batches.note_failed(batch.batch_uid, failure, self._clock())
             yield failure
@@ -163,9 +167,9 @@ class DispatchStream:
         if batch.is_missing and batch.asks_nothing:
             self._withdraw(batch)  # without waiting for a document that may not come
         try:
-            document = self._caiso.fetch_batch(batch.batch_uid)
+            document = self._caiso.get_dispatch_batch(batch.batch_uid)
             self._batches.note_names(batch.batch_uid, {each.resource_id for each in document.instructions})
-            if is_outdated(document.header, batch.header):
+            if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
             self._keep(batch, document)
@@ -174,7 +178,7 @@ class DispatchStream:
             return failure
         return None
 
-    def _keep(self, batch: OpenBatch, document: DispatchDocument) -> None:
+    def _keep(self, batch: OpenBatch, document: DispatchBatch) -> None:
         """Pass a batch on, all of it or nothing: whatever is wrong with it ends here.
 
         Raises:
@@ -194,13 +198,14 @@ class DispatchStream:
         self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
         self._files.note_dispatch(document, board.books)
 
-    def _pass_on(self, document: DispatchDocument) -> None:
+    def _pass_on(self, document: DispatchBatch) -> None:
         """Events, states and cursor into the outbox."""
-        now, uid = self._clock(), document.header.batch_uid
-        events = translate_dispatch(document, self._sender, now, self._named_by(uid))
-        fold(self._keeper.board, document, events)
+        now, header = self._clock(), translate_header(document.header)
+        events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
+        fold(self._keeper.board, header, events)
         in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
-        self._batches.note_had(document.header, open_until(document.header, document.instructions), in_doubt, now)
+        instructed = chain.from_iterable(event.instructions for event in events)
+        self._batches.note_had(header, open_until(header, instructed), in_doubt, now)
         self._commit(events, self._settled_to(), news_only=True)
 
     def _note_failed(self, batch: OpenBatch, failure: AdsFailure) -> None:
@@ -238,7 +243,7 @@ class DispatchStream:
         board, batches = self._keeper.board, self._batches
         board.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
         board.doubts_of_past = batches.doubts_of_past(now)
-        board.confirmed = {resource: self._caiso.answered_at(at) for resource, at in batches.confirmed(now).items()}
+        board.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""
@@ -271,11 +276,11 @@ def restore(batches: OpenBatches, board: Board[DotBook, Dot], now: datetime) -> 
             batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
 
 
-def fold(board: Board[DotBook, Dot], document: DispatchDocument, events: Sequence[Dispatch]) -> None:
+def fold(board: Board[DotBook, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch]) -> None:
     """Put a batch into the books of its resources, and take it out of those that its revision no longer names."""
     named = {event.resource_id for event in events}
     for event in events:
         board.put(event.resource_id, board.book(event.resource_id).with_dispatch(event))
     for resource_id, book in tuple(board.books.items()):
-        if resource_id not in named and any(one.batch_uid == document.header.batch_uid for one in book.intervals):
-            board.put(resource_id, book.without_batch(document.header.batch_uid, document.header.revision_no))
+        if resource_id not in named and any(one.batch_uid == header.batch_uid for one in book.intervals):
+            board.put(resource_id, book.without_batch(header.batch_uid, header.revision_no))

@@ -1,15 +1,29 @@
 """Evidence: a thing that went wrong is told once, with its cause, and its raw bytes are kept for whoever looks into it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
-from ads_ingest.faults import AdsFailure, Unforeseen
+from ads_ingest.settings import PREFIX
+from caiso.ads import AdsFailure, TlsProblem, TlsRefused, Unforeseen
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 
 ASKED_AGAIN = "it is asked for again by itself, less and less often, while its interval lasts"
 REMEMBERED = 1000
 """How many failures are told apart, should CAISO word each one differently."""
+
+SETTING_OF: Mapping[TlsProblem, str] = MappingProxyType(
+    {
+        TlsProblem.SERVER_NOT_TRUSTED: f"{PREFIX}CA_FILE",
+        TlsProblem.SERVER_UNUSABLE: f"{PREFIX}CA_FILE",
+        TlsProblem.SERVER_OF_ANOTHER_NAME: f"{PREFIX}URL",
+        TlsProblem.NO_COMMON_TLS: f"{PREFIX}URL",
+        TlsProblem.CLIENT_EXPIRED: f"{PREFIX}CERTIFICATE_FILE",
+        TlsProblem.CLIENT_NOT_ACCEPTED: f"{PREFIX}CERTIFICATE_FILE",
+    }
+)
+"""The setting that names the file, or the address, that a refused handshake is about."""
 
 
 class Evidence:
@@ -43,7 +57,7 @@ class Evidence:
                 next="report it, with the traceback beside the raw bytes",
             )
         else:
-            self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept, next=ASKED_AGAIN)
+            self._log.warning("no usable answer from CAISO", cause=str(failure), raw=kept, **_hints(failure))
 
     def of_loss(self, failure: AdsFailure, doubted: Sequence[str], now: datetime) -> None:
         """A batch that was given up: somebody has to look.
@@ -75,3 +89,10 @@ class Evidence:
     def _keep(self, content: bytes | None, name: str, now: datetime) -> str | None:
         path = self._quarantine.keep(content, name, now) if content else None
         return str(path) if path else None
+
+
+def _hints(failure: AdsFailure) -> dict[str, str]:
+    """What somebody may do: a refused handshake says it itself, but does not know the name of the setting."""
+    if isinstance(failure, TlsRefused):
+        return {"setting": SETTING_OF[failure.problem]} if failure.problem in SETTING_OF else {}
+    return {"next": ASKED_AGAIN}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ads_ingest.books import DotBook
-from ads_ingest.records import DispatchDocument, TrajectoryList
+from caiso.ads.records import DispatchBatch, TrajectoryBatchList
 from dotbus.runtime.logs import get_logger
 
 DISPATCH_FILE = "dispatch-batch.xml"
@@ -41,7 +41,7 @@ class LatestFiles:
         self._complaint = ""
         self._log = get_logger("files")
 
-    def note_dispatch(self, document: DispatchDocument, books: Mapping[str, DotBook]) -> None:
+    def note_dispatch(self, document: DispatchBatch, books: Mapping[str, DotBook]) -> None:
         """A batch was kept: replace its file, unless a newer one is there, and the DOTs."""
         received_at = document.header.batch_received_at
         if received_at is None or self._newest_at is None or received_at >= self._newest_at:
@@ -49,7 +49,7 @@ class LatestFiles:
             self._replace(DISPATCH_FILE, document.xml)
         self._replace(DOTS_FILE, dots_csv(books))
 
-    def note_trajectory(self, listed: TrajectoryList) -> None:
+    def note_trajectory(self, listed: TrajectoryBatchList) -> None:
         """Trajectory batches were kept."""
         self._replace(TRAJECTORY_FILE, listed.xml)
 

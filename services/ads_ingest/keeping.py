@@ -7,8 +7,8 @@ from typing import Generic
 import msgspec
 
 from ads_ingest.board import B, Board, S
-from ads_ingest.records import WHOLE_CACHE
 from ads_ingest.translate import Sender
+from caiso.ads.records import WHOLE_CACHE
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dispatch, Dot, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from ads_ingest.doubts import Doubts
-from ads_ingest.faults import AdsFailure, Away, Unforeseen
 from ads_ingest.intervals import is_news, is_older, open_until
+from caiso.ads.errors import AdsFailure, Away, Unforeseen
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import DOT_BATCH_TYPES, is_binding
 from dotbus.contracts.messages import DispatchBatchHeader

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ads_ingest.doubts import Doubts
-from ads_ingest.faults import AdsFailure
 from ads_ingest.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
+from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
 

@@ -4,9 +4,9 @@ The step is optional for CAISO and nothing here depends on it, so a failure is l
 doubt what was received.
 """
 
-from ads_ingest.caiso import Caiso
-from ads_ingest.faults import AdsFailure, Away
 from ads_ingest.open_batches import OpenBatches
+from caiso.ads import AdsClient
+from caiso.ads.errors import AdsFailure, Away
 from dotbus.runtime.logs import get_logger
 
 ATTEMPTS = 3
@@ -22,7 +22,7 @@ class Receipts:
         enabled: False sends none.
     """
 
-    def __init__(self, caiso: Caiso, *, enabled: bool) -> None:
+    def __init__(self, caiso: AdsClient, *, enabled: bool) -> None:
         self._caiso = caiso
         self._enabled = enabled
         self._unheard = 0
@@ -42,7 +42,7 @@ class Receipts:
         owed = batches.receipts_owed()
         for batch_uid in owed[:MOST_AT_ONCE]:
             try:
-                self._caiso.validate(batch_uid)
+                self._caiso.validate_dispatch_batch(batch_uid)
             except Away as failure:
                 batches.put_off_receipt(batch_uid)
                 self._not_heard(failure, len(owed))

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Unanswered
+from ads_ingest.faults import Unanswered
+from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger

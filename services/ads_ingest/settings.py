@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ads_ingest.certificate import CertificateUnusable, read_expiry
+from caiso.ads import AdsAddress, UnknownAddress
+from caiso.certificate import CertificateUnusable, read_expiry
 from dotbus.runtime.addresses import web_address
 from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
 from dotbus.runtime.installation_file import InstallationFile
@@ -16,7 +17,15 @@ from dotbus.runtime.settings import KeepingSettings, load_settings
 PREFIX = "ADS_INGEST_"
 
 
-class AdsAddress(BaseSettings):
+def _names_a_version(url: str) -> str:
+    try:
+        AdsAddress.of(url)
+    except UnknownAddress as error:
+        raise ValueError(f"must end as CAISO writes it, in /APIWebService/v8: {error}") from error
+    return url
+
+
+class AdsLocation(BaseSettings):
     """Where ADS is.
 
     Attributes:
@@ -25,7 +34,7 @@ class AdsAddress(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    url: Annotated[str, AfterValidator(lambda url: web_address(url, "https"))]
+    url: Annotated[str, AfterValidator(lambda url: web_address(url, "https")), AfterValidator(_names_a_version)]
 
 
 class AdsPace(BaseSettings):
@@ -47,7 +56,7 @@ class AdsPace(BaseSettings):
         return self.recheck_s + 2 * self.poll_s
 
 
-class AdsSettings(AdsAddress, AdsPace, KeepingSettings):
+class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     """Where ADS is, who we are there, how often to ask, and where to keep what it said.
 
     Attributes:
@@ -103,4 +112,4 @@ def load_configuration() -> Configuration:
 
 def _speaks_for_its_environment(file: InstallationFile) -> None:
     if file.is_as_given("environment"):
-        check_environment(load_settings(AdsAddress, PREFIX).url, file.installation.environment, f"{PREFIX}URL")
+        check_environment(load_settings(AdsLocation, PREFIX).url, file.installation.environment, f"{PREFIX}URL")

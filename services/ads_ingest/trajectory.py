@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from ads_ingest.books import TrajectoryBook
-from ads_ingest.caiso import Caiso, ask_since
+from ads_ingest.caiso import CursorQuestion, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, Unanswered, Unforeseen
+from ads_ingest.faults import Unanswered
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper
-from ads_ingest.records import Question, TrajectoryList, TrajectoryRecord
 from ads_ingest.translate import Sender, translate_trajectory
+from caiso.ads import AdsClient, records
+from caiso.ads.errors import AdsFailure, Unforeseen
+from caiso.ads.records import Question, TrajectoryBatchList
 from dotbus.contracts.messages import Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
 
@@ -42,7 +44,7 @@ class TrajectoryStream:
 
     def __init__(
         self,
-        caiso: Caiso,
+        caiso: AdsClient,
         keeper: Keeper[TrajectoryBook, Trajectory],
         sender: Sender,
         *,
@@ -52,6 +54,8 @@ class TrajectoryStream:
         clock_steps: ClockSteps,
     ) -> None:
         self._caiso = caiso
+        self._whether_new = CursorQuestion()
+        self._new = CursorQuestion()
         self._keeper = keeper
         self._sender = sender
         self._evidence = evidence
@@ -71,11 +75,11 @@ class TrajectoryStream:
         if back := self._clock_steps.set_back_by():
             self._keeper.begin_anew(back, self._clock())
         self._keeper.board.complete = True  # all that is new comes at once, before anything is said
-        is_new, cursor = ask_since(self._caiso.fetch_whether_new_trajectory, self._keeper.cursor)
-        listed = TrajectoryList()
+        is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._keeper.cursor)
+        listed = TrajectoryBatchList()
         if is_new:
-            listed, cursor = ask_since(self._caiso.fetch_trajectories_since, cursor)
-        self._keeper.heard_at = self._caiso.answered_at(self._clock())
+            listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
+        self._keeper.heard_at = answered_at(self._caiso, self._clock())
         failures = self._pass_on(listed.batches)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
@@ -83,17 +87,17 @@ class TrajectoryStream:
             self._files.note_trajectory(listed)
         return Unanswered(failures, tuple(self._unpassed.values()))
 
-    def _pass_on(self, records: Sequence[TrajectoryRecord]) -> tuple[AdsFailure, ...]:
+    def _pass_on(self, listed: Sequence[records.TrajectoryBatch]) -> tuple[AdsFailure, ...]:
         """All batches at once, or one by one when that does not go: then each ends what is wrong with it."""
         try:
-            self._keep(records)
+            self._keep(listed)
         except sqlite3.Error:
             raise
         except Exception:  # noqa: BLE001  # told below, of the batch that it belongs to
-            return tuple(failure for record in records if (failure := self._keep_one(record)))
+            return tuple(failure for record in listed if (failure := self._keep_one(record)))
         return ()
 
-    def _keep_one(self, record: TrajectoryRecord) -> AdsFailure | None:
+    def _keep_one(self, record: records.TrajectoryBatch) -> AdsFailure | None:
         try:
             self._keep([record])
         except sqlite3.Error:
@@ -102,7 +106,7 @@ class TrajectoryStream:
             uid = record.header.batch_uid
             failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
             failure.__cause__ = error
-            targets = [dop.record.target_at for dop in record.dops if dop.record.target_at]
+            targets = [dop.target_at for dop in record.dops if dop.target_at]
             until = max(targets, default=self._clock() + UNTOLD_LENGTH)
             for resource_id in {*(dop.resource_id for dop in record.dops), *(part.resource_id for part in record.compliance)}:
                 self._doubted_until[resource_id] = until
@@ -110,11 +114,11 @@ class TrajectoryStream:
             return failure
         return None
 
-    def _keep(self, records: Sequence[TrajectoryRecord]) -> None:
+    def _keep(self, listed: Sequence[records.TrajectoryBatch]) -> None:
         now, board = self._clock(), self._keeper.board
         books, doubted_until = dict(board.books), dict(self._doubted_until)
         try:
-            events = [event for record in records for event in translate_trajectory(record, self._sender, now)]
+            events = [event for record in listed for event in translate_trajectory(record, self._sender, now)]
             for event in events:
                 board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
                 self._doubted_until.pop(event.resource_id, None)

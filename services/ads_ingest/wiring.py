@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
 from ads_ingest.board import dot_board, trajectory_board, valid_for
-from ads_ingest.caiso import Caiso
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure
 from ads_ingest.files import LatestFiles
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
@@ -20,6 +18,8 @@ from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from caiso.ads import AdsAddress, AdsClient, AdsConnection
+from caiso.ads.errors import AdsFailure
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -28,9 +28,26 @@ DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
 """The upstreams in the service's status."""
 
 
+def wire_connection(settings: AdsSettings, clock: Callable[[], datetime]) -> AdsConnection:
+    """To both services of CAISO's.
+
+    Raises:
+        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+    """
+    return AdsConnection(
+        AdsAddress.of(settings.url, namespace=settings.namespace),
+        certificate_file=settings.certificate_file,
+        key_file=settings.key_file,
+        ca_file=settings.ca_file,
+        timeout_s=settings.timeout_s,
+        max_reply_bytes=settings.max_reply_bytes,
+        clock=clock,
+    )
+
+
 def wire_streams(
     settings: AdsSettings,
-    caiso: Caiso,
+    caiso: AdsClient,
     outbox: Outbox,
     sender: Sender,
     *,

@@ -11,13 +11,12 @@ import requests
 from prometheus_client import CollectorRegistry
 from simulator_client import EXAMPLE, Clock, Keys, simulating
 
-from ads_ingest.caiso import Caiso
 from ads_ingest.meters import Meters
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsSettings
-from ads_ingest.source import AdsSource
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import wire_streams
+from ads_ingest.wiring import wire_connection, wire_streams
+from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, TrajectoryBatch
 from dotbus.runtime.ingest import open_outbox, open_quarantine
@@ -36,7 +35,7 @@ class Setup:
     admin_url: str
     clock: Clock
     settings: AdsSettings
-    source: AdsSource
+    connection: AdsConnection
     outbox: Outbox
     dispatch: FollowedStream
     trajectory: FollowedStream
@@ -86,10 +85,10 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             max_reply_mb=2.0,
             state_dir=tmp_path,
         )
-        source, outbox = AdsSource(settings, clock), open_outbox(settings)
+        connection, outbox = wire_connection(settings, clock), open_outbox(settings)
         dispatch, trajectory = wire_streams(
             settings,
-            Caiso(source, settings.max_reply_bytes),
+            AdsClient(connection, max_bytes=settings.max_reply_bytes),
             outbox,
             Sender(INSTALLATION, "ads_ingest/test"),
             quarantine=open_quarantine(settings),
@@ -97,8 +96,8 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             clock=clock,
             committed=lambda: None,
         )
-        yield Setup(at.admin, clock, settings, source, outbox, dispatch, trajectory)
-        source.close()
+        yield Setup(at.admin, clock, settings, connection, outbox, dispatch, trajectory)
+        connection.close()
         outbox.close()
 
 
@@ -231,7 +230,7 @@ def test_after_caiso_forgot_its_batches_only_their_resources_are_in_doubt_and_on
     """A simulator that was started anew does not know what the old one issued."""
     assert setup.follow()
     with simulating(keys, EXAMPLE, setup.clock, history_intervals=0, interval_s=300) as anew:
-        monkeypatch.setattr(setup.source, "_settings", setup.settings.model_copy(update={"url": anew.ads}))
+        monkeypatch.setattr(setup.connection, "_address", AdsAddress.of(anew.ads))
         forgotten = {interval.batch_uid for resource in RESOURCES for interval in setup.dot(resource).intervals}
         ends_at = max(interval.interval_end for resource in RESOURCES for interval in setup.dot(resource).intervals)
         setup.clock.move(31)
@@ -279,10 +278,10 @@ def test_caiso_s_clock_is_compared_with_ours(setup: Setup) -> None:
 
 def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Setup, keys: Keys, tmp_path: Path) -> None:
     stranger = setup.settings.model_copy(update={"certificate_file": keys.stranger, "state_dir": tmp_path / "stranger"})
-    source, outbox = AdsSource(stranger, setup.clock), open_outbox(stranger)
+    connection, outbox = wire_connection(stranger, setup.clock), open_outbox(stranger)
     dispatch, _trajectory = wire_streams(
         stranger,
-        Caiso(source, 10**6),
+        AdsClient(connection),
         outbox,
         Sender(INSTALLATION, "ads_ingest/stranger"),
         quarantine=open_quarantine(stranger),
@@ -293,5 +292,5 @@ def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Se
     assert not dispatch.follow()
     assert "unreachable" in str(dispatch.health.snapshot().last_error)
     assert outbox.states() == {}
-    source.close()
+    connection.close()
     outbox.close()

@@ -14,27 +14,29 @@ from model.forking import LIVE
 from model.said import Batch, Curve, Said
 
 from ads_ingest.board import Board
-from ads_ingest.caiso import Caiso
+from ads_ingest.caiso import CursorQuestion
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
-from ads_ingest.faults import SoapFault, TimedOut
 from ads_ingest.keeping import Keeper
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
-from ads_ingest.records import (
-    WHOLE_CACHE,
-    DispatchDocument,
-    DispatchList,
-    OfResource,
-    Question,
-    TrajectoryList,
-    TrajectoryRecord,
-)
 from ads_ingest.service import FollowedStream
 from ads_ingest.trajectory import TrajectoryStream
+from caiso.ads.errors import SoapFault, TimedOut, UnknownUid
+from caiso.ads.records import (
+    WHOLE_CACHE,
+    BatchHeader,
+    DispatchBatch,
+    DispatchBatchList,
+    Instruction,
+    Question,
+    TrajectoryBatch,
+    TrajectoryBatchList,
+    TrajectoryDop,
+    TrajectoryHeader,
+)
 from dotbus.contracts.codec import encode
 from dotbus.contracts.instruction_states import Status
-from dotbus.contracts.messages import DispatchBatchHeader, Dop, Instruction, TrajectoryBatchHeader
 from dotbus.runtime.health import UpstreamHealth
 
 ISSUED = 1
@@ -57,7 +59,7 @@ class Ads:
 
 
 class AdsLine:
-    """What one ingest hears of CAISO; the shape of `ads_ingest.caiso.Caiso`."""
+    """What one ingest hears of CAISO; the shape of `caiso.ads.AdsClient`."""
 
     def __init__(self, ads: Ads, clock: PartClock) -> None:
         self.ads = ads
@@ -65,19 +67,17 @@ class AdsLine:
         self.answers = True
         self.clock_offset_s: float | None = None
 
-    answered_at = Caiso.answered_at
-
-    def fetch_batches_since(self, batch_uid: str) -> DispatchList:
+    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
         self._hear("getDispatchBatchesSinceUID", batch_uid)
         headers = [_header(batch) for batch in self.ads.said.newest()]
         uids = [WHOLE_CACHE, *(header.batch_uid for header in headers)]
-        return DispatchList(tuple(headers[uids.index(batch_uid) :]))
+        return DispatchBatchList(tuple(headers[uids.index(batch_uid) :]))
 
-    def fetch_header(self, batch_uid: str) -> DispatchBatchHeader:
+    def get_batch_header(self, batch_uid: str) -> BatchHeader:
         self._hear("getBatchHeader", batch_uid)
         return _header(self._batch(batch_uid))
 
-    def fetch_batch(self, batch_uid: str) -> DispatchDocument:
+    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
         self._hear("getDispatchBatch", batch_uid)
         if batch_uid in self.ads.garbles:
             raise SoapFault(Question("getDispatchBatch", batch_uid), "garbled")
@@ -92,15 +92,15 @@ class AdsLine:
             revision_number=batch.revision,
             status_code=Status.CANCELLED if batch.cancelled else ISSUED,
         )
-        return DispatchDocument(_header(batch), (instruction,))
+        return DispatchBatch(_header(batch), (instruction,))
 
-    def fetch_whether_new_trajectory(self, batch_uid: str) -> bool:
+    def is_new_traj_data(self, batch_uid: str) -> bool:
         self._hear("isNewTrajData", batch_uid)
         return bool(self._curves_since(batch_uid))
 
-    def fetch_trajectories_since(self, batch_uid: str) -> TrajectoryList:
+    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
         self._hear("getTrajectoryData", batch_uid)
-        return TrajectoryList(tuple(_record(curve) for curve in self._curves_since(batch_uid)))
+        return TrajectoryBatchList(tuple(_record(curve) for curve in self._curves_since(batch_uid)))
 
     def _hear(self, operation: str, batch_uid: str) -> None:
         if not self.answers:
@@ -114,7 +114,7 @@ class AdsLine:
         curves = self.ads.said.curves[self.ads.forgotten :]
         uids = [WHOLE_CACHE, *(curve.uid for curve in curves)]
         if batch_uid not in uids:
-            raise SoapFault(Question("getTrajectoryData", batch_uid), "unknown UID")
+            raise UnknownUid(Question("getTrajectoryData", batch_uid), "not in the cache")
         return curves[uids.index(batch_uid) :]
 
 
@@ -167,8 +167,8 @@ def _nothing(*_said: object) -> None:
     return None
 
 
-def _header(batch: Batch) -> DispatchBatchHeader:
-    return DispatchBatchHeader(
+def _header(batch: Batch) -> BatchHeader:
+    return BatchHeader(
         batch_uid=batch.uid,
         batch_status=Status.CANCELLED if batch.cancelled else ISSUED,
         batch_received_at=at(batch.said_s),
@@ -178,17 +178,24 @@ def _header(batch: Batch) -> DispatchBatchHeader:
     )
 
 
-def _record(curve: Curve) -> TrajectoryRecord:
+def _record(curve: Curve) -> TrajectoryBatch:
     dops = tuple(
-        OfResource(curve.resource, Dop(dop_uid=f"{curve.uid}-{n}", dop_mw=mw, target_at=at(target_s), sequence_number=n))
+        TrajectoryDop(
+            dop_uid=f"{curve.uid}-{n}",
+            resource_id=curve.resource,
+            dop_mw=mw,
+            target_at=at(target_s),
+            sequence_number=n,
+        )
         for n, (target_s, mw) in enumerate(curve.points, 1)
     )
-    return TrajectoryRecord(TrajectoryBatchHeader(batch_uid=curve.uid, batch_received_at=at(curve.said_s)), dops)
+    return TrajectoryBatch(TrajectoryHeader(batch_uid=curve.uid, batch_received_at=at(curve.said_s)), dops)
 
 
 LIVE |= {
     Ads,
     AdsLine,
+    CursorQuestion,
     Disk,
     Board,
     Keeper,

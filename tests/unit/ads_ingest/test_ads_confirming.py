@@ -7,8 +7,8 @@ import pytest
 from ads_bench import MINUTE, RECHECK, T0, Bench, batch, faulted
 from ads_fake import Trouble
 
-from ads_ingest.faults import HttpRefused, TimedOut
-from ads_ingest.records import Question
+from caiso.ads.errors import HttpRefused, TimedOut
+from caiso.ads.records import Question
 
 POLL, STALE_AFTER = timedelta(seconds=10), timedelta(seconds=90)
 END = T0 + 5 * MINUTE

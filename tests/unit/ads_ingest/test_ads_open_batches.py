@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ads_ingest.doubts import Doubts
-from ads_ingest.faults import AdsFailure, HttpRefused, SoapFault, Unforeseen
 from ads_ingest.open_batch import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, known_of
 from ads_ingest.open_batches import OpenBatches, vouched_for
-from ads_ingest.records import Question
+from caiso.ads.errors import AdsFailure, HttpRefused, SoapFault, Unforeseen
+from caiso.ads.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
 

@@ -7,11 +7,11 @@ import pytest
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
-from ads_ingest.caiso import Caiso
-from ads_ingest.faults import TimedOut
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import ATTEMPTS, MOST_ROUNDS_PASSED, Receipts
-from ads_ingest.records import Question
+from caiso.ads import AdsClient
+from caiso.ads.errors import TimedOut
+from caiso.ads.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.testing import samples
 
@@ -30,7 +30,7 @@ class Owing:
     """Three batches that are safe, and who tells CAISO so."""
 
     def __init__(self, ads: FakeAds, *, enabled: bool = True) -> None:
-        self._receipts = Receipts(Caiso(ads, 10**6), enabled=enabled)
+        self._receipts = Receipts(AdsClient(ads, max_bytes=10**6), enabled=enabled)
         self._batches = OpenBatches(RECHECK, RECHECK)
         for batch_uid in OWED:
             header = DispatchBatchHeader(batch_uid=batch_uid)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import AdsFailure, CutShort, Malformed, TimedOut, Unanswered
-from ads_ingest.records import Question
+from ads_ingest.faults import Unanswered
 from ads_ingest.service import RETRY_MOST_S, FollowedStream, Loop
+from caiso.ads.errors import AdsFailure, CutShort, Malformed, TimedOut
+from caiso.ads.records import Question
 from dotbus.runtime.quarantine import Quarantine
 from dotbus.runtime.schedule import utc_now
 

@@ -1,16 +1,8 @@
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
-from ads_ingest.certificate import CertificateUnusable, ExpiryReminder, days_left, read_expiry
 from ads_ingest.settings import PREFIX, AdsSettings, load_configuration
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.settings import load_settings
@@ -18,17 +10,10 @@ from dotbus.runtime.settings import load_settings
 
 @pytest.fixture
 def pki(tmp_path: Path) -> Path:
-    """ca.pem, client.pem with its key, cert.pem and key.pem apart, other.pem: somebody else's key."""
+    """ca.pem, client.pem with its key."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    client, other = authority.issue_cert("client"), authority.issue_cert("other")
-    client.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
-    client.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    client.private_key_pem.write_to_path(tmp_path / "key.pem")
-    other.private_key_pem.write_to_path(tmp_path / "other.pem")
-    key = load_pem_private_key(client.private_key_pem.bytes(), None)
-    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    (tmp_path / "locked.pem").write_bytes(locked)
+    authority.issue_cert("client").private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
     return tmp_path
 
 
@@ -53,6 +38,8 @@ def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
     ("name", "value", "reason"),
     [
         ("URL", "http://ads.example", "must be a web address that begins with https://"),
+        ("URL", "https://ads.example/ADS/APIWebService", "must end as CAISO writes it, in /APIWebService/v8"),
+        ("URL", "https://ads.example/ADS/v8", "must end as CAISO writes it, in /APIWebService/v8"),
         ("CA_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
         ("CERTIFICATE_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
         ("KEY_FILE", "/not/there.pem", "must name a file that can be read: No such file"),
@@ -81,49 +68,6 @@ def test_every_mistake_of_every_part_is_told_at_once(monkeypatch: pytest.MonkeyP
         "ADS_INGEST_MQTT_PORT",
         str(tmp_path / "none.toml"),
     }
-
-
-def test_certificate_and_key_may_be_in_one_file_or_two(pki: Path) -> None:
-    expiry = read_expiry(pki / "client.pem", None)
-    assert expiry == read_expiry(pki / "cert.pem", pki / "key.pem")
-    assert expiry > datetime(2030, 1, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("certificate", "key", "reason"),
-    [
-        ("cert.pem", None, "no private key"),
-        ("cert.pem", "locked.pem", "is encrypted"),
-        ("cert.pem", "other.pem", "does not belong"),
-        ("key.pem", None, "no certificate"),
-        ("none.pem", None, "cannot be read"),
-    ],
-)
-def test_a_certificate_that_caiso_cannot_be_shown_is_refused(pki: Path, certificate: str, key: str | None, reason: str) -> None:
-    with pytest.raises(CertificateUnusable, match=reason):
-        read_expiry(pki / certificate, pki / key if key else None)
-
-
-def test_a_certificate_that_ends_soon_is_warned_of_at_the_start_and_daily(capsys: pytest.CaptureFixture[str]) -> None:
-    expires_at = datetime(2026, 3, 31, tzinfo=UTC)
-    reminder = ExpiryReminder(expires_at)
-
-    def said_at(now: datetime) -> list[str]:
-        reminder.remind(now)
-        told = capsys.readouterr().out
-        return [level for level in ("warning", "error") if f"[{level}" in told]
-
-    assert said_at(expires_at - timedelta(days=31)) == []
-    assert said_at(expires_at - timedelta(days=29)) == ["warning"]
-    assert said_at(expires_at - timedelta(days=28, hours=1)) == []
-    assert said_at(expires_at - timedelta(days=28)) == ["warning"]
-    assert said_at(expires_at + timedelta(minutes=1)) == ["error"]
-
-
-def test_days_left_go_below_zero() -> None:
-    expires_at = datetime(2026, 3, 10, tzinfo=UTC)
-    assert days_left(expires_at, datetime(2026, 3, 8, 12, tzinfo=UTC)) == 1.5
-    assert days_left(expires_at, datetime(2026, 3, 12, tzinfo=UTC)) == -2.0
 
 
 def test_the_readme_names_every_setting_with_its_default() -> None:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
 
-from ads_ingest.faults import SoapFault, TimedOut
 from ads_ingest.files import DISPATCH_FILE, DOTS_FILE
+from caiso.ads.errors import SoapFault, TimedOut
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot
 from dotbus.runtime.installation import Installation

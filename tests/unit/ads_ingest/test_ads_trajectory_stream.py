@@ -6,8 +6,9 @@ import pytest
 from ads_bench import MINUTE, T0, Bench, damaged, faulted, timed_out, trajectory
 
 from ads_ingest.books import TrajectoryBook
-from ads_ingest.faults import AdsFailure, Unanswered
+from ads_ingest.faults import Unanswered
 from ads_ingest.files import TRAJECTORY_FILE
+from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import TrajectoryBatch
 
 

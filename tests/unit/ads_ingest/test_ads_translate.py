@@ -5,17 +5,20 @@ import pytest
 from ads_replies import MEGABYTE, answer, sample
 
 from ads_ingest.intervals import dot_intervals, is_news, open_until, trajectory_points
-from ads_ingest.parse import parse_dispatch_batch, parse_trajectories
-from ads_ingest.records import DispatchDocument
 from ads_ingest.translate import Sender, translate_dispatch, translate_trajectory
+from caiso.ads import records
+from caiso.ads.documents import parse_dispatch_batch, parse_trajectories
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import (
+    Compliance,
     Dispatch,
     DispatchBatchHeader,
+    Dop,
     Environment,
     Instruction,
     InstructionDetail,
     TrajectoryBatch,
+    TrajectoryBatchHeader,
 )
 from dotbus.runtime.installation import Installation
 
@@ -29,14 +32,16 @@ INSTALLATION = Installation.model_validate(
 SENDER = Sender(INSTALLATION, "ads_ingest/test")
 
 
-def dispatch(*instructions: Instruction, **header: object) -> Dispatch:
+def dispatch(*instructions: records.Instruction, **header: object) -> Dispatch:
     fields = {"batch_uid": "B1", "batch_type": 0, "batch_status": 1, "start_at": T0, "revision_no": 1} | header
-    (event,) = translate_dispatch(DispatchDocument(DispatchBatchHeader(**fields), instructions), SENDER, T0)  # type: ignore[arg-type]
+    (event,) = translate_dispatch(records.DispatchBatch(records.BatchHeader(**fields), instructions), SENDER, T0)  # type: ignore[arg-type]
     return event
 
 
-def dot(dot_mw: float | None = 10.0, **fields: object) -> Instruction:
-    return Instruction(**({"instruction_uid": "I1", "resource_id": "R", "instruction_type": 0, "dot_mw": dot_mw} | fields))  # type: ignore[arg-type]
+def dot(dot_mw: float | None = 10.0, **fields: object) -> records.Instruction:
+    return records.Instruction(
+        **({"instruction_uid": "I1", "resource_id": "R", "instruction_type": 0, "dot_mw": dot_mw} | fields)
+    )  # type: ignore[arg-type]
 
 
 def test_a_batch_becomes_one_event_for_each_resource_with_all_of_it() -> None:
@@ -45,9 +50,27 @@ def test_a_batch_becomes_one_event_for_each_resource_with_all_of_it() -> None:
     assert (first.resource_id, first.plant, first.environment) == ("TEST_RESOURCE_1", "north", Environment.STAGE)
     assert (second.resource_id, second.plant) == ("TEST_RESOURCE_2", "unassigned")
     assert first.id == f"dispatch/{BATCH}/4.3/TEST_RESOURCE_1"
-    assert first.batch == document.header
-    assert first.instructions == document.instructions[:1]
+    assert msgspec.to_builtins(first.batch) == msgspec.to_builtins(document.header)
+    assert msgspec.to_builtins(first.instructions) == msgspec.to_builtins(document.instructions[:1])
     assert first.seq == 0, "the outbox gives it"
+
+
+@pytest.mark.parametrize(
+    ("record", "message", "apart"),
+    [
+        (records.BatchHeader, DispatchBatchHeader, set()),
+        (records.Instruction, Instruction, set()),
+        (records.InstructionDetail, InstructionDetail, set()),
+        (records.TrajectoryHeader, TrajectoryBatchHeader, set()),
+        (records.TrajectoryDop, Dop, {"resource_id"}),  # the event names it once for all
+        (records.TrajectoryCompliance, Compliance, {"resource_id"}),
+    ],
+)
+def test_no_field_of_caiso_s_records_is_lost_on_the_way_into_a_message(
+    record: type[msgspec.Struct], message: type[msgspec.Struct], apart: set[str]
+) -> None:
+    assert set(record.__struct_fields__) - set(message.__struct_fields__) == apart
+    assert set(message.__struct_fields__) <= set(record.__struct_fields__)
 
 
 def test_an_event_that_has_its_number_can_be_sent_and_read() -> None:
@@ -107,7 +130,9 @@ def test_the_sample_dot_is_in_force_for_five_minutes_from_the_start_of_its_batch
         (dot(end_at=T0 - MINUTE), {}, 2.5, 5),
     ],
 )
-def test_interval_and_target(instruction: Instruction, header: dict[str, object], target_min: float, end_min: float) -> None:
+def test_interval_and_target(
+    instruction: records.Instruction, header: dict[str, object], target_min: float, end_min: float
+) -> None:
     (interval,) = dot_intervals(dispatch(instruction, **header))
     assert interval.interval_start == T0
     assert interval.target_at == T0 + target_min * MINUTE
@@ -130,7 +155,7 @@ def test_interval_and_target(instruction: Instruction, header: dict[str, object]
     ],
 )
 def test_what_is_no_dot_or_is_cancelled_or_advisory_is_never_in_force(
-    instruction: Instruction, header: dict[str, object]
+    instruction: records.Instruction, header: dict[str, object]
 ) -> None:
     assert dot_intervals(dispatch(instruction, **header)) == ()
 

@@ -11,9 +11,10 @@ from ads_fake import FakeAds, Trouble
 
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import HttpRefused, Malformed, Outdated, SoapFault, TimedOut
-from ads_ingest.records import Question, Reply
+from ads_ingest.faults import Outdated
 from ads_ingest.service import FollowedStream
+from caiso.ads.errors import HttpRefused, Malformed, SoapFault, TimedOut
+from caiso.ads.records import Question, Reply
 
 
 def test_a_time_out_of_one_batch_holds_the_cursor_and_not_the_batches_behind(bench: Bench) -> None:

@@ -41,7 +41,7 @@ def ads_variables(tmp_path: Path, set_variables):
     now = datetime.now(UTC)
     pem.write_bytes(Authority.create(now).issue_client("participant", now).pem)
     needed = {
-        "URL": "https://ads.example/v7",
+        "URL": "https://ads.example/ADS/APIWebService/v7",
         "CERTIFICATE_FILE": str(pem),
         "CA_FILE": str(pem),
         "STATE_DIR": str(tmp_path),

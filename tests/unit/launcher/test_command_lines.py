@@ -59,7 +59,7 @@ def test_no_test_of_properties_has_a_deadline():
 @pytest.mark.parametrize(
     ("module", "package", "extra"),
     [
-        ("ads_ingest", "lxml", "ads-ingest"),
+        ("ads_ingest", "requests", "ads-ingest"),
         ("lmp_ingest", "requests", "lmp-ingest"),
         ("historian", "sqlalchemy", "historian"),
         ("simulators", "uvicorn", "simulator"),

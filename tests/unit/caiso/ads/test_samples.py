@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from ads_replies import MEGABYTE, SAMPLES, answer, sample
 
-from ads_ingest import schema
-from ads_ingest.load_following import parse_load_following_request, parse_load_following_response
-from ads_ingest.parse import parse_batch_header, parse_dispatch_batch, parse_dispatch_list, parse_trajectories
-from ads_ingest.schema import Table
+from caiso.ads import schema
+from caiso.ads.documents import parse_batch_header, parse_dispatch_batch, parse_dispatch_list, parse_trajectories
+from caiso.ads.load_following import parse_load_following_request, parse_load_following_response
+from caiso.ads.schema import Table
 
 NAMESPACE = "{http://ads.caiso.com/api/schema/v6}"
 BATCH = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"
@@ -118,17 +118,17 @@ def test_every_value_of_the_trajectory_sample() -> None:
         dops = element.findall(f"{NAMESPACE}dopList/{NAMESPACE}trajectoryDop")
         for part, dop in zip(batch.dops, dops, strict=True):
             assert part.resource_id == texts(dop)["resourceId"]
-            compare(part.record, dop, schema.TRAJECTORY_DOP)
+            compare(part, dop, schema.TRAJECTORY_DOP)
         records = element.findall(f"{NAMESPACE}complianceList/{NAMESPACE}trajectoryCompliance")
         for part, record in zip(batch.compliance, records, strict=True):
             assert part.resource_id == texts(record)["resourceId"]
-            compare(part.record, record, schema.TRAJECTORY_COMPLIANCE)
+            compare(part, record, schema.TRAJECTORY_COMPLIANCE)
     assert [batch.header.binding_flag for batch in listed.batches] == ["Y", None]
-    assert [(p.resource_id, p.record.dop_mw) for p in listed.batches[1].dops] == [
+    assert [(p.resource_id, p.dop_mw) for p in listed.batches[1].dops] == [
         ("TEST_RESOURCE_1", 16.0),
         ("TEST_RESOURCE_2", 14.0),
     ]
-    assert listed.batches[1].dops[0].record.target_at == datetime(2006, 10, 13, 15, 8, tzinfo=UTC)
+    assert listed.batches[1].dops[0].target_at == datetime(2006, 10, 13, 15, 8, tzinfo=UTC)
 
 
 def compare_batch(header: object, element: ET.Element) -> None:

@@ -1,22 +1,42 @@
-"""Envelope: SOAP 1.1 around a question, and what is in the envelope of a reply (1.2 is understood too)."""
+"""SOAP 1.1 around a question, and what is in the envelope of a reply (1.2 is understood too). Pure.
 
+A fault is typed by what it says. The specification has all errors be faults (section 1.4) and lists no texts, so that only the
+words tell whether ADS cannot answer now, does not know the UID, or means something else.
+"""
+
+import re
 from xml.sax.saxutils import escape, quoteattr
 
-from ads_ingest.faults import HttpRefused, SoapFault
-from ads_ingest.markup import Element, NotThisDocument, local_name, read_xml, whole_text
-from ads_ingest.records import Question, Reply
+from caiso.ads.errors import AdsFailure, Busy, HttpRefused, SoapFault, UnknownUid
+from caiso.ads.records import Question, Reply
+from caiso.ads.xml import Element, NotThisDocument, local_name, read_xml, whole_text
+
+SUBMIT = "submitMSSLFRequest"
+"""The only operation that is not asked about a batch of CAISO's."""
 
 _HTTP_OK = 200
 _FAULT_CHARACTERS = 500
+_SAYS_BUSY = re.compile(
+    r"\bbusy\b|temporar|try (again|later)|\bretry\b|overload|too many|time[ -]?out|timed out|maintenance|at the moment"
+    r"|shutting down|starting up|\b(service|system|server|api|ads)\b.{0,40}\b(unavailable|not available)",
+    re.IGNORECASE,
+)
+_SAYS_UNKNOWN = re.compile(
+    r"\b(unknown|unrecogni[sz]ed|invalid|expired|no such|not find|not know)\W+(\w+\W+){0,3}(batch|uid)"
+    r"|\bno\W+(\w+\W+){0,2}(batch|uid)\b.*\b(found|exists?|known)\b"
+    r"|(batch|uid)\b.*\b(unknown|unrecogni[sz]ed|invalid|expired|no longer|not (found|known|exist|in))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def wrap(question: Question, namespace: str) -> bytes:
-    """The request envelope: one operation with one parameter."""
-    operation = question.operation
+    """The request envelope: one operation with its parameters, in the namespace of the API."""
+    about = () if question.operation == SUBMIT else (("batchUID", question.batch_uid),)
+    parameters = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in (*about, *question.more))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
         '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>'
-        f"<{operation} xmlns={quoteattr(namespace)}><batchUID>{escape(question.batch_uid)}</batchUID></{operation}>"
+        f"<{question.operation} xmlns={quoteattr(namespace)}>{parameters}</{question.operation}>"
         "</soap:Body></soap:Envelope>"
     ).encode()
 
@@ -27,7 +47,7 @@ def read_answer(reply: Reply) -> Element:
     The result may be one text of many megabytes, so the limit on a text is lifted; the reply was bounded when it was read.
 
     Raises:
-        SoapFault: CAISO answered with a fault.
+        Busy, UnknownUid, SoapFault: CAISO answered with a fault.
         HttpRefused: another status than 200, and no fault that would explain it.
         NotThisDocument: the reply is not a SOAP envelope, or an empty one.
     """
@@ -39,7 +59,7 @@ def read_answer(reply: Reply) -> Element:
         raise
     answer = _in_body(envelope)
     if answer is not None and local_name(answer) == "Fault":
-        raise SoapFault(reply.question, _fault_text(answer), reply.body)
+        raise _fault(reply, _fault_text(answer))
     if reply.status != _HTTP_OK:
         raise _refused(reply)
     if answer is None:
@@ -51,13 +71,19 @@ def read_result(reply: Reply) -> str:
     """The text of `result`, or of the only element in the answer.
 
     Raises:
-        SoapFault, HttpRefused, NotThisDocument: as `read_answer`, and when there is no result.
+        Busy, UnknownUid, SoapFault, HttpRefused, NotThisDocument: as `read_answer`, and when there is no result.
     """
     answer = read_answer(reply)
     named = [child for child in answer if local_name(child) == "result"] or (list(answer) if len(answer) == 1 else [])
     if not named:
         raise NotThisDocument(f"<{local_name(answer)}> holds no result")
     return named[0].text or ""
+
+
+def _fault(reply: Reply, text: str) -> AdsFailure:
+    """Busy is looked for first: "the batch cannot be found at the moment, try again" is no unknown batch."""
+    kind = Busy if _SAYS_BUSY.search(text) else UnknownUid if _SAYS_UNKNOWN.search(text) else SoapFault
+    return kind(reply.question, text, reply.body)
 
 
 def _refused(reply: Reply) -> HttpRefused:

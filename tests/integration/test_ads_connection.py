@@ -1,4 +1,4 @@
-"""The source against servers that behave badly on the wire: each way becomes its exception, within its bounds."""
+"""The connection to ADS against servers that behave badly on the wire: each way becomes its exception, within its bounds."""
 
 import contextlib
 import socket
@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from simulator_client import Keys
 
-from ads_ingest.faults import AdsFailure, CutShort, Oversized, TimedOut, Unreachable
-from ads_ingest.records import Question
-from ads_ingest.settings import AdsSettings
-from ads_ingest.source import AdsSource
+from caiso.ads import AdsAddress, AdsConnection, TlsProblem, TlsRefused
+from caiso.ads.addresses import NAMESPACE
+from caiso.ads.errors import AdsFailure, CutShort, Oversized, TimedOut, Unreachable
+from caiso.ads.records import Question
 
 QUESTION = Question("getDispatchBatch", "B<1>")
+MB = 1024 * 1024
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -60,10 +61,18 @@ def read_request(connection: ssl.SSLSocket) -> bytes:
 
 
 @contextlib.contextmanager
-def asking(keys: Keys, answer: Callable[[ssl.SSLSocket], None], **settings: object) -> Iterator[tuple[AdsSource, Server]]:
+def asking(
+    keys: Keys, answer: Callable[[ssl.SSLSocket], None], url: str = "", namespace: str = NAMESPACE, **settings: object
+) -> Iterator[tuple[AdsConnection, Server]]:
     server = Server(keys, answer)
-    given = {"url": server.url, "certificate_file": keys.client, "ca_file": keys.authority, "timeout_s": 1.0} | settings
-    source = AdsSource(AdsSettings(**given), lambda: NOW)  # type: ignore[arg-type]
+    at = AdsAddress(url or server.url, f"{url or server.url}/response", namespace)
+    given = {
+        "certificate_file": keys.client,
+        "ca_file": keys.authority,
+        "timeout_s": 1.0,
+        "max_reply_bytes": 10 * MB,
+    } | settings
+    source = AdsConnection(at, clock=lambda: NOW, **given)  # type: ignore[arg-type]
     try:
         yield source, server
     finally:
@@ -85,7 +94,7 @@ def test_a_question_is_soap_with_its_parameter_escaped_and_the_reply_comes_as_it
     assert server.versions == ["TLSv1.3"]
 
 
-def test_the_namespace_is_a_setting(keys: Keys) -> None:
+def test_the_namespace_can_be_chosen(keys: Keys) -> None:
     with asking(keys, lambda connection: connection.sendall(whole(b"")), namespace="urn:v9") as (source, server):
         source.fetch(QUESTION)
     assert b'<getDispatchBatch xmlns="urn:v9">' in server.requests[0]
@@ -217,7 +226,7 @@ def test_a_name_that_is_not_resolved_in_time_ends_the_question(keys: Keys, monke
 
 
 def test_a_reply_without_end_is_cut_off_at_the_bound(keys: Keys) -> None:
-    with asking(keys, pouring, max_reply_mb=1.0, timeout_s=20.0) as (source, _server), pytest.raises(Oversized) as raised:
+    with asking(keys, pouring, max_reply_bytes=MB, timeout_s=20.0) as (source, _server), pytest.raises(Oversized) as raised:
         source.fetch(QUESTION)
     assert raised.value.content is not None
     assert len(raised.value.content) < 1.2 * 1024 * 1024
@@ -246,9 +255,15 @@ def test_nobody_listening_is_unreachable_with_a_cause_that_reads_the_same_each_t
 
 def test_a_server_of_another_authority_is_not_trusted(keys: Keys, tmp_path: Path) -> None:
     elsewhere = Keys.made_in(tmp_path)
-    with asking(keys, silent, ca_file=elsewhere.authority) as (source, server), pytest.raises(Unreachable, match="CERTIFICATE"):
+    with asking(keys, silent, ca_file=elsewhere.authority) as (source, server), pytest.raises(TlsRefused) as raised:
         source.fetch(QUESTION)
     assert server.requests == []
+    assert (raised.value.problem, raised.value.file) == (TlsProblem.SERVER_NOT_TRUSTED, elsewhere.authority)
+    assert str(raised.value) == (
+        "getDispatchBatch(B<1>): TLS refused: no authority that is trusted here stands for the server's certificate "
+        "(self-signed certificate in certificate chain): put the root and the issuing CA of the server into "
+        f"{elsewhere.authority}"
+    )
 
 
 def test_what_the_environment_says_of_proxies_and_authorities_does_not_count(
@@ -277,6 +292,6 @@ def test_tls_below_1_2_is_never_offered(keys: Keys) -> None:
     assert b"\x03\x02" not in versions
 
 
-def ask_in_vain(source: AdsSource) -> None:
+def ask_in_vain(source: AdsConnection) -> None:
     with contextlib.suppress(AdsFailure):
         source.fetch(QUESTION)

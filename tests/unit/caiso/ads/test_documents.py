@@ -3,8 +3,7 @@ from ads_replies import MEGABYTE, answer, envelope, escaped, fault, packed, repl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.faults import AdsFailure, HttpRefused, Malformed, Oversized, SoapFault
-from ads_ingest.parse import (
+from caiso.ads.documents import (
     parse_batch_header,
     parse_dispatch_batch,
     parse_dispatch_list,
@@ -12,6 +11,7 @@ from ads_ingest.parse import (
     parse_receipt,
     parse_trajectories,
 )
+from caiso.ads.errors import AdsFailure, Busy, HttpRefused, Malformed, Oversized, SoapFault, UnknownUid
 
 
 def batch(inside: str = "", attributes: str = 'batchUID="B1"') -> bytes:
@@ -149,10 +149,40 @@ def test_packed_and_escaped_documents_are_told_apart_by_themselves() -> None:
 
 def test_a_fault_is_told_with_its_text_whatever_the_status() -> None:
     for status in (200, 500):
-        with pytest.raises(SoapFault, match=r"getDispatchBatch\(B1\): SOAP fault: S:Server: no such batch & so on"):
-            parse_dispatch_batch(reply(fault("no such batch & so on"), status=status), MEGABYTE)
+        with pytest.raises(SoapFault, match=r"getDispatchBatch\(B1\): SOAP fault: S:Server: this & that is wrong"):
+            parse_dispatch_batch(reply(fault("this & that is wrong"), status=status), MEGABYTE)
         with pytest.raises(SoapFault):
             parse_receipt(reply(fault("no"), "validateDispatchBatch", status=status))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Batch UID 'DISP-1' does not exist in the ADS API cache", UnknownUid),
+        ("unknown batch", UnknownUid),
+        ("Unknown batch UID: DISP-1", UnknownUid),
+        ("Invalid Batch UID", UnknownUid),
+        ("java.lang.IllegalArgumentException: batchUID DISP-1 not found", UnknownUid),
+        ("No batch found for DISP-1", UnknownUid),
+        ("Could not find batch DISP-1", UnknownUid),
+        ("The UID has expired", UnknownUid),
+        ("ADS API is temporarily unavailable", Busy),
+        ("ADS is busy", Busy),
+        ("Service unavailable", Busy),
+        ("Batch DISP-1 could not be read at the moment, try again", Busy),
+        ("Read timed out", Busy),
+        ("Too many requests for batch DISP-1", Busy),
+        ("something is wrong", SoapFault),
+        ("The user is not authorized", SoapFault),
+        ("java.lang.NullPointerException", SoapFault),
+        ("Invalid signature", SoapFault),
+        ("", SoapFault),
+    ],
+)
+def test_a_fault_is_typed_by_what_it_says(text: str, kind: type[AdsFailure]) -> None:
+    with pytest.raises(AdsFailure) as raised:
+        parse_dispatch_list(reply(fault(text), "getDispatchBatchesSinceUID", status=500), MEGABYTE)
+    assert type(raised.value) is kind
 
 
 def test_a_status_without_a_fault_is_refused_even_with_a_good_document() -> None:

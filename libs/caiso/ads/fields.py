@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ads_ingest import schema
-from ads_ingest.faults import Malformed, Oversized
-from ads_ingest.markup import Element, NotThisDocument, attributes, leaves, leaves_inside, local_name, own_text
-from ads_ingest.records import Reply
-from ads_ingest.unpack import NotUnpackable, TooLarge
+from caiso.ads import schema
+from caiso.ads.errors import Malformed, Oversized
+from caiso.ads.records import Reply
+from caiso.ads.unpack import NotUnpackable, TooLarge
+from caiso.ads.xml import Element, NotThisDocument, attributes, leaves, leaves_inside, local_name, own_text
 
 R = TypeVar("R")
 _NAME_CHARACTERS = 200
