@@ -19,7 +19,7 @@ CONSOLE = "console"
 HEALTH = "health"
 UPTIME_TOPIC = "$SYS/broker/uptime"
 
-_OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY)
+_OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS)
 _OF_LMP = (Subject.PRICES, Subject.LMP)
 _ITERATIONS = 20_000
 _SALT_BYTES = 12  # what Mosquitto 2.0 expects; later versions take it too

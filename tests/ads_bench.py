@@ -11,6 +11,7 @@ from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.files import LatestFiles
+from ads_ingest.instruction_board import instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
 from ads_ingest.settings import AdsPace
@@ -21,7 +22,7 @@ from caiso.ads import AdsClient, Source
 from caiso.ads.errors import AdsFailure, TimedOut
 from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Dispatch, Dot, Trajectory
+from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -62,7 +63,14 @@ class Bench:
         told = {"committed": self.count_commit, "strangers": strangers}
         self.dispatch = DispatchStream(
             caiso,
-            Keeper(self.outbox, dot_board(sender, kept), topics, "dispatch", **told),  # type: ignore[arg-type]
+            Keeper(  # type: ignore[misc]
+                self.outbox,
+                dot_board(sender, kept),
+                topics,
+                "dispatch",
+                instructions=instruction_board(sender, kept),
+                **told,  # type: ignore[arg-type]
+            ),
             sender,
             receipts=Receipts(caiso, enabled=True),
             evidence=Evidence(self.quarantine),
@@ -118,6 +126,10 @@ class Bench:
     def dot(self, resource: str = "R1", plant: str = "north") -> Dot:
         """The state of a resource."""
         return decode_as(self.outbox.states()[self.installation.topics.dot(plant, resource)], Dot)
+
+    def instructions(self, resource: str = "R1", plant: str = "north") -> Instructions:
+        """What else is instructed to a resource."""
+        return decode_as(self.outbox.states()[self.installation.topics.instructions(plant, resource)], Instructions)
 
     def curve(self, resource: str = "R1") -> Trajectory:
         """The trajectory state of a resource."""

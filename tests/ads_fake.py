@@ -19,6 +19,7 @@ class Batch:
     Attributes:
         detail: XML of the segments of each instruction.
         told: more XML of each instruction.
+        head: more XML of the header.
     """
 
     batch_uid: str
@@ -29,18 +30,20 @@ class Batch:
     batch_type: int = 0
     detail: str = ""
     told: str = ""
+    head: str = ""
+    instruction_type: int = 0
 
     def xml(self, *, whole: bool) -> str:
         """The document, with its instructions or without."""
         inside = "".join(
             f"<instruction instructionUID='{self.batch_uid}-{resource}'><resourceId>{resource}</resourceId>"
-            f"<instructionType>0</instructionType><dot>{dot_mw}</dot><revisionNumber>{self.revision_no}</revisionNumber>"
+            f"<instructionType>{self.instruction_type}</instructionType><dot>{dot_mw}</dot><revisionNumber>{self.revision_no}</revisionNumber>"
             f"<statusCode>{self.status}</statusCode>{self.told}<detail>{self.detail}</detail></instruction>"
             for resource, dot_mw in self.dots_mw.items()
         )
         return (
             f"<DispatchBatch batchUID='{self.batch_uid}'><batchStatus>{self.status}</batchStatus>"
-            f"<batchType>{self.batch_type}</batchType>"
+            f"<batchType>{self.batch_type}</batchType>{self.head}"
             f"<batchReceived>{self.start_at.isoformat()}</batchReceived><startTime>{self.start_at.isoformat()}</startTime>"
             f"<revisionNo>{self.revision_no}</revisionNo>"
             f"{f'<instructions>{inside}</instructions>' if whole else ''}</DispatchBatch>"

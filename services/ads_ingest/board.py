@@ -16,7 +16,7 @@ from ads_ingest.books import DotBook, TrajectoryBook
 from ads_ingest.doubts import INCOMPLETE, Doubts, DoubtsOf, Spoken
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, DotInterval, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
 from dotbus.contracts.schedules import Schedule, schedules_of
 from dotbus.contracts.topics import UNASSIGNED, Subject
 
@@ -43,7 +43,7 @@ class Book(Protocol):
 
 
 B = TypeVar("B", bound=Book)
-S = TypeVar("S", bound=Dot | Trajectory)
+S = TypeVar("S", bound=Dot | Trajectory | Instructions)
 
 
 def valid_for(asked_every_s: float) -> timedelta:
@@ -211,7 +211,7 @@ class Board(Generic[B, S]):
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:
     """The DOTs, taken up where the kept states left them."""
-    said, configured = _restored(sender, kept, Dot), _configured(sender)
+    said, configured = restored(sender, kept, Dot), configured_in(sender)
     books = {state.resource_id: DotBook.of_state(state) for state in said}
 
     def make_state(resource_id: str, book: DotBook, judgement: Judgement) -> Dot:
@@ -237,7 +237,7 @@ def trajectory_board(
     sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
 ) -> Board[TrajectoryBook, Trajectory]:
     """The curves, taken up where the kept states left them."""
-    said = _restored(sender, kept, Trajectory)
+    said = restored(sender, kept, Trajectory)
     books = {state.resource_id: TrajectoryBook.of_state(state) for state in said}
 
     def make_state(resource_id: str, book: TrajectoryBook, judgement: Judgement) -> Trajectory:
@@ -256,7 +256,7 @@ def trajectory_board(
         )
 
     topic = sender.installation.topics.trajectory
-    return Board(_configured(sender), TrajectoryBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
+    return Board(configured_in(sender), TrajectoryBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
 
 
 def refresh_of(sender: Sender) -> timedelta:
@@ -264,7 +264,8 @@ def refresh_of(sender: Sender) -> timedelta:
     return min(REFRESH_MOST, timedelta(seconds=sender.installation.modbus.stale_after_s / REFRESHES_BEFORE_STALE))
 
 
-def _configured(sender: Sender) -> dict[str, Schedule]:
+def configured_in(sender: Sender) -> dict[str, Schedule]:
+    """The resources of an installation, each with the schedule that it follows."""
     return {resource.id: resource.schedule for plant in sender.installation.plants for resource in plant.resources}
 
 
@@ -280,7 +281,7 @@ def _is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
     return follows is not None and follows not in schedules_of(interval.batch_type)
 
 
-def _spoken_in(state: Dot | Trajectory, configured: Mapping[str, Schedule]) -> Spoken:
+def _spoken_in(state: Dot | Trajectory | Instructions, configured: Mapping[str, Schedule]) -> Spoken:
     """What a kept state said against itself. Where that can be read in two ways, the state is said once more than need be."""
     follows = configured.get(state.resource_id)
     marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
@@ -289,9 +290,12 @@ def _spoken_in(state: Dot | Trajectory, configured: Mapping[str, Schedule]) -> S
     return Spoken(state.reasons, other, past)
 
 
-def _restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:
+_SUBJECTS: Mapping[type, Subject] = {Dot: Subject.DOT, Trajectory: Subject.TRAJECTORY, Instructions: Subject.INSTRUCTIONS}
+
+
+def restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:
     """The states of one kind among those that were taken over."""
-    subject = Subject.DOT if kind is Dot else Subject.TRAJECTORY
+    subject = _SUBJECTS[kind]
     states: list[S] = []
     for topic, payload in kept.items():
         address = sender.installation.topics.read(topic)

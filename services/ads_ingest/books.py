@@ -12,9 +12,8 @@ import msgspec
 
 from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.instruction_states import Status
-from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
-from dotbus.contracts.schedules import Schedule, of_schedule
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -22,6 +22,12 @@ from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated, Unanswered
 from ads_ingest.files import LatestFiles
+from ads_ingest.instruction_board import (
+    fold_instructions,
+    judge_instructions,
+    restore_instructions,
+    withdraw_instructions,
+)
 from ads_ingest.intervals import is_in_doubt, is_outdated, open_until
 from ads_ingest.keeping import Keeper
 from ads_ingest.open_batch import OpenBatch, known_of
@@ -32,9 +38,8 @@ from caiso.ads import AdsClient
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
 from caiso.ads.records import DispatchBatch, Question
 from dotbus.contracts.instruction_states import Status
-from dotbus.contracts.instruction_times import DOT_BATCH_TYPES
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
-from dotbus.contracts.schedules import Schedule
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
@@ -84,6 +89,8 @@ class DispatchStream:
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
         restore(batches, keeper.board, clock())
+        if keeper.instructions:
+            restore_instructions(batches, keeper.instructions, clock())
 
     def round(self) -> Unanswered:
         """Ask for what is new and for what may have changed. Returns what could not be had.
@@ -107,6 +114,8 @@ class DispatchStream:
         self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         failures = (*self._take_new(), *self._ask_again(), *self._take_backlog())
         self._keeper.board.complete |= self._batches.lacks_none(self._clock())
+        if self._keeper.instructions:
+            self._keeper.instructions.complete = self._keeper.board.complete
         self._commit((), self._settled_to())
         self._batches.forget_settled(self._needed(), self._clock())
         self._receipts.send(self._batches)
@@ -185,12 +194,15 @@ class DispatchStream:
             Unforeseen: this software cannot pass it on.
             sqlite3.Error: the outbox cannot keep anything.
         """
-        board, uid = self._keeper.board, batch.batch_uid
+        board, instructions, uid = self._keeper.board, self._keeper.instructions, batch.batch_uid
         books, known = dict(board.books), self._batches.get(uid)
+        instructed = dict(instructions.books) if instructions else {}
         try:
             self._pass_on(document)
         except Exception as error:
             board.take_back(books)
+            if instructions:
+                instructions.take_back(instructed)
             self._batches.take_back(known)
             if isinstance(error, sqlite3.Error):
                 raise
@@ -203,6 +215,8 @@ class DispatchStream:
         now, header = self._clock(), translate_header(document.header)
         events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
         fold(self._keeper.board, header, events)
+        if self._keeper.instructions:
+            fold_instructions(self._keeper.instructions, header, events)
         in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
         instructed = chain.from_iterable(event.instructions for event in events)
         self._batches.note_had(header, open_until(header, instructed), in_doubt, now)
@@ -215,6 +229,7 @@ class DispatchStream:
             return
         if failed.is_known_replaced:
             self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
+            self._withdraw_instructions(failed)
         doubts = failed.doubted(now, self._batches.vouched)
         self._evidence.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
 
@@ -224,6 +239,8 @@ class DispatchStream:
         if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
             named = frozenset(self._keeper.board.books)
         self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
+        if batch.instructs_nothing:
+            self._withdraw_instructions(batch)
         self._commit((), self._keeper.cursor, news_only=True)
 
     def _withdraw_from(
@@ -232,6 +249,10 @@ class DispatchStream:
         board = self._keeper.board
         for resource_id in resources:
             board.put(resource_id, board.book(resource_id).without_batch(batch_uid, revision_no, until))
+
+    def _withdraw_instructions(self, batch: OpenBatch) -> None:
+        if self._keeper.instructions:
+            withdraw_instructions(self._keeper.instructions, batch, self._named_by(batch.batch_uid), self._clock())
 
     def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
         now = self._clock()
@@ -244,6 +265,9 @@ class DispatchStream:
         board.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
         board.doubts_of_past = batches.doubts_of_past(now)
         board.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
+        if instructions := self._keeper.instructions:
+            confirmed = judge_instructions(instructions, batches, now)
+            instructions.confirmed = {resource: answered_at(self._caiso, at) for resource, at in confirmed.items()}
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""

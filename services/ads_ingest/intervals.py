@@ -6,8 +6,9 @@ What CAISO leaves open is decided here, each decision beside its function and in
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from dotbus.contracts.instruction_kinds import lasting
 from dotbus.contracts.instruction_states import Holding, Standing, Status
-from dotbus.contracts.instruction_times import DOT_BATCH_TYPES, is_binding, standing_of, times_of, usual_end
+from dotbus.contracts.instruction_times import is_binding, standing_of, times_of, usual_end
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -18,6 +19,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
+from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
 SUPPLEMENTAL = "SUPP"
 
@@ -45,14 +47,19 @@ def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:
     header = dispatch.batch
     if header.batch_type not in DOT_BATCH_TYPES or not is_binding(header.binding_flag):
         return
+    for instruction in newest_of(dispatch.instructions):
+        if held := standing_of(header, instruction):
+            yield instruction, held
+
+
+def newest_of(instructions: Iterable[Instruction]) -> Iterable[Instruction]:
+    """Of several that one batch has under one UID the newest; of equals the last."""
     newest: dict[str, Instruction] = {}
-    for instruction in dispatch.instructions:
+    for instruction in instructions:
         known = newest.get(instruction.instruction_uid)
         if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
             newest[instruction.instruction_uid] = instruction
-    for instruction in newest.values():
-        if held := standing_of(header, instruction):
-            yield instruction, held
+    return newest.values()
 
 
 def tells_age(header: DispatchBatchHeader | TrajectoryBatchHeader) -> bool:
@@ -157,7 +164,12 @@ def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> boo
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
     """When the last that a batch instructs is over, None when it names no time."""
-    ends = [times.interval_end for instruction in instructions if (times := times_of(header, instruction))]
+    ends = [
+        end
+        for instruction in instructions
+        if (times := times_of(header, instruction)) and (lasts := lasting(header, instruction))
+        for end in (times.interval_end, lasts.shown_until)
+    ]
     if header.start_at is not None and not ends:
         ends.append(usual_end(header.batch_type, header.start_at))
     return max(ends, default=None)

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Generic
+from typing import Any, Generic
 
 import msgspec
 
 from ads_ingest.board import B, Board, S
+from ads_ingest.instruction_board import InstructionBoard
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dispatch, Dot, Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
+
+KeptState = Dot | Trajectory | Instructions
 
 
 class Strangers:
@@ -40,6 +43,7 @@ class Keeper(Generic[B, S]):
         cursor_name: of this stream's cursor in the outbox.
         committed: called when there is something new to deliver.
         strangers: who tells of resources without a plant.
+        instructions: what else the same events say, where that is published, too.
 
     Attributes:
         cursor: the UID to continue from.
@@ -55,6 +59,7 @@ class Keeper(Generic[B, S]):
         *,
         committed: Callable[[], None],
         strangers: Strangers,
+        instructions: InstructionBoard | None = None,
     ) -> None:
         self._outbox = outbox
         self._topics = topics
@@ -62,6 +67,7 @@ class Keeper(Generic[B, S]):
         self._committed = committed
         self._strangers = strangers
         self.board = board
+        self.instructions = instructions
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
         self.heard_at: datetime | None = None
 
@@ -85,23 +91,30 @@ class Keeper(Generic[B, S]):
         Raises:
             sqlite3.Error: nothing of it was kept; what the board holds will be due again.
         """
-        self._let_go_of_strangers(now)
-        states = self.board.due(self.heard_at, now, news_only=news_only) if self.heard_at else []
+        for board in self._boards:
+            self._let_go_of_strangers(board, now)
+        due = [board.due(self.heard_at, now, news_only=news_only) if self.heard_at else [] for board in self._boards]
+        states = [state for of_board in due for state in of_board]
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
             return
         self._outbox.commit(now, events=[(self._topic(event), event) for event in events], states=states, cursors=moved)
-        self.board.note_said(states)
+        for board, of_board in zip(self._boards, due, strict=True):
+            board.note_said(of_board)
         self.cursor = cursor
         self._committed()
         for event in events:
             self._strangers.note(event.plant, event.resource_id)
 
-    def _let_go_of_strangers(self, now: datetime) -> None:
-        past = self.board.past_strangers(now)
+    @property
+    def _boards(self) -> tuple[Board[Any, Any], ...]:
+        return (self.board, self.instructions) if self.instructions else (self.board,)
+
+    def _let_go_of_strangers(self, board: Board[Any, Any], now: datetime) -> None:
+        past = board.past_strangers(now)
         if past:
             self._outbox.retract(past.values(), now)
-            self.board.forget(past)
+            board.forget(past)
             self._committed()
 
     def _topic(self, event: Dispatch | TrajectoryBatch) -> str:
@@ -132,22 +145,32 @@ def take_over(outbox: Outbox, sender: Sender, now: datetime) -> dict[str, bytes]
     return outbox.states()
 
 
-def _kept_state(payload: bytes) -> Dot | Trajectory | None:
+def _kept_state(payload: bytes) -> KeptState | None:
     try:
         state = decode(payload)
     except UndecodableMessage:
         return None  # of another version of this software: CAISO will be asked again for what still holds
-    return state if isinstance(state, Dot | Trajectory) else None
+    return state if isinstance(state, KeptState) else None
 
 
-def _belongs(topic: str, state: Dot | Trajectory | None, sender: Sender) -> bool:
+def _belongs(topic: str, state: KeptState | None, sender: Sender) -> bool:
     address = sender.installation.topics.read(topic)
     if address is None or address.name is None or address.scope != sender.installation.plant_of(address.name):
         return False
     return state is None or state.environment is sender.environment
 
 
-def _moved(state: Dot | Trajectory, sender: Sender, now: datetime) -> tuple[str, Dot | Trajectory]:
-    plant, topics = sender.installation.plant_of(state.resource_id), sender.installation.topics
-    topic = topics.dot if isinstance(state, Dot) else topics.trajectory
+def _moved(state: KeptState, sender: Sender, now: datetime) -> tuple[str, KeptState]:
+    plant = sender.installation.plant_of(state.resource_id)
+    topic = _topic_of(state, sender.installation.topics)
     return topic(plant, state.resource_id), msgspec.structs.replace(state, plant=plant, time=now)
+
+
+def _topic_of(state: KeptState, topics: Topics) -> Callable[[str, str], str]:
+    match state:
+        case Dot():
+            return topics.dot
+        case Trajectory():
+            return topics.trajectory
+        case Instructions():
+            return topics.instructions

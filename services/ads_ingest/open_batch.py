@@ -12,10 +12,10 @@ from ads_ingest.doubts import Doubts
 from ads_ingest.intervals import is_news, is_older, open_until
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
-from dotbus.contracts.instruction_times import DOT_BATCH_TYPES, is_binding
+from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.quality import CLOCK_DOUBT_S
-from dotbus.contracts.schedules import BatchType, Schedule, schedules_of
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType, Schedule, schedules_of
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
@@ -99,6 +99,11 @@ class OpenBatch:
         kind = self.header.batch_type
         is_dot = (kind is None or kind in DOT_BATCH_TYPES) and is_binding(self.header.binding_flag)
         return is_dot and self.header.batch_status != Status.CANCELLED
+
+    @property
+    def instructs_nothing(self) -> bool:
+        """Whether its header alone says so, whatever its type."""
+        return is_nothing_by_status(self.header.batch_status) or not is_binding(self.header.binding_flag)
 
     def may_be_of(self, schedule: Schedule) -> bool:
         """Whether its DOTs are of a schedule, or may be while its type is not known."""
@@ -186,10 +191,11 @@ class OpenBatch:
             is_told = self.asks_nothing or not (self.failures or now - self.ask_at > ASKED_SOON)
             everyone = self.known is Known.LISTED and not self.resources
             return Doubts() if is_told else Doubts(self.resources, everyone=everyone)
-        is_lost = self.may_ask_something and self._is_unconfirmed(now, vouched)
+        is_lost = self.may_ask_something and self.is_unconfirmed(now, vouched)
         return Doubts(self.resources if is_lost else self.in_doubt)
 
-    def _is_unconfirmed(self, now: datetime, vouched: timedelta) -> bool:
+    def is_unconfirmed(self, now: datetime, vouched: timedelta) -> bool:
+        """Whether CAISO's last word on what was had does not count any more."""
         if self.unusable:
             return True  # CAISO answered, and does not know it any more: that may have been a cancel
         if self.known is Known.RESTORED or self.confirmed_at is None:
@@ -214,4 +220,5 @@ def may_last_until(header: DispatchBatchHeader, now: datetime) -> datetime:
     until = open_until(header)
     if until is None or header.start_at is None:
         return now + UNTOLD_LENGTH
-    return header.start_at + UNTOLD_LENGTH if header.batch_type == BatchType.OUT_OF_SEQUENCE else until
+    tells = header.batch_type in {BatchType.FIVE_MINUTE, BatchType.HOURLY}
+    return until if tells else header.start_at + UNTOLD_LENGTH

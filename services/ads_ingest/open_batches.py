@@ -45,6 +45,10 @@ class OpenBatches:
         """What is known of a batch."""
         return self._batches.get(batch_uid)
 
+    def every(self) -> Iterable[OpenBatch]:
+        """All that are known."""
+        return self._batches.values()
+
     def note_listed(self, headers: Iterable[DispatchBatchHeader], now: datetime) -> None:
         """CAISO listed batches."""
         for header in headers:

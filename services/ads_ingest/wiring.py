@@ -10,6 +10,7 @@ from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.files import LatestFiles
+from ads_ingest.instruction_board import instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
 from ads_ingest.open_batches import OpenBatches, vouched_for
@@ -62,7 +63,15 @@ def wire_streams(
     files = LatestFiles(settings.state_dir / "latest")
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
     lasts = valid_for(max(settings.poll_s, settings.recheck_s))
-    dots = Keeper(outbox, dot_board(sender, kept, lasts), topics, dispatch.CURSOR, committed=committed, strangers=strangers)
+    dots = Keeper(
+        outbox,
+        dot_board(sender, kept, lasts),
+        topics,
+        dispatch.CURSOR,
+        committed=committed,
+        strangers=strangers,
+        instructions=instruction_board(sender, kept, lasts),
+    )
     dispatches = DispatchStream(
         caiso,
         dots,

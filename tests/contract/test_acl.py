@@ -16,6 +16,7 @@ WRITERS = {
     Subject.TRAJECTORY_BATCH: {"ads_ingest"},
     Subject.DOT: {"ads_ingest"},
     Subject.TRAJECTORY: {"ads_ingest"},
+    Subject.INSTRUCTIONS: {"ads_ingest"},
     Subject.RESPOND: set[str](),
     Subject.RESPOND_REPLY: set[str](),
     Subject.PRICES: {"lmp_ingest"},
@@ -26,6 +27,7 @@ READERS = {
     Subject.TRAJECTORY_BATCH: {"historian", "plant-sierra"},
     Subject.DOT: {"modbus_gateway", "plant-sierra"},
     Subject.TRAJECTORY: {"modbus_gateway", "plant-sierra"},
+    Subject.INSTRUCTIONS: {"modbus_gateway", "plant-sierra"},
     Subject.RESPOND: {"plant-sierra"},
     Subject.RESPOND_REPLY: {"plant-sierra"},
     Subject.PRICES: {"historian", "plant-sierra", "plant-delta"},
@@ -44,6 +46,7 @@ def topic_of(topics: Topics, subject: Subject) -> str:
         Subject.TRAJECTORY_BATCH: topics.trajectory_batch,
         Subject.DOT: topics.dot,
         Subject.TRAJECTORY: topics.trajectory,
+        Subject.INSTRUCTIONS: topics.instructions,
         Subject.RESPOND: topics.respond,
         Subject.RESPOND_REPLY: topics.respond_reply,
     }

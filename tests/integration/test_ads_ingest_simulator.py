@@ -18,7 +18,7 @@ from ads_ingest.translate import Sender
 from ads_ingest.wiring import wire_connection, wire_streams
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
-from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.outbox import Outbox
@@ -55,6 +55,11 @@ class Setup:
     def dot(self, resource: str) -> Dot:
         state = decode(self.outbox.states()[TOPICS.dot(INSTALLATION.plant_of(resource), resource)])
         assert isinstance(state, Dot)
+        return state
+
+    def instructions(self, resource: str) -> Instructions:
+        state = decode(self.outbox.states()[TOPICS.instructions(INSTALLATION.plant_of(resource), resource)])
+        assert isinstance(state, Instructions)
         return state
 
     def curve(self, resource: str) -> Trajectory:
@@ -160,6 +165,25 @@ def test_all_that_caiso_has_is_kept_and_stated(setup: Setup) -> None:
         assert len(now) == 1
         assert setup.curve(resource).points
     assert setup.quarantined() == []
+
+
+def test_what_is_instructed_besides_five_minute_dots_is_stated_while_it_holds(setup: Setup) -> None:
+    for _ in range(6):
+        assert setup.follow()
+        setup.clock.now += timedelta(minutes=5)
+    assert setup.follow()
+    others = [batch for batch in setup.admin("/sent")["batches"] if batch["batch_type"] != 0]
+    assert {batch["batch_type"] for batch in others} >= {1, 2, 4, 5, 10}
+    for resource in RESOURCES:
+        stated = {known.instruction_uid for known in setup.instructions(resource).instructions}
+        uids = {
+            each["instruction_uid"]: time_of(batch["start_at"]) + timedelta(seconds=batch["interval_s"])
+            for batch in others
+            for each in batch["instructions"]
+            if each["resource_id"] == resource
+        }
+        assert {uid for uid, end in uids.items() if end > setup.clock.now} <= stated <= set(uids)
+        assert setup.instructions(resource).reasons == ()
 
 
 def test_as_time_goes_on_each_new_batch_is_kept_once(setup: Setup) -> None:

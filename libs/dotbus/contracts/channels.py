@@ -82,6 +82,14 @@ CHANNELS = (
         "the assembled DOP curve from now on",
     ),
     Channel(
+        Subject.INSTRUCTIONS,
+        f"{_PLANT}/{Subject.INSTRUCTIONS}",
+        m.Instructions,
+        ("ads_ingest",),
+        (),
+        "what else CAISO instructs, in force and ahead: constraints, commitments, awards, tests, answers",
+    ),
+    Channel(
         Subject.RESPOND,
         f"{_PLANT}/{Subject.RESPOND}",
         m.InstructionResponse,

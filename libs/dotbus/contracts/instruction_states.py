@@ -96,15 +96,17 @@ _ANY_TYPE: Mapping[int | None, Mapping[Answer, Cell]] = {
     Status.CANCELLED: _GONE,
     Status.DEFERRED: _GONE,
 }
-TABLE: Mapping[BatchType, Mapping[int | None, Mapping[Answer, Cell]]] = MappingProxyType(
+_OTHER_TYPE = {**_ANY_TYPE, Status.TIMED_OUT: _UNKNOWN, Status.OPERATOR_RESPONSE: _UNKNOWN}
+"""Neither status is of another type than hourly (section 6), so nobody says what it means there."""
+TABLE: Mapping[int | None, Mapping[int | None, Mapping[Answer, Cell]]] = MappingProxyType(
     {
-        BatchType.FIVE_MINUTE: {**_ANY_TYPE, Status.TIMED_OUT: _UNKNOWN, Status.OPERATOR_RESPONSE: _UNKNOWN},
+        **dict.fromkeys(BatchType, _OTHER_TYPE),
         BatchType.HOURLY: {**_ANY_TYPE, Status.TIMED_OUT: _TIMED_OUT, Status.OPERATOR_RESPONSE: _OPERATOR_DECIDES},
-        BatchType.OUT_OF_SEQUENCE: {**_ANY_TYPE, Status.TIMED_OUT: _UNKNOWN, Status.OPERATOR_RESPONSE: _UNKNOWN},
     }
 )
-"""Batch type, status and answer to what holds. A status that is not in it is in doubt."""
+"""Batch type, status and answer to what holds. A type that is not in it is as most are, a status that is not in it in doubt."""
 
+_DOT = 0
 _MINIMUM_ACCEPTED, _FORCED_DECLINE = 15, 16
 _STRICTER = (Standing.IN_FORCE, Standing.IN_DOUBT, Standing.NOT_IN_FORCE)
 _WORDS = (
@@ -129,9 +131,12 @@ class _Answered(msgspec.Struct, frozen=True):
 _NO_ANSWER = _Answered(Answer.NONE, None)
 
 
-def holding(batch_type: int, batch_status: int | None, instruction: Instruction) -> Holding:
-    """What holds of a DOT instruction in a batch of a type that carries DOTs."""
-    rows = TABLE[BatchType(batch_type)]
+def holding(batch_type: int | None, batch_status: int | None, instruction: Instruction) -> Holding:
+    """What holds of an instruction. The megawatts are those of its `dot`, which is the limit of a constraint.
+
+    A DOT without megawatts is none; a start-up or an award needs no `dot` to be in force.
+    """
+    rows = TABLE.get(batch_type, _OTHER_TYPE)
     answered = _answered(instruction, batch_type)
     by_batch = _held(rows.get(batch_status, _UNKNOWN)[answered.answer], answered, instruction)
     if instruction.status_code is None or instruction.status_code == batch_status:
@@ -147,12 +152,17 @@ def _held(cell: Cell, answered: _Answered, instruction: Instruction) -> Holding:
     dot_mw = instruction.dot_mw  # what was accepted of nothing is no DOT
     if dot_mw is not None and which is not Megawatts.INSTRUCTED:
         dot_mw = answered.dot_mw if which is Megawatts.ACCEPTED else None
-    if standing is Standing.IN_FORCE and dot_mw is None:
+    if standing is Standing.IN_FORCE and dot_mw is None and instruction.instruction_type == _DOT:
         standing = Standing.NOT_IN_FORCE if instruction.dot_mw is None else Standing.IN_DOUBT
     return Holding(standing, dot_mw)
 
 
-def _answered(instruction: Instruction, batch_type: int) -> _Answered:
+def answer_to(batch_type: int | None, instruction: Instruction) -> Answer:
+    """What was answered to an instruction."""
+    return _answered(instruction, batch_type).answer
+
+
+def _answered(instruction: Instruction, batch_type: int | None) -> _Answered:
     if instruction.opr_accept_status is not None or instruction.opr_accept_dot_mw is not None:
         said = (instruction.opr_accept_status, instruction.opr_accept_dot_mw, instruction.opr_reason_code)
     else:

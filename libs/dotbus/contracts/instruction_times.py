@@ -10,9 +10,8 @@ import msgspec
 
 from dotbus.contracts.instruction_states import Holding, Standing, holding
 from dotbus.contracts.messages import DispatchBatchHeader, Instruction
-from dotbus.contracts.schedules import BatchType
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
 
-DOT_BATCH_TYPES = frozenset(BatchType)
 DOT_INSTRUCTION = 0
 
 _LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}

@@ -14,11 +14,20 @@ class Schedule(StrEnum):
 
 
 class BatchType(IntEnum):
-    """Batch types whose instructions carry DOTs (batchType). Out-of-sequence is exceptional dispatch."""
+    """What a batch is for (batchType). Out-of-sequence is exceptional dispatch; 10 and 12 are of later API versions."""
 
     FIVE_MINUTE = 0
     HOURLY = 1
+    COMMITMENT = 2
+    AS_AWARD = 3
     OUT_OF_SEQUENCE = 4
+    HOURLY_AS_AWARD = 5
+    FLEX_RAMP_AWARD = 10
+    AS_TEST = 12
+
+
+DOT_BATCH_TYPES = frozenset({BatchType.FIVE_MINUTE, BatchType.HOURLY, BatchType.OUT_OF_SEQUENCE})
+"""The types whose instructions carry DOTs."""
 
 
 def schedules_of(batch_type: int | None) -> frozenset[Schedule]:

@@ -24,6 +24,7 @@ class Subject(StrEnum):
     TRAJECTORY_BATCH = "trajectory-batch"
     DOT = "dot"
     TRAJECTORY = "trajectory"
+    INSTRUCTIONS = "instructions"
     RESPOND = "command/respond"
     RESPOND_REPLY = "command/respond/reply"
     PRICES = "prices"
@@ -37,7 +38,7 @@ class Subject(StrEnum):
 EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.PRICES})
 """Appended, never retained, carry a sequence number."""
 
-STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.LMP, Subject.SERVICE, Subject.STREAM})
+STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.LMP, Subject.SERVICE, Subject.STREAM})
 """The last word on one thing, retained."""
 
 
@@ -95,6 +96,10 @@ class Topics:
     def trajectory(self, plant: str, resource: str) -> str:
         """State: the assembled DOP curve from now on."""
         return self._plant(plant, resource, Subject.TRAJECTORY)
+
+    def instructions(self, plant: str, resource: str) -> str:
+        """State: what CAISO instructs besides five-minute DOTs, in force and ahead."""
+        return self._plant(plant, resource, Subject.INSTRUCTIONS)
 
     def respond(self, plant: str, resource: str) -> str:
         """Command: accept, decline or partially accept an instruction."""
@@ -179,6 +184,7 @@ _OF_PLANT = frozenset(
         Subject.TRAJECTORY_BATCH,
         Subject.DOT,
         Subject.TRAJECTORY,
+        Subject.INSTRUCTIONS,
         Subject.RESPOND,
         Subject.RESPOND_REPLY,
     }

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dot, Lmp, OutboxSpan, Trajectory
+from dotbus.contracts.messages import Dot, Instructions, Lmp, OutboxSpan, Trajectory
 from dotbus.runtime import outbox_events
 from dotbus.runtime.outbox_events import KeptEvent, StoredEvent, unpacked
 from dotbus.runtime.outbox_file import OutboxFile, OutboxInUse
@@ -25,7 +25,7 @@ from dotbus.runtime.sequence import Range, SequenceRanges, pieces
 
 __all__ = ["RETRACTED", "KeptEvent", "Outbox", "OutboxInUse", "OutgoingEvent", "OutgoingState"]
 
-OutgoingState = Dot | Trajectory | Lmp
+OutgoingState = Dot | Trajectory | Instructions | Lmp
 
 RETRACTED: Final = b""
 """The payload that makes a broker forget what it retains."""

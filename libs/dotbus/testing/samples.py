@@ -17,9 +17,12 @@ from dotbus.contracts.messages import (
     Environment,
     Instruction,
     InstructionAction,
+    InstructionAnswer,
     InstructionDetail,
     InstructionResponse,
     InstructionResponseReply,
+    Instructions,
+    KnownInstruction,
     Lmp,
     NodePrice,
     OutboxSpan,
@@ -33,8 +36,12 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
     Upstream,
+    WithdrawnBatch,
 )
 
+HOURLY_UID = "DISP-0D0E6A11-7C1F-4E86-9B51-0A090014DB01"
+AWARD_UID = "DISP-2B9C5B3E-16C8-4D5B-8F70-0A090014DB02"
+CANCELLED_UID = "DISP-6E1A7F40-92D1-4B7A-A1B5-0A090014DB03"
 AT = datetime(2026, 10, 13, 14, 10, tzinfo=UTC)
 """The start of the sample interval."""
 BATCH_UID = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"
@@ -195,6 +202,77 @@ def dot() -> Dot:
                 batch_received_at=AT - timedelta(seconds=150),
             ),
         ),
+    )
+
+
+def instructions() -> Instructions:
+    """An hourly DOT that can be answered still, an award ahead, and a commitment that was cancelled."""
+    return Instructions(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT - timedelta(seconds=119),
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        heard_at=AT - timedelta(seconds=120),
+        valid_until=AT - timedelta(seconds=30),
+        received_at=AT - timedelta(seconds=120),
+        instructions=(_hourly_dot(), _award()),
+        withdrawn=(
+            WithdrawnBatch(batch_uid=CANCELLED_UID, until=AT + timedelta(hours=2), revision_no=3, batch_type=2, batch_status=4),
+        ),
+    )
+
+
+def _hourly_dot() -> KnownInstruction:
+    return KnownInstruction(
+        what="dot",
+        standing="in force",
+        start_at=AT + timedelta(minutes=50),
+        end_at=AT + timedelta(minutes=110),
+        instructed_mw=40.0,
+        standing_mw=40.0,
+        answer=InstructionAnswer(
+            answer="none", is_open=True, open_until=AT + timedelta(minutes=10), min_accept_mw=5.0, hourly_threshold_mw=10.0
+        ),
+        instruction_uid=f"{HOURLY_UID}-I0",
+        instruction_type=0,
+        revision_number=1,
+        status_code=1,
+        batch_uid=HOURLY_UID,
+        batch_type=1,
+        batch_status=1,
+        revision_no=2,
+        batch_received_at=AT - timedelta(seconds=150),
+        batch_expires_at=AT + timedelta(minutes=10),
+        batch_until=AT + timedelta(minutes=110),
+        told_at=AT - timedelta(seconds=120),
+    )
+
+
+def _award() -> KnownInstruction:
+    return KnownInstruction(
+        what="as-award",
+        standing="in force",
+        start_at=AT + timedelta(minutes=50),
+        end_at=AT + timedelta(minutes=65),
+        instructed_mw=4.5,
+        standing_mw=4.5,
+        as_type="SR",
+        award_mw=4.5,
+        cleared_mw=6.0,
+        self_sched_mw=1.5,
+        configuration_id="TEST_RESOURCE_1_1x1",
+        instruction_uid=f"{AWARD_UID}-I0",
+        instruction_type=6,
+        revision_number=1,
+        status_code=3,
+        batch_uid=AWARD_UID,
+        batch_type=3,
+        batch_status=3,
+        revision_no=1,
+        batch_received_at=AT - timedelta(seconds=400),
+        batch_until=AT + timedelta(minutes=65),
+        told_at=AT - timedelta(seconds=390),
     )
 
 
@@ -384,6 +462,7 @@ def every_message() -> tuple[AnyMessage, ...]:
         trajectory_batch(),
         dot(),
         trajectory(),
+        instructions(),
         respond(),
         respond_reply(),
         prices(),

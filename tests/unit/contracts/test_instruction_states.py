@@ -6,7 +6,7 @@ import pytest
 
 from dotbus.contracts.instruction_states import TABLE, Answer, Holding, Standing, Status, holding
 from dotbus.contracts.messages import Instruction
-from dotbus.contracts.schedules import BatchType
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
 
 IN_FORCE, IN_DOUBT, NOT_IN_FORCE = Standing.IN_FORCE, Standing.IN_DOUBT, Standing.NOT_IN_FORCE
 GONE = Holding(NOT_IN_FORCE)
@@ -121,7 +121,7 @@ def test_of_batch_and_instruction_the_stricter_counts() -> None:
     assert holding(1, 1, instruction(status_code=5)) == Holding(IN_DOUBT, 40.0)
 
 
-@pytest.mark.parametrize("kind", list(BatchType))
+@pytest.mark.parametrize("kind", sorted(DOT_BATCH_TYPES))
 def test_an_instruction_without_megawatts_is_no_dot(kind: BatchType) -> None:
     assert holding(kind, 1, instruction(None)).dot_mw is None
     assert holding(kind, 1, instruction(None)).standing is NOT_IN_FORCE

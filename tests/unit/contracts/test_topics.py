@@ -34,6 +34,7 @@ def test_an_empty_name_is_refused():
         (Subject.TRAJECTORY_BATCH, Topics.trajectory_batch),
         (Subject.DOT, Topics.dot),
         (Subject.TRAJECTORY, Topics.trajectory),
+        (Subject.INSTRUCTIONS, Topics.instructions),
         (Subject.RESPOND, Topics.respond),
         (Subject.RESPOND_REPLY, Topics.respond_reply),
         (Subject.LMP, Topics.lmp),

@@ -34,6 +34,7 @@ from dotbus.contracts.messages.envelope import (
     State,
     Utc,
 )
+from dotbus.contracts.messages.instructions import InstructionAnswer, Instructions, KnownInstruction
 from dotbus.contracts.messages.prices import Lmp, NodePrice, Prices
 from dotbus.contracts.messages.responses import InstructionAction, InstructionResponse, InstructionResponseReply
 from dotbus.contracts.messages.services import (
@@ -60,6 +61,7 @@ AnyMessage = (
     Dispatch
     | TrajectoryBatch
     | Dot
+    | Instructions
     | Trajectory
     | InstructionResponse
     | InstructionResponseReply
@@ -91,10 +93,13 @@ __all__ = [
     "Extra",
     "Instruction",
     "InstructionAction",
+    "InstructionAnswer",
     "InstructionDetail",
     "InstructionResponse",
     "InstructionResponseReply",
+    "Instructions",
     "Int32",
+    "KnownInstruction",
     "Lmp",
     "Message",
     "NodePrice",

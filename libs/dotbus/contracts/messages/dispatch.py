@@ -220,17 +220,21 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch whose DOTs hold no more, though their intervals last until then: cancelled, revised away or unreadable.
+    """A batch that holds no more, though what it instructed lasts until then: cancelled, revised away or unreadable.
 
     Attributes:
         batch_uid: the batch.
-        until: the end of the last of its intervals.
+        until: the end of the last that it instructed.
         revision_no: the highest revision that is known to be withdrawn.
+        batch_type: what the batch was for, in an `instructions` state.
+        batch_status: 4 where it was cancelled, in an `instructions` state.
     """
 
     batch_uid: str
     until: Utc
     revision_no: Int32 | None = None
+    batch_type: Int32 | None = None
+    batch_status: Int32 | None = None
 
 
 class Dot(CaisoState, frozen=True, kw_only=True, tag="dot"):
