@@ -1,0 +1,199 @@
+"""From the reply of ADS to the bus and to a register that a controller can read, for 1, 100 and 1,000 resources.
+
+    python bench/ads_latency.py [TRIALS]
+
+The whole way on the real processes: simulated CAISO, ads_ingest with its outbox on the disk, Mosquitto, gateway. In each trial
+CAISO revises one resource's DOT in the batch in force, which makes it say the whole batch anew. Measured is from the moment at
+which the simulator gave the batch away to the last event of the batch at a subscriber, and to the first answer of the gateway
+that shows the new megawatts, asked for every 2 ms.
+"""
+
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import paho.mqtt.client as mqtt
+import requests
+from paho.mqtt.enums import CallbackAPIVersion
+from pymodbus.client import ModbusTcpClient
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the stack is the tests'
+
+from plant_stack import PlantStack
+from real_mosquitto import remove_mosquitto, start_mosquitto
+from waiting import eventually
+
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.messages import Dispatch
+from launcher.sent import SentBatch
+from modbus_gateway.map_draft import read_map
+
+RESOURCES = (1, 100, 1000)
+RESOURCES_A_PLANT = 10
+TRIALS = 60
+INTERVAL_S = 60
+ASKED_EVERY_S = 0.002
+WITHIN_S = 30.0
+CLOSE_MW = 1e-4
+SETTINGS = {
+    "simulator": {"INTERVAL_S": str(INTERVAL_S), "HISTORY_INTERVALS": "1"},
+    "ads_ingest": {"POLL_S": "0.2", "RECHECK_S": "0.5"},
+}
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A revision that the simulator gave away, and when."""
+
+    told_at: datetime
+    batch: SentBatch
+
+
+def config(resources: int) -> str:
+    """An installation of so many, ten a plant, each plant with a unit of its own."""
+    lines = ['environment = "{accept}"']
+    plants = [f"plant{number}" for number in range(-(-resources // RESOURCES_A_PLANT))]
+    for number, plant in enumerate(plants):
+        lines += ["[[plant]]", f'name = "{plant}"']
+        for of_plant in range(min(RESOURCES_A_PLANT, resources - number * RESOURCES_A_PLANT)):
+            lines += ["[[plant.resource]]", f'id = "R{number * RESOURCES_A_PLANT + of_plant}"']
+    lines += ["[prices]", "markets = []", "[modbus]", 'accept_environments = ["{accept}"]']
+    for unit_id, plant in enumerate(plants, 1):
+        lines += ["[[modbus.block]]", 'profile = "plant"', f"unit_id = {unit_id}", f'plants = ["{plant}"]']
+    return "\n".join(lines) + "\n"
+
+
+class Seen:
+    """When the last dispatch of each batch revision came to a subscriber, by UID and revision."""
+
+    def __init__(self, port: int) -> None:
+        self.last_at: dict[tuple[str, int | None], datetime] = {}
+        self.count: dict[tuple[str, int | None], int] = {}
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client.on_message = self._on_message
+        subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe("dotbus/v1/plant/+/+/dispatch", qos=1)
+        subscribed.wait(WITHIN_S)
+
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        now, batch = datetime.now(UTC), decode_as(message.payload, Dispatch).batch
+        key = (batch.batch_uid, batch.revision_no)
+        self.last_at[key], self.count[key] = now, self.count.get(key, 0) + 1
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Controller:
+    """A SCADA that asks for one DOT again and again."""
+
+    def __init__(self, plant: PlantStack, resource_id: str) -> None:
+        span, cell = next(
+            (span, cell)
+            for span in read_map(plant.installation).spans
+            for cell in span.cells
+            if cell.quantity.name == "dot_mw" and cell.about.members and cell.about.members[0].resource.id == resource_id
+        )
+        self._unit_id, self._address, self._registers = span.unit_id, cell.address, cell.form.registers
+        self._client = ModbusTcpClient("127.0.0.1", port=plant.port("modbus"), timeout=3)
+        self._client.connect()
+
+    def wait_for(self, mw: float) -> datetime:
+        """When the register shows it."""
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            reply = self._client.read_holding_registers(self._address, count=self._registers, device_id=self._unit_id)
+            words = reply.registers
+            for order in ("big", "little"):
+                shown = self._client.convert_from_registers(words, ModbusTcpClient.DATATYPE.FLOAT32, word_order=order)
+                if abs(shown - mw) < CLOSE_MW:
+                    return datetime.now(UTC)
+            time.sleep(ASKED_EVERY_S)
+        raise SystemExit(f"{mw} MW came to no register within {WITHIN_S} s")
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._client.close()
+
+
+@contextmanager
+def running(folder: Path, resources: int) -> Iterator[PlantStack]:
+    """The processes, from CAISO to registers."""
+    (folder / "broker").mkdir(parents=True)
+    broker = start_mosquitto(folder / "broker")
+    plant = PlantStack(folder, broker, None, config=config(resources), settings=SETTINGS)
+    plant.start("simulator", "ads_ingest", "modbus_gateway")
+    try:
+        yield plant
+    finally:
+        plant.stop()
+        remove_mosquitto(broker)
+
+
+def told(plant: PlantStack) -> dict[tuple[str, int | None], datetime]:
+    """When the simulator gave each revision away."""
+    reply = requests.get(f"http://127.0.0.1:{plant.port('admin')}/told", timeout=30)
+    entries = msgspec.json.decode(reply.content, type=list[Told])
+    return {(entry.batch.batch_uid, entry.batch.revision_no): entry.told_at for entry in entries}
+
+
+def in_force(plant: PlantStack) -> str | None:
+    """The five-minute batch that holds now and for a while."""
+    now = datetime.now(UTC)
+    for batch in plant.sent().batches:
+        passed_s = (now - batch.start_at).total_seconds()
+        if batch.batch_type == 0 and 1 < passed_s < batch.interval_s - WITHIN_S / 3 and batch.batch_status != 4:  # noqa: PLR2004
+            return batch.batch_uid
+    return None
+
+
+def trial(plant: PlantStack, seen: Seen, controller: Controller, resource_id: str, mw: float) -> tuple[float, float]:
+    """Milliseconds to the last event and to the register, of one revision."""
+    uid = eventually(lambda: in_force(plant), WITHIN_S, 0.1)
+    plant.ask_simulator("/revise", batch_uid=uid, resource_id=resource_id, dot_mw=mw)
+    shown_at = controller.wait_for(mw)
+    (revision,) = [batch.revision_no for batch in plant.sent().batches if batch.batch_uid == uid]
+    key, count = (uid, revision), sum(len(each.resources) for each in plant.installation.plants)
+    eventually(lambda: seen.count.get(key, 0) >= count, WITHIN_S, 0.01)
+    at = told(plant)[key]
+    return (seen.last_at[key] - at).total_seconds() * 1000, (shown_at - at).total_seconds() * 1000
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which so much of them lies."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def measure(folder: Path, resources: int, trials: int) -> None:
+    """Print one line."""
+    with running(folder, resources) as plant:
+        seen, controller = Seen(plant.broker.port), Controller(plant, f"R{resources - 1}")
+        took_ms = [trial(plant, seen, controller, f"R{resources - 1}", 10 + number / 8) for number in range(trials)]
+        controller.close()
+        seen.close()
+    for what, of_trials_ms in zip(("last event at a subscriber", "register"), zip(*took_ms, strict=True), strict=True):
+        p50_ms, p99_ms = median(of_trials_ms), percentile(of_trials_ms, 0.99)
+        print(f"{resources:5} resources: {what:27} p50 {p50_ms:6.0f} ms, p99 {p99_ms:6.0f} ms", flush=True)
+
+
+def main() -> None:
+    """Few resources first."""
+    trials = int(sys.argv[1]) if sys.argv[1:] else TRIALS
+    with tempfile.TemporaryDirectory() as folder:
+        for resources in RESOURCES:
+            measure(Path(folder) / str(resources), resources, trials)
+
+
+if __name__ == "__main__":
+    main()
