@@ -12,13 +12,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from simulators.admin_records import sent_batch, sent_trajectory, utc_text
-from simulators.ads_ledger import Ledger, UnknownBatch
-from simulators.ads_records import DispatchBatch
-from simulators.ads_told import Told
+from simulators.ads.ledger import Ledger, UnknownBatch
+from simulators.ads.records import DispatchBatch
+from simulators.ads.told import Told
 from simulators.faults import FAULTS, Faults, Pending
-from simulators.oasis_calendar import starts
-from simulators.oasis_prices import CorrectedPrices
-from simulators.oasis_reports import REPORTS
+from simulators.oasis.calendar import starts
+from simulators.oasis.prices import CorrectedPrices
+from simulators.oasis.reports import REPORTS
 
 T = TypeVar("T")
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from simulators.ads_records import DispatchBatch, TrajectoryBatch
+from simulators.ads.records import DispatchBatch, TrajectoryBatch
 
 
 def sent_batch(batch: DispatchBatch) -> dict[str, object]:

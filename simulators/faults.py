@@ -1,6 +1,6 @@
 """Faults on demand: which of the next requests go wrong, and how.
 
-What each fault does to a reply is decided where the replies are made (`ads_app`, `oasis_app`).
+What each fault does to a reply is decided where the replies are made (`ads.app`, `oasis.app`).
 """
 
 from collections import deque

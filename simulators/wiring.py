@@ -9,18 +9,18 @@ from starlette.types import ASGIApp
 
 from dotbus.runtime.installation import Installation
 from simulators.admin import Admin, admin_app
-from simulators.ads_app import AdsEndpoints, ads_app
-from simulators.ads_documents import Style
-from simulators.ads_ledger import Ledger
-from simulators.ads_market import Market
-from simulators.ads_operations import ApiService, ResponseService
-from simulators.ads_plan import unit_of
-from simulators.ads_records import Batch, BatchType, DispatchBatch
-from simulators.ads_told import Told
+from simulators.ads.app import AdsEndpoints, ads_app
+from simulators.ads.documents import Style
+from simulators.ads.ledger import Ledger
+from simulators.ads.market import Market
+from simulators.ads.operations import ApiService, ResponseService
+from simulators.ads.plan import unit_of
+from simulators.ads.records import Batch, BatchType, DispatchBatch
+from simulators.ads.told import Told
 from simulators.faults import DOT_BATCH, TRAJECTORY_BATCH, Faults
-from simulators.oasis_app import GroupQueue, OasisEndpoints, RateLimit, oasis_app
-from simulators.oasis_files import Publisher
-from simulators.oasis_prices import CorrectedPrices, PriceModel
+from simulators.oasis.app import GroupQueue, OasisEndpoints, RateLimit, oasis_app
+from simulators.oasis.files import Publisher
+from simulators.oasis.prices import CorrectedPrices, PriceModel
 from simulators.settings import SimulatorSettings
 
 WELL_KNOWN_NODES = (

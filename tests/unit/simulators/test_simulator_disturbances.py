@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.ads_ledger import Ledger, UnknownBatch
-from simulators.ads_market import Market
-from simulators.ads_plan import Unit
-from simulators.ads_records import Batch, BatchType, DispatchBatch
-from simulators.oasis_prices import CorrectedPrices, PriceModel
+from simulators.ads.ledger import Ledger, UnknownBatch
+from simulators.ads.market import Market
+from simulators.ads.plan import Unit
+from simulators.ads.records import Batch, BatchType, DispatchBatch
+from simulators.oasis.prices import CorrectedPrices, PriceModel
 
 UNITS = (Unit("ONE", variable=False, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0),)
 START = datetime(2026, 7, 1, 12, 1, tzinfo=UTC)

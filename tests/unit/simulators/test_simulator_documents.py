@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from simulators.ads_documents import Style, compressed, dispatch_batch, dispatch_response, trajectory_response
-from simulators.ads_ledger import Ledger
-from simulators.ads_loadfollowing import RequestRefused, load_following_response
-from simulators.ads_market import Market
-from simulators.ads_plan import Unit
+from simulators.ads.documents import Style, compressed, dispatch_batch, dispatch_response, trajectory_response
+from simulators.ads.ledger import Ledger
+from simulators.ads.load_following import RequestRefused, load_following_response
+from simulators.ads.market import Market
+from simulators.ads.plan import Unit
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "ads"
 SCHEMA = etree.XMLSchema(etree.parse(FIXTURES / "ads.caiso.com.xsd"))

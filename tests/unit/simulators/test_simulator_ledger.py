@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from simulators.ads_ledger import Ledger, UnknownBatch
-from simulators.ads_market import Market
-from simulators.ads_plan import Unit
-from simulators.ads_records import BatchStatus, BatchType, DispatchBatch
+from simulators.ads.ledger import Ledger, UnknownBatch
+from simulators.ads.market import Market
+from simulators.ads.plan import Unit
+from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
 
 UNITS = (
     Unit("ONE", variable=True, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0),

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.runtime.installation import Resource
-from simulators.ads_market import Market
-from simulators.ads_plan import Unit, unit_of
-from simulators.ads_records import BatchStatus, BatchType, DispatchBatch, InstructionType, TrajectoryBatch
+from simulators.ads.market import Market
+from simulators.ads.plan import Unit, unit_of
+from simulators.ads.records import BatchStatus, BatchType, DispatchBatch, InstructionType, TrajectoryBatch
 
 SOLAR = Unit("SIERRA_2_SOLAR1", variable=True, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0)
 BATTERY = Unit("SIERRA_2_BESS1", variable=False, pmin_mw=-50.0, pmax_mw=50.0, ramp_mw_per_min=50.0)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from lxml import etree
 from oasis_recordings import SMALL, recorded
 
-from simulators.oasis_calendar import hour_label, interval_number, starts, trade_date, trade_day
-from simulators.oasis_errors import THROTTLE_PAGE, ErrorCode, QueryRefused, error_member
-from simulators.oasis_files import Publisher, error_reply, number
-from simulators.oasis_prices import PriceModel
-from simulators.oasis_queries import Query, parse_group, parse_single
-from simulators.oasis_recordings import RECORDINGS, recorded_reply
-from simulators.oasis_reports import REPORTS
+from simulators.oasis.calendar import hour_label, interval_number, starts, trade_date, trade_day
+from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused, error_member
+from simulators.oasis.files import Publisher, error_reply, number
+from simulators.oasis.prices import PriceModel
+from simulators.oasis.queries import Query, parse_group, parse_single
+from simulators.oasis.recordings import RECORDINGS, recorded_reply
+from simulators.oasis.reports import REPORTS
 
 NOW = datetime(2026, 3, 15, 18, 3, 7, tzinfo=UTC)
 """11:03:07 Pacific, before the day-ahead market is published."""

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lxml import etree
 
-from simulators.ads_documents import Style
-from simulators.ads_ledger import Ledger
-from simulators.ads_market import Market
-from simulators.ads_operations import ApiService, ResponseService, ResultCode
-from simulators.ads_plan import Unit
-from simulators.ads_records import BatchStatus, BatchType, DispatchBatch
-from simulators.ads_soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
-from simulators.ads_told import Told
+from simulators.ads.documents import Style
+from simulators.ads.ledger import Ledger
+from simulators.ads.market import Market
+from simulators.ads.operations import ApiService, ResponseService, ResultCode
+from simulators.ads.plan import Unit
+from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
+from simulators.ads.soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
+from simulators.ads.told import Told
 
 UNITS = (
     Unit("ONE", variable=True, pmin_mw=10.0, pmax_mw=100.0, ramp_mw_per_min=20.0),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from simulators.ads_plan import INTERVALS_PER_HOUR, Plan, Unit
-from simulators.ads_records import BatchStatus, BatchType, DispatchBatch, Instruction, InstructionType, Segment
+from simulators.ads.plan import INTERVALS_PER_HOUR, Plan, Unit
+from simulators.ads.records import BatchStatus, BatchType, DispatchBatch, Instruction, InstructionType, Segment
 from simulators.chance import guid
 
 _SERVICE_TYPES = ("SCHD", "SUPP", "RMPS", "SPIN", "NSPN", "HASE", "MSS", "TBD")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from simulators.ads_dispatches import Issue, dispatch
-from simulators.ads_plan import INTERVALS_PER_HOUR, Plan, Unit
-from simulators.ads_records import Batch, BatchType, DispatchBatch
-from simulators.ads_trajectories import compliance_only, trajectory
+from simulators.ads.dispatches import Issue, dispatch
+from simulators.ads.plan import INTERVALS_PER_HOUR, Plan, Unit
+from simulators.ads.records import Batch, BatchType, DispatchBatch
+from simulators.ads.trajectories import compliance_only, trajectory
 
 # The hourly batches come long before the five-minute ones of their hour, so that of two DOTs that cover a time the
 # five-minute one was received last. An exceptional dispatch repeats the five-minute DOT.

@@ -14,10 +14,10 @@ from starlette.types import ASGIApp
 
 from simulators.broken_replies import CutReply, HeldReply, OversizedReply
 from simulators.faults import Faults
-from simulators.oasis_errors import THROTTLE_PAGE, ErrorCode, QueryRefused
-from simulators.oasis_files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
-from simulators.oasis_queries import Query, parse_group, parse_single
-from simulators.oasis_recordings import recorded_reply
+from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused
+from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
+from simulators.oasis.queries import Query, parse_group, parse_single
+from simulators.oasis.recordings import recorded_reply
 
 _ZIP = "application/x-zip-compressed"
 _TOO_MANY_REQUESTS = 429

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from simulators.oasis_calendar import trade_date, trade_day
-from simulators.oasis_errors import ErrorCode, QueryRefused
-from simulators.oasis_reports import REPORTS, Report
+from simulators.oasis.calendar import trade_date, trade_day
+from simulators.oasis.errors import ErrorCode, QueryRefused
+from simulators.oasis.reports import REPORTS, Report
 
 _TIME_FORMAT = "%Y%m%dT%H:%M%z"
 _MOST_NODES = 10

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from lxml import etree
 
-from simulators.ads_documents import Style, default_namespace
+from simulators.ads.documents import Style, default_namespace
 from simulators.chance import fraction
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.resources import files
 
-from simulators.oasis_calendar import PACIFIC
-from simulators.oasis_files import Reply, zip_of
-from simulators.oasis_queries import read_time
+from simulators.oasis.calendar import PACIFIC
+from simulators.oasis.files import Reply, zip_of
+from simulators.oasis.queries import read_time
 
 _FOLDER = "recordings"
 

@@ -6,7 +6,7 @@ The ledger knows what holds now. A revision that was replaced since is nowhere e
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulators.ads_records import DispatchBatch
+from simulators.ads.records import DispatchBatch
 
 KEPT = timedelta(hours=24)
 

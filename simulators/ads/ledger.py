@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from simulators.ads_market import Market
-from simulators.ads_records import Batch, BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
+from simulators.ads.market import Market
+from simulators.ads.records import Batch, BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
 
 CACHE = timedelta(hours=24)
 WHOLE_CACHE = "-1"

@@ -6,8 +6,8 @@ Points and compliance records come together, or one without the other, as CAISO'
 from collections.abc import Iterator
 from datetime import datetime
 
-from simulators.ads_plan import Plan, Unit
-from simulators.ads_records import Compliance, Dop, TrajectoryBatch
+from simulators.ads.plan import Plan, Unit
+from simulators.ads.records import Compliance, Dop, TrajectoryBatch
 from simulators.chance import fraction, guid
 
 _STEP_EVERY = 7

@@ -6,12 +6,12 @@ Measured from recorded replies where there are any, else from the interface spec
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulators.oasis_calendar import PACIFIC, trade_date, trade_day
+from simulators.oasis.calendar import PACIFIC, trade_date, trade_day
 
 
 @dataclass(frozen=True)
 class Component:
-    """A price component: its LMP_TYPE, XML_DATA_ITEM and the field of `oasis_prices.Price` that has it."""
+    """A price component: its LMP_TYPE, XML_DATA_ITEM and the field of `prices.Price` that has it."""
 
     lmp_type: str
     data_item: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from simulators.ads_soap import SERVICE_NAMESPACE
+from simulators.ads.soap import SERVICE_NAMESPACE
 
 _WSDL = "http://schemas.xmlsoap.org/wsdl/"
 _SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"

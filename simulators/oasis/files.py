@@ -12,11 +12,11 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from simulators.chance import fraction
-from simulators.oasis_calendar import PACIFIC, hour_label, interval_number, starts, trade_date
-from simulators.oasis_errors import ErrorCode, QueryRefused, error_member
-from simulators.oasis_prices import Price, Prices
-from simulators.oasis_queries import Query
-from simulators.oasis_reports import Component, Report
+from simulators.oasis.calendar import PACIFIC, hour_label, interval_number, starts, trade_date
+from simulators.oasis.errors import ErrorCode, QueryRefused, error_member
+from simulators.oasis.prices import Price, Prices
+from simulators.oasis.queries import Query
+from simulators.oasis.reports import Component, Report
 
 _ZIP_YEARS_BEGIN = 1980
 

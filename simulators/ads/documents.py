@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from simulators.ads_records import Compliance, DispatchBatch, Dop, Instruction, TrajectoryBatch
+from simulators.ads.records import Compliance, DispatchBatch, Dop, Instruction, TrajectoryBatch
 from simulators.chance import fraction
 
 NAMESPACE = "http://ads.caiso.com/api/schema/v6"

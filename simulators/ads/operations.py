@@ -10,12 +10,12 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TypeVar
 
-from simulators.ads_documents import Style, compressed, dispatch_batch, dispatch_response, trajectory_response
-from simulators.ads_ledger import Ledger, UnknownBatch
-from simulators.ads_loadfollowing import RequestRefused, load_following_response
-from simulators.ads_records import BatchStatus, BatchType, Instruction
-from simulators.ads_soap import Answer, Call, SoapFault
-from simulators.ads_told import Told
+from simulators.ads.documents import Style, compressed, dispatch_batch, dispatch_response, trajectory_response
+from simulators.ads.ledger import Ledger, UnknownBatch
+from simulators.ads.load_following import RequestRefused, load_following_response
+from simulators.ads.records import BatchStatus, BatchType, Instruction
+from simulators.ads.soap import Answer, Call, SoapFault
+from simulators.ads.told import Told
 
 REASON_CODES = range(10, 17)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from simulators.chance import fraction
-from simulators.oasis_calendar import PACIFIC
+from simulators.oasis.calendar import PACIFIC
 
 _DAY_USD_PER_MWH = (
     *(38.0, 36.0, 35.0, 35.0, 37.0, 42.0, 46.0, 38.0, 22.0, 10.0, 4.0, 1.0),

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from simulators.ads_documents import Style, compressed, dispatch_response, trajectory_response
-from simulators.ads_soap import CONTENT_TYPE, Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
-from simulators.ads_wsdl import API_SERVICE, RESPONSE_SERVICE, Service, wsdl
+from simulators.ads.documents import Style, compressed, dispatch_response, trajectory_response
+from simulators.ads.soap import CONTENT_TYPE, Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
+from simulators.ads.wsdl import API_SERVICE, RESPONSE_SERVICE, Service, wsdl
 from simulators.broken_replies import CutReply, DripReply, HeldReply, OversizedReply
 from simulators.faults import Faults
 
