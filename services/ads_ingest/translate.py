@@ -54,7 +54,7 @@ def translate_dispatch(
     Those that were named before and are not any more come last, with no instruction: for them that is the news.
     """
     header = translate_header(document.header)
-    instructions = tuple(_as_message(instruction, Instruction) for instruction in document.instructions)
+    instructions = msgspec.convert(document.instructions, tuple[Instruction, ...], from_attributes=True)
     by_resource: dict[str, list[Instruction]] = {}
     for instruction in instructions:
         by_resource.setdefault(instruction.resource_id, []).append(instruction)

@@ -7,8 +7,10 @@ answered with a fault, `HttpRefused` for another status than 200 without a fault
 bound when unpacked.
 """
 
+from collections.abc import Callable
+
 from caiso.ads import schema
-from caiso.ads.fields import each, judging, read_fields
+from caiso.ads.fields import FieldReader, each, judging
 from caiso.ads.records import (
     BatchHeader,
     DispatchBatch,
@@ -22,47 +24,43 @@ from caiso.ads.records import (
     TrajectoryDop,
     TrajectoryHeader,
 )
-from caiso.ads.soap import read_answer, read_result
-from caiso.ads.unpack import unpack
+from caiso.ads.soap import read_answer, read_document, read_result
 from caiso.ads.xml import Element, NotThisDocument, descendants, read_xml
 
 
 def parse_dispatch_list(reply: Reply, max_bytes: int) -> DispatchBatchList:
     """The batch headers of an APIDispatchResponse; those without a UID are `problems`."""
     with judging(reply):
-        xml = unpack(read_result(reply), max_bytes)
-        root = read_xml(xml, "APIDispatchResponse")
+        xml = read_document(reply, "APIDispatchResponse", max_bytes)
+        found = descendants(read_xml(xml, "APIDispatchResponse"), "DispatchBatch")
         problems: list[str] = []
-        headers = tuple(each(descendants(root, "DispatchBatch"), _header, problems))
-        return DispatchBatchList(headers, tuple(problems), xml)
+        return DispatchBatchList(tuple(each(found, _header_reader(), problems)), tuple(problems), xml)
 
 
 def parse_dispatch_batch(reply: Reply, max_bytes: int) -> DispatchBatch:
     """A DispatchBatch with its instructions; those without a UID or a resource are `problems`."""
     with judging(reply):
-        xml = unpack(read_result(reply), max_bytes)
+        xml = read_document(reply, "DispatchBatch", max_bytes)
         root = read_xml(xml, "DispatchBatch")
         header = _asked_for(root, reply)
         problems: list[str] = []
-        instructions = tuple(each(descendants(root, "instruction"), _instruction, problems))
+        instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems))
         return DispatchBatch(header, instructions, tuple(problems), xml)
 
 
 def parse_batch_header(reply: Reply, max_bytes: int) -> BatchHeader:
     """The header of a DispatchBatch."""
     with judging(reply):
-        return _asked_for(read_xml(unpack(read_result(reply), max_bytes), "DispatchBatch"), reply)
+        return _asked_for(read_xml(read_document(reply, "DispatchBatch", max_bytes), "DispatchBatch"), reply)
 
 
 def parse_trajectories(reply: Reply, max_bytes: int) -> TrajectoryBatchList:
     """The batches of an APITrajectoryResponse; batches and points without their identity are `problems`."""
     with judging(reply):
-        xml = unpack(read_result(reply), max_bytes)
-        root = read_xml(xml, "APITrajectoryResponse")
+        xml = read_document(reply, "APITrajectoryResponse", max_bytes)
+        found = descendants(read_xml(xml, "APITrajectoryResponse"), "trajectoryBatch")
         problems: list[str] = []
-        found = descendants(root, "trajectoryBatch")
-        batches = tuple(each(found, lambda element: _trajectory(element, problems), problems))
-        return TrajectoryBatchList(batches, tuple(problems), xml)
+        return TrajectoryBatchList(tuple(each(found, _trajectory_reader(problems), problems)), tuple(problems), xml)
 
 
 def parse_flag(reply: Reply) -> bool:
@@ -94,37 +92,45 @@ def parse_receipt(reply: Reply) -> None:
 
 
 def _asked_for(root: Element, reply: Reply) -> BatchHeader:
-    header = _header(root)
+    header = _header_reader()(root)
     if header.batch_uid != reply.question.batch_uid:
         raise NotThisDocument(f"it is batch {header.batch_uid}, which is not the one asked for")
     return header
 
 
-def _header(element: Element) -> BatchHeader:
-    fields = read_fields(element, schema.DISPATCH_BATCH, ("batch_uid",), {"instructions": "instruction"})
-    return BatchHeader(**fields)
+def _header_reader() -> Callable[[Element], BatchHeader]:
+    reader = FieldReader(schema.DISPATCH_BATCH, ("batch_uid",), {"instructions": "instruction"})
+    return lambda element: BatchHeader(**reader.read(element))
 
 
-def _instruction(element: Element) -> Instruction:
-    parts = {"detail": "instructionDetail"}
-    fields = read_fields(element, schema.INSTRUCTION, ("instruction_uid", "resource_id"), parts)
-    segments = (read_fields(part, schema.INSTRUCTION_DETAIL) for part in descendants(element, "instructionDetail"))
-    return Instruction(**fields, details=tuple(InstructionDetail(**segment) for segment in segments))
+def _instruction_reader() -> Callable[[Element], Instruction]:
+    reader = FieldReader(schema.INSTRUCTION, ("instruction_uid", "resource_id"), {"detail": "instructionDetail"})
+    of_detail = FieldReader(schema.INSTRUCTION_DETAIL)
+
+    def read(element: Element) -> Instruction:
+        details = [InstructionDetail(**of_detail.read(part)) for part in descendants(element, "instructionDetail")]
+        return Instruction(**reader.read(element), details=tuple(details))
+
+    return read
 
 
-def _trajectory(element: Element, problems: list[str]) -> TrajectoryBatch:
+def _trajectory_reader(problems: list[str]) -> Callable[[Element], TrajectoryBatch]:
+    """`problems` takes up points and compliance records without their identity."""
     parts = {"dopList": "trajectoryDop", "complianceList": "trajectoryCompliance"}
-    header = TrajectoryHeader(**read_fields(element, schema.TRAJECTORY_BATCH, ("batch_uid",), parts))
-    return TrajectoryBatch(
-        header,
-        tuple(each(descendants(element, "trajectoryDop"), _dop, problems)),
-        tuple(each(descendants(element, "trajectoryCompliance"), _compliance, problems)),
-    )
+    reader = FieldReader(schema.TRAJECTORY_BATCH, ("batch_uid",), parts)
+    of_dop = FieldReader(schema.TRAJECTORY_DOP, ("dop_uid", "resource_id"))
+    of_compliance = FieldReader(schema.TRAJECTORY_COMPLIANCE, ("compliance_uid", "resource_id"))
 
+    def read_dop(element: Element) -> TrajectoryDop:
+        return TrajectoryDop(**of_dop.read(element))
 
-def _dop(element: Element) -> TrajectoryDop:
-    return TrajectoryDop(**read_fields(element, schema.TRAJECTORY_DOP, ("dop_uid", "resource_id")))
+    def read_compliance(element: Element) -> TrajectoryCompliance:
+        return TrajectoryCompliance(**of_compliance.read(element))
 
+    def read(element: Element) -> TrajectoryBatch:
+        header = TrajectoryHeader(**reader.read(element))
+        dops = each(descendants(element, "trajectoryDop"), read_dop, problems)
+        compliance = each(descendants(element, "trajectoryCompliance"), read_compliance, problems)
+        return TrajectoryBatch(header, tuple(dops), tuple(compliance))
 
-def _compliance(element: Element) -> TrajectoryCompliance:
-    return TrajectoryCompliance(**read_fields(element, schema.TRAJECTORY_COMPLIANCE, ("compliance_uid", "resource_id")))
+    return read

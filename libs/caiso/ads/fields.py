@@ -1,21 +1,37 @@
-"""Fields: one record of an ADS document by its table, whole.
+"""Fields: the records of an ADS document by their tables, whole.
 
-What the table does not know is kept in `extra` by name and text; so is the text of a known element that is not of its type,
-whose field then stays None.
+What a table does not know is kept in `extra` by name and text; so is the text of a known element that is not of its type, whose
+field then stays None.
+
+A batch of a thousand resources has some 40,000 elements, and nobody who waits for a set-point should wait for them: names are
+looked up in CAISO's spelling, namespace included, and each of them is taken apart once for a document.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
-from caiso.ads import schema
 from caiso.ads.errors import Malformed, Oversized
 from caiso.ads.records import Reply
+from caiso.ads.schema import READ_ONCE, Reader, Table, read_text
 from caiso.ads.unpack import NotUnpackable, TooLarge
-from caiso.ads.xml import Element, NotThisDocument, attributes, leaves, leaves_inside, local_name, own_text
+from caiso.ads.xml import (
+    Element,
+    NotThisDocument,
+    is_about_schema,
+    leaves,
+    leaves_beside,
+    leaves_inside,
+    local_name,
+    name_of_tag,
+    written_attributes,
+)
 
 R = TypeVar("R")
-_NAME_CHARACTERS = 200
+_NAME_CHARACTERS: Final = 200
+_BESIDE_CHARACTERS: Final = 16_000_000
+_NO_PARTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class NoIdentity(Exception):
@@ -42,75 +58,123 @@ def each(elements: Iterable[Element], read: Callable[[Element], R], problems: li
             problems.append(f"line {element.sourceline}: {error}")
 
 
-def read_fields(
-    element: Element, table: schema.Table, needed: tuple[str, ...] = (), parts: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The fields of one record, `extra` among them.
+_Known = tuple[str, str | None, Reader]
+"""What a name stands for: CAISO's name, the field, None when the table does not have it, and how its text is read."""
+
+
+class _Names(dict[str, _Known]):
+    """Names as they are written, with what each stands for; one that was not seen before is taken apart."""
+
+    def __init__(self, known: Mapping[str, _Known]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __missing__(self, written: str) -> _Known:
+        name = name_of_tag(written)
+        self[written] = found = self._known.get(name) or (name, None, read_text)
+        return found
+
+
+class _Texts(dict[str, object | None]):
+    """Texts with what each means; one that was not seen before is read."""
+
+    def __init__(self, read: Reader) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> object | None:
+        self[text] = value = self._read(text)
+        return value
+
+
+class FieldReader:
+    """Reads the records of one kind in one document.
 
     Args:
-        element: the record.
-        table: its known attributes and child elements.
-        needed: fields without which it has no identity.
+        table: their known attributes and child elements.
+        needed: fields without which a record has no identity.
         parts: child elements that hold records of their own, and the name of those.
-
-    Raises:
-        NoIdentity: a needed field is not there, or is nothing that can be a name.
     """
-    record = _Record(table)
-    for name, text in attributes(element):
-        record.take(name, text, f"@{name}")
-    for child in element:
-        record.take_child(child, parts or {})
-    missing = [name for name in needed if not _is_name(record.fields.get(name, ""))]
-    if missing:
-        raise NoIdentity(f"<{local_name(element)}> without a usable {' and '.join(missing)}")
-    return record.fields | {"extra": record.extra}
+
+    def __init__(self, table: Table, needed: tuple[str, ...] = (), parts: Mapping[str, str] = _NO_PARTS) -> None:
+        self._names = _Names({name: (name, field, _reading_once(read)) for name, (field, read) in table.items()})
+        self._needed = needed
+        self._parts = parts
+        self._room = _BESIDE_CHARACTERS
+
+    def read(self, element: Element) -> dict[str, Any]:
+        """The fields of one record; with `extra` when there is something beside them.
+
+        Raises:
+            NoIdentity: a needed field is not there, or is nothing that can be a name.
+            NotThisDocument: what is beside the fields of this document's records takes more room than it may.
+        """
+        fields: dict[str, Any] = {}
+        beside: list[tuple[str, str]] = []
+        names = self._names
+        for written, said in written_attributes(element):
+            name, field, read = names[written]
+            if field is None or (value := read(said.strip())) is None:
+                beside += self._unread_attribute(written, field, said)
+            else:
+                fields[field] = value
+        for child in element:
+            name, field, read = names[child.tag]
+            if field is None:
+                beside += self._unknown(child, name)
+                continue
+            if (text := child.text) and (text := text.strip()):
+                value = read(text)
+                if value is None or field in fields:
+                    beside.append((name, text))
+                else:
+                    fields[field] = value
+            if len(child) or child.attrib:
+                beside += self._bounded(leaves_inside(child, name))
+        if self._needed:
+            self._identify(element, fields)
+        return fields | {"extra": _numbered(beside)} if beside else fields
+
+    def _unread_attribute(self, written: str, field: str | None, text: str) -> Iterator[tuple[str, str]]:
+        name = name_of_tag(written)
+        path = name if field else f"@{name}"
+        return self._bounded([] if is_about_schema(written) else [(path, text.strip())])
+
+    def _unknown(self, child: Element, name: str) -> Iterator[tuple[str, str]]:
+        """What is in a child element that is no field, but the records that are read elsewhere."""
+        if name not in self._parts:
+            return self._bounded(leaves(child, name))
+        return self._bounded(leaves_beside(child, name, self._parts[name]))
+
+    def _bounded(self, texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """Long names inside each other make paths that are many times as long as the document."""
+        for path, text in texts:
+            self._room -= len(path) + len(text)
+            if self._room < 0:
+                raise NotThisDocument("it has more that CAISO's schema does not know than anybody can be told of")
+            yield path, text
+
+    def _identify(self, element: Element, fields: Mapping[str, Any]) -> None:
+        missing = [name for name in self._needed if not _is_name(fields.get(name, ""))]
+        if missing:
+            raise NoIdentity(f"<{local_name(element)}> without a usable {' and '.join(missing)}")
+
+
+def _numbered(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By path, with [2], [3] and so on behind one that repeats."""
+    numbered: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for path, text in texts:
+        count = counts[path] = counts.get(path, 0) + 1
+        numbered[path if count == 1 else f"{path}[{count}]"] = text
+    return numbered
+
+
+def _reading_once(read: Reader) -> Reader:
+    """Times and codes say the same thing many times in a document."""
+    return _Texts(read).__getitem__ if read in READ_ONCE else read
 
 
 def _is_name(text: str) -> bool:
     """Whether a text can name something in topics and keys: brokers refuse what cannot be printed, and what is endless."""
     return 0 < len(text) <= _NAME_CHARACTERS and text.isprintable()
-
-
-class _Record:
-    """Collects the fields of one record and what is beside them."""
-
-    def __init__(self, table: schema.Table) -> None:
-        self._table = table
-        self.fields: dict[str, Any] = {}
-        self.extra: dict[str, str] = {}
-
-    def take(self, name: str, text: str, path: str) -> None:
-        """One attribute or element: into its field when it is known, of its type and the first of its name."""
-        field, read = self._table.get(name, ("", None))
-        stripped = text.strip()
-        if read is None:
-            self._keep(path, stripped)
-        elif stripped:
-            value = read(stripped)
-            if value is None or field in self.fields:
-                self._keep(name, stripped)
-            else:
-                self.fields[field] = value
-
-    def take_child(self, child: Element, parts: Mapping[str, str]) -> None:
-        """One child element with all that is in it."""
-        name = local_name(child)
-        if name in parts:
-            beside = (part for part in child if local_name(part) != parts[name])
-            texts = [leaf for part in beside for leaf in leaves(part, f"{name}.{local_name(part)}")]
-        elif name in self._table:
-            self.take(name, own_text(child), name)
-            texts = list(leaves_inside(child, name))
-        else:
-            texts = list(leaves(child, name))
-        for path, text in texts:
-            self._keep(path, text)
-
-    def _keep(self, path: str, text: str) -> None:
-        """Under its path, with [2], [3] and so on behind it when the path repeats."""
-        key, count = path, 1
-        while key in self.extra:
-            count += 1
-            key = f"{path}[{count}]"
-        self.extra[key] = text

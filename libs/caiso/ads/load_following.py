@@ -5,10 +5,9 @@ from datetime import datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from caiso.ads import schema
-from caiso.ads.fields import judging, read_fields
+from caiso.ads.fields import FieldReader, judging
 from caiso.ads.records import Extra, Reply
-from caiso.ads.soap import read_result
-from caiso.ads.unpack import unpack
+from caiso.ads.soap import read_document
 from caiso.ads.xml import descendants, read_xml
 
 
@@ -117,20 +116,18 @@ def parse_load_following_request(xml: bytes) -> LoadFollowingRequest:
     """
     root = read_xml(xml, "MSSLFRequest")
     parts = {"mssLFInstructionRequests": "MSSLFInstructionRequest"}
+    of_instruction = FieldReader(schema.MSS_INSTRUCTION_REQUEST)
     instructions = (
-        LoadFollowingInstruction(**read_fields(element, schema.MSS_INSTRUCTION_REQUEST))
-        for element in descendants(root, "MSSLFInstructionRequest")
+        LoadFollowingInstruction(**of_instruction.read(each)) for each in descendants(root, "MSSLFInstructionRequest")
     )
-    return LoadFollowingRequest(**read_fields(root, schema.MSS_REQUEST, parts=parts), instructions=tuple(instructions))
+    return LoadFollowingRequest(**FieldReader(schema.MSS_REQUEST, parts=parts).read(root), instructions=tuple(instructions))
 
 
 def parse_load_following_response(reply: Reply, max_bytes: int) -> LoadFollowingResponse:
     """CAISO's answer to a submitted request; failures as in `parse`."""
     with judging(reply):
-        root = read_xml(unpack(read_result(reply), max_bytes), "MSSLFResponse")
+        root = read_xml(read_document(reply, "MSSLFResponse", max_bytes), "MSSLFResponse")
         parts = {"mssLFInstructionResponses": "MSSLFInstructionResponse"}
-        results = (
-            LoadFollowingResult(**read_fields(element, schema.MSS_INSTRUCTION_RESPONSE))
-            for element in descendants(root, "MSSLFInstructionResponse")
-        )
-        return LoadFollowingResponse(**read_fields(root, schema.MSS_RESPONSE, parts=parts), results=tuple(results))
+        of_result = FieldReader(schema.MSS_INSTRUCTION_RESPONSE)
+        results = (LoadFollowingResult(**of_result.read(each)) for each in descendants(root, "MSSLFInstructionResponse"))
+        return LoadFollowingResponse(**FieldReader(schema.MSS_RESPONSE, parts=parts).read(root), results=tuple(results))

@@ -55,7 +55,7 @@ class Reply:
     clock_offset_s: float | None = None
 
 
-class BatchHeader(msgspec.Struct, frozen=True, kw_only=True):
+class BatchHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Header of an ADS dispatch batch. The integer codes are CAISO's, unknown ones included.
 
     Attributes:
@@ -92,7 +92,7 @@ class BatchHeader(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True):
+class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One segment of an instruction: the megawatts of one service type.
 
     Attributes:
@@ -108,7 +108,7 @@ class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class Instruction(msgspec.Struct, frozen=True, kw_only=True):
+class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One ADS instruction, every element of the schema.
 
     Attributes:
@@ -199,7 +199,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class DispatchBatch(msgspec.Struct, frozen=True):
+class DispatchBatch(msgspec.Struct, frozen=True, gc=False):
     """A DispatchBatch with the instructions that the participant may see.
 
     Attributes:
@@ -215,7 +215,7 @@ class DispatchBatch(msgspec.Struct, frozen=True):
     xml: bytes = b""
 
 
-class DispatchBatchList(msgspec.Struct, frozen=True):
+class DispatchBatchList(msgspec.Struct, frozen=True, gc=False):
     """An APIDispatchResponse.
 
     Attributes:
@@ -229,7 +229,7 @@ class DispatchBatchList(msgspec.Struct, frozen=True):
     xml: bytes = b""
 
 
-class TrajectoryHeader(msgspec.Struct, frozen=True, kw_only=True):
+class TrajectoryHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Header of an ADS trajectory batch.
 
     Attributes:
@@ -247,7 +247,7 @@ class TrajectoryHeader(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class TrajectoryDop(msgspec.Struct, frozen=True, kw_only=True):
+class TrajectoryDop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One Dispatch Operating Point as CAISO sent it.
 
     Attributes:
@@ -269,7 +269,7 @@ class TrajectoryDop(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class TrajectoryCompliance(msgspec.Struct, frozen=True, kw_only=True):
+class TrajectoryCompliance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a resource delivered the energy expected of it in one five-minute interval.
 
     Attributes:
@@ -291,7 +291,7 @@ class TrajectoryCompliance(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class TrajectoryBatch(msgspec.Struct, frozen=True):
+class TrajectoryBatch(msgspec.Struct, frozen=True, gc=False):
     """A trajectoryBatch.
 
     Attributes:
@@ -305,7 +305,7 @@ class TrajectoryBatch(msgspec.Struct, frozen=True):
     compliance: tuple[TrajectoryCompliance, ...] = ()
 
 
-class TrajectoryBatchList(msgspec.Struct, frozen=True):
+class TrajectoryBatchList(msgspec.Struct, frozen=True, gc=False):
     """An APITrajectoryResponse.
 
     Attributes:

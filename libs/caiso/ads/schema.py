@@ -7,20 +7,19 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 Reader = Callable[[str], object | None]
 Table = Mapping[str, tuple[str, Reader]]
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"([+-]?[0-9]{1,10})(\.0*)?")
 _INT_MOST = 2**31
 _YEAR_FIRST, _YEAR_LAST = 1990, 2200
 
 
-def read_text(text: str) -> str:
-    """The text as it is."""
-    return text
+read_text: Final[Reader] = str
+"""The text as it is."""
 
 
 def read_int(text: str) -> int | None:
@@ -31,9 +30,12 @@ def read_int(text: str) -> int | None:
 
 
 def read_float(text: str) -> float | None:
-    """An xsd:double that is a quantity: INF and NaN are none."""
-    number = float(text) if _NUMBER.fullmatch(text) else math.nan
-    return number if math.isfinite(number) else None
+    """An xsd:double that is a quantity: INF and NaN are none, nor what only Python takes for a number (1_000)."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and "_" not in text and text.isascii() else None
 
 
 def read_time(text: str) -> datetime | None:
@@ -54,6 +56,9 @@ def read_bool(text: str) -> bool | None:
     """An xsd:boolean."""
     return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
 
+
+READ_ONCE: frozenset[Reader] = frozenset({read_int, read_time})
+"""What is read of texts that repeat in a document: codes, and the time of an interval."""
 
 DISPATCH_BATCH: Table = {
     "batchUID": ("batch_uid", read_text),

@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from caiso.ads.errors import AdsFailure, Busy, HttpRefused, SoapFault, UnknownUid
 from caiso.ads.records import Question, Reply
-from caiso.ads.xml import Element, NotThisDocument, local_name, read_xml, whole_text
+from caiso.ads.unpack import unpack
+from caiso.ads.xml import Element, NotThisDocument, descendants, local_name, read_xml, whole_text, written
 
 SUBMIT = "submitMSSLFRequest"
 """The only operation that is not asked about a batch of CAISO's."""
@@ -73,7 +74,22 @@ def read_result(reply: Reply) -> str:
     Raises:
         Busy, UnknownUid, SoapFault, HttpRefused, NotThisDocument: as `read_answer`, and when there is no result.
     """
+    return _result_of(read_answer(reply))
+
+
+def read_document(reply: Reply, root_name: str, max_bytes: int) -> bytes:
+    """The document in an answer: within `result` as it is, or packed into its text.
+
+    Raises:
+        Busy, UnknownUid, SoapFault, HttpRefused, NotThisDocument: as `read_result`.
+        NotUnpackable, TooLarge: the text is no packed document, or one that is too large.
+    """
     answer = read_answer(reply)
+    inside = next(iter(descendants(answer, root_name)), None)
+    return unpack(_result_of(answer), max_bytes) if inside is None else written(inside)
+
+
+def _result_of(answer: Element) -> str:
     named = [child for child in answer if local_name(child) == "result"] or (list(answer) if len(answer) == 1 else [])
     if not named:
         raise NotThisDocument(f"<{local_name(answer)}> holds no result")

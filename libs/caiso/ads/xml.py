@@ -1,16 +1,31 @@
-"""Markup: bytes to XML elements, bounded and without surprises. The only importer of lxml.
+"""XML: bytes to XML elements, bounded and without surprises. The only importer of lxml.
 
 No entities, no DTD, no network; depth and text sizes are bounded by libxml2. Names are local names: ADS has changed its
 namespaces with each version.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from lxml import etree
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type of an element
 
-_DTD_MARKS = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+_DTD_MARK = b"<!DOCTYPE"
+_UTF_16 = {b"<\0": "utf-16-le", b"\0<": "utf-16-be", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""By the first two bytes."""
+_DECLARED = re.compile(rb"\s*<\?xml[^<>]*?\bencoding\s*=\s*[\"']([^\"']*)[\"'][^<>]*\?>", re.IGNORECASE)
+_VALUE = rb"""\s*=\s*(?:"[^"<>]*"|'[^'<>]*')"""
+_DEFAULT_NAMESPACE = re.compile(
+    rb"""(\s*(?:<\?xml[^<>]*\?>\s*)?<[^\s<>!?/"']+(?:\s+[^\s<>="']+""" + _VALUE + rb")*?)\s+xmlns" + _VALUE
+)
+"""Of the root. Names are local names, and libxml2 spells the namespace out whenever an element is asked for its name."""
+_ENCODINGS = re.compile(rb"utf-?8|us-ascii|ascii|iso-8859-[0-9]+|latin-?1|windows-125[0-9]", re.IGNORECASE)
+"""Those in which a tag is written as in ASCII, so that one can look for it in the bytes."""
+_HEAD_BYTES = 4096
+"""In which a declaration and the tag of the root are looked for."""
+_MARKS_MOST = 5_000_000
+"""An element takes some 200 bytes of memory and may be written in four."""
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
@@ -29,7 +44,10 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
     Raises:
         NotThisDocument: it is not well-formed, has a document type declaration, or has another root.
     """
-    if any(mark in xml for mark in _DTD_MARKS):
+    xml = _without_default_namespace(_with_plain_tags(xml))
+    if xml.count(b"<") > _MARKS_MOST:
+        raise NotThisDocument(f"it has more than {_MARKS_MOST} tags, which no CAISO document has")
+    if _DTD_MARK in xml:
         raise NotThisDocument("it has a document type declaration, which no CAISO document has")
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -38,6 +56,8 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
         huge_tree=large_texts,
         remove_comments=True,
         remove_pis=True,
+        remove_blank_text=True,
+        collect_ids=False,
     )
     try:
         root = etree.fromstring(xml, parser)
@@ -50,21 +70,67 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
     return root
 
 
+def _with_plain_tags(xml: bytes) -> bytes:
+    """The same document in an encoding in which tags are written as in ASCII.
+
+    Raises:
+        NotThisDocument: it is in one that no CAISO document is in.
+    """
+    if codec := _UTF_16.get(xml[:2]):
+        try:
+            xml = xml.decode(codec).lstrip("\ufeff").encode()
+        except UnicodeError as error:
+            raise NotThisDocument(f"not well-formed UTF-16: {error}") from error
+    declared = _DECLARED.match(xml[:_HEAD_BYTES])
+    if codec and declared:
+        return xml[declared.end() :]
+    if declared and not _ENCODINGS.fullmatch(declared[1]):
+        raise NotThisDocument(f"it is in the encoding {declared[1][:40]!r}, which no CAISO document is in")
+    if not xml[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise NotThisDocument("it does not begin as XML does")
+    return xml
+
+
+def _without_default_namespace(xml: bytes) -> bytes:
+    found = _DEFAULT_NAMESPACE.match(xml[:_HEAD_BYTES])
+    return found[1] + xml[found.end() :] if found else xml
+
+
 def local_name(element: Element) -> str:
     """The name of an element without its namespace."""
-    return etree.QName(element).localname
+    return name_of_tag(str(element.tag))
+
+
+def name_of_tag(tag: str) -> str:
+    """The name in `{namespace}name`."""
+    return tag.rpartition("}")[2]
+
+
+def is_about_schema(key: str) -> bool:
+    """Whether an attribute speaks of the schema (xsi:type and the like), and not of what the element says."""
+    return key.startswith(_XSI)
+
+
+def written_attributes(element: Element) -> list[tuple[str, str]]:
+    """The attributes of an element as `{namespace}name` and as they are written, those that speak of the schema among them."""
+    return element.items()  # type: ignore[return-value]  # bytes come only of what was put in as such
 
 
 def attributes(element: Element) -> Iterator[tuple[str, str]]:
-    """The attributes of an element by local name, without those that speak of the schema (xsi:type and the like)."""
-    for key, text in element.items():
-        if not str(key).startswith(_XSI):
-            yield etree.QName(key).localname, str(text)
+    """The attributes of an element by local name, trimmed, without those that speak of the schema."""
+    for key, text in written_attributes(element):
+        if not is_about_schema(key):
+            yield name_of_tag(key), text.strip()
 
 
 def descendants(element: Element, name: str) -> Iterable[Element]:
     """Every element of a local name below another, in document order."""
-    return (found for found in element.iter(f"{{*}}{name}") if found is not element)
+    return element.iterdescendants(f"{{*}}{name}")
+
+
+def written(element: Element) -> bytes:
+    """An element as a document of its own."""
+    return etree.tostring(element, with_tail=False)
 
 
 def own_text(element: Element) -> str:
@@ -93,8 +159,19 @@ def leaves_inside(element: Element, path: str) -> Iterator[tuple[str, str]]:
     return _inside(element, path)
 
 
+def leaves_beside(element: Element, path: str, name: str) -> Iterator[tuple[str, str]]:
+    """As `leaves_inside`, without the children of one name."""
+    for key, text in attributes(element):
+        yield f"{path}@{key}", text
+    if len(element) == sum(1 for _child in element.iterchildren(f"{{*}}{name}")):
+        return  # nothing is beside them, and nobody had to ask each for its name
+    for child in element:
+        if local_name(child) != name:
+            yield from leaves(child, f"{path}.{local_name(child)}")
+
+
 def _inside(element: Element, path: str) -> Iterator[tuple[str, str]]:
     for name, text in attributes(element):
-        yield f"{path}@{name}", text.strip()
+        yield f"{path}@{name}", text
     for child in element:
         yield from leaves(child, f"{path}.{local_name(child)}")

@@ -3,6 +3,7 @@
 Where things run and their secrets are not here but in each service's environment, see `dotbus.runtime.settings`.
 """
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -82,7 +83,9 @@ class Installation(Section):
 
     def plant_of(self, resource_id: str) -> str:
         """The plant that claims a resource, `unassigned` when none does."""
-        for plant in self.plants:
-            if any(resource.id == resource_id for resource in plant.resources):
-                return plant.name
-        return UNASSIGNED
+        return self._plant_by_resource.get(resource_id, UNASSIGNED)
+
+    @cached_property
+    def _plant_by_resource(self) -> dict[str, str]:
+        """A batch asks for each of its resources, and there may be a thousand."""
+        return {resource.id: plant.name for plant in reversed(self.plants) for resource in plant.resources}
