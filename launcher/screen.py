@@ -63,7 +63,7 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
         else f"{scripts}/amqtt_sub --url mqtt://{CONSOLE}:{CONSOLE_PASSWORD}@127.0.0.1:{broker} -t '{topic}'"
     )
     psql = "psql" if shutil.which("psql") else _short(Path(demo.database.psql))
-    resource_id = installation.plants[0].resources[0].id
+    resource_id = next(resource.id for plant in installation.plants for resource in plant.resources)
     query = (
         f"SELECT target_at, schedule, dot_mw FROM dotbus.dot_latest WHERE resource_id = '{resource_id}' "  # noqa: S608  # is shown, not run
         "AND schedule = 'five-minute' ORDER BY interval_start DESC LIMIT 9"

@@ -18,7 +18,7 @@ from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
 from dotbus.contracts.schedules import Schedule, schedules_of
-from dotbus.contracts.topics import UNASSIGNED, Subject
+from dotbus.contracts.topics import Subject
 
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3
@@ -26,7 +26,7 @@ REFRESHES_BEFORE_STALE = 3
 VALID_FOR_LEAST = timedelta(seconds=90)
 NO_TIME = timedelta(0)
 STRANGERS_KEPT = timedelta(hours=24)
-"""How long the state of a resource without a plant stays after all in it is past."""
+"""How long the state of a resource that is not configured by its name stays after all in it is past."""
 
 
 class Book(Protocol):
@@ -79,7 +79,7 @@ class Board(Generic[B, S]):
         books: what was known before a restart.
         said: the states that were said then.
         make_state: resource, book and judgement to a state.
-        topic: plant and resource to the state's topic.
+        topic: of a resource's state.
         refresh: how long a state that did not change waits before it is said again.
         valid_for: how long a state counts without being said again.
 
@@ -98,7 +98,7 @@ class Board(Generic[B, S]):
         books: Mapping[str, B],
         said: Iterable[S],
         make_state: Callable[[str, B, Judgement], S],
-        topic: Callable[[str, str], str],
+        topic: Callable[[str], str],
         refresh: timedelta,
         valid_for: timedelta = VALID_FOR_LEAST,
     ) -> None:
@@ -133,9 +133,9 @@ class Board(Generic[B, S]):
         self._books[resource_id] = book
 
     def past_strangers(self, now: datetime) -> dict[str, str]:
-        """Resources of no plant of which nothing holds any more, each with its state's topic."""
+        """Resources that are not configured of which nothing holds any more, each with its state's topic."""
         return {
-            resource_id: self._topic(UNASSIGNED, resource_id)
+            resource_id: self._topic(resource_id)
             for resource_id, book in self._books.items()
             if resource_id not in self._configured and (book.ends_at is None or now - book.ends_at > STRANGERS_KEPT)
         }
@@ -165,7 +165,7 @@ class Board(Generic[B, S]):
             for resource_id, book in self._books.items()
             if self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, heard_at, now))
         ]
-        return [(self._topic(state.plant, state.resource_id), state) for state in states]
+        return [(self._topic(state.resource_id), state) for state in states]
 
     def _judgement(self, resource_id: str, heard_at: datetime, now: datetime) -> Judgement:
         rests_on = self._rests_on(resource_id, heard_at)
@@ -229,8 +229,7 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = 
             withdrawn=book.withdrawn,
         )
 
-    topic = sender.installation.topics.dot
-    return Board(configured, DotBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
+    return Board(configured, DotBook(), books, said, make_state, sender.dot_topic, refresh_of(sender), valid_for)
 
 
 def trajectory_board(
@@ -255,8 +254,8 @@ def trajectory_board(
             latest=book.latest,
         )
 
-    topic = sender.installation.topics.trajectory
-    return Board(configured_in(sender), TrajectoryBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
+    empty, topic = TrajectoryBook(), sender.trajectory_topic
+    return Board(configured_in(sender), empty, books, said, make_state, topic, refresh_of(sender), valid_for)
 
 
 def refresh_of(sender: Sender) -> timedelta:

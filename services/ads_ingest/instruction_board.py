@@ -41,7 +41,7 @@ def instruction_board(sender: Sender, kept: Mapping[str, bytes], valid_for: time
             withdrawn=book.withdrawn,
         )
 
-    topic = sender.installation.topics.instructions
+    topic = sender.instructions_topic
     return Board(configured_in(sender), InstructionBook(), books, said, make_state, topic, refresh_of(sender), valid_for)
 
 

@@ -162,15 +162,14 @@ def _belongs(topic: str, state: KeptState | None, sender: Sender) -> bool:
 
 def _moved(state: KeptState, sender: Sender, now: datetime) -> tuple[str, KeptState]:
     plant = sender.installation.plant_of(state.resource_id)
-    topic = _topic_of(state, sender.installation.topics)
-    return topic(plant, state.resource_id), msgspec.structs.replace(state, plant=plant, time=now)
+    return _topic_of(state, sender), msgspec.structs.replace(state, plant=plant, time=now)
 
 
-def _topic_of(state: KeptState, topics: Topics) -> Callable[[str, str], str]:
+def _topic_of(state: KeptState, sender: Sender) -> str:
     match state:
         case Dot():
-            return topics.dot
+            return sender.dot_topic(state.resource_id)
         case Trajectory():
-            return topics.trajectory
+            return sender.trajectory_topic(state.resource_id)
         case Instructions():
-            return topics.instructions
+            return sender.instructions_topic(state.resource_id)

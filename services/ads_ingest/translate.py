@@ -40,6 +40,18 @@ class Sender:
         """Which CAISO we listen to."""
         return self.installation.environment
 
+    def dot_topic(self, resource_id: str) -> str:
+        """Where the DOTs of a resource are said."""
+        return self.installation.topics.dot(self.installation.plant_of(resource_id), resource_id)
+
+    def trajectory_topic(self, resource_id: str) -> str:
+        """Where the curve of a resource is said."""
+        return self.installation.topics.trajectory(self.installation.plant_of(resource_id), resource_id)
+
+    def instructions_topic(self, resource_id: str) -> str:
+        """Where all else that a resource is instructed is said."""
+        return self.installation.topics.instructions(self.installation.plant_of(resource_id), resource_id)
+
 
 def translate_header(header: records.BatchHeader) -> DispatchBatchHeader:
     """What CAISO says of a batch, as the contract says it."""

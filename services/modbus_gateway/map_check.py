@@ -104,6 +104,9 @@ def fits(block: Block, facts: FileFacts) -> bool:
 
 def _check_size(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     places = len(facts.places(block))
+    if not places:
+        yield from facts.tell(at, "plants", "has no resource that is named, and one that a pattern claims has no registers")
+        return
     if not fits(block, facts):
         room = f"the classic profile has room for {CLASSIC_RESOURCES} resources"
         if block.resources is None:

@@ -12,6 +12,7 @@ from dotbus.contracts.messages import Environment
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
 from dotbus.runtime.installation_modbus import Modbus
+from dotbus.runtime.resource_claims import Claims, Pattern
 from dotbus.runtime.toml_values import Flag, Market, Name, Number, Section
 
 
@@ -39,10 +40,14 @@ class Resource(Section):
 
 
 class Plant(Section):
-    """A site with its own SCADA. Its resources have their registers in this order, unless a block of the map lists them."""
+    """A site with its own SCADA. Its resources have their registers in this order, unless a block of the map lists them.
+
+    What a pattern of names claims is published as this plant's, and has no registers: nobody knows how many there will be.
+    """
 
     name: Name
-    resources: Annotated[tuple[Resource, ...], Field(alias="resource", min_length=1)]
+    patterns: tuple[Pattern, ...] = ()
+    resources: Annotated[tuple[Resource, ...], Field(alias="resource")] = ()
 
 
 class Prices(Section):
@@ -81,11 +86,11 @@ class Installation(Section):
         nodes = [resource.node for plant in self.plants for resource in plant.resources if resource.node]
         return tuple(dict.fromkeys([*nodes, *self.prices.nodes]))
 
-    def plant_of(self, resource_id: str) -> str:
-        """The plant that claims a resource, `unassigned` when none does."""
-        return self._plant_by_resource.get(resource_id, UNASSIGNED)
-
     @cached_property
-    def _plant_by_resource(self) -> dict[str, str]:
-        """A batch asks for each of its resources, and there may be a thousand."""
-        return {resource.id: plant.name for plant in reversed(self.plants) for resource in plant.resources}
+    def _claims(self) -> Claims:
+        names = {resource.id: plant.name for plant in reversed(self.plants) for resource in plant.resources}
+        return Claims(names, [(pattern, plant.name) for plant in self.plants for pattern in plant.patterns])
+
+    def plant_of(self, resource_id: str) -> str:
+        """The plant that claims a resource by name, else by a pattern; `unassigned` when none does."""
+        return self._claims.plant_of(resource_id) or UNASSIGNED

@@ -7,6 +7,7 @@ remains is checked as a whole: an outline, which is never used for anything else
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from dotbus.runtime.mistakes import (
     mistakes_of,
     refusals_of,
 )
+from dotbus.runtime.resource_claims import overlap
 
 _STAND_INS: Final[dict[str, object]] = {
     "environment": Environment.SIMULATOR,
@@ -33,6 +35,7 @@ _STAND_INS: Final[dict[str, object]] = {
     "address": 0,
     "bad_value": 0.0,
 }
+_NO_RESOURCE: Final = "is missing: a plant has resources, or patterns of their names"
 _ROUNDS: Final = 8
 """A stand-in for a table lacks keys of its own in the next round: plant, its resources, their ids. Four rounds were seen."""
 
@@ -88,8 +91,10 @@ def read_installation(path: Path) -> InstallationFile:
             mistakes = mistakes or mistakes_of(error, where, Installation)  # later rounds speak of stand-ins only
             refused |= _mend(document, error)
         else:
+            empty = _without_resources(installation, InstallationFile(installation, where, frozenset(refused)))
+            mistakes += [Mistake(where, key_of(place), _NO_RESOURCE) for place in empty]
             mistakes += _check_names(installation, where)
-            return InstallationFile(installation, where, frozenset(refused), tuple(mistakes))
+            return InstallationFile(installation, where, frozenset(refused | empty), tuple(mistakes))
     raise ConfigurationRefused(mistakes)
 
 
@@ -130,7 +135,17 @@ def _mend_one(document: dict[str, Any], one: Refusal) -> None:
 def _stand_in(location: Location) -> object:
     """Lists get one table; a name is its own place, so that it is nobody else's."""
     last = str(location[-1])
-    return [{}] if last in ("plant", "resource") else _STAND_INS.get(last, f"({key_of(location)})")
+    return [{}] if last == "plant" else _STAND_INS.get(last, f"({key_of(location)})")
+
+
+def _without_resources(outline: Installation, file: InstallationFile) -> set[Location]:
+    """The places of resources that should be there."""
+    return {
+        ("plant", i, "resource")
+        for i, plant in enumerate(outline.plants)
+        if not (plant.resources or plant.patterns)
+        and all(file.is_as_given("plant", i, key) for key in ("resource", "patterns"))
+    }
 
 
 def _check_names(outline: Installation, where: str) -> Iterator[Mistake]:
@@ -147,3 +162,17 @@ def _check_names(outline: Installation, where: str) -> Iterator[Mistake]:
                 yield Mistake(where, key, f"{name!r} is given twice, first as {first[name]}")
     for key in (key for key, name in plants.items() if name == UNASSIGNED):
         yield Mistake(where, key, f"{UNASSIGNED!r} is the plant of resources that nobody claims; choose another name")
+    yield from _check_patterns(outline, where)
+
+
+def _check_patterns(outline: Installation, where: str) -> Iterator[Mistake]:
+    """A name that patterns of two plants match would be whose? Within one plant it does not matter."""
+    patterns = [
+        (f"plant[{i}].patterns[{j}]", plant.name, pattern)
+        for i, plant in enumerate(outline.plants)
+        for j, pattern in enumerate(plant.patterns)
+    ]
+    for (first, owner, pattern), (key, plant, other) in combinations(patterns, 2):
+        if owner != plant and overlap(pattern, other):
+            reason = f"{other!r} and {pattern!r} ({first}) may match one resource, and it cannot be of both plants"
+            yield Mistake(where, key, reason)

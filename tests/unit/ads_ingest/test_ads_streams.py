@@ -166,6 +166,20 @@ def test_the_state_of_a_resource_that_nobody_claims_is_retracted_a_day_after_all
     assert bench.dots("STRANGER", "unassigned") == [("B2", 8.0)], "and says it again when CAISO does"
 
 
+def test_what_a_pattern_claims_is_its_plants_and_goes_like_what_nobody_claims(bench: Bench) -> None:
+    plants = [*INSTALLATION.model_dump(by_alias=True)["plant"], {"name": "south", "patterns": ["SOUTH_*"]}]
+    bench.installation = Installation.model_validate({"environment": "simulator", "plant": plants})
+    bench.restart()
+    topic = INSTALLATION.topics.dot("south", "SOUTH_1")
+    bench.ads.batches = [batch(1, SOUTH_1=7.0)]
+    bench.round()
+    assert [event.plant for event in bench.dispatches()] == ["south"]
+    assert bench.dots("SOUTH_1", "south") == [("B1", 7.0)]
+    bench.ads.batches = []
+    bench.round(timedelta(hours=25))
+    assert bench.outbox.state_payloads([topic]) == {topic: b""}
+
+
 def test_a_batch_that_is_cancelled_after_it_was_kept_leaves_the_state_and_is_an_event(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()

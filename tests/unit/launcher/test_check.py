@@ -162,6 +162,7 @@ DAM_ONLY = '[prices]\nmarkets = ["DAM"]\n'
         ("plant[0].resource[1].id", PLANTS.replace('id = "R_2"', "") + BLOCK + 'resources = ["R_1", "R_2"]'),
         ("modbus.block[0].resources[1]", PLANTS + CLASSIC + 'resources = ["R_1", 2, "R_2"]'),
         ("modbus.block[0].resources", PLANTS + CLASSIC + "resources = []"),
+        ("modbus.block[0].plants", PLANTS + '[[plant]]\nname = "u3"\npatterns = ["Z*"]\n' + BLOCK + 'plants = ["u3"]'),
         ("plant[1].resource[0].id", PLANTS.replace("R_3", "R_1") + DOT + 'plant = "unit1"'),
         ("plants", PLANTS.replace("[[plant]]", "[[plants]]") + BLOCK),
         ("plant", '[plant]\nname = "unit1"\n' + BLOCK),

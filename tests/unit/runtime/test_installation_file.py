@@ -1,10 +1,14 @@
 """A wrong configuration is refused with every mistake in it, each with its file, key and reason."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.mistakes import ConfigurationRefused
 
@@ -77,6 +81,13 @@ stale_after_s = -1
         (plant() + '[[plant]]\nname = "q"\n[[plant.resource]]\nid = "R"\n', "plant[1].resource[0].id: 'R' is given twice"),
         (plant().replace('"p"', '"unassigned"'), "choose another name"),
         ('environment = "stage"\n', "plant: "),
+        ('environment = "stage"\n[[plant]]\nname = "p"\n', "plant[0].resource: is missing: a plant has resources, or patterns"),
+        (plant().replace('"p"', '"p"\npatterns = ["A"]'), "plant[0].patterns[0]: has neither * nor ?"),
+        (plant().replace('"p"', '"p"\npatterns = ["A[12]"]'), "plant[0].patterns[0]: knows * (any text) and ?"),
+        (
+            plant().replace('"p"', '"p"\npatterns = ["A*1"]') + '[[plant]]\nname = "q"\npatterns = ["B*", "AB_?"]\n',
+            "plant[1].patterns[1]: 'AB_?' and 'A*1' (plant[0].patterns[0]) may match one resource",
+        ),
     ],
 )
 def test_a_mistake_says_what_and_where(tmp_path: Path, text: str, mistake: str):
@@ -91,3 +102,47 @@ def test_a_file_that_is_not_there_or_not_toml_is_one_mistake(tmp_path: Path):
 
 def test_a_mistake_does_not_repeat_the_value_it_is_about(tmp_path: Path):
     assert not any("s3cret" in told for told in refused(tmp_path, plant().replace("stage", "s3cret")))
+
+
+def test_a_name_counts_before_a_pattern_and_a_pattern_before_nobody(tmp_path: Path):
+    file = tmp_path / "dotbus.toml"
+    patterns = '[[plant]]\nname = "q"\npatterns = ["R*", "AVENAL_?_*", "A.C*"]\n'
+    file.write_text(plant() + patterns)
+    installation = load_installation(file)
+    claimed = {name: installation.plant_of(name) for name in ("R", "RX", "AVENAL_6_AVSLR1", "AVENAL_66_X", "A.C", "ABC", "r")}
+    assert claimed == {
+        "R": "p",
+        "RX": "q",
+        "AVENAL_6_AVSLR1": "q",
+        "AVENAL_66_X": "unassigned",
+        "A.C": "q",
+        "ABC": "unassigned",
+        "r": "unassigned",
+    }
+
+
+def test_finding_a_plant_takes_as_long_for_a_thousand_resources_as_for_one():
+    steps = {}
+    for count in (1, 1000):
+        plants = [{"name": f"p{i}", "resource": [{"id": f"R{i}"}]} for i in range(count)]
+        installation = Installation.model_validate({"environment": "stage", "plant": plants})
+        installation.plant_of("R0")
+        steps[count] = calls_of(lambda installation=installation, last=f"R{count - 1}": installation.plant_of(last))
+    assert steps[1] == steps[1000]
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many lines and calls of Python a piece of work takes."""
+    seen = 0
+
+    def count(_frame: FrameType, _event: str, _arg: object) -> object:
+        nonlocal seen
+        seen += 1
+        return count
+
+    sys.settrace(count)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+    return seen
