@@ -1,14 +1,15 @@
 """`dotbus certificates`: make an installation's credentials, convert CAISO's, and look at one."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from dotbus.runtime.installation_file import load_installation
 from dotbus.runtime.process import command_line, load_or_exit
-from launcher.credentials import CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
+from launcher.credentials import CertificateFacts, CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
 from launcher.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
 certificates_app = command_line("Certificates, keys, passwords: make, convert, look at them.", no_args_is_help=True)
@@ -76,21 +77,22 @@ def convert(
     except (CredentialRefused, OSError) as error:
         _fail(f"{source}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
     typer.echo(f"wrote {target}; it holds a private key without passphrase, mode 0600")
-    _describe(content)
+    _tell(describe_pem(content))
 
 
 @certificates_app.command()
 def show(file: Annotated[Path, typer.Argument(help="A PEM file.", exists=True, dir_okay=False)]) -> None:
     """Tell whose certificates a file has. Until when they hold, too, and whether their key is there."""
     try:
-        _describe(file.read_bytes())
+        found = describe_pem(file.read_bytes())
     except (CredentialRefused, OSError) as error:
         _fail(f"{file}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
+    _tell(found)
 
 
-def _describe(content: bytes) -> None:
+def _tell(found: Iterable[CertificateFacts]) -> None:
     now = datetime.now(UTC)
-    for facts in describe_pem(content):
+    for facts in found:
         days = facts.days_left(now)
         typer.echo(f"subject  {facts.subject}")
         typer.echo(f"  issuer {facts.issuer}")
@@ -118,6 +120,6 @@ def _owners(given: list[str]) -> dict[str, int]:
     return owners
 
 
-def _fail(message: str, cause: BaseException | None = None) -> None:
+def _fail(message: str, cause: BaseException | None = None) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(1) from cause

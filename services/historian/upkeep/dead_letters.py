@@ -74,6 +74,8 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
         with asking(load, open_database) as (_, database):
             try:
                 count = _export(file, each_letter(database, limit, ids or ()))
+            except BrokenPipeError:  # whoever reads has enough: the command line ends without a word
+                raise
             except OSError as error:
                 typer.echo(f"{file}: {error.strerror}", err=True)
                 raise typer.Exit(EXIT_FAILED) from error
@@ -113,6 +115,7 @@ def _export(file: Path, found: Iterable[DeadLetter]) -> int:
     with nullcontext(sys.stdout.buffer) if str(file) == "-" else file.open("wb") as out:
         for count, letter in enumerate(found, 1):  # noqa: B007  # the last number is how many there were
             out.write(msgspec.json.encode(letter) + b"\n")
+        out.flush()
     return count
 
 

@@ -1,5 +1,6 @@
 """What a command prints is the same in every terminal: whole lines, that can be read and searched for."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import trustme
 import typer
 from rich.console import Console
 from typer.testing import CliRunner
@@ -20,6 +22,7 @@ from launcher.__main__ import app
 from launcher.status import watch
 from lmp_ingest.__main__ import app as lmp_ingest
 
+EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"
 WIDTHS = ["40", "80", "200"]
 
 
@@ -50,6 +53,29 @@ def test_what_is_wrong_stays_one_line_when_it_is_piped():
 
     assert said.getvalue().startswith("No service is heard under dotbus/v1: ")
     assert said.getvalue().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["launcher", "--help"],
+        ["launcher", "check", "--config", str(EXAMPLE)],
+        ["launcher", "certificates", "show", "CERTIFICATE"],
+        *([module, "--help"] for module in ("ads_ingest", "lmp_ingest", "historian", "modbus_gateway", "simulators")),
+    ],
+    ids=" ".join,
+)
+def test_a_command_whose_reader_has_enough_ends_without_a_word(tmp_path: Path, command: list[str]):
+    certificate = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(certificate))
+    arguments = [str(certificate) if part == "CERTIFICATE" else part for part in command]
+    reader, writer = os.pipe()
+    os.close(reader)
+
+    ended = subprocess.run([sys.executable, "-m", *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+
+    os.close(writer)
+    assert ended.stderr == ""
 
 
 def test_no_test_of_properties_has_a_deadline():
