@@ -112,6 +112,7 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
             "CA_FILE": str(credentials / "ads_ingest" / "ca.pem"),
             "POLL_S": "1",
             "RECHECK_S": "5",
+            "VALIDATE_BATCHES": "true",
             "STATE_DIR": str(demo.folder / "ads_ingest"),
         },
     }

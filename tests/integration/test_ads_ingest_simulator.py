@@ -88,6 +88,7 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             ca_file=keys.authority,
             timeout_s=3.0,  # a server and a client on a busy machine take a second now and then
             max_reply_mb=2.0,
+            validate_batches=True,
             state_dir=tmp_path,
         )
         connection, outbox = wire_connection(settings, clock), open_outbox(settings)

@@ -31,7 +31,12 @@ def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
     assert (settings.poll_s, settings.timeout_s, settings.recheck_s) == (10.0, 30.0, 30.0)
     assert settings.namespace == "urn-com-caiso-ads-webservices-api"
     assert settings.max_reply_bytes == 64 * 1024 * 1024
-    assert settings.validate_batches
+
+
+def test_caiso_is_told_of_receipts_only_when_the_configuration_says_so(variables: pytest.MonkeyPatch) -> None:
+    assert not load_settings(AdsSettings, PREFIX).validate_batches
+    variables.setenv("ADS_INGEST_VALIDATE_BATCHES", "true")
+    assert load_settings(AdsSettings, PREFIX).validate_batches
 
 
 @pytest.mark.parametrize(
