@@ -13,6 +13,7 @@ from chaos.market import Key
 from chaos.rows import ComplianceRow, DopRow, InstructionRow, PriceRow, StreamRow
 from chaos.volume import RESOURCES, TOGETHER_AGAIN, mw_of
 
+from dotbus.runtime.sequence import SequenceRanges
 from launcher.sent import SentBatch, SentDop
 
 SHOWN = 3
@@ -20,6 +21,7 @@ NOTED_WITHIN = 2 * TOGETHER_AGAIN
 """So many events of the source of many may be on its disk before it could write down how many."""
 KEPT_WITHIN = timedelta(seconds=5)
 """What was told so long before its client was disturbed may not have been kept yet."""
+Gaps = Mapping[tuple[str, str], SequenceRanges]
 _RANGE = re.compile(r"[\[(](\d+),(\d+)[\])]")
 
 
@@ -206,17 +208,22 @@ def volume_faults(told: int, rows: Iterable[tuple[int, float, str]]) -> list[str
     ]
 
 
-def stream_faults(streams: Iterable[StreamRow]) -> list[str]:
-    """Streams of which some number neither came nor is given up."""
-    gaps = set()
+def gaps(streams: Iterable[StreamRow]) -> Gaps:
+    """Of each source and stream the numbers that neither came nor are given up, though later ones came."""
+    found = {}
     for row in streams:
-        ranges = sorted((int(first), int(last)) for first, last in _RANGE.findall(row.received + row.lost))
-        reached = 1
-        for first, end in ranges:
-            if first > reached:
-                gaps.add((row.source, row.stream, reached, first - 1))
-            reached = max(reached, end)
-    return _some("stream has a gap", gaps)
+        known = SequenceRanges.of((int(first), int(end) - 1) for first, end in _RANGE.findall(row.received + row.lost))
+        last = known.ranges[-1][1] if known.ranges else 0
+        found[row.source, row.stream] = SequenceRanges.of(known.missing(1, last))
+    return found
+
+
+def stream_faults(before: Gaps | None, now: Gaps) -> list[str]:
+    """Numbers that were missing when it was looked before, and still are: others may be on their way. None: look again."""
+    if before is None:
+        return ["gaps are looked at a second time"]
+    still = {key: before[key].common(missing).ranges for key, missing in now.items() if key in before}
+    return _some("stream has a gap", {(*key, *part) for key, parts in still.items() for part in parts})
 
 
 def lost_faults(lost: Iterable[tuple[str, str, int, int]], restored: Collection[str]) -> list[str]:

@@ -73,6 +73,8 @@ class Run:
         self._lateness = Lateness(stack)
         self._disturbed: list[Disturbance] = []
         self._restored: set[str] = set()
+        self._copied_at: dict[str, datetime] = {}
+        self._gaps: judgement.Gaps | None = None
         self._marks: list[tuple[float, str]] = []
         self._begun = time.monotonic()
         self._interrupted = threading.Event()
@@ -139,9 +141,10 @@ class Run:
         begun = datetime.now(UTC)
         with action.force(self._stack, self._chance):
             yield
-        self._disturbed.append(Disturbance(action.target, action.kind, begun, datetime.now(UTC)))
-        if action.kind == "restore":
+        if action.kind == "restore":  # what came since the copy was made may be in nothing that is left
             self._restored.add(action.target)
+            begun = self._copied_at.setdefault(action.target, begun)
+        self._disturbed.append(Disturbance(action.target, action.kind, begun, datetime.now(UTC)))
 
     def _look_for_the_dead(self) -> None:
         """What ended by itself is a fault, and is started again."""
@@ -179,11 +182,12 @@ class Run:
             return quick
         streams, restored = rows.streams(), {f"{name}/a" for name in self._restored}
         ended = judgement.ended_streams(streams, restored)
+        before, self._gaps = self._gaps, judgement.gaps(streams)
         return [
             *self._dispatch_faults(),
             *self._trajectory_faults(),
             *self._price_faults(),
-            *judgement.stream_faults(streams),
+            *judgement.stream_faults(before, self._gaps),
             *judgement.lost_faults(rows.lost(), restored),
             *judgement.foreign_faults(rows.foreign_letters()),
             *judgement.order_faults(rows.out_of_order(), ended),

@@ -115,9 +115,17 @@ def test_events_of_the_source_of_many_are_there_once_each():
 
 
 def test_a_stream_is_whole_when_every_number_came_or_is_given_up():
-    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[1,5),[7,9)}", "{[5,7)}")]) == []
-    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[1,5),[7,9)}", "{}")]) != []
-    assert judgement.stream_faults([StreamRow("s", "x", 1, "{[2,5)}", "{}")]) != []
+    def missing(received: str, lost: str = "{}"):
+        return judgement.gaps([StreamRow("s", "x", 1, received, lost)])
+
+    assert missing("{[1,5),[7,9)}", "{[5,7)}")["s", "x"].ranges == ()
+    assert missing("{[1,5),[7,9)}")["s", "x"].ranges == ((5, 6),)
+    assert missing("{[2,5)}")["s", "x"].ranges == ((1, 1),)
+    assert missing("{}")["s", "x"].ranges == ()
+    assert judgement.stream_faults(None, missing("{[1,5)}")) != []
+    assert judgement.stream_faults(missing("{[1,5),[7,9)}"), missing("{[1,5),[6,9)}")) != []
+    assert judgement.stream_faults(missing("{[1,5),[7,9)}"), missing("{[1,9)}")) == []
+    assert judgement.stream_faults(missing("{[1,9)}"), missing("{[1,9),[10,11)}")) == [], "9 may be on its way"
 
 
 def test_what_is_given_up_is_explained_by_a_restored_outbox_only():
