@@ -1,7 +1,7 @@
 """What a dispatch batch costs from the bytes of its reply to validated messages, as a multiple of what lxml needs for its XML.
 
 The batch is CAISO's sample instruction a thousand times over, each with eight segments: SOAP, Base64, gzip and XML come off,
-every element becomes a field, and the records become the messages of the bus. lxml parses the same XML and does nothing with it.
+every element becomes a field, and the records become the messages of the bus. lxml parses the same XML and does no more.
 Processor time counts, so that other work on the machine disturbs little.
 
     python bench/ads_decode.py [RESOURCES] [ROUNDS]
@@ -98,7 +98,7 @@ def installation(resources: int) -> Installation:
 
 
 def measure(steps: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """The processor time of each step in each round, in ms: in turns, so that what else the machine does falls on all of them."""
+    """The processor time of each step in each round, ms: in turns, so that what else the machine does falls on all."""
     took_ms: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, work in steps.items():

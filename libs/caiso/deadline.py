@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -56,7 +57,19 @@ def tls_sockets(deadline: Deadline) -> type[ssl.SSLSocket]:
 
         def send(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401  # the signature is Python's
             self.settimeout(deadline.left_s())
-            return super().send(*args, **kwargs)
+            try:
+                return super().send(*args, **kwargs)
+            except TimeoutError:
+                raise
+            except OSError:
+                self._hear_why()
+                raise
+
+        def _hear_why(self) -> None:
+            """With TLS 1.3 a server that does not accept our certificate says so and hangs up while we write already."""
+            self.settimeout(deadline.left_s())
+            with suppress(TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
+                self.read(1)
 
     return Bounded
 

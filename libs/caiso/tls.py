@@ -118,7 +118,8 @@ class TlsFiles:
 
     def refusal(self, error: BaseException) -> TlsRefusal | None:
         """Why a handshake failed, None when `error` is about something else."""
-        found = next((_judged(each) for each in _causes(error) if isinstance(each, ssl.SSLError)), None)
+        judged = (_judged(each) for each in _causes(error) if isinstance(each, ssl.SSLError))
+        found = next((each for each in judged if each), None)
         if found is None:
             return None
         problem, said = found
@@ -149,10 +150,11 @@ def _version(path: Path) -> tuple[int, int, int] | None:
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
-    """An exception and what is behind it, the innermost last."""
+    """An exception and what is behind it, the innermost last. urllib3 keeps some as an argument and nowhere else."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
+        yield from (said for said in cause.args if isinstance(said, BaseException))
         cause = cause.__cause__ or cause.__context__
 
 

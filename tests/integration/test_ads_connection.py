@@ -6,10 +6,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from simulator_client import Keys
 
 from caiso.ads import AdsAddress, AdsConnection, TlsProblem, TlsRefused
@@ -264,6 +266,127 @@ def test_a_server_of_another_authority_is_not_trusted(keys: Keys, tmp_path: Path
         "(self-signed certificate in certificate chain): put the root and the issuing CA of the server into "
         f"{elsewhere.authority}"
     )
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """An authority that issues what a test needs, each time to one file."""
+
+    folder: Path
+    authority: trustme.CA = field(default_factory=trustme.CA)
+
+    def ca_file(self) -> Path:
+        self.authority.cert_pem.write_to_path(self.folder / "ca.pem")
+        return self.folder / "ca.pem"
+
+    def issued(self, name: str, identity: str = "127.0.0.1", not_after: datetime | None = None) -> Path:
+        not_before = not_after - timedelta(days=400) if not_after else None
+        certificate = self.authority.issue_cert(identity, not_before=not_before, not_after=not_after)
+        certificate.private_key_and_cert_chain_pem.write_to_path(self.folder / f"{name}.pem")
+        return self.folder / f"{name}.pem"
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path)
+
+
+def refusal(certificates: Certificates, server: Path, client: Path) -> tuple[TlsProblem, Path | None, str]:
+    """What somebody is told whose certificate, or whose server's, is not accepted."""
+    keys = Keys(certificates.ca_file(), server, client, client, client)
+    with asking(keys, silent) as (source, _server), pytest.raises(TlsRefused) as raised:
+        source.fetch(QUESTION)
+    return raised.value.problem, raised.value.file, str(raised.value).partition("TLS refused: ")[2]
+
+
+def test_a_server_whose_certificate_has_expired_is_refused_with_a_line_that_says_so(certificates: Certificates) -> None:
+    server = certificates.issued("server", not_after=datetime(2026, 1, 1, tzinfo=UTC))
+    problem, file, told = refusal(certificates, server, certificates.issued("client", "client"))
+    assert (problem, file) == (TlsProblem.SERVER_EXPIRED, None)
+    assert "certificate has expired" in told
+    assert "see that this machine's clock is right" in told
+
+
+def test_a_server_of_another_name_is_refused_with_a_line_that_says_so(certificates: Certificates) -> None:
+    server = certificates.issued("server", "ads.example.com")
+    problem, file, told = refusal(certificates, server, certificates.issued("client", "client"))
+    assert (problem, file) == (TlsProblem.SERVER_OF_ANOTHER_NAME, None)
+    assert told.endswith("correct the address")
+
+
+def test_a_client_that_the_server_does_not_know_is_told_its_file(certificates: Certificates, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    stranger = Certificates(tmp_path / "elsewhere").issued("stranger", "client")
+    problem, file, told = refusal(certificates, certificates.issued("server"), stranger)
+    assert (problem, file) == (TlsProblem.CLIENT_NOT_ACCEPTED, stranger)
+    assert f"see that {stranger} was issued for this server and not withdrawn" in told
+
+
+def test_a_client_whose_certificate_has_expired_is_told_its_file(certificates: Certificates) -> None:
+    client = certificates.issued("client", "client", not_after=datetime(2026, 1, 1, tzinfo=UTC))
+    problem, file, told = refusal(certificates, certificates.issued("server"), client)
+    assert (problem, file) == (TlsProblem.CLIENT_EXPIRED, client)
+    assert told.endswith(f"put a renewed certificate into {client}")
+
+
+def test_a_port_that_speaks_no_tls_is_told_as_a_wrong_address(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _peer = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        with asking(keys, silent, url=url) as (source, _server), pytest.raises(TlsRefused) as raised:
+            source.fetch(QUESTION)
+    assert raised.value.problem is TlsProblem.NO_COMMON_TLS
+
+
+def good(connection: ssl.SSLSocket) -> None:
+    connection.sendall(whole(b"good", b"Connection: close\r\n"))
+
+
+def test_a_renewed_certificate_is_shown_from_the_next_question_on(certificates: Certificates) -> None:
+    shown: list[bytes | None] = []
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        shown.append(connection.getpeercert(binary_form=True))
+        good(connection)
+
+    client = certificates.issued("client", "client")
+    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client)
+    with asking(keys, answer) as (source, _server):
+        source.fetch(QUESTION)
+        source.fetch(QUESTION)
+        certificates.issued("client", "client")
+        assert source.fetch(QUESTION).body == b"good"
+    assert shown[0] == shown[1] != shown[2]
+
+
+def test_a_renewal_that_cannot_be_used_is_told_and_the_old_certificate_serves_until_it_can(certificates: Certificates) -> None:
+    client = certificates.issued("client", "client")
+    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client)
+    with asking(keys, good) as (source, _server):
+        assert source.not_renewed is None
+        client.write_text("half a file")
+        assert source.fetch(QUESTION).body == b"good"
+        assert source.not_renewed is not None
+        certificates.issued("client", "client")
+        assert source.fetch(QUESTION).body == b"good"
+        assert source.not_renewed is None
+
+
+def test_a_new_authority_is_trusted_from_the_next_question_on(certificates: Certificates, keys: Keys, tmp_path: Path) -> None:
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(certificates.ca_file().read_bytes())
+    with asking(keys, good, ca_file=trusted) as (source, _server):
+        with pytest.raises(TlsRefused):
+            source.fetch(QUESTION)
+        trusted.write_bytes(keys.authority.read_bytes())
+        assert source.fetch(QUESTION).body == b"good"
 
 
 def test_what_the_environment_says_of_proxies_and_authorities_does_not_count(
