@@ -11,8 +11,10 @@ from dotbus.runtime.logs import get_logger
 T = TypeVar("T")
 
 FAULTS_MOST = 3
-"""So many faults in a row that say nothing that is known are taken for an unknown cursor. All batches again cost CAISO hundreds
-of questions, so that a fault which passes must not cause them; and one that stays must not silence it for ever."""
+"""The third fault in a row that says nothing known is taken for an unknown cursor, and so is each third after it.
+
+All batches again cost CAISO hundreds of questions, which a fault that passes must not cause; and one that stays must not silence it
+for ever."""
 
 
 def answered_at(client: AdsClient, now: datetime) -> datetime:
@@ -58,12 +60,12 @@ class CursorQuestion:
     def _from_the_beginning(self, ask: Callable[[str], T], cursor: str, fault: SoapFault) -> Since[T]:
         """Raises the fault again when it may be about something else than the cursor."""
         self._faults += 1
-        if cursor == WHOLE_CACHE or (self._faults < FAULTS_MOST and not isinstance(fault, UnknownUid)):
+        if cursor == WHOLE_CACHE or (self._faults % FAULTS_MOST and not isinstance(fault, UnknownUid)):
             raise fault
-        self._log.warning("CAISO does not know our last UID; all that it has is asked for", cursor=cursor, cause=str(fault))
         try:
             answer = ask(WHOLE_CACHE)
         except SoapFault:
             raise fault from None
+        self._log.warning("CAISO does not know our last UID; it was asked for all that it has", cursor=cursor, cause=str(fault))
         self._faults = 0
         return Since(answer, WHOLE_CACHE)

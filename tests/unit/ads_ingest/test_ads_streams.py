@@ -4,9 +4,13 @@ from datetime import timedelta
 
 import pytest
 from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
+from ads_fake import Trouble
+from ads_replies import fault
 
+from ads_ingest.caiso import FAULTS_MOST
 from ads_ingest.files import DISPATCH_FILE, DOTS_FILE
-from caiso.ads.errors import SoapFault, TimedOut
+from caiso.ads.errors import Busy, SoapFault, TimedOut
+from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot
 from dotbus.runtime.installation import Installation
@@ -238,13 +242,62 @@ def test_a_cursor_that_caiso_forgot_is_replaced_by_all_it_has_and_doubles_nothin
     assert bench.outbox.cursors() == {"dispatch": "B3"}
 
 
-def test_a_fault_that_is_not_about_the_cursor_leaves_the_cursor(bench: Bench) -> None:
+def busy(_question: Question) -> Trouble:
+    return fault("ADS is busy")
+
+
+def test_a_busy_caiso_is_asked_again_for_what_is_new_and_never_for_all_that_it_has(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.asked.clear()
+    bench.ads.troubles["getDispatchBatchesSinceUID", None] = busy
+    for _ in range(10):
+        with pytest.raises(Busy):
+            bench.round()
+    assert {(question.operation, question.batch_uid) for question in bench.ads.asked} == {("getDispatchBatchesSinceUID", "B1")}
+    assert bench.outbox.cursors() == {"dispatch": "B1"}
+
+
+def test_a_fault_that_says_nothing_known_is_taken_for_a_passing_one_until_it_repeats(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.batches.append(batch(2, at=T0 + 5 * MINUTE))
+    bench.ads.troubles["getDispatchBatchesSinceUID", "B1"] = faulted
+    for _ in range(FAULTS_MOST - 1):
+        with pytest.raises(SoapFault):
+            bench.round()
+    assert "-1" not in [question.batch_uid for question in bench.ads.asked[1:]]
+    bench.round()
+    assert bench.outbox.cursors() == {"dispatch": "B2"}
+    assert "CAISO does not know our last UID" in capsys.readouterr().out
+    assert len(bench.dispatches()) == 4, "nothing is told twice"
+
+
+def test_a_fault_in_between_counts_for_nothing_once_caiso_has_answered(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.asked.clear()
+    for _ in range(2 * FAULTS_MOST):
+        bench.ads.troubles["getDispatchBatchesSinceUID", None] = faulted
+        with pytest.raises(SoapFault):
+            bench.round()
+        bench.ads.troubles.clear()
+        bench.round()
+    assert "-1" not in [question.batch_uid for question in bench.ads.asked]
+
+
+def test_a_fault_that_caiso_answers_everything_with_leaves_the_cursor(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
     bench.ads.troubles["getDispatchBatchesSinceUID", None] = faulted
-    with pytest.raises(SoapFault):
-        bench.round()
+    bench.ads.asked.clear()
+    for _ in range(2 * FAULTS_MOST):
+        with pytest.raises(SoapFault):
+            bench.round()
     assert bench.outbox.cursors() == {"dispatch": "B1"}
+    assert [question.batch_uid for question in bench.ads.asked].count("-1") == 2, "once for every few in vain"
 
 
 def test_states_of_another_environment_are_not_taken_up(bench: Bench) -> None:
