@@ -6,11 +6,12 @@ from pathlib import Path
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
+from ads_ingest.archive import Archive
 from ads_ingest.board import VALID_FOR_LEAST, dot_board, trajectory_board
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
-from ads_ingest.files import LatestFiles
+from ads_ingest.files import DocumentFiles
 from ads_ingest.instruction_board import instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
@@ -57,7 +58,7 @@ class Bench:
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),
             self.installation.topics,
-            LatestFiles(self.folder / "latest"),
+            DocumentFiles(self.folder / "latest", Archive(self.folder / "archive", timedelta(days=2), 10**6)),
         )
         self.commits = 0
         told = {"committed": self.count_commit, "strangers": strangers}

@@ -15,6 +15,7 @@ from dotbus.runtime.starting import packages_of
 
 with packages_of("ads-ingest"):
     from ads_ingest.certificate import ClientCertificate
+    from ads_ingest.files import DOTS_FILE, DotFile, following_time
     from ads_ingest.meters import Meters
     from ads_ingest.service import Loop
     from ads_ingest.settings import Configuration, load_configuration
@@ -62,7 +63,12 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
             committed=ingest.courier.wake,
         )
         loop = Loop(streams, settings.poll_s, chance=random.random, turned=turned, clock=utc_now)
-        with ingest.serving(configuration.service, is_late=lambda: utc_now() - loop.turned_at > STUCK_AFTER):
+        dots_file = settings.state_dir / "latest" / DOTS_FILE
+        dots = DotFile(dots_file, ingest.outbox, installation, upstream=lambda: loop.upstreams()[0])
+        with (
+            ingest.serving(configuration.service, is_late=lambda: utc_now() - loop.turned_at > STUCK_AFTER),
+            following_time(dots, utc_now),
+        ):
             loop.run(stop)
 
 

@@ -21,7 +21,7 @@ from ads_ingest.caiso import CursorQuestion, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated, Unanswered
-from ads_ingest.files import LatestFiles
+from ads_ingest.files import DocumentFiles
 from ads_ingest.instruction_board import (
     fold_instructions,
     judge_instructions,
@@ -58,7 +58,7 @@ class DispatchStream:
         sender: who passes them on.
         receipts: who tells CAISO that we have them.
         evidence: where unusable ones go.
-        files: the latest batch for whoever reads files.
+        files: the documents for whoever reads files.
         batches: what is known of each.
         clock: the wall clock.
         clock_steps: whether it was set.
@@ -72,7 +72,7 @@ class DispatchStream:
         *,
         receipts: Receipts,
         evidence: Evidence,
-        files: LatestFiles,
+        files: DocumentFiles,
         batches: OpenBatches,
         clock: Callable[[], datetime],
         clock_steps: ClockSteps,
@@ -208,7 +208,7 @@ class DispatchStream:
                 raise
             raise Unforeseen(Question("getDispatchBatch", uid), repr(error), document.xml) from error
         self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
-        self._files.note_dispatch(document, board.books)
+        self._files.note_dispatch(document, self._clock())
 
     def _pass_on(self, document: DispatchBatch) -> None:
         """Events, states and cursor into the outbox."""

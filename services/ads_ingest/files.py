@@ -1,23 +1,34 @@
-"""Files: the latest batch, trajectory and DOTs on disk, for SCADA packages that read files.
+"""Files for SCADA packages that read files: the latest batch, the latest trajectory, and the DOT in force of each resource.
 
-This project's predecessors left the same three. Beside the stream, never in its way: a file that cannot be written is logged
-once and left.
+This project's predecessors left the same three. Beside the stream, never in its way: a file that cannot be written is told once
+and tried again with the next.
 """
 
 import csv
 import io
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
-from ads_ingest.books import DotBook
+from ads_ingest.archive import Archive, DocumentKind, write_durably
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
+from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.messages import Dot, DotInterval, Upstream
+from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
+from dotbus.contracts.schedules import Schedule, in_force, of_schedule
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.outbox import Outbox
 
-DISPATCH_FILE = "dispatch-batch.xml"
-TRAJECTORY_FILE = "trajectory.xml"
-DOTS_FILE = "dot.csv"
-_COLUMNS = (
+DISPATCH_FILE: Final = "dispatch-batch.xml"
+TRAJECTORY_FILE: Final = "trajectory.xml"
+DOTS_FILE: Final = "dot.csv"
+LOOK_EVERY_S: Final = 1.0
+"""How soon the file of DOTs follows the time."""
+COLUMNS: Final = (
     "resource_id",
     "dot_mw",
     "supp_mw",
@@ -25,63 +36,178 @@ _COLUMNS = (
     "target_at",
     "interval_end",
     "batch_uid",
+    "heard_at",
+    "quality",
+    "revision",
+    "reasons",
+    "valid_until",
 )
 
 
-class LatestFiles:
-    """Three files in a folder, each replaced as a whole: a reader sees the old one or the new one.
+class LatestFile:
+    """One file that is replaced as a whole and told of when it cannot be.
 
     Args:
-        folder: made on first use.
+        path: its folder is made on first use.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._newest_at: datetime | None = None
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._complaint = ""
         self._log = get_logger("files")
 
-    def note_dispatch(self, document: DispatchBatch, books: Mapping[str, DotBook]) -> None:
-        """A batch was kept: replace its file, unless a newer one is there, and the DOTs."""
+    def replace(self, content: bytes) -> bool:
+        """Put this in its place. Returns whether that went."""
+        try:
+            write_durably(self._path, content)
+        except OSError as error:
+            complaint = f"{self._path}: {error.strerror}"
+            if complaint != self._complaint:
+                self._log.warning("a latest file was not written", cause=complaint)
+            self._complaint = complaint
+            return False
+        self._complaint = ""
+        return True
+
+
+class DocumentFiles:
+    """What CAISO's documents become on disk: the latest of each kind, and all of them in the archive.
+
+    Args:
+        folder: of the latest ones.
+        archive: of all.
+    """
+
+    def __init__(self, folder: Path, archive: Archive) -> None:
+        self._dispatch = LatestFile(folder / DISPATCH_FILE)
+        self._trajectory = LatestFile(folder / TRAJECTORY_FILE)
+        self._archive = archive
+        self._newest_at: datetime | None = None
+
+    def note_dispatch(self, document: DispatchBatch, now: datetime) -> None:
+        """A batch was kept: replace its file, unless a newer one is there."""
+        self._archive.keep(DocumentKind.DISPATCH, document.header.batch_uid, document.xml, now)
         received_at = document.header.batch_received_at
         if received_at is None or self._newest_at is None or received_at >= self._newest_at:
             self._newest_at = received_at or self._newest_at
-            self._replace(DISPATCH_FILE, document.xml)
-        self._replace(DOTS_FILE, dots_csv(books))
+            self._dispatch.replace(document.xml)
 
-    def note_trajectory(self, listed: TrajectoryBatchList) -> None:
+    def note_trajectory(self, listed: TrajectoryBatchList, now: datetime) -> None:
         """Trajectory batches were kept."""
-        self._replace(TRAJECTORY_FILE, listed.xml)
+        self._archive.keep(DocumentKind.TRAJECTORY, listed.batches[-1].header.batch_uid, listed.xml, now)
+        self._trajectory.replace(listed.xml)
 
-    def _replace(self, name: str, content: bytes) -> None:
-        unfinished = self._folder / f".{name}.part"
+
+class DotFile:
+    """The DOT in force of each resource, with its quality, as a subscriber to the states would judge it here and now.
+
+    It is written when what it says changes: a new state, the end of an interval, a state that grows stale. Whoever reads a file
+    cannot know whether its writer lives, so each line says until when it counts.
+
+    Args:
+        path: the file.
+        outbox: whose states it shows.
+        installation: names the resources, and how old a state may be.
+        upstream: how CAISO is heard; None before anything is known.
+    """
+
+    def __init__(self, path: Path, outbox: Outbox, installation: Installation, upstream: Callable[[], Upstream | None]) -> None:
+        self._file = LatestFile(path)
+        self._outbox = outbox
+        self._upstream = upstream
+        self._stale_after = timedelta(seconds=installation.modbus.stale_after_s)
+        self._schedules = {resource.id: resource.schedule for plant in installation.plants for resource in plant.resources}
+        self._states: dict[str, Dot] = {}
+        self._version: int | None = None
+        self._written = b""
+        self._log = get_logger("files")
+
+    def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
+        """Follow the time until told to stop; then every line says that its source is offline."""
+        is_well = True
+        while True:
+            stopping = stop.wait(LOOK_EVERY_S)
+            try:
+                self.write(clock(), *([Reason.SOURCE_OFFLINE] if stopping else []))
+                is_well = True
+            except Exception:  # noqa: BLE001  # the file is beside the stream, and the next second may be better
+                if is_well:
+                    self._log.exception("the file of DOTs was not written")
+                is_well = False
+            if stopping:
+                return
+
+    def write(self, now: datetime, *reasons: Reason) -> None:
+        """Write the file if it says something else now. `reasons` speak against every line."""
+        version = self._outbox.states_version
+        if version != self._version:
+            self._states = {state.resource_id: state for state in _dots(self._outbox.states())}
+            self._version = version
+        content = _csv(self._line(resource_id, now, reasons) for resource_id in sorted({*self._states, *self._schedules}))
+        if content != self._written and self._file.replace(content):
+            self._written = content
+
+    def _line(self, resource_id: str, now: datetime, reasons: Sequence[Reason]) -> Sequence[object]:
+        state = self._states.get(resource_id)
+        if state is None:
+            quality = Quality.of([Reason.NEVER_RECEIVED, *reasons])
+            return (resource_id, *[None] * 7, int(quality.level), None, _names(quality), None)
+        schedule = self._schedules.get(resource_id, Schedule.FIVE_MINUTE)
+        dot = in_force(of_schedule(state.intervals, schedule), now)
+        quality = Quality.of([*self._against(state, dot, now), *reasons])
+        at = (dot.interval_start, dot.target_at, dot.interval_end, dot.batch_uid) if dot else (None,) * 4
+        said = (dot.dot_mw, dot.supp_mw) if dot else (None, None)
+        revision = dot.revision_no if dot else None
+        return (resource_id, *said, *at, state.heard_at, int(quality.level), revision, _names(quality), state.valid_until)
+
+    def _against(self, state: Dot, dot: DotInterval | None, now: datetime) -> Iterable[Reason]:
+        """The rule of docs/quality.md, for a reader that is where the source is."""
+        yield from read_reasons((*state.reasons, *(dot.reasons if dot else ())))
+        if dot is None:
+            yield Reason.EXPIRED
+        if abs(now - state.heard_at) > self._stale_after or (state.valid_until is not None and now > state.valid_until):
+            yield Reason.STALE
+        upstream = self._upstream()
+        if upstream is None or not upstream.ok:
+            yield Reason.SOURCE_FAILING
+        if upstream is None or upstream.clock_offset_s is None or abs(upstream.clock_offset_s) > CLOCK_DOUBT_S:
+            yield Reason.CLOCK_IN_DOUBT
+
+
+@contextmanager
+def following_time(file: DotFile, clock: Callable[[], datetime]) -> Iterator[None]:
+    """Keep a file of DOTs up to the time, meanwhile: also while a question to CAISO takes long."""
+    stop = threading.Event()
+    thread = threading.Thread(target=file.run, args=(stop, clock), name="dot-file", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _dots(states: Mapping[str, bytes]) -> Iterable[Dot]:
+    for payload in states.values():
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(content)
-            unfinished.replace(self._folder / name)
-        except OSError as error:
-            self._complain(f"{name}: {error.strerror}")
-        else:
-            self._complaint = ""
-
-    def _complain(self, complaint: str) -> None:
-        if complaint != self._complaint:
-            self._complaint = complaint
-            self._log.warning("a latest file was not written", cause=complaint)
+            state = decode(payload)
+        except UndecodableMessage:
+            continue  # of another version of this software, and replaced as soon as CAISO answers
+        if isinstance(state, Dot):
+            yield state
 
 
-def dots_csv(books: Mapping[str, DotBook]) -> bytes:
-    """The newest DOT of each resource: the one whose interval begins last."""
+def _csv(lines: Iterable[Sequence[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for resource_id, book in sorted(books.items()):
-        if book.intervals:
-            dot = book.intervals[-1]
-            times = (_iso(at) for at in (dot.interval_start, dot.target_at, dot.interval_end))
-            supp_mw = "" if dot.supp_mw is None else dot.supp_mw
-            writer.writerow((resource_id, dot.dot_mw, supp_mw, *times, dot.batch_uid))
+    writer.writerow(COLUMNS)
+    for line in lines:
+        writer.writerow([_iso(value) if isinstance(value, datetime) else value for value in line])
     return text.getvalue().encode()
+
+
+def _names(quality: Quality) -> str:
+    return " ".join(reason.value for reason in quality.reasons)
 
 
 def _iso(at: datetime) -> str:

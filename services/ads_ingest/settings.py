@@ -1,5 +1,6 @@
 """Settings of ads_ingest: ADS_INGEST_* in the environment, and the installation's file."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +68,8 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
         max_reply_mb: the most that one reply, or the document packed in it, may be.
         validate_batches: tell CAISO that a batch was received (validateDispatchBatch). CAISO notes that for the participant,
             whichever of its clients says it, so that a trial beside another client must not.
-        state_dir: the outbox, the quarantine and the latest files.
+        state_dir: the outbox, the quarantine, the latest files and the archive.
+        archive_max_age_days: how long a document of CAISO's is kept as it came; `archive_max_mb` the same by size.
     """
 
     namespace: str = "urn-com-caiso-ads-webservices-api"
@@ -80,6 +82,8 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     state_dir: Folder = Path("var/ads_ingest")
     outbox_max_age_days: Days = 14.0
     outbox_max_mb: Megabytes = 2048.0
+    archive_max_age_days: Days = 14.0
+    archive_max_mb: Megabytes = 1024.0
 
     @field_validator("certificate_file")
     @classmethod
@@ -97,6 +101,16 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     def max_reply_bytes(self) -> int:
         """The bound on a reply in bytes."""
         return int(self.max_reply_mb * MB)
+
+    @property
+    def archive_max_age(self) -> timedelta:
+        """The bound on the archive's age."""
+        return timedelta(days=self.archive_max_age_days)
+
+    @property
+    def archive_max_bytes(self) -> int:
+        """The bound on the archive in bytes."""
+        return int(self.archive_max_mb * MB)
 
 
 Configuration = ServiceConfiguration[AdsSettings]

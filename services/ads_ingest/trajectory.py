@@ -15,7 +15,7 @@ from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Unanswered
-from ads_ingest.files import LatestFiles
+from ads_ingest.files import DocumentFiles
 from ads_ingest.keeping import Keeper
 from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import AdsClient, records
@@ -37,7 +37,7 @@ class TrajectoryStream:
         keeper: where they go.
         sender: who passes them on.
         evidence: where unusable parts go.
-        files: the latest document for whoever reads files.
+        files: the documents for whoever reads files.
         clock: the wall clock.
         clock_steps: whether it was set.
     """
@@ -49,7 +49,7 @@ class TrajectoryStream:
         sender: Sender,
         *,
         evidence: Evidence,
-        files: LatestFiles,
+        files: DocumentFiles,
         clock: Callable[[], datetime],
         clock_steps: ClockSteps,
     ) -> None:
@@ -84,7 +84,7 @@ class TrajectoryStream:
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
-            self._files.note_trajectory(listed)
+            self._files.note_trajectory(listed, self._clock())
         return Unanswered(failures, tuple(self._unpassed.values()))
 
     def _pass_on(self, listed: Sequence[records.TrajectoryBatch]) -> tuple[AdsFailure, ...]:

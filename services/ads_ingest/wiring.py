@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
+from ads_ingest.archive import Archive
 from ads_ingest.board import dot_board, trajectory_board, valid_for
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
-from ads_ingest.files import LatestFiles
+from ads_ingest.files import DocumentFiles
 from ads_ingest.instruction_board import instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
@@ -60,7 +61,8 @@ def wire_streams(
 ) -> tuple[FollowedStream, FollowedStream]:
     """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
     kept, topics, strangers = take_over(outbox, sender, clock()), sender.installation.topics, Strangers()
-    files = LatestFiles(settings.state_dir / "latest")
+    archive = Archive(settings.state_dir / "archive", settings.archive_max_age, settings.archive_max_bytes)
+    files = DocumentFiles(settings.state_dir / "latest", archive)
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
     lasts = valid_for(max(settings.poll_s, settings.recheck_s))
     dots = Keeper(

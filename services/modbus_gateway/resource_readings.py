@@ -11,7 +11,7 @@ from typing import Final
 
 from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.contracts.schedules import Schedule, of_schedule
+from dotbus.contracts.schedules import Schedule, in_force, of_schedule
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import Modbus
@@ -22,7 +22,6 @@ from modbus_gateway.received import Received
 from modbus_gateway.register_map import Member
 from modbus_gateway.setpoint import (
     clipped,
-    in_force,
     must_follow,
     next_dot,
     next_turn,

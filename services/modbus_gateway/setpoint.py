@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dotbus.contracts.messages import DotInterval, TrajectoryPoint
+from dotbus.contracts.schedules import in_force, precedence
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -37,23 +38,17 @@ class RampPoint:
     is_whole: bool = True
 
 
-def in_force(intervals: Sequence[DotInterval], at: datetime) -> DotInterval | None:
-    """The DOT whose interval covers a time, None when there is none."""
-    covering = [interval for interval in intervals if interval.interval_start <= at < interval.interval_end]
-    return max(covering, key=_precedence, default=None)
-
-
 def previous_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval ended last, None when none has ended."""
     past = [interval for interval in intervals if interval.interval_end <= now]
-    return max(past, key=lambda interval: (interval.interval_end, _precedence(interval)), default=None)
+    return max(past, key=lambda interval: (interval.interval_end, precedence(interval)), default=None)
 
 
 def next_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
     """The DOT whose interval begins next, None when none is ahead."""
     ahead = [interval for interval in intervals if interval.interval_start > now]
     first = min((interval.interval_start for interval in ahead), default=None)
-    return max((i for i in ahead if i.interval_start == first), key=_precedence, default=None)
+    return max((i for i in ahead if i.interval_start == first), key=precedence, default=None)
 
 
 def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | None:
@@ -125,11 +120,6 @@ def _is_covered(intervals: Sequence[DotInterval], begin: datetime, end: datetime
             break
         until = max(until, interval.interval_end)
     return until >= end
-
-
-def _precedence(interval: DotInterval) -> tuple[datetime, int]:
-    revision = interval.revision_no
-    return interval.batch_received_at or _LONG_AGO, -1 if revision is None else revision
 
 
 def _curve_order(point: TrajectoryPoint) -> tuple[datetime, datetime, int]:

@@ -1,9 +1,12 @@
-"""Schedules: which of CAISO's schedules a DOT is of, by the type of its batch. The one place that says so."""
+"""Schedules: which of CAISO's schedules a DOT is of, by its batch's type, and which is in force. The one place that says so."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 
 from dotbus.contracts.messages import DotInterval
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Schedule(StrEnum):
@@ -40,3 +43,15 @@ def schedules_of(batch_type: int | None) -> frozenset[Schedule]:
 def of_schedule(intervals: Iterable[DotInterval], schedule: Schedule) -> list[DotInterval]:
     """The DOTs of one schedule."""
     return [interval for interval in intervals if schedule in schedules_of(interval.batch_type)]
+
+
+def in_force(intervals: Iterable[DotInterval], at: datetime) -> DotInterval | None:
+    """The DOT whose interval covers a time (its end does not belong to it), None when there is none."""
+    covering = [interval for interval in intervals if interval.interval_start <= at < interval.interval_end]
+    return max(covering, key=precedence, default=None)
+
+
+def precedence(interval: DotInterval) -> tuple[datetime, int]:
+    """Of several DOTs that cover a time the greatest counts: of the batch that ADS received last, then the higher revision."""
+    revision = interval.revision_no
+    return interval.batch_received_at or _LONG_AGO, -1 if revision is None else revision

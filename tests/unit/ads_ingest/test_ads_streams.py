@@ -8,7 +8,6 @@ from ads_fake import Trouble
 from ads_replies import fault
 
 from ads_ingest.caiso import FAULTS_MOST
-from ads_ingest.files import DISPATCH_FILE, DOTS_FILE
 from caiso.ads.errors import Busy, SoapFault, TimedOut
 from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
@@ -336,24 +335,6 @@ def test_topics_below_another_root_are_retracted(bench: Bench) -> None:
     bench.installation = elsewhere
     bench.restart()
     assert set(bench.outbox.state_payloads(before).values()) == {b""}
-    assert bench.dots() == [("B1", 1.0)]
-
-
-def test_the_latest_files_are_the_newest_batch_and_the_newest_dots(bench: Bench) -> None:
-    bench.ads.batches = [batch(1), batch(2, at=T0 + 5 * MINUTE)]
-    bench.round()
-    latest = bench.folder / "latest"
-    assert b"batchUID='B2'" in (latest / DISPATCH_FILE).read_bytes()
-    assert (latest / DOTS_FILE).read_text().splitlines()[1:] == [
-        "R1,2.0,,2026-03-01T12:05:00Z,2026-03-01T12:07:30Z,2026-03-01T12:10:00Z,B2",
-        "R2,-2.0,,2026-03-01T12:05:00Z,2026-03-01T12:07:30Z,2026-03-01T12:10:00Z,B2",
-    ]
-
-
-def test_files_that_cannot_be_written_do_not_stop_the_stream(bench: Bench) -> None:
-    (bench.folder / "latest").write_text("a file where a folder belongs")
-    bench.ads.batches = [batch(1)]
-    assert bench.round() == []
     assert bench.dots() == [("B1", 1.0)]
 
 

@@ -5,10 +5,9 @@ from gateway_story import at, interval, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotbus.contracts.schedules import Schedule, of_schedule
+from dotbus.contracts.schedules import Schedule, in_force, of_schedule
 from modbus_gateway.setpoint import (
     clipped,
-    in_force,
     must_follow,
     next_dot,
     previous_dot,
