@@ -20,7 +20,7 @@ from ads_ingest.books import DotBook
 from ads_ingest.caiso import CursorQuestion, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import Outdated, Unanswered
+from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files import DocumentFiles
 from ads_ingest.instruction_board import (
     fold_instructions,
@@ -28,9 +28,9 @@ from ads_ingest.instruction_board import (
     restore_instructions,
     withdraw_instructions,
 )
-from ads_ingest.intervals import is_in_doubt, is_outdated, open_until
+from ads_ingest.intervals import is_in_doubt, is_outdated, open_until, unreadable_of
 from ads_ingest.keeping import Keeper
-from ads_ingest.open_batch import OpenBatch, known_of
+from ads_ingest.open_batch import OpenBatch, known_of, may_last_until
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
@@ -172,7 +172,7 @@ class DispatchStream:
                 yield from self._retry(told)
 
     def _take(self, batch: OpenBatch) -> AdsFailure | None:
-        """Fetch and keep one batch. Returns why not."""
+        """Fetch and keep one batch. Returns why not, or what of it nobody can read."""
         if batch.is_missing and batch.asks_nothing:
             self._withdraw(batch)  # without waiting for a document that may not come
         try:
@@ -181,14 +181,13 @@ class DispatchStream:
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
-            self._keep(batch, document)
+            return self._keep(batch, document)
         except AdsFailure as failure:
             self._note_failed(batch, failure)
             return failure
-        return None
 
-    def _keep(self, batch: OpenBatch, document: DispatchBatch) -> None:
-        """Pass a batch on, all of it or nothing: whatever is wrong with it ends here.
+    def _keep(self, batch: OpenBatch, document: DispatchBatch) -> Unreadable | None:
+        """Pass a batch on, all of it or nothing: whatever is wrong with it ends here. Returns what of it nobody can read.
 
         Raises:
             Unforeseen: this software cannot pass it on.
@@ -198,7 +197,7 @@ class DispatchStream:
         books, known = dict(board.books), self._batches.get(uid)
         instructed = dict(instructions.books) if instructions else {}
         try:
-            self._pass_on(document)
+            unreadable = self._pass_on(document)
         except Exception as error:
             board.take_back(books)
             if instructions:
@@ -209,9 +208,10 @@ class DispatchStream:
             raise Unforeseen(Question("getDispatchBatch", uid), repr(error), document.xml) from error
         self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
         self._files.note_dispatch(document, self._clock())
+        return Unreadable(Question("getDispatchBatch", uid), "; ".join(unreadable), document.xml) if unreadable else None
 
-    def _pass_on(self, document: DispatchBatch) -> None:
-        """Events, states and cursor into the outbox."""
+    def _pass_on(self, document: DispatchBatch) -> list[str]:
+        """Events, states and cursor into the outbox. Returns what nobody can read, which speaks against its resources."""
         now, header = self._clock(), translate_header(document.header)
         events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
         fold(self._keeper.board, header, events)
@@ -219,8 +219,12 @@ class DispatchStream:
             fold_instructions(self._keeper.instructions, header, events)
         in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
         instructed = chain.from_iterable(event.instructions for event in events)
-        self._batches.note_had(header, open_until(header, instructed), in_doubt, now)
+        unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
+        untold = may_last_until(header, now) if unreadable else None
+        until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
+        self._batches.note_had(header, until, in_doubt, now)
         self._commit(events, self._settled_to(), news_only=True)
+        return unreadable
 
     def _note_failed(self, batch: OpenBatch, failure: AdsFailure) -> None:
         now, was_given_up = self._clock(), batch.is_given_up

@@ -12,6 +12,12 @@ class Outdated(AdsFailure):
     kind = "outdated"
 
 
+class Unreadable(AdsFailure):
+    """A text in a document that was passed on is not of its type, and decides which megawatts hold or when."""
+
+    kind = "unreadable"
+
+
 @dataclass(frozen=True)
 class Unanswered:
     """What a round did not get.

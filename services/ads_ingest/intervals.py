@@ -3,12 +3,12 @@
 What CAISO leaves open is decided here, each decision beside its function and in this service's README.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from dotbus.contracts.instruction_kinds import lasting
 from dotbus.contracts.instruction_states import Holding, Standing, Status
-from dotbus.contracts.instruction_times import is_binding, standing_of, times_of, usual_end
+from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding, standing_of, times_of, usual_end
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -22,6 +22,15 @@ from dotbus.contracts.messages import (
 from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
 SUPPLEMENTAL = "SUPP"
+
+_DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo"})
+_DECISIVE_OF_INSTRUCTION = frozenset(
+    {"startTime", "endTime", "dot", "instructionType", "statusCode", "revisionNumber", "minAccept"}
+    | {"acceptDot", "reasonCode", "oprAcceptDot", "oprReasonCode"}
+)
+_DECISIVE_OF_SEGMENT = frozenset({"mw", "serviceType"})
+_DECISIVE_OF_DOP = frozenset({"dop", "targetTime", "sequenceNumber"})
+"""What decides which megawatts hold and when, by CAISO's names: the text of one that is not of its type is kept in `extra`."""
 
 _FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
 _YES = frozenset({"y", "yes", "true", "1"})
@@ -39,7 +48,31 @@ def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
 
 def is_in_doubt(dispatch: Dispatch) -> bool:
     """Whether CAISO has not decided, or not said so that it can be read, what holds of a DOT of this resource."""
-    return any(held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch))
+    return bool(unreadable_of(dispatch)) or any(
+        held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch)
+    )
+
+
+def unreadable_of(dispatch: Dispatch) -> list[str]:
+    """What of a batch's DOTs for a resource has a text that nobody can read, a time without its zone among it."""
+    header = dispatch.batch
+    found = _unreadable(header.extra, _DECISIVE_OF_BATCH, "batch")
+    if header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra:
+        for instruction in dispatch.instructions:
+            if instruction.instruction_type in (DOT_INSTRUCTION, None):
+                name = f"instruction {instruction.instruction_uid}"
+                found += _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION, name)
+                found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT, name)]
+    return found
+
+
+def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:
+    """The same of a resource's trajectory."""
+    return [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+
+
+def _unreadable(extra: Mapping[str, str], decisive: frozenset[str], where: str) -> list[str]:
+    return [f"{where}: {name} is {text[:40]!r}" for name, text in extra.items() if name in decisive]
 
 
 def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:

@@ -14,14 +14,15 @@ from ads_ingest.caiso import CursorQuestion, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
-from ads_ingest.faults import Unanswered
+from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files import DocumentFiles
+from ads_ingest.intervals import unreadable_points_of
 from ads_ingest.keeping import Keeper
 from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import AdsClient, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
-from dotbus.contracts.messages import Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import Dop, Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
 
 CURSOR = "trajectory"
@@ -80,53 +81,61 @@ class TrajectoryStream:
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
         self._keeper.heard_at = answered_at(self._caiso, self._clock())
-        failures = self._pass_on(listed.batches)
+        failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         return Unanswered(failures, tuple(self._unpassed.values()))
 
-    def _pass_on(self, listed: Sequence[records.TrajectoryBatch]) -> tuple[AdsFailure, ...]:
+    def _pass_on(self, listed: TrajectoryBatchList) -> Sequence[AdsFailure]:
         """All batches at once, or one by one when that does not go: then each ends what is wrong with it."""
         try:
-            self._keep(listed)
+            return self._keep(listed.batches, listed.xml)
         except sqlite3.Error:
             raise
         except Exception:  # noqa: BLE001  # told below, of the batch that it belongs to
-            return tuple(failure for record in listed if (failure := self._keep_one(record)))
-        return ()
+            return tuple(failure for record in listed.batches for failure in self._keep_one(record, listed.xml))
 
-    def _keep_one(self, record: records.TrajectoryBatch) -> AdsFailure | None:
+    def _keep_one(self, record: records.TrajectoryBatch, xml: bytes) -> Sequence[AdsFailure]:
         try:
-            self._keep([record])
+            return self._keep([record], xml)
         except sqlite3.Error:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends with this batch
             uid = record.header.batch_uid
             failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
             failure.__cause__ = error
-            targets = [dop.target_at for dop in record.dops if dop.target_at]
-            until = max(targets, default=self._clock() + UNTOLD_LENGTH)
             for resource_id in {*(dop.resource_id for dop in record.dops), *(part.resource_id for part in record.compliance)}:
-                self._doubted_until[resource_id] = until
-                self._unpassed[resource_id] = failure
-            return failure
-        return None
+                self._doubt(resource_id, record.dops, failure)
+            return (failure,)
 
-    def _keep(self, listed: Sequence[records.TrajectoryBatch]) -> None:
+    def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
+        """Returns what nobody can read: it is not on the curve, which is in doubt for that."""
         now, board = self._clock(), self._keeper.board
-        books, doubted_until = dict(board.books), dict(self._doubted_until)
+        books, doubted_until, unpassed = dict(board.books), dict(self._doubted_until), dict(self._unpassed)
+        failures: list[Unreadable] = []
         try:
             events = [event for record in listed for event in translate_trajectory(record, self._sender, now)]
             for event in events:
                 board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
                 self._doubted_until.pop(event.resource_id, None)
+                if unreadable := unreadable_points_of(event):
+                    question = Question("getTrajectoryData", event.batch.batch_uid)
+                    failures.append(Unreadable(question, "; ".join(unreadable), xml))
+                    self._doubt(event.resource_id, event.dops, failures[-1])
             self._commit(events, self._keeper.cursor)
         except Exception:
             board.take_back(books)
-            self._doubted_until = doubted_until
+            self._doubted_until, self._unpassed = doubted_until, unpassed
             raise
+        return tuple(failures)
+
+    def _doubt(self, resource_id: str, dops: Sequence[Dop | records.TrajectoryDop], failure: AdsFailure) -> None:
+        """A curve is in doubt until its last target, or a newer batch."""
+        targets = [dop.target_at for dop in dops if dop.target_at]
+        self._doubted_until[resource_id] = max(targets, default=self._clock() + UNTOLD_LENGTH)
+        self._unpassed[resource_id] = failure
 
     def _commit(self, events: Sequence[TrajectoryBatch], cursor: str) -> None:
         now = self._clock()

@@ -1,5 +1,6 @@
 """Rounds of the trajectory stream."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -119,3 +120,17 @@ def test_a_trajectory_state_says_until_when_it_counts_and_is_said_again_before(b
         state = bench.curve()
         assert state.valid_until == state.heard_at + timedelta(seconds=90)
         assert state.valid_until > bench.now + MINUTE
+
+
+@pytest.mark.parametrize(("tag", "text"), [("dop", "1,5"), ("targetTime", "2026-03-01T12:05:00"), ("sequenceNumber", "one")])
+def test_a_point_that_nobody_can_read_speaks_against_its_curve_until_a_newer_batch(bench: Bench, tag: str, text: str) -> None:
+    uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
+    bench.ads.trajectories = [(uid, re.sub(f"<{tag}>[^<]*<", f"<{tag}>{text}<", xml, count=1))]
+    unanswered = bench.trajectory.round()
+    assert [failure.kind for failure in unanswered.failures] == ["unreadable"]
+    assert f"T1-1: {tag} is '{text}'" in str(unanswered.missing[0])
+    assert bench.curve().reasons == ("incomplete",)
+    bench.ads.trajectories.append(trajectory("T2", 1, (5, 1.5)))
+    bench.later(MINUTE)
+    assert bench.trajectory.round().failures == ()
+    assert bench.curve().reasons == ()

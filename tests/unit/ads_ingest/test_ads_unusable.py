@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ads_bench import MINUTE, RECHECK, T0, Bench, batch, damaged, faulted, timed_out
 from ads_fake import FakeAds, Trouble
+from ads_replies import envelope, packed
 
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
 from ads_ingest.evidence import Evidence
@@ -492,3 +493,45 @@ def dying(ads: FakeAds, fatal: int) -> Callable[[Question], Reply]:
         return answered
 
     return dying_fetch
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "<endTime>2026-03-01T12:10:00</endTime>",
+        "<startTime>soon</startTime>",
+        "<acceptDot>12,5</acceptDot>",
+        "<oprReasonCode>x</oprReasonCode>",
+    ],
+)
+def test_a_dot_with_a_text_that_nobody_can_read_speaks_against_its_resource_and_is_told(bench: Bench, told: str) -> None:
+    """A time without its zone once let the DOT vanish without a word."""
+    bench.ads.batches = [batch(1, R1=7.0), batch(2, R2=3.0)]
+    bench.ads.batches[0].told = told
+    unanswered = bench.dispatch.round()
+    assert [failure.kind for failure in unanswered.failures] == ["unreadable"]
+    assert told[1:].split(">", maxsplit=1)[0] in str(unanswered.failures[0])
+    assert (bench.reasons("R1"), bench.reasons("R2")) == (("incomplete",), ())
+    assert len(bench.dispatches()) == 2, "the event is passed on with the text as it came"
+    bench.round(4 * MINUTE)
+    assert bench.reasons("R1") == ("incomplete",)
+    bench.restart()
+    bench.round(RECHECK)
+    assert bench.reasons("R1") == ("incomplete",), "after a restart, too"
+
+
+@pytest.mark.parametrize(("megawatts", "start"), [("a lot", "2026-03-01T12:00:00Z"), ("7.0", "2026-03-01T12:00:00")])
+def test_a_dot_without_readable_megawatts_or_start_speaks_against_its_resource_until_a_revision_can_be_read(
+    bench: Bench, megawatts: str, start: str
+) -> None:
+    bench.ads.batches = [batch(1, R1=7.0)]
+    asked = bench.ads.batches[0]
+    whole = asked.xml(whole=True).replace("<dot>7.0</dot>", f"<dot>{megawatts}</dot>")
+    whole = whole.replace(f"<startTime>{T0.isoformat()}</startTime>", f"<startTime>{start}</startTime>")
+    bench.ads.troubles["getDispatchBatch", "B1"] = lambda _question: envelope("getDispatchBatch", packed(whole.encode()))
+    assert [failure.kind for failure in bench.dispatch.round().failures] == ["unreadable"]
+    assert (bench.dots("R1"), bench.reasons("R1")) == ([], ("incomplete",))
+    bench.ads.troubles.clear()
+    asked.revision_no = 2
+    bench.round(RECHECK)
+    assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 7.0)], ())
