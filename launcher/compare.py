@@ -23,6 +23,7 @@ from launcher.comparison import (
     dot_in_force,
     dot_points,
     exactly,
+    holds_mw,
     is_enough,
     latest_dop,
     moments_around,
@@ -81,7 +82,7 @@ class Comparison:
         resource_id, schedule, moments = place.resource.id, place.resource.schedule, moments_around(now, MARGIN_S)
         dot = dot_in_force(sent, resource_id, schedule, place.at("dot_start"), moments)
         stored = self._rows.dot_mw(dot.instruction_uid, schedule) if dot else None
-        yield place.line("DOT, MW", "dot_mw", exactly(dot.dot_mw if dot else None), stored, "dot_quality")
+        yield place.line("DOT, MW", "dot_mw", exactly(holds_mw(dot) if dot else None), stored, "dot_quality")
 
         ramp, stored_ramp = dot_points(sent, resource_id, schedule), self._rows.dot_points(resource_id, schedule)
         yield place.curve("set-point, MW", "set_point_mw", ramp, stored_ramp, moments, "set_point_quality")

@@ -14,6 +14,8 @@ from launcher.sent import Sent, SentBatch, SentDop, SentInstruction
 FIVE_MINUTE, HOURLY, EXCEPTIONAL = 0, 1, 4
 """batchType: an exceptional dispatch is of both schedules."""
 EMERGENCY_CANCELLED = 4
+DOT_INSTRUCTION = 0
+DECLINED = "DECLINE"
 FLOAT32_PART = 1e-6
 """What a float32 may be off by, as a part of the number."""
 
@@ -82,7 +84,14 @@ def dot_in_force(
         if batch.start_at == interval_start and covers(batch.start_at, _end(batch), moments)
     ]
     instructions = (each for batch in batches for each in batch.instructions)
-    return next((each for each in instructions if each.resource_id == resource_id and each.dot_mw is not None), None)
+    return next((each for each in instructions if each.resource_id == resource_id and holds_mw(each) is not None), None)
+
+
+def holds_mw(instruction: SentInstruction) -> float | None:
+    """The megawatts that an instruction holds with: none when it is no DOT, or one that was declined."""
+    if instruction.instruction_type != DOT_INSTRUCTION or instruction.accept_status == DECLINED:
+        return None
+    return instruction.dot_mw if instruction.accept_status is None else instruction.accept_dot_mw
 
 
 def covers(start: datetime, end: datetime, moments: Sequence[datetime]) -> bool:
@@ -93,10 +102,10 @@ def covers(start: datetime, end: datetime, moments: Sequence[datetime]) -> bool:
 def dot_points(sent: Sent, resource_id: str, schedule: Schedule) -> Points:
     """The target times and megawatts of a resource's DOTs of a schedule, of several for one time the one received last."""
     points = {
-        _target(batch, each): each.dot_mw
+        _target(batch, each): dot_mw
         for batch in _of_schedule(sent, schedule)
         for each in batch.instructions
-        if each.resource_id == resource_id and each.dot_mw is not None
+        if each.resource_id == resource_id and (dot_mw := holds_mw(each)) is not None
     }
     return sorted(points.items())
 

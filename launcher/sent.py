@@ -15,7 +15,10 @@ class SentInstruction(msgspec.Struct, frozen=True, kw_only=True):
 
     instruction_uid: str
     resource_id: str
+    instruction_type: int = 0
     dot_mw: float | None = None
+    accept_status: str | None = None
+    accept_dot_mw: float | None = None
     target_at: datetime | None = None
     supp_mw: float | None = None
 

@@ -35,6 +35,7 @@ def run(
     key: Annotated[Path, _option("KEY", "Its private key (PEM).")] = Path("server.key"),
     client_ca: Annotated[Path, _option("CLIENT_CA", "CA of the client certificates that ADS admits (PEM).")] = Path("ca.pem"),
     read_only: Annotated[list[str] | None, _option("READ_ONLY", "Common name of a client that may not respond.")] = None,
+    sees: Annotated[list[str] | None, _option("SEES", "NAME=PATTERN,PATTERN: the resources that one client sees.")] = None,
     oasis_spacing_s: Annotated[float, _option("OASIS_SPACING_S", "Least time between two requests to OASIS.")] = 5.0,
     group_delay_s: Annotated[float, _option("GROUP_DELAY_S", "Time until a GroupZip is ready.")] = 30.0,
     extra_nodes: Annotated[int, _option("EXTRA_NODES", "Nodes that OASIS has besides, for load tests.")] = 0,
@@ -44,7 +45,7 @@ def run(
     seed: Annotated[int, _option("SEED", "The same seed gives the same dispatches and prices.")] = 1,
 ) -> None:
     """A CAISO to run against: ADS (SOAP, mutual TLS) and OASIS (zips), with faults on demand."""
-    given = {**locals(), "read_only": tuple(read_only or ())}
+    given = {**locals(), "read_only": tuple(read_only or ()), "sees": tuple(sees or ())}
     try:
         simulator = _simulator(given)
     except ConfigurationRefused as refused:

@@ -4,7 +4,9 @@ They are ASGI responses; a connection is dropped through the transport, which `s
 """
 
 import asyncio
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from starlette.responses import Response
@@ -12,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 _CHUNK = b" " * 65536
 _DRIP_EVERY_S = 1.0
+_GZIP_HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 
 
 class CutReply:
@@ -55,15 +58,44 @@ class DripReply:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client is gone or the simulator stops."""
         await send({"type": "http.response.start", "status": self._whole.status_code, "headers": self._whole.raw_headers})
-        ends = [asyncio.create_task(_until_disconnected(receive)), asyncio.create_task(_until(self._stopping))]
-        for byte in bytes(self._whole.body):
-            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
-            done, _ = await asyncio.wait(ends, timeout=_DRIP_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            if done:
-                break
-        ends[1].cancel()
-        _drop(scope)
-        await ends[0]
+
+        async def drop(byte: bytes) -> None:
+            await send({"type": "http.response.body", "body": byte, "more_body": True})
+
+        await _drip(bytes(self._whole.body), drop, scope, receive, self._stopping)
+
+
+class DripHeadersReply:
+    """Sends the status line and the headers a byte a second, past the server's own writing of HTTP."""
+
+    def __init__(self, whole: Response, stopping: asyncio.Event) -> None:
+        self._whole = whole
+        self._stopping = stopping
+
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Send until the client is gone or the simulator stops."""
+        write = cast("Callable[[bytes], None]", scope["state"]["write_raw"])
+        headers = b"".join(name + b": " + text + b"\r\n" for name, text in self._whole.raw_headers)
+
+        async def drop(byte: bytes) -> None:
+            write(byte)
+
+        head = f"HTTP/1.1 {self._whole.status_code} OK\r\n".encode() + headers + b"\r\n"
+        await _drip(head, drop, scope, receive, self._stopping)
+
+
+async def _drip(
+    message: bytes, drop: Callable[[bytes], Awaitable[None]], scope: Scope, receive: Receive, stopping: asyncio.Event
+) -> None:
+    ends = [asyncio.create_task(_until_disconnected(receive)), asyncio.create_task(_until(stopping))]
+    for byte in message:
+        await drop(bytes([byte]))
+        done, _ = await asyncio.wait(ends, timeout=_DRIP_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            break
+    ends[1].cancel()
+    _drop(scope)
+    await ends[0]
 
 
 class OversizedReply:
@@ -89,6 +121,18 @@ class OversizedReply:
         if self._stopping.is_set():
             _drop(scope)
         gone.cancel()
+
+
+def gzip_bomb(size_mb: int) -> bytes:
+    """A gzip of so many megabytes of zeros, put together from the same megabyte so that it is made in no time."""
+    megabyte = bytes(1_000_000)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    block = packer.compress(megabyte) + packer.flush(zlib.Z_FULL_FLUSH)
+    check = 0
+    for _ in range(size_mb):
+        check = zlib.crc32(megabyte, check)
+    trailer = struct.pack("<II", check, size_mb * len(megabyte))
+    return _GZIP_HEADER + block * size_mb + packer.flush() + trailer
 
 
 def _drop(scope: Scope) -> None:

@@ -3,25 +3,34 @@
 What each fault does to a reply is decided where the replies are made (`ads.app`, `oasis.app`).
 """
 
-from collections import deque
+import math
+from collections import Counter
 from dataclasses import dataclass, replace
 
+from simulators.chance import fraction
+
 _COMPRESSED = ("getDispatchBatch", "getTrajectoryData")
+_LISTS = ("getDispatchBatchesSinceUID", "getTrajectoryData")
 DOT_BATCH, TRAJECTORY_BATCH = "dot", "trajectory"
 """What the market issues, by the names that its faults choose from."""
 
 FAULTS: dict[str, tuple[str, ...]] = {
     "ads": (
         "soap_fault",
+        "busy",
         "http_500",
         "http_503",
         "timeout",
         "drip",
+        "drip_headers",
         "cut",
         "malformed",
         "oversized",
         "empty_list",
         "empty_trajectory",
+        "unknown_cursor",
+        "doubled_list",
+        "reversed_list",
         "wrong_date",
         "wrong_gzip",
         "bomb",
@@ -50,6 +59,9 @@ reply that unpacks to a huge one. Those of the market are batches that are never
 _ONLY_FOR = {
     "empty_list": ("getDispatchBatchesSinceUID",),
     "empty_trajectory": ("getTrajectoryData",),
+    "unknown_cursor": (*_LISTS, "isNewTrajData"),
+    "doubled_list": _LISTS,
+    "reversed_list": _LISTS,
     "wrong_gzip": _COMPRESSED,
     "bomb": _COMPRESSED,
     "no_dot": (DOT_BATCH,),
@@ -58,51 +70,85 @@ _ONLY_FOR = {
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What a fault chooses by: the service, and of ADS the operation, the batch that is asked about and who asks."""
+
+    service: str
+    operation: str | None = None
+    batch_uid: str | None = None
+    client: str | None = None
+
+
+@dataclass(frozen=True)
 class Pending:
-    """A fault that waits for `times` more requests, of one operation when that is given."""
+    """A fault that waits for requests.
+
+    Attributes:
+        times: how many more requests it meets; None as long as nobody calls it off.
+        operation, batch_uid, client: only requests like that, when given.
+        share: the part of these requests that it meets, by chance.
+    """
 
     service: str
     fault: str
-    times: int
+    times: int | None = 1
     operation: str | None = None
+    batch_uid: str | None = None
+    client: str | None = None
+    share: float = 1.0
 
-    def fits(self, service: str, operation: str | None) -> bool:
-        """Whether a request meets this fault."""
-        if service != self.service or (self.operation and self.operation != operation):
+    def fits(self, request: Asked) -> bool:
+        """Whether a request is one of those that meet this fault."""
+        if request.service != self.service:
             return False
-        return operation is None or operation in _ONLY_FOR.get(self.fault, (operation,))
+        chosen = (self.operation, request.operation), (self.batch_uid, request.batch_uid), (self.client, request.client)
+        if any(wanted is not None and wanted != given for wanted, given in chosen):
+            return False
+        return request.operation is None or request.operation in _ONLY_FOR.get(self.fault, (request.operation,))
+
+    def is_about(self, other: "Pending") -> bool:
+        """Whether it is the same fault for requests that the other one chooses as well."""
+        if (self.service, self.fault) != (other.service, other.fault):
+            return False
+        pairs = (self.operation, other.operation), (self.batch_uid, other.batch_uid), (self.client, other.client)
+        return all(wanted in (None, mine) for mine, wanted in pairs)
 
 
 class Faults:
-    """The faults that wait, oldest first."""
+    """The faults that wait, oldest first. What meets a share of requests depends on the seed and their number alone."""
 
-    def __init__(self) -> None:
-        self._waiting: deque[Pending] = deque()
+    def __init__(self, seed: int = 1) -> None:
+        self._seed = seed
+        self._waiting: list[Pending] = []
+        self._drawn: Counter[tuple[str, str | None]] = Counter()
 
     def add(self, pending: Pending) -> None:
-        """Let the next requests go wrong; `times` 0 calls the fault off.
+        """Let requests go wrong; `times` 0 calls off what was ordered for the same requests, or some of them.
+
+        A share replaces the one that was ordered for the same requests.
 
         Raises:
-            ValueError: there is no such service or fault, or `times` is below zero.
+            ValueError: there is no such service or fault, `times` is below zero or `share` not from 0 to 1.
         """
         if pending.fault not in FAULTS.get(pending.service, ()):
             known = "; ".join(f"{service}: {', '.join(names)}" for service, names in FAULTS.items())
             raise ValueError(f"no fault {pending.fault!r} of service {pending.service!r}. There are: {known}")
-        if pending.times < 0:
+        if pending.times is not None and pending.times < 0:
             raise ValueError(f"times is {pending.times}; a fault happens no or some times")
-        if pending.times == 0:
-            same = (pending.service, pending.fault)
-            self._waiting = deque(each for each in self._waiting if (each.service, each.fault) != same)
-        else:
+        if math.isnan(pending.share) or not 0 <= pending.share <= 1:
+            raise ValueError(f"share is {pending.share}, which is not from 0 to 1")
+        if pending.times == 0 or pending.times is None:
+            self._waiting = [each for each in self._waiting if not each.is_about(pending)]
+        if pending.times != 0 and pending.share > 0:
             self._waiting.append(pending)
 
-    def take(self, service: str, operation: str | None = None) -> str | None:
+    def take(self, request: Asked) -> str | None:
         """The fault that this request meets, None when all is well."""
         for index, each in enumerate(self._waiting):
-            if each.fits(service, operation):
+            if each.fits(request) and self._strikes(each, request):
                 if each.times == 1:
                     del self._waiting[index]
-                else:
+                elif each.times is not None:
                     self._waiting[index] = replace(each, times=each.times - 1)
                 return each.fault
         return None
@@ -110,3 +156,10 @@ class Faults:
     def pending(self) -> list[Pending]:
         """What still waits."""
         return list(self._waiting)
+
+    def _strikes(self, pending: Pending, request: Asked) -> bool:
+        if pending.share >= 1:
+            return True
+        drawn = (pending.fault, request.operation)
+        self._drawn[drawn] += 1
+        return fraction(self._seed, *drawn, self._drawn[drawn]) < pending.share

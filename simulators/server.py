@@ -51,7 +51,7 @@ class Simulator:
         self._stop = asyncio.Event()
         apps = applications(settings, installation, clock, self._stop)
         pairs = ((apps.ads, _mutual_tls(settings)), (apps.oasis, None), (apps.admin, None))
-        self._servers = [_Server(_config(_Dated(app, clock), tls)) for app, tls in pairs]
+        self._servers = [_Server(_config(_Dated(app, lambda: clock() + apps.conduct.date_skew), tls)) for app, tls in pairs]
         with contextlib.ExitStack() as opened:
             ports = {"ads": settings.ads_port, "oasis": settings.oasis_port, "admin": settings.admin_port}
             self._sockets = [opened.enter_context(_listening(name, settings.host, port)) for name, port in ports.items()]
@@ -116,13 +116,14 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that tells the application who the client is, and lets it drop the connection."""
+    """HTTP/1.1 that tells the application who the client is, and lets it drop the connection or write past HTTP."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         certificate = transport.get_extra_info("peercert") or {}
         subject = {key: value for part in certificate.get("subject", ()) for key, value in part}
-        state = {"client_common_name": subject.get("commonName", ""), "drop_connection": transport.abort}
+        name = subject.get("commonName", "")
+        state = {"client_common_name": name, "drop_connection": transport.abort, "write_raw": transport.write}
         self.app_state = {**self.app_state, **state}
 
     def shutdown(self) -> None:

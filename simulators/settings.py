@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator
 
 from dotbus.runtime.mistakes import ConfigurationRefused, mistakes_of
+from simulators.ads.clients import rights_named
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -30,9 +31,16 @@ class SimulatorSettings(BaseModel):
     extra_nodes: Annotated[int, Field(ge=0, le=50_000)] = 0
     surprises: bool = True
     read_only: tuple[str, ...] = ()
+    sees: tuple[str, ...] = ()
     hold_s: Annotated[float, Field(gt=0)] = 120.0
     oversized_mb: Annotated[int, Field(ge=1, le=4096)] = 100
     seed: int = 1
+
+    @field_validator("sees")
+    @classmethod
+    def _names_clients(cls, sees: tuple[str, ...]) -> tuple[str, ...]:
+        rights_named(sees, ())
+        return sees
 
 
 def checked_settings(**given: object) -> SimulatorSettings:

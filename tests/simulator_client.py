@@ -40,6 +40,7 @@ class Keys:
     server: Path
     client: Path
     guest: Path
+    sierra: Path
     stranger: Path
 
     @classmethod
@@ -49,6 +50,7 @@ class Keys:
             "server": authority.issue_cert("127.0.0.1"),
             "client": authority.issue_cert("client@dotbus.test", common_name="TEST_John Smith"),
             "guest": authority.issue_cert("guest@dotbus.test", common_name="guest"),
+            "sierra": authority.issue_cert("sierra@dotbus.test", common_name="sierra"),
             "stranger": elsewhere.issue_cert("stranger@dotbus.test", common_name="TEST_John Smith"),
         }
         authority.cert_pem.write_to_path(folder / "authority.pem")

@@ -15,7 +15,8 @@ from lxml import etree
 from simulators.ads.records import Compliance, DispatchBatch, Dop, Instruction, TrajectoryBatch
 from simulators.chance import fraction
 
-NAMESPACE = "http://ads.caiso.com/api/schema/v6"
+VERSIONS = ("v6", "v7", "v8")
+"""The versions of the API, each of which has its documents in a namespace of its own."""
 
 _BATCH = (
     ("marketID", "market_id"),
@@ -52,6 +53,9 @@ _INSTRUCTION = (
     ("awardMW", "award_mw"),
     ("selfSchedMW", "self_sched_mw"),
     ("hourlyMw", "hourly_mw"),
+    ("configurationId", "configuration_id"),
+    ("transitionFromConfigId", "transition_from_config_id"),
+    ("transitionToConfigId", "transition_to_config_id"),
     ("agcFlag", "agc_flag"),
     ("rmrFlag", "rmr_flag"),
 )
@@ -62,12 +66,14 @@ _DOP = (
     ("dop", "dop_mw"),
     ("targetTime", "target_at"),
     ("sequenceNumber", "sequence_number"),
+    ("configurationId", "configuration_id"),
 )
 _COMPLIANCE = (
     ("resourceId", "resource_id"),
     ("startTime", "start_at"),
     ("mwh", "expected_mwh"),
     ("complFlag", "compliance_flag"),
+    ("configurationId", "configuration_id"),
 )
 _EASTERN = ZoneInfo("America/New_York")
 """CAISO's samples state Pacific events with an Eastern offset."""
@@ -77,10 +83,18 @@ _ONE_IN = 3
 
 @dataclass(frozen=True)
 class Style:
-    """How documents are written: their namespace, and whether with surprises."""
+    """How documents are written: in which version of the API, and whether with surprises."""
 
-    namespace: str = NAMESPACE
+    version: str = "v7"
     surprises: bool = False
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the documents."""
+        return f"http://ads.caiso.com/api/schema/{self.version}"
+
+
+PLAIN = Style()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from simulators.ads.market import Market
+from simulators.ads.answers import timed_out
+from simulators.ads.market import Market, Order
 from simulators.ads.records import Batch, BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
 
 CACHE = timedelta(hours=24)
@@ -50,6 +51,7 @@ class Ledger:
         self._answerable: set[str] = set()
         self._trajectories: dict[str, TrajectoryBatch] = {}
         self._fetched: dict[tuple[str, str], int] = {}
+        self._ordered = 0
 
     def advance(self, now: datetime) -> None:
         """Issue what is due by `now`, end response periods that are over, forget what is older than the cache reaches."""
@@ -57,10 +59,7 @@ class Ledger:
             self._end_response_periods(batch.received_at)
             if self._is_withheld(batch):
                 continue
-            if isinstance(batch, DispatchBatch):
-                self._put(batch)
-            else:
-                self._trajectories[batch.batch_uid] = batch
+            self.add(batch)
         self._issued_until = max(self._issued_until, now)
         self._end_response_periods(now)
         self._forget(now - CACHE)
@@ -115,15 +114,19 @@ class Ledger:
             raise UnknownBatch(batch_uid)
         return [self._trajectories[uid] for uid in uids[uids.index(batch_uid) + 1 :]]
 
-    def validate(self, batch_uid: str, client: str, now: datetime) -> None:
+    def validate(self, batch_uid: str, client: str, now: datetime, sees: Callable[[str], bool]) -> None:
         """Note on each instruction not validated yet who received it and when. No revision: nobody has to hear of it.
+
+        Only instructions to resources that the client `sees`.
 
         Raises:
             UnknownBatch: the cache does not have it.
         """
         batch = self.dispatch(batch_uid)
         instructions = tuple(
-            replace(each, api_validated_at=now, api_validated_by=client) if each.api_validated_at is None else each
+            replace(each, api_validated_at=now, api_validated_by=client)
+            if each.api_validated_at is None and sees(each.resource_id)
+            else each
             for each in batch.instructions
         )
         self._dispatches[batch_uid] = replace(batch, instructions=instructions)
@@ -160,27 +163,27 @@ class Ledger:
             )
         )
 
-    def cancel(self, batch_uid: str) -> DispatchBatch:
-        """CAISO cancels a batch in an emergency.
+    def set_status(self, batch_uid: str, status: BatchStatus) -> DispatchBatch:
+        """CAISO gives a batch and its instructions another status, such as an emergency cancel.
 
         Raises:
             UnknownBatch: the cache does not have it.
         """
         batch = self.dispatch(batch_uid)
-        status = BatchStatus.EMERGENCY_CANCELLED
         return self._put(batch.revised(_with_status(batch.instructions, status), status))
 
-    def forget(self, batch_uid: str) -> DispatchBatch:
-        """Lose a batch, though its interval lasts still. CAISO has never been seen to; nothing promises that it does not.
+    def forget(self, batch_uid: str) -> None:
+        """Lose a batch of either sort, though its interval lasts still. Nothing promises that CAISO does not.
 
         Raises:
             UnknownBatch: the cache does not have it.
         """
-        batch = self.dispatch(batch_uid)
+        if self._trajectories.pop(batch_uid, None):
+            return
+        self.dispatch(batch_uid)
         del self._dispatches[batch_uid]
         self._answerable.discard(batch_uid)
         self._order = [entry for entry in self._order if entry[0] != batch_uid]
-        return batch
 
     def set_back(self, batch_uid: str) -> DispatchBatch:
         """Say the revision before again, as a server that lags behind does.
@@ -192,9 +195,22 @@ class Ledger:
             raise UnknownBatch(batch_uid)
         return self._put(self._before[batch_uid])
 
-    def issue_hourly(self, now: datetime) -> DispatchBatch:
-        """Issue the hourly pre-dispatch of the running hour once more, received now: later than the five-minute DOTs in it."""
-        return self._put(self._market.late_hourly(now))
+    def issue(self, order: Order, now: datetime) -> DispatchBatch:
+        """Issue a batch that was ordered, for the running interval.
+
+        Raises:
+            ValueError: no such batch can be made.
+        """
+        batch = self._market.ordered(order, now, self._ordered)
+        self._ordered += 1
+        return self._put(batch)
+
+    def add(self, batch: Batch) -> None:
+        """Issue a batch that was made elsewhere, received last of all."""
+        if isinstance(batch, DispatchBatch):
+            self._put(batch)
+        else:
+            self._trajectories[batch.batch_uid] = batch
 
     def _put(self, batch: DispatchBatch) -> DispatchBatch:
         if batch.batch_uid in self._dispatches:
@@ -217,7 +233,7 @@ class Ledger:
             if batch.expires_at <= now:
                 answered = all(each.accept_status for each in batch.instructions)
                 status = BatchStatus.CLOSED if answered else BatchStatus.TIMED_OUT
-                self._put(batch.revised(_with_status(batch.instructions, status), status))
+                self._put(batch.revised(_with_status(tuple(map(timed_out, batch.instructions)), status), status))
 
     def _forget(self, before: datetime) -> None:
         self._dispatches = {uid: each for uid, each in self._dispatches.items() if each.received_at >= before}

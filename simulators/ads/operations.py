@@ -3,194 +3,289 @@
 No network and no XML of the envelope: a call and the common name of the client's certificate in, an answer out.
 """
 
-import math
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import TypeVar
 
-from simulators.ads.documents import Style, compressed, dispatch_batch, dispatch_response, trajectory_response
-from simulators.ads.ledger import Ledger, UnknownBatch
+from simulators.ads.answers import Answered, Answers, ResultCode, accepted, declined, partly_accepted
+from simulators.ads.clients import Clients, Rights
+from simulators.ads.documents import PLAIN, Style, compressed, dispatch_batch, dispatch_response, trajectory_response
+from simulators.ads.ledger import WHOLE_CACHE, Ledger, UnknownBatch
 from simulators.ads.load_following import RequestRefused, load_following_response
-from simulators.ads.records import BatchStatus, BatchType, Instruction
+from simulators.ads.records import BatchStatus, BatchType, DispatchBatch, Instruction, TrajectoryBatch
 from simulators.ads.soap import Answer, Call, SoapFault
 from simulators.ads.told import Told
+from simulators.conduct import Conduct, UnknownCursor
 
-REASON_CODES = range(10, 17)
-
-Operation = Callable[[Call, str], Answer]
 N = TypeVar("N", int, float)
+B = TypeVar("B", DispatchBatch, TrajectoryBatch)
 
 
-class ResultCode(IntEnum):
-    """What the response service answers (section 1.3)."""
+class Arrangement(StrEnum):
+    """How a list of batches is given: a client must not depend on the first."""
 
-    SUCCESS = 0
-    INVALID_RESPONSE = 1
-    INVALID_RESPONSE_PERIOD = 2
-    BATCH_NOT_FOUND = 3
-    INSTRUCTION_NOT_FOUND = 4
-    UNAUTHORIZED = 5
+    IN_ORDER = "in order"
+    DOUBLED = "every batch twice"
+    REVERSED = "the last first"
 
 
-class AcceptStatus(StrEnum):
-    """acceptStatus of an instruction. The specification does not list its values; these are the operations' own words."""
+@dataclass(frozen=True)
+class Question:
+    """A call of a client, by the common name of its certificate.
 
-    ACCEPTED = "ACCEPT"
-    DECLINED = "DECLINE"
-    PARTIAL = "PARTIAL"
+    Attributes:
+        style: how the documents of the answer are written.
+        arrangement: how the lists in it are.
+        arrives: whether the client will get the answer whole.
+    """
+
+    call: Call
+    client: str
+    style: Style = PLAIN
+    arrangement: Arrangement = Arrangement.IN_ORDER
+    arrives: bool = True
+
+    @property
+    def batch_uid(self) -> str:
+        """The batch UID that is asked about.
+
+        Raises:
+            SoapFault: there is none.
+        """
+        return self.parameter("batchUID").strip()
+
+    def parameter(self, name: str) -> str:
+        """A parameter as text.
+
+        Raises:
+            SoapFault: there is none.
+        """
+        try:
+            return self.call.parameters[name]
+        except KeyError:
+            raise SoapFault(f"{self.call.operation} needs the parameter {name}") from None
+
+    def number(self, name: str, kind: type[N]) -> N:
+        """A parameter as a number.
+
+        Raises:
+            SoapFault: there is none, or it is no such number.
+        """
+        text = self.parameter(name)
+        try:
+            return kind(text)
+        except ValueError:
+            raise SoapFault(f"{name} is {text!r}, which is no {kind.__name__}") from None
+
+
+@dataclass(frozen=True)
+class Ads:
+    """What both services rest on."""
+
+    ledger: Ledger
+    clients: Clients
+    told: Told
+    answers: Answers
+    conduct: Conduct
+    resources: Collection[str]
+    clock: Callable[[], datetime]
+
+
+Operation = Callable[[Question], Answer]
 
 
 class ApiService:
     """APIWebService: dispatches and trajectories."""
 
-    def __init__(
-        self, ledger: Ledger, told: Told, resources: Collection[str], style: Style, clock: Callable[[], datetime]
-    ) -> None:
-        self._ledger = ledger
-        self._told = told
-        self._resources = resources
-        self._style = style
-        self._clock = clock
+    def __init__(self, ads: Ads) -> None:
+        self._ads = ads
         self._operations: dict[str, Operation] = {
             "getDispatchBatchesSinceUID": self._batches_since,
-            "getBatchStatus": lambda call, _: int(self._ledger.dispatch(_uid(call)).batch_status),
+            "getBatchStatus": lambda question: int(self._batch(question).batch_status),
             "getBatchHeader": self._header,
-            "getDispatchBatch": self._batch,
-            "isNewTrajData": lambda call, _: bool(self._ledger.trajectories_since(_uid(call))),
+            "getDispatchBatch": self._whole,
+            "isNewTrajData": lambda question: bool(self._trajectories_since(question)),
             "getTrajectoryData": self._trajectories,
             "validateDispatchBatch": self._validate,
             "submitMSSLFRequest": self._load_following,
         }
 
-    def answer(self, call: Call, client: str) -> Answer:
-        """Answer a call of the client with this common name.
+    def answer(self, question: Question) -> Answer:
+        """Answer a call.
 
         Raises:
-            SoapFault: no such operation, a parameter is missing, or the batch UID is not in the cache.
+            SoapFault: no such operation, a parameter is missing, or the batch UID is not in the client's cache.
         """
-        self._ledger.advance(self._clock())
+        self._ads.ledger.advance(self._ads.clock())
         try:
-            return _operation(self._operations, call)(call, client)
+            return _operation(self._operations, question)(question)
         except (UnknownBatch, RequestRefused) as error:
             raise SoapFault(str(error)) from error
 
-    def _batches_since(self, call: Call, client: str) -> str:
-        return dispatch_response(self._ledger.dispatches_since(_uid(call), client), self._style).decode()
+    def _rights(self, question: Question) -> Rights:
+        return self._ads.clients.rights(question.client)
 
-    def _header(self, call: Call, _: str) -> str:
-        return dispatch_batch(self._ledger.dispatch(_uid(call)), self._style, with_instructions=False).decode()
+    def _batch(self, question: Question) -> DispatchBatch:
+        """The batch that is asked about, as the client sees it."""
+        return self._seen(self._ads.ledger.dispatch(question.batch_uid), question)
 
-    def _batch(self, call: Call, client: str) -> bytes:
-        batch = self._ledger.dispatch(_uid(call))
-        self._ledger.note_fetched(batch, client)
-        self._told.note(batch, self._clock())
-        return compressed(dispatch_batch(batch, self._style, with_instructions=True))
+    def _seen(self, batch: DispatchBatch, question: Question) -> DispatchBatch:
+        viewable = self._rights(question).dispatch(batch)
+        if viewable is None or self._ads.clients.has_lost(question.client, batch.batch_uid):
+            raise UnknownBatch(batch.batch_uid)
+        return viewable
 
-    def _trajectories(self, call: Call, _: str) -> bytes:
-        return compressed(trajectory_response(self._ledger.trajectories_since(_uid(call)), self._style))
+    def _batches_since(self, question: Question) -> str:
+        def found() -> list[DispatchBatch]:
+            if question.batch_uid != WHOLE_CACHE:
+                self._batch(question)
+            return self._ads.ledger.dispatches_since(question.batch_uid, question.client)
 
-    def _validate(self, call: Call, client: str) -> None:
-        self._ledger.validate(_uid(call), client, self._clock())
+        viewable = map(self._rights(question).dispatch, self._or_none(found))
+        return dispatch_response(self._listed(viewable, question), question.style).decode()
 
-    def _load_following(self, call: Call, _: str) -> str:
-        return load_following_response(_parameter(call, "request"), self._resources, self._style).decode()
+    def _header(self, question: Question) -> str:
+        return dispatch_batch(self._batch(question), question.style, with_instructions=False).decode()
+
+    def _whole(self, question: Question) -> bytes:
+        batch = self._batch(question)
+        if question.arrives:
+            self._ads.ledger.note_fetched(batch, question.client)
+            self._ads.told.note_dispatch(batch, question.client, self._ads.clock())
+        return compressed(dispatch_batch(batch, question.style, with_instructions=True))
+
+    def _trajectories(self, question: Question) -> bytes:
+        batches = self._trajectories_since(question)
+        if question.arrives:
+            for batch in batches:
+                self._ads.told.note_trajectory(batch, question.client, self._ads.clock())
+        return compressed(trajectory_response(batches, question.style))
+
+    def _trajectories_since(self, question: Question) -> list[TrajectoryBatch]:
+        def found() -> list[TrajectoryBatch]:
+            if self._ads.clients.has_lost(question.client, question.batch_uid):
+                raise UnknownBatch(question.batch_uid)
+            return self._ads.ledger.trajectories_since(question.batch_uid)
+
+        return self._listed(map(self._rights(question).trajectory, self._or_none(found)), question)
+
+    def _or_none(self, found: Callable[[], list[B]]) -> list[B]:
+        """The batches since a cursor; none where one that is not in the cache is answered like that."""
+        try:
+            return found()
+        except UnknownBatch:
+            if self._ads.conduct.unknown_cursor is UnknownCursor.EMPTY_LIST:
+                return []
+            raise
+
+    def _listed(self, viewable: Iterable[B | None], question: Question) -> list[B]:
+        """What a list has of these."""
+        lost = self._ads.clients.has_lost
+        batches = [batch for batch in viewable if batch and not lost(question.client, batch.batch_uid)]
+        match question.arrangement:
+            case Arrangement.DOUBLED:
+                return [batch for batch in batches for _ in range(2)]
+            case Arrangement.REVERSED:
+                return batches[::-1]
+            case Arrangement.IN_ORDER:
+                return batches
+
+    def _validate(self, question: Question) -> None:
+        self._batch(question)
+        sees = self._rights(question).sees
+        self._ads.ledger.validate(question.batch_uid, question.client, self._ads.clock(), sees)
+
+    def _load_following(self, question: Question) -> str:
+        resources = [each for each in self._ads.resources if self._rights(question).sees(each)]
+        return load_following_response(question.parameter("request"), resources, question.style).decode()
+
+
+@dataclass(frozen=True)
+class _Response:
+    """What a client answers: the instruction with it, None where it is not valid; and its words, for the record."""
+
+    to: Callable[[Instruction], Instruction | None]
+    accept_dot_mw: float | None = None
+    reason_code: int | None = None
 
 
 class ResponseService:
-    """APIResponseWebService: the market participant's answers to instructions.
+    """APIResponseWebService: the market participant's answers to instructions."""
 
-    Clients in `read_only` may see every resource and answer for none.
-    """
-
-    def __init__(self, ledger: Ledger, read_only: Collection[str], clock: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self._read_only = read_only
-        self._clock = clock
-        self._operations: dict[str, Operation] = {
-            "acceptInstruction": self._accept,
-            "declineInstruction": self._decline,
-            "partialAcceptInstruction": self._accept_partly,
+    def __init__(self, ads: Ads) -> None:
+        self._ads = ads
+        self._operations: dict[str, Callable[[Question], _Response]] = {
+            "acceptInstruction": lambda _: _Response(accepted),
+            "declineInstruction": _decline,
+            "partialAcceptInstruction": _accept_partly,
         }
 
-    def answer(self, call: Call, client: str) -> Answer:
-        """Answer a call of the client with this common name.
+    def answer(self, question: Question) -> Answer:
+        """Answer a call with a result code, and note it.
 
         Raises:
             SoapFault: no such operation, or a parameter is missing or of another type.
         """
-        self._ledger.advance(self._clock())
-        return _operation(self._operations, call)(call, client)
+        now = self._ads.clock()
+        self._ads.ledger.advance(now)
+        response = _operation(self._operations, question)(question)
+        batch_uid, instruction_uid = question.batch_uid, question.parameter("instructionUID").strip()
+        code = self._result(question.client, batch_uid, instruction_uid, response)
+        self._ads.answers.note(
+            Answered(
+                answered_at=now,
+                client=question.client,
+                operation=question.call.operation,
+                batch_uid=batch_uid,
+                instruction_uid=instruction_uid,
+                accept_dot_mw=response.accept_dot_mw,
+                reason_code=response.reason_code,
+                result_code=code,
+            )
+        )
+        return int(code)
 
-    def _accept(self, call: Call, client: str) -> int:
-        return self._respond(call, client, lambda each: _answered(each, AcceptStatus.ACCEPTED, each.dot_mw, None))
-
-    def _decline(self, call: Call, client: str) -> int:
-        reason = _number(call, "reasonCode", int)
-        if reason not in REASON_CODES:
-            return self._respond(call, client, None)
-        return self._respond(call, client, lambda each: _answered(each, AcceptStatus.DECLINED, 0.0, reason))
-
-    def _accept_partly(self, call: Call, client: str) -> int:
-        reason, accept_dot_mw = _number(call, "reasonCode", int), _number(call, "acceptDOT", float)
-        if reason not in REASON_CODES or not math.isfinite(accept_dot_mw):
-            return self._respond(call, client, None)
-
-        def answered(each: Instruction) -> Instruction | None:
-            # Since 2023-11-15 between 0 and the hourly DOT (CAISO's notice of the day before).
-            low_mw, high_mw = sorted((0.0, each.dot_mw or 0.0))
-            inside = low_mw <= accept_dot_mw <= high_mw
-            return _answered(each, AcceptStatus.PARTIAL, accept_dot_mw, reason) if inside else None
-
-        return self._respond(call, client, answered)
-
-    def _respond(self, call: Call, client: str, answered: Callable[[Instruction], Instruction | None] | None) -> ResultCode:
-        """Put an answer on an instruction; one that is None, or gives None, is not valid."""
-        batch_uid, instruction_uid = _uid(call), _parameter(call, "instructionUID").strip()
+    def _result(self, client: str, batch_uid: str, instruction_uid: str, response: _Response) -> ResultCode:
+        """Put the answer on the instruction, if it may be."""
         try:
-            batch = self._ledger.dispatch(batch_uid)
+            batch = self._known(batch_uid, client)
         except UnknownBatch:
             return ResultCode.BATCH_NOT_FOUND
         instruction = next((each for each in batch.instructions if each.instruction_uid == instruction_uid), None)
         if instruction is None:
             return ResultCode.INSTRUCTION_NOT_FOUND
-        if client in self._read_only:
+        rights = self._ads.clients.rights(client)
+        if not rights.may_respond or not rights.sees(instruction.resource_id):
             return ResultCode.UNAUTHORIZED
         if batch.batch_type is not BatchType.HOURLY or batch.batch_status is not BatchStatus.ACTIVE:
             return ResultCode.INVALID_RESPONSE_PERIOD
-        answer = answered(instruction) if answered else None
-        if answer is None:
-            return ResultCode.INVALID_RESPONSE
-        self._ledger.answer(batch_uid, replace(answer, responder=client))
-        return ResultCode.SUCCESS
+        if (answered := response.to(instruction)) is not None:
+            self._ads.ledger.answer(batch_uid, replace(answered, responder=client))
+        return ResultCode.INVALID_RESPONSE if answered is None else ResultCode.SUCCESS
+
+    def _known(self, batch_uid: str, client: str) -> DispatchBatch:
+        if self._ads.clients.has_lost(client, batch_uid):
+            raise UnknownBatch(batch_uid)
+        return self._ads.ledger.dispatch(batch_uid)
 
 
-def _answered(each: Instruction, status: AcceptStatus, accept_dot_mw: float | None, reason: int | None) -> Instruction:
-    return replace(each, accept_status=status.value, accept_dot_mw=accept_dot_mw, reason_code=reason)
+def _decline(question: Question) -> _Response:
+    reason = question.number("reasonCode", int)
+    return _Response(lambda each: declined(each, reason), reason_code=reason)
 
 
-def _operation(operations: dict[str, Operation], call: Call) -> Operation:
+def _accept_partly(question: Question) -> _Response:
+    reason, accept_dot_mw = question.number("reasonCode", int), question.number("acceptDOT", float)
+    return _Response(lambda each: partly_accepted(each, accept_dot_mw, reason), accept_dot_mw, reason)
+
+
+T = TypeVar("T")
+
+
+def _operation(operations: dict[str, T], question: Question) -> T:
     try:
-        return operations[call.operation]
+        return operations[question.call.operation]
     except KeyError:
-        raise SoapFault(f"There is no operation {call.operation!r}") from None
-
-
-def _uid(call: Call) -> str:
-    return _parameter(call, "batchUID").strip()
-
-
-def _parameter(call: Call, name: str) -> str:
-    try:
-        return call.parameters[name]
-    except KeyError:
-        raise SoapFault(f"{call.operation} needs the parameter {name}") from None
-
-
-def _number(call: Call, name: str, kind: type[N]) -> N:
-    text = _parameter(call, name)
-    try:
-        return kind(text)
-    except ValueError:
-        raise SoapFault(f"{name} is {text!r}, which is no {kind.__name__}") from None
+        raise SoapFault(f"There is no operation {question.call.operation!r}") from None

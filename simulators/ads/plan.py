@@ -20,17 +20,21 @@ _FASTER = 2.7
 _STEEPEST = 2 * math.pi * (_SLOW + _FAST * _FASTER)
 _SHORTEST_SWING = 24
 _RAMP_MARGIN = 1.05
+_CONFIGURATIONS = ("1x1", "2x1")
+TRANSITION_PHASE = 1
+"""A multi-stage generator changes its configuration with the interval of the hour that has this number."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A resource with every limit known."""
+    """A resource with every limit known; one of several configurations is a multi-stage generator (MSG)."""
 
     resource_id: str
     variable: bool
     pmin_mw: float
     pmax_mw: float
     ramp_mw_per_min: float
+    configurations: tuple[str, ...] = ()
 
     @property
     def span_mw(self) -> float:
@@ -39,11 +43,16 @@ class Unit:
 
 
 def unit_of(resource: Resource) -> Unit:
-    """The unit behind a configured resource. Limits that the file does not give: 0 to 50 MW, the whole in ten minutes."""
+    """The unit behind a configured resource. Limits that the file does not give: 0 to 50 MW, the whole in ten minutes.
+
+    One that is not variable and takes no power is a multi-stage generator of two configurations.
+    """
     pmin_mw = resource.pmin_mw if resource.pmin_mw is not None else min(0.0, resource.pmax_mw or 0.0)
     pmax_mw = resource.pmax_mw if resource.pmax_mw is not None else max(50.0, pmin_mw)
     ramp_mw_per_min = resource.ramp_mw_per_min or max((pmax_mw - pmin_mw) / 10, 0.1)
-    return Unit(resource.id, resource.variable, pmin_mw, pmax_mw, ramp_mw_per_min)
+    is_multi_stage = not resource.variable and pmin_mw >= 0
+    configurations = tuple(f"{resource.id}_{name}" for name in _CONFIGURATIONS) if is_multi_stage else ()
+    return Unit(resource.id, resource.variable, pmin_mw, pmax_mw, ramp_mw_per_min, configurations)
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,16 @@ class Plan:
             return 0.0
         wish_mw = 0.4 * unit.span_mw * max(0.0, self._sine(unit, at, 1.7) - 0.1)
         return round(min(wish_mw, unit.pmax_mw - self.target_mw(unit, at)), 2) + 0.0
+
+    def configuration(self, unit: Unit, k: int) -> str | None:
+        """The configuration that a multi-stage generator runs in; None for any other unit."""
+        if not unit.configurations:
+            return None
+        return unit.configurations[(k - TRANSITION_PHASE) // INTERVALS_PER_HOUR % len(unit.configurations)]
+
+    def next_configuration(self, unit: Unit, k: int) -> str | None:
+        """The one that follows it."""
+        return self.configuration(unit, k + INTERVALS_PER_HOUR)
 
     def spinning_mw(self, unit: Unit) -> float:
         """The spinning reserve that a unit was awarded; a variable unit has none."""

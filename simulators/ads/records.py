@@ -10,7 +10,7 @@ from typing import Self
 
 
 class BatchType(IntEnum):
-    """batchType. FLEX_RAMP is named by today's API (v8) and by no specification that a v7 client was written to."""
+    """batchType. Only today's API (v8) names FLEX_RAMP and AS_TEST, and no specification that a v7 client was written to."""
 
     FIVE_MINUTE = 0
     HOURLY = 1
@@ -19,23 +19,32 @@ class BatchType(IntEnum):
     OUT_OF_SEQUENCE = 4
     HOURLY_AS_AWARD = 5
     FLEX_RAMP = 10
+    AS_TEST = 12
 
 
 class BatchStatus(IntEnum):
-    """batchStatus."""
+    """batchStatus, and statusCode of an instruction."""
 
+    NEW = 0
     ACTIVE = 1
     TIMED_OUT = 2
     CLOSED = 3
     EMERGENCY_CANCELLED = 4
+    OPERATOR_RESPONSE = 5
+    DEFERRED = 6
 
 
 class InstructionType(IntEnum):
-    """instructionType, those that the simulator issues."""
+    """instructionType."""
 
     DOT = 0
+    MIN_CONSTRAINT = 1
+    MAX_CONSTRAINT = 2
+    FIXED_CONSTRAINT = 3
     START_UP = 4
+    SHUT_DOWN = 5
     CAPACITY_AWARD = 6
+    MSG_TRANSITION = 7
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:
-    """One instruction to one resource. `start_at` is the target time of a DOT."""
+    """One instruction to one resource. `start_at` is the target time of a DOT, and `dot_mw` the limit of a constraint."""
 
     instruction_uid: str
     resource_id: str
@@ -73,6 +82,9 @@ class Instruction:
     award_mw: float | None = None
     self_sched_mw: float | None = None
     hourly_mw: float | None = None
+    configuration_id: str | None = None
+    transition_from_config_id: str | None = None
+    transition_to_config_id: str | None = None
     agc_flag: str | None = None
     rmr_flag: str | None = None
     details: tuple[Segment, ...] = ()
@@ -120,6 +132,7 @@ class Dop:
     dop_mw: float
     target_at: datetime
     sequence_number: int
+    configuration_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +144,7 @@ class Compliance:
     start_at: datetime
     expected_mwh: float
     compliance_flag: str
+    configuration_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

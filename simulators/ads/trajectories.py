@@ -51,6 +51,7 @@ def _dops(plan: Plan, units: tuple[Unit, ...], k: int, batch_uid: str) -> tuple[
             dop_mw=dop_mw,
             target_at=target_at,
             sequence_number=number,
+            configuration_id=plan.configuration(unit, k),
         )
         for index, (unit, number, target_at, dop_mw) in enumerate(points)
     )
@@ -73,6 +74,7 @@ def _compliance(plan: Plan, units: tuple[Unit, ...], k: int, batch_uid: str) -> 
             start_at=plan.begin(k),
             expected_mwh=round(plan.dot_mw(unit, k) * plan.interval_s / _SECONDS_PER_HOUR, 4) + 0.0,
             compliance_flag="N" if fraction(plan.seed, unit.resource_id, k) < _FAILS else "Y",
+            configuration_id=plan.configuration(unit, k),
         )
         for index, unit in enumerate(units)
     )

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from simulators.broken_replies import CutReply, HeldReply, OversizedReply
-from simulators.faults import Faults
+from simulators.faults import Asked, Faults
 from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused
 from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
 from simulators.oasis.queries import Query, parse_group, parse_single
@@ -84,7 +84,7 @@ _Answer = Callable[[Mapping[str, str], OasisEndpoints, str | None], Reply]
 async def _serve(request: Request, answer: _Answer, endpoints: OasisEndpoints) -> ASGIApp:
     if not endpoints.limit.admits(request.client.host if request.client else "", endpoints.clock()):
         return Response(THROTTLE_PAGE, _TOO_MANY_REQUESTS, media_type="text/html")
-    injected = endpoints.faults.take("oasis")
+    injected = endpoints.faults.take(Asked("oasis"))
     if injected == "timeout":
         return HeldReply(endpoints.hold_s, endpoints.stopping)
     if injected in _INSTEAD:

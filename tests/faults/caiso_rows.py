@@ -100,14 +100,14 @@ def older_revision(stack: FaultStack) -> Iterator[None]:
 @contextmanager
 def late_hourly(stack: FaultStack) -> Iterator[None]:
     """An hourly instruction for the running hour comes after its five-minute DOTs."""
-    stack.plant.ask_simulator("/hourly", resource_id="all")
+    stack.plant.ask_simulator("/issue", kind="hourly")
     yield
 
 
 @contextmanager
 def declined(stack: FaultStack) -> Iterator[None]:
     """An hourly instruction for the running hour is declined as soon as it comes."""
-    stack.plant.ask_simulator("/hourly", resource_id="all")
+    stack.plant.ask_simulator("/issue", kind="hourly")
     batch = max((b for b in stack.plant.sent().batches if b.batch_type == 1), key=lambda b: b.received_at)
     instruction = next(each for each in batch.instructions if each.resource_id == HOURLY)
     folder = stack.plant.folder / "credentials" / "ads_ingest"

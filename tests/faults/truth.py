@@ -13,7 +13,7 @@ import requests
 from faults.display import Display
 
 from dotbus.runtime.schedule import utc_now
-from launcher.comparison import Points, assembled, dop_batches, range_on_lines
+from launcher.comparison import Points, assembled, dop_batches, holds_mw, range_on_lines
 from launcher.registers import Shown
 from launcher.sent import Sent, SentBatch, SentInstruction, SentTrajectory, Simulator, SimulatorSilent
 
@@ -178,7 +178,7 @@ def dot_in_force(word: Word, resource_id: str, at: datetime) -> SentInstruction 
     covering = [batch for batch in dot_batches(word) if batch.start_at <= at < _end(batch)]
     for batch in sorted(covering, key=lambda one: (one.received_at, one.revision_no), reverse=True):
         for each in batch.instructions:
-            if each.resource_id == resource_id and each.dot_mw is not None:
+            if each.resource_id == resource_id and holds_mw(each) is not None:
                 return each
     return None
 

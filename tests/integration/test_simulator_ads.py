@@ -4,6 +4,7 @@ import gzip
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,9 +24,11 @@ from simulator_client import EXAMPLE, Clock, Keys, simulating, soap_client, tls_
 from simulators.server import Addresses
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "ads"
-SCHEMA = etree.XMLSchema(etree.parse(FIXTURES / "ads.caiso.com.xsd"))
+V6 = b"http://ads.caiso.com/api/schema/v6"
+V7 = b"http://ads.caiso.com/api/schema/v7"
+SCHEMA = etree.XMLSchema(etree.fromstring((FIXTURES / "ads.caiso.com.xsd").read_bytes().replace(V6, V7)))
 RESOURCES = ["SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"]
-NS = {"a": "http://ads.caiso.com/api/schema/v6"}
+NS = {"a": V7.decode()}
 
 
 @dataclass
@@ -54,7 +57,16 @@ class Ads:
 def ads(keys: Keys) -> Iterator[Ads]:
     clock = Clock(datetime(2026, 7, 1, 12, 41, tzinfo=UTC))
     with (
-        simulating(keys, EXAMPLE, clock, history_intervals=35, read_only=("guest",), hold_s=30, oversized_mb=8) as at,
+        simulating(
+            keys,
+            EXAMPLE,
+            clock,
+            history_intervals=35,
+            read_only=("guest",),
+            sees=("sierra=SIERRA_*",),
+            hold_s=30,
+            oversized_mb=8,
+        ) as at,
         tls_session(keys, keys.client) as session,
     ):
         yield Ads(at, clock, keys, session, soap_client(at.ads, session), soap_client(at.ads_response, session))
@@ -86,7 +98,8 @@ def test_the_polling_loop_of_the_specification_sees_everything_that_was_sent(ads
     for batch in sent["batches"]:
         dots = {each["instruction_uid"]: each["dot_mw"] for each in batch["instructions"]}
         assert {uid: None if dot is None else float(dot) for uid, dot in seen[batch["batch_uid"]].items()} == dots
-        assert [each["resource_id"] for each in batch["instructions"]] == RESOURCES
+        resources = [each["resource_id"] for each in batch["instructions"]]
+        assert resources == [each for each in RESOURCES if each in resources]
         assert {each["api_validated_by"] for each in batch["instructions"]} == {"TEST_John Smith"}
     assert uids(valid(ads.api.getDispatchBatchesSinceUID(listed[-1])), "DispatchBatch") == []
 
@@ -169,11 +182,94 @@ def test_every_reply_carries_the_date_of_the_simulators_clock(ads: Ads) -> None:
     assert reply.headers["Date"] == "Wed, 01 Jul 2026 12:41:00 GMT"
 
 
-def test_v6_and_v7_answer_alike_and_other_paths_are_not_there(ads: Ads) -> None:
-    with_v6 = soap_client(ads.at.ads.replace("v7", "v6"), ads.session)
-    assert with_v6.getDispatchBatchesSinceUID("-1") == ads.api.getDispatchBatchesSinceUID("-1")
+def test_every_version_answers_alike_in_a_namespace_of_its_own_and_other_paths_are_not_there(ads: Ads) -> None:
+    answers = {}
+    for version in ("v6", "v7", "v8"):
+        api = soap_client(ads.at.ads.replace("v7", version), ads.session)
+        answers[version] = api.getDispatchBatchesSinceUID("-1").replace(f"/schema/{version}", "/schema/any")
+        hourly = ads.sent(1)
+        response = soap_client(ads.at.ads_response.replace("v7", version), ads.session)
+        assert response.acceptInstruction(hourly["batch_uid"], "GONE") == 4
+    assert answers["v6"] == answers["v7"] == answers["v8"]
+    assert "/schema/any" in answers["v8"]
     assert ads.session.get(ads.at.ads.replace("v7", "v5"), timeout=10).status_code == 404
     assert ads.session.get(ads.at.ads, timeout=10).status_code == 405
+
+
+def test_each_certificate_has_its_own_resources_cache_and_answers(ads: Ads) -> None:
+    two = ["SIERRA_2_SOLAR1", "SIERRA_2_BESS1"]
+    of_delta = ads.admin("/issue", kind="max_constraint", resources=["DELTA_6_HYDRO1"])["batch_uid"]
+    hourly = ads.sent(1)
+    with tls_session(ads.keys, ads.keys.sierra) as session:
+        api, response = soap_client(ads.at.ads, session), soap_client(ads.at.ads_response, session)
+        listed = uids(valid(api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
+        assert of_delta not in listed
+        with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
+            api.getDispatchBatch(of_delta)
+        given = {uid: valid(gzip.decompress(api.getDispatchBatch(uid))) for uid in listed}
+        points = valid(gzip.decompress(api.getTrajectoryData("-1")))
+        assert [response.acceptInstruction(hourly["batch_uid"], f"{hourly['batch_uid']}-I{index}") for index in (0, 2)] == [
+            0,
+            5,
+        ]
+    seen = {(each.text or "").strip() for root in (*given.values(), points) for each in root.iterfind(".//a:resourceId", NS)}
+    assert seen == set(two)
+    whole = uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
+    assert of_delta in whole
+    assert [uid for uid in whole if uid in listed] == [uid for uid in listed if uid != hourly["batch_uid"]] + [
+        hourly["batch_uid"]
+    ]
+    told = {each["batch"]["batch_uid"]: each["batch"] for each in ads.admin("/told?client=sierra")}
+    assert {uid: _instructions(root) for uid, root in given.items()} == {
+        uid: [each["instruction_uid"] for each in batch["instructions"]] for uid, batch in told.items()
+    }
+    assert len(ads.admin("/told/trajectories?client=sierra")) == len(uids(points, "trajectoryBatch"))
+    assert [(each["client"], each["result_code"]) for each in ads.admin("/answers")] == [("sierra", 0), ("sierra", 5)]
+
+
+def _instructions(root: etree._Element) -> list[str]:
+    return [(each.get("instructionUID") or "").strip() for each in root.iterfind(".//a:instruction", NS)]
+
+
+def test_the_rights_of_a_certificate_can_be_changed(ads: Ads) -> None:
+    ads.admin("/clients", client="TEST_John Smith", resources=["DELTA_*"], may_respond=False)
+    hourly = ads.sent(1)
+    batch = valid(gzip.decompress(ads.api.getDispatchBatch(hourly["batch_uid"])))
+    assert [(each.text or "").strip() for each in batch.iterfind(".//a:resourceId", NS)] == ["DELTA_6_HYDRO1"]
+    assert ads.response.acceptInstruction(hourly["batch_uid"], hourly["instructions"][2]["instruction_uid"]) == 5
+    assert {"client": "sierra", "resources": ["SIERRA_*"], "may_respond": True} in ads.admin("/clients")
+
+
+@pytest.mark.parametrize(
+    ("kind", "batch_type", "instruction_type"),
+    [
+        *[("msg_transition", 2, 7), ("start_up", 2, 4), ("shut_down", 2, 5), ("as_award", 3, 6), ("hourly_as_award", 5, 6)],
+        *[("min_constraint", 4, 1), ("max_constraint", 4, 2), ("fixed_constraint", 4, 3), ("exceptional_dispatch", 4, 0)],
+        *[("as_test", 12, 0), ("flex_ramp", 10, 6), ("hourly", 1, 0), ("five_minute", 0, 0)],
+    ],
+)
+def test_every_kind_of_batch_can_be_ordered(ads: Ads, kind: str, batch_type: int, instruction_type: int) -> None:
+    uid = ads.admin("/issue", kind=kind, resources=["DELTA_6_HYDRO1"])["batch_uid"]
+    assert uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")[-1] == uid
+    batch = valid(gzip.decompress(ads.api.getDispatchBatch(uid)))
+    assert batch.findtext("a:batchType", namespaces=NS) == str(batch_type)
+    assert [each.text for each in batch.iterfind(".//a:instructionType", NS)] == [str(instruction_type)]
+    configurations = [batch.findtext(f".//a:transition{end}ConfigId", namespaces=NS) for end in ("From", "To")]
+    assert sorted(map(bool, configurations)) == [kind == "msg_transition"] * 2
+    assert len(set(configurations)) == (2 if kind == "msg_transition" else 1)
+
+
+def test_an_answer_after_the_end_of_the_period_comes_too_late_and_the_minimum_was_accepted(ads: Ads) -> None:
+    batch = ads.admin("/issue", kind="hourly", dot_mw=40.0, min_accept_mw=15.0)
+    uid, first = batch["batch_uid"], batch["instructions"][0]["instruction_uid"]
+    assert ads.response.partialAcceptInstruction(uid, first, 40.5, 13) == 1
+    assert ads.response.declineInstruction(uid, first, 17) == 1
+    ads.clock.now += timedelta(minutes=3)
+    assert ads.response.acceptInstruction(uid, first) == 2
+    over = valid(gzip.decompress(ads.api.getDispatchBatch(uid)))
+    assert over.findtext("a:batchStatus", namespaces=NS) == "2"
+    assert {each.text for each in over.iterfind(".//a:acceptDot", NS)} == {"15.0"}
+    assert {each.text for each in over.iterfind(".//a:reasonCode", NS)} == {"15"}
 
 
 def test_a_cancelled_and_a_revised_batch_come_again(ads: Ads) -> None:
@@ -204,6 +300,8 @@ def test_ordered_faults_happen_once_and_then_all_is_well(ads: Ads) -> None:
     uid = ads.sent(0)["batch_uid"]
     checks: dict[str, Callable[[requests.Response], bool]] = {
         "soap_fault": lambda reply: reply.status_code == 500 and "Fault" in reply.text,
+        "busy": lambda reply: reply.status_code == 500 and "ADS is busy" in reply.text,
+        "http_503": lambda reply: reply.status_code == 503,
         "http_500": lambda reply: reply.status_code == 500 and "Fault" not in reply.text,
         "malformed": lambda reply: reply.status_code == 200 and _is_broken(reply.content),
         "oversized": lambda reply: len(reply.content) > 8_000_000,
@@ -365,3 +463,84 @@ def test_a_dripping_reply_begins_and_never_comes_to_its_end(ads: Ads):
     with ads.session.post(ads.at.ads, data=question, stream=True, timeout=5) as reply:
         assert reply.raw.read(2) == b"<?"
         assert int(reply.headers["Content-Length"]) > 100
+
+
+def test_the_headers_of_a_reply_can_come_a_byte_a_second(ads: Ads):
+    ads.admin("/faults", service="ads", fault="drip_headers")
+    context = ssl.create_default_context(cafile=str(ads.keys.authority))
+    context.load_cert_chain(ads.keys.client)
+    host, port = ads.at.ads.split("/")[2].split(":")
+    body = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><isNewTrajData>'
+    body += b"<batchUID>-1</batchUID></isNewTrajData></e:Body></e:Envelope>"
+    head = f"POST /ADS/APIWebService/v7 HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    plain = socket.create_connection((host, int(port)), timeout=10)
+    with context.wrap_socket(plain, server_hostname=host) as tls:
+        tls.sendall(head + body)
+        assert [tls.recv(100), tls.recv(100)] == [b"H", b"T"]
+    assert ads.api.isNewTrajData("-1") is True
+
+
+def test_a_question_about_one_batch_fails_and_the_same_about_another_does_not(ads: Ads):
+    one, two = [batch["batch_uid"] for batch in ads.admin("/sent")["batches"]][:2]
+    ads.admin("/faults", service="ads", fault="http_503", operation="getBatchHeader", batch_uid=one, share=1)
+    assert [post(ads, "getBatchHeader", uid).status_code for uid in (one, two, one)] == [503, 200, 503]
+    assert post(ads, "getDispatchBatch", one).status_code == 200
+    ads.admin("/faults", service="ads", fault="http_503", times=0)
+    assert post(ads, "getBatchHeader", one).status_code == 200
+
+
+def test_a_share_of_one_operation_fails(ads: Ads):
+    uid = ads.sent(0)["batch_uid"]
+    ads.admin("/faults", service="ads", fault="http_503", operation="getBatchStatus", share=0.3)
+    failed = [post(ads, "getBatchStatus", uid).status_code == 503 for _ in range(60)]
+    assert 5 < sum(failed) < 35
+    assert post(ads, "getBatchHeader", uid).status_code == 200
+
+
+def test_lists_can_come_doubled_or_reversed_and_a_cursor_can_be_unknown(ads: Ads):
+    plain = uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
+    told = {}
+    for fault in ("doubled_list", "reversed_list"):
+        ads.admin("/faults", service="ads", fault=fault)
+        told[fault] = uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
+    assert told == {"doubled_list": [uid for uid in plain for _ in range(2)], "reversed_list": plain[::-1]}
+    ads.admin("/faults", service="ads", fault="unknown_cursor")
+    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
+        ads.api.getDispatchBatchesSinceUID(plain[-1])
+
+
+def test_a_forgotten_uid_is_a_fault_or_an_empty_list_as_it_is_wanted(ads: Ads):
+    uid, trajectory = ads.sent(0)["batch_uid"], ads.admin("/sent")["trajectories"][-1]["batch_uid"]
+    ads.admin("/forget", batch_uid=uid)
+    ads.admin("/forget", batch_uid=trajectory)
+    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
+        ads.api.getDispatchBatchesSinceUID(uid)
+    ads.admin("/conduct", unknown_cursor="empty")
+    assert uids(valid(ads.api.getDispatchBatchesSinceUID(uid)), "DispatchBatch") == []
+    assert ads.api.isNewTrajData(trajectory) is False
+    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
+        ads.api.getDispatchBatch(uid)
+
+
+def test_the_clock_can_be_off_until_it_is_set_right(ads: Ads):
+    dates = []
+    for skew_s in (-5.0, 0.0):
+        assert ads.admin("/conduct", date_skew_s=skew_s)["date_skew_s"] == skew_s
+        dates.append(parsedate_to_datetime(ads.session.get(ads.at.ads + "?wsdl", timeout=10).headers["Date"]))
+    assert [at - ads.clock.now for at in dates] == [timedelta(seconds=-5), timedelta()]
+
+
+def test_a_batch_of_any_size_comes_with_one_order(ads: Ads):
+    uid = ads.admin("/large_dispatch", resources=300, details=8)["batch_uid"]
+    batch = valid(gzip.decompress(ads.api.getDispatchBatch(uid)))
+    assert len(batch.findall(".//a:instruction", NS)) == 300
+    assert len(batch.findall(".//a:instructionDetail", NS)) == 2400
+
+
+def test_a_trajectory_cache_grows_with_one_order(ads: Ads):
+    before = len(ads.api.getTrajectoryData("-1"))
+    made = ads.admin("/large_trajectories", batches=3, resources=10, points=200)["batch_uids"]
+    answer = ads.api.getTrajectoryData("-1")
+    assert uids(valid(gzip.decompress(answer)), "trajectoryBatch")[-3:] == made
+    assert len(answer) > before + 150_000
+    assert len(ads.api.getTrajectoryData(made[1])) < len(answer) / 2

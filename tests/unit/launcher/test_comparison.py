@@ -11,6 +11,7 @@ from launcher.comparison import (
     dop_batches,
     dot_in_force,
     dot_points,
+    holds_mw,
     is_enough,
     latest_dop,
     moments_around,
@@ -92,6 +93,28 @@ def test_an_exceptional_dot_is_of_both_schedules_and_counts_when_it_was_received
     for schedule in Schedule:
         assert dot_in_force(sent, "R", schedule, at(0), [at(1)]).dot_mw == 20.0
         assert dot_points(sent, "R", schedule) == [(at(150), 20.0)]
+
+
+def test_a_constraint_is_no_dot():
+    limit = SentInstruction(instruction_uid="I", resource_id="R", instruction_type=2, dot_mw=70.0, target_at=at(0))
+    sent = Sent(
+        batches=(batch(0, 10.0), batch(0, 0.0, batch_type=4, received_at=at(1), instructions=(limit,))), trajectories=()
+    )
+    assert dot_in_force(sent, "R", Schedule.FIVE_MINUTE, at(0), [at(1)]).dot_mw == 10.0
+    assert dot_points(sent, "R", Schedule.FIVE_MINUTE) == [(at(150), 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted_mw", "holds"), [("ACCEPT", 70.0, 70.0), ("PARTIAL", 15.0, 15.0), ("DECLINE", 0.0, None)]
+)
+def test_an_answered_dot_holds_with_what_was_accepted(status: str, accepted_mw: float, holds: float | None):
+    answered = SentInstruction(
+        instruction_uid="I", resource_id="R", dot_mw=70.0, accept_status=status, accept_dot_mw=accepted_mw, target_at=at(0)
+    )
+    sent = Sent(batches=(batch(0, 0.0, batch_type=1, interval_s=3600.0, instructions=(answered,)),), trajectories=())
+    found = dot_in_force(sent, "R", Schedule.HOURLY, at(0), [at(1)])
+    assert (holds_mw(found) if found else None) == holds
+    assert [mw for _, mw in dot_points(sent, "R", Schedule.HOURLY)] == ([] if holds is None else [holds])
 
 
 def test_a_newer_trajectory_replaces_what_it_covers_and_may_step():

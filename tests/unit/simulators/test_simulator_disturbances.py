@@ -1,15 +1,23 @@
 """What goes wrong at CAISO itself: batches that are withheld, lost or set back, and prices that are corrected."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from lxml import etree
 
+from simulators.admin.scale import large_dispatch, large_trajectory
+from simulators.ads.dispatches import Kind
+from simulators.ads.documents import Style, compressed, dispatch_batch, trajectory_response
 from simulators.ads.ledger import Ledger, UnknownBatch
-from simulators.ads.market import Market
+from simulators.ads.market import Market, Order
 from simulators.ads.plan import Unit
 from simulators.ads.records import Batch, BatchType, DispatchBatch
+from simulators.broken_replies import gzip_bomb
 from simulators.oasis.prices import CorrectedPrices, PriceModel
 
+SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[2] / "fixtures" / "ads" / "ads.caiso.com.xsd"))
 UNITS = (Unit("ONE", variable=False, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0),)
 START = datetime(2026, 7, 1, 12, 1, tzinfo=UTC)
 NOW = START + timedelta(minutes=61)
@@ -63,10 +71,32 @@ def test_a_batch_that_has_one_revision_only_cannot_be_set_back() -> None:
 
 def test_a_late_hourly_batch_covers_now_and_was_received_after_the_dots_in_it() -> None:
     ledger = opened()
-    late = ledger.issue_hourly(NOW)
+    late = ledger.issue(Order(Kind.HOURLY), NOW)
     assert late.start_at <= NOW < late.start_at + timedelta(seconds=late.interval_s)
     assert late.received_at >= max(batch.received_at for batch in dots(ledger))
     assert ledger.dispatches()[-1] == late
+
+
+def test_a_large_batch_has_as_many_resources_and_details_as_wanted() -> None:
+    batch = large_dispatch(NOW, 300, 1000, 8)
+    assert len({each.resource_id for each in batch.instructions}) == 1000
+    assert {len(each.details) for each in batch.instructions} == {8}
+    assert batch.start_at <= NOW < batch.start_at + timedelta(seconds=300)
+    SCHEMA.assertValid(etree.fromstring(dispatch_batch(batch, Style("v6"), with_instructions=True)))
+
+
+def test_a_bomb_is_a_small_gzip_of_something_large() -> None:
+    bomb = gzip_bomb(20)
+    assert len(bomb) < 100_000
+    assert gzip.decompress(bomb) == bytes(20_000_000)
+
+
+def test_a_cache_of_trajectories_can_be_large() -> None:
+    batches = [large_trajectory(NOW, serial, resources=10, points=200) for serial in range(10)]
+    assert len({batch.batch_uid for batch in batches}) == 10
+    document = trajectory_response(batches, Style("v6"))
+    SCHEMA.assertValid(etree.fromstring(document))
+    assert len(compressed(document)) > 500_000
 
 
 def test_a_corrected_price_is_what_is_published_and_still_the_sum_of_its_components() -> None:

@@ -26,7 +26,7 @@ UNITS = (
 )
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
 NS = {"a": "http://ads.caiso.com/api/schema/v6"}
-PLAIN, SURPRISING = Style(), Style(surprises=True)
+PLAIN, SURPRISING = Style("v6"), Style("v6", surprises=True)
 
 
 def filled(seed: int = 1, interval_s: int = 300, hours: int = 3) -> Ledger:
@@ -44,11 +44,11 @@ def parsed(document: bytes) -> etree._Element:
 @given(seed=st.integers(0, 10_000), surprises=st.booleans(), interval_s=st.sampled_from([7, 15, 60, 300]))
 @settings(max_examples=25)
 def test_every_document_is_valid_against_the_schema(seed: int, *, surprises: bool, interval_s: int) -> None:
-    style = Style(surprises=surprises)
+    style = Style("v6", surprises=surprises)
     ledger = Ledger(Market(UNITS, interval_s, seed), START)
     ledger.advance(START + timedelta(seconds=30 * interval_s))
     for batch in ledger.dispatches():
-        ledger.validate(batch.batch_uid, "CN", START + timedelta(microseconds=1))
+        ledger.validate(batch.batch_uid, "CN", START + timedelta(microseconds=1), lambda _: True)
         parsed(dispatch_batch(ledger.dispatch(batch.batch_uid), style, with_instructions=True))
         parsed(dispatch_batch(batch, style, with_instructions=False))
     parsed(dispatch_response(ledger.dispatches(), style))

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simulators.ads.answers import declined
+from simulators.ads.dispatches import Kind
 from simulators.ads.ledger import Ledger, UnknownBatch
-from simulators.ads.market import Market
+from simulators.ads.market import Market, Order
 from simulators.ads.plan import Unit
 from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
 
@@ -79,7 +81,7 @@ def test_what_is_older_than_a_day_is_forgotten(ledger: Ledger) -> None:
 
 def test_a_cancelled_batch_is_listed_again_with_a_higher_revision(ledger: Ledger) -> None:
     batch, last = first_dot(ledger), ledger.dispatches()[-1]
-    ledger.cancel(batch.batch_uid)
+    ledger.set_status(batch.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
     listed = ledger.dispatches_since(last.batch_uid, ME)
     assert uids(listed) == [batch.batch_uid]
     assert listed[0].batch_status is BatchStatus.EMERGENCY_CANCELLED
@@ -99,7 +101,7 @@ def test_a_revision_changes_one_dot_and_raises_both_revisions(ledger: Ledger) ->
 def test_a_change_of_the_batch_that_a_client_continues_from_reaches_it_once(ledger: Ledger) -> None:
     batch = ledger.dispatches()[-1]
     ledger.note_fetched(batch, ME)
-    ledger.cancel(batch.batch_uid)
+    ledger.set_status(batch.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
     assert uids(ledger.dispatches_since(batch.batch_uid, ME)) == [batch.batch_uid]
     ledger.note_fetched(ledger.dispatch(batch.batch_uid), ME)
     assert ledger.dispatches_since(batch.batch_uid, ME) == []
@@ -113,8 +115,8 @@ def test_a_revision_needs_a_dot_of_the_resource_and_a_finite_number(ledger: Ledg
 
 def test_validation_is_noted_once_and_is_no_revision(ledger: Ledger) -> None:
     uid = first_dot(ledger).batch_uid
-    ledger.validate(uid, "first", at(60))
-    ledger.validate(uid, "second", at(61))
+    ledger.validate(uid, "first", at(60), lambda _: True)
+    ledger.validate(uid, "second", at(61), lambda _: True)
     batch = ledger.dispatch(uid)
     assert {(each.api_validated_by, each.api_validated_at) for each in batch.instructions} == {("first", at(60))}
     assert batch.revision_no == 1
@@ -129,6 +131,43 @@ def test_an_hourly_batch_without_answers_times_out(ledger: Ledger) -> None:
     over = ledger.dispatch(hourly.batch_uid)
     assert (over.batch_status, over.revision_no) == (BatchStatus.TIMED_OUT, 2)
     assert ledger.dispatches()[-1].batch_uid == hourly.batch_uid
+    assert {each.status_code for each in over.instructions} == {BatchStatus.TIMED_OUT}
+
+
+def test_at_a_time_out_the_minimum_is_accepted_or_else_it_is_declined() -> None:
+    ledger = Ledger(Market(UNITS, 300, 1), START)
+    ledger.advance(at(30))
+    with_minimum = ledger.issue(Order(Kind.HOURLY, dot_mw=40.0, min_accept_mw=15.0), at(30))
+    without = ledger.issue(Order(Kind.HOURLY, dot_mw=40.0, min_accept_mw=0.0), at(30))
+    first = with_minimum.instructions[0]
+    ledger.answer(with_minimum.batch_uid, declined(first, 10) or first)
+    ledger.advance(max(with_minimum.expires_at, without.expires_at))
+    told = [
+        [(each.accept_status, each.accept_dot_mw, each.reason_code) for each in ledger.dispatch(batch.batch_uid).instructions]
+        for batch in (with_minimum, without)
+    ]
+    assert told == [[("DECLINE", 0.0, 10), ("PARTIAL", 15.0, 15)], [("DECLINE", 0.0, 16), ("DECLINE", 0.0, 16)]]
+
+
+@pytest.mark.parametrize("status", [BatchStatus.OPERATOR_RESPONSE, BatchStatus.DEFERRED, BatchStatus.NEW])
+def test_a_batch_can_be_given_any_status(ledger: Ledger, status: BatchStatus) -> None:
+    batch = ledger.set_status(first_dot(ledger).batch_uid, status)
+    assert (batch.batch_status, batch.revision_no) == (status, 2)
+    assert {each.status_code for each in batch.instructions} == {status}
+
+
+def test_a_trajectory_batch_can_be_forgotten_as_well(ledger: Ledger) -> None:
+    lost = ledger.trajectories()[1]
+    ledger.forget(lost.batch_uid)
+    assert lost not in ledger.trajectories()
+    with pytest.raises(UnknownBatch):
+        ledger.trajectories_since(lost.batch_uid)
+
+
+def test_validation_is_for_what_the_client_sees(ledger: Ledger) -> None:
+    uid = first_dot(ledger).batch_uid
+    ledger.validate(uid, "one", at(60), lambda resource_id: resource_id == "ONE")
+    assert [each.api_validated_by for each in ledger.dispatch(uid).instructions] == ["one", None]
 
 
 def test_time_that_steps_back_issues_nothing_twice(ledger: Ledger) -> None:

@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.runtime.installation import Resource
-from simulators.ads.market import Market
+from simulators.ads.dispatches import Kind
+from simulators.ads.market import Market, Order
 from simulators.ads.plan import Unit, unit_of
 from simulators.ads.records import BatchStatus, BatchType, DispatchBatch, InstructionType, TrajectoryBatch
 
 SOLAR = Unit("SIERRA_2_SOLAR1", variable=True, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0)
 BATTERY = Unit("SIERRA_2_BESS1", variable=False, pmin_mw=-50.0, pmax_mw=50.0, ramp_mw_per_min=50.0)
-HYDRO = Unit("DELTA_6_HYDRO1", variable=False, pmin_mw=5.0, pmax_mw=80.0, ramp_mw_per_min=10.0)
+HYDRO = Unit("DELTA_6_HYDRO1", variable=False, pmin_mw=5.0, pmax_mw=80.0, ramp_mw_per_min=10.0, configurations=("1x1", "2x1"))
 UNITS = (SOLAR, BATTERY, HYDRO)
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -105,28 +106,149 @@ def test_supp_is_never_above_zero_for_a_variable_unit_and_at_times_below_it() ->
 def test_other_batch_types_come_now_and_then() -> None:
     kinds = {kind: len(of_type(dispatches(MARKET), kind)) for kind in BatchType}
     assert kinds.pop(BatchType.FIVE_MINUTE) == 288
+    assert kinds.pop(BatchType.COMMITMENT) == 48  # start-up or shut-down, and a transition, in every hour
+    assert kinds.pop(BatchType.OUT_OF_SEQUENCE) == 48  # a DOT and a constraint
     assert set(kinds.values()) == {24}
 
 
-def test_a_newest_type_is_left_out_when_it_is_not_wanted() -> None:
-    assert not of_type(dispatches(Market(UNITS, 300, 1, newest_types=False)), BatchType.FLEX_RAMP)
+def test_a_few_hours_show_every_type_of_instruction() -> None:
+    within = dispatches(MARKET, span=timedelta(hours=4))
+    assert {each.instruction_type for batch in within for each in batch.instructions} == set(InstructionType)
 
 
-def test_awards_and_commitments_carry_no_dot() -> None:
+def test_the_newest_types_are_left_out_when_they_are_not_wanted() -> None:
+    without = dispatches(Market(UNITS, 300, 1, newest_types=False))
+    assert not {BatchType.FLEX_RAMP, BatchType.AS_TEST} & {batch.batch_type for batch in without}
+
+
+CARRY_MEGAWATTS = (
+    InstructionType.DOT,
+    InstructionType.MIN_CONSTRAINT,
+    InstructionType.MAX_CONSTRAINT,
+    InstructionType.FIXED_CONSTRAINT,
+)
+
+
+def test_dots_and_constraints_carry_megawatts_and_nothing_else_does() -> None:
     for batch in dispatches(MARKET):
-        if batch.batch_type in (BatchType.FIVE_MINUTE, BatchType.HOURLY, BatchType.OUT_OF_SEQUENCE):
-            assert all(each.dot_mw is not None and each.instruction_type is InstructionType.DOT for each in batch.instructions)
-        else:
-            assert all(each.dot_mw is None and each.instruction_type is not InstructionType.DOT for each in batch.instructions)
+        for each in batch.instructions:
+            assert (each.dot_mw is not None) == (each.instruction_type in CARRY_MEGAWATTS)
+
+
+def constraints(batches: list[DispatchBatch], wanted: bool = True) -> list[DispatchBatch]:  # noqa: FBT001, FBT002
+    """Exceptional dispatches that are constraints, or that are none."""
+    exceptional = of_type(batches, BatchType.OUT_OF_SEQUENCE)
+    return [each for each in exceptional if (each.instructions[0].instruction_type is not InstructionType.DOT) == wanted]
 
 
 def test_an_exceptional_dispatch_repeats_the_five_minute_dot() -> None:
     batches = dispatches(MARKET)
     normal = {batch.start_at: batch for batch in of_type(batches, BatchType.FIVE_MINUTE)}
-    for batch in of_type(batches, BatchType.OUT_OF_SEQUENCE):
+    for batch in constraints(batches, wanted=False):
         same = normal[batch.start_at]
         assert [each.dot_mw for each in batch.instructions] == [each.dot_mw for each in same.instructions]
         assert [each.start_at for each in batch.instructions] == [each.start_at for each in same.instructions]
+
+
+def test_a_constraint_is_for_one_unit_and_its_dot_keeps_it() -> None:
+    batches = dispatches(MARKET)
+    limits = {unit.resource_id: unit for unit in UNITS}
+    dot_of = {
+        (batch.start_at, each.resource_id): each.dot_mw or 0.0
+        for batch in of_type(batches, BatchType.FIVE_MINUTE)
+        for each in batch.instructions
+    }
+    seen = set()
+    for batch in constraints(batches):
+        (each,) = batch.instructions
+        dot_mw, limit_mw = dot_of[batch.start_at, each.resource_id], each.dot_mw or 0.0
+        unit = limits[each.resource_id]
+        match each.instruction_type:
+            case InstructionType.MIN_CONSTRAINT:
+                assert unit.pmin_mw <= limit_mw <= dot_mw
+            case InstructionType.MAX_CONSTRAINT:
+                assert dot_mw <= limit_mw <= unit.pmax_mw
+            case _:
+                assert limit_mw == dot_mw
+        seen.add(each.resource_id)
+    assert seen == set(limits)
+
+
+def test_start_up_and_shut_down_take_turns_and_are_for_units_that_can_be_told_to_run() -> None:
+    types = [
+        {each.instruction_type for each in batch.instructions}
+        for batch in of_type(dispatches(MARKET), BatchType.COMMITMENT)
+        if {each.resource_id for each in batch.instructions} == {BATTERY.resource_id, HYDRO.resource_id}
+    ]
+    assert len(types) == 24
+    assert all(one | two == {InstructionType.START_UP, InstructionType.SHUT_DOWN} for one, two in pairwise(types))
+
+
+def test_a_multi_stage_generator_runs_in_the_configuration_that_it_was_told_to_change_to() -> None:
+    batches = dispatches(Market((HYDRO, SOLAR), 300, 1))
+    dots = {batch.start_at: batch.instructions[0] for batch in of_type(batches, BatchType.FIVE_MINUTE)}
+    transitions = [
+        (batch, each)
+        for batch in of_type(batches, BatchType.COMMITMENT)
+        for each in batch.instructions
+        if each.instruction_type is InstructionType.MSG_TRANSITION
+    ]
+    assert len(transitions) == 24
+    for batch, each in transitions[1:-1]:
+        before, after = dots[batch.start_at - timedelta(minutes=5)], dots[batch.start_at]
+        assert each.resource_id == HYDRO.resource_id
+        assert each.transition_from_config_id == before.configuration_id
+        assert each.transition_to_config_id == after.configuration_id != before.configuration_id
+        assert each.end_at == each.start_at + timedelta(minutes=5)
+    assert {dot.configuration_id for dot in dots.values()} == {"1x1", "2x1"}
+    solar = {batch.instructions[1].configuration_id for batch in of_type(batches, BatchType.FIVE_MINUTE)}
+    assert solar == {None}
+
+
+def test_an_as_test_calls_for_the_awarded_reserve_on_top_of_the_dot() -> None:
+    for batch in of_type(dispatches(MARKET), BatchType.AS_TEST):
+        (each,) = batch.instructions
+        assert each.resource_id != SOLAR.resource_id
+        assert (each.as_type, each.instruction_type) == ("SR", InstructionType.DOT)
+        assert sum(part.segment_mw for part in each.details) == pytest.approx(each.dot_mw)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_can_be_ordered_for_the_running_interval(kind: Kind) -> None:
+    now = NOON + timedelta(minutes=42, seconds=7)
+    market = Market(UNITS, 300, 1)
+    batch = market.ordered(Order(kind), now, 0)
+    assert batch.received_at == now < batch.expires_at
+    assert batch.start_at <= now < batch.start_at + timedelta(seconds=batch.interval_s)
+    assert batch.instructions
+    assert batch.batch_uid not in {each.batch_uid for each in market.issued(NOON, NOON + DAY)}
+    assert batch.batch_uid != market.ordered(Order(kind), now, 1).batch_uid
+    assert all(each.instruction_uid.startswith(batch.batch_uid) for each in batch.instructions)
+
+
+def test_an_order_names_resources_and_megawatts() -> None:
+    batch = MARKET.ordered(Order(Kind.MAX_CONSTRAINT, (SOLAR.resource_id, HYDRO.resource_id), 12.5), NOON, 0)
+    assert [(each.resource_id, each.dot_mw) for each in batch.instructions] == [
+        (SOLAR.resource_id, 12.5),
+        (HYDRO.resource_id, 12.5),
+    ]
+    hourly = MARKET.ordered(Order(Kind.HOURLY, min_accept_mw=3.0), NOON, 0)
+    assert {each.min_accept_mw for each in hourly.instructions} == {3.0}
+
+
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        (Order(Kind.FIVE_MINUTE, ("NOBODY",)), "no resource NOBODY"),
+        (Order(Kind.MSG_TRANSITION, (SOLAR.resource_id,)), "multi-stage"),
+        (Order(Kind.START_UP, dot_mw=3.0), "no dot_mw"),
+        (Order(Kind.FIVE_MINUTE, min_accept_mw=3.0), "no min_accept_mw"),
+        (Order(Kind.FIVE_MINUTE, dot_mw=float("nan")), "finite"),
+    ],
+)
+def test_an_order_that_cannot_be_is_refused(order: Order, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        MARKET.ordered(order, NOON, 0)
 
 
 def test_of_two_dots_for_one_time_the_five_minute_one_is_received_last() -> None:
@@ -183,6 +305,13 @@ def test_another_seed_gives_another_market() -> None:
 
 
 def test_limits_that_the_file_leaves_out_are_filled_in() -> None:
-    assert unit_of(Resource(id="A")) == Unit("A", variable=False, pmin_mw=0.0, pmax_mw=50.0, ramp_mw_per_min=5.0)
+    unit = unit_of(Resource(id="A"))
+    assert (unit.pmin_mw, unit.pmax_mw, unit.ramp_mw_per_min) == (0.0, 50.0, 5.0)
     assert unit_of(Resource(id="A", pmax_mw=-10.0)).pmin_mw == -10.0
     assert unit_of(Resource(id="A", pmin_mw=60.0)).pmax_mw == 60.0
+
+
+def test_a_unit_that_only_produces_and_is_not_variable_is_a_multi_stage_generator() -> None:
+    assert unit_of(Resource(id="A")).configurations == ("A_1x1", "A_2x1")
+    assert unit_of(Resource(id="A", variable=True)).configurations == ()
+    assert unit_of(Resource(id="A", pmin_mw=-5.0)).configurations == ()

@@ -1,18 +1,24 @@
 """The operations of ADS: envelopes, faults, and the result codes of the response service."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
 
+from simulators.ads.answers import Answers, ResultCode
+from simulators.ads.clients import Clients, Rights, rights_named
+from simulators.ads.dispatches import Kind
 from simulators.ads.documents import Style
 from simulators.ads.ledger import Ledger
-from simulators.ads.market import Market
-from simulators.ads.operations import ApiService, ResponseService, ResultCode
+from simulators.ads.market import Market, Order
+from simulators.ads.operations import Ads as Shared
+from simulators.ads.operations import ApiService, Arrangement, Question, ResponseService
 from simulators.ads.plan import Unit
 from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
 from simulators.ads.soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
 from simulators.ads.told import Told
+from simulators.conduct import Conduct, UnknownCursor
 
 UNITS = (
     Unit("ONE", variable=True, pmin_mw=10.0, pmax_mw=100.0, ramp_mw_per_min=20.0),
@@ -35,17 +41,21 @@ class Ads:
     def __init__(self) -> None:
         self.clock = Clock()
         self.ledger = Ledger(Market(UNITS, 300, 1), START)
-        self.told = Told()
-        self.api = ApiService(self.ledger, self.told, {"ONE", "TWO"}, Style(), self.clock)
-        self.response = ResponseService(self.ledger, {"guest"}, self.clock)
+        self.told, self.answers, self.conduct = Told(), Answers(), Conduct()
+        self.clients = Clients({"guest": Rights(may_respond=False), "one": Rights(("O*",)), "nobody": Rights(("X",))})
+        shared = Shared(self.ledger, self.clients, self.told, self.answers, self.conduct, {"ONE", "TWO"}, self.clock)
+        self.api, self.response = ApiService(shared), ResponseService(shared)
         self.ledger.advance(self.clock.now)
+
+    def ask(self, operation: str, batch_uid: str, client: str = "me", **more: object) -> Answer:
+        return self.api.answer(Question(Call(operation, {"batchUID": batch_uid}), client, **more))  # type: ignore[arg-type]
 
     def newest(self, batch_type: BatchType) -> DispatchBatch:
         return [batch for batch in self.ledger.dispatches() if batch.batch_type is batch_type][-1]
 
     def respond(self, operation: str, batch_uid: str, instruction_uid: str, client: str = "me", **more: str) -> object:
         call = Call(operation, {"batchUID": batch_uid, "instructionUID": instruction_uid, **more})
-        return self.response.answer(call, client)
+        return self.response.answer(Question(call, client))
 
 
 @pytest.fixture
@@ -128,20 +138,20 @@ def test_a_fault_says_whose_it_is_and_why() -> None:
 )
 def test_a_call_without_an_answer_is_a_fault(ads: Ads, call: Call) -> None:
     with pytest.raises(SoapFault):
-        ads.api.answer(call, "me")
+        ads.api.answer(Question(call, "me"))
 
 
 def test_a_batch_uid_with_stray_spaces_is_found(ads: Ads) -> None:
     uid = ads.newest(BatchType.FIVE_MINUTE).batch_uid
-    assert ads.api.answer(Call("getBatchStatus", {"batchUID": f" {uid} "}), "me") == BatchStatus.CLOSED
+    assert ads.ask("getBatchStatus", f" {uid} ") == BatchStatus.CLOSED
 
 
 def test_new_trajectory_data_is_told_until_it_was_taken(ads: Ads) -> None:
     last = ads.ledger.trajectories()[-1].batch_uid
-    assert ads.api.answer(Call("isNewTrajData", {"batchUID": "-1"}), "me") is True
-    assert ads.api.answer(Call("isNewTrajData", {"batchUID": last}), "me") is False
+    assert ads.ask("isNewTrajData", "-1") is True
+    assert ads.ask("isNewTrajData", last) is False
     ads.clock.now += timedelta(minutes=5)
-    assert ads.api.answer(Call("isNewTrajData", {"batchUID": last}), "me") is True
+    assert ads.ask("isNewTrajData", last) is True
 
 
 def test_an_accepted_instruction_carries_the_answer(ads: Ads) -> None:
@@ -194,7 +204,7 @@ def test_outside_the_response_period_the_code_is_2(ads: Ads) -> None:
 
 def test_a_cancelled_batch_takes_no_answers(ads: Ads) -> None:
     hourly = ads.newest(BatchType.HOURLY)
-    ads.ledger.cancel(hourly.batch_uid)
+    ads.ledger.set_status(hourly.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
     assert ads.respond("acceptInstruction", hourly.batch_uid, hourly.instructions[0].instruction_uid) == 2
 
 
@@ -214,15 +224,166 @@ def test_a_number_that_is_none_is_a_fault(ads: Ads) -> None:
 
 def test_what_was_told_is_known_after_it_was_replaced(ads: Ads) -> None:
     before = ads.newest(BatchType.FIVE_MINUTE)
-    asking = Call("getDispatchBatch", {"batchUID": before.batch_uid})
     begun = ads.clock.now
-    ads.api.answer(asking, "me")
+    ads.ask("getDispatchBatch", before.batch_uid)
     ads.clock.now += timedelta(seconds=5)
-    ads.api.answer(asking, "me")
+    ads.ask("getDispatchBatch", before.batch_uid)
     after = ads.ledger.revise(before.batch_uid, "ONE", 11.0)
     ads.ledger.revise(before.batch_uid, "ONE", 12.0)  # nobody asked for the one between
     newest = ads.ledger.dispatch(before.batch_uid)
-    ads.api.answer(asking, "me")
-    told = [(each.batch.revision_no, each.told_at) for each in ads.told.all()]
+    ads.ask("getDispatchBatch", before.batch_uid)
+    told = [(each.batch.revision_no, each.told_at) for each in ads.told.dispatches()]
     assert told == [(before.revision_no, begun), (newest.revision_no, ads.clock.now)]
     assert after.revision_no not in dict(told)
+
+
+def instruction_resources(ads: Ads, batch_uid: str, client: str) -> list[str | None]:
+    document = ads.ask("getDispatchBatch", batch_uid, client)
+    assert isinstance(document, bytes)
+    root = etree.fromstring(gzip.decompress(document))
+    return [each.findtext("{*}resourceId") for each in root.iter("{*}instruction")]
+
+
+def listed(ads: Ads, since: str = "-1", client: str = "me", **more: object) -> list[str | None]:
+    document = ads.ask("getDispatchBatchesSinceUID", since, client, **more)
+    assert isinstance(document, str)
+    return [each.get("batchUID") for each in etree.fromstring(document.encode()).iter("{*}DispatchBatch")]
+
+
+def listed_trajectories(ads: Ads, client: str = "me", **more: object) -> list[tuple[str | None, set[str | None]]]:
+    document = ads.ask("getTrajectoryData", "-1", client, **more)
+    assert isinstance(document, bytes)
+    batches = etree.fromstring(gzip.decompress(document)).iter("{*}trajectoryBatch")
+    return [(each.get("batchUID"), {name.text for name in each.iter("{*}resourceId")}) for each in batches]
+
+
+def test_a_client_is_given_the_instructions_that_it_may_see(ads: Ads) -> None:
+    uid = ads.newest(BatchType.FIVE_MINUTE).batch_uid
+    assert instruction_resources(ads, uid, "me") == ["ONE", "TWO"]
+    assert instruction_resources(ads, uid, "one") == ["ONE"]
+
+
+def test_a_batch_of_which_a_client_sees_nothing_is_not_in_its_cache(ads: Ads) -> None:
+    of_two = ads.ledger.issue(Order(Kind.EXCEPTIONAL, ("TWO",)), ads.clock.now).batch_uid
+    assert of_two in listed(ads)
+    assert of_two not in listed(ads, client="one")
+    assert listed(ads, client="nobody") == []
+    operations = ("getDispatchBatch", "getBatchHeader", "getBatchStatus", "validateDispatchBatch", "getDispatchBatchesSinceUID")
+    for operation in operations:
+        with pytest.raises(SoapFault, match="does not exist"):
+            ads.ask(operation, of_two, "one")
+
+
+def test_a_client_is_given_the_trajectories_that_it_may_see(ads: Ads) -> None:
+    assert all(names == {"ONE"} for _, names in listed_trajectories(ads, "one"))
+    assert [uid for uid, _ in listed_trajectories(ads, "one")] == [uid for uid, _ in listed_trajectories(ads)]
+    assert listed_trajectories(ads, "nobody") == []
+    assert ads.ask("isNewTrajData", "-1", "nobody") is False
+
+
+def test_new_rights_hold_from_then_on(ads: Ads) -> None:
+    uid = ads.newest(BatchType.FIVE_MINUTE).batch_uid
+    ads.clients.grant("one", Rights(("T*",)))
+    assert instruction_resources(ads, uid, "one") == ["TWO"]
+
+
+def test_a_batch_that_one_client_lost_is_there_for_the_others(ads: Ads) -> None:
+    uid = ads.newest(BatchType.HOURLY).batch_uid
+    ads.clients.lose("one", uid)
+    assert uid in listed(ads)
+    assert uid not in listed(ads, client="one")
+    with pytest.raises(SoapFault):
+        ads.ask("getDispatchBatchesSinceUID", uid, "one")
+    assert ads.respond("acceptInstruction", uid, "any", client="one") == 3
+
+
+def test_a_client_answers_for_what_it_sees_only(ads: Ads) -> None:
+    batch = ads.newest(BatchType.HOURLY)
+    first, second = (each.instruction_uid for each in batch.instructions)
+    assert ads.respond("acceptInstruction", batch.batch_uid, second, client="one") == 5
+    assert ads.respond("acceptInstruction", batch.batch_uid, first, client="one") == 0
+    assert [each.responder for each in ads.ledger.dispatch(batch.batch_uid).instructions] == ["one", None]
+
+
+def test_the_last_answer_within_the_period_counts_and_all_are_recorded(ads: Ads) -> None:
+    batch = ads.newest(BatchType.HOURLY)
+    uid = batch.instructions[0].instruction_uid
+    ads.respond("acceptInstruction", batch.batch_uid, uid)
+    ads.respond("partialAcceptInstruction", batch.batch_uid, uid, acceptDOT="1.5", reasonCode="13")
+    ads.respond("declineInstruction", batch.batch_uid, uid, client="guest", reasonCode="10")
+    changed = ads.ledger.dispatch(batch.batch_uid).instructions[0]
+    assert (changed.accept_status, changed.accept_dot_mw, changed.reason_code) == ("PARTIAL", 1.5, 13)
+    told = [(each.client, each.operation, each.accept_dot_mw, each.reason_code, each.result_code) for each in ads.answers.all()]
+    assert told == [
+        ("me", "acceptInstruction", None, None, 0),
+        ("me", "partialAcceptInstruction", 1.5, 13, 0),
+        ("guest", "declineInstruction", None, 10, 5),
+    ]
+
+
+def test_an_answer_is_in_what_the_batch_says_afterwards(ads: Ads) -> None:
+    batch = ads.newest(BatchType.HOURLY)
+    ads.respond("declineInstruction", batch.batch_uid, batch.instructions[0].instruction_uid, reasonCode="13")
+    document = ads.ask("getDispatchBatch", batch.batch_uid)
+    assert isinstance(document, bytes)
+    root = etree.fromstring(gzip.decompress(document))
+    names = ("acceptDot", "acceptStatus", "responder", "reasonCode", "revisionNumber", "statusCode")
+    assert [root.findtext(f".//{{*}}{name}") for name in names] == ["0.0", "DECLINE", "me", "13", "2", "1"]
+    assert root.findtext("{*}revisionNo") == "2"
+
+
+def test_an_unknown_cursor_can_be_answered_with_nothing_new(ads: Ads) -> None:
+    ads.conduct.unknown_cursor = UnknownCursor.EMPTY_LIST
+    assert listed(ads, "DISP-GONE") == []
+    assert ads.ask("isNewTrajData", "TRAJ-GONE") is False
+    with pytest.raises(SoapFault):
+        ads.ask("getDispatchBatch", "DISP-GONE")
+
+
+def test_lists_can_come_doubled_and_reversed(ads: Ads) -> None:
+    plain = listed(ads)
+    assert listed(ads, arrangement=Arrangement.REVERSED) == plain[::-1]
+    assert listed(ads, arrangement=Arrangement.DOUBLED) == [uid for uid in plain for _ in range(2)]
+    trajectories = listed_trajectories(ads)
+    assert listed_trajectories(ads, arrangement=Arrangement.REVERSED) == trajectories[::-1]
+
+
+@pytest.mark.parametrize("version", ["v6", "v7", "v8"])
+def test_each_version_has_its_documents_in_a_namespace_of_its_own(ads: Ads, version: str) -> None:
+    document = ads.ask("getBatchHeader", ads.newest(BatchType.HOURLY).batch_uid, style=Style(version))
+    assert isinstance(document, str)
+    assert etree.QName(etree.fromstring(document.encode())).namespace == f"http://ads.caiso.com/api/schema/{version}"
+
+
+def test_what_was_told_is_known_for_each_client_as_it_was_given(ads: Ads) -> None:
+    uid = ads.newest(BatchType.FIVE_MINUTE).batch_uid
+    ads.ask("getDispatchBatch", uid)
+    ads.ask("getDispatchBatch", uid, "one")
+    told = [(each.client, [i.resource_id for i in each.batch.instructions]) for each in ads.told.dispatches()]
+    assert told == [("me", ["ONE", "TWO"]), ("one", ["ONE"])]
+    assert [each.client for each in ads.told.dispatches("one")] == ["one"]
+    ads.ask("getTrajectoryData", "-1", "one")
+    points = [dop.resource_id for each in ads.told.trajectories("one") for dop in each.batch.dops]
+    assert set(points) == {"ONE"}
+    assert ads.told.trajectories("me") == []
+
+
+def test_what_does_not_arrive_whole_was_not_told(ads: Ads) -> None:
+    uid = ads.newest(BatchType.FIVE_MINUTE).batch_uid
+    ads.ask("getDispatchBatch", uid, arrives=False)
+    ads.ask("getTrajectoryData", "-1", arrives=False)
+    assert (ads.told.dispatches(), ads.told.trajectories()) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["", "=", "name=", "=ONE", "name= , "])
+def test_what_a_client_sees_needs_its_name_and_a_pattern(text: str) -> None:
+    with pytest.raises(ValueError, match="NAME=PATTERN"):
+        rights_named([text], [])
+
+
+def test_rights_are_named_in_settings() -> None:
+    named = rights_named(["CN=x, O=plant=SIERRA_*, DELTA_1", "guest=A"], ["guest"])
+    assert named == {
+        "CN=x, O=plant": Rights(("SIERRA_*", "DELTA_1")),
+        "guest": Rights(("A",), may_respond=False),
+    }
