@@ -13,8 +13,8 @@ T = TypeVar("T")
 FAULTS_MOST = 3
 """The third fault in a row that says nothing known is taken for an unknown cursor, and so is each third after it.
 
-All batches again cost CAISO hundreds of questions, which a fault that passes must not cause; and one that stays must not silence it
-for ever."""
+All batches again cost CAISO hundreds of questions, which a fault that passes must not cause; and one that stays must not
+silence it for ever."""
 
 
 def answered_at(client: AdsClient, now: datetime) -> datetime:
