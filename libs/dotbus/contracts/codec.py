@@ -34,7 +34,7 @@ class _Probe(msgspec.Struct):
     version: int
 
 
-_NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes from anyone; the last for brackets nested without end."""
 
 _encoder = msgspec.json.Encoder()
@@ -61,13 +61,13 @@ def decode(payload: bytes) -> AnyMessage:
     """
     try:
         version = _probe.decode(payload).version
-    except _NOT_OURS as error:
+    except NOT_OURS as error:
         raise UndecodableMessage(f"not a message: {error}") from error
     if version != VERSION:
         raise UnknownVersion(f"version {version} of a message; this software speaks version {VERSION}")
     try:
         message = _decoder.decode(payload)
-    except _NOT_OURS as error:
+    except NOT_OURS as error:
         raise UndecodableMessage(str(error)) from error
     for name in required_besides(type(message)):
         if not getattr(message, name):  # what was said lies within its bounds, so this is the default

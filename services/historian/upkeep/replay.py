@@ -28,8 +28,8 @@ from dotbus.runtime.settings import BusSettings
 from historian.settings import Configuration
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.streams import Account, count, missing_since, read_accounts, shown
+from historian.write.events import MAX_SEQ
 from historian.write.gaps import requests_of
-from historian.write.record import MAX_SEQ
 
 CONNECT_WITHIN_S = 10.0
 ANSWER_WITHIN_S = 60.0

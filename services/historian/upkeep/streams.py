@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from dotbus.runtime.sequence import Range
-from historian.write.record import MAX_SEQ, Stream
+from historian.write.events import MAX_SEQ
+from historian.write.record import Stream
 
 SHOWN_RANGES = 5
 ALL_RANGES = 1_000_000

@@ -3,24 +3,14 @@
 What is absent is left out and what is present is named, so a field that a later version adds changes no digest that is stored.
 """
 
-from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from dotbus.contracts.messages import (
-    Compliance,
-    Dispatch,
-    DispatchBatchHeader,
-    Dop,
-    Instruction,
-    InstructionDetail,
-    Prices,
-    TrajectoryBatch,
-    TrajectoryBatchHeader,
-)
+from historian.write.events import Event, KeptDispatch, KeptPrices, KeptTrajectory
 
 PRICE_COLUMNS = (
     "lmp_usd_per_mwh",
@@ -34,41 +24,25 @@ PRICE_COLUMNS = (
 # batchSent is null until the batch is active, batchExpires says how long the present status lasts. The four stamps say which
 # client confirmed the instruction, we among them. fetchedAt of prices is when we asked. All else is part of what is said: the
 # answers (acceptDot, acceptStatus and so on) raise revisionNumber, and they decide with how many megawatts a DOT stands.
-_MOVES = ("batch_sent_at", "batch_expires_at")
-_STAMPS = ("validated_at", "validated_by", "api_validated_at", "api_validated_by")
-
-Event = Dispatch | TrajectoryBatch | Prices
+_unmoved = partial(replace, batch_sent_at=None, batch_expires_at=None)
+_unstamped = partial(replace, validated_at=None, validated_by=None, api_validated_at=None, api_validated_by=None, details=())
+_instruction_uid, _dop_uid, _compliance_uid = attrgetter("instruction_uid"), attrgetter("dop_uid"), attrgetter("compliance_uid")
+_columns = attrgetter(*PRICE_COLUMNS)
+_encode = msgspec.json.Encoder().encode
 
 
 def digest_of(event: Event) -> int:
     """The digest of what an event says, without when and by whom, and without the order in which CAISO lists it."""
-    return int.from_bytes(blake2b(msgspec.json.encode(_content(event)), digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(blake2b(_encode(_content(event)), digest_size=8).digest(), "big", signed=True)
 
 
 def _content(event: Event) -> object:
     match event:
-        case Dispatch():
+        case KeptDispatch():
             told = sorted(event.instructions, key=_instruction_uid)
-            return (_header(event.batch), [(_instruction(each), list(map(_detail, each.details))) for each in told])
-        case TrajectoryBatch():
-            dops = [_dop(each) for each in sorted(event.dops, key=_dop_uid)]
-            return (_curve(event.batch), dops, [_compliance(each) for each in sorted(event.compliance, key=_compliance_uid)])
-        case Prices():
+            return (_unmoved(event.batch), [(_unstamped(each), each.details) for each in told])
+        case KeptTrajectory():
+            dops, compliance = sorted(event.dops, key=_dop_uid), sorted(event.compliance, key=_compliance_uid)
+            return (replace(event.batch, batch_sent_at=None), dops, compliance)
+        case KeptPrices():
             return (event.market, event.interval_start, event.interval_end, event.nodes, _columns(event))
-
-
-def _said(kind: type[msgspec.Struct], *without: str) -> Callable[[Any], msgspec.Struct]:
-    """What makes a value of a kind into one that is encoded by name, without what is absent; in C, not field by field."""
-    names = tuple(name for name in kind.__struct_fields__ if name not in without)
-    shown = msgspec.defstruct(f"Said{kind.__name__}", [(name, Any, None) for name in names], omit_defaults=True)
-    values = attrgetter(*names)
-    return lambda value: shown(*values(value))
-
-
-_header = _said(DispatchBatchHeader, *_MOVES)
-_instruction = _said(Instruction, *_STAMPS, "details")
-_detail = _said(InstructionDetail)
-_curve = _said(TrajectoryBatchHeader, *_MOVES)
-_dop, _compliance = _said(Dop), _said(Compliance)
-_instruction_uid, _dop_uid, _compliance_uid = attrgetter("instruction_uid"), attrgetter("dop_uid"), attrgetter("compliance_uid")
-_columns = attrgetter(*PRICE_COLUMNS)

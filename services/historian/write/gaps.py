@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
 from dotbus.runtime.schedule import backoff_s
 from dotbus.runtime.sequence import Range, SequenceRanges
-from historian.write.record import MAX_SEQ, Stream
+from historian.write.events import MAX_SEQ
+from historian.write.record import Stream
 from historian.write.renumbered import Renumbered
 
 RANGES_AT_ONCE = 2 * MAX_RANGES

@@ -4,12 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
 from historian.write.copying import VISIBLE_NUL
-from historian.write.record import EventMessage
-from historian.write.rows import key_of
-
-Key = tuple[str, ...]
+from historian.write.events import Event, KeptDispatch, KeptPrices, KeptTrajectory, Key, key_of
 
 _DISPATCHES = sa.text("""
     SELECT k.no, b.digest
@@ -37,11 +33,11 @@ _REPORTS_OF_ONE_TIME = sa.text("""
       AND t.first_node_no = n.node_no AND t.environment = CAST(k.environment AS environment)""")
 
 
-def digests_of(connection: sa.Connection, events: Sequence[EventMessage]) -> dict[Key, int | None]:
+def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, int | None]:
     """The digests of those among these events whose keys are taken; None of one that was stored before digests were kept."""
-    dispatches = [event for event in events if isinstance(event, Dispatch)]
-    trajectories = [event for event in events if isinstance(event, TrajectoryBatch)]
-    prices = [event for event in events if isinstance(event, Prices)]
+    dispatches = [event for event in events if isinstance(event, KeptDispatch)]
+    trajectories = [event for event in events if isinstance(event, KeptTrajectory)]
+    prices = [event for event in events if isinstance(event, KeptPrices)]
     known: dict[Key, int | None] = {}
     if dispatches:
         batches = {**_batches(dispatches), "revisions": _texts(key_of(event)[-1] for event in dispatches)}
@@ -60,7 +56,7 @@ def digests_of(connection: sa.Connection, events: Sequence[EventMessage]) -> dic
     return known
 
 
-def _batches(events: Sequence[Dispatch] | Sequence[TrajectoryBatch]) -> dict[str, list[str]]:
+def _batches(events: Sequence[KeptDispatch] | Sequence[KeptTrajectory]) -> dict[str, list[str]]:
     return {
         "resources": _texts(event.resource_id for event in events),
         "batches": _texts(event.batch.batch_uid for event in events),
@@ -72,7 +68,7 @@ def _texts(values: Iterable[str]) -> list[str]:
 
 
 def _find(
-    connection: sa.Connection, query: sa.TextClause, events: Sequence[EventMessage], columns: Mapping[str, Sequence[object]]
+    connection: sa.Connection, query: sa.TextClause, events: Sequence[Event], columns: Mapping[str, Sequence[object]]
 ) -> dict[Key, int | None]:
     parameters = {"numbers": list(range(len(events))), "environments": [str(event.environment) for event in events], **columns}
     return {key_of(events[row[0]]): row[1] for row in connection.execute(query, parameters)}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from dotbus.contracts.messages import Prices
 from historian.database import Database
 from historian.tables import node, origin
 from historian.write.copying import VISIBLE_NUL
+from historian.write.events import KeptPrices
 from historian.write.record import Position, Recorded, Stream
 
 REMEMBERED = 200_000
@@ -134,7 +134,7 @@ class Numbers:
         self.streams.learn([recorded.position.stream for recorded in events])
         nodes: set[str] = set()
         for recorded in events:
-            if isinstance(recorded.event, Prices):
+            if isinstance(recorded.event, KeptPrices):
                 nodes.update(recorded.event.nodes)
         self.nodes.learn(nodes)
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.codec import NOT_OURS, UndecodableMessage, decode
 from dotbus.contracts.messages import (
     AnyMessage,
     Dispatch,
@@ -25,21 +25,26 @@ from dotbus.contracts.messages import (
 from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
 from historian.write.copying import VISIBLE_NUL
 from historian.write.digest import PRICE_COLUMNS, digest_of
+from historian.write.events import (
+    MAX_NAME,
+    MAX_SEQ,
+    READERS,
+    Event,
+    KeptDispatch,
+    KeptPrices,
+    KeptSeq,
+    KeptTrajectory,
+    Key,
+    Name,
+    key_of,
+)
 
-MAX_NAME = 200
-MAX_SEQ = 2**63 - 2
-"""The largest number that PostgreSQL's ranges of bigint can hold."""
 MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 100_000
 """Rows of one message: six times as many as CAISO has nodes."""
 MAX_REASON = 500
-# In what comes so the one may be U+0000, whose escape is its only way into JSON, and the other a time that another offset puts
-# before the year 1 or beyond 9999. A digit of such a time may be escaped as well.
-_ODD = (b"\\u00", b'"0001', b'"9999')
 _STREAMS_REMEMBERED = 1000
 _TOPICS_REMEMBERED = 20_000
-
-EventMessage = Dispatch | TrajectoryBatch | Prices
 
 
 class Stream(msgspec.Struct, frozen=True, order=True):
@@ -58,11 +63,12 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """An event that can be kept. `digest` tells whether another event says the same."""
+    """An event that can be kept. `digest` tells whether another event under the same `key` says the same."""
 
     position: Position
-    event: EventMessage
+    event: Event
     digest: int
+    key: Key
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -85,9 +91,9 @@ class _Contradiction(Exception):
 
 class _Probe(msgspec.Struct):
     environment: Environment
-    source: str
-    stream: str
-    seq: int
+    source: Name
+    stream: Name
+    seq: KeptSeq
 
 
 _probe = msgspec.json.Decoder(_Probe)
@@ -107,23 +113,35 @@ class Recorder:
         if len(payload) > MAX_PAYLOAD_BYTES:
             return Refused(f"{len(payload)} bytes; the largest message that is read has {MAX_PAYLOAD_BYTES}")
         try:
-            message = decode(payload)
-            _require_fit(address, topic, message)
-            return _meaning(_plain(message) if any(odd in payload for odd in _ODD) else message)
+            return _event(address, topic, payload) if address and address.subject in READERS else _word(address, topic, payload)
         except (UndecodableMessage, _Contradiction) as error:
             # Whoever may publish elsewhere only cannot hide that an event of another is missing.
             is_event = address is not None and address.subject in EVENTS
             return Refused(str(error)[:MAX_REASON], _position_in(payload) if is_event else None)
 
 
-def _meaning(message: AnyMessage) -> Recorded | ServiceStatus | ReplayReply:
+def _event(address: Address, topic: str, payload: bytes) -> Recorded:
+    try:
+        event = READERS[address.subject].decode(payload)
+    except NOT_OURS as error:
+        _require_fit(address, topic, decode(payload))
+        raise _Contradiction(f"beyond bounds: {error}") from error
+    if event.place != (address.scope, address.name):
+        _require_fit(address, topic, event)
+    if _is_odd(payload):
+        event = _plain(event)
+    _require_whole(event)
+    stream = _stream(event.environment, event.source, event.stream)
+    return Recorded(Position(stream, event.seq), event, digest_of(event), key_of(event))
+
+
+def _word(address: Address | None, topic: str, payload: bytes) -> ServiceStatus | ReplayReply:
+    """What a source says of itself."""
+    message = decode(payload)
+    _require_fit(address, topic, message)
+    if _is_odd(payload):
+        message = _plain(message)
     match message:
-        case Dispatch() | TrajectoryBatch() | Prices():
-            position = _position(message.environment, message.source, message.stream, message.seq)
-            if position is None:
-                raise _Contradiction(f"source, stream or seq is beyond bounds ({MAX_NAME} characters, {MAX_SEQ})")
-            _require_whole(message)
-            return Recorded(position, message, digest_of(message))
         case ServiceStatus():
             _require_names(message.source)
             if message.outbox:
@@ -165,20 +183,18 @@ def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:
             return None
 
 
-def _require_whole(event: EventMessage) -> None:
-    """Refuse what contradicts itself or is beyond bounds."""
+def _require_whole(event: Event) -> None:
+    """Refuse what contradicts itself or is too much."""
     match event:
-        case Dispatch():
-            _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
+        case KeptDispatch():
             _require_own_instructions(event)
-        case TrajectoryBatch():
-            _require_names(event.plant, event.resource_id, event.batch.batch_uid, event.id)
+        case KeptTrajectory():
             _require_rows(len(event.dops) + len(event.compliance))
-        case Prices():
+        case KeptPrices():
             _require_columns(event)
 
 
-def _require_own_instructions(event: Dispatch) -> None:
+def _require_own_instructions(event: KeptDispatch) -> None:
     rows = 0
     for instruction in event.instructions:
         rows += 1 + len(instruction.details)
@@ -187,13 +203,12 @@ def _require_own_instructions(event: Dispatch) -> None:
     _require_rows(rows)
 
 
-def _require_columns(event: Prices) -> None:
+def _require_columns(event: KeptPrices) -> None:
     if any(len(getattr(event, name)) != len(event.nodes) for name in PRICE_COLUMNS):
         raise _Contradiction("the columns of a price message have not one entry for each node")
     if not event.nodes:
         raise _Contradiction("a price message names no node")
     _require_rows(len(event.nodes))
-    _require_names(event.market, event.id, max(event.nodes, key=len))
     if len(set(event.nodes)) < len(event.nodes):
         raise _Contradiction("a price message names a node twice")
 
@@ -223,21 +238,24 @@ def _position_in(payload: bytes) -> Position | None:
     """The place of an event that is refused for something else, such as its version."""
     try:
         probe = _probe.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_OURS:
         return None
-    return _position(probe.environment, probe.source, probe.stream, probe.seq)
-
-
-def _position(environment: str, source: str, stream: str, seq: int) -> Position | None:
-    if not 1 <= seq <= MAX_SEQ or max(len(environment), len(source), len(stream)) > MAX_NAME:
+    if "\0" in probe.source + probe.stream:
         return None
-    named = _stream(str(environment), source, stream)
-    return None if named is None else Position(named, seq)
+    return Position(_stream(probe.environment, probe.source, probe.stream), probe.seq)
 
 
 @lru_cache(_STREAMS_REMEMBERED)
-def _stream(environment: str, source: str, stream: str) -> Stream | None:
-    return None if "\0" in environment + source + stream else Stream(environment, source, stream)
+def _stream(environment: Environment, source: str, stream: str) -> Stream:
+    return Stream(str(environment), source, stream)
+
+
+def _is_odd(payload: bytes) -> bool:
+    """Whether there may be in it U+0000, whose escape is its only way into JSON, or a time outside of the calendar of UTC.
+
+    A digit of such a time may be escaped as well. Cheap first: most messages have no backslash at all.
+    """
+    return (b"\\" in payload and b"\\u00" in payload) or b"9999-12-31" in payload or b"0001-01-01" in payload
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # whatever a message holds

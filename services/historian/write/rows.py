@@ -4,54 +4,50 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, repeat
-from operator import attrgetter
-from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from dotbus.contracts.messages import (
-    Compliance,
-    Dispatch,
-    DispatchBatchHeader,
-    Dop,
-    Instruction,
-    InstructionDetail,
-    Prices,
-    TrajectoryBatch,
-    TrajectoryBatchHeader,
-)
 from historian.write.copying import Row, extra, lines
 from historian.write.digest import PRICE_COLUMNS
+from historian.write.events import (
+    KeptBatch,
+    KeptCompliance,
+    KeptCurve,
+    KeptDetail,
+    KeptDispatch,
+    KeptDop,
+    KeptInstruction,
+    KeptPrices,
+    KeptTrajectory,
+    Key,
+)
 from historian.write.numbers import Numbers
-from historian.write.record import EventMessage, Recorded
+from historian.write.record import Recorded
 
-_LINES_AT_ONCE = 5000
 _OF_EVENT = ("origin_no", "seq", "event_id", "digest", "time", "received_at")
 
 
-def _fields(struct: type[msgspec.Struct], *without: str) -> tuple[str, ...]:
-    return tuple(name for name in struct.__struct_fields__ if name not in (*without, "extra"))
+def _fields(struct: type[msgspec.Struct], left_out: int = 1) -> tuple[str, ...]:
+    """What a row has of a structure, in its order: all but the last, which are no values of their own."""
+    return struct.__struct_fields__[:-left_out]
 
-
-_HEADER = _fields(DispatchBatchHeader)
-_INSTRUCTION = _fields(Instruction, "resource_id", "details")
-_DETAIL = _fields(InstructionDetail)
-_CURVE = _fields(TrajectoryBatchHeader)
-_DOP = _fields(Dop)
-_COMPLIANCE = _fields(Compliance)
 
 COLUMNS = {
-    "dispatch_batch": ("event_no", "environment", "revision_key", "resource_id", "plant", *_HEADER, "extra", *_OF_EVENT),
-    "instruction": (
-        *("event_no", "resource_id", "interval_start", "interval_end", "target_at", "standing", "standing_mw", "is_newest"),
-        *("own_batch_uid" if name == "batch_uid" else name for name in _INSTRUCTION),
-        "extra",
+    "dispatch_batch": (
+        *("event_no", "environment", "revision_key", "resource_id", "plant", "extra"),
+        *_OF_EVENT,
+        *_fields(KeptBatch),
     ),
-    "instruction_detail": ("event_no", "instruction_uid", "interval_start", "position", *_DETAIL, "extra"),
-    "trajectory_batch": ("event_no", "environment", "resource_id", "plant", *_CURVE, "extra", *_OF_EVENT),
-    "dop": ("event_no", "resource_id", *_DOP, "extra"),
-    "compliance": ("event_no", "resource_id", *_COMPLIANCE, "extra"),
+    "instruction": (
+        *("event_no", "interval_start", "interval_end", "target_at", "standing", "standing_mw", "is_newest", "extra"),
+        *("own_batch_uid" if name == "batch_uid" else name for name in _fields(KeptInstruction, 2)),
+    ),
+    "instruction_detail": ("event_no", "instruction_uid", "interval_start", "position", "extra", *_fields(KeptDetail)),
+    "trajectory_batch": ("event_no", "environment", "resource_id", "plant", "extra", *_OF_EVENT, *_fields(KeptCurve)),
+    "dop": ("event_no", "resource_id", "extra", *_fields(KeptDop)),
+    "compliance": ("event_no", "resource_id", "extra", *_fields(KeptCompliance)),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
         *_OF_EVENT,
@@ -59,9 +55,6 @@ COLUMNS = {
     "price": ("interval_start", "report_no", "node_no", *PRICE_COLUMNS),
 }
 """What is copied into each table, in the order of the lines."""
-
-_of_header, _of_instruction, _of_detail = attrgetter(*_HEADER), attrgetter(*_INSTRUCTION), attrgetter(*_DETAIL)
-_of_curve, _of_dop, _of_compliance = attrgetter(*_CURVE), attrgetter(*_DOP), attrgetter(*_COMPLIANCE)
 
 Month = int | None
 Part = tuple[str, Month]
@@ -91,72 +84,55 @@ class Rows:
 
     def add(self, recorded: Recorded, received_at: datetime) -> None:
         """Add the rows of an event."""
-        event = recorded.event
-        source = (
-            self._numbers.streams.known[recorded.position.stream],
-            recorded.position.seq,
-            event.id,
-            recorded.digest,
-            event.time,
-            received_at,
-        )
+        event, position = recorded.event, recorded.position
+        stream_no = self._numbers.streams.known[position.stream]
+        source = (stream_no, position.seq, event.id, recorded.digest, event.time, received_at)
         match event:
-            case Dispatch():
-                self._add_dispatch(event, source)
-            case TrajectoryBatch():
-                self._add_trajectory(event, source)
-            case Prices():
+            case KeptDispatch():
+                self._add_dispatch(event, recorded.key, source)
+            case KeptTrajectory():
+                self._add_trajectory(event, recorded.key, source)
+            case KeptPrices():
                 self._add_prices(event, source)
 
-    def _add_dispatch(self, event: Dispatch, source: Sequence[Any]) -> None:
-        event_no = self._numbers.next_event_no()
-        header = (event_no, str(event.environment), revision_key(event), event.resource_id, event.plant)
-        self._rows["dispatch_batch", None].append((*header, *_of_header(event.batch), extra(event.batch.extra), *source))
-        newest = _newest(event.instructions)
-        for instruction in event.instructions:
-            times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
+    def _add_dispatch(self, event: KeptDispatch, key: Key, source: Row) -> None:
+        event_no, batch = self._numbers.next_event_no(), event.batch
+        _, environment, resource_id, _, revision = key
+        self._rows["dispatch_batch", None].append(
+            (event_no, environment, revision, resource_id, event.plant, extra(batch.extra), *source, *astuple(batch)[:-1])
+        )
+        instructions = event.instructions
+        newest = _newest(instructions) if len(instructions) > 1 else None
+        for each in instructions:
+            times, held = times_of(batch, each), standing_of(batch, each)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
-            standing = (held.standing.value, held.dot_mw) if held else (None, None)
+            standing, standing_mw = (held.standing, held.dot_mw) if held else (None, None)
+            is_newest = newest is None or newest[each.instruction_uid] is each
             month = _month(start)
             self._rows["instruction", month].append(
-                (
-                    *(
-                        event_no,
-                        event.resource_id,
-                        start,
-                        end,
-                        target,
-                        *standing,
-                        newest[instruction.instruction_uid] is instruction,
-                    ),
-                    *_of_instruction(instruction),
-                    extra(instruction.extra),
-                )
+                (event_no, start, end, target, standing, standing_mw, is_newest, extra(each.extra), *astuple(each)[:-2])
             )
-            for position, detail in enumerate(instruction.details, 1):
-                self._rows["instruction_detail", month].append(
-                    (
-                        event_no,
-                        instruction.instruction_uid,
-                        start,
-                        position,
-                        *_of_detail(detail),
-                        extra(detail.extra),
-                    )
-                )
+            if each.details:
+                of_all = (event_no, each.instruction_uid, start)
+                self._rows["instruction_detail", month] += [
+                    (*of_all, position, extra(detail.extra), *astuple(detail)[:-1])
+                    for position, detail in enumerate(each.details, 1)
+                ]
 
-    def _add_trajectory(self, event: TrajectoryBatch, source: Sequence[Any]) -> None:
-        event_no = self._numbers.next_event_no()
-        header = (event_no, str(event.environment), event.resource_id, event.plant)
-        self._rows["trajectory_batch", None].append((*header, *_of_curve(event.batch), extra(event.batch.extra), *source))
+    def _add_trajectory(self, event: KeptTrajectory, key: Key, source: Row) -> None:
+        event_no, batch = self._numbers.next_event_no(), event.batch
+        _, environment, resource_id, _, _ = key
+        self._rows["trajectory_batch", None].append(
+            (event_no, environment, resource_id, event.plant, extra(batch.extra), *source, *astuple(batch)[:-1])
+        )
         for dop in event.dops:
-            month = _month(dop.target_at)
-            self._rows["dop", month].append((event_no, event.resource_id, *_of_dop(dop), extra(dop.extra)))
+            of_dop = (event_no, resource_id, extra(dop.extra), *astuple(dop)[:-1])
+            self._rows["dop", _month(dop.target_at)].append(of_dop)
         for record in event.compliance:
-            month = _month(record.start_at)
-            self._rows["compliance", month].append((event_no, event.resource_id, *_of_compliance(record), extra(record.extra)))
+            of_record = (event_no, resource_id, extra(record.extra), *astuple(record)[:-1])
+            self._rows["compliance", _month(record.start_at)].append(of_record)
 
-    def _add_prices(self, event: Prices, source: Sequence[Any]) -> None:
+    def _add_prices(self, event: KeptPrices, source: Row) -> None:
         report_no = self._numbers.next_report_no()
         nodes = self._numbers.nodes.known
         times = (event.interval_start, event.interval_end, event.fetched_at)
@@ -182,28 +158,11 @@ def _month(time: datetime | None) -> Month:
 _ORDER = {table: place for place, table in enumerate(COLUMNS)}
 
 
-def _newest(instructions: Sequence[Instruction]) -> dict[str, Instruction]:
+def _newest(instructions: Sequence[KeptInstruction]) -> dict[str, KeptInstruction]:
     """By uid the instruction that counts, of several in one revision of a batch; of equals the one that comes last."""
-    newest: dict[str, Instruction] = {}
+    newest: dict[str, KeptInstruction] = {}
     for instruction in instructions:
         known = newest.get(instruction.instruction_uid)
         if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
             newest[instruction.instruction_uid] = instruction
     return newest
-
-
-def revision_key(event: Dispatch) -> str:
-    """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
-    revision_no, status = event.batch.revision_no, event.batch.batch_status
-    return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
-
-
-def key_of(event: EventMessage) -> tuple[str, ...]:
-    """What tells an event from all others: CAISO's own key, and for prices the id, which is made of what they say."""
-    match event:
-        case Dispatch():
-            return ("dispatch_batch", str(event.environment), event.resource_id, event.batch.batch_uid, revision_key(event))
-        case TrajectoryBatch():
-            return ("trajectory_batch", str(event.environment), event.resource_id, event.batch.batch_uid, "")
-        case Prices():
-            return ("price_report", str(event.environment), event.market, event.id, "")

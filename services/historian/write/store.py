@@ -23,12 +23,13 @@ from historian.database import (
     savepoint,
 )
 from historian.write.copying import FORMAT
-from historian.write.known import Key, digests_of
+from historian.write.events import Key
+from historian.write.known import digests_of
 from historian.write.ledger import CONTRADICTION, REFUSED, add_received, keep_dead_letter, keep_status
 from historian.write.months import Months
 from historian.write.numbers import Numbers
 from historian.write.record import Meaning, Position, Recorded, Refused, Stream
-from historian.write.rows import COLUMNS, Rows, key_of
+from historian.write.rows import COLUMNS, Rows
 
 TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
@@ -112,10 +113,10 @@ class Store:
         while events:
             first, others = _first_of_each(events)
             self._keep(list(first.values()), written, now, failures)
-            rejected = {key_of(_recorded(rejection.arrival).event) for rejection in written.rejections}
+            rejected = {_recorded(rejection.arrival).key for rejection in written.rejections}
             events = []
             for arrival in others:
-                key = key_of(_recorded(arrival).event)
+                key = _recorded(arrival).key
                 if key in rejected:
                     events.append(arrival)
                 else:
@@ -169,7 +170,7 @@ class Store:
             known = digests_of(connection, [_recorded(arrival).event for arrival in events])
         news = []
         for arrival in events:
-            key = key_of(_recorded(arrival).event)
+            key = _recorded(arrival).key
             if key in known:
                 _pass_over(arrival, known[key], written)
             else:
@@ -238,7 +239,7 @@ def _first_of_each(events: Iterable[Arrival]) -> tuple[dict[Key, Arrival], list[
     first: dict[Key, Arrival] = {}
     others = []
     for arrival in events:
-        key = key_of(_recorded(arrival).event)
+        key = _recorded(arrival).key
         if key in first:
             others.append(arrival)
         else:
@@ -252,7 +253,7 @@ def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
     if digest is None or digest == recorded.digest:
         written.repeats.append(recorded.position)
         return
-    what = "/".join(part for part in key_of(recorded.event) if part)
+    what = "/".join(part for part in recorded.key if part)
     written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
 
 

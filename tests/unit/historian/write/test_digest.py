@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from dotbus.contracts.codec import decode, encode
-from dotbus.contracts.messages import Instruction, InstructionDetail
+from dotbus.contracts.messages import Dispatch, Instruction, InstructionDetail, Prices, TrajectoryBatch
 from dotbus.testing import samples
-from historian.write.digest import digest_of
+from historian.write import digest
+from historian.write.events import KeptDispatch, KeptPrices, KeptTrajectory
 
 LATER = samples.AT + timedelta(hours=1)
 MOVES = ("batch_sent_at", "batch_expires_at")
@@ -17,6 +18,11 @@ NOT_SAID = {"environment": "stage", "source": "ads_ingest/b", "time": LATER, "st
 EVENTS = (samples.dispatch(), samples.trajectory_batch(), samples.prices())
 DIGESTS = (5962858532504014235, -8230830086352258052, -2396108770555599339)
 replace = msgspec.structs.replace
+
+
+def digest_of(event):
+    kept = {Dispatch: KeptDispatch, TrajectoryBatch: KeptTrajectory, Prices: KeptPrices}[type(event)]
+    return digest.digest_of(msgspec.convert(event, kept, from_attributes=True))
 
 
 def of_batch(event=EVENTS[0], **changes):

@@ -1,0 +1,162 @@
+"""Events as the historian reads them: those of the contract, within the bounds of what can be kept. Pure.
+
+Read in one step, straight from a payload. Encoded again they lack what is absent, which is what digests are made of.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from dotbus.contracts.messages import (
+    Compliance,
+    Dispatch,
+    DispatchBatchHeader,
+    Dop,
+    Extra,
+    Instruction,
+    InstructionDetail,
+    Prices,
+    TrajectoryBatch,
+    TrajectoryBatchHeader,
+)
+from dotbus.contracts.topics import Subject
+
+MAX_NAME: Final = 200
+MAX_SEQ: Final = 2**63 - 2
+"""The largest number that PostgreSQL's ranges of bigint can hold."""
+
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+"""What is part of a key has an end."""
+StreamName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+KeptSeq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
+Place = tuple[str, str | None]
+
+
+def _nothing() -> Extra:
+    """Said even where nothing is in it, unlike a `dict`: digests have always had it."""
+    return {}
+
+
+class KeptBatch(DispatchBatchHeader, frozen=True, kw_only=True, omit_defaults=True):
+    """The header of a dispatch batch."""
+
+    batch_uid: Name
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptDetail(InstructionDetail, frozen=True, kw_only=True, omit_defaults=True):
+    """A segment of an instruction."""
+
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptInstruction(Instruction, frozen=True, kw_only=True, omit_defaults=True):
+    """An instruction."""
+
+    details: tuple[KeptDetail, ...] = ()
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptDispatch(Dispatch, frozen=True, kw_only=True, tag="dispatch"):
+    """A dispatch batch as one resource sees it."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: StreamName
+    seq: KeptSeq
+    plant: Name
+    resource_id: Name
+    batch: KeptBatch
+    instructions: tuple[KeptInstruction, ...]
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.plant, self.resource_id
+
+
+class KeptCurve(TrajectoryBatchHeader, frozen=True, kw_only=True, omit_defaults=True):
+    """The header of a trajectory batch."""
+
+    batch_uid: Name
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptDop(Dop, frozen=True, kw_only=True, omit_defaults=True):
+    """A point of a trajectory."""
+
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptCompliance(Compliance, frozen=True, kw_only=True, omit_defaults=True):
+    """A compliance record."""
+
+    extra: Extra = msgspec.field(default_factory=_nothing)
+
+
+class KeptTrajectory(TrajectoryBatch, frozen=True, kw_only=True, tag="trajectory-batch"):
+    """A trajectory batch as one resource sees it."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: StreamName
+    seq: KeptSeq
+    plant: Name
+    resource_id: Name
+    batch: KeptCurve
+    dops: tuple[KeptDop, ...] = ()
+    compliance: tuple[KeptCompliance, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.plant, self.resource_id
+
+
+class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
+    """Prices of many nodes."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: StreamName
+    seq: KeptSeq
+    market: Name
+    nodes: tuple[Name, ...]
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.market, None
+
+
+Event = KeptDispatch | KeptTrajectory | KeptPrices
+Key = tuple[str, str, str, str, str]
+
+_Reader = msgspec.json.Decoder[KeptDispatch] | msgspec.json.Decoder[KeptTrajectory] | msgspec.json.Decoder[KeptPrices]
+READERS: Final[Mapping[Subject, _Reader]] = {
+    Subject.DISPATCH: msgspec.json.Decoder(KeptDispatch),
+    Subject.TRAJECTORY_BATCH: msgspec.json.Decoder(KeptTrajectory),
+    Subject.PRICES: msgspec.json.Decoder(KeptPrices),
+}
+"""What reads the events of each kind of topic; raises what msgspec raises."""
+
+
+def key_of(event: Event) -> Key:
+    """What tells an event from all others: CAISO's own key, and for prices the id, which is made of what they say."""
+    match event:
+        case KeptDispatch():
+            return ("dispatch_batch", str(event.environment), event.resource_id, event.batch.batch_uid, _revision(event))
+        case KeptTrajectory():
+            return ("trajectory_batch", str(event.environment), event.resource_id, event.batch.batch_uid, "")
+        case KeptPrices():
+            return ("price_report", str(event.environment), event.market, event.id, "")
+
+
+def _revision(event: KeptDispatch) -> str:
+    """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
+    revision_no, status = event.batch.revision_no, event.batch.batch_status
+    return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
