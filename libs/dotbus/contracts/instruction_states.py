@@ -14,6 +14,7 @@ answered to it. Sources, all of the ADS API specification v7:
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 import msgspec
@@ -117,6 +118,8 @@ _WORDS = (
     ("acc", Answer.ACCEPTED),
 )
 
+_WORDS_REMEMBERED = 1000
+
 
 def is_nothing_by_status(status: int | None) -> bool:
     """Whether a status alone says that nothing of a batch is in force, whatever its type and the answers."""
@@ -180,12 +183,17 @@ def _answered(instruction: Instruction, batch_type: int | None) -> _Answered:
 
 
 def _by_word(word: str, dot_mw: float | None, instruction: Instruction) -> _Answered:
-    answer = next((answer for part, answer in _WORDS if part in word.lower()), Answer.UNCLEAR)
+    answer = _answer_in(word)
     if answer is not Answer.ACCEPTED:
         return _Answered(answer, dot_mw)
     if dot_mw == 0 and instruction.dot_mw:
         return _Answered(Answer.UNCLEAR, dot_mw)  # accepted, and yet nothing of it
     return _Answered(answer, instruction.dot_mw if dot_mw is None else dot_mw)
+
+
+@lru_cache(_WORDS_REMEMBERED)
+def _answer_in(word: str) -> Answer:
+    return next((answer for part, answer in _WORDS if part in word.lower()), Answer.UNCLEAR)
 
 
 def _by_reason(reason: int, dot_mw: float | None, instruction: Instruction) -> _Answered:
