@@ -4,8 +4,9 @@ Names are made known in transactions of their own, so that two historians never 
 remembered; what a hostile publisher invents pushes the oldest out of the memory and no more.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -16,6 +17,7 @@ from historian.write.events import KeptPrices
 from historian.write.record import Position, Recorded, Stream
 
 REMEMBERED = 200_000
+_TAKE = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :blocks)")
 
 
 class _Names:
@@ -95,23 +97,22 @@ class _Streams:
         self.known = {}
 
 
-@dataclass
 class _Block:
     """Numbers taken from a sequence of the database, many at a time."""
 
-    sequence: str
-    size: int
-    next_no: int = 0
-    end_no: int = 0
+    def __init__(self, database: Database, sequence: str, size: int) -> None:
+        self._database = database
+        self._sequence = sequence
+        self._size = size
+        self.free: deque[int] = deque()
 
-    def take(self, database: Database) -> int:
-        """A number that nobody else has or had."""
-        if self.next_no >= self.end_no:
-            with database.transaction() as connection:
-                self.next_no = int(connection.scalar(sa.text(f"SELECT nextval('{self.sequence}')")))
-            self.end_no = self.next_no + self.size
-        self.next_no += 1
-        return self.next_no - 1
+    def hold(self, count: int) -> None:
+        """Have at least so many numbers that nobody else has or had."""
+        if (missing := count - len(self.free)) <= 0:
+            return
+        with self._database.transaction() as connection:
+            for first_no in connection.scalars(_TAKE, {"sequence": self._sequence, "blocks": -(-missing // self._size)}):
+                self.free.extend(range(first_no, first_no + self._size))
 
 
 class Numbers:
@@ -126,29 +127,28 @@ class Numbers:
         self._database = database
         self.nodes = _Names(database, node, "node_no", "node")
         self.streams = _Streams(database)
-        self._events = _Block("event_number", 1000)
-        self._reports = _Block("report_number", 100)
+        self._events = _Block(database, "event_number", 1000)
+        self._reports = _Block(database, "report_number", 100)
 
     def learn(self, events: Sequence[Recorded]) -> None:
-        """Know every number that the rows of these events need."""
+        """Know every number that the rows of these events need, and have new ones for them."""
         self.streams.learn([recorded.position.stream for recorded in events])
-        nodes: set[str] = set()
-        for recorded in events:
-            if isinstance(recorded.event, KeptPrices):
-                nodes.update(recorded.event.nodes)
-        self.nodes.learn(nodes)
+        prices = [recorded.event for recorded in events if isinstance(recorded.event, KeptPrices)]
+        self.nodes.learn(set(chain.from_iterable(event.nodes for event in prices)))
+        self._events.hold(len(events) - len(prices))
+        self._reports.hold(len(prices))
 
     def next_event_no(self) -> int:
-        """For a dispatch or a trajectory."""
-        return self._events.take(self._database)
+        """For a dispatch or a trajectory that was learnt."""
+        return self._events.free.popleft()
 
     def next_report_no(self) -> int:
-        """For a report of prices."""
-        return self._reports.take(self._database)
+        """For a report of prices that was learnt."""
+        return self._reports.free.popleft()
 
     def forget(self) -> None:
         """The database is another one, or may be: nothing is remembered."""
         for names in (self.nodes, self.streams):
             names.forget()
-        self._events = _Block("event_number", 1000)
-        self._reports = _Block("report_number", 100)
+        for numbers in (self._events, self._reports):
+            numbers.free.clear()

@@ -25,6 +25,8 @@ BATCH_BYTES = 5 * 1024 * 1024
 LOGGED_CHARACTERS = 200
 LOGGED_REJECTIONS = 20
 """Of one batch; all of them are dead letters."""
+_Word = ServiceStatus | ReplayReply
+"""What a source says of itself. Named, because the union would be made anew for each delivery."""
 
 
 class Acknowledging(Protocol):
@@ -144,8 +146,8 @@ class Writers:
             self._turn.notify_all()
 
     def _hear(self, arrivals: Sequence[Arrival]) -> None:
-        meanings = (arrival.meaning for arrival in arrivals)
-        self.heard.extend(meaning for meaning in meanings if isinstance(meaning, ServiceStatus | ReplayReply))
+        meanings = [arrival.meaning for arrival in arrivals]
+        self.heard.extend(meaning for meaning in meanings if isinstance(meaning, _Word))
 
     def _note(self, written: Written, received_at: datetime) -> None:
         self._meters.note(written)
