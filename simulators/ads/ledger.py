@@ -101,6 +101,17 @@ class Ledger:
         """A client was given this revision of a batch."""
         self._fetched[client, batch.batch_uid] = batch.revision_no
 
+    def trajectory(self, batch_uid: str) -> TrajectoryBatch:
+        """A trajectory batch.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        try:
+            return self._trajectories[batch_uid]
+        except KeyError:
+            raise UnknownBatch(batch_uid) from None
+
     def trajectories_since(self, batch_uid: str) -> list[TrajectoryBatch]:
         """Trajectory batches received after the one named, -1 for all.
 
@@ -109,9 +120,8 @@ class Ledger:
         """
         if batch_uid == WHOLE_CACHE:
             return self.trajectories()
+        self.trajectory(batch_uid)
         uids = list(self._trajectories)
-        if batch_uid not in self._trajectories:
-            raise UnknownBatch(batch_uid)
         return [self._trajectories[uid] for uid in uids[uids.index(batch_uid) + 1 :]]
 
     def validate(self, batch_uid: str, client: str, now: datetime, sees: Callable[[str], bool]) -> None:

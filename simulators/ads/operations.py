@@ -129,12 +129,11 @@ class ApiService:
 
     def _batch(self, question: Question) -> DispatchBatch:
         """The batch that is asked about, as the client sees it."""
-        return self._seen(self._ads.ledger.dispatch(question.batch_uid), question)
+        return self._seen(self._rights(question).dispatch(self._ads.ledger.dispatch(question.batch_uid)), question)
 
-    def _seen(self, batch: DispatchBatch, question: Question) -> DispatchBatch:
-        viewable = self._rights(question).dispatch(batch)
-        if viewable is None or self._ads.clients.has_lost(question.client, batch.batch_uid):
-            raise UnknownBatch(batch.batch_uid)
+    def _seen(self, viewable: B | None, question: Question) -> B:
+        if viewable is None or self._ads.clients.has_lost(question.client, viewable.batch_uid):
+            raise UnknownBatch(question.batch_uid)
         return viewable
 
     def _batches_since(self, question: Question) -> str:
@@ -165,11 +164,12 @@ class ApiService:
 
     def _trajectories_since(self, question: Question) -> list[TrajectoryBatch]:
         def found() -> list[TrajectoryBatch]:
-            if self._ads.clients.has_lost(question.client, question.batch_uid):
-                raise UnknownBatch(question.batch_uid)
+            if question.batch_uid != WHOLE_CACHE:
+                self._seen(viewable(self._ads.ledger.trajectory(question.batch_uid)), question)
             return self._ads.ledger.trajectories_since(question.batch_uid)
 
-        return self._listed(map(self._rights(question).trajectory, self._or_none(found)), question)
+        viewable = self._rights(question).trajectory
+        return self._listed(map(viewable, self._or_none(found)), question)
 
     def _or_none(self, found: Callable[[], list[B]]) -> list[B]:
         """The batches since a cursor; none where one that is not in the cache is answered like that."""

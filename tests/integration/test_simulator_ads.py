@@ -1,85 +1,22 @@
 """The simulated ADS over mutual TLS, spoken to by a third party's SOAP client (zeep) through its WSDL."""
 
 import gzip
-import os
-import signal
-import socket
-import ssl
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import requests
 import zeep
 import zeep.exceptions
 from lxml import etree
-from simulator_client import EXAMPLE, Clock, Keys, simulating, soap_client, tls_session
-
-from simulators.server import Addresses
-
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "ads"
-V6 = b"http://ads.caiso.com/api/schema/v6"
-V7 = b"http://ads.caiso.com/api/schema/v7"
-SCHEMA = etree.XMLSchema(etree.fromstring((FIXTURES / "ads.caiso.com.xsd").read_bytes().replace(V6, V7)))
-RESOURCES = ["SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"]
-NS = {"a": V7.decode()}
-
-
-@dataclass
-class Ads:
-    """A running simulator with thirty-five intervals behind it, and clients of it."""
-
-    at: Addresses
-    clock: Clock
-    keys: Keys
-    session: requests.Session
-    api: Any
-    response: Any
-
-    def admin(self, path: str, **order: object) -> Any:
-        url = self.at.admin + path
-        reply = self.session.post(url, json=order, timeout=10) if order else self.session.get(url, timeout=10)
-        assert reply.ok, reply.text
-        return reply.json()
-
-    def sent(self, batch_type: int) -> dict[str, Any]:
-        batches: list[dict[str, Any]] = self.admin("/sent")["batches"]
-        return [batch for batch in batches if batch["batch_type"] == batch_type][-1]
+from simulated_ads import FIXTURES, NS, RESOURCES, Ads, post, simulated_ads, uids, valid
+from simulator_client import Keys, soap_client, tls_session
 
 
 @pytest.fixture
 def ads(keys: Keys) -> Iterator[Ads]:
-    clock = Clock(datetime(2026, 7, 1, 12, 41, tzinfo=UTC))
-    with (
-        simulating(
-            keys,
-            EXAMPLE,
-            clock,
-            history_intervals=35,
-            read_only=("guest",),
-            sees=("sierra=SIERRA_*",),
-            hold_s=30,
-            oversized_mb=8,
-        ) as at,
-        tls_session(keys, keys.client) as session,
-    ):
-        yield Ads(at, clock, keys, session, soap_client(at.ads, session), soap_client(at.ads_response, session))
-
-
-def valid(document: str | bytes) -> etree._Element:
-    root = etree.fromstring(document.encode() if isinstance(document, str) else document)
-    SCHEMA.assertValid(root)
-    return root
-
-
-def uids(root: etree._Element, name: str) -> list[str]:
-    return [(element.get("batchUID") or "").strip() for element in root.iterfind(f".//a:{name}", NS)]
+    with simulated_ads(keys) as running:
+        yield running
 
 
 def test_the_polling_loop_of_the_specification_sees_everything_that_was_sent(ads: Ads) -> None:
@@ -286,51 +223,8 @@ def test_a_cancelled_and_a_revised_batch_come_again(ads: Ads) -> None:
     assert [each.text for each in revised.iterfind(".//a:revisionNumber", NS)] == ["1", "1", "2"]
 
 
-def post(ads: Ads, operation: str, batch_uid: str, timeout_s: float = 10) -> requests.Response:
-    body = f"<{operation}><batchUID>{batch_uid}</batchUID></{operation}>"
-    envelope = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>{body}</e:Body></e:Envelope>'
-    return ads.session.post(ads.at.ads, data=envelope, timeout=timeout_s)
-
-
 def test_an_unqualified_rpc_style_call_is_understood(ads: Ads) -> None:
     assert "true" in post(ads, "isNewTrajData", "-1").text
-
-
-def test_ordered_faults_happen_once_and_then_all_is_well(ads: Ads) -> None:
-    uid = ads.sent(0)["batch_uid"]
-    checks: dict[str, Callable[[requests.Response], bool]] = {
-        "soap_fault": lambda reply: reply.status_code == 500 and "Fault" in reply.text,
-        "busy": lambda reply: reply.status_code == 500 and "ADS is busy" in reply.text,
-        "http_503": lambda reply: reply.status_code == 503,
-        "http_500": lambda reply: reply.status_code == 500 and "Fault" not in reply.text,
-        "malformed": lambda reply: reply.status_code == 200 and _is_broken(reply.content),
-        "oversized": lambda reply: len(reply.content) > 8_000_000,
-        "wrong_gzip": lambda reply: reply.status_code == 200 and _result(reply)[:4] == "H4sI",
-        "bomb": lambda reply: reply.status_code == 200 and len(reply.content) < 5_000_000,
-    }
-    for fault, check in checks.items():
-        ads.admin("/faults", service="ads", fault=fault)
-        assert check(post(ads, "getDispatchBatch", uid)), fault
-        assert ads.admin("/faults")["pending"] == []
-        assert post(ads, "getDispatchBatch", uid).status_code == 200
-
-
-def test_a_reply_can_be_cut_or_never_come(ads: Ads) -> None:
-    uid = ads.sent(0)["batch_uid"]
-    ads.admin("/faults", service="ads", fault="cut")
-    with pytest.raises(requests.exceptions.RequestException):
-        post(ads, "getDispatchBatch", uid)
-    ads.admin("/faults", service="ads", fault="timeout")
-    with pytest.raises(requests.exceptions.ReadTimeout):
-        post(ads, "getDispatchBatch", uid, timeout_s=0.3)
-    assert post(ads, "getDispatchBatch", uid).ok
-
-
-def test_a_trajectory_can_be_empty(ads: Ads) -> None:
-    ads.admin("/faults", service="ads", fault="empty_trajectory")
-    assert ads.api.isNewTrajData("-1") is True
-    assert uids(valid(gzip.decompress(ads.api.getTrajectoryData("-1"))), "trajectoryBatch") == []
-    assert uids(valid(gzip.decompress(ads.api.getTrajectoryData("-1"))), "trajectoryBatch") != []
 
 
 @pytest.mark.parametrize(
@@ -347,200 +241,3 @@ def test_an_order_that_cannot_be_carried_out_is_refused_with_its_reason(ads: Ads
     reply = ads.session.post(ads.at.admin + path, json=order, timeout=10)
     assert reply.status_code == 400
     assert reply.json()["error"]
-
-
-def _is_broken(content: bytes) -> bool:
-    try:
-        etree.fromstring(content)
-    except etree.XMLSyntaxError:
-        return True
-    return False
-
-
-def _result(reply: requests.Response) -> str:
-    return etree.fromstring(reply.content).findtext(".//{*}result") or ""
-
-
-# The program
-
-
-def started(keys: Keys, *more: str) -> subprocess.Popen[str]:
-    options = {
-        "config": EXAMPLE,
-        "certificate": keys.server,
-        "key": keys.server,
-        "client-ca": keys.authority,
-        "ads-port": 0,
-        "oasis-port": 0,
-        "admin-port": 0,
-    }
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    command = [sys.executable, "-m", "simulators", *arguments, *more]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"}
-    )
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order_even_while_a_reply_hangs(keys: Keys, number: signal.Signals) -> None:
-    with started(keys) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(4)]
-        at = dict(line.strip().split(": ", 1) for line in lines)
-        port = int(at["admin"].rsplit(":", 1)[1])
-        with requests.Session() as session:
-            session.trust_env = False
-            assert session.get(at["admin"] + "/health", timeout=10).json()["ok"] is True
-            session.post(at["admin"] + "/faults", json={"service": "oasis", "fault": "timeout"}, timeout=10)
-            with pytest.raises(requests.exceptions.ReadTimeout):
-                session.get(at["OASIS"] + "/SingleZip", timeout=0.3)
-            process.send_signal(number)
-            assert process.wait(10) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
-
-
-def test_a_terminal_that_is_closed_does_not_end_it(keys: Keys) -> None:
-    with started(keys) as process:
-        assert process.stdout is not None
-        for _ in range(4):
-            process.stdout.readline()
-        process.send_signal(signal.SIGHUP)
-        assert "signal passed over" in process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-
-
-def test_a_taken_port_is_told(keys: Keys) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, started(keys, f"--ads-port={taken.getsockname()[1]}") as process:
-        _, error = process.communicate(timeout=20)
-        assert process.returncode == 1
-        assert error.startswith("failed: cannot listen for ads on 127.0.0.1:")
-        assert error.endswith("set --ads-port to a free one\n")
-
-
-def test_every_mistake_in_the_settings_is_told_at_once(keys: Keys) -> None:
-    with started(keys, "--interval-s=1", "--oasis-spacing-s=-1", "--config=nowhere.toml") as process:
-        _, error = process.communicate(timeout=20)
-    assert process.returncode == 2
-    assert all(name in error for name in ("interval_s", "oasis_spacing_s", "nowhere.toml"))
-    assert "Traceback" not in error
-
-
-def test_settings_come_from_the_environment_too(keys: Keys) -> None:
-    environment = {**os.environ, "SIMULATOR_INTERVAL_S": "1", "SIMULATOR_CONFIG": str(EXAMPLE), "COLUMNS": "200"}
-    environment |= {"SIMULATOR_CERTIFICATE": str(keys.server), "SIMULATOR_KEY": str(keys.server)}
-    environment |= {"SIMULATOR_CLIENT_CA": str(keys.authority)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "simulators"], check=False, capture_output=True, text=True, env=environment, timeout=20
-    )
-    assert ended.returncode == 2
-    assert ended.stderr.count("refused:") == 1
-    assert "interval_s" in ended.stderr
-
-
-def test_a_date_can_be_wrong_by_a_minute(ads: Ads):
-    ads.admin("/faults", service="ads", fault="wrong_date")
-    dates = []
-    ads.session.hooks["response"].append(lambda reply, **_: dates.append(parsedate_to_datetime(reply.headers["Date"])))
-    for _ in range(2):
-        ads.api.getDispatchBatchesSinceUID("-1")
-    assert [at - ads.clock.now for at in dates] == [timedelta(seconds=60), timedelta()]
-
-
-def test_a_list_can_be_empty_although_there_are_batches(ads: Ads):
-    ads.admin("/faults", service="ads", fault="empty_list")
-    first, second = (uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch") for _ in range(2))
-    assert (first, bool(second)) == ([], True)
-
-
-def test_a_dripping_reply_begins_and_never_comes_to_its_end(ads: Ads):
-    ads.admin("/faults", service="ads", fault="drip")
-    body = '<a:isNewTrajData xmlns:a="urn-com-caiso-ads-webservices-api"><batchUID>-1</batchUID></a:isNewTrajData>'
-    question = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>{body}</e:Body></e:Envelope>'
-    with ads.session.post(ads.at.ads, data=question, stream=True, timeout=5) as reply:
-        assert reply.raw.read(2) == b"<?"
-        assert int(reply.headers["Content-Length"]) > 100
-
-
-def test_the_headers_of_a_reply_can_come_a_byte_a_second(ads: Ads):
-    ads.admin("/faults", service="ads", fault="drip_headers")
-    context = ssl.create_default_context(cafile=str(ads.keys.authority))
-    context.load_cert_chain(ads.keys.client)
-    host, port = ads.at.ads.split("/")[2].split(":")
-    body = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><isNewTrajData>'
-    body += b"<batchUID>-1</batchUID></isNewTrajData></e:Body></e:Envelope>"
-    head = f"POST /ADS/APIWebService/v7 HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    plain = socket.create_connection((host, int(port)), timeout=10)
-    with context.wrap_socket(plain, server_hostname=host) as tls:
-        tls.sendall(head + body)
-        assert [tls.recv(100), tls.recv(100)] == [b"H", b"T"]
-    assert ads.api.isNewTrajData("-1") is True
-
-
-def test_a_question_about_one_batch_fails_and_the_same_about_another_does_not(ads: Ads):
-    one, two = [batch["batch_uid"] for batch in ads.admin("/sent")["batches"]][:2]
-    ads.admin("/faults", service="ads", fault="http_503", operation="getBatchHeader", batch_uid=one, share=1)
-    assert [post(ads, "getBatchHeader", uid).status_code for uid in (one, two, one)] == [503, 200, 503]
-    assert post(ads, "getDispatchBatch", one).status_code == 200
-    ads.admin("/faults", service="ads", fault="http_503", times=0)
-    assert post(ads, "getBatchHeader", one).status_code == 200
-
-
-def test_a_share_of_one_operation_fails(ads: Ads):
-    uid = ads.sent(0)["batch_uid"]
-    ads.admin("/faults", service="ads", fault="http_503", operation="getBatchStatus", share=0.3)
-    failed = [post(ads, "getBatchStatus", uid).status_code == 503 for _ in range(60)]
-    assert 5 < sum(failed) < 35
-    assert post(ads, "getBatchHeader", uid).status_code == 200
-
-
-def test_lists_can_come_doubled_or_reversed_and_a_cursor_can_be_unknown(ads: Ads):
-    plain = uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
-    told = {}
-    for fault in ("doubled_list", "reversed_list"):
-        ads.admin("/faults", service="ads", fault=fault)
-        told[fault] = uids(valid(ads.api.getDispatchBatchesSinceUID("-1")), "DispatchBatch")
-    assert told == {"doubled_list": [uid for uid in plain for _ in range(2)], "reversed_list": plain[::-1]}
-    ads.admin("/faults", service="ads", fault="unknown_cursor")
-    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
-        ads.api.getDispatchBatchesSinceUID(plain[-1])
-
-
-def test_a_forgotten_uid_is_a_fault_or_an_empty_list_as_it_is_wanted(ads: Ads):
-    uid, trajectory = ads.sent(0)["batch_uid"], ads.admin("/sent")["trajectories"][-1]["batch_uid"]
-    ads.admin("/forget", batch_uid=uid)
-    ads.admin("/forget", batch_uid=trajectory)
-    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
-        ads.api.getDispatchBatchesSinceUID(uid)
-    ads.admin("/conduct", unknown_cursor="empty")
-    assert uids(valid(ads.api.getDispatchBatchesSinceUID(uid)), "DispatchBatch") == []
-    assert ads.api.isNewTrajData(trajectory) is False
-    with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
-        ads.api.getDispatchBatch(uid)
-
-
-def test_the_clock_can_be_off_until_it_is_set_right(ads: Ads):
-    dates = []
-    for skew_s in (-5.0, 0.0):
-        assert ads.admin("/conduct", date_skew_s=skew_s)["date_skew_s"] == skew_s
-        dates.append(parsedate_to_datetime(ads.session.get(ads.at.ads + "?wsdl", timeout=10).headers["Date"]))
-    assert [at - ads.clock.now for at in dates] == [timedelta(seconds=-5), timedelta()]
-
-
-def test_a_batch_of_any_size_comes_with_one_order(ads: Ads):
-    uid = ads.admin("/large_dispatch", resources=300, details=8)["batch_uid"]
-    batch = valid(gzip.decompress(ads.api.getDispatchBatch(uid)))
-    assert len(batch.findall(".//a:instruction", NS)) == 300
-    assert len(batch.findall(".//a:instructionDetail", NS)) == 2400
-
-
-def test_a_trajectory_cache_grows_with_one_order(ads: Ads):
-    before = len(ads.api.getTrajectoryData("-1"))
-    made = ads.admin("/large_trajectories", batches=3, resources=10, points=200)["batch_uids"]
-    answer = ads.api.getTrajectoryData("-1")
-    assert uids(valid(gzip.decompress(answer)), "trajectoryBatch")[-3:] == made
-    assert len(answer) > before + 150_000
-    assert len(ads.api.getTrajectoryData(made[1])) < len(answer) / 2

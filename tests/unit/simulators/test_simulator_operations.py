@@ -279,6 +279,8 @@ def test_a_client_is_given_the_trajectories_that_it_may_see(ads: Ads) -> None:
     assert [uid for uid, _ in listed_trajectories(ads, "one")] == [uid for uid, _ in listed_trajectories(ads)]
     assert listed_trajectories(ads, "nobody") == []
     assert ads.ask("isNewTrajData", "-1", "nobody") is False
+    with pytest.raises(SoapFault, match="does not exist"):
+        ads.ask("isNewTrajData", ads.ledger.trajectories()[-1].batch_uid, "nobody")
 
 
 def test_new_rights_hold_from_then_on(ads: Ads) -> None:
