@@ -60,6 +60,22 @@ def test_a_terminal_that_is_closed_does_not_end_it(keys: Keys) -> None:
         assert process.wait(10) == 0
 
 
+def test_options_say_what_each_client_sees_and_may_do(keys: Keys) -> None:
+    with (
+        started(keys, "--sees=sierra=SIERRA_*", "--sees=both=A,B", "--read-only=both") as process,
+        requests.Session() as session,
+    ):
+        assert process.stdout is not None
+        at = dict(process.stdout.readline().strip().split(": ", 1) for _ in range(4))
+        session.trust_env = False
+        assert session.get(at["admin"] + "/clients", timeout=10).json() == [
+            {"client": "both", "resources": ["A", "B"], "may_respond": False},
+            {"client": "sierra", "resources": ["SIERRA_*"], "may_respond": True},
+        ]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
 def test_a_taken_port_is_told(keys: Keys) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, started(keys, f"--ads-port={taken.getsockname()[1]}") as process:
         _, error = process.communicate(timeout=20)
@@ -69,10 +85,10 @@ def test_a_taken_port_is_told(keys: Keys) -> None:
 
 
 def test_every_mistake_in_the_settings_is_told_at_once(keys: Keys) -> None:
-    with started(keys, "--interval-s=1", "--oasis-spacing-s=-1", "--config=nowhere.toml") as process:
+    with started(keys, "--interval-s=1", "--oasis-spacing-s=-1", "--config=nowhere.toml", "--sees=sierra") as process:
         _, error = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert all(name in error for name in ("interval_s", "oasis_spacing_s", "nowhere.toml"))
+    assert all(name in error for name in ("interval_s", "oasis_spacing_s", "nowhere.toml", "NAME=PATTERN"))
     assert "Traceback" not in error
 
 
