@@ -47,13 +47,14 @@ class Bench:
         self.source: Source = self.ads
         self.now = T0
         self.monotonic_s = 0.0
+        self.max_reply_bytes = 10**6
         self.start()
 
     def start(self) -> None:
         """A process begins: with what is on disk, and nothing else."""
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
-        caiso = AdsClient(self.source, max_bytes=10**6)
+        caiso = AdsClient(self.source, max_bytes=self.max_reply_bytes)
         sender, strangers = Sender(self.installation, "ads_ingest/test"), Strangers()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),

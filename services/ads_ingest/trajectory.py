@@ -18,12 +18,14 @@ from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files import DocumentFiles
 from ads_ingest.intervals import unreadable_points_of
 from ads_ingest.keeping import Keeper
+from ads_ingest.settings import PREFIX
 from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import AdsClient, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
 from dotbus.contracts.messages import Dop, Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
+from dotbus.runtime.logs import get_logger
 
 CURSOR = "trajectory"
 UNTOLD_LENGTH = timedelta(hours=1)
@@ -63,6 +65,8 @@ class TrajectoryStream:
         self._files = files
         self._clock = clock
         self._clock_steps = clock_steps
+        self._in_parts = False
+        self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
         self._doubted_until = dict.fromkeys(keeper.board.doubted(), clock() + UNTOLD_LENGTH)
 
@@ -80,6 +84,7 @@ class TrajectoryStream:
         listed = TrajectoryBatchList()
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
+        self._tell_parts(listed)
         self._keeper.heard_at = answered_at(self._caiso, self._clock())
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
@@ -87,6 +92,12 @@ class TrajectoryStream:
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         return Unanswered(failures, tuple(self._unpassed.values()))
+
+    def _tell_parts(self, listed: TrajectoryBatchList) -> None:
+        if not listed.is_whole and not self._in_parts:
+            hint = f"nothing is lost; with a larger {PREFIX}MAX_REPLY_MB it comes at once"
+            self._log.warning("trajectories come in parts, because CAISO's answer is larger than the bound", next=hint)
+        self._in_parts = not listed.is_whole
 
     def _pass_on(self, listed: TrajectoryBatchList) -> Sequence[AdsFailure]:
         """All batches at once, or one by one when that does not go: then each ends what is wrong with it."""

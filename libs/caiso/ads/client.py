@@ -15,12 +15,13 @@ from caiso.ads.documents import (
     parse_batch_header,
     parse_dispatch_batch,
     parse_dispatch_list,
+    parse_first_trajectories,
     parse_flag,
     parse_number,
     parse_receipt,
     parse_trajectories,
 )
-from caiso.ads.errors import AdsFailure, Unforeseen
+from caiso.ads.errors import AdsFailure, Oversized, Unforeseen
 from caiso.ads.load_following import (
     LoadFollowingRequest,
     LoadFollowingResponse,
@@ -131,10 +132,18 @@ class AdsClient:
     def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
         """The trajectory batches that ADS received after one, in that order (section 2.6).
 
+        All of them come in one document. When that is larger than the bound these are the first of them (`is_whole`).
+
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID any more.
         """
-        return self._ask(Question("getTrajectoryData", batch_uid), self._bounded(parse_trajectories))
+        try:
+            return self._ask(Question("getTrajectoryData", batch_uid), self._bounded(parse_trajectories))
+        except Oversized as failure:
+            first = parse_first_trajectories(failure.content or b"", self._max_bytes)
+            if not first.batches:
+                raise
+            return first
 
     def validate_dispatch_batch(self, batch_uid: str) -> None:
         """Tell ADS that a dispatch batch was received (section 2.7). It passes over instructions that were validated before.

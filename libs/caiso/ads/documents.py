@@ -10,6 +10,7 @@ bound when unpacked.
 from collections.abc import Callable
 
 from caiso.ads import schema
+from caiso.ads.beginning import first_batches
 from caiso.ads.fields import FieldReader, each, judging
 from caiso.ads.records import (
     BatchHeader,
@@ -25,7 +26,7 @@ from caiso.ads.records import (
     TrajectoryHeader,
 )
 from caiso.ads.soap import read_answer, read_document, read_result
-from caiso.ads.xml import Element, NotThisDocument, descendants, read_xml
+from caiso.ads.xml import Element, NotThisDocument, descendants, read_xml, written
 
 
 def parse_dispatch_list(reply: Reply, max_bytes: int) -> DispatchBatchList:
@@ -61,6 +62,16 @@ def parse_trajectories(reply: Reply, max_bytes: int) -> TrajectoryBatchList:
         found = descendants(read_xml(xml, "APITrajectoryResponse"), "trajectoryBatch")
         problems: list[str] = []
         return TrajectoryBatchList(tuple(each(found, _trajectory_reader(problems), problems)), tuple(problems), xml)
+
+
+def parse_first_trajectories(body: bytes, max_bytes: int) -> TrajectoryBatchList:
+    """The whole batches at the beginning of a getTrajectoryData reply that is larger than the bound; none when not one fits."""
+    root = first_batches(body, max_bytes)
+    if root is None:
+        return TrajectoryBatchList(is_whole=False)
+    problems: list[str] = []
+    batches = tuple(each(descendants(root, "trajectoryBatch"), _trajectory_reader(problems), problems))
+    return TrajectoryBatchList(batches, tuple(problems), written(root), is_whole=False)
 
 
 def parse_flag(reply: Reply) -> bool:

@@ -312,11 +312,13 @@ class TrajectoryBatchList(msgspec.Struct, frozen=True, gc=False):
         batches: in the order in which ADS received them.
         problems: batches, points and compliance records without their identity, each with its line in `xml`.
         xml: the document that it was read from.
+        is_whole: False when more came than fits: ask on from the last of these.
     """
 
     batches: tuple[TrajectoryBatch, ...] = ()
     problems: tuple[str, ...] = ()
     xml: bytes = b""
+    is_whole: bool = True
 
 
 class ResultCode(IntEnum):

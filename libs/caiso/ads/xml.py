@@ -44,11 +44,7 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
     Raises:
         NotThisDocument: it is not well-formed, has a document type declaration, or has another root.
     """
-    xml = _without_default_namespace(_with_plain_tags(xml))
-    if xml.count(b"<") > _MARKS_MOST:
-        raise NotThisDocument(f"it has more than {_MARKS_MOST} tags, which no CAISO document has")
-    if _DTD_MARK in xml:
-        raise NotThisDocument("it has a document type declaration, which no CAISO document has")
+    xml = _harmless(xml)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -68,6 +64,37 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
     if local_name(root) != root_name:
         raise NotThisDocument(f"<{local_name(root)}> where <{root_name}> belongs")
     return root
+
+
+def read_beginning(xml: bytes, root_name: str) -> Element:
+    """The root of a document that is cut behind the end of an element, with all that comes before.
+
+    Raises:
+        NotThisDocument: what is there is not well-formed, has a document type declaration, or has another root.
+    """
+    parser = etree.XMLPullParser(("start",), resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    try:
+        parser.feed(_harmless(xml))
+        root: Element = next(iter(parser.read_events()))[1]  # type: ignore[assignment]  # of a start event
+    except (etree.XMLSyntaxError, ValueError, StopIteration) as error:
+        raise NotThisDocument(f"not well-formed XML: {error}") from error
+    if local_name(root) != root_name:
+        raise NotThisDocument(f"<{local_name(root)}> where <{root_name}> belongs")
+    return root
+
+
+def _harmless(xml: bytes) -> bytes:
+    """A document in which nothing is that would make more of it than its bytes.
+
+    Raises:
+        NotThisDocument: there is.
+    """
+    xml = _without_default_namespace(_with_plain_tags(xml))
+    if xml.count(b"<") > _MARKS_MOST:
+        raise NotThisDocument(f"it has more than {_MARKS_MOST} tags, which no CAISO document has")
+    if _DTD_MARK in xml:
+        raise NotThisDocument("it has a document type declaration, which no CAISO document has")
+    return xml
 
 
 def _with_plain_tags(xml: bytes) -> bytes:

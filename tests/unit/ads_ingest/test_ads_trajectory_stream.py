@@ -10,6 +10,7 @@ from ads_ingest.books import TrajectoryBook
 from ads_ingest.faults import Unanswered
 from ads_ingest.files import TRAJECTORY_FILE
 from caiso.ads.errors import AdsFailure
+from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import TrajectoryBatch
 
 
@@ -134,3 +135,15 @@ def test_a_point_that_nobody_can_read_speaks_against_its_curve_until_a_newer_bat
     bench.later(MINUTE)
     assert bench.trajectory.round().failures == ()
     assert bench.curve().reasons == ()
+
+
+def test_a_cache_that_is_larger_than_the_bound_comes_in_parts_and_all_of_it_comes(bench: Bench) -> None:
+    bench.max_reply_bytes = 4000
+    bench.restart()
+    bench.ads.trajectories = [trajectory(f"T{n}", n, *((n + k, float(k)) for k in range(5))) for n in range(20)]
+    for _ in range(9):
+        bench.round(MINUTE)
+        assert bench.trajectory.round() == Unanswered()
+    events = [decode_as(event.payload, TrajectoryBatch) for event in bench.outbox.between(1, 10**6, 10**6)]
+    assert [event.batch.batch_uid for event in events] == [f"T{n}" for n in range(20)]
+    assert bench.outbox.cursors()["trajectory"] == "T19"
