@@ -16,6 +16,7 @@ from ads_ingest.instruction_board import instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
 from ads_ingest.settings import AdsPace
+from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
@@ -62,6 +63,7 @@ class Bench:
             DocumentFiles(self.folder / "latest", Archive(self.folder / "archive", timedelta(days=2), 10**6)),
         )
         self.commits = 0
+        self.of_dispatches, self.of_trajectories = Silence(self.now), Silence(self.now)
         told = {"committed": self.count_commit, "strangers": strangers}
         self.dispatch = DispatchStream(
             caiso,
@@ -80,6 +82,9 @@ class Bench:
             batches=open_batches(PACE, self.installation, VALID_FOR_LEAST),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
+            silence=self.of_dispatches,
+            of_trajectories=self.of_trajectories,
+            alarm_after=20 * MINUTE,
         )
         self.trajectory = TrajectoryStream(
             caiso,
@@ -89,6 +94,8 @@ class Bench:
             files=files,
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
+            silence=self.of_trajectories,
+            of_dispatches=self.of_dispatches,
         )
 
     def count_commit(self) -> None:

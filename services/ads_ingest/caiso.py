@@ -1,6 +1,6 @@
 """CAISO: what the streams ask the client library, and how they take what it says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
@@ -69,3 +69,8 @@ class CursorQuestion:
         self._log.warning("CAISO does not know our last UID; it was asked for all that it has", cursor=cursor, cause=str(fault))
         self._faults = 0
         return Since(answer, WHOLE_CACHE)
+
+
+def after(cursor: str, uids: Sequence[str]) -> int | None:
+    """Where in all that CAISO has begins what came after a cursor; None when the cursor is not among it any more."""
+    return uids.index(cursor) + 1 if cursor in uids else None

@@ -17,7 +17,7 @@ from itertools import chain
 
 from ads_ingest.board import Board
 from ads_ingest.books import DotBook
-from ads_ingest.caiso import CursorQuestion, answered_at
+from ads_ingest.caiso import CursorQuestion, Since, after, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
@@ -33,13 +33,16 @@ from ads_ingest.keeping import Keeper
 from ads_ingest.open_batch import OpenBatch, known_of, may_last_until
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
+from ads_ingest.settings import PREFIX
+from ads_ingest.silence import Silence
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
-from caiso.ads import AdsClient
+from caiso.ads import WHOLE_CACHE, AdsClient
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
-from caiso.ads.records import DispatchBatch, Question
+from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule
+from dotbus.runtime.logs import get_logger
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
@@ -62,6 +65,8 @@ class DispatchStream:
         batches: what is known of each.
         clock: the wall clock.
         clock_steps: whether it was set.
+        silence: since when no batch came, and of_trajectories the same of those.
+        alarm_after: how long no batch may come before somebody is told.
     """
 
     def __init__(
@@ -76,8 +81,16 @@ class DispatchStream:
         batches: OpenBatches,
         clock: Callable[[], datetime],
         clock_steps: ClockSteps,
+        silence: Silence,
+        of_trajectories: Silence,
+        alarm_after: timedelta,
     ) -> None:
         self._caiso = caiso
+        self._silence = silence
+        self._of_trajectories = of_trajectories
+        self._alarm_after = alarm_after
+        self._is_silent = False
+        self._log = get_logger("ads")
         self._new = CursorQuestion()
         self._keeper = keeper
         self._sender = sender
@@ -104,7 +117,15 @@ class DispatchStream:
             self._judge(self._clock())
             self._keeper.begin_anew(back, self._clock())
         listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._keeper.cursor)
+        unheard: tuple[AdsFailure, ...] = ()
+        if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
+            try:
+                listed, cursor = self._look_at_all(cursor)
+            except AdsFailure as failure:  # CAISO did answer what is new
+                unheard = (failure,)
         now = self._clock()
+        if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
+            self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
         self._batches.note_listed(self._listed, now)
         self._keeper.heard_at = answered_at(self._caiso, now)
@@ -112,14 +133,43 @@ class DispatchStream:
         if cursor != self._keeper.cursor:
             self._commit((), cursor, news_only=True)
         self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
-        failures = (*self._take_new(), *self._ask_again(), *self._take_backlog())
+        failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
         self._keeper.board.complete |= self._batches.lacks_none(self._clock())
         if self._keeper.instructions:
             self._keeper.instructions.complete = self._keeper.board.complete
         self._commit((), self._settled_to())
         self._batches.forget_settled(self._needed(), self._clock())
         self._receipts.send(self._batches)
-        return Unanswered(failures, self._batches.missing(self._clock()))
+        return Unanswered(failures, self._batches.missing(self._clock()), self._alarm(self._clock()))
+
+    def _alarm(self, now: datetime) -> tuple[str, ...]:
+        lasted = self._silence.lasted(now)
+        was_silent, self._is_silent = self._is_silent, lasted >= self._alarm_after
+        if not self._is_silent:
+            return ()
+        alarm = f"no dispatch batch for {lasted // timedelta(minutes=1)} min, though CAISO answers"
+        if not was_silent:
+            hint = f"ask CAISO whether the certificate still sees its resources; {PREFIX}NO_BATCH_ALARM_MIN sets the limit"
+            self._log.warning(
+                "no dispatch batch comes, though CAISO answers", since=self._silence.news_at.isoformat(), next=hint
+            )
+        return (alarm,)
+
+    def _look_at_all(self, cursor: str) -> Since[DispatchBatchList]:
+        """What came after the cursor in all that CAISO has, though it names nothing new; all, when it knows the cursor no more.
+
+        Raises:
+            AdsFailure: CAISO did not tell.
+        """
+        self._silence.note_checked(self._clock())
+        everything = self._caiso.get_dispatch_batches_since_uid(WHOLE_CACHE)
+        begin = after(cursor, [header.batch_uid for header in everything.headers])
+        headers = everything.headers[begin or 0 :]
+        if headers:
+            cause = "it does not know our last UID" if begin is None else "its list left them out"
+            self._log.warning("CAISO has batches and did not name them", cause=cause, cursor=cursor, batches=len(headers))
+        listed = DispatchBatchList(headers, everything.problems, everything.xml)
+        return Since(listed, WHOLE_CACHE if begin is None and headers else cursor)
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""

@@ -25,7 +25,9 @@ class Unanswered:
     Attributes:
         failures: the questions of this round that had no usable answer.
         missing: why each thing that CAISO has could not be had, in this round or the last time that it was asked for.
+        alarms: what else somebody should look into.
     """
 
     failures: Sequence[AdsFailure] = ()
     missing: Sequence[AdsFailure] = ()
+    alarms: Sequence[str] = ()

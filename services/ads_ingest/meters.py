@@ -19,3 +19,4 @@ class Meters:
         )
         certificate = Gauge("ads_ingest_certificate_days_left", "Days until the certificate ends", registry=registry)
         certificate.set_function(certificate_days_left)
+        self.no_batch_s = Gauge("ads_ingest_no_batch_seconds", "Since when no new dispatch batch came", registry=registry)

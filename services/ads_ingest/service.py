@@ -96,7 +96,7 @@ class FollowedStream:
         more = [f"and {len(missing) - COMPLAINTS_MOST} more"] if missing[COMPLAINTS_MOST:] else []
         if not missing and not unanswered.failures:
             self._evidence.forget()
-        complaints = [*missing[:COMPLAINTS_MOST], *more]
+        complaints = [*unanswered.alarms, *missing[:COMPLAINTS_MOST], *more]
         if self.health.succeeded(self._clock(), self._clock_offset_s(), complaints=complaints):
             self._log.info("recovered")
 

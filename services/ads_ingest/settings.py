@@ -65,6 +65,7 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
         certificate_file: the participant's certificate as PEM, its key beside it or in `key_file`, not encrypted.
         ca_file: CAISO's root and issuing CA as PEM; nothing else is trusted.
         timeout_s: the most that one question may take.
+        no_batch_alarm_min: how long CAISO may answer without a new dispatch batch before that is told.
         max_reply_mb: the most that one reply, or the document packed in it, may be.
         validate_batches: tell CAISO that a batch was received (validateDispatchBatch). CAISO notes that for the participant,
             whichever of its clients says it, so that a trial beside another client must not.
@@ -77,6 +78,7 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     certificate_file: ReadableFile
     ca_file: AuthorityFile
     timeout_s: Annotated[float, Field(ge=0.5, le=300)] = 30.0
+    no_batch_alarm_min: Annotated[float, Field(ge=1, le=1440)] = 20.0
     max_reply_mb: Annotated[float, Field(gt=0, le=512)] = 64.0
     validate_batches: bool = False
     state_dir: Folder = Path("var/ads_ingest")

@@ -9,8 +9,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from ads_ingest.books import TrajectoryBook
-from ads_ingest.caiso import CursorQuestion, answered_at
+from ads_ingest.caiso import CursorQuestion, Since, after, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
@@ -19,8 +21,9 @@ from ads_ingest.files import DocumentFiles
 from ads_ingest.intervals import unreadable_points_of
 from ads_ingest.keeping import Keeper
 from ads_ingest.settings import PREFIX
+from ads_ingest.silence import Silence
 from ads_ingest.translate import Sender, translate_trajectory
-from caiso.ads import AdsClient, records
+from caiso.ads import WHOLE_CACHE, AdsClient, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
 from dotbus.contracts.messages import Dop, Trajectory, TrajectoryBatch
@@ -43,6 +46,7 @@ class TrajectoryStream:
         files: the documents for whoever reads files.
         clock: the wall clock.
         clock_steps: whether it was set.
+        silence: since when no batch came, and of_dispatches the same of those.
     """
 
     def __init__(
@@ -55,8 +59,12 @@ class TrajectoryStream:
         files: DocumentFiles,
         clock: Callable[[], datetime],
         clock_steps: ClockSteps,
+        silence: Silence,
+        of_dispatches: Silence,
     ) -> None:
         self._caiso = caiso
+        self._silence = silence
+        self._of_dispatches = of_dispatches
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
         self._keeper = keeper
@@ -84,6 +92,10 @@ class TrajectoryStream:
         listed = TrajectoryBatchList()
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
+        elif cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_dispatches, self._clock()):
+            listed, cursor = self._look_at_all(cursor)
+        if listed.batches:
+            self._silence.note_news(self._clock())
         self._tell_parts(listed)
         self._keeper.heard_at = answered_at(self._caiso, self._clock())
         failures = self._pass_on(listed)
@@ -92,6 +104,22 @@ class TrajectoryStream:
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         return Unanswered(failures, tuple(self._unpassed.values()))
+
+    def _look_at_all(self, cursor: str) -> Since[TrajectoryBatchList]:
+        """Whether CAISO has something though it says that there is nothing new, as for dispatch batches.
+
+        Raises:
+            AdsFailure: CAISO did not tell.
+        """
+        self._silence.note_checked(self._clock())
+        everything = self._caiso.get_trajectory_data(WHOLE_CACHE)
+        begin = after(cursor, [batch.header.batch_uid for batch in everything.batches])
+        batches = everything.batches[begin or 0 :]
+        if batches:
+            cause = "it does not know our last UID" if begin is None else "it said that nothing is new"
+            self._log.warning("CAISO has trajectories and did not say so", cause=cause, cursor=cursor, batches=len(batches))
+        listed = msgspec.structs.replace(everything, batches=batches)
+        return Since(listed, WHOLE_CACHE if begin is None and batches else cursor)
 
     def _tell_parts(self, listed: TrajectoryBatchList) -> None:
         if not listed.is_whole and not self._in_parts:

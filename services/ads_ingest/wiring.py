@@ -18,6 +18,7 @@ from ads_ingest.open_batches import OpenBatches, vouched_for
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
+from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
@@ -63,6 +64,7 @@ def wire_streams(
     kept, topics, strangers = take_over(outbox, sender, clock()), sender.installation.topics, Strangers()
     archive = Archive(settings.state_dir / "archive", settings.archive_max_age, settings.archive_max_bytes)
     files = DocumentFiles(settings.state_dir / "latest", archive)
+    of_dispatches, of_trajectories = Silence(clock()), Silence(clock())
     of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
     lasts = valid_for(max(settings.poll_s, settings.recheck_s))
     dots = Keeper(
@@ -84,6 +86,9 @@ def wire_streams(
         batches=open_batches(settings, sender.installation, lasts),
         clock=clock,
         clock_steps=ClockSteps(clock, monotonic_s),
+        silence=of_dispatches,
+        of_trajectories=of_trajectories,
+        alarm_after=timedelta(minutes=settings.no_batch_alarm_min),
     )
     board = trajectory_board(sender, kept, valid_for(settings.poll_s))
     trajectories = TrajectoryStream(
@@ -94,7 +99,11 @@ def wire_streams(
         files=files,
         clock=clock,
         clock_steps=ClockSteps(clock, monotonic_s),
+        silence=of_trajectories,
+        of_dispatches=of_dispatches,
     )
+
+    meters.no_batch_s.set_function(lambda: of_dispatches.lasted(clock()).total_seconds())
 
     def failed(failure: AdsFailure) -> None:
         meters.failures.labels(failure.kind).inc()

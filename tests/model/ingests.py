@@ -5,7 +5,7 @@ turn: each state that changed, all of them on a new connection, and only then a 
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gateway_story import at
@@ -21,6 +21,7 @@ from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsPace
+from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
@@ -138,10 +139,28 @@ class AdsProcess:
         board = trajectory_board(sender, kept, valid_for(PACE.poll_s))
         curves = Keeper(ingest.disk, board, ingest.topics, "trajectory", **told)
         batches = open_batches(PACE, ingest.installation, lasts)
+        of_dispatches = of_trajectories = Unwatched(ingest.clock())
         dispatch = DispatchStream(
-            ingest.caiso, dots, sender, receipts=receipts, batches=batches, clock_steps=steps_of(ingest), **around
+            ingest.caiso,
+            dots,
+            sender,
+            receipts=receipts,
+            batches=batches,
+            clock_steps=steps_of(ingest),
+            silence=of_dispatches,
+            of_trajectories=of_trajectories,
+            alarm_after=timedelta(minutes=20),
+            **around,
         )
-        trajectory = TrajectoryStream(ingest.caiso, curves, sender, clock_steps=steps_of(ingest), **around)
+        trajectory = TrajectoryStream(
+            ingest.caiso,
+            curves,
+            sender,
+            clock_steps=steps_of(ingest),
+            silence=of_trajectories,
+            of_dispatches=of_dispatches,
+            **around,
+        )
         followed = {"clock": ingest.clock, "clock_offset_s": CaisoOffset(ingest.caiso)}
         self.streams = [
             FollowedStream("ads_dispatch", dispatch, nothing, **followed),
@@ -154,6 +173,19 @@ class AdsProcess:
 
     def upstreams(self) -> tuple[Upstream, ...]:
         return tuple(stream.health.snapshot() for stream in self.streams)
+
+
+class Unwatched(Silence):
+    """No silence is looked into, and none is remembered: what is explored is shorter than one."""
+
+    def note_news(self, now: datetime) -> None:
+        pass
+
+    def is_to_check(self, *_of: object) -> bool:
+        return False
+
+    def lasted(self, *_of: object) -> timedelta:
+        return timedelta(0)
 
 
 def steps_of(ingest: Ingest) -> ClockSteps:
