@@ -146,6 +146,11 @@ class Board(Generic[B, S]):
             del self._books[resource_id]
             self._said.pop(resource_id, None)
 
+    @property
+    def heard_at(self) -> datetime | None:
+        """When CAISO was last heard by what was said of any resource, before a restart too; None before anything was."""
+        return max((said.heard_at for said in self._said.values()), default=None)
+
     def doubted(self) -> list[str]:
         """The resources whose states were said with a reason against themselves."""
         return [resource_id for resource_id, said in self._said.items() if said.reasons.state]

@@ -34,7 +34,7 @@ from ads_ingest.open_batch import OpenBatch, known_of, may_last_until
 from ads_ingest.open_batches import OpenBatches
 from ads_ingest.receipts import Receipts
 from ads_ingest.settings import PREFIX
-from ads_ingest.silence import Silence
+from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
 from caiso.ads import WHOLE_CACHE, AdsClient
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
@@ -87,6 +87,7 @@ class DispatchStream:
     ) -> None:
         self._caiso = caiso
         self._silence = silence
+        self._outages = Outages(keeper.board.heard_at)
         self._of_trajectories = of_trajectories
         self._alarm_after = alarm_after
         self._is_silent = False
@@ -124,6 +125,7 @@ class DispatchStream:
             except AdsFailure as failure:  # CAISO did answer what is new
                 unheard = (failure,)
         now = self._clock()
+        self._note_heard(now)
         if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
             self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
@@ -140,20 +142,27 @@ class DispatchStream:
         self._commit((), self._settled_to())
         self._batches.forget_settled(self._needed(), self._clock())
         self._receipts.send(self._batches)
-        return Unanswered(failures, self._batches.missing(self._clock()), self._alarm(self._clock()))
+        return Unanswered(failures, self._batches.missing(self._clock()), self._alarms(self._clock()))
 
-    def _alarm(self, now: datetime) -> tuple[str, ...]:
+    def _note_heard(self, now: datetime) -> None:
+        if self._outages.note_heard(now):
+            self._log.error("dispatch batches are missing", cause=self._outages.alarm(now))
+
+    def _alarms(self, now: datetime) -> tuple[str, ...]:
+        return tuple(alarm for alarm in (self._alarm(now), self._outages.alarm(now)) if alarm)
+
+    def _alarm(self, now: datetime) -> str | None:
         lasted = self._silence.lasted(now)
         was_silent, self._is_silent = self._is_silent, lasted >= self._alarm_after
         if not self._is_silent:
-            return ()
+            return None
         alarm = f"no dispatch batch for {lasted // timedelta(minutes=1)} min, though CAISO answers"
         if not was_silent:
             hint = f"ask CAISO whether the certificate still sees its resources; {PREFIX}NO_BATCH_ALARM_MIN sets the limit"
             self._log.warning(
                 "no dispatch batch comes, though CAISO answers", since=self._silence.news_at.isoformat(), next=hint
             )
-        return (alarm,)
+        return alarm
 
     def _look_at_all(self, cursor: str) -> Since[DispatchBatchList]:
         """What came after the cursor in all that CAISO has, though it names nothing new; all, when it knows the cursor no more.

@@ -21,7 +21,7 @@ from ads_ingest.files import DocumentFiles
 from ads_ingest.intervals import unreadable_points_of
 from ads_ingest.keeping import Keeper
 from ads_ingest.settings import PREFIX
-from ads_ingest.silence import Silence
+from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import WHOLE_CACHE, AdsClient, records
 from caiso.ads.errors import AdsFailure, Unforeseen
@@ -64,6 +64,7 @@ class TrajectoryStream:
     ) -> None:
         self._caiso = caiso
         self._silence = silence
+        self._outages = Outages(keeper.board.heard_at)
         self._of_dispatches = of_dispatches
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
@@ -97,13 +98,16 @@ class TrajectoryStream:
         if listed.batches:
             self._silence.note_news(self._clock())
         self._tell_parts(listed)
+        if self._outages.note_heard(self._clock()):
+            self._log.error("trajectories are missing", cause=self._outages.alarm(self._clock()))
         self._keeper.heard_at = answered_at(self._caiso, self._clock())
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
-        return Unanswered(failures, tuple(self._unpassed.values()))
+        alarm = self._outages.alarm(self._clock())
+        return Unanswered(failures, tuple(self._unpassed.values()), (alarm,) if alarm else ())
 
     def _look_at_all(self, cursor: str) -> Since[TrajectoryBatchList]:
         """Whether CAISO has something though it says that there is nothing new, as for dispatch batches.
