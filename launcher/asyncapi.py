@@ -19,6 +19,7 @@ BINDING_VERSION = "0.2.0"
 _PARAMETERS = {
     "plant": "a plant of the configuration, or `unassigned`",
     "resource": "the resource by CAISO's Master File name, percent-encoded where MQTT forbids a character",
+    "action": "accept, decline or partial",
     "market": "DAM, HASP, RTPD or RTM",
     "node": "the pricing node by CAISO's name, percent-encoded where MQTT forbids a character",
     "service": "ads_ingest, lmp_ingest, modbus_gateway or historian",

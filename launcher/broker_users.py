@@ -1,7 +1,8 @@
 """Who may say and hear what on the broker: Mosquitto's password file and access list, from the topics of an installation.
 
 Least privilege: a service publishes its own topics and its own status, and hears what it works on. A plant hears its own
-dispatch, prices and the services' status, and may run a gateway of its own, whose instance has the plant's name.
+dispatch, prices and the services' status, answers the instructions of its own resources, and may run a gateway of its own,
+whose instance has the plant's name.
 """
 
 import base64
@@ -9,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dotbus.contracts.topics import EVENTS, STATES, Subject, Topics, encode_name
 
@@ -19,7 +20,7 @@ CONSOLE = "console"
 HEALTH = "health"
 UPTIME_TOPIC = "$SYS/broker/uptime"
 
-_OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS)
+_OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.RESPONSE)
 _OF_LMP = (Subject.PRICES, Subject.LMP)
 _ITERATIONS = 20_000
 _SALT_BYTES = 12  # what Mosquitto 2.0 expects; later versions take it too
@@ -37,7 +38,7 @@ class BrokerUser:
 def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
     """Every user of an installation: the services, the console, the broker's own health check, and one per plant."""
     return [
-        _ingest(topics, ADS_INGEST, _OF_ADS),
+        _answering(topics, _ingest(topics, ADS_INGEST, _OF_ADS)),
         _ingest(topics, LMP_INGEST, _OF_LMP),
         _gateway(topics),
         _historian(topics),
@@ -91,6 +92,12 @@ def _ingest(topics: Topics, service: str, subjects: Iterable[Subject]) -> Broker
     return BrokerUser(service, writes=(*said, *of_itself, reply), reads=(*of_itself, replay))
 
 
+def _answering(topics: Topics, ingest: BrokerUser) -> BrokerUser:
+    """An ingest that takes commands to answer instructions, and says what became of them."""
+    reply = topics.every(Subject.RESPOND_REPLY)
+    return replace(ingest, writes=(*ingest.writes, reply, f"{reply}/+"), reads=(*ingest.reads, topics.every(Subject.RESPOND)))
+
+
 def _gateway(topics: Topics) -> BrokerUser:
     hears = tuple(topics.every(subject) for subject in sorted(STATES - {Subject.STREAM}))
     return BrokerUser(MODBUS_GATEWAY, writes=(_of_service(topics, MODBUS_GATEWAY),), reads=hears)
@@ -105,11 +112,12 @@ def _historian(topics: Topics) -> BrokerUser:
 
 
 def _plant(topics: Topics, plant: str) -> BrokerUser:
+    of_plant = f"{topics.root}/plant/{encode_name(plant)}"
     return BrokerUser(
         plant_user(plant),
-        writes=(topics.service(MODBUS_GATEWAY, plant),),
+        writes=(topics.service(MODBUS_GATEWAY, plant), f"{of_plant}/+/{Subject.RESPOND}/+"),
         reads=(
-            f"{topics.root}/plant/{encode_name(plant)}/#",
+            f"{of_plant}/#",
             *(topics.every(subject) for subject in (Subject.PRICES, Subject.LMP, Subject.SERVICE)),
         ),
     )

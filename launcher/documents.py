@@ -114,11 +114,12 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
 | --- | --- | --- |
 | all events of a source | `seq` | every event |
 | one plant, `plant/PLANT/#` | `plant_seq` | `dispatch` and `trajectory-batch`, counted together |
+| the answers of one plant, `plant/PLANT/+/response` | `response_seq` | `response` |
 | one market, `market/MARKET/prices` | `market_seq` | `prices` |
 
 - Each counts from 1 without gaps. When a number came and one below it did not, that event is missing: it is on its way, or the
   broker lost it. Who began to listen later misses what lies before the first number that came.
-- A number that came before is the same event again. `null` is from a source of before `plant_seq` and `market_seq`, or an event
+- A number that came before is the same event again. `null` is from a source of before these fields, or an event
   that it kept from then: it says nothing about gaps.
 - Another `stream` of the same source counts from 1 again. It begins when an outbox is made anew, or was restored from a back-up
   and so is older than what was published; events that had not been published come in it under new numbers and their old `id`.
@@ -127,6 +128,29 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
   `outbox.unpublished` of `outbox.stream` is published. The `stream` topic says how far a stream goes at the most.
 - Who may ask for a replay (by the access list the historian) names up to 10,000 ranges of `seq`; the reply says what is `lost`.
   A plant's own subscriber has the states, which are whole at any time, and the historian's tables for what it missed.
+
+## Answering an instruction
+
+No service takes these commands to CAISO yet.
+
+A plant's user (and no other, by the access list) publishes a `respond` message to `plant/PLANT/RESOURCE/command/accept`,
+`.../decline` or `.../partial`, not retained. The reply comes on the request's MQTT 5 response topic, with its correlation data,
+and on `.../command/ACTION/reply` when it names none. A response topic is used only if it is that topic or one level below it
+(`.../command/accept/reply/screen-1`): the plant's user may read those, and nobody can have a reply written anywhere else.
+
+```
+topic=dotbus/v1/plant/sierra/R1/command/accept
+mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
+```
+
+- What can be answered, and until when, is in the `instructions` state. Before anything is sent to CAISO it is checked that the
+  topic, the plant and the `environment` are right, that the command has not expired, that the instruction is known and its
+  window open, that megawatts and reason are such as CAISO takes, and that the same was not answered before. The reply says by
+  `refused_by` which of it does not hold.
+- The same `command_id` again is answered with what became of the first: after a lost reply it is safe to send a command again.
+- A retained command is passed over, because nobody can tell how old it is.
+- Who answered is in `requested_by`, as the requester says. MQTT tells a subscriber nothing of the user who published.
+- Every command and its result is a `response` event, which the historian keeps in `instruction_response`.
 
 ## Quality
 

@@ -10,15 +10,16 @@ PLANTS = ("sierra", "delta")
 INGESTS = {"ads_ingest", "lmp_ingest"}
 READERS_OF_ALL = {"console"}
 
-# Who may publish each subject, and who must receive it. Commands to CAISO are not taken yet: nobody may publish them.
+# Who may publish each subject, and who must receive it. A plant alone answers for its resources.
 WRITERS = {
     Subject.DISPATCH: {"ads_ingest"},
     Subject.TRAJECTORY_BATCH: {"ads_ingest"},
     Subject.DOT: {"ads_ingest"},
     Subject.TRAJECTORY: {"ads_ingest"},
     Subject.INSTRUCTIONS: {"ads_ingest"},
-    Subject.RESPOND: set[str](),
-    Subject.RESPOND_REPLY: set[str](),
+    Subject.RESPOND: {"plant-sierra"},
+    Subject.RESPOND_REPLY: {"ads_ingest"},
+    Subject.RESPONSE: {"ads_ingest"},
     Subject.PRICES: {"lmp_ingest"},
     Subject.LMP: {"lmp_ingest"},
 }
@@ -28,8 +29,9 @@ READERS = {
     Subject.DOT: {"modbus_gateway", "plant-sierra"},
     Subject.TRAJECTORY: {"modbus_gateway", "plant-sierra"},
     Subject.INSTRUCTIONS: {"modbus_gateway", "plant-sierra"},
-    Subject.RESPOND: {"plant-sierra"},
+    Subject.RESPOND: {"ads_ingest", "plant-sierra"},
     Subject.RESPOND_REPLY: {"plant-sierra"},
+    Subject.RESPONSE: {"historian", "plant-sierra"},
     Subject.PRICES: {"historian", "plant-sierra", "plant-delta"},
     Subject.LMP: {"modbus_gateway", "plant-sierra", "plant-delta"},
 }
@@ -47,9 +49,11 @@ def topic_of(topics: Topics, subject: Subject) -> str:
         Subject.DOT: topics.dot,
         Subject.TRAJECTORY: topics.trajectory,
         Subject.INSTRUCTIONS: topics.instructions,
-        Subject.RESPOND: topics.respond,
-        Subject.RESPOND_REPLY: topics.respond_reply,
+        Subject.RESPONSE: topics.response,
     }
+    of_answers = {Subject.RESPOND: topics.respond, Subject.RESPOND_REPLY: topics.respond_reply}
+    if subject in of_answers:
+        return of_answers[subject]("sierra", "SIERRA/2 SOLAR#1", "accept")
     if subject in of_plant:
         return of_plant[subject]("sierra", "SIERRA/2 SOLAR#1")
     return topics.prices("RTM") if subject is Subject.PRICES else topics.lmp("RTM", "TH_NP15+GEN")
@@ -114,6 +118,15 @@ def test_the_historian_asks_for_a_replay_and_the_ingest_that_is_asked_answers(to
 def test_a_plant_sees_nothing_of_another_plant(topics: Topics):
     for topic in (topics.dot("delta", "D1"), topics.dispatch("delta", "D1"), topics.dispatch("sierra2", "S1")):
         assert "plant-sierra" not in readers(topics, topic)
+
+
+def test_a_plant_answers_for_its_own_resources_only_and_reads_its_own_replies(topics: Topics):
+    for action in ("accept", "decline", "partial"):
+        command, reply = topics.respond("delta", "D1", action), topics.respond_reply("delta", "D1", action)
+        assert writers(topics, command) == {"plant-delta"}
+        assert writers(topics, reply) == writers(topics, f"{reply}/screen-1") == {"ads_ingest"}
+        assert readers(topics, reply) == readers(topics, f"{reply}/screen-1") == {"plant-delta"} | READERS_OF_ALL
+        assert readers(topics, command) == {"ads_ingest", "plant-delta"} | READERS_OF_ALL
 
 
 def test_nobody_may_publish_what_is_not_ours_nor_everything(topics: Topics):

@@ -189,6 +189,10 @@ OWN = {
         TOPICS.trajectory_batch("unassigned", "S1"),
         TOPICS.dot("sierra", "S1"),
         TOPICS.trajectory("delta", "D1"),
+        TOPICS.instructions("sierra", "S1"),
+        TOPICS.response("sierra", "S1"),
+        TOPICS.respond_reply("sierra", "S1", "accept"),
+        f"{TOPICS.respond_reply('delta', 'D1', 'decline')}/screen-1",
         TOPICS.service("ads_ingest", "main"),
         TOPICS.stream("ads_ingest", "main"),
         TOPICS.replay_reply("ads_ingest", "main"),
@@ -198,9 +202,11 @@ OWN = {
     "historian": [TOPICS.service("historian", "main"), TOPICS.replay("ads_ingest", "main")],
     "console": [],
     "health": [],
-    "plant-sierra": [TOPICS.service("modbus_gateway", "sierra")],
+    "plant-sierra": [TOPICS.service("modbus_gateway", "sierra"), TOPICS.respond("sierra", "S1", "accept")],
 }
-EVERY_TOPIC = sorted({topic for topics in OWN.values() for topic in topics} | {TOPICS.respond("sierra", "S1"), "other/topic"})
+EVERY_TOPIC = sorted(
+    {topic for topics in OWN.values() for topic in topics} | {TOPICS.respond("delta", "D1", "accept"), "other/topic"}
+)
 
 
 @pytest.mark.parametrize("user", sorted(OWN))
@@ -225,12 +231,16 @@ HEARD = {
     "modbus_gateway": {
         TOPICS.dot("sierra", "S1"),
         TOPICS.trajectory("delta", "D1"),
+        TOPICS.instructions("sierra", "S1"),
         TOPICS.lmp("DAM", "N1"),
         *(TOPICS.service(service, "main") for service in ("ads_ingest", "lmp_ingest", "modbus_gateway", "historian")),
     },
     "plant-sierra": {
         TOPICS.dispatch("sierra", "S1"),
         TOPICS.dot("sierra", "S1"),
+        TOPICS.instructions("sierra", "S1"),
+        TOPICS.response("sierra", "S1"),
+        TOPICS.respond_reply("sierra", "S1", "accept"),
         TOPICS.prices("RTM"),
         TOPICS.lmp("DAM", "N1"),
         *(TOPICS.service(service, "main") for service in ("ads_ingest", "lmp_ingest", "modbus_gateway", "historian")),

@@ -25,8 +25,9 @@ class Subject(StrEnum):
     DOT = "dot"
     TRAJECTORY = "trajectory"
     INSTRUCTIONS = "instructions"
-    RESPOND = "command/respond"
-    RESPOND_REPLY = "command/respond/reply"
+    RESPOND = "command"
+    RESPOND_REPLY = "command/reply"
+    RESPONSE = "response"
     PRICES = "prices"
     LMP = "lmp"
     SERVICE = "service"
@@ -35,7 +36,7 @@ class Subject(StrEnum):
     REPLAY_REPLY = "replay/reply"
 
 
-EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.PRICES})
+EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.PRICES})
 """Appended, never retained, carry a sequence number."""
 
 STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.LMP, Subject.SERVICE, Subject.STREAM})
@@ -64,11 +65,16 @@ def decode_name(level: str) -> str:
 
 @dataclass(frozen=True)
 class Address:
-    """A topic taken apart: its subject and the names in it (plant and resource, market and node, or service and instance)."""
+    """A topic taken apart: its subject and the names in it (plant and resource, market and node, or service and instance).
+
+    Attributes:
+        action: of a command to answer an instruction, or of its reply, the word that says how.
+    """
 
     subject: Subject
     scope: str
     name: str | None = None
+    action: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,13 +107,23 @@ class Topics:
         """State: what CAISO instructs besides five-minute DOTs, in force and ahead."""
         return self._plant(plant, resource, Subject.INSTRUCTIONS)
 
-    def respond(self, plant: str, resource: str) -> str:
+    def respond(self, plant: str, resource: str, action: str) -> str:
         """Command: accept, decline or partially accept an instruction."""
-        return self._plant(plant, resource, Subject.RESPOND)
+        return f"{self._plant(plant, resource, Subject.RESPOND)}/{encode_name(action)}"
 
-    def respond_reply(self, plant: str, resource: str) -> str:
-        """Where the answer to `respond` goes when the request names no response topic."""
-        return self._plant(plant, resource, Subject.RESPOND_REPLY)
+    def respond_reply(self, plant: str, resource: str, action: str) -> str:
+        """Where the answer to `respond` goes when the request names no response topic of its own below it."""
+        return f"{self.respond(plant, resource, action)}/{_REPLY}"
+
+    def is_respond_reply(self, topic: str, plant: str, resource: str) -> bool:
+        """Whether a topic is for replies to commands of one resource: `respond_reply`, or one level below it."""
+        own = f"{self._plant(plant, resource, Subject.RESPOND)}/"
+        levels = topic[len(own) :].split("/") if topic.startswith(own) else []
+        return len(levels) in {2, 3} and levels[1] == _REPLY and all(levels) and not set("+#") & set(topic)
+
+    def response(self, plant: str, resource: str) -> str:
+        """Event: a command to answer an instruction, and what became of it."""
+        return self._plant(plant, resource, Subject.RESPONSE)
 
     def prices(self, market: str) -> str:
         """Event: prices of many nodes for one interval."""
@@ -145,15 +161,15 @@ class Topics:
             case Subject.STREAM | Subject.REPLAY | Subject.REPLAY_REPLY:
                 return f"{self.root}/service/+/+/{subject}"
             case _:
-                return f"{self.root}/plant/+/+/{subject}"
+                return f"{self.root}/plant/+/+/{_WITH_ACTION.get(subject, subject)}"
 
     def read(self, topic: str) -> Address | None:
         """What a topic is about, or None when it is not one of ours."""
         if not topic.startswith(f"{self.root}/"):
             return None
         match topic[len(self.root) + 1 :].split("/"):
-            case ["plant", plant, resource, *rest] if (subject := _subject(rest)) in _OF_PLANT:
-                return Address(subject, decode_name(plant), decode_name(resource))
+            case ["plant", plant, resource, *rest]:
+                return _address_of_plant(decode_name(plant), decode_name(resource), rest)
             case ["market", market, Subject.PRICES.value]:
                 return Address(Subject.PRICES, decode_name(market))
             case ["market", market, Subject.LMP.value, node]:
@@ -178,6 +194,8 @@ class Topics:
         return cls(root)
 
 
+_REPLY = "reply"
+_WITH_ACTION = {Subject.RESPOND: f"{Subject.RESPOND}/+", Subject.RESPOND_REPLY: f"{Subject.RESPOND}/+/{_REPLY}"}
 _OF_PLANT = frozenset(
     {
         Subject.DISPATCH,
@@ -185,11 +203,21 @@ _OF_PLANT = frozenset(
         Subject.DOT,
         Subject.TRAJECTORY,
         Subject.INSTRUCTIONS,
-        Subject.RESPOND,
-        Subject.RESPOND_REPLY,
+        Subject.RESPONSE,
     }
 )
 _OF_SERVICE = frozenset({Subject.SERVICE, Subject.STREAM, Subject.REPLAY, Subject.REPLAY_REPLY})
+
+
+def _address_of_plant(plant: str, resource: str, levels: list[str]) -> Address | None:
+    match levels:
+        case [word] if (subject := _subject([word])) in _OF_PLANT:
+            return Address(subject, plant, resource)
+        case [Subject.RESPOND.value, action]:
+            return Address(Subject.RESPOND, plant, resource, decode_name(action))
+        case [Subject.RESPOND.value, action, "reply"]:
+            return Address(Subject.RESPOND_REPLY, plant, resource, decode_name(action))
+    return None
 
 
 def _subject(levels: list[str]) -> Subject | None:

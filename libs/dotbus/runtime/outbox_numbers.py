@@ -1,5 +1,7 @@
 """The numbers that an outbox gives: of its events, and within them of each plant's and each market's. Pure.
 
+An answer to an instruction is counted apart from what CAISO tells the plant, in `response_seq`.
+
 An outbox counts its events on for ever. A stream is what it published under one name: it begins after a number of the outbox
 (its base) and counts from 1, so that a sequence number is the outbox's number less the base.
 """
@@ -11,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch
 
-OutgoingEvent = Dispatch | TrajectoryBatch | Prices
+OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | Prices
 ALL: Final = ""
 """The scope of the outbox's own numbers, beside those of plants and markets."""
 
@@ -100,6 +102,9 @@ class Draft:
         if isinstance(event, Prices):
             market_seq = self._next(f"market/{event.market}")
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, market_seq=market_seq)
+        if isinstance(event, InstructionAnswered):
+            response_seq = self._next(f"response/{event.plant}")
+            return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, response_seq=response_seq)
         plant_seq = self._next(f"plant/{event.plant}")
         return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, plant_seq=plant_seq)
 
@@ -109,6 +114,8 @@ class Draft:
         message = msgspec.json.decode(payload)
         self.last += 1
         message |= {"stream": stream.id, "seq": self.last - stream.base}
+        if message["kind"] == InstructionAnswered.__struct_config__.tag:
+            return msgspec.json.encode(message | {"response_seq": self._next(f"response/{message['plant']}")})
         for scope in ("plant", "market"):
             if scope in message:
                 message[f"{scope}_seq"] = self._next(f"{scope}/{message[scope]}")

@@ -18,6 +18,7 @@ from dotbus.contracts.messages import (
     Instruction,
     InstructionAction,
     InstructionAnswer,
+    InstructionAnswered,
     InstructionDetail,
     InstructionResponse,
     InstructionResponseReply,
@@ -433,12 +434,14 @@ def respond() -> InstructionResponse:
         environment=Environment.SIMULATOR,
         source="console/a",
         time=AT,
-        batch_uid=BATCH_UID,
-        instruction_uid=f"{BATCH_UID}-I0",
+        batch_uid=HOURLY_UID,
+        instruction_uid=f"{HOURLY_UID}-I0",
         action=InstructionAction.PARTIAL,
         accept_dot_mw=6.0,
         reason_code=13,
         requested_by="plant operator",
+        command_id="5f0c1b7e-4c1d-4f0b-9a33-1f2f6f0f7a10",
+        expires_at=AT + timedelta(seconds=60),
     )
 
 
@@ -448,10 +451,39 @@ def respond_reply() -> InstructionResponseReply:
         environment=Environment.SIMULATOR,
         source="ads_ingest/a",
         time=AT,
-        batch_uid=BATCH_UID,
-        instruction_uid=f"{BATCH_UID}-I0",
+        batch_uid=HOURLY_UID,
+        instruction_uid=f"{HOURLY_UID}-I0",
         result_code=0,
-        detail="RC_SUCCESS",
+        detail="CAISO has taken the answer",
+        outcome="taken",
+        command_id="5f0c1b7e-4c1d-4f0b-9a33-1f2f6f0f7a10",
+    )
+
+
+def answered() -> InstructionAnswered:
+    """The same as it is kept."""
+    return InstructionAnswered(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT + timedelta(seconds=1),
+        id="response/0f1e2d3c4b5a69788796a5b4c3d2e1f0/result",
+        stream=STREAM,
+        seq=3,
+        plant="sierra",
+        response_seq=2,
+        resource_id="TEST_RESOURCE_1",
+        command_id="5f0c1b7e-4c1d-4f0b-9a33-1f2f6f0f7a10",
+        action="partial",
+        batch_uid=HOURLY_UID,
+        instruction_uid=f"{HOURLY_UID}-I0",
+        accept_dot_mw=6.0,
+        reason_code=13,
+        requested_by="plant operator",
+        requested_from="console/a",
+        requested_at=AT,
+        outcome="taken",
+        result_code=0,
+        detail="CAISO has taken the answer",
     )
 
 
@@ -465,6 +497,7 @@ def every_message() -> tuple[AnyMessage, ...]:
         instructions(),
         respond(),
         respond_reply(),
+        answered(),
         prices(),
         lmp(),
         service_status(),

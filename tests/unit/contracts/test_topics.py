@@ -35,8 +35,7 @@ def test_an_empty_name_is_refused():
         (Subject.DOT, Topics.dot),
         (Subject.TRAJECTORY, Topics.trajectory),
         (Subject.INSTRUCTIONS, Topics.instructions),
-        (Subject.RESPOND, Topics.respond),
-        (Subject.RESPOND_REPLY, Topics.respond_reply),
+        (Subject.RESPONSE, Topics.response),
         (Subject.LMP, Topics.lmp),
         (Subject.SERVICE, Topics.service),
         (Subject.STREAM, Topics.stream),
@@ -49,6 +48,32 @@ def test_a_topic_reads_back_as_what_it_was_built_from(subject, build, scope, nam
     address = Topics("a/b").read(build(Topics("a/b"), scope, name))
     assert address is not None
     assert (address.subject, address.scope, address.name) == (subject, scope, name)
+
+
+@pytest.mark.parametrize(
+    ("subject", "build"), [(Subject.RESPOND, Topics.respond), (Subject.RESPOND_REPLY, Topics.respond_reply)]
+)
+@given(plant=NAMES, resource=NAMES, action=NAMES)
+def test_an_answer_to_an_instruction_reads_back_with_its_action(subject, build, plant, resource, action):
+    address = Topics("a/b").read(build(Topics("a/b"), plant, resource, action))
+    assert address is not None
+    assert (address.subject, address.scope, address.name, address.action) == (subject, plant, resource, action)
+
+
+@pytest.mark.parametrize("topic", ["plant/p/r/command/accept/reply", "plant/p/r/command/decline/reply/screen-1"])
+def test_a_reply_topic_is_that_of_its_own_resource_or_one_level_below(topic: str):
+    topics = Topics()
+    assert topics.is_respond_reply(f"dotbus/v1/{topic}", "p", "r")
+    assert not topics.is_respond_reply(f"dotbus/v1/{topic}", "q", "r")
+    assert not topics.is_respond_reply(f"dotbus/v1/{topic}", "p", "s")
+    assert not topics.is_respond_reply(topic, "p", "r")
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "dot", "command", "command/accept", "command/accept/reply/", "command/accept/reply/a/b", "command/+/reply"]
+)
+def test_what_is_no_reply_topic_is_none(topic: str):
+    assert not Topics().is_respond_reply(f"dotbus/v1/plant/p/r/{topic}", "p", "r")
 
 
 def test_prices_have_a_market_and_no_name():
@@ -80,5 +105,5 @@ def test_a_root_that_mqtt_would_misread_is_refused(root: str):
 
 def test_a_plants_access_is_one_line():
     topics = Topics()
-    for topic in (topics.dot("p", "r"), topics.dispatch("p", "r"), topics.respond_reply("p", "r")):
+    for topic in (topics.dot("p", "r"), topics.dispatch("p", "r"), topics.respond_reply("p", "r", "accept")):
         assert topic.startswith("dotbus/v1/plant/p/")

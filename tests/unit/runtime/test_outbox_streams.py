@@ -46,12 +46,20 @@ def trajectory(number: int, plant: str = "sierra"):
     return f"t/{plant}", msgspec.structs.replace(samples.trajectory_batch(), id=f"trajectory-{number}", plant=plant)
 
 
+def answered(number: int, plant: str = "sierra"):
+    return f"t/{plant}/response", msgspec.structs.replace(samples.answered(), id=f"response-{number}", plant=plant)
+
+
 def prices(number: int, market: str):
     return f"t/{market}", msgspec.structs.replace(samples.prices(), id=f"prices-{number}", market=market)
 
 
 def said(outbox: Outbox):
     return [decode(event.payload) for event in outbox.between(1, 10**6, 10**6)]
+
+
+def counts(outbox: Outbox) -> list[tuple[int, int | None, int | None]]:
+    return [(event.seq, getattr(event, "plant_seq", None), getattr(event, "response_seq", None)) for event in said(outbox)]
 
 
 def numbers(outbox: Outbox, stream: str) -> tuple[int, int, bool]:
@@ -70,6 +78,17 @@ def test_each_plant_counts_by_itself_and_both_kinds_of_its_events_together(outbo
         ("delta", 4, 2),
         ("sierra", 5, 3),
     ]
+
+
+def test_answers_are_counted_apart_from_what_caiso_tells_a_plant_also_in_a_new_stream(outbox: Outbox):
+    outbox.commit(NOW, events=[dispatch(1), answered(2), answered(3, "delta"), dispatch(4), answered(5)])
+    assert counts(outbox) == [(1, 1, None), (2, None, 1), (3, None, 1), (4, 2, None), (5, None, 2)]
+    outbox.mark_published([1, 2, 3])
+    outbox.begin_stream()
+    renumbered = [
+        (event.seq, getattr(event, "plant_seq", None), getattr(event, "response_seq", None)) for event in said(outbox)
+    ]
+    assert renumbered[-2:] == [(1, 1, None), (2, None, 1)]
 
 
 def test_each_market_counts_by_itself(outbox: Outbox):

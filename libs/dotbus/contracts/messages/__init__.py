@@ -36,7 +36,12 @@ from dotbus.contracts.messages.envelope import (
 )
 from dotbus.contracts.messages.instructions import InstructionAnswer, Instructions, KnownInstruction
 from dotbus.contracts.messages.prices import Lmp, NodePrice, Prices
-from dotbus.contracts.messages.responses import InstructionAction, InstructionResponse, InstructionResponseReply
+from dotbus.contracts.messages.responses import (
+    InstructionAction,
+    InstructionAnswered,
+    InstructionResponse,
+    InstructionResponseReply,
+)
 from dotbus.contracts.messages.services import (
     MAX_RANGES,
     OutboxSpan,
@@ -65,6 +70,7 @@ AnyMessage = (
     | Trajectory
     | InstructionResponse
     | InstructionResponseReply
+    | InstructionAnswered
     | Prices
     | Lmp
     | ServiceStatus
@@ -94,6 +100,7 @@ __all__ = [
     "Instruction",
     "InstructionAction",
     "InstructionAnswer",
+    "InstructionAnswered",
     "InstructionDetail",
     "InstructionResponse",
     "InstructionResponseReply",
