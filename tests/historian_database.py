@@ -12,7 +12,7 @@ from pathlib import Path
 from real_postgres import PASSWORD, Postgres
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dispatch, Prices, ServiceStatus, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, ServiceStatus, TrajectoryBatch
 from dotbus.contracts.topics import Topics
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
@@ -100,6 +100,8 @@ def topic_of(message) -> str:
             return TOPICS.dispatch(message.plant, message.resource_id)
         case TrajectoryBatch():
             return TOPICS.trajectory_batch(message.plant, message.resource_id)
+        case InstructionAnswered():
+            return TOPICS.response(message.plant, message.resource_id)
         case Prices():
             return TOPICS.prices(message.market)
         case ServiceStatus():

@@ -11,7 +11,15 @@ import psycopg2.extras
 from real_postgres import query
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import AnyMessage, Dispatch, Prices, ReplayReply, ServiceStatus, TrajectoryBatch
+from dotbus.contracts.messages import (
+    AnyMessage,
+    Dispatch,
+    InstructionAnswered,
+    Prices,
+    ReplayReply,
+    ServiceStatus,
+    TrajectoryBatch,
+)
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database
@@ -86,6 +94,8 @@ def topic_of(message: AnyMessage) -> str:
             return TOPICS.dispatch(message.plant, message.resource_id)
         case TrajectoryBatch():
             return TOPICS.trajectory_batch(message.plant, message.resource_id)
+        case InstructionAnswered():
+            return TOPICS.response(message.plant, message.resource_id)
         case Prices():
             return TOPICS.prices(message.market)
         case ReplayReply():

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from historian_parts import named
 
-from dotbus.contracts.messages import Dispatch, Prices, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch
 
-Event = Dispatch | TrajectoryBatch | Prices
+Event = Dispatch | TrajectoryBatch | InstructionAnswered | Prices
 PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
 
 
@@ -49,6 +49,10 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             for record in event.compliance:
                 yield "compliance_history", {**msgspec.structs.asdict(record), **of_batch}
             yield CURVES, msgspec.structs.asdict(event.batch)
+        case InstructionAnswered():
+            not_kept = {"version", "id", "response_seq"}
+            said = {name: value for name, value in msgspec.structs.asdict(event).items() if name not in not_kept}
+            yield "instruction_response_history", {**common, **said}
         case Prices():
             times = {name: getattr(event, name) for name in ("market", "interval_start", "interval_end", "fetched_at")}
             for place, node in enumerate(event.nodes):
@@ -73,11 +77,23 @@ def numbers_of(url: str, event: Event) -> list[int]:
         case TrajectoryBatch():
             view, column = "trajectory_batch", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
+        case InstructionAnswered():
+            view, column, key = "instruction_response_history", "event_no", {"event_id": event.id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}
     asked = {name: visible(value) for name, value in {**key, "environment": event.environment}.items()}
     conditions = " AND ".join(f"{name}::text = %s" for name in asked)
-    return [row[column] for row in named(url, f"SELECT {column} FROM {view} WHERE {conditions}", *asked.values())]
+    found = [row[column] for row in named(url, f"SELECT {column} FROM {view} WHERE {conditions}", *asked.values())]
+    return found or (_reports_of_one_time(url, event) if isinstance(event, Prices) else [])
+
+
+def _reports_of_one_time(url: str, event: Prices) -> list[int]:
+    """The same prices may have come under another id before."""
+    statement = """
+        SELECT report_no FROM price_report JOIN node ON node_no = first_node_no
+        WHERE environment::text = %s AND market = %s AND interval_start = %s AND fetched_at = %s AND node = %s"""
+    said = (str(event.environment), visible(event.market), event.interval_start, event.fetched_at, visible(event.nodes[0]))
+    return [row["report_no"] for row in named(url, statement, *said)]
 
 
 def is_stored(url: str, event: Event) -> bool:

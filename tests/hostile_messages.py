@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from dotbus.contracts.codec import encode
 from dotbus.testing import samples
 
-KEPT = (samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.service_status(), samples.replay_reply())
+KEPT = (
+    samples.dispatch(),
+    samples.trajectory_batch(),
+    samples.answered(),
+    samples.prices(),
+    samples.service_status(),
+    samples.replay_reply(),
+)
 TOPIC_OF = {type(message).__struct_config__.tag: topic_of(message) for message in KEPT}
 OTHERS = tuple(message for message in samples.every_message() if type(message) not in {type(kept) for kept in KEPT})
 # What JSON's own encoder would not write is put in afterwards.
@@ -125,6 +132,7 @@ def broken_bytes(draw, payloads) -> bytes:
 _PLACES = {
     "dispatch": lambda said: TOPICS.dispatch(said["plant"], said["resource_id"]),
     "trajectory-batch": lambda said: TOPICS.trajectory_batch(said["plant"], said["resource_id"]),
+    "response": lambda said: TOPICS.response(said["plant"], said["resource_id"]),
     "prices": lambda said: TOPICS.prices(said["market"]),
     "service": lambda said: TOPICS.service(said["service"], said["instance"]),
     "replay-reply": lambda said: TOPICS.replay_reply(*said["source"].split("/", 1)),

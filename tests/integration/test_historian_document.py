@@ -33,6 +33,7 @@ def filled(postgres: Postgres) -> str:
     query(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET search_path = dotbus')
     with prepared(url) as database:
         fill(database, samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.service_status())
+        fill(database, msgspec.structs.replace(samples.answered(), seq=6))
         later = {"fetched_at": AT, "lmp_usd_per_mwh": (41.0, -4.0)}
         fill(database, msgspec.structs.replace(samples.prices(), id="corrected", seq=7, **later))
         fill(database, partly_accepted())
@@ -93,6 +94,14 @@ ANSWERS = {
         (utc(14, 10), UID, 12.0, "ACCEPT", 12.0, "ACCEPT", 12.0, "in force", 12.0),
         (utc(14, 15), "NEXT-I0", 30.0, "PARTIAL", 20.0, None, None, "in force", 20.0),
     ],
+    "Who answered": [
+        (
+            utc(14, 10, 1),
+            "TEST_RESOURCE_1",
+            f"{samples.HOURLY_UID}-I0",
+            *("partial", 6.0, 13, "plant operator", None, "taken", None, "CAISO has taken the answer"),
+        )
+    ],
     "Lost events": [("simulator", "ads_ingest/a", samples.STREAM, 5, 5, "gone", NOW, None)],
 }
 
@@ -105,7 +114,7 @@ def test_a_question_is_answered_as_what_was_said_wants_it(filled: str, title: st
 def test_gaps_are_what_neither_came_nor_is_lost(filled: str):
     rows = {row[1]: row[3:] for row in query(filled, documented()["Gaps"])}
     assert [str(part) for part in rows["lmp_ingest/a"]] == ["2", "{[1,3),[4,7)}", "{}"]
-    assert [str(part) for part in rows["ads_ingest/a"]] == ["3", "{[3,4)}", "{[5,6)}"]
+    assert [str(part) for part in rows["ads_ingest/a"]] == ["4", "{[3,4)}", "{[5,6)}"]
 
 
 def test_a_batch_is_told_with_every_revision(filled: str):

@@ -44,10 +44,11 @@ def store(open_database: Database) -> Store:
 
 
 def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
-    events = [arrival(samples.dispatch()), arrival(samples.trajectory_batch()), arrival(samples.prices())]
-    assert store.write(events, NOW).events == 3
+    messages = (samples.dispatch(), samples.trajectory_batch(), samples.answered(), samples.prices())
+    events = [arrival(message) for message in messages]
+    assert store.write(events, NOW).events == 4
     once = counts(database)
-    assert len(store.write([*events, *events], NOW).repeats) == 6
+    assert len(store.write([*events, *events], NOW).repeats) == 8
     renumbered = [replace(m, stream="of another outbox", seq=77) for m in (samples.dispatch(), samples.prices())]
     assert len(store.write([arrival(message) for message in renumbered], NOW).repeats) == 2
     assert counts(database) == once
@@ -58,10 +59,38 @@ def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
         "trajectory_batch": 1,
         "dop": 2,
         "compliance": 1,
+        "instruction_response": 1,
         "price_report": 1,
         "price": 2,
     }
     assert letters(database) == []
+
+
+def test_every_value_of_an_answer_comes_back_as_it_was_said(database, store):
+    message = samples.answered()
+    store.write([arrival(message)], NOW)
+    (row,) = named(database, "SELECT * FROM instruction_response_latest")
+    said = msgspec.structs.asdict(message) | {"event_id": message.id, "received_at": NOW}
+    for unknown in ("version", "id", "response_seq"):
+        del said[unknown]
+    assert {name: row[name] for name in said} == said
+
+
+def test_the_last_word_on_an_answer_is_its_result_and_not_that_it_was_being_sent(database, store):
+    result = samples.answered()
+    sending = replace(result, id="response/sending", seq=1, outcome="sending", result_code=None, time=result.time)
+    lost = replace(sending, id="response/lost", seq=2, command_id="another")
+    store.write([arrival(message) for message in (result, sending, lost)], NOW)
+    latest = stored(database, "SELECT command_id, outcome FROM instruction_response_latest ORDER BY seq")
+    assert latest == [("another", "sending"), (result.command_id, "taken")]
+    assert len(stored(database, "SELECT 1 FROM instruction_response_history")) == 3
+
+
+def test_an_answer_of_one_id_that_says_something_else_is_a_contradiction(database, store):
+    store.write([arrival(samples.answered())], NOW)
+    written = store.write([arrival(replace(samples.answered(), outcome="refused"))], NOW)
+    assert [rejection.kind for rejection in written.rejections] == ["contradiction"]
+    assert stored(database, "SELECT outcome FROM instruction_response") == [("taken",)]
 
 
 def test_every_value_of_a_dispatch_comes_back_as_it_was_said(database, store):

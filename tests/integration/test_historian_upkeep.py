@@ -25,7 +25,10 @@ pytestmark = pytest.mark.integration
 
 AUGUST, SEPTEMBER, OCTOBER = (datetime(2026, month, 10, 12, tzinfo=UTC) for month in (8, 9, 10))
 EVERYTHING = Retention(31, 31, 31, 31)
-VIEWS = ("dispatch_batch_history", "instruction_history", "dop_history", "compliance_history", "price_history")
+VIEWS = (
+    *("dispatch_batch_history", "instruction_history", "instruction_response_history"),
+    *("dop_history", "compliance_history", "price_history"),
+)
 
 
 @pytest.fixture
@@ -38,8 +41,9 @@ def kept(database: str) -> Iterator[Database]:
 
 
 def events(number: int, at: datetime):
-    """A dispatch, a trajectory and prices of a time."""
+    """A dispatch, an answer, a trajectory and prices of a time."""
     yield dispatch(number, at)
+    yield msgspec.structs.replace(samples.answered(), id=f"r{number}", seq=30 + number, time=at)
     curve = samples.trajectory_batch()
     yield msgspec.structs.replace(
         curve,

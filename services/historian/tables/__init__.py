@@ -1,7 +1,8 @@
 """Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
 
-An event is one row of `dispatch_batch`, `trajectory_batch` or `price_report`, which says where it came from; what it tells is
-in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months.
+An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report` or `instruction_response`, which says where it came
+from; what else it tells is in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which
+are divided by months.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
@@ -11,6 +12,7 @@ from historian.tables.dispatch import dispatch_batch, instruction, instruction_d
 from historian.tables.keeping import dead_letter, lost_events, service_state, source_sequence
 from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
+from historian.tables.responses import instruction_response
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 
 DIVIDED = {
@@ -21,7 +23,17 @@ DIVIDED = {
     price: "interval_start",
 }
 """The tables that are divided by months, with the column that says of which month a row is."""
-EVENT_TABLES = (dispatch_batch, instruction, instruction_detail, trajectory_batch, dop, compliance, price_report, price)
+EVENT_TABLES = (
+    dispatch_batch,
+    instruction,
+    instruction_detail,
+    trajectory_batch,
+    dop,
+    compliance,
+    instruction_response,
+    price_report,
+    price,
+)
 """The tables of events, those first that say where one came from."""
 
 __all__ = [
@@ -35,6 +47,7 @@ __all__ = [
     "environment_type",
     "instruction",
     "instruction_detail",
+    "instruction_response",
     "lost_events",
     "metadata",
     "node",

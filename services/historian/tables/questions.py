@@ -89,6 +89,16 @@ WHERE plant = 'sierra' AND interval_start >= '2026-10-13 14:00Z' AND interval_st
 ORDER BY interval_start, instruction_uid;""",
     ),
     Question(
+        "Who answered",
+        "Every answer that was asked for or given by a rule, refused ones included. `sending` as the last word means that the "
+        "process ended before it knew what CAISO said.",
+        """
+SELECT time, resource_id, instruction_uid, action, accept_dot_mw, reason_code, requested_by, rule, outcome, refused_by, detail
+FROM instruction_response_latest
+WHERE plant = 'sierra' AND time >= '2026-10-13 14:00Z' AND time < '2026-10-13 15:00Z'
+ORDER BY time;""",
+    ),
+    Question(
         "Every revision of a batch",
         "What CAISO said when, and when it reached the database.",
         """

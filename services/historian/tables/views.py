@@ -13,6 +13,7 @@ from historian.tables.dispatch import dispatch_batch, instruction
 from historian.tables.keeping import source_sequence
 from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
+from historian.tables.responses import instruction_response
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 
 
@@ -81,6 +82,7 @@ _DOTS = (
     _WHOSE,
     _SCHEDULE,
 )
+_RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
     _all_of(price, "node_no"),
@@ -103,6 +105,8 @@ VIEWS = (
           _WHOSE, _FROM),
     _view("compliance_history", "Compliance records of every trajectory batch.", _all_of(compliance),
           _some_of(trajectory_batch, f"environment batch_uid batch_received_at {_EVENT}"), _WHOSE, _FROM),
+    _view("instruction_response_latest", "What became of each command to answer an instruction.", *_RESPONSES),
+    _view("instruction_response_history", "The same with what was said before CAISO was asked.", *_RESPONSES),
     _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
     _view("price_history", "Every revision of every price.", *_PRICES),
     _view("stream_sequence", "Which events of each stream came and which are lost; what is in neither is missing.",

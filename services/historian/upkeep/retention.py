@@ -70,6 +70,7 @@ def _kept(retention: Retention) -> tuple[_Kept, ...]:
     curves = (("dop", "target_at"), ("compliance", "start_at"))
     return (
         _Kept(retention.dispatch_days, instructions, "dispatch_batch", "coalesce(start_at, time)"),
+        _Kept(retention.dispatch_days, (), "instruction_response", "time"),
         _Kept(retention.trajectory_days, curves, "trajectory_batch", "coalesce(batch_received_at, time)"),
         _Kept(retention.prices_days, (("price", "interval_start"),), "price_report", "interval_start"),
         _Kept(retention.statuses_days, (), "service_state", "heard_at"),

@@ -44,6 +44,7 @@ _CAME_AT = sa.text("""
     SELECT max(received_at) FROM (
       SELECT received_at FROM dispatch_batch WHERE origin_no = :origin_no AND seq = :seq
       UNION ALL SELECT received_at FROM trajectory_batch WHERE origin_no = :origin_no AND seq = :seq
+      UNION ALL SELECT received_at FROM instruction_response WHERE origin_no = :origin_no AND seq = :seq
       UNION ALL SELECT received_at FROM price_report WHERE origin_no = :origin_no AND seq = :seq
     ) AS came""")
 

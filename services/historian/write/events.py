@@ -15,6 +15,7 @@ from dotbus.contracts.messages import (
     Dop,
     Extra,
     Instruction,
+    InstructionAnswered,
     InstructionDetail,
     Prices,
     TrajectoryBatch,
@@ -116,6 +117,29 @@ class KeptTrajectory(TrajectoryBatch, frozen=True, kw_only=True, tag="trajectory
         return self.plant, self.resource_id
 
 
+class KeptAnswer(InstructionAnswered, frozen=True, kw_only=True, tag="response"):
+    """A command to answer an instruction and what became of it."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: StreamName
+    seq: KeptSeq
+    plant: Name
+    resource_id: Name
+    command_id: Name
+    action: Name
+    batch_uid: Name
+    instruction_uid: Name
+    requested_by: Name
+    requested_from: Name
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.plant, self.resource_id
+
+
 class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
     """Prices of many nodes."""
 
@@ -133,13 +157,19 @@ class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
         return self.market, None
 
 
-Event = KeptDispatch | KeptTrajectory | KeptPrices
+Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptPrices
 Key = tuple[str, str, str, str, str]
 
-_Reader = msgspec.json.Decoder[KeptDispatch] | msgspec.json.Decoder[KeptTrajectory] | msgspec.json.Decoder[KeptPrices]
+_Reader = (
+    msgspec.json.Decoder[KeptDispatch]
+    | msgspec.json.Decoder[KeptTrajectory]
+    | msgspec.json.Decoder[KeptAnswer]
+    | msgspec.json.Decoder[KeptPrices]
+)
 READERS: Final[Mapping[Subject, _Reader]] = {
     Subject.DISPATCH: msgspec.json.Decoder(KeptDispatch),
     Subject.TRAJECTORY_BATCH: msgspec.json.Decoder(KeptTrajectory),
+    Subject.RESPONSE: msgspec.json.Decoder(KeptAnswer),
     Subject.PRICES: msgspec.json.Decoder(KeptPrices),
 }
 """What reads the events of each kind of topic; raises what msgspec raises."""
@@ -152,6 +182,8 @@ def key_of(event: Event) -> Key:
             return ("dispatch_batch", str(event.environment), event.resource_id, event.batch.batch_uid, _revision(event))
         case KeptTrajectory():
             return ("trajectory_batch", str(event.environment), event.resource_id, event.batch.batch_uid, "")
+        case KeptAnswer():
+            return ("instruction_response", str(event.environment), event.resource_id, event.id, "")
         case KeptPrices():
             return ("price_report", str(event.environment), event.market, event.id, "")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from historian.write.copying import VISIBLE_NUL
-from historian.write.events import Event, KeptDispatch, KeptPrices, KeptTrajectory, Key, key_of
+from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory, Key, key_of
 
 _DISPATCHES = sa.text("""
     SELECT k.no, b.digest
@@ -19,6 +19,10 @@ _TRAJECTORIES = sa.text("""
       AS k (no, environment, resource_id, batch_uid)
     JOIN trajectory_batch AS b ON b.batch_uid = k.batch_uid AND b.resource_id = k.resource_id
       AND b.environment = CAST(k.environment AS environment)""")
+_RESPONSES = sa.text("""
+    SELECT k.no, r.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
+    JOIN instruction_response AS r ON r.event_id = k.event_id AND r.environment = CAST(k.environment AS environment)""")
 _REPORTS = sa.text("""
     SELECT k.no, t.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
@@ -37,6 +41,7 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     """The digests of those among these events whose keys are taken; None of one that was stored before digests were kept."""
     dispatches = [event for event in events if isinstance(event, KeptDispatch)]
     trajectories = [event for event in events if isinstance(event, KeptTrajectory)]
+    answers = [event for event in events if isinstance(event, KeptAnswer)]
     prices = [event for event in events if isinstance(event, KeptPrices)]
     known: dict[Key, int | None] = {}
     if dispatches:
@@ -44,6 +49,8 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
         known |= _find(connection, _DISPATCHES, dispatches, batches)
     if trajectories:
         known |= _find(connection, _TRAJECTORIES, trajectories, _batches(trajectories))
+    if answers:
+        known |= _find(connection, _RESPONSES, answers, {"ids": _texts(event.id for event in answers)})
     if prices:
         of_one_time: dict[str, Sequence[object]] = {
             "markets": _texts(event.market for event in prices),

@@ -139,7 +139,7 @@ class Numbers:
         self._reports.hold(len(prices))
 
     def next_event_no(self) -> int:
-        """For a dispatch or a trajectory that was learnt."""
+        """For a dispatch, a trajectory or an answer to an instruction that was learnt."""
         return self._events.free.popleft()
 
     def next_report_no(self) -> int:

@@ -16,6 +16,7 @@ from dotbus.contracts.messages import (
     AnyMessage,
     Dispatch,
     Environment,
+    InstructionAnswered,
     OutboxSpan,
     Prices,
     ReplayReply,
@@ -165,13 +166,15 @@ def _require_fit(address: Address | None, topic: str, message: AnyMessage) -> No
         raise _Contradiction(f"the status of {message.service}/{message.instance} names another source, {message.source}")
 
 
-def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:
+def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # noqa: PLR0911  # one for each kind
     """What a message should be said about on its topic; None of what is not kept."""
     match message:
         case Dispatch():
             return (Subject.DISPATCH, message.plant, message.resource_id)
         case TrajectoryBatch():
             return (Subject.TRAJECTORY_BATCH, message.plant, message.resource_id)
+        case InstructionAnswered():
+            return (Subject.RESPONSE, message.plant, message.resource_id)
         case Prices():
             return (Subject.PRICES, message.market, None)
         case ServiceStatus():

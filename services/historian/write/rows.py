@@ -10,8 +10,9 @@ from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
 from historian.write.copying import Row, extra, lines
-from historian.write.digest import PRICE_COLUMNS
+from historian.write.digest import ANSWER_COLUMNS, PRICE_COLUMNS
 from historian.write.events import (
+    KeptAnswer,
     KeptBatch,
     KeptCompliance,
     KeptCurve,
@@ -48,6 +49,7 @@ COLUMNS = {
     "trajectory_batch": ("event_no", "environment", "resource_id", "plant", "extra", *_OF_EVENT, *_fields(KeptCurve)),
     "dop": ("event_no", "resource_id", "extra", *_fields(KeptDop)),
     "compliance": ("event_no", "resource_id", "extra", *_fields(KeptCompliance)),
+    "instruction_response": ("event_no", "environment", *ANSWER_COLUMNS, *_OF_EVENT),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
         *_OF_EVENT,
@@ -92,6 +94,10 @@ class Rows:
                 self._add_dispatch(event, recorded.key, source)
             case KeptTrajectory():
                 self._add_trajectory(event, recorded.key, source)
+            case KeptAnswer():
+                said = (getattr(event, name) for name in ANSWER_COLUMNS)
+                row = (self._numbers.next_event_no(), str(event.environment), *said, *source)
+                self._rows["instruction_response", None].append(row)
             case KeptPrices():
                 self._add_prices(event, source)
 

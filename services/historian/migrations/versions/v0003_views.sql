@@ -110,6 +110,24 @@ FROM compliance AS c
 JOIN trajectory_batch AS b USING (event_no)
 JOIN origin AS o USING (origin_no);
 
+CREATE VIEW instruction_response_history AS
+SELECT
+  r.event_no, r.environment, r.plant, r.resource_id, r.command_id, r.action, r.batch_uid, r.instruction_uid, r.accept_dot_mw,
+  r.reason_code, r.requested_by, r.requested_from, r.requested_at, r.rule, r.outcome, r.refused_by, r.result_code, r.detail,
+  o.source, o.stream, r.seq, r.event_id, r.time, r.received_at, r.recorded_at
+FROM instruction_response AS r
+JOIN origin AS o USING (origin_no);
+
+-- Two sources that follow one certificate both say what became of a command.
+CREATE VIEW instruction_response_latest AS
+SELECT r.* FROM instruction_response_history AS r
+WHERE NOT EXISTS (
+  SELECT FROM instruction_response_history AS later
+  WHERE later.resource_id = r.resource_id AND later.command_id = r.command_id AND later.plant = r.plant
+    AND later.environment = r.environment AND later.source = r.source
+    AND (later.outcome <> 'sending', later.time, later.event_no) > (r.outcome <> 'sending', r.time, r.event_no)
+);
+
 CREATE VIEW price_history AS
 SELECT
   n.node, t.market, p.interval_start, t.interval_end, t.environment, t.fetched_at, p.lmp_usd_per_mwh, p.energy_usd_per_mwh,

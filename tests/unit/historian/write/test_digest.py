@@ -6,23 +6,23 @@ import msgspec
 import pytest
 
 from dotbus.contracts.codec import decode, encode
-from dotbus.contracts.messages import Dispatch, Instruction, InstructionDetail, Prices, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, Instruction, InstructionAnswered, InstructionDetail, Prices, TrajectoryBatch
 from dotbus.testing import samples
 from historian.write import digest
-from historian.write.events import KeptDispatch, KeptPrices, KeptTrajectory
+from historian.write.events import KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory
 
 LATER = samples.AT + timedelta(hours=1)
 MOVES = ("batch_sent_at", "batch_expires_at")
 STAMPS = ("validated_at", "validated_by", "api_validated_at", "api_validated_by")
 NOT_SAID = {"environment": "stage", "source": "ads_ingest/b", "time": LATER, "stream": "another", "seq": 99}
-EVENTS = (samples.dispatch(), samples.trajectory_batch(), samples.prices())
-DIGESTS = (5962858532504014235, -8230830086352258052, -2396108770555599339)
+EVENTS = (samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.answered())
+DIGESTS = (5962858532504014235, -8230830086352258052, -2396108770555599339, -6526574270603100536)
+KEPT = {Dispatch: KeptDispatch, TrajectoryBatch: KeptTrajectory, InstructionAnswered: KeptAnswer, Prices: KeptPrices}
 replace = msgspec.structs.replace
 
 
 def digest_of(event):
-    kept = {Dispatch: KeptDispatch, TrajectoryBatch: KeptTrajectory, Prices: KeptPrices}[type(event)]
-    return digest.digest_of(msgspec.convert(event, kept, from_attributes=True))
+    return digest.digest_of(msgspec.convert(event, KEPT[type(event)], from_attributes=True))
 
 
 def of_batch(event=EVENTS[0], **changes):

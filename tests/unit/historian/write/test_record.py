@@ -16,6 +16,7 @@ from historian.write.record import MAX_PAYLOAD_BYTES, Position, Recorded, Record
 TOPICS = Topics()
 DISPATCH = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")
 TRAJECTORY = TOPICS.trajectory_batch("sierra", "TEST_RESOURCE_1")
+RESPONSE = TOPICS.response("sierra", "TEST_RESOURCE_1")
 PRICES = TOPICS.prices("RTM")
 STATUS = TOPICS.service("ads_ingest", "a")
 ADS = Stream("simulator", "ads_ingest/a", samples.STREAM)
@@ -30,7 +31,12 @@ def refusal(topic, message):
 
 @pytest.mark.parametrize(
     ("message", "topic"),
-    [(samples.dispatch(), DISPATCH), (samples.trajectory_batch(), TRAJECTORY), (samples.prices(), PRICES)],
+    [
+        (samples.dispatch(), DISPATCH),
+        (samples.trajectory_batch(), TRAJECTORY),
+        (samples.answered(), RESPONSE),
+        (samples.prices(), PRICES),
+    ],
 )
 def test_an_event_comes_out_whole_with_its_place(message, topic):
     recorded = record(topic, encode(message))
@@ -57,6 +63,8 @@ def test_a_cleared_status_is_no_message_and_no_fault():
         ("elsewhere/plant/sierra/R/dispatch", samples.dispatch(), "no topic of ours"),
         (TOPICS.dispatch("delta", "TEST_RESOURCE_1"), samples.dispatch(), "its topic is"),
         (TOPICS.trajectory_batch("sierra", "TEST_RESOURCE_1"), samples.dispatch(), "its topic is"),
+        (TOPICS.response("delta", "TEST_RESOURCE_1"), samples.answered(), "its topic is"),
+        (RESPONSE, msgspec.structs.replace(samples.answered(), requested_by="x" * 201), "length <= 200 - at `$.requested_by`"),
         (TOPICS.prices("DAM"), samples.prices(), "its topic is"),
         (TOPICS.service("ads_ingest", "b"), samples.service_status(), "its topic is"),
         (TOPICS.replay_reply("lmp_ingest", "a"), samples.replay_reply(), "its topic is"),
