@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
+from dotbus.runtime.installation_answers import AcceptanceRule
 from dotbus.runtime.installation_modbus import Modbus
 from dotbus.runtime.resource_claims import Claims, Pattern
 from dotbus.runtime.toml_values import Flag, Market, Name, Number, Section
@@ -69,6 +70,7 @@ class Installation(Section):
     plants: Annotated[tuple[Plant, ...], Field(alias="plant", min_length=1)]
     prices: Prices = Prices()
     modbus: Modbus = Modbus()
+    acceptance_rules: Annotated[tuple[AcceptanceRule, ...], Field(alias="automatic_acceptance")] = ()
 
     @field_validator("topic_root")
     @classmethod

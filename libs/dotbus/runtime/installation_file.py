@@ -34,6 +34,8 @@ _STAND_INS: Final[dict[str, object]] = {
     "unit_id": 0,
     "address": 0,
     "bad_value": 0.0,
+    "resources": ["-"],
+    "max_mw": 1e9,
 }
 _NO_RESOURCE: Final = "is missing: a plant has resources, or patterns of their names"
 _ROUNDS: Final = 8
@@ -155,7 +157,8 @@ def _check_names(outline: Installation, where: str) -> Iterator[Mistake]:
         for i, plant in enumerate(outline.plants)
         for j, resource in enumerate(plant.resources)
     }
-    for names in (plants, resources):
+    rules = {f"automatic_acceptance[{i}].name": rule.name for i, rule in enumerate(outline.acceptance_rules)}
+    for names in (plants, resources, rules):
         first: dict[str, str] = {}
         for key, name in names.items():
             if first.setdefault(name, key) != key:

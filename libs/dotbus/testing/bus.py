@@ -62,10 +62,17 @@ class FakeBus:
             raise PublishRefused(f"the fake bus refused {refused[0].topic}", refused)
 
     def deliver(
-        self, topic: str, payload: bytes, *, retained: bool = False, received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retained: bool = False,
+        received_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+        response_topic: str | None = None,
+        correlation: bytes | None = None,
     ) -> None:
         """Hand a message to whoever subscribed to it."""
-        delivery = Delivery(topic, payload, retained, received_at, acknowledge=self.ack_all)
+        delivery = Delivery(topic, payload, retained, received_at, response_topic, correlation, acknowledge=self.ack_all)
         if handle := self._subscribers.first(topic):
             handle(delivery)
 

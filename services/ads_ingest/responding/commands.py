@@ -1,0 +1,158 @@
+"""Commands: what a delivery on a command topic asks, where its reply belongs, and what is said and kept of it. Pure."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from ads_ingest.translate import Sender
+from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
+from dotbus.contracts.messages import InstructionAnswered, InstructionResponse, InstructionResponseReply
+from dotbus.contracts.topics import Address, Subject, Topics
+from dotbus.runtime.bus_messages import Delivery
+
+MAX_NAME = 200
+"""As long as the historian takes one; CAISO's are shorter."""
+SENDING, TAKEN, REFUSED, UNKNOWN, DRY_RUN = "sending", "taken", "refused", "unknown", "dry-run"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An answer that is asked for.
+
+    Attributes:
+        command: what is asked.
+        plant: of the topic that it came on.
+        resource_id: of the topic.
+        action: the last word of the topic.
+        id: tells the command from all others of the resource.
+        rule: the rule of the configuration that asks; None when somebody does.
+    """
+
+    command: InstructionResponse
+    plant: str
+    resource_id: str
+    action: str
+    id: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A delivery that is no command, and why."""
+
+    plant: str
+    resource_id: str
+    action: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a command.
+
+    Attributes:
+        outcome: sending, taken, refused, unknown or dry-run.
+        detail: the same in words.
+        refused_by: which check, `caiso` where CAISO did.
+        result_code: CAISO's.
+    """
+
+    outcome: str
+    detail: str
+    refused_by: str | None = None
+    result_code: int | None = None
+
+
+def read_command(delivery: Delivery, topics: Topics) -> Asked | Unreadable | None:
+    """What is asked. None of what is to be passed over: no command topic, or retained, and so of nobody knows when."""
+    address = topics.read(delivery.topic)
+    if address is None or address.subject is not Subject.RESPOND or delivery.retained:
+        return None
+    plant, resource_id, action = address.scope, address.name or "", address.action or ""
+    try:
+        command = decode_as(delivery.payload, InstructionResponse)
+    except UndecodableMessage as error:
+        return Unreadable(plant, resource_id, action, error.reason)
+    asked = Asked(command, plant, resource_id, action, command.command_id or _digest(encode(command)))
+    if (why := _unfit_name(asked)) is not None:
+        return Unreadable(plant, resource_id, action, why)
+    return asked
+
+
+def _unfit_name(asked: Asked) -> str | None:
+    command = asked.command
+    names = {
+        "batch_uid": command.batch_uid,
+        "instruction_uid": command.instruction_uid,
+        "requested_by": command.requested_by,
+        "source": command.source,
+        "command_id": asked.id,
+        "the action of the topic": asked.action,
+    }
+    for name, value in names.items():
+        if not 0 < len(value) <= MAX_NAME or not value.isprintable():
+            return f"{name} must have 1 to {MAX_NAME} characters, all of them printable"
+    return None
+
+
+def reply_topic(delivery: Delivery, address: Address, topics: Topics) -> str:
+    """Where the reply goes: to the response topic, if it is one for replies to this resource's commands.
+
+    We may write where the requester may not: elsewhere a reply would be written in our name, on another plant's topic even.
+    """
+    plant, resource_id = address.scope, address.name or ""
+    if delivery.response_topic and topics.is_respond_reply(delivery.response_topic, plant, resource_id):
+        return delivery.response_topic
+    return topics.respond_reply(plant, resource_id, address.action or "")
+
+
+def reply_of(asked: Asked | Unreadable, result: Result, sender: Sender, now: datetime) -> InstructionResponseReply:
+    """What the requester is told."""
+    command = asked.command if isinstance(asked, Asked) else None
+    return InstructionResponseReply(
+        environment=sender.environment,
+        source=sender.source,
+        time=now,
+        batch_uid=command.batch_uid if command else "",
+        instruction_uid=command.instruction_uid if command else "",
+        result_code=result.result_code,
+        detail=result.detail,
+        outcome=result.outcome,
+        refused_by=result.refused_by,
+        command_id=asked.id if isinstance(asked, Asked) else None,
+    )
+
+
+def event_of(asked: Asked, result: Result, sender: Sender, now: datetime) -> InstructionAnswered:
+    """What is kept of it."""
+    command = asked.command
+    stage = SENDING if result.outcome == SENDING else "result"
+    which = _digest(msgspec.json.encode((sender.source, asked.plant, asked.resource_id, asked.id)))
+    return InstructionAnswered(
+        environment=sender.environment,
+        source=sender.source,
+        time=now,
+        id=f"response/{which}/{stage}",
+        plant=asked.plant,
+        resource_id=asked.resource_id,
+        command_id=asked.id,
+        action=asked.action,
+        batch_uid=command.batch_uid,
+        instruction_uid=command.instruction_uid,
+        accept_dot_mw=command.accept_dot_mw,
+        reason_code=command.reason_code,
+        requested_by=command.requested_by,
+        requested_from=command.source,
+        requested_at=command.time,
+        rule=asked.rule,
+        outcome=result.outcome,
+        refused_by=result.refused_by,
+        result_code=result.result_code,
+        detail=result.detail,
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

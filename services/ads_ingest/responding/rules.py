@@ -1,0 +1,58 @@
+"""Rules: which open instructions the configuration accepts by itself. Pure; off as long as `dotbus.toml` has no such rule."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from ads_ingest.responding.answers import Answers
+from ads_ingest.responding.commands import Asked
+from ads_ingest.translate import Sender
+from dotbus.contracts.instruction_states import Answer
+from dotbus.contracts.messages import InstructionAction, InstructionResponse, KnownInstruction
+from dotbus.runtime.installation_answers import AcceptanceRule
+
+
+def automatic_answers(
+    known: Mapping[str, Sequence[KnownInstruction]], answers: Answers, sender: Sender, now: datetime
+) -> Iterator[tuple[Asked, AcceptanceRule]]:
+    """The answers that the rules give now, each once: the first rule that fits an open instruction without an answer.
+
+    They are to pass the same checks as a command. Where the rule is a dry run nothing is to be sent.
+
+    Args:
+        known: what is instructed, by resource.
+        answers: what was answered before.
+        sender: who we are, for which installation.
+        now: the time.
+    """
+    for resource_id, instructions in known.items():
+        for instruction in instructions:
+            rule = next((each for each in sender.installation.acceptance_rules if _fits(each, resource_id, instruction)), None)
+            asked = _asked(rule, resource_id, instruction, sender, now) if rule else None
+            if rule and asked and answers.result_of(asked) is None and answers.taken(instruction) is None:
+                yield asked, rule
+
+
+def _fits(rule: AcceptanceRule, resource_id: str, instruction: KnownInstruction) -> bool:
+    answer, dot_mw = instruction.answer, instruction.instructed_mw
+    if answer is None or not answer.is_open or answer.answer != Answer.NONE or dot_mw is None:
+        return False
+    return rule.is_of(resource_id) and instruction.batch_type in rule.batch_types and rule.min_mw <= dot_mw <= rule.max_mw
+
+
+def _asked(rule: AcceptanceRule, resource_id: str, instruction: KnownInstruction, sender: Sender, now: datetime) -> Asked:
+    """A change of the instruction is another question; of the batch's revision alone it is not."""
+    said = (rule.name, rule.dry_run, instruction.instruction_uid, instruction.revision_number, instruction.instructed_mw)
+    command_id = hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+    command = InstructionResponse(
+        environment=sender.environment,
+        source=sender.source,
+        time=now,
+        batch_uid=instruction.batch_uid,
+        instruction_uid=instruction.instruction_uid,
+        action=InstructionAction.ACCEPT,
+        requested_by=f"rule {rule.name}",
+        command_id=command_id,
+    )
+    plant = sender.installation.plant_of(resource_id)
+    return Asked(command, plant, resource_id, InstructionAction.ACCEPT.value, command_id, rule.name)
