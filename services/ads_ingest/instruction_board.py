@@ -60,7 +60,8 @@ def fold_instructions(board: InstructionBoard, header: DispatchBatchHeader, even
     for resource_id, book in tuple(board.books.items()):
         said = book.batches.get(header.batch_uid)
         if said and said.instructions and resource_id not in named:
-            _put(board, resource_id, book.without_batch(header, said.until, max(event.time for event in events)))
+            told_at = max((event.time for event in events), default=said.told_at)
+            _put(board, resource_id, book.without_batch(header, said.until, told_at))
 
 
 def withdraw_instructions(board: InstructionBoard, batch: OpenBatch, named: Collection[str], now: datetime) -> None:

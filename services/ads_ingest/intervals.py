@@ -197,12 +197,10 @@ def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> boo
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
     """When the last that a batch instructs is over, None when it names no time."""
-    ends = [
-        end
-        for instruction in instructions
-        if (times := times_of(header, instruction)) and (lasts := lasting(header, instruction))
-        for end in (times.interval_end, lasts.shown_until)
-    ]
+    instructions = tuple(instructions)
+    ends = [times.interval_end for instruction in instructions if (times := times_of(header, instruction))]
+    others = (each for each in instructions if each.instruction_type != DOT_INSTRUCTION)
+    ends += [lasts.shown_until for each in others if (lasts := lasting(header, each))]
     if header.start_at is not None and not ends:
         ends.append(usual_end(header.batch_type, header.start_at))
     return max(ends, default=None)

@@ -28,6 +28,7 @@ from dotbus.contracts.messages import (
 from dotbus.contracts.schedules import BatchType
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_FIVE_MINUTE = (BatchType.FIVE_MINUTE, None)
 _CONSTRAINTS = (InstructionKind.MINIMUM, InstructionKind.MAXIMUM, InstructionKind.FIXED)
 
 
@@ -122,7 +123,7 @@ class InstructionBook:
         """With one revision of a batch in it. Of a five-minute batch without anything but DOTs nothing is remembered."""
         header = dispatch.batch
         instructions = known_in(dispatch)
-        if not instructions and header.batch_uid not in self.batches and header.batch_type in {None, BatchType.FIVE_MINUTE}:
+        if not instructions and header.batch_uid not in self.batches and header.batch_type in _FIVE_MINUTE:
             return self
         until = max(
             (each.batch_until for each in instructions), default=open_until(header, dispatch.instructions) or dispatch.time
@@ -185,8 +186,11 @@ def known_in(dispatch: Dispatch) -> tuple[KnownInstruction, ...]:
 
 
 def _known(header: DispatchBatchHeader, instruction: Instruction, told_at: datetime) -> KnownInstruction | None:
-    kind, times = kind_of(header.batch_type, instruction.instruction_type), lasting(header, instruction)
-    if times is None or (kind is InstructionKind.DOT and header.batch_type in {None, BatchType.FIVE_MINUTE}):
+    kind = kind_of(header.batch_type, instruction.instruction_type)
+    if kind is InstructionKind.DOT and header.batch_type in _FIVE_MINUTE:
+        return None
+    times = lasting(header, instruction)
+    if times is None:
         return None
     standing, instructed_mw, standing_mw = _megawatts(header, instruction)
     limit_mw = standing_mw if kind in _CONSTRAINTS else None
