@@ -17,10 +17,11 @@ ENVIRONMENTS = ("production", "simulator", "stage")
 NAMES = {
     "dot": ("plant", "resource_id"),
     "trajectory": ("plant", "resource_id"),
+    "instructions": ("plant", "resource_id"),
     "lmp": ("market", "node"),
     "service": ("service", "instance"),
 }
-LIMITS = {"dot": "dot", "trajectory": "trajectory", "lmp": "price"}
+LIMITS = {"dot": "dot", "trajectory": "trajectory", "instructions": "dot", "lmp": "price"}
 TIMES = frozenset(
     {
         "time",
@@ -32,13 +33,16 @@ TIMES = frozenset(
         "fetched_at",
         "interval_start",
         "interval_end",
+        "start_at",
+        "end_at",
         "started_at",
     }
 )
-NUMBERS = frozenset({"dot_mw", "dop_mw", "lmp_usd_per_mwh"})
+NUMBERS = frozenset({"dot_mw", "dop_mw", "standing_mw", "lmp_usd_per_mwh"})
 PRICE = ("interval_start", "interval_end", "fetched_at")
 NEEDED = {
     "intervals": ("interval_start", "interval_end", "dot_mw", "batch_uid", "instruction_uid"),
+    "instructions": ("what", "standing", "start_at", "batch_uid", "instruction_uid"),
     "withdrawn": ("batch_uid",),
     "points": ("target_at", "dop_mw"),
     "latest": (),
@@ -50,6 +54,7 @@ NEEDED = {
 WHOLE = {
     "dot": ("time", "heard_at", "intervals"),
     "trajectory": ("time", "heard_at", "points"),
+    "instructions": ("time", "heard_at", "instructions"),
     "lmp": ("time", "heard_at"),
     "service": ("time", "started_at", "online"),
 }
@@ -148,7 +153,7 @@ def goodness(reasons: Reasons) -> tuple[int, int]:
 def address(topic: str) -> tuple[str, tuple[str, ...]]:
     """The kind of message that a topic carries and the two names in it; an empty kind for other topics."""
     match topic.split("/"):
-        case [*_, "plant", plant, resource, "dot" | "trajectory" as kind]:
+        case [*_, "plant", plant, resource, "dot" | "trajectory" | "instructions" as kind]:
             return kind, (unquote(plant), unquote(resource))
         case [*_, "market", market, "lmp", node]:
             return "lmp", (unquote(market), unquote(node))
@@ -158,8 +163,8 @@ def address(topic: str) -> tuple[str, tuple[str, ...]]:
 
 
 def batches_of(message: Message) -> dict[str, Batch]:
-    """Each batch that a dot message speaks of, in the highest revision there."""
-    dots, gone = message.get("intervals", ()), message.get("withdrawn", ())
+    """Each batch that a message speaks of, in the highest revision there."""
+    dots, gone = [*message.get("intervals", ()), *message.get("instructions", ())], message.get("withdrawn", ())
     found = {}
     for uid in {each["batch_uid"] for each in (*dots, *gone)}:
         here = [(each.get("revision_no") or 0, each) for each in dots if each["batch_uid"] == uid]
@@ -287,7 +292,8 @@ class Subscriber:
     def _upstreams(self, source: Source | None, kind: str, message: Message) -> list[Message]:
         """The upstreams behind a state."""
         every = list(source.status.get("upstreams", ())) if source else []
-        name = f"oasis_{message['market'].lower()}" if kind == "lmp" else {"dot": "ads_dispatch"}.get(kind, "ads_trajectory")
+        of_ads = "ads_trajectory" if kind == "trajectory" else "ads_dispatch"
+        name = f"oasis_{message['market'].lower()}" if kind == "lmp" else of_ads
         return [each for each in every if each["name"] == name] or every
 
     def _doubt(self, source: Source | None, state: State, upstreams: list[Message]) -> bool:
@@ -340,6 +346,8 @@ class Subscriber:
             value, reasons = None, frozenset(reason for reason, holds in found.items() if holds)
         elif kind == "dot":
             value, reasons = self._dot(judged, now, hourly=ask.get("schedule") == "hourly")
+        elif kind == "instructions":
+            value, reasons = self._instruction(judged, now, ask["value"])
         elif kind == "trajectory":
             value, reasons = self._trajectory(judged, now)
         else:
@@ -348,7 +356,7 @@ class Subscriber:
         return level, reasons, None if not level else value
 
     def _parts(self, judged: Judged) -> list[tuple[Message, Reasons]]:
-        """The DOTs that hold of all sources together, each with the best reasons of those that say it."""
+        """The DOTs or instructions that hold of all sources together, each with the best reasons of those that say it."""
         said: defaultdict[tuple[str, str], list[tuple[Message, Reasons]]] = defaultdict(list)
         for uid in sorted({uid for state, _ in judged for uid in state.batches}):
             having = [(state.batches[uid], reasons) for state, reasons in judged if uid in state.batches]
@@ -360,7 +368,7 @@ class Subscriber:
         found = []
         for every in said.values():
             versions = {
-                (dot["dot_mw"], dot["interval_start"], dot["interval_end"]): (dot, reasons)
+                (dot.get("dot_mw"), dot.get("interval_start"), dot.get("interval_end")): (dot, reasons)
                 for dot, reasons in sorted(every, key=lambda each: goodness(each[1]))
             }
             torn: Reasons = frozenset({"incomplete"} if len(versions) > 1 else ())
@@ -382,6 +390,21 @@ class Subscriber:
             key=lambda each: (each[0].get("batch_received_at") or NEVER, each[0].get("revision_no") or 0, goodness(each[1])),
         )
         return dot["dot_mw"], reasons
+
+    def _instruction(self, judged: Judged, now: datetime, what: str) -> Value:
+        """What is instructed of one kind."""
+        holding = [
+            (each, reasons | ({"incomplete"} if each["standing"] == "in doubt" else frozenset()))
+            for each, reasons in self._parts(judged)
+            if each["what"] == what and each["standing"] != "not in force" and each["start_at"] <= now
+            if each.get("end_at") is None or now < each["end_at"]
+        ]
+        if not holding:
+            return None, max((reasons for _, reasons in judged), key=goodness)
+        known, reasons = max(
+            holding, key=lambda each: (each[0].get("batch_received_at") or NEVER, each[0].get("revision_no") or 0)
+        )
+        return known.get("standing_mw"), reasons
 
     def _trajectory(self, judged: Judged, now: datetime) -> Value:
         """The point of the curve at this time."""

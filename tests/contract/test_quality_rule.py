@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 from subscriber import Subscriber
 
+from dotbus.contracts.codec import decode_as
+from dotbus.contracts.instruction_kinds import InstructionKind
+from dotbus.contracts.instruction_states import Standing
+from dotbus.contracts.messages import Instructions
+
 VECTORS = json.loads((Path(__file__).parents[2] / "schemas/quality-vectors.json").read_text(encoding="utf-8"))
 
 
@@ -17,6 +22,16 @@ def test_a_subscriber_of_somebody_elses_judges_as_the_vectors_say(case):
     quality, reasons, value = subscriber.ask(case["ask"])
     expect = case["expect"]
     assert (quality, reasons, value) == (expect["quality"], frozenset(expect["reasons"]), expect["value"])
+
+
+def test_every_instructions_state_of_the_vectors_is_what_we_would_say():
+    said = [event["payload"] for case in VECTORS["cases"] for event in case["happens"] if "payload" in event]
+    states = [payload for payload in said if isinstance(payload, dict) and payload["kind"] == "instructions"]
+    assert states
+    for payload in states:
+        state = decode_as(json.dumps(payload).encode(), Instructions)
+        assert {known.what for known in state.instructions} <= set(InstructionKind)
+        assert {known.standing for known in state.instructions} <= set(Standing)
 
 
 def test_no_two_vectors_have_one_name():
