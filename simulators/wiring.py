@@ -16,9 +16,10 @@ from simulators.ads.app import AdsEndpoints, ads_app
 from simulators.ads.clients import Clients, rights_named
 from simulators.ads.ledger import Ledger
 from simulators.ads.market import Market
-from simulators.ads.operations import Ads, ApiService, ResponseService
+from simulators.ads.operations import Ads, ApiService
 from simulators.ads.plan import unit_of
 from simulators.ads.records import Batch, BatchType, DispatchBatch, InstructionType
+from simulators.ads.responses import ResponseService
 from simulators.ads.told import Told
 from simulators.conduct import Conduct
 from simulators.faults import DOT_BATCH, TRAJECTORY_BATCH, Asked, Faults

@@ -13,9 +13,10 @@ from simulators.ads.documents import Style
 from simulators.ads.ledger import Ledger
 from simulators.ads.market import Market, Order
 from simulators.ads.operations import Ads as Shared
-from simulators.ads.operations import ApiService, Arrangement, Question, ResponseService
+from simulators.ads.operations import ApiService, Arrangement, Question
 from simulators.ads.plan import Unit
 from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
+from simulators.ads.responses import ResponseService
 from simulators.ads.soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
 from simulators.ads.told import Told
 from simulators.conduct import Conduct, UnknownCursor
