@@ -15,6 +15,7 @@ from dotbus.runtime.starting import packages_of
 
 with packages_of("ads-ingest"):
     from ads_ingest.certificate import ClientCertificate
+    from ads_ingest.decode import add_decode_command
     from ads_ingest.files import DOTS_FILE, DotFile, following_time
     from ads_ingest.meters import Meters
     from ads_ingest.service import Loop
@@ -73,6 +74,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)
+add_decode_command(app, utc_now)
 
 
 def main() -> None:

@@ -42,6 +42,7 @@ from caiso.ads.records import (
     TrajectoryDop,
     TrajectoryHeader,
 )
+from caiso.ads.saved import NotADocument, SavedDocument, parse_saved
 from caiso.tls import TlsProblem
 
 __all__ = [
@@ -64,12 +65,14 @@ __all__ = [
     "LoadFollowingResponse",
     "LoadFollowingResult",
     "Malformed",
+    "NotADocument",
     "Oversized",
     "Question",
     "ReasonCode",
     "Reply",
     "ResponseResult",
     "ResultCode",
+    "SavedDocument",
     "SoapFault",
     "Source",
     "TimedOut",
@@ -85,4 +88,5 @@ __all__ = [
     "UnknownUid",
     "Unreachable",
     "connect",
+    "parse_saved",
 ]

@@ -43,10 +43,19 @@ def parse_dispatch_batch(reply: Reply, max_bytes: int) -> DispatchBatch:
     with judging(reply):
         xml = read_document(reply, "DispatchBatch", max_bytes)
         root = read_xml(xml, "DispatchBatch")
-        header = _asked_for(root, reply)
-        problems: list[str] = []
-        instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems))
-        return DispatchBatch(header, instructions, tuple(problems), xml)
+        _asked_for(root, reply)
+        return parse_dispatch_element(root, xml)
+
+
+def parse_dispatch_element(root: Element, xml: bytes) -> DispatchBatch:
+    """A DispatchBatch element, whatever was asked for.
+
+    Raises:
+        NoIdentity: it has no UID.
+    """
+    problems: list[str] = []
+    instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems))
+    return DispatchBatch(_header_reader()(root), instructions, tuple(problems), xml)
 
 
 def parse_batch_header(reply: Reply, max_bytes: int) -> BatchHeader:
@@ -59,9 +68,14 @@ def parse_trajectories(reply: Reply, max_bytes: int) -> TrajectoryBatchList:
     """The batches of an APITrajectoryResponse; batches and points without their identity are `problems`."""
     with judging(reply):
         xml = read_document(reply, "APITrajectoryResponse", max_bytes)
-        found = descendants(read_xml(xml, "APITrajectoryResponse"), "trajectoryBatch")
-        problems: list[str] = []
-        return TrajectoryBatchList(tuple(each(found, _trajectory_reader(problems), problems)), tuple(problems), xml)
+        return parse_trajectory_element(read_xml(xml, "APITrajectoryResponse"), xml)
+
+
+def parse_trajectory_element(root: Element, xml: bytes, *, is_whole: bool = True) -> TrajectoryBatchList:
+    """The trajectory batches below an element."""
+    problems: list[str] = []
+    batches = tuple(each(descendants(root, "trajectoryBatch"), _trajectory_reader(problems), problems))
+    return TrajectoryBatchList(batches, tuple(problems), xml, is_whole)
 
 
 def parse_first_trajectories(body: bytes, max_bytes: int) -> TrajectoryBatchList:
@@ -69,9 +83,7 @@ def parse_first_trajectories(body: bytes, max_bytes: int) -> TrajectoryBatchList
     root = first_batches(body, max_bytes)
     if root is None:
         return TrajectoryBatchList(is_whole=False)
-    problems: list[str] = []
-    batches = tuple(each(descendants(root, "trajectoryBatch"), _trajectory_reader(problems), problems))
-    return TrajectoryBatchList(batches, tuple(problems), written(root), is_whole=False)
+    return parse_trajectory_element(root, written(root), is_whole=False)
 
 
 def parse_flag(reply: Reply) -> bool:

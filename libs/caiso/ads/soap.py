@@ -60,7 +60,7 @@ def read_answer(reply: Reply) -> Element:
         raise
     answer = _in_body(envelope)
     if answer is not None and local_name(answer) == "Fault":
-        raise _fault(reply, _fault_text(answer))
+        raise _fault(reply, fault_text(answer))
     if reply.status != _HTTP_OK:
         raise _refused(reply)
     if answer is None:
@@ -111,7 +111,7 @@ def _in_body(envelope: Element) -> Element | None:
     return next(iter(body), None) if body is not None else None
 
 
-def _fault_text(fault: Element) -> str:
+def fault_text(fault: Element) -> str:
     """What SOAP 1.1 calls faultcode and faultstring, 1.2 Code and Reason."""
     texts = [whole_text(child) for child in fault if local_name(child).lower() != "detail"]
     return ": ".join(text for text in texts if text)[:_FAULT_CHARACTERS] or "without a text"

@@ -39,7 +39,7 @@ def unpack(text: str, max_bytes: int) -> bytes:
         # The declaration speaks of bytes that were, before they became this text.
         declaration = _DECLARATION.match(stripped[:_HEAD])
         return _bounded(stripped[declaration.end() if declaration else 0 :].strip().encode(), max_bytes)
-    return _without_false_declaration(_gunzip(_decode_base64(stripped), max_bytes).lstrip())
+    return _without_false_declaration(gunzip(_decode_base64(stripped), max_bytes).lstrip())
 
 
 def _bounded(document: bytes, max_bytes: int) -> bytes:
@@ -55,8 +55,13 @@ def _decode_base64(text: str) -> bytes:
         raise NotUnpackable(f"the result is neither XML nor Base64: {error}") from error
 
 
-def _gunzip(packed: bytes, max_bytes: int) -> bytes:
-    """All members of a gzip file, one after the other; bytes behind them that begin none are no part of it."""
+def gunzip(packed: bytes, max_bytes: int) -> bytes:
+    """All members of a gzip file, one after the other; bytes behind them that begin none are no part of it.
+
+    Raises:
+        NotUnpackable: it is damaged, cut, or no gzip.
+        TooLarge: it unpacks to more than `max_bytes`.
+    """
     if not packed.startswith(_GZIP_MAGIC):
         raise NotUnpackable("the result is Base64 of something that is not gzip")
     document, left, members = b"", packed, 0

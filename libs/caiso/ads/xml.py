@@ -44,6 +44,18 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
     Raises:
         NotThisDocument: it is not well-formed, has a document type declaration, or has another root.
     """
+    root = read_any_xml(xml, large_texts=large_texts)
+    if local_name(root) != root_name:
+        raise NotThisDocument(f"<{local_name(root)}> where <{root_name}> belongs")
+    return root
+
+
+def read_any_xml(xml: bytes, *, large_texts: bool = True) -> Element:
+    """The root element of a document, whatever it is called.
+
+    Raises:
+        NotThisDocument: it is not well-formed, or has a document type declaration.
+    """
     xml = _harmless(xml)
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -61,8 +73,6 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
         raise NotThisDocument(f"not well-formed XML: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotThisDocument("it has a document type declaration, which no CAISO document has")
-    if local_name(root) != root_name:
-        raise NotThisDocument(f"<{local_name(root)}> where <{root_name}> belongs")
     return root
 
 
