@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -83,22 +84,44 @@ class Run:
 
     def run(self, kills: int, takeovers: int) -> Outcome:
         """All of it."""
+        with self._watched():
+            self._take_over(takeovers)
+            while self.outcome.kills < kills:
+                self._strike(self._chosen(), self._held_s())
+            self._settle()
+        return self.outcome
+
+    def run_only(
+        self,
+        times: Mapping[str, int],
+        held_s: tuple[float, float],
+        rest_s: tuple[float, float],
+        begin: Callable[[], None] = lambda: None,
+    ) -> Outcome:
+        """These actions, by name, so many times each in random order, and nothing else but what `begin` does first."""
+        left, by_name = Counter(times), {action.name: action for action in self._actions}
+        with self._watched():
+            begin()
+            while left.total():
+                (name,) = self._chance.choices(list(left), list(left.values()))
+                left[name] -= 1
+                self._strike([by_name[name]], self._chance.uniform(*held_s), rest_s)
+            self._settle()
+        return self.outcome
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         self._stack.start()
         eventually(self._rows.has_all_sources, 120, 0.3)
         self._market.start()
         self._lateness.start()
         try:
-            self._take_over(takeovers)
-            while self.outcome.kills < kills:
-                self._strike()
-            self._stack.start_missing()
-            self._settle()
+            yield
         finally:
             self._market.stop()
             self._hostile.stop()
             self._lateness.stop()
         self._summarise()
-        return self.outcome
 
     def _take_over(self, times: int) -> None:
         """One historian dies while all else is well, and stays away until the other has everything."""
@@ -115,9 +138,10 @@ class Run:
             self.outcome.takeovers_s.append(self._lateness.longest_s(died_at - 2, until))
             self._stack.parts[name].start()
 
-    def _strike(self) -> None:
-        chosen = self._chosen()
-        held_s = self._chance.uniform(*(LONG_S if self._chance.random() < LONG_CHANCE else HELD_S))
+    def _held_s(self) -> float:
+        return self._chance.uniform(*(LONG_S if self._chance.random() < LONG_CHANCE else HELD_S))
+
+    def _strike(self, chosen: Sequence[Action], held_s: float, rest_s: tuple[float, float] = REST_S) -> None:
         self._note(f"{', '.join(action.name for action in chosen)} for {held_s:.1f} s")
         with ExitStack() as forced:
             for action in chosen:
@@ -126,7 +150,7 @@ class Run:
             self._interrupted.wait(held_s)
         self._look_for_the_dead()
         self._marks.append((time.monotonic(), self.outcome.done[-1]))
-        self._interrupted.wait(self._chance.uniform(*REST_S))
+        self._interrupted.wait(self._chance.uniform(*rest_s))
 
     def _chosen(self) -> list[Action]:
         wanted = self._chance.choices((1, 2, 3), TOGETHER)[0]
@@ -159,6 +183,7 @@ class Run:
     # The end.
 
     def _settle(self) -> None:
+        self._stack.start_missing()
         self._market.stop()
         self._stack.pause_volume()
         self._quiet_since = datetime.now(UTC)
