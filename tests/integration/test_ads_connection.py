@@ -293,7 +293,7 @@ def certificates(tmp_path: Path) -> Certificates:
 
 def refusal(certificates: Certificates, server: Path, client: Path) -> tuple[TlsProblem, Path | None, str]:
     """What somebody is told whose certificate, or whose server's, is not accepted."""
-    keys = Keys(certificates.ca_file(), server, client, client, client)
+    keys = Keys(certificates.ca_file(), server, client, client, client, client)
     with asking(keys, silent) as (source, _server), pytest.raises(TlsRefused) as raised:
         source.fetch(QUESTION)
     return raised.value.problem, raised.value.file, str(raised.value).partition("TLS refused: ")[2]
@@ -357,7 +357,7 @@ def test_a_renewed_certificate_is_shown_from_the_next_question_on(certificates: 
         good(connection)
 
     client = certificates.issued("client", "client")
-    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client)
+    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client, client)
     with asking(keys, answer) as (source, _server):
         source.fetch(QUESTION)
         source.fetch(QUESTION)
@@ -368,7 +368,7 @@ def test_a_renewed_certificate_is_shown_from_the_next_question_on(certificates: 
 
 def test_a_renewal_that_cannot_be_used_is_told_and_the_old_certificate_serves_until_it_can(certificates: Certificates) -> None:
     client = certificates.issued("client", "client")
-    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client)
+    keys = Keys(certificates.ca_file(), certificates.issued("server"), client, client, client, client)
     with asking(keys, good) as (source, _server):
         assert source.not_renewed is None
         client.write_text("half a file")
