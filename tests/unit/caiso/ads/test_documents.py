@@ -1,3 +1,6 @@
+import base64
+import gzip
+
 import pytest
 from ads_replies import MEGABYTE, answer, envelope, escaped, fault, packed, reply, sample
 from hypothesis import given
@@ -255,6 +258,113 @@ def test_a_receipt_needs_no_result() -> None:
     parse_receipt(reply(body, "validateDispatchBatch"))
     with pytest.raises(Malformed):
         parse_receipt(reply(b"<E:Envelope xmlns:E='x'><E:Body/></E:Envelope>", "validateDispatchBatch"))
+
+
+def inline(xml: bytes, within: str = "result") -> bytes:
+    """A reply that holds its document as it is, not as text."""
+    inside = f"<{within}>{xml.decode()}</{within}>" if within else xml.decode()
+    return f"<E:Envelope xmlns:E='urn:e'><E:Body><m:R xmlns:m='urn:x'>{inside}</m:R></E:Body></E:Envelope>".encode()
+
+
+@pytest.mark.parametrize("within", ["result", "return", ""])
+def test_a_document_that_is_in_the_answer_as_it_is_is_read_as_if_it_were_packed(within: str) -> None:
+    xml = instruction("<resourceId>R</resourceId><dot>12.5</dot>").replace(b"<DispatchBatch", b"<DispatchBatch xmlns='urn:v9'")
+    packed_one = parse_dispatch_batch(answer(xml), MEGABYTE)
+    found = parse_dispatch_batch(reply(inline(xml, within)), MEGABYTE)
+    assert (found.header, found.instructions) == (packed_one.header, packed_one.instructions)
+    assert b"<dot>12.5</dot>" in found.xml
+    trajectories = parse_trajectories(reply(inline(b"<APITrajectoryResponse/>", within), "getTrajectoryData"), MEGABYTE)
+    assert trajectories.batches == ()
+
+
+def in_base64(packed_bytes: bytes) -> bytes:
+    return envelope("getDispatchBatch", base64.b64encode(packed_bytes).decode())
+
+
+def test_a_gzip_of_several_members_is_one_document() -> None:
+    xml = instruction("<resourceId>R</resourceId>")
+    members = [gzip.compress(xml[at : at + 20]) for at in range(0, len(xml), 20)]
+    for behind in (b"", bytes(512)):
+        document = parse_dispatch_batch(reply(in_base64(b"".join(members) + behind)), MEGABYTE)
+        assert document.instructions[0].resource_id == "R"
+        assert document.xml == xml
+
+
+def test_a_gzip_whose_second_member_is_damaged_or_cut_is_malformed() -> None:
+    xml = batch()
+    first, second = gzip.compress(xml[:20]), gzip.compress(xml[20:])
+    for damaged in (first + second[:-9], first + second[:12] + b"!" + second[13:]):
+        with pytest.raises(Malformed):
+            parse_dispatch_batch(reply(in_base64(damaged)), MEGABYTE)
+
+
+def test_members_without_end_and_members_that_are_too_large_together_are_refused() -> None:
+    with pytest.raises(Malformed, match="members"):
+        parse_dispatch_batch(reply(in_base64(gzip.compress(b" ") * 10_000)), MEGABYTE)
+    with pytest.raises(Oversized):
+        parse_dispatch_batch(reply(in_base64(gzip.compress(bytes(MEGABYTE // 10)) * 11)), MEGABYTE)
+
+
+def test_a_document_that_is_larger_than_the_bound_without_any_packing_is_oversized() -> None:
+    with pytest.raises(Oversized):
+        parse_batch_header(answer(batch(f"<marketID>{'M' * 1000}</marketID>"), "getBatchHeader"), 1000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "iso-8859-1"])
+def test_a_document_in_any_usual_encoding_is_read(encoding: str) -> None:
+    declared = encoding.removesuffix("-sig").removesuffix("-le").removesuffix("-be")
+    said = batch("<marketID>caf\u00e9</marketID>").decode()
+    xml = f"<?xml version='1.0' encoding='{declared}'?>{said}"
+    assert parse_dispatch_batch(answer(xml.encode(encoding)), MEGABYTE).header.market_id == "caf\u00e9"
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "cp037", "utf-32"])
+def test_an_encoding_that_could_hide_a_document_type_is_refused(encoding: str) -> None:
+    declaration = f"<?xml version='1.0' encoding='{encoding}'?>"
+    hidden = "<!DOCTYPE a [<!ENTITY b 'cc'>]><DispatchBatch batchUID='B1'/>"
+    for xml in (declaration.encode() + hidden.encode(encoding), (declaration + hidden).encode(encoding)):
+        with pytest.raises(Malformed):
+            parse_dispatch_batch(answer(xml), MEGABYTE)
+
+
+def test_a_bomb_of_entities_in_the_envelope_itself_is_refused_before_it_is_read() -> None:
+    levels = "".join(f"<!ENTITY e{n} '{f'&e{n - 1};' * 10}'>" for n in range(1, 12))
+    bomb = f"<!DOCTYPE a [<!ENTITY e0 'x'>{levels}]><E:Envelope xmlns:E='urn:e' a='&e11;'/>"
+    for body in (bomb.encode(), bomb.encode("utf-16")):
+        with pytest.raises(Malformed, match="document type"):
+            parse_dispatch_batch(reply(body), MEGABYTE)
+
+
+def test_more_elements_than_a_machine_can_hold_are_refused_before_they_are_read() -> None:
+    with pytest.raises(Malformed, match="tags"):
+        parse_dispatch_batch(answer(batch("<a/>" * 5_000_001)), 50 * MEGABYTE)
+
+
+def test_paths_that_would_be_many_times_longer_than_the_document_are_refused() -> None:
+    deep, name = 200, "n" * 200
+    xml = batch(f"<{name}>" * deep + "<a/>" * 1000 + f"</{name}>" * deep)
+    with pytest.raises(Malformed, match="than anybody can be told of"):
+        parse_dispatch_batch(answer(xml), MEGABYTE)
+
+
+def test_an_unknown_element_that_repeats_ten_thousand_times_is_kept_each_time() -> None:
+    document = parse_dispatch_batch(answer(batch("<note>x</note>" * 10_000)), MEGABYTE)
+    assert len(document.header.extra) == 10_000
+    assert document.header.extra["note[10000]"] == "x"
+
+
+def test_what_stands_beside_the_records_in_their_list_is_kept_too() -> None:
+    xml = instruction("<resourceId>R</resourceId><detail unit='MW'><instructionDetail/><note>n</note></detail>")
+    (found,) = parse_dispatch_batch(answer(xml), MEGABYTE).instructions
+    assert found.extra == {"detail@unit": "MW", "detail.note": "n"}
+    assert len(found.details) == 1
+
+
+def test_attributes_are_read_and_kept_like_elements() -> None:
+    schema = 'xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="t"'
+    xml = batch(attributes=f'batchUID=" B1 " batchStatus="two" issuer=" X " {schema}')
+    header = parse_dispatch_batch(answer(xml), MEGABYTE).header
+    assert (header.batch_uid, header.batch_status, header.extra) == ("B1", None, {"batchStatus": "two", "@issuer": "X"})
 
 
 EVERY_DOCUMENT = (parse_dispatch_list, parse_dispatch_batch, parse_batch_header, parse_trajectories)
