@@ -14,7 +14,7 @@ from html import escape
 import msgspec
 import pytest
 from ads_replies import envelope, fault, sample
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from caiso.ads import AdsClient, AdsFailure, LoadFollowingRequest, Question, Reply, Unforeseen, schema
@@ -155,6 +155,7 @@ def replies(draw: st.DrawFn) -> bytes:
     return draw(damaged(st.just(envelope(draw(st.sampled_from(["getDispatchBatch", "x"])), result))))
 
 
+@settings(max_examples=300)
 @given(replies(), st.sampled_from([200, 200, 200, 500, 302]))
 @example(envelope("x", "&#x1F;"), 200)
 @example(envelope("x", "<a>" * 3000 + "</a>" * 3000), 200)
