@@ -140,7 +140,7 @@ def test_load_following_is_submitted_and_each_instruction_judged(setup: Setup) -
     assert [(each.sc_instruction_id, each.validated) for each in response.results] == [("I1", True), ("I2", False)]
 
 
-@pytest.mark.parametrize("version", [6, 7])
+@pytest.mark.parametrize("version", [6, 7, 8])
 def test_each_version_of_the_api_is_spoken_at_its_address(setup: Setup, version: int) -> None:
     url = re.sub(r"v[0-9]+$", f"v{version}", setup.at.ads)
     with connect(url, certificate_file=setup.keys.client, ca_file=setup.keys.authority) as ads:
