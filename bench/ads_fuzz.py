@@ -12,13 +12,24 @@ import base64
 import gzip
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["caiso.ads"]):
-    from caiso.ads import AdsClient, AdsFailure, LoadFollowingRequest, Question, Reply, Unforeseen, schema
+    from caiso.ads import (
+        AdsClient,
+        AdsFailure,
+        LoadFollowingRequest,
+        NotADocument,
+        Question,
+        Reply,
+        Unforeseen,
+        parse_saved,
+        schema,
+    )
 
 SAMPLES = Path(__file__).parents[1] / "tests" / "fixtures" / "ads"
 CORPUS = Path(__file__).parents[1] / ".fuzz" / "ads"
@@ -76,7 +87,10 @@ def body_of(content: bytes) -> bytes:
 
 def check(content: bytes) -> None:
     """Raises what is a fault of ours."""
-    ads = AdsClient(Answering(body_of(content)), max_bytes=BOUND_BYTES)
+    body = body_of(content)
+    with suppress(NotADocument):
+        parse_saved(body, BOUND_BYTES)
+    ads = AdsClient(Answering(body), max_bytes=BOUND_BYTES)
     for ask in QUESTIONS:
         try:
             ask(ads)

@@ -185,15 +185,14 @@ def leaves(element: Element, path: str) -> Iterator[tuple[str, str]]:
 
     An element that has neither text nor anything in it is told with an empty text: that it is there says something.
     """
-    inside = list(_inside(element, path))
-    if own_text(element) or not inside:
-        yield path, own_text(element)
-    yield from inside
+    yield from _own(element, path)
+    yield from _below(element, path)
 
 
 def leaves_inside(element: Element, path: str) -> Iterator[tuple[str, str]]:
     """As `leaves`, without the text of the element itself."""
-    return _inside(element, path)
+    yield from _attributes(element, path)
+    yield from _below(element, path)
 
 
 def leaves_beside(element: Element, path: str, name: str) -> Iterator[tuple[str, str]]:
@@ -207,8 +206,26 @@ def leaves_beside(element: Element, path: str, name: str) -> Iterator[tuple[str,
             yield from leaves(child, f"{path}.{local_name(child)}")
 
 
-def _inside(element: Element, path: str) -> Iterator[tuple[str, str]]:
-    for name, text in attributes(element):
-        yield f"{path}@{name}", text
-    for child in element:
-        yield from leaves(child, f"{path}.{local_name(child)}")
+def _attributes(element: Element, path: str) -> list[tuple[str, str]]:
+    return [(f"{path}@{key}", text) for key, text in attributes(element)]
+
+
+def _own(element: Element, path: str) -> Iterator[tuple[str, str]]:
+    told, text = _attributes(element, path), own_text(element)
+    if text or not (told or len(element)):
+        yield path, text
+    yield from told
+
+
+def _below(element: Element, path: str) -> Iterator[tuple[str, str]]:
+    """In document order. Elements may stand within each other deeper than Python calls functions."""
+    waiting = [(iter(element), path)]
+    while waiting:
+        children, above = waiting[-1]
+        child = next(children, None)
+        if child is None:
+            waiting.pop()
+            continue
+        at = f"{above}.{local_name(child)}"
+        yield from _own(child, at)
+        waiting.append((iter(child), at))

@@ -5,6 +5,7 @@ has not, and damaged on the way. What is found here and outlives its mending sta
 """
 
 import base64
+import contextlib
 import gzip
 import zlib
 from collections.abc import Callable
@@ -17,7 +18,17 @@ from ads_replies import envelope, fault, sample
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from caiso.ads import AdsClient, AdsFailure, LoadFollowingRequest, Question, Reply, Unforeseen, schema
+from caiso.ads import (
+    AdsClient,
+    AdsFailure,
+    LoadFollowingRequest,
+    NotADocument,
+    Question,
+    Reply,
+    Unforeseen,
+    parse_saved,
+    schema,
+)
 
 BOUND_BYTES = 200_000
 MOST_WORDS, MOST_SAID = 2_000, 20_000_000
@@ -163,6 +174,13 @@ def replies(draw: st.DrawFn) -> bytes:
 @example(fault("x" * 100_000), 500)
 def test_any_reply_gives_records_or_one_typed_error(body: bytes, status: int) -> None:
     check(body, status)
+
+
+@given(st.one_of(replies(), damaged(documents()), st.binary(max_size=300), damaged(documents()).map(gzip.compress)))
+@example(b"<DispatchBatch batchUID='B1'>" + b"<a>" * 1500 + b"</a>" * 1500 + b"</DispatchBatch>")
+def test_any_file_gives_records_or_one_typed_error(content: bytes) -> None:
+    with contextlib.suppress(NotADocument):
+        assert size_of(parse_saved(content, BOUND_BYTES)) < MOST_SAID
 
 
 @given(st.binary(max_size=300))
