@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ads_ingest.accounts import load_configuration as load_ads_ingest
 from ads_ingest.settings import AdsPace
-from ads_ingest.settings import load_configuration as load_ads_ingest
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile, read_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake, key_of

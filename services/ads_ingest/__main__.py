@@ -2,8 +2,9 @@
 
 import random
 import threading
-from contextlib import closing
-from datetime import timedelta
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -14,14 +15,14 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("ads-ingest"):
+    from ads_ingest.accounts import Configuration, load_configuration
     from ads_ingest.certificate import ClientCertificate
     from ads_ingest.decode import add_decode_command
     from ads_ingest.files import DOTS_FILE, DotFile, following_time
     from ads_ingest.meters import Meters
-    from ads_ingest.service import Loop
-    from ads_ingest.settings import Configuration, load_configuration
+    from ads_ingest.service import Loop, run_together, upstreams_of
     from ads_ingest.translate import Sender
-    from ads_ingest.wiring import wire_connection, wire_streams
+    from ads_ingest.wiring import Shared, wire_connection, wire_streams
     from caiso.ads import AdsClient
 
 SERVICE = "ads_ingest"
@@ -34,43 +35,53 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until told to stop."""
     settings, installation = configuration.own, configuration.installation
     identity = Identity(SERVICE, configuration.service.instance, installation.environment, utc_now())
-    certificate = ClientCertificate(settings.certificate_file, settings.key_file)
+    certificates = [
+        ClientCertificate(each.settings.certificate_file, each.settings.key_file) for each in configuration.accounts
+    ]
+
+    def days_left(now: datetime) -> float:
+        return min(certificate.days_left(now) for certificate in certificates)
+
     registry = CollectorRegistry()
-    meters = Meters(registry, lambda: certificate.days_left(utc_now()))
+    meters = Meters(registry, lambda: days_left(utc_now()))
     ingest = Ingest(
         identity,
         installation.topics,
         configuration.bus,
         settings,
         registry,
-        upstreams=lambda: loop.upstreams(),  # noqa: PLW0108  # the loop comes later
-        certificate_days_left=certificate.days_left,
+        upstreams=lambda: upstreams_of(loops),
+        certificate_days_left=days_left,
         clock=utc_now,
     )
-
-    def turned() -> None:
-        ingest.turned()
-        certificate.look(utc_now(), connection.not_renewed)
-
-    with closing(wire_connection(settings, utc_now)) as connection:
-        streams = wire_streams(
-            settings,
-            AdsClient(connection, max_bytes=settings.max_reply_bytes),
-            ingest.outbox,
-            Sender(installation, identity.source),
-            quarantine=ingest.quarantine,
-            meters=meters,
-            clock=utc_now,
-            committed=ingest.courier.wake,
+    with ExitStack() as connected:
+        connections = [
+            connected.enter_context(closing(wire_connection(each.settings, utc_now))) for each in configuration.accounts
+        ]
+        shared = Shared(
+            ingest.outbox, Sender(installation, identity.source), ingest.quarantine, meters, utc_now, ingest.courier.wake
         )
-        loop = Loop(streams, settings.poll_s, chance=random.random, turned=turned, clock=utc_now)
+        asked = [
+            (account, AdsClient(connection, max_bytes=account.settings.max_reply_bytes))
+            for account, connection in zip(configuration.accounts, connections, strict=True)
+        ]
+
+        def turned(number: int) -> None:
+            ingest.turned()
+            certificates[number].look(utc_now(), connections[number].not_renewed)
+
+        loops = [
+            Loop(streams, account.settings.poll_s, chance=random.random, turned=partial(turned, number), clock=utc_now)
+            for number, ((account, _), streams) in enumerate(zip(asked, wire_streams(asked, shared), strict=True))
+        ]
         dots_file = settings.state_dir / "latest" / DOTS_FILE
-        dots = DotFile(dots_file, ingest.outbox, installation, upstream=lambda: loop.upstreams()[0])
-        with (
-            ingest.serving(configuration.service, is_late=lambda: utc_now() - loop.turned_at > STUCK_AFTER),
-            following_time(dots, utc_now),
-        ):
-            loop.run(stop)
+        dots = DotFile(dots_file, ingest.outbox, installation, upstream=lambda: upstreams_of(loops)[0])
+
+        def is_late() -> bool:
+            return any(utc_now() - loop.turned_at > STUCK_AFTER for loop in loops)
+
+        with ingest.serving(configuration.service, is_late), following_time(dots, utc_now):
+            run_together(loops, stop)
 
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)

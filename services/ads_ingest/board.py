@@ -5,15 +5,17 @@ A state is due when its content changed or what speaks against it did, and other
 oldest answer that it rests on: the question for what is new, and that for the revision of each batch in it.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
 from ads_ingest.books import DotBook, TrajectoryBook
-from ads_ingest.doubts import INCOMPLETE, Doubts, DoubtsOf, Spoken
+from ads_ingest.doubts import FAILING, INCOMPLETE, Doubts, DoubtsOf, Reasons, Spoken
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
@@ -58,6 +60,14 @@ class _Said(Generic[B]):
     heard_at: datetime
 
 
+@dataclass
+class _Shelf(Generic[B]):
+    """What the boards of all accounts hold together."""
+
+    books: dict[str, B]
+    said: "dict[str, _Said[B]]" = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a state says of itself beside its content: when CAISO was heard, until when that counts, what speaks against it."""
@@ -83,7 +93,14 @@ class Board(Generic[B, S]):
         refresh: how long a state that did not change waits before it is said again.
         valid_for: how long a state counts without being said again.
 
+    Of several ADS accounts each has a board (`for_accounts`): what it was told and doubts is its own, the books are those of
+    all. A resource is judged by the accounts that see it, by all while none is known to.
+
     Attributes:
+        heard_at: when CAISO last answered this account; None before.
+        sees: the resources that CAISO has named to this account.
+        is_failing: whether CAISO does not answer this account what is new.
+        lock: held by whoever changes books, and until they are safe, where several accounts are followed at a time.
         doubts: whose states name a reason against themselves.
         doubts_of_past: of each batch that is over the resources whose DOTs of it name one.
         confirmed: of each resource when CAISO last confirmed all that its state is made of, where that is asked for by itself.
@@ -105,94 +122,150 @@ class Board(Generic[B, S]):
         self._refresh = refresh
         self._configured = dict(configured)
         self._empty = empty
-        self._books = {**dict.fromkeys(configured, empty), **books}
+        self._shelf: _Shelf[B] = _Shelf({**dict.fromkeys(configured, empty), **books})
+        self._accounts: list[Board[B, S]] = [self]
+        self.lock = threading.RLock()
         self._make_state = make_state
         self._topic = topic
-        self._valid_for = valid_for
-        self._said = {
+        self.valid_for = valid_for
+        self._shelf.said = {
             state.resource_id: _Said(books[state.resource_id], _spoken_in(state, configured), state.heard_at)
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
+        self.begin(set())
+
+    def begin(self, sees: set[str]) -> None:
+        """Nothing was heard by this account yet."""
+        self.heard_at: datetime | None = None
+        self.sees = sees
+        self.is_failing = False
         self.doubts: DoubtsOf = dict.fromkeys(Schedule, Doubts())
         self.doubts_of_past: Mapping[str, frozenset[str]] = {}
         self.confirmed: Mapping[str, datetime] = {}
         self.complete = False
 
+    def for_accounts(self, sees: Sequence[set[str]]) -> "list[Board[B, S]]":
+        """A board for each of several accounts in place of this one.
+
+        Args:
+            sees: of each the resources that CAISO has named to it. They are the callers', who add to them.
+        """
+        boards = [copy(self) for _ in sees]
+        for board, seen in zip(boards, sees, strict=True):
+            board.begin(seen)
+        self._accounts[:] = boards
+        return boards
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether there are other accounts."""
+        return len(self._accounts) > 1
+
+    def is_of(self, resource_id: str) -> bool:
+        """Whether what this account is told may be about a resource: it sees it, or none is known to."""
+        return resource_id in self.sees or not any(resource_id in board.sees for board in self._accounts)
+
+    def _judges(self, resource_id: str) -> "list[Board[B, S]]":
+        return [board for board in self._accounts if board.is_of(resource_id)]
+
     @property
     def books(self) -> Mapping[str, B]:
         """The book of each resource."""
-        return self._books
+        return self._shelf.books
 
     def book(self, resource_id: str) -> B:
         """The book of one resource, an empty one when nothing is known of it."""
-        return self._books.get(resource_id, self._empty)
+        return self._shelf.books.get(resource_id, self._empty)
 
     def put(self, resource_id: str, book: B) -> None:
         """Replace the book of a resource."""
-        self._books[resource_id] = book
+        self._shelf.books[resource_id] = book
 
     def past_strangers(self, now: datetime) -> dict[str, str]:
         """Resources that are not configured of which nothing holds any more, each with its state's topic."""
         return {
             resource_id: self._topic(resource_id)
-            for resource_id, book in self._books.items()
+            for resource_id, book in self._shelf.books.items()
             if resource_id not in self._configured and (book.ends_at is None or now - book.ends_at > STRANGERS_KEPT)
         }
 
     def forget(self, resource_ids: Iterable[str]) -> None:
         """Let go of resources whose states were retracted."""
         for resource_id in resource_ids:
-            del self._books[resource_id]
-            self._said.pop(resource_id, None)
+            del self._shelf.books[resource_id]
+            self._shelf.said.pop(resource_id, None)
 
     @property
-    def heard_at(self) -> datetime | None:
+    def said_heard_at(self) -> datetime | None:
         """When CAISO was last heard by what was said of any resource, before a restart too; None before anything was."""
-        return max((said.heard_at for said in self._said.values()), default=None)
+        return max((said.heard_at for said in self._shelf.said.values()), default=None)
 
     def doubted(self) -> list[str]:
         """The resources whose states were said with a reason against themselves."""
-        return [resource_id for resource_id, said in self._said.items() if said.reasons.state]
+        return [resource_id for resource_id, said in self._shelf.said.items() if said.reasons.state]
 
     def take_back(self, books: Mapping[str, B]) -> None:
         """As it was before something that could not be kept."""
-        self._books = dict(books)
+        self._shelf.books = dict(books)
 
-    def due(self, heard_at: datetime, now: datetime, *, news_only: bool = False) -> list[tuple[str, S]]:
+    def due(self, now: datetime, *, news_only: bool = False) -> list[tuple[str, S]]:
         """The states that have to be said, each with its topic. Call `note_said` once they are safe.
 
         `news_only` leaves out what would only be said again: in the middle of a round not all was asked for yet.
         """
-        self._books = {resource_id: book.pruned(now) for resource_id, book in self._books.items()}
+        self._shelf.books = {resource_id: book.pruned(now) for resource_id, book in self._shelf.books.items()}
         states = [
-            self._make_state(resource_id, book, self._judgement(resource_id, heard_at, now))
-            for resource_id, book in self._books.items()
-            if self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, heard_at, now))
+            self._make_state(resource_id, book, self._judgement(resource_id, rests_on, now))
+            for resource_id, book in self._shelf.books.items()
+            if (rests_on := self._rests_on(resource_id))
+            and (self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, rests_on, now)))
         ]
         return [(self._topic(state.resource_id), state) for state in states]
 
-    def _judgement(self, resource_id: str, heard_at: datetime, now: datetime) -> Judgement:
-        rests_on = self._rests_on(resource_id, heard_at)
-        return Judgement(rests_on, rests_on + self._valid_for, self._against(resource_id), now)
+    def _judgement(self, resource_id: str, rests_on: datetime, now: datetime) -> Judgement:
+        return Judgement(rests_on, rests_on + self.valid_for, self._against(resource_id), now)
 
-    def _rests_on(self, resource_id: str, heard_at: datetime) -> datetime:
-        """The oldest answer of CAISO's that a resource's state rests on."""
-        return min(heard_at, self.confirmed.get(resource_id, heard_at))
+    def _rests_on(self, resource_id: str) -> datetime | None:
+        """The oldest answer of CAISO's that a resource's state rests on, None while nothing can be said of it.
+
+        Of several accounts that see it the one that was answered last counts, and all while none is known to.
+        """
+        answers = [board.answered(resource_id) for board in self._judges(resource_id)]
+        known = [at for at in answers if at]
+        if any(resource_id in board.sees for board in self._accounts):
+            return max(known, default=None)
+        return min(known) if len(known) == len(answers) else None
+
+    def answered(self, resource_id: str) -> datetime | None:
+        """The oldest answer to this account that a resource's state rests on."""
+        return self.heard_at and min(self.heard_at, self.confirmed.get(resource_id, self.heard_at))
 
     def note_said(self, states: Sequence[tuple[str, S]]) -> None:
         """Remember what is safe in the outbox."""
         for _topic, state in states:
-            book = self._books[state.resource_id]
-            self._said[state.resource_id] = _Said(book, self._against(state.resource_id), state.heard_at)
+            book = self._shelf.books[state.resource_id]
+            self._shelf.said[state.resource_id] = _Said(book, self._against(state.resource_id), state.heard_at)
 
     def _is_news(self, resource_id: str, book: B) -> bool:
-        said = self._said.get(resource_id)
+        said = self._shelf.said.get(resource_id)
         if said is None:
-            return self.complete or book != self._empty
+            return book != self._empty or all(board.complete for board in self._judges(resource_id))
         return (said.book, said.reasons) != (book, self._against(resource_id))
 
     def _against(self, resource_id: str) -> Spoken:
+        """What any account that may be told of a resource knows against it, and that none of several is answered."""
+        judges = self._judges(resource_id)
+        spoken = [board.spoken(resource_id) for board in judges]
+        if self.is_one_of_several and all(board.is_failing for board in judges):
+            spoken.append(Spoken(FAILING, FAILING))
+        if len(spoken) == 1:
+            return spoken[0]
+        state, other = ({r: None for one in spoken for r in reasons(one)} for reasons in (_of_state, _of_other))
+        return Spoken(tuple(state), tuple(other), frozenset(uid for one in spoken for uid in one.past))
+
+    def spoken(self, resource_id: str) -> Spoken:
+        """What this account knows against a resource."""
         follows = self._configured.get(resource_id)
         against = {schedule: doubts.of(resource_id) for schedule, doubts in self.doubts.items()}
         past = frozenset(uid for uid, resources in self.doubts_of_past.items() if resource_id in resources)
@@ -201,17 +274,25 @@ class Board(Generic[B, S]):
         other = next(reasons for schedule, reasons in against.items() if schedule is not follows)
         return Spoken(against[follows], other, past)
 
-    def _is_old(self, resource_id: str, book: B, heard_at: datetime, now: datetime) -> bool:
-        said = self._said.get(resource_id)
+    def _is_old(self, resource_id: str, book: B, rests_on: datetime, now: datetime) -> bool:
+        said = self._shelf.said.get(resource_id)
         lasts = resource_id in self._configured or (book.ends_at is not None and book.ends_at > now)
         if said is None or not lasts:
             return False
-        younger_by = self._rests_on(resource_id, heard_at) - said.heard_at
+        younger_by = rests_on - said.heard_at
         # What was said to be heard later than CAISO was, before the clock was set, is not left so.
         if younger_by < NO_TIME or younger_by >= self._refresh:
             return True
         # Batches are confirmed one after the other, each of which makes a state a little younger.
         return younger_by > NO_TIME and now - said.heard_at >= 2 * self._refresh
+
+
+def _of_state(spoken: Spoken) -> Reasons:
+    return spoken.state
+
+
+def _of_other(spoken: Spoken) -> Reasons:
+    return spoken.other
 
 
 def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:

@@ -67,6 +67,7 @@ class DispatchStream:
         clock_steps: whether it was set.
         silence: since when no batch came, and of_trajectories the same of those.
         alarm_after: how long no batch may come before somebody is told.
+        note_seen: told which resources CAISO names, where that matters.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class DispatchStream:
         silence: Silence,
         of_trajectories: Silence,
         alarm_after: timedelta,
+        note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(keeper.board.heard_at)
+        self._outages = Outages(keeper.board.said_heard_at)
         self._of_trajectories = of_trajectories
         self._alarm_after = alarm_after
+        self._note_seen = note_seen
         self._is_silent = False
         self._log = get_logger("ads")
         self._new = CursorQuestion()
@@ -113,10 +116,20 @@ class DispatchStream:
             AdsFailure: CAISO could not be asked for new batches.
             sqlite3.Error: the outbox cannot keep anything.
         """
+        try:
+            return self._round()
+        except AdsFailure:
+            self._keeper.note_failing()
+            if self._keeper.board.is_one_of_several:
+                self._commit((), self._keeper.cursor, news_only=True)
+            raise
+
+    def _round(self) -> Unanswered:
         if back := self._clock_steps.set_back_by():
             self._batches.read_anew(self._clock())
-            self._judge(self._clock())
-            self._keeper.begin_anew(back, self._clock())
+            with self._keeper.lock:
+                self._judge(self._clock())
+                self._keeper.begin_anew(back, self._clock())
         listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._keeper.cursor)
         unheard: tuple[AdsFailure, ...] = ()
         if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
@@ -130,7 +143,7 @@ class DispatchStream:
             self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
         self._batches.note_listed(self._listed, now)
-        self._keeper.heard_at = answered_at(self._caiso, now)
+        self._keeper.note_heard(answered_at(self._caiso, now))
         self._withdraw_what_asks_nothing()
         if cursor != self._keeper.cursor:
             self._commit((), cursor, news_only=True)
@@ -140,7 +153,8 @@ class DispatchStream:
         if self._keeper.instructions:
             self._keeper.instructions.complete = self._keeper.board.complete
         self._commit((), self._settled_to())
-        self._batches.forget_settled(self._needed(), self._clock())
+        with self._keeper.lock:
+            self._batches.forget_settled(self._needed(), self._clock())
         self._receipts.send(self._batches)
         return Unanswered(failures, self._batches.missing(self._clock()), self._alarms(self._clock()))
 
@@ -240,10 +254,14 @@ class DispatchStream:
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
-            return self._keep(batch, document)
+            with self._keeper.lock:
+                unreadable = self._keep(batch, document)
         except AdsFailure as failure:
-            self._note_failed(batch, failure)
+            with self._keeper.lock:
+                self._note_failed(batch, failure)
             return failure
+        self._files.note_dispatch(document, self._clock())
+        return unreadable
 
     def _keep(self, batch: OpenBatch, document: DispatchBatch) -> Unreadable | None:
         """Pass a batch on, all of it or nothing: whatever is wrong with it ends here. Returns what of it nobody can read.
@@ -266,12 +284,12 @@ class DispatchStream:
                 raise
             raise Unforeseen(Question("getDispatchBatch", uid), repr(error), document.xml) from error
         self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
-        self._files.note_dispatch(document, self._clock())
         return Unreadable(Question("getDispatchBatch", uid), "; ".join(unreadable), document.xml) if unreadable else None
 
     def _pass_on(self, document: DispatchBatch) -> list[str]:
         """Events, states and cursor into the outbox. Returns what nobody can read, which speaks against its resources."""
         now, header = self._clock(), translate_header(document.header)
+        self._note_seen({each.resource_id for each in document.instructions})
         events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
         fold(self._keeper.board, header, events)
         if self._keeper.instructions:
@@ -298,9 +316,13 @@ class DispatchStream:
 
     def _withdraw(self, batch: OpenBatch) -> None:
         """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own."""
+        with self._keeper.lock:
+            self._withdraw_at_once(batch)
+
+    def _withdraw_at_once(self, batch: OpenBatch) -> None:
         named = self._named_by(batch.batch_uid)
         if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
-            named = frozenset(self._keeper.board.books)
+            named = frozenset(filter(self._keeper.board.is_of, self._keeper.board.books))
         self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
         if batch.instructs_nothing:
             self._withdraw_instructions(batch)
@@ -318,9 +340,10 @@ class DispatchStream:
             withdraw_instructions(self._keeper.instructions, batch, self._named_by(batch.batch_uid), self._clock())
 
     def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
-        now = self._clock()
-        self._judge(now)
-        self._keeper.commit(now, events, cursor, news_only=news_only)
+        with self._keeper.lock:
+            now = self._clock()
+            self._judge(now)
+            self._keeper.commit(now, events, cursor, news_only=news_only)
 
     def _judge(self, now: datetime) -> None:
         """What speaks against each state, and since when each counts."""
@@ -350,12 +373,14 @@ class DispatchStream:
         """The resources that a batch has named, as far as that is known: a revision may leave some out."""
         books, batch = self._keeper.board.books.items(), self._batches.get(batch_uid)
         held = (resource for resource, book in books if any(one.batch_uid == batch_uid for one in book.intervals))
-        return frozenset(held) | (batch.resources if batch else frozenset())
+        return frozenset(filter(self._keeper.board.is_of, held)) | (batch.resources if batch else frozenset())
 
 
 def restore(batches: OpenBatches, board: Board[DotBook, Dot], now: datetime) -> None:
     """After a restart: the batches of the kept states are open until their intervals end."""
     for resource_id, book in board.books.items():
+        if not board.is_of(resource_id):
+            continue
         for interval in book.intervals:
             header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
             batches.restore(header, resource_id, interval.interval_end, now)
@@ -369,5 +394,9 @@ def fold(board: Board[DotBook, Dot], header: DispatchBatchHeader, events: Sequen
     for event in events:
         board.put(event.resource_id, board.book(event.resource_id).with_dispatch(event))
     for resource_id, book in tuple(board.books.items()):
-        if resource_id not in named and any(one.batch_uid == header.batch_uid for one in book.intervals):
+        if (
+            resource_id not in named
+            and board.is_of(resource_id)
+            and any(one.batch_uid == header.batch_uid for one in book.intervals)
+        ):
             board.put(resource_id, book.without_batch(header.batch_uid, header.revision_no))

@@ -8,6 +8,8 @@ from dotbus.contracts.schedules import Schedule
 
 Reasons = tuple[str, ...]
 INCOMPLETE: Reasons = (Reason.INCOMPLETE.value,)
+FAILING: Reasons = (Reason.SOURCE_FAILING.value,)
+"""Said in a state where the source has several upstreams of one kind, so that its status does not tell."""
 
 
 @dataclass(frozen=True)

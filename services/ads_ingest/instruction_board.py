@@ -48,7 +48,7 @@ def instruction_board(sender: Sender, kept: Mapping[str, bytes], valid_for: time
 def restore_instructions(batches: OpenBatches, board: InstructionBoard, now: datetime) -> None:
     """After a restart: the batches of the kept states are open until the last that they instructed is over."""
     for resource_id, book in board.books.items():
-        for said in book.batches.values():
+        for said in book.batches.values() if board.is_of(resource_id) else ():
             batches.restore(known_of(said.batch_uid, said.revision_no, said.batch_type), resource_id, said.until, now)
 
 
@@ -59,7 +59,7 @@ def fold_instructions(board: InstructionBoard, header: DispatchBatchHeader, even
         _put(board, event.resource_id, board.book(event.resource_id).with_dispatch(event))
     for resource_id, book in tuple(board.books.items()):
         said = book.batches.get(header.batch_uid)
-        if said and said.instructions and resource_id not in named:
+        if said and said.instructions and resource_id not in named and board.is_of(resource_id):
             told_at = max((event.time for event in events), default=said.told_at)
             _put(board, resource_id, book.without_batch(header, said.until, told_at))
 
@@ -68,8 +68,8 @@ def withdraw_instructions(board: InstructionBoard, batch: OpenBatch, named: Coll
     """Take away what a batch instructed by its header alone. Of a cancel every resource is told while nobody knows its own."""
     header = batch.header
     if not named and header.batch_status == Status.CANCELLED and header.batch_type != BatchType.FIVE_MINUTE:
-        named = frozenset(board.books)
-    holding = frozenset(resource for resource, book in board.books.items() if header.batch_uid in book.batches)
+        named = frozenset(filter(board.is_of, board.books))
+    holding = frozenset(name for name, book in board.books.items() if header.batch_uid in book.batches and board.is_of(name))
     for resource_id in holding | (frozenset(named) if header.batch_type != BatchType.FIVE_MINUTE else frozenset()):
         _put(board, resource_id, board.book(resource_id).without_batch(header, batch.until, now))
 

@@ -47,7 +47,7 @@ class Keeper(Generic[B, S]):
 
     Attributes:
         cursor: the UID to continue from.
-        heard_at: when CAISO last answered this stream's question, never later than that; until then nothing is said of states.
+        lock: of its boards.
     """
 
     def __init__(
@@ -67,9 +67,25 @@ class Keeper(Generic[B, S]):
         self._committed = committed
         self._strangers = strangers
         self.board = board
+        self.lock = board.lock
         self.instructions = instructions
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
-        self.heard_at: datetime | None = None
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """When CAISO last answered this stream's question, never later than that; until then nothing is said of states."""
+        return self.board.heard_at
+
+    def note_heard(self, at: datetime) -> None:
+        """CAISO answered this stream's question."""
+        for board in self._boards:
+            board.heard_at = at
+            board.is_failing = False
+
+    def note_failing(self) -> None:
+        """CAISO did not answer it."""
+        for board in self._boards:
+            board.is_failing = True
 
     def begin_anew(self, set_back_by: timedelta, now: datetime) -> None:
         """The clock was set back: ask for everything that CAISO has again; what is kept already is passed over.
@@ -77,7 +93,7 @@ class Keeper(Generic[B, S]):
         What was said by the clock that was ahead is said again by the one that is right, whether CAISO is heard or not.
         """
         if self.heard_at is not None:
-            self.heard_at -= set_back_by
+            self.note_heard(self.heard_at - set_back_by)
         self.cursor = WHOLE_CACHE
         self.commit(now, (), self.cursor)
 
@@ -93,7 +109,7 @@ class Keeper(Generic[B, S]):
         """
         for board in self._boards:
             self._let_go_of_strangers(board, now)
-        due = [board.due(self.heard_at, now, news_only=news_only) if self.heard_at else [] for board in self._boards]
+        due = [board.due(now, news_only=news_only) if self.heard_at else [] for board in self._boards]
         states = [state for of_board in due for state in of_board]
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):

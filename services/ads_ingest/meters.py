@@ -10,7 +10,7 @@ class Meters:
 
     Args:
         registry: where they are found.
-        certificate_days_left: asked whenever Prometheus asks.
+        certificate_days_left: asked whenever Prometheus asks; of several certificates the one that ends first.
     """
 
     def __init__(self, registry: CollectorRegistry, certificate_days_left: Callable[[], float]) -> None:
@@ -19,4 +19,10 @@ class Meters:
         )
         certificate = Gauge("ads_ingest_certificate_days_left", "Days until the certificate ends", registry=registry)
         certificate.set_function(certificate_days_left)
-        self.no_batch_s = Gauge("ads_ingest_no_batch_seconds", "Since when no new dispatch batch came", registry=registry)
+        self._no_batch_s = Gauge(
+            "ads_ingest_no_batch_seconds", "Since when no new dispatch batch came", ["account"], registry=registry
+        )
+
+    def watch(self, account: str, *, no_batch_s: Callable[[], float]) -> None:
+        """One account's: asked whenever Prometheus asks. The only account has an empty name."""
+        self._no_batch_s.labels(account).set_function(no_batch_s)

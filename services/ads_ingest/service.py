@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Protocol
 
@@ -161,3 +162,46 @@ class Loop:
         if not in_vain:
             return self._poll_s
         return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())
+
+
+def run_together(loops: Sequence[Loop], stop: threading.Event) -> None:
+    """Run the loop of each account, each in a thread of its own, so that none waits for another's answers.
+
+    What ends one of them ends all, and is raised.
+    """
+    with ThreadPoolExecutor(len(loops), thread_name_prefix="account") as pool:
+        running = [pool.submit(loop.run, stop) for loop in loops]
+        try:
+            ended, _others = wait(running, return_when=FIRST_COMPLETED)
+        finally:
+            stop.set()
+        for loop in ended:
+            loop.result()
+
+
+def upstreams_of(accounts: Sequence[Loop]) -> list[Upstream]:
+    """How CAISO is heard by each stream of each account.
+
+    Of several accounts there is one of each kind besides, by the name that it has when there is only one: it is well while one
+    of them is, because what only those that are not can tell says so itself.
+    """
+    of_each = [loop.upstreams() for loop in accounts]
+    if len(of_each) == 1:
+        return of_each[0]
+    return [*(_together(kind) for kind in zip(*of_each, strict=True)), *(upstream for own in of_each for upstream in own)]
+
+
+def _together(upstreams: Sequence[Upstream]) -> Upstream:
+    failures = [(each.last_error_at, each.last_error) for each in upstreams if each.last_error_at]
+    error_at, error = max(failures, default=(None, None))
+    offsets_s = [each.clock_offset_s for each in upstreams if each.clock_offset_s is not None]
+    return Upstream(
+        name=upstreams[0].name.partition("/")[0],
+        ok=any(each.ok for each in upstreams),
+        last_ok_at=max((each.last_ok_at for each in upstreams if each.last_ok_at), default=None),
+        last_error=error,
+        last_error_at=error_at,
+        failures_in_a_row=min(each.failures_in_a_row for each in upstreams),
+        clock_offset_s=max(offsets_s, key=abs, default=None),
+        complaints=tuple(f"{each.name}: {text}" for each in upstreams for text in each.complaints),
+    )

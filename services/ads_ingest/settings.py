@@ -10,10 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from caiso.ads import AdsAddress, UnknownAddress
 from caiso.certificate import CertificateUnusable, read_expiry
 from dotbus.runtime.addresses import web_address
-from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
-from dotbus.runtime.installation_file import InstallationFile
 from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, ReadableFile
-from dotbus.runtime.settings import KeepingSettings, load_settings
+from dotbus.runtime.settings import KeepingSettings
 
 PREFIX = "ADS_INGEST_"
 
@@ -61,6 +59,7 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     """Where ADS is, who we are there, how often to ask, and where to keep what it said.
 
     Attributes:
+        accounts_file: several ADS accounts, each with what it does not share with the others (`ads_ingest.accounts`).
         namespace: of the request element; CAISO's since 2005.
         certificate_file: the participant's certificate as PEM, its key beside it or in `key_file`, not encrypted.
         ca_file: CAISO's root and issuing CA as PEM; nothing else is trusted.
@@ -73,6 +72,7 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
         archive_max_age_days: how long a document of CAISO's is kept as it came; `archive_max_mb` the same by size.
     """
 
+    accounts_file: ReadableFile | None = None
     namespace: str = "urn-com-caiso-ads-webservices-api"
     key_file: ReadableFile | None = None
     certificate_file: ReadableFile
@@ -113,20 +113,3 @@ class AdsSettings(AdsLocation, AdsPace, KeepingSettings):
     def archive_max_bytes(self) -> int:
         """The bound on the archive in bytes."""
         return int(self.archive_max_mb * MB)
-
-
-Configuration = ServiceConfiguration[AdsSettings]
-
-
-def load_configuration() -> Configuration:
-    """All that ads_ingest is told.
-
-    Raises:
-        ConfigurationRefused: with every mistake in the environment and the installation's file.
-    """
-    return load_service_configuration(PREFIX, AdsSettings, [_speaks_for_its_environment])
-
-
-def _speaks_for_its_environment(file: InstallationFile) -> None:
-    if file.is_as_given("environment"):
-        check_environment(load_settings(AdsLocation, PREFIX).url, file.installation.environment, f"{PREFIX}URL")

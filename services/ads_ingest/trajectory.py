@@ -6,7 +6,7 @@ resources are in doubt until a newer one comes or its last target time is past.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -47,6 +47,7 @@ class TrajectoryStream:
         clock: the wall clock.
         clock_steps: whether it was set.
         silence: since when no batch came, and of_dispatches the same of those.
+        note_seen: told which resources CAISO names, where that matters.
     """
 
     def __init__(
@@ -61,11 +62,13 @@ class TrajectoryStream:
         clock_steps: ClockSteps,
         silence: Silence,
         of_dispatches: Silence,
+        note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(keeper.board.heard_at)
+        self._outages = Outages(keeper.board.said_heard_at)
         self._of_dispatches = of_dispatches
+        self._note_seen = note_seen
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
         self._keeper = keeper
@@ -77,7 +80,8 @@ class TrajectoryStream:
         self._in_parts = False
         self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
-        self._doubted_until = dict.fromkeys(keeper.board.doubted(), clock() + UNTOLD_LENGTH)
+        doubted = filter(keeper.board.is_of, keeper.board.doubted())
+        self._doubted_until = dict.fromkeys(doubted, clock() + UNTOLD_LENGTH)
 
     def round(self) -> Unanswered:
         """Ask whether there is something new, and for it. Returns what could not be passed on.
@@ -86,8 +90,18 @@ class TrajectoryStream:
             AdsFailure: CAISO did not tell.
             sqlite3.Error: the outbox cannot keep anything.
         """
+        try:
+            return self._round()
+        except AdsFailure:
+            self._keeper.note_failing()
+            if self._keeper.board.is_one_of_several:
+                self._commit((), self._keeper.cursor)
+            raise
+
+    def _round(self) -> Unanswered:
         if back := self._clock_steps.set_back_by():
-            self._keeper.begin_anew(back, self._clock())
+            with self._keeper.lock:
+                self._keeper.begin_anew(back, self._clock())
         self._keeper.board.complete = True  # all that is new comes at once, before anything is said
         is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._keeper.cursor)
         listed = TrajectoryBatchList()
@@ -100,7 +114,7 @@ class TrajectoryStream:
         self._tell_parts(listed)
         if self._outages.note_heard(self._clock()):
             self._log.error("trajectories are missing", cause=self._outages.alarm(self._clock()))
-        self._keeper.heard_at = answered_at(self._caiso, self._clock())
+        self._keeper.note_heard(answered_at(self._caiso, self._clock()))
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
@@ -155,11 +169,16 @@ class TrajectoryStream:
 
     def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
         """Returns what nobody can read: it is not on the curve, which is in doubt for that."""
+        with self._keeper.lock:
+            return self._keep_all(listed, xml)
+
+    def _keep_all(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
         now, board = self._clock(), self._keeper.board
         books, doubted_until, unpassed = dict(board.books), dict(self._doubted_until), dict(self._unpassed)
         failures: list[Unreadable] = []
         try:
             events = [event for record in listed for event in translate_trajectory(record, self._sender, now)]
+            self._note_seen({event.resource_id for event in events})
             for event in events:
                 board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
                 self._doubted_until.pop(event.resource_id, None)
@@ -181,8 +200,9 @@ class TrajectoryStream:
         self._unpassed[resource_id] = failure
 
     def _commit(self, events: Sequence[TrajectoryBatch], cursor: str) -> None:
-        now = self._clock()
-        self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
-        self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
-        self._keeper.board.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
-        self._keeper.commit(now, events, cursor)
+        with self._keeper.lock:
+            now = self._clock()
+            self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
+            self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
+            self._keeper.board.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
+            self._keeper.commit(now, events, cursor)

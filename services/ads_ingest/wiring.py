@@ -1,34 +1,40 @@
-"""Wiring of the two streams: who asks CAISO, where it is kept, what is told of failures. Everything but the bus."""
+"""Wiring of the streams: who asks CAISO, where it is kept, what is told of failures. Everything but the bus."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
+from ads_ingest.accounts import Account
 from ads_ingest.archive import Archive
-from ads_ingest.board import dot_board, trajectory_board, valid_for
+from ads_ingest.board import Board, dot_board, trajectory_board, valid_for
+from ads_ingest.books import DotBook, TrajectoryBook
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
 from ads_ingest.files import DocumentFiles
-from ads_ingest.instruction_board import instruction_board
+from ads_ingest.instruction_board import InstructionBoard, instruction_board
 from ads_ingest.keeping import Keeper, Strangers, take_over
 from ads_ingest.meters import Meters
 from ads_ingest.open_batches import OpenBatches, vouched_for
 from ads_ingest.receipts import Receipts
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
+from ads_ingest.sights import Sights
 from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from caiso.ads.errors import AdsFailure
+from dotbus.contracts.messages import Dot, Trajectory
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 
 DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
 """The upstreams in the service's status."""
+SIGHTS_FILE = "accounts.json"
 
 
 def wire_connection(settings: AdsSettings, clock: Callable[[], datetime]) -> AdsConnection:
@@ -48,68 +54,126 @@ def wire_connection(settings: AdsSettings, clock: Callable[[], datetime]) -> Ads
     )
 
 
-def wire_streams(
-    settings: AdsSettings,
-    caiso: AdsClient,
-    outbox: Outbox,
-    sender: Sender,
-    *,
-    quarantine: Quarantine,
-    meters: Meters,
-    clock: Callable[[], datetime],
-    committed: Callable[[], None],
-    monotonic_s: Callable[[], float] = time.monotonic,
+@dataclass(frozen=True)
+class Shared:
+    """What all accounts have in common.
+
+    Attributes:
+        outbox: where everything goes.
+        sender: who says it.
+        quarantine: where unusable bytes go.
+        meters: what is counted.
+        clock: the wall clock.
+        committed: called when there is something new to deliver.
+        monotonic_s: seconds of a clock that nobody sets.
+    """
+
+    outbox: Outbox
+    sender: Sender
+    quarantine: Quarantine
+    meters: Meters
+    clock: Callable[[], datetime]
+    committed: Callable[[], None]
+    monotonic_s: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class _Boards:
+    """Those of one account."""
+
+    dots: Board[DotBook, Dot]
+    instructions: InstructionBoard
+    trajectories: Board[TrajectoryBook, Trajectory]
+
+
+def wire_streams(asked: Sequence[tuple[Account, AdsClient]], shared: Shared) -> list[tuple[FollowedStream, FollowedStream]]:
+    """Of each account dispatch first, because plants act on it, then trajectory.
+
+    Several accounts have one known state, one outbox and one stream of events: what two of them are told is one event, because
+    its id is made of batch, revision and resource, and the higher revision counts whoever was told of it.
+    """
+    settings = asked[0][0].settings
+    sights, strangers = Sights(settings.state_dir / SIGHTS_FILE), Strangers()
+    boards = _boards([account for account, _caiso in asked], shared, sights)
+    return [
+        _wire_account(account, caiso, shared, own, sights, strangers)
+        for (account, caiso), own in zip(asked, boards, strict=True)
+    ]
+
+
+def _boards(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list[_Boards]:
+    kept = take_over(shared.outbox, shared.sender, shared.clock())
+    poll_s = max(account.settings.poll_s for account in accounts)
+    lasts = valid_for(max(poll_s, *(account.settings.recheck_s for account in accounts)))
+    dots, instructions = dot_board(shared.sender, kept, lasts), instruction_board(shared.sender, kept, lasts)
+    trajectories = trajectory_board(shared.sender, kept, valid_for(poll_s))
+    if len(accounts) == 1:
+        return [_Boards(dots, instructions, trajectories)]
+    sees = [sights.of(account.name) for account in accounts]
+    of_each = zip(dots.for_accounts(sees), instructions.for_accounts(sees), trajectories.for_accounts(sees), strict=True)
+    return [_Boards(*boards) for boards in of_each]
+
+
+def _wire_account(
+    account: Account, caiso: AdsClient, shared: Shared, boards: _Boards, sights: Sights, strangers: Strangers
 ) -> tuple[FollowedStream, FollowedStream]:
-    """Dispatch first, because plants act on it, then trajectory. Each remembers by itself what it told already."""
-    kept, topics, strangers = take_over(outbox, sender, clock()), sender.installation.topics, Strangers()
-    archive = Archive(settings.state_dir / "archive", settings.archive_max_age, settings.archive_max_bytes)
-    files = DocumentFiles(settings.state_dir / "latest", archive)
+    """Each stream remembers by itself what it told already."""
+    settings, clock, topics = account.settings, shared.clock, shared.sender.installation.topics
+    archive = Archive(account.folder("archive"), settings.archive_max_age, settings.archive_max_bytes)
+    files = DocumentFiles(account.folder("latest"), archive)
     of_dispatches, of_trajectories = Silence(clock()), Silence(clock())
-    of_dispatch, of_trajectory = Evidence(quarantine), Evidence(quarantine)
-    lasts = valid_for(max(settings.poll_s, settings.recheck_s))
-    dots = Keeper(
-        outbox,
-        dot_board(sender, kept, lasts),
-        topics,
-        dispatch.CURSOR,
-        committed=committed,
-        strangers=strangers,
-        instructions=instruction_board(sender, kept, lasts),
-    )
+    of_dispatch, of_trajectory = Evidence(shared.quarantine), Evidence(shared.quarantine)
+    note_seen = sights.noting(account.name) if account.name else lambda _resources: None
     dispatches = DispatchStream(
         caiso,
-        dots,
-        sender,
+        Keeper(
+            shared.outbox,
+            boards.dots,
+            topics,
+            account.named(dispatch.CURSOR),
+            committed=shared.committed,
+            strangers=strangers,
+            instructions=boards.instructions,
+        ),
+        shared.sender,
         receipts=Receipts(caiso, enabled=settings.validate_batches),
         evidence=of_dispatch,
         files=files,
-        batches=open_batches(settings, sender.installation, lasts),
+        batches=open_batches(settings, shared.sender.installation, boards.dots.valid_for),
         clock=clock,
-        clock_steps=ClockSteps(clock, monotonic_s),
+        clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,
         of_trajectories=of_trajectories,
         alarm_after=timedelta(minutes=settings.no_batch_alarm_min),
+        note_seen=note_seen,
     )
-    board = trajectory_board(sender, kept, valid_for(settings.poll_s))
     trajectories = TrajectoryStream(
         caiso,
-        Keeper(outbox, board, topics, trajectory.CURSOR, committed=committed, strangers=strangers),
-        sender,
+        Keeper(
+            shared.outbox,
+            boards.trajectories,
+            topics,
+            account.named(trajectory.CURSOR),
+            committed=shared.committed,
+            strangers=strangers,
+        ),
+        shared.sender,
         evidence=of_trajectory,
         files=files,
         clock=clock,
-        clock_steps=ClockSteps(clock, monotonic_s),
+        clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_trajectories,
         of_dispatches=of_dispatches,
+        note_seen=note_seen,
     )
-
-    meters.no_batch_s.set_function(lambda: of_dispatches.lasted(clock()).total_seconds())
+    shared.meters.watch(account.name, no_batch_s=lambda: of_dispatches.lasted(clock()).total_seconds())
 
     def failed(failure: AdsFailure) -> None:
-        meters.failures.labels(failure.kind).inc()
+        shared.meters.failures.labels(failure.kind).inc()
 
     def follow(name: str, stream: Stream, evidence: Evidence) -> FollowedStream:
-        return FollowedStream(name, stream, evidence, clock=clock, clock_offset_s=lambda: caiso.clock_offset_s, failed=failed)
+        offset = {"clock_offset_s": lambda: caiso.clock_offset_s}
+        return FollowedStream(account.named(name), stream, evidence, clock=clock, failed=failed, **offset)
 
     return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)
 

@@ -11,11 +11,12 @@ import requests
 from prometheus_client import CollectorRegistry
 from simulator_client import EXAMPLE, Clock, Keys, simulating
 
+from ads_ingest.accounts import Account
 from ads_ingest.meters import Meters
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import wire_connection, wire_streams
+from ads_ingest.wiring import Shared, wire_connection, wire_streams
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
@@ -75,6 +76,11 @@ class Setup:
         return all([self.dispatch.follow(), self.trajectory.follow()])
 
 
+def shared_of(settings: AdsSettings, outbox: Outbox, clock: Clock) -> Shared:
+    meters, quarantine = Meters(CollectorRegistry(), lambda: 1.0), open_quarantine(settings)
+    return Shared(outbox, Sender(INSTALLATION, "ads_ingest/test"), quarantine, meters, clock, lambda: None)
+
+
 @pytest.fixture
 def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Setup]:
     """As a parameter the length of an interval in seconds, five minutes without."""
@@ -92,16 +98,9 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
             state_dir=tmp_path,
         )
         connection, outbox = wire_connection(settings, clock), open_outbox(settings)
-        dispatch, trajectory = wire_streams(
-            settings,
-            AdsClient(connection, max_bytes=settings.max_reply_bytes),
-            outbox,
-            Sender(INSTALLATION, "ads_ingest/test"),
-            quarantine=open_quarantine(settings),
-            meters=Meters(CollectorRegistry(), lambda: 1.0),
-            clock=clock,
-            committed=lambda: None,
-        )
+        shared = shared_of(settings, outbox, clock)
+        client = AdsClient(connection, max_bytes=settings.max_reply_bytes)
+        ((dispatch, trajectory),) = wire_streams([(Account("", settings), client)], shared)
         yield Setup(at.admin, clock, settings, connection, outbox, dispatch, trajectory)
         connection.close()
         outbox.close()
@@ -219,10 +218,21 @@ DISPATCH_OPERATIONS = ("getDispatchBatchesSinceUID", "getDispatchBatch")
 TRAJECTORY_OPERATIONS = ("isNewTrajData", "getTrajectoryData")
 EVERYWHERE = ("soap_fault", "http_500", "timeout", "cut", "malformed", "oversized")
 PACKED_ONLY = ("wrong_gzip", "bomb")
+IN_PARTS = ("oversized", "getTrajectoryData")
+"""Of trajectories those that fit are taken."""
 FAULTS = [
     *[(fault, operation) for fault in EVERYWHERE for operation in (*DISPATCH_OPERATIONS, *TRAJECTORY_OPERATIONS)],
     *[(fault, operation) for fault in PACKED_ONLY for operation in ("getDispatchBatch", "getTrajectoryData")],
 ]
+FAULTS.remove(IN_PARTS)
+
+
+def test_of_a_trajectory_answer_larger_than_the_bound_what_fits_is_kept_and_the_rest_comes_next(setup: Setup) -> None:
+    setup.fault(*IN_PARTS)
+    assert setup.follow()
+    assert setup.follow()
+    sent = {batch["batch_uid"] for batch in setup.admin("/sent")["trajectories"]}
+    assert {event.batch.batch_uid for event in setup.events() if isinstance(event, TrajectoryBatch)} == sent
 
 
 @pytest.mark.parametrize(("fault", "operation"), FAULTS)
@@ -304,16 +314,8 @@ def test_caiso_s_clock_is_compared_with_ours(setup: Setup) -> None:
 def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Setup, keys: Keys, tmp_path: Path) -> None:
     stranger = setup.settings.model_copy(update={"certificate_file": keys.stranger, "state_dir": tmp_path / "stranger"})
     connection, outbox = wire_connection(stranger, setup.clock), open_outbox(stranger)
-    dispatch, _trajectory = wire_streams(
-        stranger,
-        AdsClient(connection),
-        outbox,
-        Sender(INSTALLATION, "ads_ingest/stranger"),
-        quarantine=open_quarantine(stranger),
-        meters=Meters(CollectorRegistry(), lambda: 1.0),
-        clock=setup.clock,
-        committed=lambda: None,
-    )
+    account = Account("", stranger)
+    ((dispatch, _trajectory),) = wire_streams([(account, AdsClient(connection))], shared_of(stranger, outbox, setup.clock))
     assert not dispatch.follow()
     assert "unreachable" in str(dispatch.health.snapshot().last_error)
     assert outbox.states() == {}

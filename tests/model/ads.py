@@ -13,7 +13,7 @@ from model.clocks import PartClock
 from model.forking import LIVE
 from model.said import Batch, Curve, Said
 
-from ads_ingest.board import Board
+from ads_ingest.board import Board, _Shelf
 from ads_ingest.caiso import CursorQuestion
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
@@ -198,6 +198,7 @@ LIVE |= {
     CursorQuestion,
     Disk,
     Board,
+    _Shelf,
     Keeper,
     DispatchStream,
     TrajectoryStream,

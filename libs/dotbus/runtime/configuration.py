@@ -28,8 +28,16 @@ class ServiceConfiguration(Generic[S]):
     installation: Installation
 
 
-def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Check] = ()) -> ServiceConfiguration[S]:
+def load_service_configuration(
+    prefix: str, kind: type[S], checks: Sequence[Check] = (), load: Callable[[], S] | None = None
+) -> ServiceConfiguration[S]:
     """Read the environment and the installation's file.
+
+    Args:
+        prefix: of the service's variables.
+        kind: its own settings.
+        checks: whether the installation is what it needs.
+        load: its own settings from elsewhere than the environment alone.
 
     Raises:
         ConfigurationRefused: with every mistake in both.
@@ -37,7 +45,7 @@ def load_service_configuration(prefix: str, kind: type[S], checks: Sequence[Chec
     collector = Collector()
     service = collector.load(lambda: load_settings(ServiceSettings, prefix))
     bus = collector.load(lambda: load_settings(BusSettings, prefix + "MQTT_"))
-    own = collector.load(lambda: load_settings(kind, prefix))
+    own = collector.load(load or (lambda: load_settings(kind, prefix)))
     collector.load(lambda: check_names(prefix, kind))
     config = load_settings(ConfigSettings, prefix).config
     file = collector.load(lambda: read_installation(config))

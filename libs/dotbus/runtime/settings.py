@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -118,14 +118,16 @@ class KeepingSettings(BaseSettings):
         return int(self.quarantine_max_mb * MB)
 
 
-def load_settings(kind: type[S], prefix: str) -> S:
+def load_settings(kind: type[S], prefix: str, **given: Any) -> S:  # noqa: ANN401  # each as its field
     """Settings of one kind from the environment variables that begin with `prefix`. An empty variable is as good as none.
+
+    What is `given` counts before a variable.
 
     Raises:
         ConfigurationRefused: with every variable that is missing or wrong.
     """
     try:
-        return kind(_env_prefix=prefix, _env_ignore_empty=True)
+        return kind(_env_prefix=prefix, _env_ignore_empty=True, **given)
     except ValidationError as error:
         mistakes = mistakes_of(error, "environment", kind)
         named = [Mistake(mistake.where, (prefix + mistake.key).upper(), mistake.reason) for mistake in mistakes]

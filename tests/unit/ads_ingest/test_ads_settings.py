@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ads_ingest.settings import PREFIX, AdsSettings, load_configuration
+from ads_ingest.accounts import load_configuration
+from ads_ingest.settings import PREFIX, AdsSettings
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.settings import load_settings
 
