@@ -198,6 +198,9 @@ class Run:
                 self._interrupted.wait(LOOK_EVERY_S)
         self.outcome.settled_s = time.monotonic() - begun
         self.outcome.faults += faults
+        if faults:  # for whoever looks for the cause
+            for name in ("sent", "told"):
+                (self._stack.folder / f"{name}.json").write_bytes(self._stack.read_simulator(f"/{name}"))
 
     def _faults(self) -> list[str]:
         """What is wrong now. The rows are read before what was told: more may be told meanwhile, and less not."""
