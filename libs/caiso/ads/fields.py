@@ -19,6 +19,7 @@ from caiso.ads.unpack import NotUnpackable, TooLarge
 from caiso.ads.xml import (
     Element,
     NotThisDocument,
+    children,
     is_about_schema,
     leaves,
     leaves_beside,
@@ -113,32 +114,35 @@ class FieldReader:
         beside: list[tuple[str, str]] = []
         names = self._names
         for written, said in written_attributes(element):
-            name, field, read = names[written]
-            if field is None or (value := read(said.strip())) is None:
-                beside += self._unread_attribute(written, field, said)
-            else:
+            _name, field, read = names[written]
+            text = said.strip()
+            if field and text and (value := read(text)) is not None:
                 fields[field] = value
-        for child in element:
+            else:
+                beside += self._unread_attribute(written, field, text)
+        for child in children(element):
             name, field, read = names[child.tag]
             if field is None:
                 beside += self._unknown(child, name)
                 continue
-            if (text := child.text) and (text := text.strip()):
-                value = read(text)
+            if (told := child.text) and (told := told.strip()):
+                value = read(told)
                 if value is None or field in fields:
-                    beside.append((name, text))
+                    beside.append((name, told))
                 else:
                     fields[field] = value
-            if len(child) or child.attrib:
+            if len(child) or child.keys():
                 beside += self._bounded(leaves_inside(child, name))
         if self._needed:
             self._identify(element, fields)
         return fields | {"extra": _numbered(beside)} if beside else fields
 
     def _unread_attribute(self, written: str, field: str | None, text: str) -> Iterator[tuple[str, str]]:
+        """A text that is no value of its field, or of an attribute that is none; an empty one says that a value is absent."""
+        if is_about_schema(written) or (field and not text):
+            return iter(())
         name = name_of_tag(written)
-        path = name if field else f"@{name}"
-        return self._bounded([] if is_about_schema(written) else [(path, text.strip())])
+        return self._bounded([(name if field else f"@{name}", text)])
 
     def _unknown(self, child: Element, name: str) -> Iterator[tuple[str, str]]:
         """What is in a child element that is no field, but the records that are read elsewhere."""

@@ -160,6 +160,11 @@ def attributes(element: Element) -> Iterator[tuple[str, str]]:
             yield name_of_tag(key), text.strip()
 
 
+def children(element: Element) -> list[Element]:
+    """The elements in an element. All at once, which costs lxml less than one by one."""
+    return element[:]  # type: ignore[index,return-value]  # the stubs know no slices
+
+
 def descendants(element: Element, name: str) -> Iterable[Element]:
     """Every element of a local name below another, in document order."""
     return element.iterdescendants(f"{{*}}{name}")

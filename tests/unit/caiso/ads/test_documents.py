@@ -6,6 +6,7 @@ from ads_replies import MEGABYTE, answer, envelope, escaped, fault, packed, repl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caiso.ads import InstructionDetail
 from caiso.ads.documents import (
     parse_batch_header,
     parse_dispatch_batch,
@@ -34,9 +35,11 @@ def test_namespaces_and_prefixes_do_not_matter() -> None:
     )
 
 
-def test_an_absent_or_empty_element_is_none_and_never_zero() -> None:
-    (found,) = parse_dispatch_batch(answer(instruction("<resourceId>R</resourceId><dot/>")), MEGABYTE).instructions
+def test_an_absent_or_empty_element_or_attribute_is_none_and_never_zero() -> None:
+    detail = "<detail><instructionDetail segNo=' ' serviceType=''/></detail>"
+    (found,) = parse_dispatch_batch(answer(instruction(f"<resourceId>R</resourceId><dot/>{detail}")), MEGABYTE).instructions
     assert (found.dot_mw, found.hourly_mw, found.extra) == (None, None, {})
+    assert found.details == (InstructionDetail(),)
 
 
 def test_an_unknown_element_is_kept_by_name_and_text_at_its_level() -> None:
