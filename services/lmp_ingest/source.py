@@ -20,6 +20,7 @@ _CSV = "6"
 _FAILURES: Mapping[type[NoReply], type[OasisFailure]] = MappingProxyType(
     {
         http.Unreachable: Unreachable,
+        http.TlsRefused: Unreachable,
         http.TimedOut: TimedOut,
         http.CutShort: CutShort,
         http.Oversized: Oversized,
