@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import typer
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.messages import ServiceStatus
@@ -40,6 +41,9 @@ SERVICE = "historian"
 SUMMARY = "Topics to PostgreSQL: every event into typed tables, acknowledged after the commit."
 STUCK_AFTER = timedelta(seconds=180)
 """A loop that did not come round for so long hangs: longer than a statement's time-out and the longest pause together."""
+LATE_AFTER_S = 30.0
+"""No healthy database lets a delivery wait so long: what may wait is stored in seconds."""
+LATE = f"what came waits for its commit for more than {LATE_AFTER_S:.0f} s"
 REPLAY_MOST_S = 300.0
 COLLECT_AFTER_OBJECTS = 200_000
 """A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
@@ -72,12 +76,15 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     )
 
     def describe(now: datetime) -> ServiceStatus:
-        return identity.status(now, upstreams=[hearing.snapshot()])
+        database, late = hearing.snapshot(), writers.lag_s > LATE_AFTER_S
+        told = replace(database, ok=database.ok and not late, complaints=(LATE,) if late else ())
+        return identity.status(now, upstreams=[told])
 
     def health() -> dict[str, object]:
-        late = utc_now() - historian.turned_at > STUCK_AFTER
-        there = {"broker": bus.connected, "database": hearing.snapshot().ok, "tables": upkeep.is_prepared}
-        return {"alive": not late, "ready": all(there.values()), **there}
+        hangs = utc_now() - historian.turned_at > STUCK_AFTER
+        takes = hearing.snapshot().ok and writers.lag_s <= LATE_AFTER_S
+        there = {"broker": bus.connected, "database": takes, "tables": upkeep.is_prepared}
+        return {"alive": not hangs, "ready": all(there.values()), **there}
 
     presence = Presence(bus, topics, identity, describe, clock=utc_now)
     upkeep = Upkeep(
@@ -90,7 +97,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     historian = Historian(
         *(bus, writers, Accounts(database), upkeep, topics, identity, gaps, persistence, meters), clock=utc_now, stop=stop
     )
-    meters.watch_waiting(waiting)
+    meters.watch(waiting, lambda: writers.lag_s)
     bus.subscribe(filters(topics, settings.share_group), waiting.put)
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS)

@@ -182,7 +182,10 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
         return TransactionLost(cause)
     if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):
         return StatementRefused(cause)
-    return StoreUnavailable(cause, answered=state in _MAY_BE_OF_ONE_BATCH, may_blame=state == _INTERNAL_ERROR)
+    # Its context quotes the row that was at hand, another at each try: the cause is the same.
+    return StoreUnavailable(
+        cause.partition(" CONTEXT: ")[0], answered=state in _MAY_BE_OF_ONE_BATCH, may_blame=state == _INTERNAL_ERROR
+    )
 
 
 def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[str, object]:

@@ -1,5 +1,7 @@
 """Meters: what Prometheus can watch of the historian."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from historian.upkeep.sizes import Sizes
@@ -26,27 +28,24 @@ class Meters:
         self._waiting_bytes = Gauge("historian_waiting_bytes", "Memory that they take, roughly", registry=registry)
         self._missing = Gauge("historian_events_missing", "Events of all streams that did not come yet", registry=registry)
         self._lag = Gauge(
-            "historian_lag_seconds", "Age of the oldest delivery of the last batch at its commit", registry=registry
+            "historian_lag_seconds", "Age of the oldest delivery that is not in the database yet", registry=registry
         )
         self._table_bytes = Gauge("historian_table_bytes", "Size of a table with its indexes", ["table"], registry=registry)
         self._letters = Gauge("historian_dead_letters_waiting", "Dead letters that wait", ["kind"], registry=registry)
         self._months = Gauge("historian_months", "Months from this one on that all tables have a part for", registry=registry)
         self._parts = Gauge("historian_parts", "Parts that tables are divided into", registry=registry)
 
-    def watch_waiting(self, waiting: Waiting) -> None:
-        """Ask for what waits whenever somebody looks."""
+    def watch(self, waiting: Waiting, lag_s: Callable[[], float]) -> None:
+        """Ask for what waits, and for how long it has, whenever somebody looks."""
         self._waiting.set_function(lambda: len(waiting))
         self._waiting_bytes.set_function(lambda: waiting.waiting_bytes)
+        self._lag.set_function(lag_s)
 
     def note(self, written: Written) -> None:
         """After a batch."""
         self._events.inc(written.events)
         self._repeats.inc(len(written.repeats))
         self._dead_letters.inc(len(written.rejections))
-
-    def note_lag(self, lag_s: float) -> None:
-        """How long the oldest delivery of a batch waited for its commit."""
-        self._lag.set(lag_s)
 
     def note_sizes(self, sizes: Sizes) -> None:
         """What the database holds now."""

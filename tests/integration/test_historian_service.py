@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 import psycopg2
 import pytest
+import requests
 from historian_parts import stored as rows_of
-from real_mosquitto import Mosquitto
+from real_mosquitto import Mosquitto, free_port
 from waiting import eventually
 
 from dotbus.contracts.codec import decode_as, encode
@@ -96,14 +97,14 @@ class Process:
     """`historian` in a process of its own."""
 
     def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self._environment = environment
+        self.environment = environment
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "historian"], env={**os.environ, **self._environment}, stderr=log, cwd=ROOT
+                [sys.executable, "-m", "historian"], env={**os.environ, **self.environment}, stderr=log, cwd=ROOT
             )
 
     def end(self, number: int) -> int:
@@ -114,7 +115,7 @@ class Process:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "historian", *arguments]
         return subprocess.run(
-            command, env={**os.environ, **self._environment}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+            command, env={**os.environ, **self.environment}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
         )
 
     def said(self, event: str) -> list[dict]:
@@ -247,6 +248,45 @@ def test_a_database_that_fails_shows_in_the_status(historian, broker, database):
     listener.stop()
 
 
+def test_a_database_that_answers_and_takes_no_row_is_not_well_until_it_takes_them(historian, source, database):
+    """Such as with a full disk or without a right to insert: what only reads goes on all the while."""
+    port = historian.environment["HISTORIAN_HEALTH_PORT"] = str(free_port())
+    historian.start()
+    source.start()
+    source.say(1, 1)
+    eventually(holds(database, 1, 1))
+    assert served(port, "ready")[0] == 200
+    rows_of(
+        database,
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+          $$ BEGIN RAISE 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER takes_no_row BEFORE INSERT ON dispatch_batch FOR EACH ROW EXECUTE FUNCTION refuse()""",
+    )
+    source.say(2, 3)
+    # As often as this the look for what is missing had its answers meanwhile.
+    eventually(lambda: metric(port, "historian_store_failures_total") >= 5, within_s=40)
+    code, told = served(port, "ready")
+    assert (code, json.loads(told)["database"]) == (503, False)
+    assert metric(port, "historian_lag_seconds") > 2
+    assert [len(historian.said(words)) for words in ("the database takes nothing", "the database is back")] == [1, 0]
+    rows_of(database, "DROP TRIGGER takes_no_row ON dispatch_batch")
+    eventually(holds(database, 1, 3), within_s=10)
+    eventually(lambda: served(port, "ready")[0] == 200)
+    eventually(lambda: metric(port, "historian_lag_seconds") == 0)
+
+
+def served(port: str, what: str) -> tuple[int, str]:
+    """What the historian answers to whoever watches it."""
+    answer = requests.get(f"http://127.0.0.1:{port}/{what}", timeout=5)
+    return answer.status_code, answer.text
+
+
+def metric(port: str, name: str) -> float:
+    """The value of one."""
+    return next(float(line.split()[1]) for line in served(port, "metrics")[1].splitlines() if line.startswith(f"{name} "))
+
+
 def test_a_historian_killed_before_its_commit_gets_the_messages_again(historian, source, database):
     historian.start()
     source.start()
@@ -318,7 +358,7 @@ def test_migrate_makes_the_tables_without_a_broker(historian, database):
 @pytest.fixture
 def pair(historian, tmp_path) -> Iterator[list[Process]]:
     group = {"HISTORIAN_SHARE_GROUP": "historians"}
-    pair = [Process({**historian._environment, **group, "HISTORIAN_INSTANCE": name}, tmp_path / name) for name in ("x", "y")]
+    pair = [Process({**historian.environment, **group, "HISTORIAN_INSTANCE": name}, tmp_path / name) for name in ("x", "y")]
     for process in pair:
         process.start()
     for process in pair:

@@ -11,13 +11,19 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.schedule import backoff_s
 from historian.database import StoreUnavailable
 
-RETRY_FIRST_S, RETRY_MOST_S = 0.5, 30.0
+RETRY_FIRST_S, RETRY_MOST_S = 0.5, 5.0
+"""One try costs a database next to nothing, and when it is well again what waits is to be there within seconds."""
+WAKE_EVERY_S = 0.25
+"""How often somebody who pauses looks whether other work has the database again."""
+MAX_CAUSES_TOLD = 50
 
 T = TypeVar("T")
 
 
 class Persistence:
     """Tries until it is done or told to stop. Safe to use from several threads.
+
+    The database is well only while nothing that it was asked for fails: to answer a question does not mean that it takes rows.
 
     Args:
         health: how the database is heard.
@@ -39,6 +45,10 @@ class Persistence:
         self._stop = stop
         self._note_failure = failed
         self._changed = changed
+        self._lock = threading.Lock()
+        self._failing = 0
+        self._recoveries = 0
+        self._told: set[str] = set()
         self._log = get_logger("database")
 
     def insist(self, work: Callable[[int], T], turned: Callable[[], None] = lambda: None) -> T | None:
@@ -52,28 +62,53 @@ class Persistence:
             StatementRefused: it never will.
         """
         failures = 0
-        while not self._stop.is_set():
-            try:
-                done = work(failures)
-            except StoreUnavailable as error:
-                failures += 1
-                self._failed(error)
-                self._stop.wait(backoff_s(failures, RETRY_FIRST_S, RETRY_MOST_S, random.random()))  # noqa: S311  # jitter, no secret
-                turned()
-            else:
-                self._succeeded()
-                return done
+        try:
+            while not self._stop.is_set():
+                try:
+                    done = work(failures)
+                except StoreUnavailable as error:
+                    failures += 1
+                    self._failed(error, is_first=failures == 1)
+                    self._pause(backoff_s(failures, RETRY_FIRST_S, RETRY_MOST_S, random.random()))  # noqa: S311  # jitter, no secret
+                    turned()
+                else:
+                    self._succeeded(has_failed=failures > 0)
+                    failures = 0
+                    return done
+        finally:
+            with self._lock:
+                self._failing -= failures > 0
         return None
 
-    def _failed(self, error: StoreUnavailable) -> None:
+    def _pause(self, pause_s: float) -> None:
+        """Wait, but no longer than until other work that failed as well is done."""
+        seen, left_s = self._recoveries, pause_s
+        while left_s > 0 and seen == self._recoveries and not self._stop.wait(min(left_s, WAKE_EVERY_S)):
+            left_s -= WAKE_EVERY_S
+
+    def _failed(self, error: StoreUnavailable, *, is_first: bool) -> None:
         self._note_failure()
-        if self._health.failed(self._clock(), str(error)):
-            self._log.error("the database takes nothing", cause=str(error), next="trying again; nothing is acknowledged")
+        cause = str(error)
+        with self._lock:
+            self._failing += is_first
+            self._health.failed(self._clock(), cause)
+            is_news = cause not in self._told and len(self._told) < MAX_CAUSES_TOLD
+            if is_news:
+                self._told.add(cause)
+        if is_news:
+            self._log.error("the database takes nothing", cause=cause, next="trying again; nothing is acknowledged")
             self._changed()
 
-    def _succeeded(self) -> None:
-        was_ok = self._health.snapshot().ok
-        if self._health.succeeded(self._clock()):
+    def _succeeded(self, *, has_failed: bool) -> None:
+        with self._lock:
+            self._failing -= has_failed
+            self._recoveries += has_failed
+            if self._failing:
+                return
+            was_ok = self._health.snapshot().ok
+            is_back = self._health.succeeded(self._clock())
+            self._told.clear()
+        if is_back:
             self._log.info("the database is back")
         if not was_ok:
             self._changed()

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from datetime import datetime
 
 from dotbus.runtime.bus_messages import Delivery
 
@@ -56,6 +57,12 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self._deliveries)
+
+    @property
+    def oldest_at(self) -> datetime | None:
+        """When the oldest that waits came; None when nothing waits."""
+        with self._changed:
+            return self._deliveries[0].received_at if self._deliveries else None
 
     @property
     def waiting_bytes(self) -> int:

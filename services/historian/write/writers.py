@@ -71,6 +71,7 @@ class Writers:
         self._taking = threading.Lock()
         self._turn = threading.Condition()
         self._taken = self._done = 0
+        self._at_work: dict[int, datetime] = {}
         self._turned_at = [clock()] * len(stores)
         self._log = get_logger("historian")
         self.heard: deque[ServiceStatus | ReplayReply] = deque()
@@ -84,6 +85,12 @@ class Writers:
     def turned_at(self) -> datetime:
         """When the one that is furthest behind came round last."""
         return min(self._turned_at)
+
+    @property
+    def lag_s(self) -> float:
+        """Age of the oldest delivery that came and is not acknowledged; 0 when there is none."""
+        oldest_at = next(iter(list(self._at_work.values())), None) or self._waiting.oldest_at
+        return max(0.0, (self._clock() - oldest_at).total_seconds()) if oldest_at else 0.0
 
     @property
     def are_alive(self) -> bool:
@@ -105,7 +112,9 @@ class Writers:
             with self._taking:
                 deliveries = self._waiting.take(BATCH_MESSAGES, BATCH_BYTES, IDLE_S)
                 place = self._taken
-                self._taken += bool(deliveries)
+                if deliveries:
+                    self._at_work[place] = deliveries[0].received_at
+                    self._taken += 1
             if deliveries:
                 self._write(number, store, deliveries, place)
             self._note_turn(number)
@@ -131,7 +140,7 @@ class Writers:
             self._bus.ack_all(deliveries)
             self._hear(arrivals)
         self._end_turn()
-        self._note(written, deliveries[0].received_at)
+        self._note(written)
 
     def _await_turn(self, number: int, place: int) -> bool:
         with self._turn:
@@ -142,6 +151,7 @@ class Writers:
 
     def _end_turn(self) -> None:
         with self._turn:
+            self._at_work.pop(self._done)
             self._done += 1
             self._turn.notify_all()
 
@@ -149,9 +159,8 @@ class Writers:
         meanings = [arrival.meaning for arrival in arrivals]
         self.heard.extend(meaning for meaning in meanings if isinstance(meaning, _Word))
 
-    def _note(self, written: Written, received_at: datetime) -> None:
+    def _note(self, written: Written) -> None:
         self._meters.note(written)
-        self._meters.note_lag((self._clock() - received_at).total_seconds())
         for rejection in written.rejections[:LOGGED_REJECTIONS]:
             self._log.error(
                 "a delivery cannot be stored and is kept as a dead letter",
