@@ -218,6 +218,22 @@ def test_a_dead_letter_is_stored_once_the_reason_is_gone(database, store, open_d
     assert ": stored" in capsys.readouterr().out
 
 
+def test_a_reason_that_quotes_what_a_text_cannot_hold_keeps_no_other_letter_from_its_turn(database, store, open_database):
+    strange = encode(dispatch(1)).replace(b'"sierra"', b'"si\\u0000erra"')
+    store.write([arrival(strange, topic_of(samples.dispatch())), arrival(b"junk", topic_of(samples.dispatch()))], NOW)
+    assert "␀" in letters(database)[0][1]
+    assert retry_letters(open_database, Topics(), (), 10) == 2
+    assert stored(database, "SELECT count(*) FROM dead_letter WHERE retried_at IS NOT NULL") == [(2,)]
+
+
+def test_a_letter_that_fails_as_nobody_foresaw_keeps_no_other_from_its_turn(database, store, open_database, capsys):
+    store.write([arrival(word, topic_of(samples.dispatch())) for word in (b"one", b"two")], NOW)
+    stored(database, "ALTER TABLE dead_letter ADD CONSTRAINT unmarked CHECK (id <> 1 OR retried_at IS NULL)")
+    assert retry_letters(open_database, Topics(), (), 10) == 2
+    assert [line[:17] for line in capsys.readouterr().out.splitlines()] == ["1: still refused:", "2: still refused:"]
+    assert stored(database, "SELECT id FROM dead_letter WHERE retried_at IS NOT NULL") == [(2,)]
+
+
 def test_a_fault_of_the_database_stores_nothing_of_a_batch_and_all_of_it_afterwards(database, store):
     store.write([arrival(dispatch(1))], NOW)
     stored(database, "ALTER TABLE price_report RENAME TO elsewhere")

@@ -13,7 +13,7 @@ from dotbus.contracts.messages import ServiceStatus
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.process import EXIT_FAILED, command_line
 from dotbus.runtime.schedule import utc_now
-from historian.database import Database
+from historian.database import Database, StoreUnavailable
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.letters import DeadLetter, count_letters, each_letter, letters, mark
 from historian.write.record import Recorder
@@ -89,9 +89,14 @@ def retry_letters(database: Database, topics: Topics, ids: Sequence[int], limit:
     """Try each again, and say what became of it. Returns how many are still refused."""
     recorder, store, refused = Recorder(topics), Store(database), 0
     for letter in each_letter(database, limit, ids):
-        why = _retry(store, recorder, letter)
-        with database.transaction() as connection:
-            mark(connection, letter, utc_now(), why)
+        try:
+            why = _retry(store, recorder, letter)
+            with database.transaction() as connection:
+                mark(connection, letter, utc_now(), why)
+        except StoreUnavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001  # it may be anything, since nobody foresaw it; the others have their turn
+            why = f"{type(fault).__name__}: {fault}"
         refused += why is not None
         typer.echo(f"{letter.id}: {f'still refused: {why}' if why else 'stored'}")
     return refused

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from historian.database import Database
 from historian.tables import dead_letter
+from historian.write.copying import VISIBLE_NUL
 
 AT_ONCE = 50
 """Of all that wait: each may have megabytes."""
@@ -65,5 +66,5 @@ def letters(connection: sa.Connection, limit: int, only: Sequence[int] = (), aft
 
 def mark(connection: sa.Connection, letter: DeadLetter, now: datetime, refused: str | None) -> None:
     """Note how another try went: why it is still refused, or None when it is stored."""
-    outcome = {"stored_at": now} if refused is None else {"reason": refused}
+    outcome = {"stored_at": now} if refused is None else {"reason": refused.replace("\0", VISIBLE_NUL)}
     connection.execute(sa.update(dead_letter).where(dead_letter.c.id == letter.id).values(retried_at=now, **outcome))
