@@ -17,10 +17,10 @@ M = TypeVar("M")
 class Listener:
     """Hears some subjects at a broker on this machine. `heard` has topic and message of each delivery, in order."""
 
-    def __init__(self, port: int, subjects: Iterable[Subject]) -> None:
+    def __init__(self, port: int, subjects: Iterable[Subject], topics: Topics = Topics()) -> None:  # noqa: B008  # frozen
         self.heard: list[tuple[str, AnyMessage]] = []
-        self.bus = Bus(BusSettings(port=port), "listener", clock=utc_now)
-        self.bus.subscribe([Topics().every(subject) for subject in subjects], self._take)
+        self.bus = Bus(BusSettings(port=port), f"listener-{topics.root.replace('/', '-')}", clock=utc_now)
+        self.bus.subscribe([topics.every(subject) for subject in subjects], self._take)
         self.bus.start()
 
     def _take(self, delivery: Delivery) -> None:

@@ -20,6 +20,7 @@ with packages_of("ads-ingest"):
     from ads_ingest.decode import add_decode_command
     from ads_ingest.files import DOTS_FILE, DotFile, following_time
     from ads_ingest.meters import Meters
+    from ads_ingest.replay import add_replay_command
     from ads_ingest.service import Loop, run_together, upstreams_of
     from ads_ingest.translate import Sender
     from ads_ingest.wiring import Shared, wire_connection, wire_streams
@@ -86,6 +87,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)
 add_decode_command(app, utc_now)
+add_replay_command(app, utc_now)
 
 
 def main() -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from caiso.ads import WHOLE_CACHE, AdsClient, SoapFault, UnknownUid
+from caiso.ads import WHOLE_CACHE, SoapFault, UnknownUid
+from caiso.ads.records import BatchHeader, DispatchBatch, DispatchBatchList, TrajectoryBatchList
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.runtime.logs import get_logger
 
@@ -17,7 +18,37 @@ All batches again cost CAISO hundreds of questions, which a fault that passes mu
 silence it for ever."""
 
 
-def answered_at(client: AdsClient, now: datetime) -> datetime:
+class Ads(Protocol):
+    """Those of ADS's operations that are asked for here, as `caiso.ads.AdsClient` has them."""
+
+    clock_offset_s: float | None
+
+    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
+        """Headers of the batches after one."""
+        ...
+
+    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
+        """A batch."""
+        ...
+
+    def get_batch_header(self, batch_uid: str) -> BatchHeader:
+        """What its revision and status are now."""
+        ...
+
+    def is_new_traj_data(self, batch_uid: str) -> bool:
+        """Whether there are trajectory batches after one."""
+        ...
+
+    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
+        """The trajectory batches after one."""
+        ...
+
+    def validate_dispatch_batch(self, batch_uid: str) -> None:
+        """Tell that a batch was received."""
+        ...
+
+
+def answered_at(client: Ads, now: datetime) -> datetime:
     """When CAISO answered what was just heard: by the earlier of both clocks where they differ.
 
     A clock of ours that is ahead would make what was heard look young for as long as it is ahead.

@@ -17,7 +17,7 @@ from itertools import chain
 
 from ads_ingest.board import Board
 from ads_ingest.books import DotBook
-from ads_ingest.caiso import CursorQuestion, Since, after, answered_at
+from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
@@ -36,7 +36,7 @@ from ads_ingest.receipts import Receipts
 from ads_ingest.settings import PREFIX
 from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
-from caiso.ads import WHOLE_CACHE, AdsClient
+from caiso.ads import WHOLE_CACHE
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
 from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
 from dotbus.contracts.instruction_states import Status
@@ -72,7 +72,7 @@ class DispatchStream:
 
     def __init__(
         self,
-        caiso: AdsClient,
+        caiso: Ads,
         keeper: Keeper[DotBook, Dot],
         sender: Sender,
         *,

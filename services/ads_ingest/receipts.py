@@ -4,8 +4,8 @@ The step is optional for CAISO and nothing here depends on it, so a failure is l
 doubt what was received.
 """
 
+from ads_ingest.caiso import Ads
 from ads_ingest.open_batches import OpenBatches
-from caiso.ads import AdsClient
 from caiso.ads.errors import AdsFailure, Away
 from dotbus.runtime.logs import get_logger
 
@@ -22,7 +22,7 @@ class Receipts:
         enabled: False sends none.
     """
 
-    def __init__(self, caiso: AdsClient, *, enabled: bool) -> None:
+    def __init__(self, caiso: Ads, *, enabled: bool) -> None:
         self._caiso = caiso
         self._enabled = enabled
         self._unheard = 0

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ads_ingest.books import TrajectoryBook
-from ads_ingest.caiso import CursorQuestion, Since, after, answered_at
+from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.doubts import Doubts
 from ads_ingest.evidence import Evidence
@@ -23,7 +23,7 @@ from ads_ingest.keeping import Keeper
 from ads_ingest.settings import PREFIX
 from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_trajectory
-from caiso.ads import WHOLE_CACHE, AdsClient, records
+from caiso.ads import WHOLE_CACHE, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
 from dotbus.contracts.messages import Dop, Trajectory, TrajectoryBatch
@@ -52,7 +52,7 @@ class TrajectoryStream:
 
     def __init__(
         self,
-        caiso: AdsClient,
+        caiso: Ads,
         keeper: Keeper[TrajectoryBook, Trajectory],
         sender: Sender,
         *,

@@ -10,6 +10,7 @@ from ads_ingest.accounts import Account
 from ads_ingest.archive import Archive
 from ads_ingest.board import Board, dot_board, trajectory_board, valid_for
 from ads_ingest.books import DotBook, TrajectoryBook
+from ads_ingest.caiso import Ads
 from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.evidence import Evidence
@@ -25,7 +26,7 @@ from ads_ingest.sights import Sights
 from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
-from caiso.ads import AdsAddress, AdsClient, AdsConnection
+from caiso.ads import AdsAddress, AdsConnection
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Dot, Trajectory
 from dotbus.runtime.installation import Installation
@@ -86,7 +87,7 @@ class _Boards:
     trajectories: Board[TrajectoryBook, Trajectory]
 
 
-def wire_streams(asked: Sequence[tuple[Account, AdsClient]], shared: Shared) -> list[tuple[FollowedStream, FollowedStream]]:
+def wire_streams(asked: Sequence[tuple[Account, Ads]], shared: Shared) -> list[tuple[FollowedStream, FollowedStream]]:
     """Of each account dispatch first, because plants act on it, then trajectory.
 
     Several accounts have one known state, one outbox and one stream of events: what two of them are told is one event, because
@@ -115,7 +116,7 @@ def _boards(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list
 
 
 def _wire_account(
-    account: Account, caiso: AdsClient, shared: Shared, boards: _Boards, sights: Sights, strangers: Strangers
+    account: Account, caiso: Ads, shared: Shared, boards: _Boards, sights: Sights, strangers: Strangers
 ) -> tuple[FollowedStream, FollowedStream]:
     """Each stream remembers by itself what it told already."""
     settings, clock, topics = account.settings, shared.clock, shared.sender.installation.topics
