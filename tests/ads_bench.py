@@ -6,17 +6,17 @@ from pathlib import Path
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
-from ads_ingest.archive import Archive
-from ads_ingest.board import VALID_FOR_LEAST, dot_board, trajectory_board
-from ads_ingest.clock_steps import ClockSteps
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.silence import Silence
+from ads_ingest.batches.validations import Validations
 from ads_ingest.dispatch import DispatchStream
-from ads_ingest.evidence import Evidence
-from ads_ingest.files import DocumentFiles
-from ads_ingest.instruction_board import instruction_board
-from ads_ingest.keeping import Keeper, Strangers, take_over
-from ads_ingest.receipts import Receipts
+from ads_ingest.files.archive import Archive
+from ads_ingest.files.latest import DocumentFiles
+from ads_ingest.known.instruction_state import known_instructions
+from ads_ingest.known.state import VALID_FOR_LEAST, known_dots, known_trajectories
+from ads_ingest.publishing import Publisher, UnassignedResources, take_over
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace
-from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
@@ -56,7 +56,7 @@ class Bench:
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
         caiso = AdsClient(self.source, max_bytes=self.max_reply_bytes)
-        sender, strangers = Sender(self.installation, "ads_ingest/test"), Strangers()
+        sender, unassigned = Sender(self.installation, "ads_ingest/test"), UnassignedResources()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),
             self.installation.topics,
@@ -64,20 +64,20 @@ class Bench:
         )
         self.commits = 0
         self.of_dispatches, self.of_trajectories = Silence(self.now), Silence(self.now)
-        told = {"committed": self.count_commit, "strangers": strangers}
+        told = {"committed": self.count_commit, "unassigned": unassigned}
         self.dispatch = DispatchStream(
             caiso,
-            Keeper(  # type: ignore[misc]
+            Publisher(  # type: ignore[misc]
                 self.outbox,
-                dot_board(sender, kept),
+                known_dots(sender, kept),
                 topics,
                 "dispatch",
-                instructions=instruction_board(sender, kept),
+                instructions=known_instructions(sender, kept),
                 **told,  # type: ignore[arg-type]
             ),
             sender,
-            receipts=Receipts(caiso, enabled=True),
-            evidence=Evidence(self.quarantine),
+            validations=Validations(caiso, enabled=True),
+            quarantine_log=QuarantineLog(self.quarantine),
             files=files,
             batches=open_batches(PACE, self.installation, VALID_FOR_LEAST),
             clock=lambda: self.now,
@@ -88,9 +88,9 @@ class Bench:
         )
         self.trajectory = TrajectoryStream(
             caiso,
-            Keeper(self.outbox, trajectory_board(sender, kept), topics, "trajectory", **told),  # type: ignore[arg-type]
+            Publisher(self.outbox, known_trajectories(sender, kept), topics, "trajectory", **told),  # type: ignore[arg-type]
             sender,
-            evidence=Evidence(self.quarantine),
+            quarantine_log=QuarantineLog(self.quarantine),
             files=files,
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),

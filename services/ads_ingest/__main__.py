@@ -17,10 +17,10 @@ from dotbus.runtime.starting import packages_of
 with packages_of("ads-ingest"):
     from ads_ingest.accounts import Configuration, load_configuration
     from ads_ingest.certificate import ClientCertificate
-    from ads_ingest.decode import add_decode_command
-    from ads_ingest.files import DOTS_FILE, DotFile, following_time
+    from ads_ingest.files.decode import add_decode_command
+    from ads_ingest.files.latest import DOTS_FILE, DotFile, following_time
+    from ads_ingest.files.replay import add_replay_command
     from ads_ingest.meters import Meters
-    from ads_ingest.replay import add_replay_command
     from ads_ingest.service import Loop, run_together, upstreams_of
     from ads_ingest.translate import Sender
     from ads_ingest.wiring import Shared, wire_connection, wire_streams

@@ -15,26 +15,26 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
-from ads_ingest.board import Board
-from ads_ingest.books import DotBook
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.open_batch import OpenBatch, known_of, may_last_until
+from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.silence import Outages, Silence
+from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
-from ads_ingest.clock_steps import ClockSteps
-from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
-from ads_ingest.files import DocumentFiles
-from ads_ingest.instruction_board import (
+from ads_ingest.files.latest import DocumentFiles
+from ads_ingest.known.instruction_state import (
     fold_instructions,
     judge_instructions,
     restore_instructions,
     withdraw_instructions,
 )
-from ads_ingest.intervals import is_in_doubt, is_outdated, open_until, unreadable_of
-from ads_ingest.keeping import Keeper
-from ads_ingest.open_batch import OpenBatch, known_of, may_last_until
-from ads_ingest.open_batches import OpenBatches
-from ads_ingest.receipts import Receipts
+from ads_ingest.known.intervals import is_in_doubt, is_outdated, open_until, unreadable_of
+from ads_ingest.known.schedules import DotSchedule
+from ads_ingest.known.state import KnownState
+from ads_ingest.publishing import Publisher
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import PREFIX
-from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
 from caiso.ads import WHOLE_CACHE
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
@@ -57,10 +57,10 @@ class DispatchStream:
 
     Args:
         caiso: who is asked.
-        keeper: where they go.
+        publisher: where they go.
         sender: who passes them on.
-        receipts: who tells CAISO that we have them.
-        evidence: where unusable ones go.
+        validations: who tells CAISO that we have them.
+        quarantine_log: where unusable ones go.
         files: the documents for whoever reads files.
         batches: what is known of each.
         clock: the wall clock.
@@ -73,11 +73,11 @@ class DispatchStream:
     def __init__(
         self,
         caiso: Ads,
-        keeper: Keeper[DotBook, Dot],
+        publisher: Publisher[DotSchedule, Dot],
         sender: Sender,
         *,
-        receipts: Receipts,
-        evidence: Evidence,
+        validations: Validations,
+        quarantine_log: QuarantineLog,
         files: DocumentFiles,
         batches: OpenBatches,
         clock: Callable[[], datetime],
@@ -89,25 +89,25 @@ class DispatchStream:
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(keeper.board.said_heard_at)
+        self._outages = Outages(publisher.known_state.said_heard_at)
         self._of_trajectories = of_trajectories
         self._alarm_after = alarm_after
         self._note_seen = note_seen
         self._is_silent = False
         self._log = get_logger("ads")
         self._new = CursorQuestion()
-        self._keeper = keeper
+        self._publisher = publisher
         self._sender = sender
-        self._receipts = receipts
-        self._evidence = evidence
+        self._validations = validations
+        self._quarantine_log = quarantine_log
         self._files = files
         self._batches = batches
         self._clock = clock
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
-        restore(batches, keeper.board, clock())
-        if keeper.instructions:
-            restore_instructions(batches, keeper.instructions, clock())
+        restore(batches, publisher.known_state, clock())
+        if publisher.instructions:
+            restore_instructions(batches, publisher.instructions, clock())
 
     def round(self) -> Unanswered:
         """Ask for what is new and for what may have changed. Returns what could not be had.
@@ -119,18 +119,18 @@ class DispatchStream:
         try:
             return self._round()
         except AdsFailure:
-            self._keeper.note_failing()
-            if self._keeper.board.is_one_of_several:
-                self._commit((), self._keeper.cursor, news_only=True)
+            self._publisher.note_failing()
+            if self._publisher.known_state.is_one_of_several:
+                self._commit((), self._publisher.cursor, news_only=True)
             raise
 
     def _round(self) -> Unanswered:
         if back := self._clock_steps.set_back_by():
             self._batches.read_anew(self._clock())
-            with self._keeper.lock:
+            with self._publisher.lock:
                 self._judge(self._clock())
-                self._keeper.begin_anew(back, self._clock())
-        listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._keeper.cursor)
+                self._publisher.begin_anew(back, self._clock())
+        listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._publisher.cursor)
         unheard: tuple[AdsFailure, ...] = ()
         if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
             try:
@@ -143,19 +143,19 @@ class DispatchStream:
             self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
         self._batches.note_listed(self._listed, now)
-        self._keeper.note_heard(answered_at(self._caiso, now))
+        self._publisher.note_heard(answered_at(self._caiso, now))
         self._withdraw_what_asks_nothing()
-        if cursor != self._keeper.cursor:
+        if cursor != self._publisher.cursor:
             self._commit((), cursor, news_only=True)
-        self._evidence.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
+        self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
-        self._keeper.board.complete |= self._batches.lacks_none(self._clock())
-        if self._keeper.instructions:
-            self._keeper.instructions.complete = self._keeper.board.complete
+        self._publisher.known_state.complete |= self._batches.lacks_none(self._clock())
+        if self._publisher.instructions:
+            self._publisher.instructions.complete = self._publisher.known_state.complete
         self._commit((), self._settled_to())
-        with self._keeper.lock:
+        with self._publisher.lock:
             self._batches.forget_settled(self._needed(), self._clock())
-        self._receipts.send(self._batches)
+        self._validations.send(self._batches)
         return Unanswered(failures, self._batches.missing(self._clock()), self._alarms(self._clock()))
 
     def _note_heard(self, now: datetime) -> None:
@@ -209,7 +209,9 @@ class DispatchStream:
         begun = self._clock()
         due = self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]
         if any(batch.failures for batch in due):
-            self._commit((), self._keeper.cursor, news_only=True)  # it may fail again slowly: what is in doubt is told before
+            self._commit(
+                (), self._publisher.cursor, news_only=True
+            )  # it may fail again slowly: what is in doubt is told before
         for batch in due:
             yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
             if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
@@ -254,10 +256,10 @@ class DispatchStream:
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
-            with self._keeper.lock:
+            with self._publisher.lock:
                 unreadable = self._keep(batch, document)
         except AdsFailure as failure:
-            with self._keeper.lock:
+            with self._publisher.lock:
                 self._note_failed(batch, failure)
             return failure
         self._files.note_dispatch(document, self._clock())
@@ -270,20 +272,20 @@ class DispatchStream:
             Unforeseen: this software cannot pass it on.
             sqlite3.Error: the outbox cannot keep anything.
         """
-        board, instructions, uid = self._keeper.board, self._keeper.instructions, batch.batch_uid
-        books, known = dict(board.books), self._batches.get(uid)
-        instructed = dict(instructions.books) if instructions else {}
+        known_state, instructions, uid = self._publisher.known_state, self._publisher.instructions, batch.batch_uid
+        entries, known = dict(known_state.entries), self._batches.get(uid)
+        instructed = dict(instructions.entries) if instructions else {}
         try:
             unreadable = self._pass_on(document)
         except Exception as error:
-            board.take_back(books)
+            known_state.take_back(entries)
             if instructions:
                 instructions.take_back(instructed)
             self._batches.take_back(known)
             if isinstance(error, sqlite3.Error):
                 raise
             raise Unforeseen(Question("getDispatchBatch", uid), repr(error), document.xml) from error
-        self._evidence.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
+        self._quarantine_log.of_problems(f"getDispatchBatch({uid})", document.problems, document.xml, self._clock())
         return Unreadable(Question("getDispatchBatch", uid), "; ".join(unreadable), document.xml) if unreadable else None
 
     def _pass_on(self, document: DispatchBatch) -> list[str]:
@@ -291,9 +293,9 @@ class DispatchStream:
         now, header = self._clock(), translate_header(document.header)
         self._note_seen({each.resource_id for each in document.instructions})
         events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
-        fold(self._keeper.board, header, events)
-        if self._keeper.instructions:
-            fold_instructions(self._keeper.instructions, header, events)
+        fold(self._publisher.known_state, header, events)
+        if self._publisher.instructions:
+            fold_instructions(self._publisher.instructions, header, events)
         in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
         instructed = chain.from_iterable(event.instructions for event in events)
         unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
@@ -312,52 +314,52 @@ class DispatchStream:
             self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
             self._withdraw_instructions(failed)
         doubts = failed.doubted(now, self._batches.vouched)
-        self._evidence.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
+        self._quarantine_log.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
 
     def _withdraw(self, batch: OpenBatch) -> None:
         """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own."""
-        with self._keeper.lock:
+        with self._publisher.lock:
             self._withdraw_at_once(batch)
 
     def _withdraw_at_once(self, batch: OpenBatch) -> None:
         named = self._named_by(batch.batch_uid)
         if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
-            named = frozenset(filter(self._keeper.board.is_of, self._keeper.board.books))
+            named = frozenset(filter(self._publisher.known_state.is_of, self._publisher.known_state.entries))
         self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
         if batch.instructs_nothing:
             self._withdraw_instructions(batch)
-        self._commit((), self._keeper.cursor, news_only=True)
+        self._commit((), self._publisher.cursor, news_only=True)
 
     def _withdraw_from(
         self, batch_uid: str, revision_no: int | None, until: datetime | None, resources: Collection[str]
     ) -> None:
-        board = self._keeper.board
+        known_state = self._publisher.known_state
         for resource_id in resources:
-            board.put(resource_id, board.book(resource_id).without_batch(batch_uid, revision_no, until))
+            known_state.put(resource_id, known_state.entry(resource_id).without_batch(batch_uid, revision_no, until))
 
     def _withdraw_instructions(self, batch: OpenBatch) -> None:
-        if self._keeper.instructions:
-            withdraw_instructions(self._keeper.instructions, batch, self._named_by(batch.batch_uid), self._clock())
+        if self._publisher.instructions:
+            withdraw_instructions(self._publisher.instructions, batch, self._named_by(batch.batch_uid), self._clock())
 
     def _commit(self, events: Sequence[Dispatch], cursor: str, *, news_only: bool = False) -> None:
-        with self._keeper.lock:
+        with self._publisher.lock:
             now = self._clock()
             self._judge(now)
-            self._keeper.commit(now, events, cursor, news_only=news_only)
+            self._publisher.commit(now, events, cursor, news_only=news_only)
 
     def _judge(self, now: datetime) -> None:
         """What speaks against each state, and since when each counts."""
-        board, batches = self._keeper.board, self._batches
-        board.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
-        board.doubts_of_past = batches.doubts_of_past(now)
-        board.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
-        if instructions := self._keeper.instructions:
+        known_state, batches = self._publisher.known_state, self._batches
+        known_state.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
+        known_state.doubts_of_past = batches.doubts_of_past(now)
+        known_state.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
+        if instructions := self._publisher.instructions:
             confirmed = judge_instructions(instructions, batches, now)
             instructions.confirmed = {resource: answered_at(self._caiso, at) for resource, at in confirmed.items()}
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""
-        cursor, now = self._keeper.cursor, self._clock()
+        cursor, now = self._publisher.cursor, self._clock()
         for header in self._listed:
             if not self._batches.is_settled(header.batch_uid, now):
                 break
@@ -366,37 +368,39 @@ class DispatchStream:
 
     def _needed(self) -> frozenset[str]:
         """The batches that CAISO lists, and those that a state is made of."""
-        in_states = (interval.batch_uid for book in self._keeper.board.books.values() for interval in book.intervals)
+        in_states = (
+            interval.batch_uid for entry in self._publisher.known_state.entries.values() for interval in entry.intervals
+        )
         return frozenset(in_states) | {header.batch_uid for header in self._listed}
 
     def _named_by(self, batch_uid: str) -> frozenset[str]:
         """The resources that a batch has named, as far as that is known: a revision may leave some out."""
-        books, batch = self._keeper.board.books.items(), self._batches.get(batch_uid)
-        held = (resource for resource, book in books if any(one.batch_uid == batch_uid for one in book.intervals))
-        return frozenset(filter(self._keeper.board.is_of, held)) | (batch.resources if batch else frozenset())
+        entries, batch = self._publisher.known_state.entries.items(), self._batches.get(batch_uid)
+        held = (resource for resource, entry in entries if any(one.batch_uid == batch_uid for one in entry.intervals))
+        return frozenset(filter(self._publisher.known_state.is_of, held)) | (batch.resources if batch else frozenset())
 
 
-def restore(batches: OpenBatches, board: Board[DotBook, Dot], now: datetime) -> None:
+def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now: datetime) -> None:
     """After a restart: the batches of the kept states are open until their intervals end."""
-    for resource_id, book in board.books.items():
-        if not board.is_of(resource_id):
+    for resource_id, entry in known_state.entries.items():
+        if not known_state.is_of(resource_id):
             continue
-        for interval in book.intervals:
+        for interval in entry.intervals:
             header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
             batches.restore(header, resource_id, interval.interval_end, now)
-        for withdrawn in book.withdrawn:
+        for withdrawn in entry.withdrawn:
             batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
 
 
-def fold(board: Board[DotBook, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch]) -> None:
-    """Put a batch into the books of its resources, and take it out of those that its revision no longer names."""
+def fold(known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch]) -> None:
+    """Put a batch into the entries of its resources, and take it out of those that its revision no longer names."""
     named = {event.resource_id for event in events}
     for event in events:
-        board.put(event.resource_id, board.book(event.resource_id).with_dispatch(event))
-    for resource_id, book in tuple(board.books.items()):
+        known_state.put(event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
+    for resource_id, entry in tuple(known_state.entries.items()):
         if (
             resource_id not in named
-            and board.is_of(resource_id)
-            and any(one.batch_uid == header.batch_uid for one in book.intervals)
+            and known_state.is_of(resource_id)
+            and any(one.batch_uid == header.batch_uid for one in entry.intervals)
         ):
-            board.put(resource_id, book.without_batch(header.batch_uid, header.revision_no))
+            known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))

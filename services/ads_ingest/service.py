@@ -8,8 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Protocol
 
-from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Unanswered
+from ads_ingest.quarantine import QuarantineLog
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
@@ -36,7 +36,7 @@ class FollowedStream:
     Args:
         name: of the upstream in the service's status.
         stream: asks.
-        evidence: keeps what was unusable.
+        quarantine_log: keeps what was unusable.
         clock: the wall clock.
         clock_offset_s: CAISO's clock minus ours, when known.
         failed: told of each failure, for metrics.
@@ -50,14 +50,14 @@ class FollowedStream:
         self,
         name: str,
         stream: Stream,
-        evidence: Evidence,
+        quarantine_log: QuarantineLog,
         *,
         clock: Callable[[], datetime],
         clock_offset_s: Callable[[], float | None] = lambda: None,
         failed: Callable[[AdsFailure], None] = lambda _failure: None,
     ) -> None:
         self._stream = stream
-        self._evidence = evidence
+        self._quarantine_log = quarantine_log
         self._clock = clock
         self._clock_offset_s = clock_offset_s
         self._failed = failed
@@ -90,13 +90,13 @@ class FollowedStream:
     def _tell(self, failures: Sequence[AdsFailure]) -> None:
         for failure in failures:
             self._failed(failure)
-            self._evidence.of_failure(failure, self._clock())
+            self._quarantine_log.of_failure(failure, self._clock())
 
     def _note_heard(self, unanswered: Unanswered) -> None:
         missing = [str(failure) for failure in unanswered.missing]
         more = [f"and {len(missing) - COMPLAINTS_MOST} more"] if missing[COMPLAINTS_MOST:] else []
         if not missing and not unanswered.failures:
-            self._evidence.forget()
+            self._quarantine_log.forget()
         complaints = [*unanswered.alarms, *missing[:COMPLAINTS_MOST], *more]
         if self.health.succeeded(self._clock(), self._clock_offset_s(), complaints=complaints):
             self._log.info("recovered")

@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from ads_ingest.books import TrajectoryBook
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.silence import Outages, Silence
 from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
-from ads_ingest.clock_steps import ClockSteps
-from ads_ingest.doubts import Doubts
-from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Unanswered, Unreadable
-from ads_ingest.files import DocumentFiles
-from ads_ingest.intervals import unreadable_points_of
-from ads_ingest.keeping import Keeper
+from ads_ingest.files.latest import DocumentFiles
+from ads_ingest.known.doubts import Doubts
+from ads_ingest.known.intervals import unreadable_points_of
+from ads_ingest.known.schedules import TrajectoryCurve
+from ads_ingest.publishing import Publisher
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import PREFIX
-from ads_ingest.silence import Outages, Silence
 from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import WHOLE_CACHE, records
 from caiso.ads.errors import AdsFailure, Unforeseen
@@ -40,9 +40,9 @@ class TrajectoryStream:
 
     Args:
         caiso: who is asked.
-        keeper: where they go.
+        publisher: where they go.
         sender: who passes them on.
-        evidence: where unusable parts go.
+        quarantine_log: where unusable parts go.
         files: the documents for whoever reads files.
         clock: the wall clock.
         clock_steps: whether it was set.
@@ -53,10 +53,10 @@ class TrajectoryStream:
     def __init__(
         self,
         caiso: Ads,
-        keeper: Keeper[TrajectoryBook, Trajectory],
+        publisher: Publisher[TrajectoryCurve, Trajectory],
         sender: Sender,
         *,
-        evidence: Evidence,
+        quarantine_log: QuarantineLog,
         files: DocumentFiles,
         clock: Callable[[], datetime],
         clock_steps: ClockSteps,
@@ -66,21 +66,21 @@ class TrajectoryStream:
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(keeper.board.said_heard_at)
+        self._outages = Outages(publisher.known_state.said_heard_at)
         self._of_dispatches = of_dispatches
         self._note_seen = note_seen
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
-        self._keeper = keeper
+        self._publisher = publisher
         self._sender = sender
-        self._evidence = evidence
+        self._quarantine_log = quarantine_log
         self._files = files
         self._clock = clock
         self._clock_steps = clock_steps
         self._in_parts = False
         self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
-        doubted = filter(keeper.board.is_of, keeper.board.doubted())
+        doubted = filter(publisher.known_state.is_of, publisher.known_state.doubted())
         self._doubted_until = dict.fromkeys(doubted, clock() + UNTOLD_LENGTH)
 
     def round(self) -> Unanswered:
@@ -93,17 +93,17 @@ class TrajectoryStream:
         try:
             return self._round()
         except AdsFailure:
-            self._keeper.note_failing()
-            if self._keeper.board.is_one_of_several:
-                self._commit((), self._keeper.cursor)
+            self._publisher.note_failing()
+            if self._publisher.known_state.is_one_of_several:
+                self._commit((), self._publisher.cursor)
             raise
 
     def _round(self) -> Unanswered:
         if back := self._clock_steps.set_back_by():
-            with self._keeper.lock:
-                self._keeper.begin_anew(back, self._clock())
-        self._keeper.board.complete = True  # all that is new comes at once, before anything is said
-        is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._keeper.cursor)
+            with self._publisher.lock:
+                self._publisher.begin_anew(back, self._clock())
+        self._publisher.known_state.complete = True  # all that is new comes at once, before anything is said
+        is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._publisher.cursor)
         listed = TrajectoryBatchList()
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
@@ -114,10 +114,10 @@ class TrajectoryStream:
         self._tell_parts(listed)
         if self._outages.note_heard(self._clock()):
             self._log.error("trajectories are missing", cause=self._outages.alarm(self._clock()))
-        self._keeper.note_heard(answered_at(self._caiso, self._clock()))
+        self._publisher.note_heard(answered_at(self._caiso, self._clock()))
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
-        self._evidence.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
+        self._quarantine_log.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         alarm = self._outages.alarm(self._clock())
@@ -169,26 +169,26 @@ class TrajectoryStream:
 
     def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
         """Returns what nobody can read: it is not on the curve, which is in doubt for that."""
-        with self._keeper.lock:
+        with self._publisher.lock:
             return self._keep_all(listed, xml)
 
     def _keep_all(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
-        now, board = self._clock(), self._keeper.board
-        books, doubted_until, unpassed = dict(board.books), dict(self._doubted_until), dict(self._unpassed)
+        now, known_state = self._clock(), self._publisher.known_state
+        entries, doubted_until, unpassed = dict(known_state.entries), dict(self._doubted_until), dict(self._unpassed)
         failures: list[Unreadable] = []
         try:
             events = [event for record in listed for event in translate_trajectory(record, self._sender, now)]
             self._note_seen({event.resource_id for event in events})
             for event in events:
-                board.put(event.resource_id, board.book(event.resource_id).with_batch(event))
+                known_state.put(event.resource_id, known_state.entry(event.resource_id).with_batch(event))
                 self._doubted_until.pop(event.resource_id, None)
                 if unreadable := unreadable_points_of(event):
                     question = Question("getTrajectoryData", event.batch.batch_uid)
                     failures.append(Unreadable(question, "; ".join(unreadable), xml))
                     self._doubt(event.resource_id, event.dops, failures[-1])
-            self._commit(events, self._keeper.cursor)
+            self._commit(events, self._publisher.cursor)
         except Exception:
-            board.take_back(books)
+            known_state.take_back(entries)
             self._doubted_until, self._unpassed = doubted_until, unpassed
             raise
         return tuple(failures)
@@ -200,9 +200,9 @@ class TrajectoryStream:
         self._unpassed[resource_id] = failure
 
     def _commit(self, events: Sequence[TrajectoryBatch], cursor: str) -> None:
-        with self._keeper.lock:
+        with self._publisher.lock:
             now = self._clock()
             self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
             self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
-            self._keeper.board.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
-            self._keeper.commit(now, events, cursor)
+            self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
+            self._publisher.commit(now, events, cursor)

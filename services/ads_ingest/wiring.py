@@ -7,23 +7,23 @@ from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
 from ads_ingest.accounts import Account
-from ads_ingest.archive import Archive
-from ads_ingest.board import Board, dot_board, trajectory_board, valid_for
-from ads_ingest.books import DotBook, TrajectoryBook
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.open_batches import OpenBatches, vouched_for
+from ads_ingest.batches.silence import Silence
+from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads
-from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
-from ads_ingest.evidence import Evidence
-from ads_ingest.files import DocumentFiles
-from ads_ingest.instruction_board import InstructionBoard, instruction_board
-from ads_ingest.keeping import Keeper, Strangers, take_over
+from ads_ingest.files.archive import Archive
+from ads_ingest.files.latest import DocumentFiles
+from ads_ingest.known.instruction_state import KnownInstructions, known_instructions
+from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
+from ads_ingest.known.sights import Sights
+from ads_ingest.known.state import KnownState, known_dots, known_trajectories, valid_for
 from ads_ingest.meters import Meters
-from ads_ingest.open_batches import OpenBatches, vouched_for
-from ads_ingest.receipts import Receipts
+from ads_ingest.publishing import Publisher, UnassignedResources, take_over
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
-from ads_ingest.sights import Sights
-from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from caiso.ads import AdsAddress, AdsConnection
@@ -79,12 +79,12 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class _Boards:
+class _KnownStates:
     """Those of one account."""
 
-    dots: Board[DotBook, Dot]
-    instructions: InstructionBoard
-    trajectories: Board[TrajectoryBook, Trajectory]
+    dots: KnownState[DotSchedule, Dot]
+    instructions: KnownInstructions
+    trajectories: KnownState[TrajectoryCurve, Trajectory]
 
 
 def wire_streams(asked: Sequence[tuple[Account, Ads]], shared: Shared) -> list[tuple[FollowedStream, FollowedStream]]:
@@ -94,53 +94,53 @@ def wire_streams(asked: Sequence[tuple[Account, Ads]], shared: Shared) -> list[t
     its id is made of batch, revision and resource, and the higher revision counts whoever was told of it.
     """
     settings = asked[0][0].settings
-    sights, strangers = Sights(settings.state_dir / SIGHTS_FILE), Strangers()
-    boards = _boards([account for account, _caiso in asked], shared, sights)
+    sights, unassigned = Sights(settings.state_dir / SIGHTS_FILE), UnassignedResources()
+    known_states = _known_states([account for account, _caiso in asked], shared, sights)
     return [
-        _wire_account(account, caiso, shared, own, sights, strangers)
-        for (account, caiso), own in zip(asked, boards, strict=True)
+        _wire_account(account, caiso, shared, own, sights, unassigned)
+        for (account, caiso), own in zip(asked, known_states, strict=True)
     ]
 
 
-def _boards(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list[_Boards]:
+def _known_states(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list[_KnownStates]:
     kept = take_over(shared.outbox, shared.sender, shared.clock())
     poll_s = max(account.settings.poll_s for account in accounts)
     lasts = valid_for(max(poll_s, *(account.settings.recheck_s for account in accounts)))
-    dots, instructions = dot_board(shared.sender, kept, lasts), instruction_board(shared.sender, kept, lasts)
-    trajectories = trajectory_board(shared.sender, kept, valid_for(poll_s))
+    dots, instructions = known_dots(shared.sender, kept, lasts), known_instructions(shared.sender, kept, lasts)
+    trajectories = known_trajectories(shared.sender, kept, valid_for(poll_s))
     if len(accounts) == 1:
-        return [_Boards(dots, instructions, trajectories)]
+        return [_KnownStates(dots, instructions, trajectories)]
     sees = [sights.of(account.name) for account in accounts]
     of_each = zip(dots.for_accounts(sees), instructions.for_accounts(sees), trajectories.for_accounts(sees), strict=True)
-    return [_Boards(*boards) for boards in of_each]
+    return [_KnownStates(*known_states) for known_states in of_each]
 
 
 def _wire_account(
-    account: Account, caiso: Ads, shared: Shared, boards: _Boards, sights: Sights, strangers: Strangers
+    account: Account, caiso: Ads, shared: Shared, known_states: _KnownStates, sights: Sights, unassigned: UnassignedResources
 ) -> tuple[FollowedStream, FollowedStream]:
     """Each stream remembers by itself what it told already."""
     settings, clock, topics = account.settings, shared.clock, shared.sender.installation.topics
     archive = Archive(account.folder("archive"), settings.archive_max_age, settings.archive_max_bytes)
     files = DocumentFiles(account.folder("latest"), archive)
     of_dispatches, of_trajectories = Silence(clock()), Silence(clock())
-    of_dispatch, of_trajectory = Evidence(shared.quarantine), Evidence(shared.quarantine)
+    of_dispatch, of_trajectory = QuarantineLog(shared.quarantine), QuarantineLog(shared.quarantine)
     note_seen = sights.noting(account.name) if account.name else lambda _resources: None
     dispatches = DispatchStream(
         caiso,
-        Keeper(
+        Publisher(
             shared.outbox,
-            boards.dots,
+            known_states.dots,
             topics,
             account.named(dispatch.CURSOR),
             committed=shared.committed,
-            strangers=strangers,
-            instructions=boards.instructions,
+            unassigned=unassigned,
+            instructions=known_states.instructions,
         ),
         shared.sender,
-        receipts=Receipts(caiso, enabled=settings.validate_batches),
-        evidence=of_dispatch,
+        validations=Validations(caiso, enabled=settings.validate_batches),
+        quarantine_log=of_dispatch,
         files=files,
-        batches=open_batches(settings, shared.sender.installation, boards.dots.valid_for),
+        batches=open_batches(settings, shared.sender.installation, known_states.dots.valid_for),
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,
@@ -150,16 +150,16 @@ def _wire_account(
     )
     trajectories = TrajectoryStream(
         caiso,
-        Keeper(
+        Publisher(
             shared.outbox,
-            boards.trajectories,
+            known_states.trajectories,
             topics,
             account.named(trajectory.CURSOR),
             committed=shared.committed,
-            strangers=strangers,
+            unassigned=unassigned,
         ),
         shared.sender,
-        evidence=of_trajectory,
+        quarantine_log=of_trajectory,
         files=files,
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
@@ -172,9 +172,9 @@ def _wire_account(
     def failed(failure: AdsFailure) -> None:
         shared.meters.failures.labels(failure.kind).inc()
 
-    def follow(name: str, stream: Stream, evidence: Evidence) -> FollowedStream:
+    def follow(name: str, stream: Stream, quarantine_log: QuarantineLog) -> FollowedStream:
         offset = {"clock_offset_s": lambda: caiso.clock_offset_s}
-        return FollowedStream(account.named(name), stream, evidence, clock=clock, failed=failed, **offset)
+        return FollowedStream(account.named(name), stream, quarantine_log, clock=clock, failed=failed, **offset)
 
     return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)
 

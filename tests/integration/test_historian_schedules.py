@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from historian_parts import arrival, ready, replace, stored
 
-from ads_ingest.intervals import dot_intervals
+from ads_ingest.known.intervals import dot_intervals
 from dotbus.contracts.instruction_states import Standing
 from dotbus.contracts.instruction_times import standing_of
 from dotbus.contracts.messages import Dispatch

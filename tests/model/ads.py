@@ -1,7 +1,7 @@
 """ADS as the product's own streams ask it: the truth of `said`, in CAISO's records, to one ingest and by its line.
 
 Also what stands around the real streams: the outbox without a disk (its promise, all or nothing, is the real one's), and
-nothing in place of files and evidence.
+nothing in place of files and quarantine_log.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +13,13 @@ from model.clocks import PartClock
 from model.forking import LIVE
 from model.said import Batch, Curve, Said
 
-from ads_ingest.board import Board, _Shelf
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import CursorQuestion
-from ads_ingest.clock_steps import ClockSteps
 from ads_ingest.dispatch import DispatchStream
-from ads_ingest.keeping import Keeper
-from ads_ingest.open_batches import OpenBatches
-from ads_ingest.receipts import Receipts
+from ads_ingest.known.state import KnownState, _Shelf
+from ads_ingest.publishing import Publisher
 from ads_ingest.service import FollowedStream
 from ads_ingest.trajectory import TrajectoryStream
 from caiso.ads.errors import SoapFault, TimedOut, UnknownUid
@@ -155,7 +155,7 @@ class Disk:
 
 
 class Nothing:
-    """Stands where the real streams leave files and evidence: neither is on the way to a register."""
+    """Stands where the real streams leave files and quarantine_log: neither is on the way to a register."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("__"):
@@ -197,13 +197,13 @@ LIVE |= {
     AdsLine,
     CursorQuestion,
     Disk,
-    Board,
+    KnownState,
     _Shelf,
-    Keeper,
+    Publisher,
     DispatchStream,
     TrajectoryStream,
     FollowedStream,
-    Receipts,
+    Validations,
     ClockSteps,
     OpenBatches,
     UpstreamHealth,

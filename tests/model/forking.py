@@ -18,7 +18,7 @@ LIVE: set[type] = set()
 CONSTANT = frozenset(
     {
         *("installation", "topics", "map", "begin", "source", "topic", "taken", "count"),
-        *("_log", "_map", "_topics", "_sender", "_files", "_evidence", "_receipts", "_strangers", "_clock", "_wall"),
+        *("_log", "_map", "_topics", "_sender", "_files", "_quarantine_log", "_validations", "_unassigned", "_clock", "_wall"),
         *("_silence", "_of_trajectories", "_of_dispatches", "_outages", "lock"),
     }
 )

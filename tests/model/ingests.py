@@ -14,14 +14,14 @@ from model.bus import Line, Packet
 from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
 
-from ads_ingest.board import dot_board, trajectory_board, valid_for
-from ads_ingest.clock_steps import ClockSteps
+from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.silence import Silence
+from ads_ingest.batches.validations import Validations
 from ads_ingest.dispatch import DispatchStream
-from ads_ingest.keeping import Keeper, Strangers, take_over
-from ads_ingest.receipts import Receipts
+from ads_ingest.known.state import known_dots, known_trajectories, valid_for
+from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsPace
-from ads_ingest.silence import Silence
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
@@ -131,20 +131,20 @@ class AdsProcess:
     def __init__(self, ingest: Ingest) -> None:
         sender, nothing = Sender(ingest.installation, ingest.source), Nothing()
         kept = take_over(ingest.disk, sender, ingest.clock())
-        told = {"committed": nothing.committed, "strangers": Strangers()}
-        receipts = Receipts(ingest.caiso, enabled=False)
-        around = {"evidence": nothing, "files": nothing, "clock": ingest.clock}
+        told = {"committed": nothing.committed, "unassigned": UnassignedResources()}
+        validations = Validations(ingest.caiso, enabled=False)
+        around = {"quarantine_log": nothing, "files": nothing, "clock": ingest.clock}
         lasts = valid_for(PACE.recheck_s)
-        dots = Keeper(ingest.disk, dot_board(sender, kept, lasts), ingest.topics, "dispatch", **told)
-        board = trajectory_board(sender, kept, valid_for(PACE.poll_s))
-        curves = Keeper(ingest.disk, board, ingest.topics, "trajectory", **told)
+        dots = Publisher(ingest.disk, known_dots(sender, kept, lasts), ingest.topics, "dispatch", **told)
+        known_state = known_trajectories(sender, kept, valid_for(PACE.poll_s))
+        curves = Publisher(ingest.disk, known_state, ingest.topics, "trajectory", **told)
         batches = open_batches(PACE, ingest.installation, lasts)
         of_dispatches = of_trajectories = Unwatched(ingest.clock())
         dispatch = DispatchStream(
             ingest.caiso,
             dots,
             sender,
-            receipts=receipts,
+            validations=validations,
             batches=batches,
             clock_steps=steps_of(ingest),
             silence=of_dispatches,

@@ -17,8 +17,8 @@ from model.scenarios import SCENARIOS
 import modbus_gateway.judge as of_judge
 import modbus_gateway.readings as of_readings
 import modbus_gateway.resource_readings as of_resources
-from ads_ingest.open_batch import OpenBatch
-from ads_ingest.open_batches import OpenBatches
+from ads_ingest.batches.open_batch import OpenBatch
+from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, Trajectory
 from modbus_gateway.clock_steps import Moment
 from modbus_gateway.current_image import CurrentImage

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
-from ads_ingest.archive import Archive, DocumentKind, archived, write_durably
-from ads_ingest.files import COLUMNS, DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, DotFile
+from ads_ingest.files.archive import Archive, DocumentKind, archived, write_durably
+from ads_ingest.files.latest import COLUMNS, DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, DotFile
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.quality import Reason
 

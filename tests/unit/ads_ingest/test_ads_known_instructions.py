@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.known_instructions import InstructionBook, known_in
+from ads_ingest.known.instructions import InstructionRecord, known_in
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -55,14 +55,14 @@ def only(dispatched: Dispatch) -> KnownInstruction:
     return known
 
 
-def book_of(*events: Dispatch) -> InstructionBook:
-    book = InstructionBook()
+def book_of(*events: Dispatch) -> InstructionRecord:
+    entry = InstructionRecord()
     for event in events:
-        book = book.with_dispatch(event)
-    return book
+        entry = entry.with_dispatch(event)
+    return entry
 
 
-def published(book: InstructionBook) -> Instructions:
+def published(entry: InstructionRecord) -> Instructions:
     return Instructions(
         environment=Environment.SIMULATOR,
         source="ads_ingest/test",
@@ -70,8 +70,8 @@ def published(book: InstructionBook) -> Instructions:
         heard_at=T0,
         plant="north",
         resource_id="R",
-        instructions=book.instructions,
-        withdrawn=book.withdrawn,
+        instructions=entry.instructions,
+        withdrawn=entry.withdrawn,
     )
 
 
@@ -141,40 +141,40 @@ def test_of_an_instruction_that_a_batch_names_twice_the_newer_counts() -> None:
 
 
 def test_a_cancelled_batch_leaves_and_is_remembered_until_what_it_instructed_is_over() -> None:
-    book = book_of(dispatch(instruction(2, dot_mw=10.0)), dispatch(instruction(2, dot_mw=10.0), revision=2, status=4))
-    assert book.instructions == ()
-    (gone,) = book.withdrawn
+    entry = book_of(dispatch(instruction(2, dot_mw=10.0)), dispatch(instruction(2, dot_mw=10.0), revision=2, status=4))
+    assert entry.instructions == ()
+    (gone,) = entry.withdrawn
     assert (gone.batch_uid, gone.revision_no, gone.batch_status, gone.until) == ("B", 2, 4, T0 + 30 * MINUTE)
-    assert book.with_dispatch(dispatch(instruction(2, dot_mw=10.0))) == book
-    assert book.pruned(T0 + 30 * MINUTE) == InstructionBook()
+    assert entry.with_dispatch(dispatch(instruction(2, dot_mw=10.0))) == entry
+    assert entry.pruned(T0 + 30 * MINUTE) == InstructionRecord()
 
 
 def test_a_revision_that_no_longer_names_the_resource_ends_what_the_one_before_said() -> None:
-    book = book_of(dispatch(instruction(4), kind=2), dispatch(kind=2, revision=2))
-    assert book.instructions == ()
-    assert book.with_dispatch(dispatch(instruction(4), kind=2)).instructions == ()
-    assert book.with_dispatch(dispatch(instruction(4), kind=2, revision=3)).instructions
+    entry = book_of(dispatch(instruction(4), kind=2), dispatch(kind=2, revision=2))
+    assert entry.instructions == ()
+    assert entry.with_dispatch(dispatch(instruction(4), kind=2)).instructions == ()
+    assert entry.with_dispatch(dispatch(instruction(4), kind=2, revision=3)).instructions
 
 
 def test_a_batch_that_came_back_in_a_higher_revision_holds_again() -> None:
     withdrawn = dispatch(instruction(4), kind=2, revision=2, status=4)
-    book = book_of(withdrawn, dispatch(instruction(4), kind=2, revision=3))
-    assert [known.revision_no for known in book.instructions] == [3]
-    assert book.withdrawn == ()
+    entry = book_of(withdrawn, dispatch(instruction(4), kind=2, revision=3))
+    assert [known.revision_no for known in entry.instructions] == [3]
+    assert entry.withdrawn == ()
 
 
 def test_a_header_alone_takes_a_batch_away_until_its_document_says_more() -> None:
     first, deferred = dispatch(instruction(2, dot_mw=10.0)), dispatch(instruction(2, dot_mw=10.0), revision=2, status=6)
-    book = book_of(first).without_batch(deferred.batch, T0 + 30 * MINUTE, T0)
-    assert book.instructions == ()
-    assert [known.standing for known in book.with_dispatch(deferred).instructions] == ["not in force"]
+    entry = book_of(first).without_batch(deferred.batch, T0 + 30 * MINUTE, T0)
+    assert entry.instructions == ()
+    assert [known.standing for known in entry.with_dispatch(deferred).instructions] == ["not in force"]
 
 
 def test_what_is_past_goes_and_what_is_ahead_stays() -> None:
-    book = book_of(dispatch(instruction(2, "I", 10, dot_mw=1.0), instruction(2, "J", 20, dot_mw=2.0)))
-    assert [known.instruction_uid for known in book.pruned(T0 + 10 * MINUTE).instructions] == ["J"]
-    assert book.pruned(T0 + 20 * MINUTE) == InstructionBook()
-    assert book.pruned(T0) is book
+    entry = book_of(dispatch(instruction(2, "I", 10, dot_mw=1.0), instruction(2, "J", 20, dot_mw=2.0)))
+    assert [known.instruction_uid for known in entry.pruned(T0 + 10 * MINUTE).instructions] == ["J"]
+    assert entry.pruned(T0 + 20 * MINUTE) == InstructionRecord()
+    assert entry.pruned(T0) is entry
 
 
 INSTRUCTIONS = st.builds(
@@ -229,12 +229,12 @@ def test_only_the_highest_revision_of_a_batch_is_told(events: list[Dispatch]) ->
 
 @given(EVENTS, st.integers(-5, 40))
 def test_after_a_restart_the_same_is_known_and_pruning_again_changes_nothing(events: list[Dispatch], now_min: int) -> None:
-    book = book_of(*events).pruned(T0 + now_min * MINUTE)
-    assert book.pruned(T0 + now_min * MINUTE) is book
-    state = published(book)
-    again = InstructionBook.of_state(msgspec.json.decode(msgspec.json.encode(state), type=Instructions))
+    entry = book_of(*events).pruned(T0 + now_min * MINUTE)
+    assert entry.pruned(T0 + now_min * MINUTE) is entry
+    state = published(entry)
+    again = InstructionRecord.of_state(msgspec.json.decode(msgspec.json.encode(state), type=Instructions))
     assert published(again) == state
-    assert published(again.pruned(T0 + 99 * MINUTE)) == published(InstructionBook())
+    assert published(again.pruned(T0 + 99 * MINUTE)) == published(InstructionRecord())
 
 
 @given(EVENTS, EVENTS)
@@ -242,7 +242,7 @@ def test_a_restart_between_two_revisions_changes_nothing(before: list[Dispatch],
     """Where CAISO numbers its revisions; without a number only the time tells, and what is withdrawn keeps none."""
     before = [event for event in before if event.batch.revision_no]
     after = [event for event in after if event.batch.revision_no]
-    restarted = InstructionBook.of_state(published(book_of(*before)))
+    restarted = InstructionRecord.of_state(published(book_of(*before)))
     for event in after:
         restarted = restarted.with_dispatch(event)
     assert published(restarted) == published(book_of(*before, *after))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from lying_ads import Killed, Lie, LyingAds
 
-from ads_ingest.evidence import Evidence
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot
@@ -52,7 +52,7 @@ class LyingCaiso(RuleBasedStateMachine):
     def restart(self) -> None:
         self.bench.restart()
         stream, clock = self.bench.dispatch, lambda: self.bench.now
-        self.stream = FollowedStream("ads_dispatch", stream, Evidence(self.bench.quarantine), clock=clock)
+        self.stream = FollowedStream("ads_dispatch", stream, QuarantineLog(self.bench.quarantine), clock=clock)
 
     @rule(
         dots=DOTS,

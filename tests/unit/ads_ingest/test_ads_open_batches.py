@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.doubts import Doubts
-from ads_ingest.open_batch import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, known_of
-from ads_ingest.open_batches import OpenBatches, vouched_for
+from ads_ingest.batches.open_batch import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, known_of
+from ads_ingest.batches.open_batches import OpenBatches, vouched_for
+from ads_ingest.known.doubts import Doubts
 from caiso.ads.errors import AdsFailure, HttpRefused, SoapFault, Unforeseen
 from caiso.ads.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
@@ -149,11 +149,11 @@ def test_a_failing_batch_keeps_no_other_waiting() -> None:
     assert [batch.batch_uid for batch in known.to_ask_again(T0 + RECHECK)] == ["B1", "B2"]
 
 
-def test_what_is_over_settled_and_not_listed_is_forgotten_once_its_receipt_is_taken() -> None:
+def test_what_is_over_settled_and_not_listed_is_forgotten_once_its_validation_is_taken() -> None:
     known = batches()
     known.forget_settled((), T0 + 5 * MINUTE)
-    assert known.receipts_owed() == ["B1"]
-    known.note_receipt("B1", taken=True, attempts=3)
+    assert known.validations_owed() == ["B1"]
+    known.note_validation("B1", taken=True, attempts=3)
     known.forget_settled(("B1",), T0 + 5 * MINUTE)
     assert known.get("B1")
     known.forget_settled((), T0 + 5 * MINUTE)

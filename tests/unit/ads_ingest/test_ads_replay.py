@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
-from ads_ingest.archive import archived
-from ads_ingest.replay import ArchivedAds, Timeline, documents_of, installation_of
+from ads_ingest.files.archive import archived
+from ads_ingest.files.replay import ArchivedAds, Timeline, documents_of, installation_of
 from caiso.ads import UnknownUid
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.mistakes import ConfigurationRefused

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Unanswered
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import RETRY_MOST_S, FollowedStream, Loop
 from caiso.ads.errors import AdsFailure, CutShort, Malformed, TimedOut
 from caiso.ads.records import Question
@@ -58,7 +58,7 @@ def followed(folder: Path, *rounds: Callable[[], Unanswered], seen: list[str] | 
     return FollowedStream(
         "ads_dispatch",
         Scripted(*rounds),
-        Evidence(Quarantine(folder / "quarantine", 10**6)),
+        QuarantineLog(Quarantine(folder / "quarantine", 10**6)),
         clock=lambda: T0,
         clock_offset_s=lambda: 0.25,
         failed=lambda failure: seen.append(failure.kind) if seen is not None else None,

@@ -34,7 +34,7 @@ def test_three_variables_are_enough(variables: pytest.MonkeyPatch) -> None:
     assert settings.max_reply_bytes == 64 * 1024 * 1024
 
 
-def test_caiso_is_told_of_receipts_only_when_the_configuration_says_so(variables: pytest.MonkeyPatch) -> None:
+def test_caiso_is_told_of_validations_only_when_the_configuration_says_so(variables: pytest.MonkeyPatch) -> None:
     assert not load_settings(AdsSettings, PREFIX).validate_batches
     variables.setenv("ADS_INGEST_VALIDATE_BATCHES", "true")
     assert load_settings(AdsSettings, PREFIX).validate_batches

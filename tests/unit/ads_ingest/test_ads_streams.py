@@ -48,7 +48,7 @@ def test_a_batch_is_validated_only_after_it_is_kept(bench: Bench) -> None:
     assert seen == [2]
 
 
-def test_a_receipt_that_caiso_did_not_hear_is_sent_again_and_is_no_failure(bench: Bench) -> None:
+def test_a_validation_that_caiso_did_not_hear_is_sent_again_and_is_no_failure(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.ads.troubles["validateDispatchBatch", None] = timed_out
     assert bench.round() == []
@@ -58,7 +58,7 @@ def test_a_receipt_that_caiso_did_not_hear_is_sent_again_and_is_no_failure(bench
     assert bench.ads.validated == {"B1": 1}
 
 
-def test_after_a_restart_open_batches_get_their_receipt(bench: Bench) -> None:
+def test_after_a_restart_open_batches_get_their_validation(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.ads.troubles["validateDispatchBatch", None] = timed_out
     bench.round()

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from ads_bench import MINUTE, T0, Bench, damaged, faulted, timed_out, trajectory
 
-from ads_ingest.books import TrajectoryBook
 from ads_ingest.faults import Unanswered
-from ads_ingest.files import TRAJECTORY_FILE
+from ads_ingest.files.latest import TRAJECTORY_FILE
+from ads_ingest.known.schedules import TrajectoryCurve
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import TrajectoryBatch
@@ -90,14 +90,14 @@ def test_a_trajectory_that_a_clock_ahead_took_for_past_comes_back(bench: Bench) 
 def test_a_batch_that_this_software_cannot_pass_on_ends_neither_the_others_nor_the_stream(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fold = TrajectoryBook.with_batch
+    fold = TrajectoryCurve.with_batch
 
-    def failing(book: TrajectoryBook, event: TrajectoryBatch) -> TrajectoryBook:
+    def failing(entry: TrajectoryCurve, event: TrajectoryBatch) -> TrajectoryCurve:
         if event.batch.batch_uid == "T2":
             raise ZeroDivisionError
-        return fold(book, event)
+        return fold(entry, event)
 
-    monkeypatch.setattr(TrajectoryBook, "with_batch", failing)
+    monkeypatch.setattr(TrajectoryCurve, "with_batch", failing)
     bench.ads.trajectories = [trajectory("T1", 0, (0, 10)), trajectory("T2", 1, (10, 20))]
     assert [failure.kind for failure in bench.trajectory.round().failures] == ["unforeseen"]
     assert [point.batch_uid for point in bench.curve().points] == ["T1"]

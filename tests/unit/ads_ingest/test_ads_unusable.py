@@ -11,8 +11,8 @@ from ads_fake import FakeAds, Trouble
 from ads_replies import envelope, packed
 
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
-from ads_ingest.evidence import Evidence
 from ads_ingest.faults import Outdated
+from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream
 from caiso.ads.errors import HttpRefused, Malformed, SoapFault, TimedOut
 from caiso.ads.records import Question, Reply
@@ -104,7 +104,7 @@ def test_a_batch_that_cannot_be_had_speaks_against_what_it_may_have_replaced_and
     bench.round()
     bench.ads.batches.append(batch(2, R1=99.0))
     bench.ads.troubles["getDispatchBatch", "B2"] = damaged
-    stream = FollowedStream("ads_dispatch", bench.dispatch, Evidence(bench.quarantine), clock=lambda: bench.now)
+    stream = FollowedStream("ads_dispatch", bench.dispatch, QuarantineLog(bench.quarantine), clock=lambda: bench.now)
     for _ in range(6):
         bench.later(RECHECK)
         assert stream.follow()
@@ -330,7 +330,7 @@ def test_a_batch_that_this_software_cannot_pass_on_is_quarantined_and_ends_nothi
         assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 1.0)], ("incomplete",))
         assert (bench.dots("R2"), bench.reasons("R2")) == ([("B3", 3.0)], ())
         bench.restart()
-    stream = FollowedStream("ads_dispatch", bench.dispatch, Evidence(bench.quarantine), clock=lambda: bench.now)
+    stream = FollowedStream("ads_dispatch", bench.dispatch, QuarantineLog(bench.quarantine), clock=lambda: bench.now)
     assert stream.follow()
     kept = {path.suffix: path.read_text() for path in (bench.folder / "quarantine").iterdir()}
     assert "-1e308" in kept[".xml"]
@@ -479,7 +479,7 @@ def test_killed_at_any_question_it_loses_and_doubles_nothing(tmp_path: Path) -> 
         bench.outbox.close()
         if questions == fatal:
             break
-    assert questions == 9, "list, four batches, four receipts"
+    assert questions == 9, "list, four batches, four validations"
 
 
 def dying(ads: FakeAds, fatal: int) -> Callable[[Question], Reply]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ads_ingest.archive import write_durably
+from ads_ingest.files.archive import write_durably
 from dotbus.runtime.logs import get_logger
 
 

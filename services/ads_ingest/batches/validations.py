@@ -1,11 +1,11 @@
-"""Receipts: telling CAISO that a batch was received (validateDispatchBatch), after it is safe and never instead.
+"""Validations: telling CAISO that a batch was received (validateDispatchBatch), after it is safe and never instead.
 
 The step is optional for CAISO and nothing here depends on it, so a failure is logged and tried again, and is no reason to
 doubt what was received.
 """
 
+from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.caiso import Ads
-from ads_ingest.open_batches import OpenBatches
 from caiso.ads.errors import AdsFailure, Away
 from dotbus.runtime.logs import get_logger
 
@@ -14,8 +14,8 @@ MOST_ROUNDS_PASSED = 30
 MOST_AT_ONCE = 30
 
 
-class Receipts:
-    """Sends the receipts that CAISO does not have yet.
+class Validations:
+    """Sends the validations that CAISO does not have yet.
 
     Args:
         caiso: who is told.
@@ -27,7 +27,7 @@ class Receipts:
         self._enabled = enabled
         self._unheard = 0
         self._rounds_to_pass = 0
-        self._log = get_logger("receipts")
+        self._log = get_logger("validations")
 
     def send(self, batches: OpenBatches) -> None:
         """Send what is owed, once a round, until CAISO does not answer; then more and more rounds pass without asking.
@@ -39,23 +39,23 @@ class Receipts:
         if self._rounds_to_pass:
             self._rounds_to_pass -= 1
             return
-        owed = batches.receipts_owed()
+        owed = batches.validations_owed()
         for batch_uid in owed[:MOST_AT_ONCE]:
             try:
                 self._caiso.validate_dispatch_batch(batch_uid)
             except Away as failure:
-                batches.put_off_receipt(batch_uid)
+                batches.put_off_validation(batch_uid)
                 self._not_heard(failure, len(owed))
                 return
             except AdsFailure as failure:
-                if batches.note_receipt(batch_uid, taken=False, attempts=ATTEMPTS):
-                    self._log.warning("CAISO did not take a receipt", batch_uid=batch_uid, cause=str(failure))
+                if batches.note_validation(batch_uid, taken=False, attempts=ATTEMPTS):
+                    self._log.warning("CAISO did not take a validation", batch_uid=batch_uid, cause=str(failure))
             else:
-                batches.note_receipt(batch_uid, taken=True, attempts=ATTEMPTS)
+                batches.note_validation(batch_uid, taken=True, attempts=ATTEMPTS)
             self._unheard = 0
 
     def _not_heard(self, failure: Away, waiting: int) -> None:
         if not self._unheard:
-            self._log.warning("receipts wait", cause=str(failure), waiting=waiting)
+            self._log.warning("validations wait", cause=str(failure), waiting=waiting)
         self._unheard += 1
         self._rounds_to_pass = min(2 ** (self._unheard - 1) - 1, MOST_ROUNDS_PASSED)

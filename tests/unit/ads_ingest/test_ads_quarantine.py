@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ads_ingest.evidence import SETTING_OF, Evidence
+from ads_ingest.quarantine import SETTING_OF, QuarantineLog
 from ads_ingest.settings import PREFIX, AdsSettings
 from caiso.ads import Question, TimedOut, TlsProblem, TlsRefused
 from dotbus.runtime.quarantine import Quarantine
@@ -15,17 +15,19 @@ ASKED = Question("getDispatchBatchesSinceUID", "-1")
 
 
 @pytest.fixture
-def evidence(tmp_path: Path) -> Evidence:
-    return Evidence(Quarantine(tmp_path, 10**6))
+def quarantine_log(tmp_path: Path) -> QuarantineLog:
+    return QuarantineLog(Quarantine(tmp_path, 10**6))
 
 
-def test_a_refused_certificate_is_told_with_its_setting(evidence: Evidence, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_certificate_is_told_with_its_setting(
+    quarantine_log: QuarantineLog, capsys: pytest.CaptureFixture[str]
+) -> None:
     refused = TlsRefused(ASKED, "put a renewed certificate into /etc/p.pem", TlsProblem.CLIENT_EXPIRED, Path("/etc/p.pem"))
-    evidence.of_failure(refused, NOW)
+    quarantine_log.of_failure(refused, NOW)
     (line,) = capsys.readouterr().out.splitlines()
     assert "put a renewed certificate into /etc/p.pem" in line
     assert "ADS_INGEST_CERTIFICATE_FILE" in line
-    evidence.of_failure(refused, NOW)
+    quarantine_log.of_failure(refused, NOW)
     assert capsys.readouterr().out == "", "once"
 
 
@@ -33,6 +35,6 @@ def test_every_setting_that_is_named_exists() -> None:
     assert {name.removeprefix(PREFIX).lower() for name in SETTING_OF.values()} <= set(AdsSettings.model_fields)
 
 
-def test_what_passes_by_itself_is_told_to_do_so(evidence: Evidence, capsys: pytest.CaptureFixture[str]) -> None:
-    evidence.of_failure(TimedOut(ASKED, "no reply within 30 s"), NOW)
+def test_what_passes_by_itself_is_told_to_do_so(quarantine_log: QuarantineLog, capsys: pytest.CaptureFixture[str]) -> None:
+    quarantine_log.of_failure(TimedOut(ASKED, "no reply within 30 s"), NOW)
     assert "asked for again by itself" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Evidence: a thing that went wrong is told once, with its cause, and its raw bytes are kept for whoever looks into it."""
+"""Quarantine: a thing that went wrong is told once, with its cause, and its raw bytes are kept for whoever looks into it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ SETTING_OF: Mapping[TlsProblem, str] = MappingProxyType(
 """The setting that names the file, or the address, that a refused handshake is about."""
 
 
-class Evidence:
+class QuarantineLog:
     """Remembers what was told already.
 
     Args:

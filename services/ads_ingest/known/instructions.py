@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 
-from ads_ingest.intervals import newest_of, open_until
+from ads_ingest.known.intervals import newest_of, open_until
 from dotbus.contracts.instruction_kinds import InstructionKind, kind_of, lasting
 from dotbus.contracts.instruction_states import Answer, Standing, Status, answer_to, holding
 from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding
@@ -68,14 +68,14 @@ def _precedence(said: SaidBatch) -> tuple[int, int, datetime, bytes]:
 
 
 @dataclass(frozen=True)
-class InstructionBook:
+class InstructionRecord:
     """The batches of one resource, by their UIDs."""
 
     batches: Mapping[str, SaidBatch] = field(default_factory=dict)
 
     @classmethod
     def of_state(cls, state: Instructions) -> Self:
-        """The book that a published state was made from."""
+        """The entry that a published state was made from."""
         by_batch = sorted(state.instructions, key=lambda each: each.batch_uid)
         held = [_restored(tuple(several)) for _uid, several in groupby(by_batch, key=lambda each: each.batch_uid)]
         gone = [

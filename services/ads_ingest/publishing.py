@@ -1,4 +1,4 @@
-"""Keeping: events, the states that follow from them and the cursor into the outbox, all or nothing."""
+"""Publishing: events, the states that follow from them and the cursor into the outbox, all or nothing."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -6,8 +6,8 @@ from typing import Any, Generic
 
 import msgspec
 
-from ads_ingest.board import B, Board, S
-from ads_ingest.instruction_board import InstructionBoard
+from ads_ingest.known.instruction_state import KnownInstructions
+from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE
 from dotbus.contracts.codec import UndecodableMessage, decode
@@ -19,7 +19,7 @@ from dotbus.runtime.outbox import Outbox
 KeptState = Dot | Trajectory | Instructions
 
 
-class Strangers:
+class UnassignedResources:
     """Resources that no configured plant claims, each told once: what CAISO says of them goes out, and nobody follows it."""
 
     def __init__(self) -> None:
@@ -33,59 +33,59 @@ class Strangers:
             self._log.warning("no plant claims a resource", resource_id=resource_id, published_under=UNASSIGNED)
 
 
-class Keeper(Generic[B, S]):
+class Publisher(Generic[B, S]):
     """What one stream of ADS says and where it is.
 
     Args:
         outbox: where it goes.
-        board: what holds for each resource.
+        known_state: what holds for each resource.
         topics: of this installation.
         cursor_name: of this stream's cursor in the outbox.
         committed: called when there is something new to deliver.
-        strangers: who tells of resources without a plant.
+        unassigned: who tells of resources without a plant.
         instructions: what else the same events say, where that is published, too.
 
     Attributes:
         cursor: the UID to continue from.
-        lock: of its boards.
+        lock: of its known states.
     """
 
     def __init__(
         self,
         outbox: Outbox,
-        board: Board[B, S],
+        known_state: KnownState[B, S],
         topics: Topics,
         cursor_name: str,
         *,
         committed: Callable[[], None],
-        strangers: Strangers,
-        instructions: InstructionBoard | None = None,
+        unassigned: UnassignedResources,
+        instructions: KnownInstructions | None = None,
     ) -> None:
         self._outbox = outbox
         self._topics = topics
         self._cursor_name = cursor_name
         self._committed = committed
-        self._strangers = strangers
-        self.board = board
-        self.lock = board.lock
+        self._unassigned = unassigned
+        self.known_state = known_state
+        self.lock = known_state.lock
         self.instructions = instructions
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
 
     @property
     def heard_at(self) -> datetime | None:
         """When CAISO last answered this stream's question, never later than that; until then nothing is said of states."""
-        return self.board.heard_at
+        return self.known_state.heard_at
 
     def note_heard(self, at: datetime) -> None:
         """CAISO answered this stream's question."""
-        for board in self._boards:
-            board.heard_at = at
-            board.is_failing = False
+        for known_state in self._known_states:
+            known_state.heard_at = at
+            known_state.is_failing = False
 
     def note_failing(self) -> None:
         """CAISO did not answer it."""
-        for board in self._boards:
-            board.is_failing = True
+        for known_state in self._known_states:
+            known_state.is_failing = True
 
     def begin_anew(self, set_back_by: timedelta, now: datetime) -> None:
         """The clock was set back: ask for everything that CAISO has again; what is kept already is passed over.
@@ -105,32 +105,32 @@ class Keeper(Generic[B, S]):
         `news_only` leaves out states that would only be said again.
 
         Raises:
-            sqlite3.Error: nothing of it was kept; what the board holds will be due again.
+            sqlite3.Error: nothing of it was kept; what the known state holds will be due again.
         """
-        for board in self._boards:
-            self._let_go_of_strangers(board, now)
-        due = [board.due(now, news_only=news_only) if self.heard_at else [] for board in self._boards]
+        for known_state in self._known_states:
+            self._let_go_of_strangers(known_state, now)
+        due = [known_state.due(now, news_only=news_only) if self.heard_at else [] for known_state in self._known_states]
         states = [state for of_board in due for state in of_board]
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
             return
         self._outbox.commit(now, events=[(self._topic(event), event) for event in events], states=states, cursors=moved)
-        for board, of_board in zip(self._boards, due, strict=True):
-            board.note_said(of_board)
+        for known_state, of_board in zip(self._known_states, due, strict=True):
+            known_state.note_said(of_board)
         self.cursor = cursor
         self._committed()
         for event in events:
-            self._strangers.note(event.plant, event.resource_id)
+            self._unassigned.note(event.plant, event.resource_id)
 
     @property
-    def _boards(self) -> tuple[Board[Any, Any], ...]:
-        return (self.board, self.instructions) if self.instructions else (self.board,)
+    def _known_states(self) -> tuple[KnownState[Any, Any], ...]:
+        return (self.known_state, self.instructions) if self.instructions else (self.known_state,)
 
-    def _let_go_of_strangers(self, board: Board[Any, Any], now: datetime) -> None:
-        past = board.past_strangers(now)
+    def _let_go_of_strangers(self, known_state: KnownState[Any, Any], now: datetime) -> None:
+        past = known_state.past_strangers(now)
         if past:
             self._outbox.retract(past.values(), now)
-            board.forget(past)
+            known_state.forget(past)
             self._committed()
 
     def _topic(self, event: Dispatch | TrajectoryBatch) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from ads_ingest.doubts import Doubts
-from ads_ingest.intervals import is_news, is_older, open_until
+from ads_ingest.known.doubts import Doubts
+from ads_ingest.known.intervals import is_news, is_older, open_until
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import is_binding
@@ -54,8 +54,8 @@ class OpenBatch:
         failures: questions without a usable answer in a row, for any reason.
         unusable: those of them that CAISO answered.
         why: the last of them.
-        receipt_owed: whether CAISO is still to be told that we have it.
-        receipts_refused: how often it did not take that.
+        validation_owed: whether CAISO is still to be told that we have it.
+        validations_refused: how often it did not take that.
     """
 
     batch_uid: str
@@ -70,8 +70,8 @@ class OpenBatch:
     failures: int = 0
     unusable: int = 0
     why: AdsFailure | None = None
-    receipt_owed: bool = False
-    receipts_refused: int = 0
+    validation_owed: bool = False
+    validations_refused: int = 0
 
     @property
     def is_missing(self) -> bool:
@@ -142,7 +142,7 @@ class OpenBatch:
     def passed_on(self, header: DispatchBatchHeader, now: datetime, recheck: timedelta) -> "OpenBatch":
         """After its document was had, which may be ahead of what was told of it; one that lags behind does not come here."""
         had = header if is_news(header, self.header) else self.header
-        held = replace(self, header=had, had=had, receipt_owed=True, receipts_refused=0)
+        held = replace(self, header=had, had=had, validation_owed=True, validations_refused=0)
         return held.confirmed(now, recheck)
 
     def failed(self, failure: AdsFailure, now: datetime) -> "OpenBatch":

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ads_ingest.doubts import Doubts
-from ads_ingest.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
+from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
+from ads_ingest.known.doubts import Doubts
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
@@ -82,13 +82,13 @@ class OpenBatches:
         return self._put(self._batches[batch_uid].failed(failure, now))
 
     def restore(self, header: DispatchBatchHeader, resource_id: str, until: datetime, now: datetime) -> None:
-        """A kept state speaks of a batch: after a restart CAISO is to confirm it, and it may lack its receipt."""
+        """A kept state speaks of a batch: after a restart CAISO is to confirm it, and it may lack its validation."""
         if now - until >= KEPT:
             return
         uid = header.batch_uid
         batch = self._batches.get(uid)
         if batch is None:
-            batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, receipt_owed=True)
+            batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, validation_owed=True)
         if (header.revision_no or 0) > (batch.header.revision_no or 0):
             batch = replace(batch, header=header, had=header)
         self._put(replace(batch, until=max(batch.until, until), resources=batch.resources | {resource_id}))
@@ -158,25 +158,25 @@ class OpenBatches:
         return batch is None or batch.is_settled(now)
 
     def forget_settled(self, needed: Collection[str], now: datetime) -> None:
-        """Let go of what is over, is not needed (listed, or in a state) any more and owes no receipt."""
+        """Let go of what is over, is not needed (listed, or in a state) any more and owes no validation."""
         for uid, batch in list(self._batches.items()):
-            owes = batch.receipt_owed and now - batch.until < KEPT
+            owes = batch.validation_owed and now - batch.until < KEPT
             if uid not in needed and batch.until <= now and not owes:
                 del self._batches[uid]
 
-    def receipts_owed(self) -> list[str]:
+    def validations_owed(self) -> list[str]:
         """The batches that are safe with us, which CAISO was not told."""
-        return [uid for uid, batch in self._batches.items() if batch.receipt_owed]
+        return [uid for uid, batch in self._batches.items() if batch.validation_owed]
 
-    def note_receipt(self, batch_uid: str, *, taken: bool, attempts: int) -> bool:
-        """CAISO took a receipt, or refused it. Returns whether it is given up."""
+    def note_validation(self, batch_uid: str, *, taken: bool, attempts: int) -> bool:
+        """CAISO took a validation, or refused it. Returns whether it is given up."""
         batch = self._batches[batch_uid]
-        refused = batch.receipts_refused + (not taken)
+        refused = batch.validations_refused + (not taken)
         is_given_up = refused >= attempts
-        self._put(replace(batch, receipt_owed=not (taken or is_given_up), receipts_refused=refused))
+        self._put(replace(batch, validation_owed=not (taken or is_given_up), validations_refused=refused))
         return is_given_up
 
-    def put_off_receipt(self, batch_uid: str) -> None:
+    def put_off_validation(self, batch_uid: str) -> None:
         """CAISO did not answer about this one: the others come first."""
         self._batches[batch_uid] = self._batches.pop(batch_uid)
 

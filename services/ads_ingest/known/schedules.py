@@ -1,4 +1,4 @@
-"""Books: what holds for one resource, folded from events one at a time. Pure and frozen; a fold makes a new book.
+"""Schedules: what holds for one resource, folded from events one at a time. Pure and frozen; a fold makes a new entry.
 
 How the trajectory is assembled, and why so: docs/decisions/0003-trajectory-assembly.md.
 """
@@ -10,7 +10,7 @@ from typing import Self
 
 import msgspec
 
-from ads_ingest.intervals import dot_intervals, open_until, tells_age, trajectory_points
+from ads_ingest.known.intervals import dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule
@@ -19,7 +19,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class DotBook:
+class DotSchedule:
     """The DOTs of one resource in the order of their intervals. `received_at` is when the newest came.
 
     `withdrawn` are batches that ask nothing of the resource though their intervals last still, each with the revision that says
@@ -32,7 +32,7 @@ class DotBook:
 
     @classmethod
     def of_state(cls, state: Dot) -> Self:
-        """The book that a published state was made from."""
+        """The entry that a published state was made from."""
         intervals = tuple(msgspec.structs.replace(interval, reasons=()) for interval in state.intervals)
         return cls(intervals, state.received_at, state.withdrawn)
 
@@ -102,7 +102,7 @@ class DotBook:
 
 
 @dataclass(frozen=True)
-class TrajectoryBook:
+class TrajectoryCurve:
     """The curve of one resource in the order of its points. `latest` is the last point of the newest batch."""
 
     points: tuple[TrajectoryPoint, ...] = ()
@@ -111,7 +111,7 @@ class TrajectoryBook:
 
     @classmethod
     def of_state(cls, state: Trajectory) -> Self:
-        """The book that a published state was made from."""
+        """The entry that a published state was made from."""
         return cls(state.points, state.latest, state.received_at)
 
     @property

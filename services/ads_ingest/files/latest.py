@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from ads_ingest.archive import Archive, DocumentKind, write_durably
+from ads_ingest.files.archive import Archive, DocumentKind, write_durably
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Upstream

@@ -1,4 +1,4 @@
-"""Board: what holds for every resource, and which states have to be said again.
+"""Known state: what holds for every resource, and which states have to be said again.
 
 A state is due when its content changed or what speaks against it did, and otherwise so often that it is said again before
 `valid_until`; a heartbeat in each would be traffic without news (the service's status carries that one). It is as old as the
@@ -14,8 +14,8 @@ from typing import Generic, Protocol, Self, TypeVar
 
 import msgspec
 
-from ads_ingest.books import DotBook, TrajectoryBook
-from ads_ingest.doubts import FAILING, INCOMPLETE, Doubts, DoubtsOf, Reasons, Spoken
+from ads_ingest.known.doubts import FAILING, INCOMPLETE, Doubts, DoubtsOf, Reasons, Spoken
+from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
@@ -31,8 +31,8 @@ STRANGERS_KEPT = timedelta(hours=24)
 """How long the state of a resource that is not configured by its name stays after all in it is past."""
 
 
-class Book(Protocol):
-    """What a board holds for each resource."""
+class Entry(Protocol):
+    """What a known state holds for each resource."""
 
     @property
     def ends_at(self) -> datetime | None:
@@ -44,7 +44,7 @@ class Book(Protocol):
         ...
 
 
-B = TypeVar("B", bound=Book)
+B = TypeVar("B", bound=Entry)
 S = TypeVar("S", bound=Dot | Trajectory | Instructions)
 
 
@@ -55,16 +55,16 @@ def valid_for(asked_every_s: float) -> timedelta:
 
 @dataclass(frozen=True)
 class _Said(Generic[B]):
-    book: B
+    entry: B
     reasons: Spoken
     heard_at: datetime
 
 
 @dataclass
 class _Shelf(Generic[B]):
-    """What the boards of all accounts hold together."""
+    """What the known states of all accounts hold together."""
 
-    books: dict[str, B]
+    entries: dict[str, B]
     said: "dict[str, _Said[B]]" = field(default_factory=dict)
 
 
@@ -78,33 +78,33 @@ class Judgement:
     now: datetime
 
 
-class Board(Generic[B, S]):
-    """One book for each resource: the configured ones from the start, others when CAISO names them.
+class KnownState(Generic[B, S]):
+    """One entry for each resource: the configured ones from the start, others when CAISO names them.
 
     Args:
         configured: the resources of this installation, and the schedule that each follows. Their states are said again without
             news; those of others only while something in them lasts, and not for ever, because intertie transactions come, go
             and would add up.
-        empty: the book of a resource that nothing is known of.
-        books: what was known before a restart.
+        empty: the entry of a resource that nothing is known of.
+        entries: what was known before a restart.
         said: the states that were said then.
-        make_state: resource, book and judgement to a state.
+        make_state: resource, entry and judgement to a state.
         topic: of a resource's state.
         refresh: how long a state that did not change waits before it is said again.
         valid_for: how long a state counts without being said again.
 
-    Of several ADS accounts each has a board (`for_accounts`): what it was told and doubts is its own, the books are those of
-    all. A resource is judged by the accounts that see it, by all while none is known to.
+    Of several ADS accounts each has a known state (`for_accounts`): what it was told and doubts is its own, the entries are
+    those of all. A resource is judged by the accounts that see it, by all while none is known to.
 
     Attributes:
         heard_at: when CAISO last answered this account; None before.
         sees: the resources that CAISO has named to this account.
         is_failing: whether CAISO does not answer this account what is new.
-        lock: held by whoever changes books, and until they are safe, where several accounts are followed at a time.
+        lock: held by whoever changes entries, and until they are safe, where several accounts are followed at a time.
         doubts: whose states name a reason against themselves.
         doubts_of_past: of each batch that is over the resources whose DOTs of it name one.
         confirmed: of each resource when CAISO last confirmed all that its state is made of, where that is asked for by itself.
-        complete: whether all that CAISO has was looked through once. Until then an empty book says nothing: it would replace
+        complete: whether all that CAISO has was looked through once. Until then an empty entry says nothing: it would replace
             what a broker retained from an outbox that was lost.
     """
 
@@ -112,7 +112,7 @@ class Board(Generic[B, S]):
         self,
         configured: Mapping[str, Schedule],
         empty: B,
-        books: Mapping[str, B],
+        entries: Mapping[str, B],
         said: Iterable[S],
         make_state: Callable[[str, B, Judgement], S],
         topic: Callable[[str], str],
@@ -122,14 +122,14 @@ class Board(Generic[B, S]):
         self._refresh = refresh
         self._configured = dict(configured)
         self._empty = empty
-        self._shelf: _Shelf[B] = _Shelf({**dict.fromkeys(configured, empty), **books})
-        self._accounts: list[Board[B, S]] = [self]
+        self._shelf: _Shelf[B] = _Shelf({**dict.fromkeys(configured, empty), **entries})
+        self._accounts: list[KnownState[B, S]] = [self]
         self.lock = threading.RLock()
         self._make_state = make_state
         self._topic = topic
         self.valid_for = valid_for
         self._shelf.said = {
-            state.resource_id: _Said(books[state.resource_id], _spoken_in(state, configured), state.heard_at)
+            state.resource_id: _Said(entries[state.resource_id], _spoken_in(state, configured), state.heard_at)
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
@@ -145,17 +145,17 @@ class Board(Generic[B, S]):
         self.confirmed: Mapping[str, datetime] = {}
         self.complete = False
 
-    def for_accounts(self, sees: Sequence[set[str]]) -> "list[Board[B, S]]":
-        """A board for each of several accounts in place of this one.
+    def for_accounts(self, sees: Sequence[set[str]]) -> "list[KnownState[B, S]]":
+        """A known state for each of several accounts in place of this one.
 
         Args:
             sees: of each the resources that CAISO has named to it. They are the callers', who add to them.
         """
-        boards = [copy(self) for _ in sees]
-        for board, seen in zip(boards, sees, strict=True):
-            board.begin(seen)
-        self._accounts[:] = boards
-        return boards
+        known_states = [copy(self) for _ in sees]
+        for known_state, seen in zip(known_states, sees, strict=True):
+            known_state.begin(seen)
+        self._accounts[:] = known_states
+        return known_states
 
     @property
     def is_one_of_several(self) -> bool:
@@ -164,36 +164,36 @@ class Board(Generic[B, S]):
 
     def is_of(self, resource_id: str) -> bool:
         """Whether what this account is told may be about a resource: it sees it, or none is known to."""
-        return resource_id in self.sees or not any(resource_id in board.sees for board in self._accounts)
+        return resource_id in self.sees or not any(resource_id in known_state.sees for known_state in self._accounts)
 
-    def _judges(self, resource_id: str) -> "list[Board[B, S]]":
-        return [board for board in self._accounts if board.is_of(resource_id)]
+    def _judges(self, resource_id: str) -> "list[KnownState[B, S]]":
+        return [known_state for known_state in self._accounts if known_state.is_of(resource_id)]
 
     @property
-    def books(self) -> Mapping[str, B]:
-        """The book of each resource."""
-        return self._shelf.books
+    def entries(self) -> Mapping[str, B]:
+        """The entry of each resource."""
+        return self._shelf.entries
 
-    def book(self, resource_id: str) -> B:
-        """The book of one resource, an empty one when nothing is known of it."""
-        return self._shelf.books.get(resource_id, self._empty)
+    def entry(self, resource_id: str) -> B:
+        """The entry of one resource, an empty one when nothing is known of it."""
+        return self._shelf.entries.get(resource_id, self._empty)
 
-    def put(self, resource_id: str, book: B) -> None:
-        """Replace the book of a resource."""
-        self._shelf.books[resource_id] = book
+    def put(self, resource_id: str, entry: B) -> None:
+        """Replace the entry of a resource."""
+        self._shelf.entries[resource_id] = entry
 
     def past_strangers(self, now: datetime) -> dict[str, str]:
         """Resources that are not configured of which nothing holds any more, each with its state's topic."""
         return {
             resource_id: self._topic(resource_id)
-            for resource_id, book in self._shelf.books.items()
-            if resource_id not in self._configured and (book.ends_at is None or now - book.ends_at > STRANGERS_KEPT)
+            for resource_id, entry in self._shelf.entries.items()
+            if resource_id not in self._configured and (entry.ends_at is None or now - entry.ends_at > STRANGERS_KEPT)
         }
 
     def forget(self, resource_ids: Iterable[str]) -> None:
         """Let go of resources whose states were retracted."""
         for resource_id in resource_ids:
-            del self._shelf.books[resource_id]
+            del self._shelf.entries[resource_id]
             self._shelf.said.pop(resource_id, None)
 
     @property
@@ -205,21 +205,21 @@ class Board(Generic[B, S]):
         """The resources whose states were said with a reason against themselves."""
         return [resource_id for resource_id, said in self._shelf.said.items() if said.reasons.state]
 
-    def take_back(self, books: Mapping[str, B]) -> None:
+    def take_back(self, entries: Mapping[str, B]) -> None:
         """As it was before something that could not be kept."""
-        self._shelf.books = dict(books)
+        self._shelf.entries = dict(entries)
 
     def due(self, now: datetime, *, news_only: bool = False) -> list[tuple[str, S]]:
         """The states that have to be said, each with its topic. Call `note_said` once they are safe.
 
         `news_only` leaves out what would only be said again: in the middle of a round not all was asked for yet.
         """
-        self._shelf.books = {resource_id: book.pruned(now) for resource_id, book in self._shelf.books.items()}
+        self._shelf.entries = {resource_id: entry.pruned(now) for resource_id, entry in self._shelf.entries.items()}
         states = [
-            self._make_state(resource_id, book, self._judgement(resource_id, rests_on, now))
-            for resource_id, book in self._shelf.books.items()
+            self._make_state(resource_id, entry, self._judgement(resource_id, rests_on, now))
+            for resource_id, entry in self._shelf.entries.items()
             if (rests_on := self._rests_on(resource_id))
-            and (self._is_news(resource_id, book) or (not news_only and self._is_old(resource_id, book, rests_on, now)))
+            and (self._is_news(resource_id, entry) or (not news_only and self._is_old(resource_id, entry, rests_on, now)))
         ]
         return [(self._topic(state.resource_id), state) for state in states]
 
@@ -231,9 +231,9 @@ class Board(Generic[B, S]):
 
         Of several accounts that see it the one that was answered last counts, and all while none is known to.
         """
-        answers = [board.answered(resource_id) for board in self._judges(resource_id)]
+        answers = [known_state.answered(resource_id) for known_state in self._judges(resource_id)]
         known = [at for at in answers if at]
-        if any(resource_id in board.sees for board in self._accounts):
+        if any(resource_id in known_state.sees for known_state in self._accounts):
             return max(known, default=None)
         return min(known) if len(known) == len(answers) else None
 
@@ -244,20 +244,20 @@ class Board(Generic[B, S]):
     def note_said(self, states: Sequence[tuple[str, S]]) -> None:
         """Remember what is safe in the outbox."""
         for _topic, state in states:
-            book = self._shelf.books[state.resource_id]
-            self._shelf.said[state.resource_id] = _Said(book, self._against(state.resource_id), state.heard_at)
+            entry = self._shelf.entries[state.resource_id]
+            self._shelf.said[state.resource_id] = _Said(entry, self._against(state.resource_id), state.heard_at)
 
-    def _is_news(self, resource_id: str, book: B) -> bool:
+    def _is_news(self, resource_id: str, entry: B) -> bool:
         said = self._shelf.said.get(resource_id)
         if said is None:
-            return book != self._empty or all(board.complete for board in self._judges(resource_id))
-        return (said.book, said.reasons) != (book, self._against(resource_id))
+            return entry != self._empty or all(known_state.complete for known_state in self._judges(resource_id))
+        return (said.entry, said.reasons) != (entry, self._against(resource_id))
 
     def _against(self, resource_id: str) -> Spoken:
         """What any account that may be told of a resource knows against it, and that none of several is answered."""
         judges = self._judges(resource_id)
-        spoken = [board.spoken(resource_id) for board in judges]
-        if self.is_one_of_several and all(board.is_failing for board in judges):
+        spoken = [known_state.spoken(resource_id) for known_state in judges]
+        if self.is_one_of_several and all(known_state.is_failing for known_state in judges):
             spoken.append(Spoken(FAILING, FAILING))
         if len(spoken) == 1:
             return spoken[0]
@@ -274,9 +274,9 @@ class Board(Generic[B, S]):
         other = next(reasons for schedule, reasons in against.items() if schedule is not follows)
         return Spoken(against[follows], other, past)
 
-    def _is_old(self, resource_id: str, book: B, rests_on: datetime, now: datetime) -> bool:
+    def _is_old(self, resource_id: str, entry: B, rests_on: datetime, now: datetime) -> bool:
         said = self._shelf.said.get(resource_id)
-        lasts = resource_id in self._configured or (book.ends_at is not None and book.ends_at > now)
+        lasts = resource_id in self._configured or (entry.ends_at is not None and entry.ends_at > now)
         if said is None or not lasts:
             return False
         younger_by = rests_on - said.heard_at
@@ -295,12 +295,14 @@ def _of_other(spoken: Spoken) -> Reasons:
     return spoken.other
 
 
-def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST) -> Board[DotBook, Dot]:
+def known_dots(
+    sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
+) -> KnownState[DotSchedule, Dot]:
     """The DOTs, taken up where the kept states left them."""
     said, configured = restored(sender, kept, Dot), configured_in(sender)
-    books = {state.resource_id: DotBook.of_state(state) for state in said}
+    entries = {state.resource_id: DotSchedule.of_state(state) for state in said}
 
-    def make_state(resource_id: str, book: DotBook, judgement: Judgement) -> Dot:
+    def make_state(resource_id: str, entry: DotSchedule, judgement: Judgement) -> Dot:
         return Dot(
             environment=sender.environment,
             source=sender.source,
@@ -310,22 +312,22 @@ def dot_board(sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = 
             heard_at=judgement.heard_at,
             valid_until=judgement.valid_until,
             reasons=judgement.reasons.state,
-            received_at=book.received_at,
-            intervals=tuple(_marked(book.intervals, configured.get(resource_id), judgement.reasons)),
-            withdrawn=book.withdrawn,
+            received_at=entry.received_at,
+            intervals=tuple(_marked(entry.intervals, configured.get(resource_id), judgement.reasons)),
+            withdrawn=entry.withdrawn,
         )
 
-    return Board(configured, DotBook(), books, said, make_state, sender.dot_topic, refresh_of(sender), valid_for)
+    return KnownState(configured, DotSchedule(), entries, said, make_state, sender.dot_topic, refresh_of(sender), valid_for)
 
 
-def trajectory_board(
+def known_trajectories(
     sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
-) -> Board[TrajectoryBook, Trajectory]:
+) -> KnownState[TrajectoryCurve, Trajectory]:
     """The curves, taken up where the kept states left them."""
     said = restored(sender, kept, Trajectory)
-    books = {state.resource_id: TrajectoryBook.of_state(state) for state in said}
+    entries = {state.resource_id: TrajectoryCurve.of_state(state) for state in said}
 
-    def make_state(resource_id: str, book: TrajectoryBook, judgement: Judgement) -> Trajectory:
+    def make_state(resource_id: str, entry: TrajectoryCurve, judgement: Judgement) -> Trajectory:
         return Trajectory(
             environment=sender.environment,
             source=sender.source,
@@ -335,13 +337,13 @@ def trajectory_board(
             heard_at=judgement.heard_at,
             valid_until=judgement.valid_until,
             reasons=judgement.reasons.state,
-            received_at=book.received_at,
-            points=book.points,
-            latest=book.latest,
+            received_at=entry.received_at,
+            points=entry.points,
+            latest=entry.latest,
         )
 
-    empty, topic = TrajectoryBook(), sender.trajectory_topic
-    return Board(configured_in(sender), empty, books, said, make_state, topic, refresh_of(sender), valid_for)
+    empty, topic = TrajectoryCurve(), sender.trajectory_topic
+    return KnownState(configured_in(sender), empty, entries, said, make_state, topic, refresh_of(sender), valid_for)
 
 
 def refresh_of(sender: Sender) -> timedelta:

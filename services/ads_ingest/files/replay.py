@@ -19,7 +19,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
-from ads_ingest.archive import ArchivedDocument, archived
+from ads_ingest.files.archive import ArchivedDocument, archived
 from ads_ingest.meters import Meters
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import PREFIX, AdsSettings

@@ -1,0 +1,1 @@
+"""What is to be asked of CAISO, when, and what it is told."""
