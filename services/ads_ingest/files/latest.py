@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ads_ingest.files.archive import Archive, DocumentKind, write_durably
+from caiso.ads import NotADocument, parse_saved
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Upstream
@@ -22,10 +23,12 @@ from dotbus.contracts.schedules import Schedule, in_force, of_schedule
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.setting_values import MB
 
 DISPATCH_FILE: Final = "dispatch-batch.xml"
 TRAJECTORY_FILE: Final = "trajectory.xml"
 DOTS_FILE: Final = "dot.csv"
+LATEST_MOST_BYTES: Final = 512 * MB
 LOOK_EVERY_S: Final = 1.0
 """How soon the file of DOTs follows the time."""
 COLUMNS: Final = (
@@ -82,7 +85,7 @@ class DocumentFiles:
         self._dispatch = LatestFile(folder / DISPATCH_FILE)
         self._trajectory = LatestFile(folder / TRAJECTORY_FILE)
         self._archive = archive
-        self._newest_at: datetime | None = None
+        self._newest_at = _received_at(folder / DISPATCH_FILE)
 
     def note_dispatch(self, document: DispatchBatch, now: datetime) -> None:
         """A batch was kept: replace its file, unless a newer one is there."""
@@ -96,6 +99,15 @@ class DocumentFiles:
         """Trajectory batches were kept."""
         self._archive.keep(DocumentKind.TRAJECTORY, listed.batches[-1].header.batch_uid, listed.xml, now)
         self._trajectory.replace(listed.xml)
+
+
+def _received_at(file: Path) -> datetime | None:
+    """When ADS received the batch in a file of before; None without one."""
+    try:
+        saved = parse_saved(file.read_bytes(), LATEST_MOST_BYTES)
+    except (OSError, NotADocument):
+        return None
+    return saved.dispatches[0].header.batch_received_at if saved.dispatches else None
 
 
 class DotFile:

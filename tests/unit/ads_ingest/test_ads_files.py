@@ -9,7 +9,8 @@ import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
 from ads_ingest.files.archive import Archive, DocumentKind, archived, write_durably
-from ads_ingest.files.latest import COLUMNS, DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, DotFile
+from ads_ingest.files.latest import COLUMNS, DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, DocumentFiles, DotFile
+from caiso.ads import parse_saved
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.quality import Reason
 
@@ -129,6 +130,14 @@ def test_the_latest_documents_are_the_newest_batch_and_trajectory(bench: Bench) 
     bench.trajectory.round()
     assert b"batchUID='B2'" in (bench.folder / "latest" / DISPATCH_FILE).read_bytes()
     assert b"T1" in (bench.folder / "latest" / TRAJECTORY_FILE).read_bytes()
+
+
+def test_after_a_restart_an_older_batch_does_not_take_the_place_of_the_latest(tmp_path: Path) -> None:
+    for each in (batch(2, at=T0 + 5 * MINUTE), batch(1)):
+        (document,) = parse_saved(each.xml(whole=True).encode(), 10**6).dispatches
+        files = DocumentFiles(tmp_path, Archive(tmp_path / "archive", timedelta(days=1), 10**6))
+        files.note_dispatch(document, T0)
+    assert b"batchUID='B2'" in (tmp_path / DISPATCH_FILE).read_bytes()
 
 
 def test_files_that_cannot_be_written_do_not_stop_the_stream(bench: Bench) -> None:
