@@ -105,6 +105,7 @@ class DispatchStream:
         self._clock = clock
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
+        batches.restore_missing(publisher.missing, clock())
         restore(batches, publisher.known_state, clock())
         if publisher.instructions:
             restore_instructions(batches, publisher.instructions, clock())
@@ -144,6 +145,7 @@ class DispatchStream:
         self._listed = tuple(translate_header(header) for header in listed.headers)
         self._batches.note_listed(self._listed, now)
         self._publisher.note_heard(answered_at(self._caiso, now))
+        self._publisher.keep_missing(self._batches.missing_headers())
         self._withdraw_what_asks_nothing()
         if cursor != self._publisher.cursor:
             self._commit((), cursor, news_only=True)
@@ -153,6 +155,7 @@ class DispatchStream:
         if self._publisher.instructions:
             self._publisher.instructions.complete = self._publisher.known_state.complete
         self._commit((), self._settled_to())
+        self._publisher.keep_missing(self._batches.missing_headers())
         with self._publisher.lock:
             self._batches.forget_settled(self._needed(), self._clock())
         self._validations.send(self._batches)
@@ -240,7 +243,11 @@ class DispatchStream:
             yield failure
         except AdsFailure as failure:
             yield failure
-            yield from self._retry(batch)
+            again = self._take(batch)
+            if isinstance(again, Away):  # it tells nothing, and the header's answer spoke against the batch
+                self._note_failed(batch, failure)
+            if again:
+                yield again
         else:
             told = self._batches.note_told(header, asked_at)
             if told.is_missing:

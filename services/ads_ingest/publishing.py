@@ -11,12 +11,13 @@ from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 
 KeptState = Dot | Trajectory | Instructions
+_missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
 
 
 class UnassignedResources:
@@ -70,6 +71,8 @@ class Publisher(Generic[B, S]):
         self.lock = known_state.lock
         self.instructions = instructions
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
+        self._missing_name = f"missing/{cursor_name}"
+        self._missing = outbox.note(self._missing_name) or "[]"
 
     @property
     def heard_at(self) -> datetime | None:
@@ -86,6 +89,22 @@ class Publisher(Generic[B, S]):
         """CAISO did not answer it."""
         for known_state in self._known_states:
             known_state.is_failing = True
+
+    @property
+    def missing(self) -> tuple[DispatchBatchHeader, ...]:
+        """What CAISO listed and was not had, as it was kept last."""
+        return _missing.decode(self._missing)
+
+    def keep_missing(self, headers: Sequence[DispatchBatchHeader]) -> None:
+        """Remember what CAISO listed and was not had: after a restart its list may begin behind it.
+
+        Raises:
+            sqlite3.Error: it was not kept.
+        """
+        missing = msgspec.json.encode(headers).decode()
+        if missing != self._missing:
+            self._outbox.keep_note(self._missing_name, missing)
+            self._missing = missing
 
     def begin_anew(self, set_back_by: timedelta, now: datetime) -> None:
         """The clock was set back: ask for everything that CAISO has again; what is kept already is passed over.

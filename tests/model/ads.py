@@ -125,6 +125,7 @@ class Disk:
         self.kept: dict[str, bytes] = {}
         self.revisions: dict[str, int] = {}
         self.positions: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
 
     def commit(
         self,
@@ -152,6 +153,12 @@ class Disk:
 
     def cursors(self) -> dict[str, str]:
         return dict(self.positions)
+
+    def note(self, name: str) -> str | None:
+        return self.notes.get(name)
+
+    def keep_note(self, name: str, text: str) -> None:
+        self.notes[name] = text
 
 
 class Nothing:

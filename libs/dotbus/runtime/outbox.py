@@ -29,6 +29,8 @@ OutgoingState = Dot | Trajectory | Instructions | Lmp
 
 RETRACTED: Final = b""
 """The payload that makes a broker forget what it retains."""
+_NOTE: Final = "_"
+"""With it begin the names of notes among the cursors."""
 _MARKED_TOGETHER: Final = 100
 _MARKS_AT_ONCE: Final = 500
 
@@ -255,6 +257,22 @@ class Outbox:
 
     def cursors(self) -> dict[str, str]:
         """Where we are with CAISO."""
+        return {name: position for name, position in self._positions().items() if not name.startswith(_NOTE)}
+
+    def note(self, name: str) -> str | None:
+        """What was noted under a name, None when nothing was."""
+        return self._positions().get(_NOTE + name)
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Note something beside the cursors that is nobody else's matter.
+
+        Raises:
+            sqlite3.Error: the disk is full or broken; it was not kept.
+        """
+        with self._transaction():
+            self._write_states((), {_NOTE + name: text})
+
+    def _positions(self) -> dict[str, str]:
         with self._lock:
             return dict(self._database.execute("SELECT name, position FROM cursor"))
 

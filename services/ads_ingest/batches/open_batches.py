@@ -81,6 +81,16 @@ class OpenBatches:
         """A question about a batch had no usable answer. Returns what is known of it then."""
         return self._put(self._batches[batch_uid].failed(failure, now))
 
+    def restore_missing(self, headers: Iterable[DispatchBatchHeader], now: datetime) -> None:
+        """After a restart: CAISO listed these before, and they were not had."""
+        for header in headers:
+            uid = header.batch_uid
+            self._put(OpenBatch(uid, Known.LISTED, header, until=may_last_until(header, now), ask_at=now))
+
+    def missing_headers(self) -> tuple[DispatchBatchHeader, ...]:
+        """What CAISO listed, was not had, or not as it is now, and is not given up."""
+        return tuple(each.header for each in self._batches.values() if each.is_missing and not each.is_given_up)
+
     def restore(self, header: DispatchBatchHeader, resource_id: str, until: datetime, now: datetime) -> None:
         """A kept state speaks of a batch: after a restart CAISO is to confirm it, and it may lack its validation."""
         if now - until >= KEPT:
@@ -158,9 +168,10 @@ class OpenBatches:
         return batch is None or batch.is_settled(now)
 
     def forget_settled(self, needed: Collection[str], now: datetime) -> None:
-        """Let go of what is over, is not needed (listed, or in a state) any more and owes no validation."""
+        """Let go of what is over, was had, is not needed (listed, or in a state) any more and owes no validation."""
         for uid, batch in list(self._batches.items()):
-            owes = batch.validation_owed and now - batch.until < KEPT
+            is_to_be_had = batch.is_missing and not batch.is_given_up
+            owes = is_to_be_had or (batch.validation_owed and now - batch.until < KEPT)
             if uid not in needed and batch.until <= now and not owes:
                 del self._batches[uid]
 
