@@ -140,11 +140,12 @@ class Historian:
         if action.lost:
             self._give_up(action.stream, action.lost, now)
         if action.ask and self._bus.connected:
-            mine = self._persistence.insist(
-                lambda _failures: self._accounts.claim_asking(action.stream, self._gaps.grace_s), self._turn
-            )
+            pause_s = 0.0 if action.goes_on else self._gaps.grace_s
+            mine = self._persistence.insist(lambda _failures: self._accounts.claim_asking(action.stream, pause_s), self._turn)
             if mine:
                 self._ask(action.stream, action.ask, now)
+            else:
+                self._gaps.left_to_another(action.stream)
 
     def _give_up(self, stream: Stream, ranges: Sequence[Range], now: datetime) -> None:
         reason = "the source no longer has them"

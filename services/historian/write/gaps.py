@@ -7,7 +7,7 @@ that came counts, until the source is asked and says that it knows nothing of it
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
@@ -23,18 +23,42 @@ RANGES_AT_ONCE = 2 * MAX_RANGES
 
 @dataclass(frozen=True)
 class Action:
-    """What to do about a stream: ask for these ranges, give up those."""
+    """What to do about a stream: ask for these ranges, give up those. `goes_on`: what was asked for before is answered."""
 
     stream: Stream
     ask: tuple[Range, ...]
     lost: tuple[Range, ...]
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
 class _Watched:
+    """A stream that something is missing of.
+
+    Attributes:
+        missing: the first ranges of it.
+        asked: how often in vain.
+        up_to: what is missing up to here has been so for some time; what is beyond may be on its way.
+        asked_for: what we asked for.
+        unanswered: the requests for it that nobody replied to yet, by their first and last number.
+    """
+
     missing: tuple[Range, ...]
     asked: int
     look_again_at: datetime
+    up_to: int
+    asked_for: SequenceRanges
+    unanswered: frozenset[Range]
+
+    def is_answered(self, still: SequenceRanges) -> bool:
+        """Whether all that we asked for came, or is replied to."""
+        asked_for = self.asked_for.ranges
+        return bool(asked_for) and (not self.unanswered or not any(still.holds_any(part) for part in asked_for))
+
+    def next_ranges(self, missing: tuple[Range, ...]) -> tuple[Range, ...]:
+        """What was not asked for yet and is no news."""
+        old = [(first, min(last, self.up_to)) for first, last in missing if first <= self.up_to]
+        return tuple(part for first, last in old for part in self.asked_for.missing(first, last))
 
 
 class Gaps:
@@ -91,8 +115,11 @@ class Gaps:
         Only of a stream that something is missing of, or anybody could fill the memory with streams that there are not.
         """
         stream = Stream(str(reply.environment), reply.source, reply.stream)
-        if stream not in self._watched:
+        watched = self._watched.get(stream)
+        if watched is None:
             return
+        unanswered = watched.unanswered - {(reply.first_seq, reply.last_seq)}
+        self._watched[stream] = replace(watched, unanswered=unanswered)
         oldest_seq = min(reply.last_seq, MAX_SEQ) + 1 if reply.oldest_seq is None else reply.oldest_seq
         self._give_up(stream, [*reply.lost, (1, min(oldest_seq, MAX_SEQ) - 1)])
 
@@ -126,30 +153,68 @@ class Gaps:
             self._watch(stream, missing, 0, now)
             return None
         still = SequenceRanges(missing)
-        all_came = watched.asked > 0 and not any(still.holds_any(part) for part in watched.missing)
-        if now < watched.look_again_at and not all_came:
+        is_due, some_came = now >= watched.look_again_at, not still.covers(watched.missing)
+        if (
+            watched.is_answered(still)
+            and (some_came or not is_due)
+            and (following := self._go_on(stream, watched, missing, now))
+        ):
+            return following
+        if not is_due:
             return None
-        if not all_came and not still.covers(watched.missing):  # some of it came: the rest may be on its way
+        if some_came:  # the rest may be on its way
             self._watch(stream, missing, 0, now)
             return None
-        action = self._act(stream, missing)
-        self._watch(stream, missing, (0 if all_came else watched.asked) + bool(action.ask), now)
+        action = self._act(stream, missing, missing)
+        self._watch(stream, missing, watched.asked + bool(action.ask), now, SequenceRanges.of(action.ask))
+        return action
+
+    def left_to_another(self, stream: Stream) -> None:
+        """Another historian asked, so what follows is for it to ask as well."""
+        if watched := self._watched.get(stream):
+            self._watched[stream] = replace(watched, asked_for=SequenceRanges(), unanswered=frozenset())
+
+    def _go_on(self, stream: Stream, watched: _Watched, missing: tuple[Range, ...], now: datetime) -> Action | None:
+        """Ask at once for the next, whatever is still to come of what was asked for: that has its own time."""
+        action = replace(self._act(stream, missing, watched.next_ranges(missing)), goes_on=True)
+        if not (action.ask or action.lost):
+            return None
+        asked_for = watched.asked_for.common(SequenceRanges(missing)).joined(SequenceRanges.of(action.ask))
+        self._watch(stream, missing, 1, now, asked_for)
+        unanswered = frozenset(_ends(request) for request in requests_of(action.ask))
+        self._watched[stream] = replace(self._watched[stream], unanswered=unanswered, up_to=watched.up_to)
         return action
 
     def _give_up(self, stream: Stream, ranges: Iterable[Range]) -> None:
         known = self._gone.get(stream, SequenceRanges())
         self._gone[stream] = known.joined(SequenceRanges.of(ranges))
 
-    def _watch(self, stream: Stream, missing: tuple[Range, ...], asked: int, now: datetime) -> None:
+    def _watch(
+        self, stream: Stream, missing: tuple[Range, ...], asked: int, now: datetime, asked_for: SequenceRanges | None = None
+    ) -> None:
+        """Look again after a pause. `asked_for` is what we ask for now; without it what we asked for before still counts."""
         pause_s = max(self.grace_s, backoff_s(asked, self.grace_s, self._most_s, self._jitter()))
-        self._watched[stream] = _Watched(missing, asked, now + timedelta(seconds=pause_s))
+        before = self._watched.get(stream)
+        if asked_for is not None:
+            unanswered = frozenset(_ends(request) for request in requests_of(asked_for.ranges))
+        elif before:
+            asked_for, unanswered = before.asked_for, before.unanswered
+        else:
+            asked_for, unanswered = SequenceRanges(), frozenset()
+        up_to = self._published.get(stream, MAX_SEQ)
+        self._watched[stream] = _Watched(missing, asked, now + timedelta(seconds=pause_s), up_to, asked_for, unanswered)
 
-    def _act(self, stream: Stream, missing: Sequence[Range]) -> Action:
+    def _act(self, stream: Stream, missing: Sequence[Range], wanted: Sequence[Range]) -> Action:
+        """Ask for what is wanted, and give up what is lost of all that is missing."""
         gone = self._gone.get(stream, SequenceRanges())
         lost = SequenceRanges.of(missing).common(gone)
-        ask = [part for first, last in missing for part in gone.missing(first, last)]
+        ask = [part for first, last in wanted for part in gone.missing(first, last)]
         online = self._online.get((stream.environment, stream.source), False)
         return Action(stream, tuple(ask) if online else (), lost.ranges)
+
+
+def _ends(ranges: Sequence[Range]) -> Range:
+    return ranges[0][0], ranges[-1][1]
 
 
 def requests_of(ranges: Sequence[Range]) -> list[tuple[Range, ...]]:

@@ -96,6 +96,67 @@ def test_once_all_that_was_asked_for_came_the_next_is_asked_for_at_once(gaps):
     assert gaps.look(STREAM, ((5, 5),), at(5.1)).ask == ((5, 5),)
 
 
+def asked_of_many(gaps, last=60_001):
+    """Every other number is missing, more than are asked for together; the first of them are asked for at second 5."""
+    gaps.heard_status(status(1, last))
+    gaps.look(STREAM, waiting_beyond(0, last), at(0))
+    action = gaps.look(STREAM, waiting_beyond(0, last), at(5))
+    assert action.ask == waiting_beyond(0, last)
+    return action
+
+
+def waiting_beyond(seq, last=60_001):
+    """The first ranges of what is missing beyond a number."""
+    return tuple((each, each) for each in range(1, last + 1, 2) if each > seq)[:RANGES_AT_ONCE]
+
+
+def answer(gaps, action):
+    for request in requests_of(action.ask):
+        gaps.heard_reply(reply(request[0][0], request[-1][1], stream=STREAM.stream))
+
+
+def test_once_a_request_is_answered_the_next_is_asked_for_at_once_whatever_is_still_to_come_of_it(gaps):
+    action = asked_of_many(gaps)
+    some_to_come = ((3, 3), *waiting_beyond(20_000))[:RANGES_AT_ONCE]
+    assert gaps.look(STREAM, some_to_come, at(6)) is None
+    rest = ((3, 3), *waiting_beyond(40_000))
+    answer(gaps, action)
+    following = gaps.look(STREAM, rest, at(7))
+    assert (following.goes_on, following.ask) == (True, rest[1:])
+    assert gaps.look(STREAM, rest[:1], at(8)) is None
+    assert [second for second in range(9, 30) if gaps.look(STREAM, rest[:1], at(second))] != []
+
+
+def test_a_pause_within_an_answer_costs_no_new_grace_when_it_goes_on(gaps):
+    action = asked_of_many(gaps)
+    assert gaps.look(STREAM, waiting_beyond(9_000), at(10.5)) is None
+    assert gaps.look(STREAM, waiting_beyond(21_000), at(12)) is None
+    answer(gaps, action)
+    assert gaps.look(STREAM, waiting_beyond(39_999), at(12.5)).ask == waiting_beyond(40_000)
+
+
+def test_what_is_news_is_not_asked_for_at_once(gaps):
+    action = asked_of_many(gaps, last=11)
+    gaps.heard_status(status(1, 20))
+    answer(gaps, action)
+    assert gaps.look(STREAM, ((12, 20),), at(6)) is None
+    assert gaps.look(STREAM, ((12, 20),), at(10)) is None
+    assert gaps.look(STREAM, ((12, 20),), at(15)).ask == ((12, 20),)
+
+
+def test_what_a_reply_says_is_lost_is_given_up_at_once(gaps):
+    action = asked_of_many(gaps, last=11)
+    gaps.heard_reply(reply(*(action.ask[0][0], action.ask[-1][1]), stream=STREAM.stream, lost=((5, 5),)))
+    assert gaps.look(STREAM, ((3, 3), (5, 5)), at(6)) == Action(STREAM, ask=(), lost=((5, 5),), goes_on=True)
+
+
+def test_what_another_historian_asked_for_is_its_own_to_go_on_with(gaps):
+    action = asked_of_many(gaps)
+    gaps.left_to_another(STREAM)
+    answer(gaps, action)
+    assert gaps.look(STREAM, waiting_beyond(40_000), at(6)) is None
+
+
 def test_what_the_source_no_longer_keeps_is_lost_and_the_rest_is_asked_for(gaps):
     gaps.heard_status(status(6, 10))
     look(gaps, (2, 3), second=0)
