@@ -35,6 +35,10 @@ ALTER DEFAULT PRIVILEGES FOR ROLE historian IN SCHEMA public REVOKE SELECT ON TA
 ALTER DATABASE :"database" OWNER TO dotbus_owner;
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+-- Large objects need no right to any table: without this everybody who may connect could fill the disk with them.
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+FROM pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND proname ~ '^lo(_|read$|write$)' AND pg_has_role(proowner, 'USAGE') \gexec
 GRANT CONNECT ON DATABASE :"database" TO dotbus_writer, dotbus_reader;
 -- Views are found by their names alone.
 ALTER DATABASE :"database" SET search_path = dotbus, public;

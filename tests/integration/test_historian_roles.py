@@ -119,6 +119,20 @@ def test_the_writer_writes_whatever_comes_months_of_long_ago_included(kept: Data
         assert connection.scalar(sa.text(f"SELECT count(*) FROM {part}")) == 2
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "CREATE TABLE public.more (x int)",
+        "CREATE TEMP TABLE more (x int)",
+    ],
+)
+def test_a_reader_leaves_nothing_behind_even_where_it_asks_to_write(at: Addresses, what: str):
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        query(at.reader, f"BEGIN READ WRITE; {what}; COMMIT")
+
+
 def test_a_reader_reads_everything_there_is_and_what_is_made_later(at: Addresses, kept: Database):
     fill(kept, of_long_ago())
     with kept.transaction(as_owner=True) as connection:
