@@ -241,8 +241,17 @@ def test_a_source_that_does_not_answer_is_told(at: Addresses, historian: Command
         fill(database, samples.dispatch(), msgspec.structs.replace(samples.service_status(), outbox=span))
     told = historian("replay", "ads_ingest/a", "--within-s", "1")
     assert told.exit_code == 1
+    assert "asking ads_ingest/a, waiting up to 1 s" in told.output
     assert "did not answer in time" in told.output
     assert historian("replay", "ads_ingest/nobody").exit_code == 1
+
+
+def test_numbers_that_are_no_range_are_asked_of_nobody(at: Addresses, historian: Command):
+    with opened(at.historian, owner=OWNER, writer=WRITER) as database:
+        fill(database, samples.dispatch())
+    told = historian("replay", "ads_ingest/a", "5", "1")
+    assert (told.exit_code, told.output) == (1, "5 to 1 is no range: LAST is below FIRST\n")
+    assert isinstance(told.exception, SystemExit)
 
 
 # Dead letters.
@@ -273,6 +282,17 @@ def test_dead_letters_are_listed_shown_exported_and_tried_again(at: Addresses, h
     assert "2: still refused" in again.output
     assert query(at.reader, "SELECT count(*) FROM dotbus.instruction") == [(1,)]
     assert historian("dead-letters", "list").output.splitlines()[-1] == "1 dead letters; refused: 1"
+
+
+@pytest.mark.parametrize("command", [["show"], ["retry"], ["export", "-"]])
+def test_a_dead_letter_that_there_is_not_is_told(historian: Command, command: list[str]):
+    told = historian("dead-letters", *command, "0")
+    assert (told.exit_code, "no dead letter waits under 0" in told.output) == (1, True)
+
+
+def test_where_no_dead_letter_waits_a_retry_says_so(historian: Command):
+    told = historian("dead-letters", "retry")
+    assert (told.exit_code, told.output) == (0, "no dead letter waits\n")
 
 
 def test_a_status_that_is_understood_at_last_is_stored_with_the_others(at: Addresses, historian: Command):

@@ -15,7 +15,7 @@ from dotbus.runtime.process import EXIT_FAILED, command_line
 from dotbus.runtime.schedule import utc_now
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.asking import Load, Open, asking
-from historian.upkeep.letters import DeadLetter, count_letters, each_letter, letters, mark
+from historian.upkeep.letters import DeadLetter, count_letters, each_letter, letters, mark, not_waiting
 from historian.write.record import Recorder
 from historian.write.store import Arrival, Store
 
@@ -50,19 +50,19 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     def show(ids: Annotated[list[int], typer.Argument(help="Numbers from the list.")]) -> None:
         """Show what came, as it came."""
         with asking(load, open_database) as (_, database), database.transaction() as connection:
-            found = letters(connection, len(ids), ids)
+            missing, found = not_waiting(connection, ids), letters(connection, len(ids), ids)
         for letter in found:
             typer.echo(_line(letter))
             typer.echo(letter.payload.decode("utf-8", "backslashreplace"))
-        if missing := sorted(set(ids) - {letter.id for letter in found}):
-            typer.echo(f"no dead letter waits under {', '.join(map(str, missing))}", err=True)
-            raise typer.Exit(EXIT_FAILED)
+        _tell_missing(missing)
 
     @app.command()
     def retry(ids: Ids = None, limit: Limit = 10_000) -> None:
         """Try to store dead letters again, after an update or a repair. Exit status 1 when one is still refused."""
         with asking(load, open_database) as (configuration, database):
+            missing = _missing(database, ids)
             refused = retry_letters(database, configuration.installation.topics, ids or (), limit)
+        _tell_missing(missing)
         if refused:
             raise typer.Exit(EXIT_FAILED)
 
@@ -72,6 +72,7 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
     ) -> None:
         """Write dead letters into a file. JSON, one a line: topic, payload in base64, reason, times."""
         with asking(load, open_database) as (_, database):
+            missing = _missing(database, ids)
             try:
                 count = _export(file, each_letter(database, limit, ids or ()))
             except BrokenPipeError:  # whoever reads has enough: the command line ends without a word
@@ -81,13 +82,27 @@ def dead_letter_app(load: Load, open_database: Open) -> typer.Typer:  # noqa: C9
                 raise typer.Exit(EXIT_FAILED) from error
         if str(file) != "-":
             typer.echo(f"{count} dead letters in {file}")
+        _tell_missing(missing)
 
     return app
 
 
+def _missing(database: Database, ids: Sequence[int] | None) -> list[int]:
+    """Which of those named do not wait."""
+    with database.transaction() as connection:
+        return not_waiting(connection, ids or ())
+
+
+def _tell_missing(missing: Sequence[int]) -> None:
+    """End the command when something was named that there is not."""
+    if missing:
+        typer.echo(f"no dead letter waits under {', '.join(map(str, missing))}", err=True)
+        raise typer.Exit(EXIT_FAILED)
+
+
 def retry_letters(database: Database, topics: Topics, ids: Sequence[int], limit: int) -> int:
     """Try each again, and say what became of it. Returns how many are still refused."""
-    recorder, store, refused = Recorder(topics), Store(database), 0
+    recorder, store, refused, tried = Recorder(topics), Store(database), 0, 0
     for letter in each_letter(database, limit, ids):
         try:
             why = _retry(store, recorder, letter)
@@ -97,8 +112,11 @@ def retry_letters(database: Database, topics: Topics, ids: Sequence[int], limit:
             raise
         except Exception as fault:  # noqa: BLE001  # it may be anything, since nobody foresaw it; the others have their turn
             why = f"{type(fault).__name__}: {fault}"
+        tried += 1
         refused += why is not None
         typer.echo(f"{letter.id}: {f'still refused: {why}' if why else 'stored'}")
+    if not (tried or ids):
+        typer.echo("no dead letter waits")
     return refused
 
 

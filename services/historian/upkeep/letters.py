@@ -64,6 +64,12 @@ def letters(connection: sa.Connection, limit: int, only: Sequence[int] = (), aft
     return [DeadLetter(**{**row, "payload": bytes(row["payload"])}) for row in found.mappings()]
 
 
+def not_waiting(connection: sa.Connection, ids: Sequence[int]) -> list[int]:
+    """The numbers under which no dead letter waits, ascending."""
+    waiting = sa.select(dead_letter.c.id).where(dead_letter.c.stored_at.is_(None), dead_letter.c.id.in_(ids))
+    return sorted(set(ids) - set(connection.scalars(waiting)))
+
+
 def mark(connection: sa.Connection, letter: DeadLetter, now: datetime, refused: str | None) -> None:
     """Note how another try went: why it is still refused, or None when it is stored."""
     outcome = {"stored_at": now} if refused is None else {"reason": refused.replace("\0", VISIBLE_NUL)}

@@ -62,7 +62,7 @@ def add_replay_commands(app: typer.Typer, load: Load, open_database: Open) -> No
         stream: Annotated[
             str | None, typer.Option(help="Which of its streams; needed with numbers when it has several.")
         ] = None,
-        within_s: Annotated[float, typer.Option(min=1, help="How long to wait for the answer.")] = ANSWER_WITHIN_S,
+        within_s: Annotated[float, typer.Option(min=1, max=3600, help="How long to wait for the answer.")] = ANSWER_WITHIN_S,
     ) -> None:
         """Ask a source to send events again. FIRST to LAST, or else all that is missing of it."""
         with asking(load, open_database) as (configuration, database):
@@ -96,6 +96,8 @@ def _wanted(
     """Which ranges to ask for, by stream, or the end of the command."""
     if not accounts:
         _fail(f"nothing is known of {source}, or not of that stream; `historian gaps` tells which there are")
+    if first is not None and last is not None and last < first:
+        _fail(f"{first} to {last} is no range: LAST is below FIRST")
     if first is not None:
         speaking = [account for account in accounts if account.heard_at] or list(accounts)
         if len(speaking) != 1:
@@ -119,6 +121,7 @@ def _ask(
         for account, ranges in wanted
         for part in requests_of(ranges)
     ]
+    typer.echo(f"asking {source}, waiting up to {within_s:.0f} s", err=True)
     try:
         return ask_again(configuration.bus, topics, source, requests, within_s)
     except NotAnswered as failure:
