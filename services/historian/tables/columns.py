@@ -77,7 +77,12 @@ def of_event() -> list[Column]:
         ),
         needed("time", TIME, "When the source made the event (UTC, the source's clock)."),
         needed("received_at", TIME, "When the event reached the historian (UTC, its clock)."),
-        needed("recorded_at", TIME, "When it was committed (UTC, the database's clock).", server_default=sa.func.now()),
+        needed(
+            "recorded_at",
+            TIME,
+            "When the transaction that stored it began (UTC, the database's clock).",
+            server_default=sa.func.now(),
+        ),
     ]
 
 

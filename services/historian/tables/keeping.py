@@ -11,7 +11,12 @@ def _number() -> "sa.Column[int]":
 
 
 def _recorded_at() -> "sa.Column[object]":
-    return needed("recorded_at", TIME, "When it was committed (UTC, the database's clock).", server_default=sa.func.now())
+    return needed(
+        "recorded_at",
+        TIME,
+        "When the transaction that stored it began (UTC, the database's clock).",
+        server_default=sa.func.now(),
+    )
 
 
 # A row is a stretch of time in which a service said the same of itself. What changes with every heartbeat (cursors, the outbox,

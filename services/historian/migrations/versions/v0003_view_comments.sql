@@ -91,7 +91,7 @@ COMMENT ON COLUMN instruction_latest.seq IS 'The event''s number in its stream, 
 COMMENT ON COLUMN instruction_latest.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN instruction_latest.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN instruction_latest.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN instruction_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN instruction_latest.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_latest.batch_start_at IS 'Start of the interval that the batch is for (startTime), UTC.';
 COMMENT ON COLUMN instruction_latest.batch_received_at IS 'When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC.';
 COMMENT ON COLUMN instruction_latest.plant IS 'The plant that claimed the resource then; unassigned where none did.';
@@ -156,7 +156,7 @@ COMMENT ON COLUMN instruction_history.seq IS 'The event''s number in its stream,
 COMMENT ON COLUMN instruction_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN instruction_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN instruction_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN instruction_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN instruction_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_history.batch_start_at IS 'Start of the interval that the batch is for (startTime), UTC.';
 COMMENT ON COLUMN instruction_history.batch_received_at IS 'When CAISO had the batch: batchReceived, else batchSent, else when the source made the event, UTC.';
 COMMENT ON COLUMN instruction_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
@@ -186,7 +186,7 @@ COMMENT ON COLUMN dispatch_batch_latest.seq IS 'The event''s number in its strea
 COMMENT ON COLUMN dispatch_batch_latest.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN dispatch_batch_latest.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dispatch_batch_latest.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN dispatch_batch_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN dispatch_batch_latest.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN dispatch_batch_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dispatch_batch_latest.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW dispatch_batch_history IS 'Every revision of each dispatch batch, as each resource sees it.';
@@ -213,7 +213,7 @@ COMMENT ON COLUMN dispatch_batch_history.seq IS 'The event''s number in its stre
 COMMENT ON COLUMN dispatch_batch_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN dispatch_batch_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dispatch_batch_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN dispatch_batch_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN dispatch_batch_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN dispatch_batch_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dispatch_batch_history.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW dop_history IS 'Dispatch Operating Points of every trajectory batch.';
@@ -234,7 +234,7 @@ COMMENT ON COLUMN dop_history.seq IS 'The event''s number in its stream, which c
 COMMENT ON COLUMN dop_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN dop_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN dop_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN dop_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN dop_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN dop_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN dop_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN dop_history.stream IS 'Its outbox: sequence numbers count within it.';
@@ -254,7 +254,7 @@ COMMENT ON COLUMN compliance_history.seq IS 'The event''s number in its stream, 
 COMMENT ON COLUMN compliance_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN compliance_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN compliance_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN compliance_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN compliance_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN compliance_history.plant IS 'The plant that claimed the resource then; unassigned where none did.';
 COMMENT ON COLUMN compliance_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN compliance_history.stream IS 'Its outbox: sequence numbers count within it.';
@@ -327,7 +327,7 @@ COMMENT ON COLUMN price_latest.seq IS 'The event''s number in its stream, which 
 COMMENT ON COLUMN price_latest.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN price_latest.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN price_latest.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN price_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN price_latest.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN price_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN price_latest.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW price_history IS 'Every revision of every price.';
@@ -347,7 +347,7 @@ COMMENT ON COLUMN price_history.seq IS 'The event''s number in its stream, which
 COMMENT ON COLUMN price_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN price_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN price_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN price_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN price_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN price_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN price_history.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW stream_sequence IS 'Which events of each stream came and which are lost; what is in neither is missing.';
