@@ -17,6 +17,7 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit, service_app
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings import BusSettings
 from dotbus.runtime.starting import CannotStart, packages_of
 
 with packages_of("historian"):
@@ -52,6 +53,9 @@ SESSION_S = 14 * 24 * 3600
 SHARED_SESSION_S = 3
 """The same of one in a group. A broker gives a session its share whether anybody is behind it or not, and what is in there none
 of the others can have. So it ends before a gap is asked for again (`replay_grace_s`), and outlives no more than a short cut."""
+SHARED_KEEPALIVE_S = 7
+"""At most, for one in a group. A broker waits half as long again for one that stands still and gives it its share meanwhile,
+also of what is sent again: all of it has to be with the others within half a minute."""
 WRITERS = 2
 """One works while the other waits for the database; a third would only wait for the first two."""
 
@@ -66,7 +70,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     meters = Meters(registry)
     waiting = Waiting(settings.waiting_max_bytes, stop)
     bus = Bus(
-        configuration.bus,
+        _in_group(configuration.bus) if settings.share_group else configuration.bus,
         f"{SERVICE}-{identity.instance}",
         clock=utc_now,
         will=identity.will(topics),
@@ -110,6 +114,10 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         running.callback(presence.stop)
         running.callback(stop.set)  # a failure too must free the network thread from a full queue
         historian.run()
+
+
+def _in_group(bus: BusSettings) -> BusSettings:
+    return bus.model_copy(update={"keepalive_s": min(bus.keepalive_s, SHARED_KEEPALIVE_S)})
 
 
 def open_database(configuration: Configuration, *, with_roles: bool = True) -> Database:

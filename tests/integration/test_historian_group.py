@@ -47,6 +47,19 @@ def test_a_dead_historian_soon_gets_nothing_that_the_other_would_have_to_ask_for
     eventually(all_comes_unasked, 120)
 
 
+def test_a_frozen_historian_keeps_nothing_from_the_other_for_long(stack: Stack):
+    rows, (frozen, other) = Rows(stack.database_url), HISTORIANS
+    eventually(lambda: stack.volume_told() > 0 and "the tables are ready" in stack.parts[other].log(), 60)
+    wait_until_there(rows, stack.volume_told())
+    stack.parts[frozen].freeze()
+    try:
+        last = stack.volume_told() + 500
+        eventually(lambda: stack.volume_told() >= last, 60)
+        wait_until_there(rows, last)
+    finally:
+        stack.parts[frozen].resume()
+
+
 def test_a_historian_that_falls_silent_within_a_transaction_keeps_nobody_waiting(database: str):
     table, got = sa.text("LOCK TABLE contested"), []
     query(database, "CREATE TABLE contested ()")
