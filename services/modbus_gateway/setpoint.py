@@ -4,9 +4,11 @@
   for it. An exceptional dispatch is of both.
 - A DOT is *in force* while its interval covers now (the end does not belong to it). Where several cover now, the one of the
   batch received last counts, then the higher revision: an exceptional dispatch replaces the five-minute DOT below it.
-- The *ramp* is linear through the target times (the middles) of the DOTs, of those that are in force at their own target.
-  Before the first target and after the last one the nearest DOT is held: nothing says where the ramp comes from or goes to.
-  While no DOT is in force there is no set-point. Where a DOT is missing between two targets the line is a guess.
+- The *ramp* is linear through the target times (the middles) of the DOTs. Where others cut into an interval, so that its DOT is
+  in force for a while without its target, that DOT is held for that while: the DOT in force always is one of the two between
+  which the line runs. Before the first target and after the last one the nearest DOT is held: nothing says where the ramp
+  comes from or goes to. While no DOT is in force there is no set-point. Where a DOT is missing between two targets the line is
+  a guess.
 - The *trajectory* is linear between DOPs ordered by target time, batch received, sequence number. Two points at one time are
   a step: from that time on the later one counts. After the last point its value is held; before the first there is none.
 """
@@ -15,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from dotbus.contracts.messages import DotInterval, TrajectoryPoint
 from dotbus.contracts.schedules import in_force, precedence
@@ -56,22 +59,40 @@ def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | Non
     dot = in_force(intervals, now)
     if dot is None:
         return None
-    targets = {interval.target_at: interval for interval in intervals if in_force(intervals, interval.target_at) is interval}
-    times = sorted(targets)
-    if not times:  # every target lies outside its own interval: there is no line to follow
+    anchors = _anchors(intervals)
+    after = bisect_right(anchors, now, key=lambda anchor: anchor[0])
+    if after in (0, len(anchors)):
         return RampPoint(dot.dot_mw, 0.0, (dot,))
-    after = bisect_right(times, now)
-    if after in (0, len(times)):
-        held = targets[times[max(after - 1, 0)]]
-        return RampPoint(held.dot_mw, 0.0, (dot, held), is_whole=_is_covered(intervals, *sorted((held.target_at, now))))
-    begin, end = targets[times[after - 1]], targets[times[after]]
-    length_min = (end.target_at - begin.target_at).total_seconds() / 60
+    (begin_at, begin), (end_at, end) = anchors[after - 1], anchors[after]
+    length_min = (end_at - begin_at).total_seconds() / 60
     return RampPoint(
-        _between(begin.target_at, begin.dot_mw, end.target_at, end.dot_mw, now),
+        _between(begin_at, begin.dot_mw, end_at, end.dot_mw, now),
         (end.dot_mw - begin.dot_mw) / length_min,
         (dot, begin, end),
-        is_whole=_is_covered(intervals, begin.target_at, end.target_at),
+        is_whole=_is_covered(intervals, begin_at, end_at),
     )
+
+
+def _anchors(intervals: Sequence[DotInterval]) -> list[tuple[datetime, DotInterval]]:
+    """What the ramp leads through: of each stretch of time its DOT at its target, or at both ends when that lies outside."""
+    anchors = []
+    for begin, end, dot in _stretches(intervals):
+        times = (dot.target_at,) if begin <= dot.target_at < end else (begin, end)
+        anchors += [(at, dot) for at in times]
+    return anchors
+
+
+def _stretches(intervals: Sequence[DotInterval]) -> list[tuple[datetime, datetime, DotInterval]]:
+    """Begin, end and DOT of every time for which one DOT is in force without a break, in their order."""
+    cuts = sorted({at for interval in intervals for at in (interval.interval_start, interval.interval_end)})
+    stretches: list[tuple[datetime, datetime, DotInterval]] = []
+    for begin, end in pairwise(cuts):
+        dot = in_force(intervals, begin)
+        if dot and stretches and stretches[-1][1:] == (begin, dot):
+            stretches[-1] = (stretches[-1][0], end, dot)
+        elif dot:
+            stretches.append((begin, end, dot))
+    return stretches
 
 
 def next_turn(intervals: Sequence[DotInterval], now: datetime) -> datetime | None:

@@ -112,6 +112,38 @@ def test_points_are_ordered_by_target_then_batch_then_number(curve):
     assert trajectory_now(curve, at(9)) == 4
 
 
+def test_a_dot_in_force_without_its_target_is_held_whatever_comes_after_it():
+    exceptional = interval(-600, 0, length_s=3600, batch_type=4, batch_received_at=at(-610))
+    later = interval(200, 100, batch_received_at=at(-300))
+    dots = [interval(-1200, 100, batch_received_at=at(-1500)), exceptional, later]
+    assert {s: ramp_now(dots, at(s)).set_point_mw for s in (0, 199, 275, 350)} == pytest.approx(
+        {0: 0, 199: 0, 275: 50, 350: 100}
+    )
+
+
+def test_after_an_exceptional_dispatch_the_dot_that_is_in_force_again_counts():
+    exceptional = interval(-60, 90, length_s=50, batch_type=4, batch_received_at=at(-60))
+    dots = [interval(-180, 10, batch_received_at=at(-200)), exceptional, interval(120, 10, batch_received_at=at(-210))]
+    assert ramp_now(dots, at(0)).set_point_mw == 10
+
+
+SPANS = st.tuples(st.integers(-600, 600), st.integers(1, 900), MEGAWATTS, st.integers(0, 600), st.integers(-100, 1000))
+
+
+@given(st.lists(SPANS, min_size=1, max_size=6), st.integers(-600, 1500))
+def test_the_set_point_lies_between_the_dot_in_force_and_another_whatever_cuts_into_it(spans, now_s):
+    dots = [
+        interval(begin_s, mw, length_s=length_s, batch_received_at=at(received_s), target_at=at(begin_s + target_s))
+        for begin_s, length_s, mw, received_s, target_s in spans
+    ]
+    dot, ramp = in_force(dots, at(now_s)), ramp_now(dots, at(now_s))
+    assert (dot is None) == (ramp is None)
+    if ramp:
+        begin, end = (ramp.through[1:] or (dot, dot))[0], ramp.through[-1]
+        assert dot in (begin, end)
+        assert min(begin.dot_mw, end.dot_mw) <= ramp.set_point_mw <= max(begin.dot_mw, end.dot_mw)
+
+
 @pytest.mark.parametrize(
     ("variable", "flag", "expected"),
     [(False, None, True), (False, False, True), (True, True, True), (True, False, False), (True, None, None)],
