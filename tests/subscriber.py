@@ -301,7 +301,8 @@ class Subscriber:
         if source is None or source.connection != self._connection or not source.ahead:
             return True
         offsets = [each.get("clock_offset_s") or 0 for each in upstreams]
-        latest = max(state.message["time"], state.message["heard_at"])
+        said = (state.message["time"], state.message["heard_at"], (state.message.get("latest") or {}).get("batch_received_at"))
+        latest = max(at for at in said if at)
         return (
             abs(max(source.ahead)) > AGREE
             or any(abs(offset) > AGREE.total_seconds() for offset in offsets)

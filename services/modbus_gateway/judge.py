@@ -154,7 +154,10 @@ def _against(statement: Statement, received: Received) -> Iterator[Reason]:
     yield from read_reasons(message.reasons)
     if statement.connection != received.connection:
         yield Reason.BROKER_LOST  # not said again since: it may have been replaced or taken back while we were away
-    if max(_seconds(statement.arrived_at, message.time), _seconds(statement.arrived_at, message.heard_at)) > CLOCK_DOUBT_S:
+    if (
+        max(_seconds(statement.arrived_at, at) for at in (message.time, message.heard_at, *_caisos_last(message)))
+        > CLOCK_DOUBT_S
+    ):
         yield Reason.CLOCK_IN_DOUBT
     if source is None:
         yield Reason.CLOCK_IN_DOUBT
@@ -165,6 +168,12 @@ def _against(statement: Statement, received: Received) -> Iterator[Reason]:
         yield Reason.SOURCE_FAILING
     if _against_clock(source, upstream):
         yield Reason.CLOCK_IN_DOUBT
+
+
+def _caisos_last(message: Dot | Trajectory | Lmp) -> tuple[datetime, ...]:
+    """When CAISO received what a curve's age counts from: it cannot be later than that the state came here."""
+    latest = message.latest.batch_received_at if isinstance(message, Trajectory) and message.latest else None
+    return (latest,) if latest else ()
 
 
 def _against_clock(source: Source, upstream: str | None) -> bool:
