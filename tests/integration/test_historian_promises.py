@@ -22,6 +22,8 @@ pytestmark = pytest.mark.integration
 
 EVENTS, ROUNDS, TRIES = 60, 12, 200
 STREAMS = ("first", "second")
+SOURCE = "somebody/a"
+"""One that says all kinds of events, so that they share their numbers."""
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dotbus historian' AND pid = %s"
 BUSY = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dotbus historian' AND datname = current_database()"
 
@@ -35,7 +37,7 @@ def pair(database: str) -> Iterator[tuple[Database, Database]]:
 def event(stream: str, seq: int, *, dot_mw: float = 1.0, key: int | None = None) -> Arrival:
     """An event of a stream: a dispatch, a curve or prices. `key` is its number unless it is to contradict another."""
     number = f"{stream}-{seq if key is None else key}"
-    place = {"stream": stream, "seq": seq, "id": number}
+    place = {"source": SOURCE, "stream": stream, "seq": seq, "id": number}
     match (seq if key is None else key) % 3:
         case 0:
             return arrival(replace(dispatch(seq, batch_uid=number, dot_mw=dot_mw), **place))
@@ -44,8 +46,7 @@ def event(stream: str, seq: int, *, dot_mw: float = 1.0, key: int | None = None)
             dops = tuple(replace(dop, dop_mw=dot_mw) for dop in sample.dops)
             return arrival(replace(sample, batch=replace(sample.batch, batch_uid=number), dops=dops, **place))
         case _:
-            # Of the same source, so that the numbers of a stream are of one.
-            sample = replace(samples.prices(), source="ads_ingest/a", nodes=(number, "B"))
+            sample = replace(samples.prices(), nodes=(number, "B"))
             return arrival(replace(sample, lmp_usd_per_mwh=(dot_mw, None), **place))
 
 
@@ -122,7 +123,7 @@ def test_two_historians_that_are_killed_again_and_again_store_each_event_once(da
 
 
 def of(stream: str) -> Stream:
-    return Stream("simulator", "ads_ingest/a", stream)
+    return Stream("simulator", SOURCE, stream)
 
 
 def assert_each_once(url: str, events: int) -> None:

@@ -44,6 +44,8 @@ MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 MAX_ROWS = 100_000
 """Rows of one message: six times as many as CAISO has nodes."""
 MAX_REASON = 500
+_OF_DISPATCHES, _OF_PRICES = "ads_ingest/", "lmp_ingest/"
+"""The sources of one kind of event each. Any other service may say all of them."""
 _STREAMS_REMEMBERED = 1000
 _TOPICS_REMEMBERED = 20_000
 
@@ -118,7 +120,7 @@ class Recorder:
         except (UndecodableMessage, _Contradiction) as error:
             # Whoever may publish elsewhere only cannot hide that an event of another is missing.
             is_event = address is not None and address.subject in EVENTS
-            return Refused(str(error)[:MAX_REASON], _position_in(payload) if is_event else None)
+            return Refused(str(error)[:MAX_REASON], _position_in(payload, address.subject) if address and is_event else None)
 
 
 def _event(address: Address, topic: str, payload: bytes) -> Recorded:
@@ -131,6 +133,8 @@ def _event(address: Address, topic: str, payload: bytes) -> Recorded:
         _require_fit(address, topic, event)
     if _is_odd(payload):
         event = _plain(event)
+    if not _may_say(address.subject, event.source):
+        raise _Contradiction(f"{event.source} says no {address.subject}")
     _require_whole(event)
     stream = _stream(event.environment, event.source, event.stream)
     return Recorded(Position(stream, event.seq), event, digest_of(event), key_of(event))
@@ -237,13 +241,20 @@ def _require_rows(count: int) -> None:
         raise _Contradiction(f"{count} rows in one message; the most that are taken are {MAX_ROWS}")
 
 
-def _position_in(payload: bytes) -> Position | None:
+def _may_say(subject: Subject, source: str) -> bool:
+    """Whether a source's numbers count here: whoever may publish prices could hide what is missing of dispatches, else."""
+    if source.startswith(_OF_PRICES):
+        return subject is Subject.PRICES
+    return subject is not Subject.PRICES or not source.startswith(_OF_DISPATCHES)
+
+
+def _position_in(payload: bytes, subject: Subject) -> Position | None:
     """The place of an event that is refused for something else, such as its version."""
     try:
         probe = _probe.decode(payload)
     except NOT_OURS:
         return None
-    if "\0" in probe.source + probe.stream:
+    if "\0" in probe.source + probe.stream or not _may_say(subject, probe.source):
         return None
     return Position(_stream(probe.environment, probe.source, probe.stream), probe.seq)
 

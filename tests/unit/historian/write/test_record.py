@@ -180,3 +180,18 @@ def test_a_time_that_no_calendar_has_is_refused(message, time):
 @given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: json.dumps(text).encode()))
 def test_arbitrary_bytes_are_refused_and_never_raise(payload):
     assert isinstance(record(DISPATCH, payload), Refused)
+
+
+@pytest.mark.parametrize("damage", [b"", b","])
+@pytest.mark.parametrize(
+    ("topic", "message"),
+    [
+        (PRICES, msgspec.structs.replace(samples.prices(), source="ads_ingest/a")),
+        (DISPATCH, msgspec.structs.replace(samples.dispatch(), source="lmp_ingest/a")),
+    ],
+)
+def test_whoever_may_say_other_events_cannot_hide_that_one_of_a_source_is_missing(topic, message, damage):
+    payload = encode(message).replace(b'"version":1', b'"version":1' if not damage else b'"version":9')
+    refused = Recorder(Topics()).record(topic, payload)
+    assert isinstance(refused, Refused)
+    assert refused.position is None
