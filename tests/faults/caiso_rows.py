@@ -89,10 +89,10 @@ def older_revision(stack: FaultStack) -> Iterator[None]:
     batch = stack.in_force()
     before = next(each.dot_mw for each in batch.instructions if each.resource_id == FIRST) or 0.0
     stack.plant.ask_simulator("/revise", batch_uid=batch.batch_uid, resource_id=FIRST, dot_mw=before + 0.5)
-    with suppress(AssertionError):  # the interval ended first: then the older revision of what is over changes nothing either
+    with suppress(AssertionError):  # the interval ended first: what nobody followed cannot be taken back
         eventually(lambda: abs((stack.plant.value("dot_mw") or 0.0) - before - 0.5) < 1e-3, 3)
-    stack.wait_until_judged()  # the newer revision must have been seen by the one who judges, too
-    stack.plant.ask_simulator("/set_back", batch_uid=batch.batch_uid)
+        stack.wait_until_judged()  # the newer revision must have been seen by the one who judges, too
+        stack.plant.ask_simulator("/set_back", batch_uid=batch.batch_uid)
     with begun_anew(stack):
         yield
 
