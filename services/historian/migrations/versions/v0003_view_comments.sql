@@ -281,7 +281,7 @@ COMMENT ON COLUMN instruction_response_latest.seq IS 'The event''s number in its
 COMMENT ON COLUMN instruction_response_latest.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN instruction_response_latest.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN instruction_response_latest.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN instruction_response_latest.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN instruction_response_latest.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_response_latest.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN instruction_response_latest.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW instruction_response_history IS 'The same with what was said before CAISO was asked.';
@@ -307,7 +307,7 @@ COMMENT ON COLUMN instruction_response_history.seq IS 'The event''s number in it
 COMMENT ON COLUMN instruction_response_history.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
 COMMENT ON COLUMN instruction_response_history.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN instruction_response_history.received_at IS 'When the event reached the historian (UTC, its clock).';
-COMMENT ON COLUMN instruction_response_history.recorded_at IS 'When it was committed (UTC, the database''s clock).';
+COMMENT ON COLUMN instruction_response_history.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
 COMMENT ON COLUMN instruction_response_history.source IS 'SERVICE/INSTANCE that sent events.';
 COMMENT ON COLUMN instruction_response_history.stream IS 'Its outbox: sequence numbers count within it.';
 COMMENT ON VIEW price_latest IS 'The newest price of each node and interval. Ask for some nodes or a time.';
