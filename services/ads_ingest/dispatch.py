@@ -105,7 +105,7 @@ class DispatchStream:
         self._clock = clock
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
-        batches.restore_missing(publisher.missing, clock())
+        batches.note_listed(publisher.missing, clock())  # before a restart
         restore(batches, publisher.known_state, clock())
         if publisher.instructions:
             restore_instructions(batches, publisher.instructions, clock())
@@ -212,9 +212,8 @@ class DispatchStream:
         begun = self._clock()
         due = self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]
         if any(batch.failures for batch in due):
-            self._commit(
-                (), self._publisher.cursor, news_only=True
-            )  # it may fail again slowly: what is in doubt is told before
+            # It may fail again slowly: what is in doubt is told before.
+            self._commit((), self._publisher.cursor, news_only=True)
         for batch in due:
             yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
             if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:

@@ -81,12 +81,6 @@ class OpenBatches:
         """A question about a batch had no usable answer. Returns what is known of it then."""
         return self._put(self._batches[batch_uid].failed(failure, now))
 
-    def restore_missing(self, headers: Iterable[DispatchBatchHeader], now: datetime) -> None:
-        """After a restart: CAISO listed these before, and they were not had."""
-        for header in headers:
-            uid = header.batch_uid
-            self._put(OpenBatch(uid, Known.LISTED, header, until=may_last_until(header, now), ask_at=now))
-
     def missing_headers(self) -> tuple[DispatchBatchHeader, ...]:
         """What CAISO listed, was not had, or not as it is now, and is not given up."""
         return tuple(each.header for each in self._batches.values() if each.is_missing and not each.is_given_up)
