@@ -16,8 +16,12 @@ demo: .venv/demo.stamp ## run everything here against a simulated CAISO: no Dock
 demo-check: .venv/demo.stamp ## the same, until registers and database agree with what CAISO sent
 	@$(BIN)/dotbus demo --check
 
+# What opens no socket runs on all cores; the rest has the machine for itself, since it is about time.
+ALONE := tests/unit tests/contract tests/model
+
 test: lint tools ## every check and every test, installing what they need
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto $(ALONE)
+	$(BIN)/pytest $(ALONE:%=--ignore %)
 
 lint: .venv/test.stamp ## style, types and who may import whom
 	$(BIN)/ruff check
@@ -26,7 +30,7 @@ lint: .venv/test.stamp ## style, types and who may import whom
 	$(BIN)/lint-imports
 
 unit: .venv/test.stamp ## the tests that open no socket, for the time between two edits
-	$(BIN)/pytest tests/unit tests/contract
+	$(BIN)/pytest --numprocesses auto $(ALONE)
 
 faults: tools .venv/test.stamp ## force every fault anew, and write what the registers showed into docs/faults.json
 	PYTHONPATH=tests $(BIN)/python -m faults.record
