@@ -23,6 +23,7 @@ from modbus_gateway.received import Received
 from modbus_gateway.register_map import RegisterMap
 
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
+INTRODUCED_BEFORE_S = 60.0
 SOURCE = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a"}
 INSTALLATION = {
     "environment": "production",
@@ -53,7 +54,7 @@ def interval(start_s: float, dot_mw: float, *, length_s: float = 300, **changed:
         "dot_mw": dot_mw,
         "batch_uid": f"batch {start_s}",
         "instruction_uid": f"instruction {start_s}",
-        "batch_received_at": at(start_s - 150),
+        "batch_received_at": at(start_s / 100 - 200),  # in their order, all before noon,
     }
     return DotInterval(**{**fields, **changed})  # type: ignore[arg-type]
 
@@ -102,14 +103,20 @@ def status(said_s: float, *, service: str = "ads_ingest", instance: str = "a", *
         "online": True,
         "started_at": at(-3600),
         "software_version": "1",
-        "upstreams": (upstream(said_s),),
+        "upstreams": upstreams(said_s, service=service),
     }
     return ServiceStatus(**{**fields, **changed})  # type: ignore[arg-type]
 
 
+def upstreams(ok_s: float, *, service: str = "ads_ingest", **changed: object) -> tuple[Upstream, ...]:
+    """All that an ingest asks, heard so long after noon."""
+    names = ("oasis_rtm",) if service == "lmp_ingest" else ("ads_dispatch", "ads_trajectory")
+    return tuple(upstream(ok_s, name=name, **changed) for name in names)
+
+
 def upstream(ok_s: float, **changed: object) -> Upstream:
     """CAISO, heard so long after noon."""
-    return Upstream(**{"name": "ads", "ok": True, "last_ok_at": at(ok_s), **changed})  # type: ignore[arg-type]
+    return Upstream(**{"name": "ads_dispatch", "ok": True, "last_ok_at": at(ok_s), **changed})  # type: ignore[arg-type]
 
 
 def plant_of(resource: str) -> str:
@@ -147,17 +154,18 @@ class Gateway:
     def hear(
         self, *messages: Dot | Trajectory | Lmp | ServiceStatus, at_s: float | None = None, retained: bool = False
     ) -> None:
-        """Messages arrive, when they were said unless told otherwise. Each source has said long ago that it is there."""
+        """Messages arrive, when they were said unless told otherwise. Each source has said before that it is there."""
         for message in messages:
-            if not isinstance(message, ServiceStatus) and message.source not in self.received.sources:
-                self.introduce(message.source)
             arrived = message.time if at_s is None else at(at_s)
+            if not isinstance(message, ServiceStatus) and message.source not in self.received.sources:
+                self.introduce(message.source, (arrived - NOON).total_seconds() - INTRODUCED_BEFORE_S)
             self.received.take(Arrival(self.topic(message), arrived, retained, message))
 
-    def introduce(self, source: str) -> None:
-        """One heartbeat, an hour ago, by a clock that agreed with ours; it has not asked CAISO anything yet."""
+    def introduce(self, source: str, said_s: float) -> None:
+        """One heartbeat, by a clock that agreed with ours; it has not heard anything of CAISO yet."""
         service, instance = source.split("/")
-        self.hear(status(-3600, service=service, instance=instance, upstreams=()))
+        unheard = upstreams(0, service=service, last_ok_at=None)
+        self.hear(status(said_s, service=service, instance=instance, upstreams=unheard))
 
     def hear_problem(self, problem: Problem | None, resource: str = "SOLAR", at_s: float = 0) -> None:
         topic = self.topics.dot(plant_of(resource), resource)

@@ -59,7 +59,8 @@ WHOLE = {
     "service": ("time", "started_at", "online"),
 }
 HOURLY, EXCEPTIONAL = 1, 4
-AGREE, FAR_AHEAD = timedelta(seconds=2), timedelta(days=3)
+AGREE, AGREED_FOR = timedelta(seconds=2), timedelta(minutes=5)
+FAR_AHEAD, LONG = timedelta(days=3), timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -107,6 +108,7 @@ class Source:
     arrived: datetime
     connection: int
     will: bool = False
+    compared: datetime = NEVER
     ahead: deque[timedelta] = field(default_factory=lambda: deque(maxlen=3))
 
 
@@ -189,14 +191,60 @@ def newest(message: Message) -> datetime:
     return (message.get("latest") or {}).get("batch_received_at") or message.get("received_at") or NEVER
 
 
+def claims(value: Any) -> list[datetime]:
+    """Every time in a state at which something has happened."""
+    if isinstance(value, list):
+        return [at for each in value for at in claims(each)]
+    if not isinstance(value, Mapping):
+        return []
+    happened = ("time", "heard_at", "received_at", "batch_received_at", "fetched_at")
+    return [value[key] for key in happened if value.get(key)] + [at for each in value.values() for at in claims(each)]
+
+
+def whole(payload: Any, kind: str) -> Message:
+    """A message of a kind; an error when it is none."""
+    message: Message = parsed(payload, WHOLE[kind])
+    for each in [*message.get("intervals", ()), *prices_of(message)]:
+        if each["interval_end"] <= each["interval_start"]:
+            raise ValueError(each)
+    return message
+
+
+def without_reasons(message: Message) -> str:
+    """What is said, to be compared with what another source says."""
+    return repr(sorted((key, said) for key, said in message.items() if key != "reasons" and said is not None))
+
+
+def asked(dot: Message) -> tuple[Any, ...]:
+    """What a DOT asks of a resource, and when."""
+    return tuple(dot.get(key) for key in ("interval_start", "interval_end", "target_at", "dot_mw", "supp_mw", "must_follow"))
+
+
+def rank(dot: Message) -> tuple[datetime, int]:
+    """Of several DOTs in force the highest counts."""
+    return dot.get("batch_received_at") or NEVER, -1 if dot.get("revision_no") is None else dot["revision_no"]
+
+
+def overlap(one: Message, other: Message) -> bool:
+    """Whether two intervals have a time in common."""
+    return bool(one["interval_start"] < other["interval_end"] and other["interval_start"] < one["interval_end"])
+
+
+def had(state: State) -> datetime:
+    """When CAISO had the newest batch of a trajectory, no later than it came."""
+    return min(newest(state.message), state.arrived)
+
+
 def is_message(payload: Any, kind: str, names: tuple[str, ...]) -> bool:
     """Whether a payload is a message of this topic at all."""
+    speaker = {"service": f"{names[0]}/", "lmp": "lmp_ingest/"}.get(kind, "ads_ingest/")
     return (
         isinstance(payload, Mapping)
         and payload.get("kind") == kind
         and payload.get("version", 1) == 1
         and payload.get("environment") in ENVIRONMENTS
         and isinstance(payload.get("source"), str)
+        and payload["source"].startswith(speaker)
         and tuple(payload.get(name) for name in NAMES[kind]) == names
     )
 
@@ -227,6 +275,7 @@ class Subscriber:
         """The own clock was set: clocks are to be compared anew, and what came is dated by the new one."""
         for source in self._sources.values():
             source.ahead.clear()
+            source.compared = NEVER
             source.arrived += by - AGREE
         for topic in self._topics.values():
             topic.retracted = topic.retracted + by if topic.retracted > NEVER else NEVER
@@ -245,7 +294,7 @@ class Subscriber:
             self._topics[topic].foreign = True
         elif kind:
             try:
-                message = parsed(payload, WHOLE[kind])
+                message = whole(payload, kind)
                 new = State(message, at, self._connection, batches_of(message))
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._topics[topic].broken = True
@@ -279,6 +328,7 @@ class Subscriber:
             source.status, source.arrived, source.will = message, new.arrived, will
         if not retained and not will:
             source.ahead.append(message["time"] - new.arrived)
+            source.compared = new.arrived
 
     def _is_news(self, new: State, source: Source, *, will: bool, retained: bool) -> bool:
         """Whether a status counts beside the one that is known."""
@@ -294,19 +344,18 @@ class Subscriber:
         every = list(source.status.get("upstreams", ())) if source else []
         of_ads = "ads_trajectory" if kind == "trajectory" else "ads_dispatch"
         name = f"oasis_{message['market'].lower()}" if kind == "lmp" else of_ads
-        return [each for each in every if each["name"] == name] or every
+        return [each for each in every if each["name"].split("/")[0] == name]
 
-    def _doubt(self, source: Source | None, state: State, upstreams: list[Message]) -> bool:
+    def _doubt(self, source: Source | None, state: State, upstreams: list[Message], now: datetime) -> bool:
         """Whether the clocks of the source, of CAISO and of this subscriber may disagree."""
         if source is None or source.connection != self._connection or not source.ahead:
             return True
         offsets = [each.get("clock_offset_s") or 0 for each in upstreams]
-        said = (state.message["time"], state.message["heard_at"], (state.message.get("latest") or {}).get("batch_received_at"))
-        latest = max(at for at in said if at)
         return (
             abs(max(source.ahead)) > AGREE
+            or now > source.compared + AGREED_FOR
             or any(abs(offset) > AGREE.total_seconds() for offset in offsets)
-            or latest > state.arrived + AGREE
+            or max(claims(state.message)) > state.arrived + AGREE
         )
 
     def _stale(self, kind: str, state: State, now: datetime) -> bool:
@@ -318,14 +367,16 @@ class Subscriber:
     def _against(self, kind: str, topic: Topic, state: State, now: datetime) -> Reasons:
         """The reasons against a state."""
         source = self._sources.get(state.message["source"])
-        upstreams = self._upstreams(source, kind, state.message) if source and source.connection == self._connection else []
+        known = source if source and source.connection == self._connection else None
+        upstreams = self._upstreams(known, kind, state.message)
         own = own_reasons(state.message)
+        silent = known is not None and known.status["online"] and not upstreams
         found = {
             "invalid": topic.broken,
             "broker_lost": not self._connected or state.connection != self._connection,
-            "source_offline": source is not None and source.connection == self._connection and not source.status["online"],
-            "source_failing": not all(each["ok"] for each in upstreams),
-            "clock_in_doubt": self._doubt(source, state, upstreams),
+            "source_offline": known is not None and not known.status["online"],
+            "source_failing": silent or not all(each["ok"] for each in upstreams),
+            "clock_in_doubt": self._doubt(source, state, upstreams, now),
             "stale": self._stale(kind, state, now),
         }
         return frozenset(own | {reason for reason, holds in found.items() if holds})
@@ -369,8 +420,7 @@ class Subscriber:
         found = []
         for every in said.values():
             versions = {
-                (dot.get("dot_mw"), dot.get("interval_start"), dot.get("interval_end")): (dot, reasons)
-                for dot, reasons in sorted(every, key=lambda each: goodness(each[1]))
+                without_reasons(dot): (dot, reasons) for dot, reasons in sorted(every, key=lambda each: goodness(each[1]))
             }
             torn: Reasons = frozenset({"incomplete"} if len(versions) > 1 else ())
             found += [(dot, reasons | torn) for dot, reasons in versions.values()]
@@ -378,18 +428,23 @@ class Subscriber:
 
     def _dot(self, judged: Judged, now: datetime, *, hourly: bool) -> Value:
         """The DOT in force."""
-        force = [
+        followed = [
             (dot, reasons)
             for dot, reasons in self._parts(judged)
-            if dot["interval_start"] <= now < dot["interval_end"]
-            and (dot.get("batch_type") in (HOURLY, EXCEPTIONAL) if hourly else dot.get("batch_type") != HOURLY)
+            if (dot.get("batch_type") in (HOURLY, EXCEPTIONAL) if hourly else dot.get("batch_type") != HOURLY)
         ]
+        force = [each for each in followed if each[0]["interval_start"] <= now < each[0]["interval_end"]]
         if not force:
             return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
         dot, reasons = max(
             reversed(force),
-            key=lambda each: (each[0].get("batch_received_at") or NEVER, each[0].get("revision_no") or 0, goodness(each[1])),
+            key=lambda each: (*rank(each[0]), each[0]["instruction_uid"], goodness(each[1])),
         )
+        rivals = [other for other, _ in followed if rank(other) == rank(dot) and overlap(other, dot)]
+        if any(asked(other) != asked(dot) for other in rivals):
+            reasons |= {"incomplete"}
+        if not dot["interval_start"] <= dot["target_at"] <= dot["interval_end"]:
+            reasons |= {"invalid"}
         return dot["dot_mw"], reasons
 
     def _instruction(self, judged: Judged, now: datetime, what: str) -> Value:
@@ -409,9 +464,15 @@ class Subscriber:
 
     def _trajectory(self, judged: Judged, now: datetime) -> Value:
         """The point of the curve at this time."""
-        state, reasons = max(judged, key=lambda each: (newest(each[0].message), goodness(each[1])))
-        if NEVER < newest(state.message) < now - self._limits["trajectory_batch"]:
+        state, reasons = max(judged, key=lambda each: (had(each[0]), goodness(each[1])))
+        if NEVER < had(state) < now - self._limits["trajectory_batch"]:
             reasons |= {"stale"}
+        value, of_curve = self._point(state, now)
+        others = {self._point(other, now)[0] for other, _ in judged if had(other) == had(state)} - {None}
+        return value, reasons | of_curve | {"incomplete"} if len(others) > 1 else reasons | of_curve
+
+    def _point(self, state: State, now: datetime) -> Value:
+        """The value of one curve."""
         points = sorted(
             state.message["points"],
             key=lambda each: (each["target_at"], each.get("batch_received_at") or NEVER, each.get("sequence_number") or 0),
@@ -419,21 +480,30 @@ class Subscriber:
         before = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] <= now]
         after = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] > now]
         if not before or (not after and before[-1][0] < now):
-            return None, reasons | {"expired"}
+            return None, frozenset({"expired"})
         (start, low), (end, high) = before[-1], (after or before[-1:])[0]
-        return low + (high - low) * ((now - start) / (end - start) if after else 0.0), reasons
+        return low + (high - low) * ((now - start) / (end - start) if after else 0.0), frozenset()
 
     def _price(self, judged: Judged, now: datetime, *, active: bool) -> Value:
         """The active or the last published price."""
-        found: dict[tuple[datetime, datetime], tuple[Message, Reasons]] = {}
-        every = [(price, reasons) for state, reasons in judged for price in prices_of(state.message)]
-        for price, reasons in sorted(every, key=lambda each: (each[0]["fetched_at"], goodness(each[1]))):
-            found[price["interval_start"], price["interval_end"]] = price, reasons
-        those = [each for (start, end), each in found.items() if not active or start <= now < end]
+        found: dict[datetime, tuple[Message, Reasons]] = {}
+        every = [
+            (min(price["fetched_at"], state.arrived), goodness(reasons), price, reasons)
+            for state, reasons in judged
+            for price in prices_of(state.message)
+        ]
+        for fetched, _, price, reasons in sorted(every, key=lambda each: each[:2]):
+            rivals = [one for at, _, one, _ in every if at == fetched and one["interval_start"] == price["interval_start"]]
+            words = {without_reasons({**one, "fetched_at": None}) for one in rivals}
+            found[price["interval_start"]] = price, reasons | ({"incomplete"} if len(words) > 1 else frozenset())
+        those = [each for each in found.values() if not active or each[0]["interval_start"] <= now < each[0]["interval_end"]]
         if not those:
             return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
-        price, reasons = max(those, key=lambda each: (each[0]["interval_start"], each[0]["fetched_at"]))
-        if price.get("lmp_usd_per_mwh") is None or price["interval_start"] > now + FAR_AHEAD:
+        price, reasons = (min if active else max)(those, key=lambda each: each[0]["interval_start"])
+        if any(overlap(other, price) for other, _ in found.values() if other is not price):
+            reasons |= {"incomplete"}
+        too_long = price["interval_end"] - price["interval_start"] > LONG
+        if price.get("lmp_usd_per_mwh") is None or too_long or price["interval_start"] > now + FAR_AHEAD:
             reasons |= {"invalid"}
         if not active and now > price["interval_end"] + self._limits["price"]:
             reasons |= {"stale"}

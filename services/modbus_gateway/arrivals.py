@@ -4,7 +4,7 @@ What is nonsense is told from what is news here: a payload that is no message, o
 a time that no clock shows. Nobody's message must end the gateway, so no time passes that arithmetic could stumble over.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, Environment, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, Environment, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.bus_messages import Delivery
 
@@ -95,8 +95,15 @@ def _read_payload(
 def _what_is_wrong(message: StateMessage | ServiceStatus, names: tuple[str, str | None]) -> str | None:
     if _names(message) != names:
         return f"speaks of {_names(message)} on the topic of {names}"
-    impossible = next(_impossible_times(message, ""), None)
+    if not isinstance(message, ServiceStatus) and not message.source.startswith(f"{service_behind(message)}/"):
+        return f"said by {message.source}, where only {service_behind(message)} speaks"
+    impossible = next(_impossible_times(message, ""), None) or next(_impossible_intervals(message), None)
     return f"{impossible} is no time of ours" if impossible else None
+
+
+def service_behind(message: StateMessage) -> str:
+    """The only service that a state may come from."""
+    return LMP_INGEST if isinstance(message, Lmp) else ADS_INGEST
 
 
 def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
@@ -121,3 +128,15 @@ def _impossible_times(value: object, name: str) -> Iterator[str]:
         case msgspec.Struct():
             for field in value.__struct_fields__:
                 yield from _impossible_times(getattr(value, field), field)
+
+
+def _impossible_intervals(message: StateMessage | ServiceStatus) -> Iterator[str]:
+    intervals: Iterable[DotInterval | NodePrice | None] = ()
+    match message:
+        case Dot():
+            intervals = message.intervals
+        case Lmp():
+            intervals = (message.active, message.published, *message.ahead)
+    for each in intervals:
+        if each and each.interval_end <= each.interval_start:
+            yield f"an interval that begins at {each.interval_start.isoformat()} and ends at {each.interval_end.isoformat()}"

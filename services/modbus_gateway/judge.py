@@ -7,8 +7,9 @@ has a clock that agrees with ours. Where several sources speak of one thing, wha
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Final, Generic, TypeVar
 
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
@@ -16,6 +17,7 @@ from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reason
 from modbus_gateway.arrivals import Problem
 from modbus_gateway.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
 from modbus_gateway.received import Received, Statement, upstream_behind
+from modbus_gateway.setpoint import trajectory_now
 from modbus_gateway.sources import Source
 
 V = TypeVar("V")
@@ -25,6 +27,8 @@ M = TypeVar("M", Dot, Trajectory, Lmp)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 PUBLISHED_AHEAD_MOST: Final = timedelta(days=3)
 """No market publishes a price further ahead: day-ahead prices of tomorrow come at noon of today."""
+PRICED_MOST: Final = timedelta(hours=1)
+"""No market prices a longer interval."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,23 @@ class Judged(Generic[V]):
     Attributes:
         said: None when nothing that may be used was ever said.
         age_s: since CAISO said or confirmed it, never below 0.
-        until: when it grows stale, should nothing be heard meanwhile.
+        until: when it grows worse, should nothing be heard meanwhile.
+        arrived_at: when the state came here that says it.
     """
 
     said: V
     reasons: frozenset[Reason] = frozenset()
     age_s: float | None = None
     until: datetime | None = None
+    arrived_at: datetime = _LONG_AGO
 
     def about(self, part: W, *more: Reason) -> "Judged[W]":
         """A part of it, which is as good as the whole but for what speaks against it alone."""
-        return Judged(part, self.reasons.union(more), self.age_s, self.until)
+        return Judged(part, self.reasons.union(more), self.age_s, self.until, self.arrived_at)
+
+    def at_most_until(self, at: datetime | None, now: datetime) -> "Judged[V]":
+        """The same, growing worse at a time already that is to come."""
+        return replace(self, until=min(at, self.until or at)) if at and at > now else self
 
     def quality(self, *more: Reason) -> Quality:
         """The quality of it, or of a value of it that `more` speaks against."""
@@ -82,12 +92,15 @@ def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: 
     """The curve with the newest batch of CAISO's, from the best source that has it."""
 
     def received_at(one: Judged[Trajectory]) -> datetime:
-        return curve_received_at(one.said, now) or _LONG_AGO
+        return curve_received_at(one.said, one.arrived_at) or _LONG_AGO
 
     judged = _judged(received, topic, Trajectory, stale_after_s, now)
     newest = max((received_at(one) for one in judged), default=_LONG_AGO)
-    best = [one for one in judged if received_at(one) == newest][-1:]
-    return best[0].about(best[0].said) if best else Judged(None, _nothing_said(received, topic))
+    best = [one for one in judged if received_at(one) == newest]
+    if not best:
+        return Judged(None, _nothing_said(received, topic))
+    now_mw = {trajectory_now(one.said.points, now) for one in best} - {None}
+    return best[-1].about(best[-1].said, *([Reason.INCOMPLETE] if len(now_mw) > 1 else []))
 
 
 def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
@@ -97,10 +110,9 @@ def judge_prices(received: Received, topic: str, stale_after_s: float, now: date
     for one in judged:
         for price in _prices(one.said):
             known = found.get(price.interval_start)
-            if known is None or is_same_price(price, known.said) or price.fetched_at >= known.said.fetched_at:
-                too_far = price.interval_start > now + PUBLISHED_AHEAD_MOST
-                found[price.interval_start] = one.about(price, *([Reason.INVALID] if too_far else []))
-    return Known(_whole(received, topic, judged), tuple(found[start] for start in sorted(found)))
+            found[price.interval_start] = _fetched_last(known, one.about(price, *_against_price(price, now)))
+    in_order = [found[start] for start in sorted(found)]
+    return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
 
 
 def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
@@ -118,7 +130,7 @@ def hears_caiso(received: Received, service: str, stale_after_s: float, now: dat
 
 def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
     heard_at = source.heard_caiso_at(upstream)
-    if heard_at is None or _against_clock(source, upstream) or not source.online:
+    if heard_at is None or _against_clock(source, upstream, now) or not source.online:
         return False
     return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
 
@@ -127,10 +139,12 @@ def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float,
     """Every statement on a topic, the best one last."""
     against = frozenset(_against_topic(received, topic))
     found = [
-        _judge(statement, statement.message, against | frozenset(_against(statement, received)), stale_after_s, now)
+        _judge(statement, statement.message, against.union(_against(statement, received, now)), stale_after_s, now)
         for statement in received.statements(topic)
         if isinstance(statement.message, kind)
     ]
+    agree_until = {name: source.clock_agrees_until for name, source in received.sources.items()}
+    found = [one.at_most_until(agree_until.get(one.said.source), now) for one in found]
     return sorted(found, key=lambda one: (one.quality().level, -(one.age_s or 0.0)))
 
 
@@ -144,42 +158,33 @@ def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_afte
         reasons.add(Reason.STALE)
     if age_s < -CLOCK_DOUBT_S:
         reasons.add(Reason.CLOCK_IN_DOUBT)
-    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(limits))
+    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(limits), statement.arrived_at)
 
 
-def _against(statement: Statement, received: Received) -> Iterator[Reason]:
+def _against(statement: Statement, received: Received, now: datetime) -> Iterator[Reason]:
     """What speaks against a statement whatever its age: what its source says of it, and what is known of the source."""
     message = statement.message
     source, upstream = received.source(message.source), upstream_behind(message)
     yield from read_reasons(message.reasons)
     if statement.connection != received.connection:
         yield Reason.BROKER_LOST  # not said again since: it may have been replaced or taken back while we were away
-    if (
-        max(_seconds(statement.arrived_at, at) for at in (message.time, message.heard_at, *_caisos_last(message)))
-        > CLOCK_DOUBT_S
-    ):
+    if _seconds(statement.arrived_at, statement.latest_claim) > CLOCK_DOUBT_S:
         yield Reason.CLOCK_IN_DOUBT
     if source is None:
         yield Reason.CLOCK_IN_DOUBT
         return
     if not source.online:
         yield Reason.SOURCE_OFFLINE
-    if not all(known.ok for known in source.behind(upstream)):
+    if source.fails_at(upstream):
         yield Reason.SOURCE_FAILING
-    if _against_clock(source, upstream):
+    if _against_clock(source, upstream, now):
         yield Reason.CLOCK_IN_DOUBT
 
 
-def _caisos_last(message: Dot | Trajectory | Lmp) -> tuple[datetime, ...]:
-    """When CAISO received what a curve's age counts from: it cannot be later than that the state came here."""
-    latest = message.latest.batch_received_at if isinstance(message, Trajectory) and message.latest else None
-    return (latest,) if latest else ()
-
-
-def _against_clock(source: Source, upstream: str | None) -> bool:
-    """Whether the source's clock was not shown to agree with ours, or does not agree with CAISO's."""
+def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
+    """Whether the source's clock was not shown to agree with ours of late, or does not agree with CAISO's."""
     caisos = any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in source.behind(upstream))
-    return caisos or not source.clock_agrees
+    return caisos or source.clock_agrees_until is None or now > source.clock_agrees_until
 
 
 def _against_topic(received: Received, topic: str) -> Iterator[Reason]:
@@ -198,11 +203,37 @@ def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judge
     return judged[-1].about(judged[-1].said) if judged else Judged(None, _nothing_said(received, topic))
 
 
-def _agreed(worse: Judged[DotInterval] | None, better: Judged[DotInterval]) -> Judged[DotInterval]:
+def _agreed(known: Judged[DotInterval] | None, other: Judged[DotInterval]) -> Judged[DotInterval]:
     """One DOT of two sources: the better one's word, in doubt where they do not say the same of one revision."""
-    if worse is None or is_same_dot(worse.said, better.said):
+    if known is None:
+        return other
+    better = known if known.quality().level > other.quality().level else other
+    return better if is_same_dot(known.said, other.said) else better.about(better.said, Reason.INCOMPLETE)
+
+
+def _fetched_last(known: Judged[NodePrice] | None, better: Judged[NodePrice]) -> Judged[NodePrice]:
+    """Of two prices of one interval the one that was fetched last, of equals the better one's."""
+    if known is None or is_same_price(better.said, known.said):
         return better
-    return better.about(better.said, Reason.INCOMPLETE)
+    fetched_at, known_at = (min(one.said.fetched_at, one.arrived_at) for one in (better, known))
+    if fetched_at == known_at:
+        return better.about(better.said, Reason.INCOMPLETE)  # two answers of OASIS at one time: nobody can say which holds
+    return better if fetched_at > known_at else known
+
+
+def _against_price(price: NodePrice, now: datetime) -> Iterator[Reason]:
+    is_too_long = price.interval_end - price.interval_start > PRICED_MOST
+    if is_too_long or price.interval_start > now + PUBLISHED_AHEAD_MOST:
+        yield Reason.INVALID
+
+
+def _without_overlap(prices: Sequence[Judged[NodePrice]]) -> Iterator[Judged[NodePrice]]:
+    """The prices, in doubt where two are of one time: an interval has one price."""
+    before_end = _LONG_AGO
+    for one, after in zip_longest(prices, prices[1:]):
+        is_reached = after is not None and after.said.interval_start < one.said.interval_end
+        yield one.about(one.said, *([Reason.INCOMPLETE] if is_reached or before_end > one.said.interval_start else []))
+        before_end = max(before_end, one.said.interval_end)
 
 
 def _prices(lmp: Lmp) -> Iterable[NodePrice]:

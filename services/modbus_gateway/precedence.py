@@ -6,12 +6,14 @@ or have started anew; so what is known is put together from what each of them kn
 therefore right. What a source does not speak of takes nothing away from what another knows.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory, WithdrawnBatch
+from dotbus.contracts.schedules import rank
 
 Revisions = Mapping[str, int]
 """The highest revision that is known of each batch, by its UID. A batch without a number counts as revision 0."""
@@ -41,8 +43,31 @@ def holds(interval: DotInterval, newest: Revisions, withdrawn: Revisions) -> boo
 
 
 def is_same_dot(one: DotInterval, other: DotInterval) -> bool:
-    """Whether two DOTs ask the same of a resource in the same interval."""
-    return (one.dot_mw, one.interval_start, one.interval_end) == (other.dot_mw, other.interval_start, other.interval_end)
+    """Whether two sources say the same of one instruction, but for what each of them knows against it."""
+    return one == other or msgspec.structs.replace(one, reasons=other.reasons) == other
+
+
+def contested(intervals: Iterable[DotInterval]) -> frozenset[DotInterval]:
+    """DOTs that ask different things at one time and of which none goes before the other: nobody can say which holds."""
+    by_rank: defaultdict[tuple[datetime, int], list[DotInterval]] = defaultdict(list)
+    for interval in intervals:
+        by_rank[rank(interval)].append(interval)
+    found: set[DotInterval] = set()
+    for equals in by_rank.values():
+        latest: DotInterval | None = None
+        for interval in sorted(equals, key=lambda each: each.interval_start):
+            if latest and interval.interval_start < latest.interval_end and not _asks_the_same(latest, interval):
+                found |= {latest, interval}
+            if latest is None or interval.interval_end > latest.interval_end:
+                latest = interval
+    return frozenset(found)
+
+
+def _asks_the_same(one: DotInterval, other: DotInterval) -> bool:
+    def asked(dot: DotInterval) -> tuple[object, ...]:
+        return dot.dot_mw, dot.interval_start, dot.interval_end, dot.target_at, dot.supp_mw, dot.must_follow
+
+    return asked(one) == asked(other)
 
 
 def is_same_price(one: NodePrice, other: NodePrice) -> bool:

@@ -8,9 +8,10 @@ order. Several instances of one ingest may say the same state. What each last sa
 status of the source that said it, and because one may know what the other does not (see `precedence`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, Self
 
 from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
@@ -20,6 +21,7 @@ from modbus_gateway.precedence import still_ahead
 from modbus_gateway.sources import Source, SourceStatus
 
 SOURCES_PER_TOPIC: Final = 4
+WITHDRAWING_SOURCES_PER_TOPIC: Final = 32
 EARLIER_PER_SOURCE: Final = 4
 """How much is remembered of what was said, so that nobody can fill our memory."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
@@ -56,6 +58,11 @@ class Statement:
     message: StateMessage
     arrived_at: datetime
     connection: int
+
+    @cached_property
+    def latest_claim(self) -> datetime:
+        """The latest time at which it says that something has happened, be it to its source or at CAISO."""
+        return max((self.message.time, self.message.heard_at, *_happened(self.message)))
 
     @property
     def said_at(self) -> datetime:
@@ -151,9 +158,23 @@ class Received:
             by_source[message.source] = tuple(replace(one, connection=self.connection) for one in known)
         elif not known or said.said_at >= known[0].said_at:
             by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
-            _drop_oldest(by_source)
+            _drop_oldest(by_source, arrival.at)
         else:
             by_source[message.source] = (known[0], *_ahead_of(known[0].message, (said, *known[1:]), arrival.at))
+
+
+def _happened(message: StateMessage) -> Iterator[datetime]:
+    """When CAISO received or gave what a state rests on. What counts is told by these times: none may be yet to come."""
+    times: Iterable[datetime | None] = ()
+    match message:
+        case Dot():
+            times = (message.received_at, *(each.batch_received_at for each in message.intervals))
+        case Trajectory():
+            latest = message.latest.batch_received_at if message.latest else None
+            times = (message.received_at, latest, *(point.batch_received_at for point in message.points))
+        case Lmp():
+            times = (price.fetched_at for price in (message.active, message.published, *message.ahead) if price)
+    return (at for at in times if at)
 
 
 def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime) -> Iterable[Statement]:
@@ -166,7 +187,13 @@ def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime
     return found[:EARLIER_PER_SOURCE]
 
 
-def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:
-    """Instances come and go; no more than a few are remembered."""
-    if len(by_source) > SOURCES_PER_TOPIC:
-        del by_source[min(by_source, key=lambda source: by_source[source][0].said_at)]
+def _drop_oldest(by_source: dict[str, tuple[Statement, ...]], now: datetime) -> None:
+    """Instances come and go; no more than a few are remembered, of those that know a batch to be withdrawn some more."""
+    idle = [source for source, said in by_source.items() if not any(_withdraws(one.message, now) for one in said)]
+    droppable = idle if len(by_source) <= WITHDRAWING_SOURCES_PER_TOPIC else [*by_source]
+    if len(by_source) > SOURCES_PER_TOPIC and droppable:
+        del by_source[min(droppable, key=lambda source: by_source[source][0].said_at)]
+
+
+def _withdraws(message: StateMessage, now: datetime) -> bool:
+    return isinstance(message, Dot) and any(batch.until > now for batch in message.withdrawn)

@@ -16,7 +16,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import Modbus
 from modbus_gateway.judge import Judged, Known, judge_dots, judge_trajectory
-from modbus_gateway.precedence import curve_received_at
+from modbus_gateway.precedence import contested, curve_received_at
 from modbus_gateway.reading import Named, Read, Reading, described
 from modbus_gateway.received import Received
 from modbus_gateway.register_map import Member
@@ -60,6 +60,7 @@ class Dots:
         self._known = known
         self.intervals = of_schedule([part.said for part in known.parts], schedule)
         self._judged = {part.said: part for part in known.parts}
+        self._contested = contested(self.intervals)
 
     @property
     def age_s(self) -> float | None:
@@ -68,8 +69,11 @@ class Dots:
 
     def quality(self, of: Iterable[DotInterval | None], *more: Reason) -> Quality:
         """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
-        reasons = [self._judged[interval].reasons for interval in of if interval] or [self._known.whole.reasons]
-        return Quality.of(chain(more, *reasons))
+        used = [interval for interval in of if interval]
+        reasons = [self._judged[interval].reasons for interval in used] or [self._known.whole.reasons]
+        doubt = [Reason.INCOMPLETE] if self._contested.intersection(used) else []
+        impossible = [Reason.INVALID] if any(not _is_within(interval) for interval in used) else []
+        return Quality.of(chain(more, doubt, impossible, *reasons))
 
     def none_in_force(self) -> list[Reason]:
         """Why there is no DOT: a state that says none for now. One that was never said has its own reason."""
@@ -78,6 +82,11 @@ class Dots:
     def turns(self, now: datetime) -> list[datetime | None]:
         """When the passing of time next changes what is in force, or makes it stale."""
         return [next_turn(self.intervals, now), self._known.whole.until, *(part.until for part in self._known.parts)]
+
+
+def _is_within(dot: DotInterval) -> bool:
+    """Whether a DOT is to be reached within its own interval."""
+    return dot.interval_start <= dot.target_at <= dot.interval_end
 
 
 def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
@@ -142,7 +151,7 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     message = trajectory.said
     value_mw = trajectory_now(message.points, now) if message else None
     latest = message.latest if message else None
-    received_at = curve_received_at(message, now) if message else None
+    received_at = curve_received_at(message, trajectory.arrived_at) if message else None
     age_s = (now - received_at).total_seconds() if received_at else None
     old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
     ended = [Reason.EXPIRED] if message and (not message.points or now > _ends_at(message)) else []
@@ -173,7 +182,7 @@ def _turns_of(trajectory: Judged[Trajectory | None], judging: Modbus) -> list[da
     message = trajectory.said
     if message is None or not message.points:
         return [trajectory.until]
-    received_at = curve_received_at(message, message.time)
+    received_at = curve_received_at(message, trajectory.arrived_at)
     old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
     return [trajectory.until, _ends_at(message), old_at]
 

@@ -13,6 +13,8 @@ from dotbus.contracts.messages import ServiceStatus, Upstream
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 
 HEARTBEATS_COMPARED: Final = 3
+AGREEMENT_LASTS: Final = timedelta(minutes=5)
+"""How long a heartbeat shows anything of a clock: one that was set since, nobody told us of."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
 
@@ -62,12 +64,14 @@ class Source:
         latest: the status said last, None before any.
         upstreams: how it heard CAISO, by the last status that said so; a last will does not.
         clock_offsets_s: its clock minus ours by its latest heartbeats, since our clock was last set.
+        compared_at: when the last of these came.
         connection: the connection to the broker on which its status was heard last.
     """
 
     latest: SourceStatus | None = None
     upstreams: tuple[Upstream, ...] = ()
     clock_offsets_s: tuple[float, ...] = ()
+    compared_at: datetime | None = None
     connection: int = 0
 
     @property
@@ -81,14 +85,18 @@ class Source:
         return min(self.latest.status.time, self.latest.arrived_at) if self.latest and self.online else None
 
     @property
-    def clock_agrees(self) -> bool:
-        """Whether its heartbeats have shown that its clock is ours."""
-        return bool(self.clock_offsets_s) and abs(max(self.clock_offsets_s)) <= CLOCK_DOUBT_S
+    def clock_agrees_until(self) -> datetime | None:
+        """Until when its heartbeats so far show that its clock is ours; None when they do not."""
+        if self.compared_at is None or abs(max(self.clock_offsets_s)) > CLOCK_DOUBT_S:
+            return None
+        return self.compared_at + AGREEMENT_LASTS
 
     def told(self, heard: SourceStatus) -> Self:
         """The source after a status. One that was said before the latest changes nothing but what it shows of the clock."""
         offsets_s = self.clock_offsets_s if heard.offset_s is None else (*self.clock_offsets_s, heard.offset_s)
-        known = replace(self, clock_offsets_s=offsets_s[-HEARTBEATS_COMPARED:], connection=heard.connection)
+        compared_at = self.compared_at if heard.offset_s is None else heard.arrived_at
+        offsets_s = offsets_s[-HEARTBEATS_COMPARED:]
+        known = replace(self, clock_offsets_s=offsets_s, compared_at=compared_at, connection=heard.connection)
         if self.latest and not heard.replaces(self.latest):
             return known
         upstreams = heard.status.upstreams if heard.status.online else self.upstreams
@@ -98,11 +106,16 @@ class Source:
         """The source after our clock was set forward by so much: no clocks were compared; its next status is newer."""
         # Less the tolerance: a status may have been ahead of its arrival by that much, and so would be of those to come.
         latest = replace(self.latest, arrived_at=self.latest.arrived_at + by - _TOLERANCE) if self.latest else None
-        return replace(self, latest=latest, clock_offsets_s=())
+        return replace(self, latest=latest, clock_offsets_s=(), compared_at=None)
 
     def behind(self, upstream: str | None) -> list[Upstream]:
-        """The upstream of one name; all of them when the source has none of that name, or none was asked for."""
-        return [known for known in self.upstreams if known.name == upstream] or [*self.upstreams]
+        """The upstream of one name, that of each account where there are several; all of them when none is asked for."""
+        return [known for known in self.upstreams if upstream is None or known.name.partition("/")[0] == upstream]
+
+    def fails_at(self, upstream: str) -> bool:
+        """Whether it does not hear CAISO on it. One that is there and says nothing of it does not vouch for it either."""
+        behind = self.behind(upstream)
+        return not all(known.ok for known in behind) or (self.online and not behind)
 
     def heard_caiso_at(self, upstream: str | None) -> datetime | None:
         """When CAISO was last heard on it, the earliest of all where several count; None when one never was.

@@ -60,7 +60,7 @@ SCENARIOS = {
             "one ingest; what it says is held, comes again, overtakes, or is lost with its connection",
             {
                 **passing(10),
-                **passing(120),
+                **passing(100),
                 **_some(_DISPATCH, "revises", "after the next", "cancels the DOT in force"),
                 **_some(_A, "asks", "loses", "first packet", *_MOVES),
                 **_some(GATEWAY, "line", "last packet"),

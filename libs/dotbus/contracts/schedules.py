@@ -51,7 +51,12 @@ def in_force(intervals: Iterable[DotInterval], at: datetime) -> DotInterval | No
     return max(covering, key=precedence, default=None)
 
 
-def precedence(interval: DotInterval) -> tuple[datetime, int]:
-    """Of several DOTs that cover a time the greatest counts: of the batch that ADS received last, then the higher revision."""
+def precedence(interval: DotInterval) -> tuple[datetime, int, str]:
+    """Of several DOTs that cover a time the greatest counts: by its rank; of equals, which are in doubt, the greater UID."""
+    return *rank(interval), interval.instruction_uid
+
+
+def rank(interval: DotInterval) -> tuple[datetime, int]:
+    """What decides between DOTs of one time: the batch that ADS received last, then the higher revision."""
     revision = interval.revision_no
     return interval.batch_received_at or _LONG_AGO, -1 if revision is None else revision

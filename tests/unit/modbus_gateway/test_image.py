@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
+from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstreams
 
 from dotbus.contracts.messages import Trajectory
 from modbus_gateway.arrivals import Arrival, Problem
@@ -96,12 +96,12 @@ def test_classic_shows_both_prices_of_its_node(classic):
 def test_classic_bits_say_what_works(classic):
     classic.hear(status(0), status(0, service="lmp_ingest"), *every_curve(10), lmp(price(0, 40.0), node="NODE2"))
     assert classic.bits(1, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
-    classic.hear(status(2, upstreams=(upstream(2, ok=False),)))
+    classic.hear(status(2, upstreams=upstreams(2, ok=False)))
     assert classic.bits(3, 1, 0, 6) == [0, 0, 0, 0, 0, 1]
 
 
 def test_classic_trajectory_bit_falls_when_one_trajectory_is_stale(classic):
-    classic.hear(*every_curve(10), *every_curve(5, said_s=400)[1:])
+    classic.hear(*every_curve(10), *every_curve(5, said_s=400)[1:], status(400))
     assert classic.bits(401, 1, 2, 1) == [0]
     classic.hear(*every_curve(5, said_s=401)[:1])
     assert classic.bits(402, 1, 2, 1) == [1]
@@ -210,7 +210,7 @@ def test_the_worst_quality_of_a_plant_is_the_set_points_too(plant):
 
 
 def test_plant_resource_in_full(plant):
-    hour = interval(-1800, 15, length_s=3600, batch_type=1, batch_received_at=at(20))
+    hour = interval(-1800, 15, length_s=3600, batch_type=1, batch_received_at=at(-20))
     dots = dot(interval(-300, 9), interval(0, 10, supp_mw=-1, must_follow=True), interval(300, 20), interval(600, 30), hour)
     plant.hear(status(0), dots, trajectory(point(0, 16), point(100, 12)), lmp(price(300, 40.0), active=price(0, 36.96)))
     words = plant.words(50, 11, 100, 100)
@@ -263,6 +263,7 @@ def test_the_set_point_is_clipped_only_when_configured():
 def test_the_active_price_turns_with_the_interval_by_our_clock_and_then_expires(plant):
     plant.hear(lmp(price(300, 40.0), price(300, 40.0), active=price(0, 36.96)))
     assert [plant.words(s, 11, 172, 2) for s in (299, 300, 599)] == [f32(36.96), f32(40.0), f32(40.0)]
+    plant.hear(status(500, service="lmp_ingest"))
     assert plant.words(600, 11, 170, 4) == [0, 1 << 2, *NAN]
     assert plant.words(600, 11, 176, 2) == f32(40.0)
 

@@ -4,7 +4,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from gateway_story import Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream
+from gateway_story import Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstream, upstreams
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,7 +109,7 @@ def test_source_offline_is_uncertain_until_it_is_stale(gateway):
 
 
 def test_source_failing(gateway):
-    gateway.hear(dot(*DOTS), status(10, upstreams=(upstream(5, ok=False),)))
+    gateway.hear(dot(*DOTS), status(10, upstreams=upstreams(5, ok=False)))
     assert reasons(gateway, 11) == {Reason.SOURCE_FAILING}
 
 
@@ -143,7 +143,7 @@ def test_wrong_environment_does_not_replace_a_value(gateway):
 
 @pytest.mark.parametrize(("offset_s", "doubtful"), [(1.9, False), (-1.9, False), (2.1, True), (-2.1, True)])
 def test_clock_in_doubt_when_caisos_date_differs(gateway, offset_s, doubtful):
-    gateway.hear(dot(*DOTS), status(5, upstreams=(upstream(5, clock_offset_s=offset_s),)))
+    gateway.hear(dot(*DOTS), status(5, upstreams=upstreams(5, clock_offset_s=offset_s)))
     assert reasons(gateway, 6) == ({Reason.CLOCK_IN_DOUBT} if doubtful else set())
 
 
@@ -212,7 +212,7 @@ def test_when_the_clock_of_one_machine_is_set_back_what_an_ingest_on_it_says_nex
     """Its heartbeats agree with us as before; only CAISO's Date tells that both clocks are wrong now."""
     gateway.hear(status(0), dot(*DOTS))
     gateway.received.clock_stepped(timedelta(seconds=-70))
-    gateway.hear(status(-69.5, upstreams=(upstream(-69.5, clock_offset_s=70.0),)))
+    gateway.hear(status(-69.5, upstreams=upstreams(-69.5, clock_offset_s=70.0)))
     assert Reason.CLOCK_IN_DOUBT in reasons(gateway, 5)
 
 
@@ -235,7 +235,7 @@ def test_a_source_whose_clock_is_ahead_makes_nothing_younger(gateway):
     hour = 3600
     gateway.hear(status(hour), at_s=0)
     gateway.hear(dot(*DOTS, said_s=hour), at_s=0)
-    gateway.hear(status(hour + 200, upstreams=(upstream(hour),)), at_s=200)
+    gateway.hear(status(hour + 200, upstreams=upstreams(hour)), at_s=200)
     gateway.hear(dot(*DOTS, said_s=hour + 200, heard_at=at(hour)), at_s=200)
     assert judged(gateway, 201).age_s == 201
     assert Reason.STALE in reasons(gateway, 201)
@@ -340,7 +340,7 @@ def test_polling_works_while_any_online_instance_hears_caiso(gateway):
         return hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(now_s))
 
     assert not works(0)
-    gateway.hear(status(0), status(0, instance="b", upstreams=(upstream(0, ok=False),)))
+    gateway.hear(status(0), status(0, instance="b", upstreams=upstreams(0, ok=False)))
     assert works(1)
     assert not works(LIMIT_S + 1)
     gateway.hear(status(100))
