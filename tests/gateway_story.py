@@ -159,7 +159,8 @@ class Gateway:
             arrived = message.time if at_s is None else at(at_s)
             if not isinstance(message, ServiceStatus) and message.source not in self.received.sources:
                 self.introduce(message.source, (arrived - NOON).total_seconds() - INTRODUCED_BEFORE_S)
-            self.received.take(Arrival(self.topic(message), arrived, retained, message))
+            source = message.source if isinstance(message, ServiceStatus) else ""
+            self.received.take(Arrival(self.topic(message), arrived, retained, message, source=source))
 
     def introduce(self, source: str, said_s: float) -> None:
         """One heartbeat, by a clock that agreed with ours; it has not heard anything of CAISO yet."""

@@ -1,8 +1,8 @@
 """Admission: who may have one of the places at the server, who leaves for it, and the log that does not grow with the crowd.
 
-Pure. A client that has just asked keeps its place whatever comes. Else the one goes that is idle longest, first at the address
-that has the most places, and nobody takes a place from an address that has fewer: so a crowd from one address takes from
-itself, and a SCADA that comes anew finds room beside any number of clients that say nothing.
+Pure. A client that has just asked keeps its place whatever comes. Else one goes from the address that has the most places,
+first one that never asked, then the one that is idle longest, and nobody takes a place from an address that has fewer: so a
+crowd from one address takes from itself, and a SCADA that comes anew finds room beside any number of clients that say nothing.
 """
 
 import ipaddress
@@ -16,6 +16,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ACTIVE_S: Final = 10.0
 """Whoever asked within this time is at work: twice the slowest polling that is common for set-points."""
+ASKS_WITHIN_S: Final = 1.0
+"""A client that has connected asks at once. One that has not by then has no more claim to its place than who comes."""
 TOLD_EVERY_S: Final = 60.0
 _ADDRESSES_TOLD: Final = 5
 _ADDRESSES_COUNTED: Final = 1000
@@ -98,14 +100,14 @@ def place_for(address: str, present: Collection[C], limits: Limits, now_s: float
     leaving = [one for one in rivals if _may_leave(one, counts[one.address] - counts[address], now_s - one.idle_since_s)]
     if not leaving:
         return Reason.ADDRESS_FULL if full_address else Reason.FULL
-    return max(leaving, key=lambda one: (counts[one.address], now_s - one.idle_since_s))
+    return max(leaving, key=lambda one: (counts[one.address], not one.has_asked, now_s - one.idle_since_s))
 
 
 def _may_leave(client: Client, more: int, idle_s: float) -> bool:
     """Whether a client may have to leave for one whose address has so many places fewer than its own."""
     if more < 0:
         return False
-    return idle_s >= ACTIVE_S or (more > 0 and not client.has_asked)
+    return idle_s >= ACTIVE_S or (not client.has_asked and (more > 0 or idle_s >= ASKS_WITHIN_S))
 
 
 class Closings:

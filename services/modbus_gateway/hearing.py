@@ -33,7 +33,15 @@ def _hear(received: Received, service: str, now: datetime) -> Upstream:
     if any(source.online and source.told_at and now - source.told_at <= SILENT_AFTER for source in sources):
         return Upstream(name=service, ok=True, last_ok_at=last_at)
     if any(source.online for source in sources):
-        cause = f"silent for more than {SILENT_AFTER.total_seconds():.0f} s"
+        cause = _unusable(received, service) or f"silent for more than {SILENT_AFTER.total_seconds():.0f} s"
+    elif not sources and (unusable := _unusable(received, service)):
+        cause = unusable
     else:
         cause = "offline" if sources else "no status of it has come"
     return Upstream(name=service, ok=False, last_ok_at=last_at, last_error=cause, last_error_at=now, failures_in_a_row=1)
+
+
+def _unusable(received: Received, service: str) -> str | None:
+    """Why the last status of an instance could not be used, None when each could."""
+    found = sorted((name, why) for name, why in received.unusable.items() if name.startswith(f"{service}/"))
+    return f"the status of {found[0][0]} cannot be used: {found[0][1]}" if found else None

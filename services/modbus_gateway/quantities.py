@@ -42,6 +42,11 @@ class Quantity:
         return self.unit == FLAG
 
     @property
+    def follows_schedule(self) -> bool:
+        """Whether it is of the DOTs of the schedule that its resource follows, whichever that is."""
+        return {self.quality, self.name.replace("_reasons", "_quality")} & _OF_THE_SCHEDULE != set()
+
+    @property
     def is_measured(self) -> bool:
         """Whether it is megawatts or a price: what `bad_value` may stand for."""
         return self.type is F32
@@ -61,6 +66,7 @@ EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 NEVER_BAD: Final = ""
+_OF_THE_SCHEDULE: Final = {"dot_quality", "set_point_quality", "previous_dot_quality", "next_dot_quality"}
 _FLAGS: Final = {"latest_dop_quality": ("trajectory_fresh", "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
 """Flags that are 0 whenever values of that quality are bad."""
 

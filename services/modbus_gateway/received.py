@@ -23,6 +23,7 @@ from modbus_gateway.sources import Source, SourceStatus
 SOURCES_PER_TOPIC: Final = 4
 WITHDRAWING_SOURCES_PER_TOPIC: Final = 32
 EARLIER_PER_SOURCE: Final = 4
+UNUSABLE_SOURCES: Final = 32
 """How much is remembered of what was said, so that nobody can fill our memory."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
@@ -81,12 +82,17 @@ class Statement:
 
 
 class Received:
-    """What each source last said on each topic, the status of each source, and whether we hear the broker."""
+    """What each source last said on each topic, the status of each source, and whether we hear the broker.
+
+    Attributes:
+        unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
+    """
 
     def __init__(self) -> None:
         self.connected = False
         self.connection = 0
         self.sources: dict[str, Source] = {}
+        self.unusable: dict[str, str] = {}
         self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
         self._problems: dict[str, Problem] = {}
         self._retracted_at: dict[str, datetime] = {}
@@ -129,6 +135,8 @@ class Received:
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived."""
+        if arrival.source:
+            self._note_use(arrival)
         match arrival.said:
             case ServiceStatus() as status:
                 known = self.sources.get(status.source, Source())
@@ -145,6 +153,11 @@ class Received:
                 self.sources.pop(arrival.source, None)
             case message:
                 self._take_state(message, arrival)
+
+    def _note_use(self, arrival: Arrival) -> None:
+        self.unusable.pop(arrival.source, None)
+        if isinstance(arrival.said, Problem) and len(self.unusable) < UNUSABLE_SOURCES:
+            self.unusable[arrival.source] = arrival.detail or str(arrival.said)
 
     def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
         by_source = self._statements.setdefault(arrival.topic, {})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
+from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import Modbus, OnBad, RegisterType, Table
@@ -139,7 +140,14 @@ def _entries_of(span: Span) -> Iterator[Entry]:
     yield Entry(span.unit_id, span.table, span.start, SERVED, "", registers)
     for cell in span.cells:
         whose = "" if cell.quantity.scope is Scope.UNIT else str(cell.about)
-        yield Entry(span.unit_id, span.table, cell.address, cell.quantity.name, whose, _form_of(cell.form))
+        yield Entry(span.unit_id, span.table, cell.address, _called(cell), whose, _form_of(cell.form))
+
+
+def _called(cell: Cell) -> str:
+    """The quantity, with the schedule that it is of unless that is the usual one."""
+    quantity, resources = cell.quantity, [member.resource for member in cell.about.members]
+    hourly = quantity.follows_schedule and any(resource.schedule is Schedule.HOURLY for resource in resources)
+    return f"{quantity.name} ({Schedule.HOURLY})" if hourly else quantity.name
 
 
 def _form_of(form: Form) -> str:

@@ -73,12 +73,14 @@ SCADA reads addresses and knows no names, so what stands at one must not change 
   does not count it. To take a resource out write `""` in its place; a new one goes there or to the end. A block without
   `resources` has them in the file's order, and taking one out moves those after it.
 - `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and
-  for every address the quantity, whose it is (resource, or market and node), type, word order, scale and `on_bad`. **Write it
+  for every address the quantity (and that it is of the hourly schedule, when the resource follows that), whose it is (resource,
+  or market and node), type, word order, scale and `on_bad`. **Write it
   down at commissioning; when it differs, the map moved.** A change elsewhere leaves it alone: other units, limits, names
   of plants, the order of plants and resources where `resources` gives the places. A later version of dotbus that puts
   a quantity where registers were reserved changes it, too, and the changelog says so.
 - `dotbus check --config NEW.toml --against OLD.toml` tells each address that would say something else, where what stood
-  there went, and each unit's `map_hash` before and after. It ends with 0 when nothing moves, with 3 when something does.
+  there went, each unit's `map_hash` before and after, and a change of `accept_environments`. It ends with 0 when nothing
+  moves, with 3 when something does.
 """
 
 _QUALITY: Final = """\

@@ -342,6 +342,22 @@ def test_nothing_moves_against_the_file_itself(tmp_path: Path):
     assert "modbus.block[2].unit_id" in refused.stderr
 
 
+def test_what_values_come_from_is_told_when_it_changes(tmp_path: Path):
+    new = written(tmp_path, ('accept_environments = ["simulator"]', 'accept_environments = ["simulator", "production"]'))
+    result = CliRunner().invoke(app, ["check", "--config", str(new), "--against", str(EXAMPLE)])
+    assert result.exit_code == 3
+    assert "all units: values come from simulator -> production, simulator" in result.stdout.splitlines()
+
+
+def test_a_resource_that_follows_another_schedule_is_told_where_it_is_shown(tmp_path: Path):
+    new = written(tmp_path, ('schedule = "five-minute"', 'schedule = "hourly"'))
+    result = CliRunner().invoke(app, ["check", "--config", str(new), "--against", str(EXAMPLE)])
+    assert result.exit_code == 3
+    assert any(
+        "dot_mw SIERRA_2_SOLAR1" in line and "-> dot_mw (hourly) SIERRA_2_SOLAR1" in line for line in result.stdout.splitlines()
+    )
+
+
 def test_what_a_new_file_moves_is_told_with_the_hashes_before_and_after(tmp_path: Path):
     """The status differs from that of mistakes, so that a script can ask before it restarts a gateway."""
     swapped = '"SIERRA_2_BESS1", "SIERRA_2_SOLAR1"]'

@@ -58,7 +58,7 @@ def test_of_several_addresses_the_one_with_the_most_places_gives_one():
 
 def test_a_crowd_takes_from_itself_and_not_from_a_slow_client_elsewhere():
     slow = Seen(SCADA, 290)
-    fresh = [Seen(FLOOD, 1, has_asked=False) for _ in range(3)]
+    fresh = [Seen(FLOOD, 0.9, has_asked=False) for _ in range(3)]
 
     assert place(FLOOD, [slow, *fresh], connections=4) is Reason.FULL
     older = Seen(FLOOD, 15, has_asked=False)
@@ -69,6 +69,14 @@ def test_a_new_scada_finds_room_at_once_in_a_crowd_that_has_only_just_connected(
     crowd = [Seen(f"10.0.0.{60 + n % 2}", n / 100, has_asked=False) for n in range(64)]
 
     assert isinstance(place(SCADA, crowd), Seen)
+
+
+def test_a_newcomer_finds_room_among_half_open_connections_of_its_own_address():
+    silent = [Seen(SCADA, 1 + n / 10, has_asked=False) for n in range(3)]
+    asking = Seen(SCADA, 60)
+
+    assert place(SCADA, [*silent, asking], per_address=4) is silent[-1]
+    assert place(SCADA, [Seen(SCADA, 0.5, has_asked=False), Seen(SCADA, 5)], per_address=2) is Reason.ADDRESS_FULL
 
 
 def test_an_address_that_has_all_its_places_gives_up_its_own():

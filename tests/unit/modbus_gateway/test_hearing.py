@@ -4,6 +4,7 @@ import pytest
 from gateway_story import Gateway, at, status
 
 from dotbus.contracts.messages import Upstream
+from modbus_gateway.arrivals import Arrival, Problem
 from modbus_gateway.hearing import hear_ingests, needed_services
 
 PLANT = {"profile": "plant", "unit_id": 11}
@@ -40,6 +41,18 @@ def test_a_last_will_is_heard_at_once_and_one_other_instance_is_enough():
     assert (hear(gateway, 11).ok, hear(gateway, 11).last_error) == (False, "offline")
     gateway.hear(status(12, instance="b"))
     assert hear(gateway, 13).ok
+
+
+def test_a_status_that_cannot_be_used_is_named_until_a_good_one_comes():
+    gateway = Gateway(block=[PLANT])
+    for detail in ("version 2", "environment stage from ads_ingest/a"):
+        topic = gateway.topics.service("ads_ingest", "a")
+        gateway.received.take(Arrival(topic, at(1), False, Problem.UNDECODABLE, detail, "ads_ingest/a"))  # noqa: FBT003  # retained
+        assert hear(gateway, 2).last_error == f"the status of ads_ingest/a cannot be used: {detail}"
+    gateway.hear(status(10))
+    assert (hear(gateway, 25).ok, hear(gateway, 26).last_error) == (True, "silent for more than 15 s")
+    gateway.received.take(Arrival(topic, at(27), False, Problem.UNDECODABLE, "version 2", "ads_ingest/a"))  # noqa: FBT003  # retained
+    assert hear(gateway, 28).last_error == "the status of ads_ingest/a cannot be used: version 2"
 
 
 def test_a_retained_status_is_as_old_as_it_says_and_a_clock_ahead_makes_none_younger():

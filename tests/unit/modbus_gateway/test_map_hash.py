@@ -66,6 +66,16 @@ def test_what_no_reader_relies_on_leaves_the_hash_alone():
     )
 
 
+def test_what_follows_another_schedule_is_another_quantity():
+    sierra, delta = INSTALLATION["plant"]
+    hourly = [{**one, "schedule": "hourly"} if one["id"] == "BESS" else one for one in sierra["resource"]]
+    before, after = hashes(), hashes(plants=[{**sierra, "resource": hourly}, delta])
+    assert (before[11] != after[11], before[20] != after[20]) == (True, True)
+    point = {**POINT, "quantity": "hourly_dot_mw"}
+    of_hour = {"points": [point, {**QUALITY, "quantity": "hourly_dot_quality"}]}
+    assert hashes(**of_hour)[20] == hashes(plants=[{**sierra, "resource": hourly}, delta], **of_hour)[20]
+
+
 def test_the_order_in_which_a_file_names_its_plants_moves_only_blocks_without_places():
     sierra, delta = INSTALLATION["plant"]
     without = [{"profile": "plant", "unit_id": 11}]
