@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -36,6 +36,7 @@ TIMES = frozenset(
         "start_at",
         "end_at",
         "started_at",
+        "until",
     }
 )
 NUMBERS = frozenset({"dot_mw", "dop_mw", "standing_mw", "lmp_usd_per_mwh"})
@@ -70,6 +71,7 @@ class Batch(NamedTuple):
     revision: int
     dots: list[Message]
     withdrawn: bool
+    until: datetime
 
 
 @dataclass
@@ -80,6 +82,7 @@ class State:
     arrived: datetime
     connection: int
     batches: Mapping[str, Batch]
+    ahead: list["State"] = field(default_factory=list)  # what the source said earlier and is ahead of this
 
     @property
     def said(self) -> datetime:
@@ -108,6 +111,7 @@ class Source:
     arrived: datetime
     connection: int
     will: bool = False
+    upstreams: list[Message] = field(default_factory=list)
     compared: datetime = NEVER
     ahead: deque[timedelta] = field(default_factory=lambda: deque(maxlen=3))
 
@@ -147,9 +151,10 @@ def own_reasons(message: Message) -> Reasons:
     return frozenset(reason if reason in BAD | UNCERTAIN else "incomplete" for reason in message.get("reasons", ()))
 
 
-def goodness(reasons: Reasons) -> tuple[int, int]:
-    """Sorts reasons: the better quality is the larger, then the fewer reasons."""
-    return quality(reasons), -len(reasons)
+def age(state: "State", now: datetime) -> timedelta:
+    """How long ago CAISO said or confirmed a state."""
+    time, heard = state.message["time"], state.message["heard_at"]
+    return now - min(heard, state.arrived, state.arrived - (time - heard))
 
 
 def address(topic: str) -> tuple[str, tuple[str, ...]]:
@@ -172,13 +177,23 @@ def batches_of(message: Message) -> dict[str, Batch]:
         here = [(each.get("revision_no") or 0, each) for each in dots if each["batch_uid"] == uid]
         away = [each.get("revision_no") or 0 for each in gone if each["batch_uid"] == uid]
         top = max([*(revision for revision, _ in here), *away])
-        found[uid] = Batch(top, [each for revision, each in here if revision == top], top in away)
+        until = max((each["until"] for each in gone if each["batch_uid"] == uid and top in away), default=NEVER)
+        found[uid] = Batch(top, [each for revision, each in here if revision == top], top in away, until)
     return found
 
 
-def merged(newer: Mapping[str, Batch], older: Mapping[str, Batch]) -> dict[str, Batch]:
-    """The batches of the newer message, those as the older has them that it has in a higher revision."""
-    return {uid: max(batch, older.get(uid, batch), key=lambda each: each.revision) for uid, batch in newer.items()}
+def ahead_of(newer: State, older: list[State], now: datetime) -> list[State]:
+    """Of earlier messages of a source what they have in a higher revision, or as a newer batch of a trajectory."""
+    found = []
+    for state in older:
+        higher = {
+            uid: batch
+            for uid, batch in state.batches.items()
+            if (batch.revision > newer.batches[uid].revision if uid in newer.batches else batch.until > now)
+        }
+        if higher or NEVER < newest(newer.message) < newest(state.message):
+            found.append(replace(state, batches=higher, ahead=[]))
+    return found
 
 
 def prices_of(message: Message) -> list[Message]:
@@ -187,8 +202,11 @@ def prices_of(message: Message) -> list[Message]:
 
 
 def newest(message: Message) -> datetime:
-    """When CAISO had the newest batch of a trajectory."""
-    return (message.get("latest") or {}).get("batch_received_at") or message.get("received_at") or NEVER
+    """When CAISO had the newest batch of a trajectory; never, where there is none."""
+    if not message.get("points") and not message.get("latest"):
+        return NEVER
+    received = (message.get("latest") or {}).get("batch_received_at") or message.get("received_at")
+    return min(received, message["time"]) if received else NEVER
 
 
 def claims(value: Any) -> list[datetime]:
@@ -228,6 +246,18 @@ def rank(dot: Message) -> tuple[datetime, int]:
 def overlap(one: Message, other: Message) -> bool:
     """Whether two intervals have a time in common."""
     return bool(one["interval_start"] < other["interval_end"] and other["interval_start"] < one["interval_end"])
+
+
+def fetched_last(versions: list[tuple[datetime, Message, Reasons]]) -> tuple[Message, Reasons]:
+    """The price of one interval that was fetched last, by the best state that says it; the best one comes last."""
+
+    def words(price: Message) -> str:
+        return without_reasons({**price, "fetched_at": None})
+
+    last = max(fetched for fetched, _, _ in versions)
+    latest = [words(price) for fetched, price, _ in versions if fetched == last]
+    price, reasons = [(price, reasons) for _, price, reasons in versions if words(price) == latest[-1]][-1]
+    return price, reasons | ({"incomplete"} if len({*latest}) > 1 else frozenset())
 
 
 def had(state: State) -> datetime:
@@ -306,14 +336,17 @@ class Subscriber:
 
     def _state(self, topic: Topic, new: State) -> None:
         """Keeps a good message of a state, or of an older one what it has in a higher revision."""
+        if new.said <= topic.retracted:
+            return
         topic.broken = False
         old = topic.states.get(new.message["source"])
         if old and new.message == old.message:
-            old.connection = new.connection
+            for state in (old, *old.ahead):
+                state.connection = new.connection
         elif old and new.said < old.said:
-            old.batches = merged(old.batches, new.batches)
-        elif new.said >= topic.retracted:
-            new.batches = merged(new.batches, old.batches if old else {})
+            old.ahead = ahead_of(old, [new, *old.ahead], new.arrived)
+        else:
+            new.ahead = ahead_of(new, [old, *old.ahead] if old else [], new.arrived)
             topic.states[new.message["source"]] = new
 
     def _status(self, name: str, new: State, *, retained: bool) -> None:
@@ -326,6 +359,7 @@ class Subscriber:
         source.connection = new.connection
         if self._is_news(new, source, will=will, retained=retained):
             source.status, source.arrived, source.will = message, new.arrived, will
+            source.upstreams = message.get("upstreams", []) if message["online"] else source.upstreams
         if not retained and not will:
             source.ahead.append(message["time"] - new.arrived)
             source.compared = new.arrived
@@ -341,7 +375,7 @@ class Subscriber:
 
     def _upstreams(self, source: Source | None, kind: str, message: Message) -> list[Message]:
         """The upstreams behind a state."""
-        every = list(source.status.get("upstreams", ())) if source else []
+        every = source.upstreams if source else []
         of_ads = "ads_trajectory" if kind == "trajectory" else "ads_dispatch"
         name = f"oasis_{message['market'].lower()}" if kind == "lmp" else of_ads
         return [each for each in every if each["name"].split("/")[0] == name]
@@ -360,9 +394,8 @@ class Subscriber:
 
     def _stale(self, kind: str, state: State, now: datetime) -> bool:
         """Whether a state is too old, or too young to be true."""
-        time, heard, until = state.message["time"], state.message["heard_at"], state.message.get("valid_until")
-        age = now - min(heard, state.arrived, state.arrived - (time - heard))
-        return abs(age) > self._limits[LIMITS[kind]] or (until is not None and now > until)
+        until = state.message.get("valid_until")
+        return abs(age(state, now)) > self._limits[LIMITS[kind]] or (until is not None and now > until)
 
     def _against(self, kind: str, topic: Topic, state: State, now: datetime) -> Reasons:
         """The reasons against a state."""
@@ -381,13 +414,21 @@ class Subscriber:
         }
         return frozenset(own | {reason for reason, holds in found.items() if holds})
 
+    def _goodness(self, state: State, reasons: Reasons, now: datetime) -> tuple[Any, ...]:
+        """Sorts states: the best one is the greatest."""
+        return (
+            quality(reasons),
+            -len(reasons),
+            -max(age(state, now), timedelta(0)),
+            state.message["time"],
+            state.message["source"],
+        )
+
     def ask(self, ask: Mapping[str, str]) -> tuple[int, Reasons, float | None]:
         """The quality of a value, the reasons, and the value itself unless it is bad."""
         now, topic, kind = moment(ask["at"]), self._topics.get(ask["topic"], Topic()), address(ask["topic"])[0]
-        judged = [
-            (state, self._against(kind, topic, state, now))
-            for state in sorted(topic.states.values(), key=lambda state: state.said)
-        ]
+        every = [(state, self._against(kind, topic, state, now)) for state in topic.states.values()]
+        judged = sorted(every, key=lambda each: self._goodness(*each, now))  # the best one last
         if not judged:
             foreign = topic.foreign and not topic.broken
             found = {
@@ -397,15 +438,22 @@ class Subscriber:
             }
             value, reasons = None, frozenset(reason for reason, holds in found.items() if holds)
         elif kind == "dot":
-            value, reasons = self._dot(judged, now, hourly=ask.get("schedule") == "hourly")
+            every = self._with_ahead(judged, kind, topic, now)
+            value, reasons = self._dot(every, now, hourly=ask.get("schedule") == "hourly", of_none=judged[-1][1])
         elif kind == "instructions":
-            value, reasons = self._instruction(judged, now, ask["value"])
+            every = self._with_ahead(judged, kind, topic, now)
+            value, reasons = self._instruction(every, now, ask["value"], of_none=judged[-1][1])
         elif kind == "trajectory":
-            value, reasons = self._trajectory(judged, now)
+            value, reasons = self._trajectory(self._with_ahead(judged, kind, topic, now), now)
         else:
             value, reasons = self._price(judged, now, active=ask["value"] == "active")
         level = quality(reasons)
         return level, reasons, None if not level else value
+
+    def _with_ahead(self, judged: Judged, kind: str, topic: Topic, now: datetime) -> Judged:
+        """The states and what their sources said earlier and is ahead of them, the best one last."""
+        ahead = [(state, self._against(kind, topic, state, now)) for known, _ in judged for state in known.ahead]
+        return sorted([*judged, *ahead], key=lambda each: self._goodness(*each, now))
 
     def _parts(self, judged: Judged) -> list[tuple[Message, Reasons]]:
         """The DOTs or instructions that hold of all sources together, each with the best reasons of those that say it."""
@@ -419,14 +467,12 @@ class Subscriber:
                     said[uid, dot["instruction_uid"]].append((dot, reasons | own_reasons(dot)))
         found = []
         for every in said.values():
-            versions = {
-                without_reasons(dot): (dot, reasons) for dot, reasons in sorted(every, key=lambda each: goodness(each[1]))
-            }
-            torn: Reasons = frozenset({"incomplete"} if len(versions) > 1 else ())
-            found += [(dot, reasons | torn) for dot, reasons in versions.values()]
+            versions = {without_reasons(dot) for dot, _ in every}
+            dot, reasons = max(reversed(every), key=lambda each: quality(each[1]))
+            found.append((dot, reasons | ({"incomplete"} if len(versions) > 1 else frozenset())))
         return found
 
-    def _dot(self, judged: Judged, now: datetime, *, hourly: bool) -> Value:
+    def _dot(self, judged: Judged, now: datetime, *, hourly: bool, of_none: Reasons) -> Value:
         """The DOT in force."""
         followed = [
             (dot, reasons)
@@ -435,11 +481,8 @@ class Subscriber:
         ]
         force = [each for each in followed if each[0]["interval_start"] <= now < each[0]["interval_end"]]
         if not force:
-            return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
-        dot, reasons = max(
-            reversed(force),
-            key=lambda each: (*rank(each[0]), each[0]["instruction_uid"], goodness(each[1])),
-        )
+            return None, of_none | {"expired"}
+        dot, reasons = max(force, key=lambda each: (*rank(each[0]), each[0]["instruction_uid"]))
         rivals = [other for other, _ in followed if rank(other) == rank(dot) and overlap(other, dot)]
         if any(asked(other) != asked(dot) for other in rivals):
             reasons |= {"incomplete"}
@@ -447,7 +490,7 @@ class Subscriber:
             reasons |= {"invalid"}
         return dot["dot_mw"], reasons
 
-    def _instruction(self, judged: Judged, now: datetime, what: str) -> Value:
+    def _instruction(self, judged: Judged, now: datetime, what: str, *, of_none: Reasons) -> Value:
         """What is instructed of one kind."""
         holding = [
             (each, reasons | ({"incomplete"} if each["standing"] == "in doubt" else frozenset()))
@@ -456,7 +499,7 @@ class Subscriber:
             if each.get("end_at") is None or now < each["end_at"]
         ]
         if not holding:
-            return None, max((reasons for _, reasons in judged), key=goodness)
+            return None, of_none
         known, reasons = max(
             holding, key=lambda each: (each[0].get("batch_received_at") or NEVER, each[0].get("revision_no") or 0)
         )
@@ -464,7 +507,7 @@ class Subscriber:
 
     def _trajectory(self, judged: Judged, now: datetime) -> Value:
         """The point of the curve at this time."""
-        state, reasons = max(judged, key=lambda each: (had(each[0]), goodness(each[1])))
+        state, reasons = max(reversed(judged), key=lambda each: had(each[0]))
         if NEVER < had(state) < now - self._limits["trajectory_batch"]:
             reasons |= {"stale"}
         value, of_curve = self._point(state, now)
@@ -486,19 +529,14 @@ class Subscriber:
 
     def _price(self, judged: Judged, now: datetime, *, active: bool) -> Value:
         """The active or the last published price."""
-        found: dict[datetime, tuple[Message, Reasons]] = {}
-        every = [
-            (min(price["fetched_at"], state.arrived), goodness(reasons), price, reasons)
-            for state, reasons in judged
-            for price in prices_of(state.message)
-        ]
-        for fetched, _, price, reasons in sorted(every, key=lambda each: each[:2]):
-            rivals = [one for at, _, one, _ in every if at == fetched and one["interval_start"] == price["interval_start"]]
-            words = {without_reasons({**one, "fetched_at": None}) for one in rivals}
-            found[price["interval_start"]] = price, reasons | ({"incomplete"} if len(words) > 1 else frozenset())
+        every: defaultdict[datetime, list[tuple[datetime, Message, Reasons]]] = defaultdict(list)
+        for state, reasons in judged:
+            for price in prices_of(state.message):
+                every[price["interval_start"]].append((min(price["fetched_at"], state.arrived), price, reasons))
+        found = {start: fetched_last(versions) for start, versions in every.items()}
         those = [each for each in found.values() if not active or each[0]["interval_start"] <= now < each[0]["interval_end"]]
         if not those:
-            return None, max((reasons for _, reasons in judged), key=goodness) | {"expired"}
+            return None, judged[-1][1] | {"expired"}
         price, reasons = (min if active else max)(those, key=lambda each: each[0]["interval_start"])
         if any(overlap(other, price) for other, _ in found.values() if other is not price):
             reasons |= {"incomplete"}

@@ -85,20 +85,27 @@ def _read_payload(
         return Problem.UNDECODABLE, error.reason
     if not isinstance(message, Dot | Trajectory | Lmp | ServiceStatus) or not isinstance(message, kind):
         return Problem.UNDECODABLE, f"a {type(message).__name__} where a {kind.__name__} belongs"
-    if wrong := _what_is_wrong(message, names):
+    return _check(message, names, accepted)
+
+
+def _check(
+    message: StateMessage | ServiceStatus, names: tuple[str, str | None], accepted: Collection[Environment]
+) -> tuple[StateMessage | ServiceStatus | Problem, str]:
+    if wrong := _where_it_does_not_belong(message, names):
         return Problem.UNDECODABLE, wrong
     if message.environment not in accepted:
         return Problem.WRONG_ENVIRONMENT, f"environment {message.environment} from {message.source}"
+    if impossible := next(_impossible_times(message, ""), None) or next(_impossible_intervals(message), None):
+        return Problem.UNDECODABLE, f"{impossible} is no time of ours"
     return message, ""
 
 
-def _what_is_wrong(message: StateMessage | ServiceStatus, names: tuple[str, str | None]) -> str | None:
+def _where_it_does_not_belong(message: StateMessage | ServiceStatus, names: tuple[str, str | None]) -> str | None:
     if _names(message) != names:
         return f"speaks of {_names(message)} on the topic of {names}"
     if not isinstance(message, ServiceStatus) and not message.source.startswith(f"{service_behind(message)}/"):
         return f"said by {message.source}, where only {service_behind(message)} speaks"
-    impossible = next(_impossible_times(message, ""), None) or next(_impossible_intervals(message), None)
-    return f"{impossible} is no time of ours" if impossible else None
+    return None
 
 
 def service_behind(message: StateMessage) -> str:

@@ -6,6 +6,7 @@ has a clock that agrees with ours. Where several sources speak of one thing, wha
 (`precedence`), and each part of it is as good as the best of the sources that say it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reason
 from modbus_gateway.arrivals import Problem
 from modbus_gateway.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
 from modbus_gateway.received import Received, Statement, upstream_behind
-from modbus_gateway.setpoint import trajectory_now
+from modbus_gateway.setpoint import ends_at, trajectory_now
 from modbus_gateway.sources import Source
 
 V = TypeVar("V")
@@ -79,13 +80,13 @@ def judge_dots(received: Received, topic: str, stale_after_s: float, now: dateti
     judged = _judged(received, topic, Dot, stale_after_s, now)
     states = [one.said for one in judged]
     newest, withdrawn = revisions(states), withdrawals(states)
-    found: dict[tuple[str, str], Judged[DotInterval]] = {}
+    said: defaultdict[tuple[str, str], list[Judged[DotInterval]]] = defaultdict(list)
     for one in judged:
         for interval in one.said.intervals:
             if holds(interval, newest, withdrawn):
                 key = interval.batch_uid, interval.instruction_uid
-                found[key] = _agreed(found.get(key), one.about(interval, *read_reasons(interval.reasons)))
-    return Known(_whole(received, topic, judged), tuple(found.values()))
+                said[key].append(one.about(interval, *read_reasons(interval.reasons)))
+    return Known(_whole(received, topic, judged), tuple(_agreed(versions) for versions in said.values()))
 
 
 def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Trajectory | None]:
@@ -99,19 +100,18 @@ def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: 
     best = [one for one in judged if received_at(one) == newest]
     if not best:
         return Judged(None, _nothing_said(received, topic))
-    now_mw = {trajectory_now(one.said.points, now) for one in best} - {None}
+    now_mw = {trajectory_now(points, now) for one in best if (points := one.said.points) and now <= ends_at(points)} - {None}
     return best[-1].about(best[-1].said, *([Reason.INCOMPLETE] if len(now_mw) > 1 else []))
 
 
 def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
     """Each interval's price as it was fetched last, of every source, in the order of the intervals."""
     judged = _judged(received, topic, Lmp, stale_after_s, now)
-    found: dict[datetime, Judged[NodePrice]] = {}
+    said: defaultdict[datetime, list[Judged[NodePrice]]] = defaultdict(list)
     for one in judged:
         for price in _prices(one.said):
-            known = found.get(price.interval_start)
-            found[price.interval_start] = _fetched_last(known, one.about(price, *_against_price(price, now)))
-    in_order = [found[start] for start in sorted(found)]
+            said[price.interval_start].append(one.about(price, *_against_price(price, now)))
+    in_order = [_fetched_last(said[start]) for start in sorted(said)]
     return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
 
 
@@ -145,7 +145,12 @@ def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float,
     ]
     agree_until = {name: source.clock_agrees_until for name, source in received.sources.items()}
     found = [one.at_most_until(agree_until.get(one.said.source), now) for one in found]
-    return sorted(found, key=lambda one: (one.quality().level, -(one.age_s or 0.0)))
+    return sorted(found, key=_goodness)
+
+
+def _goodness(one: Judged[M]) -> tuple[object, ...]:
+    """The best is the greatest: by level, then it has the fewest reasons, then it is the youngest; else only to be certain."""
+    return one.quality().level, -len(one.reasons), -(one.age_s or 0.0), one.said.time, one.said.source
 
 
 def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_after_s: float, now: datetime) -> Judged[M]:
@@ -200,25 +205,26 @@ def _nothing_said(received: Received, topic: str) -> frozenset[Reason]:
 
 
 def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judged[object]:
-    return judged[-1].about(judged[-1].said) if judged else Judged(None, _nothing_said(received, topic))
+    """The best of what each source said last."""
+    last = {id(statement.message) for statement in received.last_statements(topic)}
+    current = [one for one in judged if id(one.said) in last]
+    return current[-1].about(current[-1].said) if current else Judged(None, _nothing_said(received, topic))
 
 
-def _agreed(known: Judged[DotInterval] | None, other: Judged[DotInterval]) -> Judged[DotInterval]:
-    """One DOT of two sources: the better one's word, in doubt where they do not say the same of one revision."""
-    if known is None:
-        return other
-    better = known if known.quality().level > other.quality().level else other
-    return better if is_same_dot(known.said, other.said) else better.about(better.said, Reason.INCOMPLETE)
+def _agreed(versions: Sequence[Judged[DotInterval]]) -> Judged[DotInterval]:
+    """One DOT as several sources say it: the best one's word, in doubt where they do not say the same of one revision."""
+    best = max(reversed(versions), key=lambda one: one.quality().level)
+    agree = all(is_same_dot(one.said, best.said) for one in versions)
+    return best if agree else best.about(best.said, Reason.INCOMPLETE)
 
 
-def _fetched_last(known: Judged[NodePrice] | None, better: Judged[NodePrice]) -> Judged[NodePrice]:
-    """Of two prices of one interval the one that was fetched last, of equals the better one's."""
-    if known is None or is_same_price(better.said, known.said):
-        return better
-    fetched_at, known_at = (min(one.said.fetched_at, one.arrived_at) for one in (better, known))
-    if fetched_at == known_at:
-        return better.about(better.said, Reason.INCOMPLETE)  # two answers of OASIS at one time: nobody can say which holds
-    return better if fetched_at > known_at else known
+def _fetched_last(versions: Sequence[Judged[NodePrice]]) -> Judged[NodePrice]:
+    """Of one interval's prices the one that was fetched last, by the best of the sources that say the same."""
+    fetched_at = max(min(one.said.fetched_at, one.arrived_at) for one in versions)
+    latest = [one for one in versions if min(one.said.fetched_at, one.arrived_at) == fetched_at]
+    best = [one for one in versions if is_same_price(one.said, latest[-1].said)][-1]
+    agree = all(is_same_price(one.said, best.said) for one in latest)
+    return best if agree else best.about(best.said, Reason.INCOMPLETE)  # two answers at one time: nobody can say which holds
 
 
 def _against_price(price: NodePrice, now: datetime) -> Iterator[Reason]:

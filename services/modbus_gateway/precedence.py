@@ -76,14 +76,14 @@ def is_same_price(one: NodePrice, other: NodePrice) -> bool:
 
 
 def curve_received_at(trajectory: Trajectory, arrived_at: datetime) -> datetime | None:
-    """When CAISO received the newest batch of a curve, no later than the state came here; None without a curve.
+    """When CAISO received the newest batch of a curve, no later than the state was said and came here; None without a curve.
 
     Where CAISO did not say, when its source received it.
     """
-    if trajectory.latest is None:
+    if trajectory.latest is None and not trajectory.points:
         return None
-    received = trajectory.latest.batch_received_at or trajectory.received_at
-    return min(received, arrived_at) if received else None
+    received = (trajectory.latest and trajectory.latest.batch_received_at) or trajectory.received_at
+    return min(received, arrived_at, trajectory.time) if received else None
 
 
 def still_ahead(
@@ -104,17 +104,19 @@ def still_ahead(
 
 
 def _dots_ahead(before: Dot, after: Dot, now: datetime) -> Dot | None:
-    newest, withdrawn = revisions([after]), withdrawals([after])
+    withdrawn = withdrawals([after])
+    spoken_of = {uid: max(at, withdrawn.get(uid, -1)) for uid, at in {**withdrawn, **revisions([after])}.items()}
 
     def is_ahead(interval: DotInterval) -> bool:
         revision, uid = interval.revision_no or 0, interval.batch_uid
-        return uid in newest and revision > newest[uid] and revision > withdrawn.get(uid, -1) and interval.interval_end > now
+        return uid in spoken_of and revision > spoken_of[uid] and interval.interval_end > now
 
-    def is_known_withdrawn(batch: WithdrawnBatch) -> bool:
-        return withdrawn.get(batch.batch_uid, -1) >= (batch.revision_no or 0)
+    def is_settled(batch: WithdrawnBatch) -> bool:
+        """Whether the source speaks of that revision, or a higher one, now: it may have become readable since."""
+        return spoken_of.get(batch.batch_uid, -1) >= (batch.revision_no or 0)
 
     intervals = tuple(interval for interval in before.intervals if is_ahead(interval))
-    gone = tuple(batch for batch in before.withdrawn if batch.until > now and not is_known_withdrawn(batch))
+    gone = tuple(batch for batch in before.withdrawn if batch.until > now and not is_settled(batch))
     if not (intervals or gone):
         return None
     return msgspec.structs.replace(before, intervals=intervals, withdrawn=gone)

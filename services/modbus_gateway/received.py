@@ -119,6 +119,10 @@ class Received:
         """What each source last said on a topic, and what of its earlier statements is ahead of that."""
         return [statement for of_source in self._statements.get(topic, {}).values() for statement in of_source]
 
+    def last_statements(self, topic: str) -> list[Statement]:
+        """What each source last said on a topic."""
+        return [of_source[0] for of_source in self._statements.get(topic, {}).values()]
+
     def problem(self, topic: str) -> Problem | None:
         """What is wrong with what was last said on a topic, None when nothing is."""
         return self._problems.get(topic)

@@ -22,6 +22,7 @@ from modbus_gateway.received import Received
 from modbus_gateway.register_map import Member
 from modbus_gateway.setpoint import (
     clipped,
+    ends_at,
     must_follow,
     next_dot,
     next_turn,
@@ -154,7 +155,7 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     received_at = curve_received_at(message, trajectory.arrived_at) if message else None
     age_s = (now - received_at).total_seconds() if received_at else None
     old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
-    ended = [Reason.EXPIRED] if message and (not message.points or now > _ends_at(message)) else []
+    ended = [Reason.EXPIRED] if message and (not message.points or now > ends_at(message.points)) else []
     quality = trajectory.quality(*old, *(ended or _expired_curve(message, value_mw)), *_outside(value_mw, resource))
     latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))
     return {
@@ -168,11 +169,6 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     }
 
 
-def _ends_at(trajectory: Trajectory) -> datetime:
-    """The last target time of a curve that has points: after it nothing was said."""
-    return max(point.target_at for point in trajectory.points)
-
-
 def _expired_curve(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
     """A curve that was said but begins later."""
     return [Reason.EXPIRED] if message is not None and value_mw is None else []
@@ -184,7 +180,7 @@ def _turns_of(trajectory: Judged[Trajectory | None], judging: Modbus) -> list[da
         return [trajectory.until]
     received_at = curve_received_at(message, trajectory.arrived_at)
     old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
-    return [trajectory.until, _ends_at(message), old_at]
+    return [trajectory.until, ends_at(message.points), old_at]
 
 
 def _outside(value_mw: float | None, resource: Resource) -> list[Reason]:

@@ -113,6 +113,11 @@ def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | 
     return _between(before.target_at, before.dop_mw, curve[after].target_at, curve[after].dop_mw, now)
 
 
+def ends_at(points: Sequence[TrajectoryPoint]) -> datetime:
+    """The last target time of a curve that has points: after it nothing was said."""
+    return max(point.target_at for point in points)
+
+
 def must_follow(interval: DotInterval, *, variable: bool) -> bool | None:
     """Whether the resource has to produce its DOT; None when it is variable and CAISO does not say.
 

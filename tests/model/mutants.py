@@ -82,7 +82,7 @@ def _fetched_at(trajectory: Trajectory, _arrived_at: datetime) -> datetime | Non
     return trajectory.received_at if trajectory.latest else None
 
 
-def _never(_trajectory: Trajectory) -> datetime:
+def _never(_points: Any) -> datetime:
     return datetime(2099, 1, 1, tzinfo=UTC)
 
 
@@ -186,9 +186,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "2 our fetch": Mutant(
         "a trajectory is as old as our fetch of it", "curves", 3, ((of_resources, "curve_received_at", _fetched_at),)
     ),
-    "2 no end": Mutant(
-        "after its last target time a curve is held as good", "curves", 3, ((of_resources, "_ends_at", _never),)
-    ),
+    "2 no end": Mutant("after its last target time a curve is held as good", "curves", 3, ((of_resources, "ends_at", _never),)),
     "3 live is young": Mutant(
         "a state that comes live is as young as its arrival",
         "one line",
