@@ -15,6 +15,8 @@ _SERVICE_TYPES = ("SCHD", "SUPP", "RMPS", "SPIN", "NSPN", "HASE", "MSS", "TBD")
 _CONSTRAINT_MARGIN = 0.1
 """How far from the DOT the minimum and the maximum of a constraint lie, as a part of the unit's span."""
 _MINIMUM_PART = 0.4
+_EXCEPTIONAL_PART = 0.05
+"""How far an exceptional dispatch lies from the DOT below it, as a part of the unit's span."""
 
 
 class Kind(StrEnum):
@@ -153,7 +155,11 @@ def _segments(plan: Plan, unit: Unit, k: int) -> tuple[Segment, ...]:
 
 
 def _exceptional(plan: Plan, unit: Unit, k: int) -> Instruction:
-    return replace(_dot(plan, unit, k), end_at=plan.begin(k + 1), oos_energy_code="TEMR")
+    """Other megawatts than the five-minute DOT's below it, so that it shows which of the two is followed."""
+    dot_mw = plan.dot_mw(unit, k)
+    away_mw = _EXCEPTIONAL_PART * unit.span_mw * (-1 if dot_mw > unit.pmin_mw + unit.span_mw / 2 else 1)
+    other = with_dot(_dot(plan, unit, k), round(dot_mw + away_mw, 2) + 0.0)
+    return replace(other, end_at=plan.begin(k + 1), oos_energy_code="TEMR")
 
 
 def _constraint(instruction_type: InstructionType, margin: float) -> _Maker:

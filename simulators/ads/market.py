@@ -18,8 +18,7 @@ from simulators.ads.trajectories import compliance_only, trajectory
 _HOUR = INTERVALS_PER_HOUR
 
 # The hourly batches come long before the five-minute ones of their hour, so that of two DOTs that cover a time the
-# five-minute one was received last. An exceptional dispatch repeats the five-minute DOT. The kinds that take turns share one
-# interval of the hour.
+# five-minute one was received last. The kinds that take turns share one interval of the hour.
 _ISSUES = (
     Issue(Kind.FIVE_MINUTE, BatchType.FIVE_MINUTE, "5MinDOT", 0.5),
     Issue(Kind.HOURLY, BatchType.HOURLY, "HourlyPreDispatch", 6.0, _HOUR, 0),

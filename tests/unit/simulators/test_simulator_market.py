@@ -141,12 +141,15 @@ def constraints(batches: list[DispatchBatch], wanted: bool = True) -> list[Dispa
     return [each for each in exceptional if (each.instructions[0].instruction_type is not InstructionType.DOT) == wanted]
 
 
-def test_an_exceptional_dispatch_repeats_the_five_minute_dot() -> None:
+def test_an_exceptional_dispatch_asks_something_else_at_the_time_of_the_five_minute_dot_and_within_limits() -> None:
     batches = dispatches(MARKET)
     normal = {batch.start_at: batch for batch in of_type(batches, BatchType.FIVE_MINUTE)}
     for batch in constraints(batches, wanted=False):
         same = normal[batch.start_at]
-        assert [each.dot_mw for each in batch.instructions] == [each.dot_mw for each in same.instructions]
+        for unit, each, below in zip(UNITS, batch.instructions, same.instructions, strict=True):
+            assert each.dot_mw is not None
+            assert each.dot_mw != below.dot_mw
+            assert unit.pmin_mw <= each.dot_mw <= unit.pmax_mw
         assert [each.start_at for each in batch.instructions] == [each.start_at for each in same.instructions]
 
 
