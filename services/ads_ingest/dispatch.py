@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from ads_ingest.batches.clock_steps import ClockSteps
-from ads_ingest.batches.open_batch import OpenBatch, known_of, may_last_until
+from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.silence import Outages, Silence
 from ads_ingest.batches.validations import Validations
@@ -105,6 +105,8 @@ class DispatchStream:
         self._clock = clock
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
+        self._looked_through = publisher.cursor != WHOLE_CACHE
+        self._listed_at: datetime | None = None
         batches.note_listed(publisher.missing, clock())  # before a restart
         restore(batches, publisher.known_state, clock())
         if publisher.instructions:
@@ -143,6 +145,7 @@ class DispatchStream:
         if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
             self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
+        self._listed_at = self._listed_at or now
         self._batches.note_listed(self._listed, now)
         self._publisher.note_heard(answered_at(self._caiso, now))
         self._publisher.keep_missing(self._batches.missing_headers())
@@ -151,6 +154,7 @@ class DispatchStream:
             self._commit((), cursor, news_only=True)
         self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
+        self._looked_through = True
         self._publisher.known_state.complete |= self._batches.lacks_none(self._clock())
         if self._publisher.instructions:
             self._publisher.instructions.complete = self._publisher.known_state.complete
@@ -351,7 +355,14 @@ class DispatchStream:
         with self._publisher.lock:
             now = self._clock()
             self._judge(now)
-            self._publisher.commit(now, events, cursor, news_only=news_only)
+            self._publisher.commit(now, events, cursor, news_only=news_only, events_only=self._knows_a_part_only(now))
+
+    def _knows_a_part_only(self, now: datetime) -> bool:
+        """Whether nothing of before is known, and what CAISO lists was asked for in part only.
+
+        A state that is made of it would pass for all that holds. What takes longer speaks against the states by then.
+        """
+        return not self._looked_through and self._listed_at is not None and now - self._listed_at <= ASKED_SOON
 
     def _judge(self, now: datetime) -> None:
         """What speaks against each state, and since when each counts."""

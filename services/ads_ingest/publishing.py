@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Generic
 
 import msgspec
@@ -10,7 +11,7 @@ from ads_ingest.known.instruction_state import KnownInstructions
 from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE
-from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.codec import UndecodableMessage, decode, encode
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
@@ -117,11 +118,18 @@ class Publisher(Generic[B, S]):
         self.commit(now, (), self.cursor)
 
     def commit(
-        self, now: datetime, events: Sequence[Dispatch | TrajectoryBatch], cursor: str, *, news_only: bool = False
+        self,
+        now: datetime,
+        events: Sequence[Dispatch | TrajectoryBatch],
+        cursor: str,
+        *,
+        news_only: bool = False,
+        events_only: bool = False,
     ) -> None:
         """Keep events with every state that is due, and move the cursor.
 
-        `news_only` leaves out states that would only be said again.
+        `news_only` leaves out states that would only be said again, `events_only` all states and the cursor with them: after a
+        restart what is known is made of kept states, and of what CAISO lists behind the cursor.
 
         Raises:
             sqlite3.Error: nothing of it was kept; what the known state holds will be due again.
@@ -129,7 +137,11 @@ class Publisher(Generic[B, S]):
         for known_state in self._known_states:
             self._let_go_of_strangers(known_state, now)
         due = [known_state.due(now, news_only=news_only) if self.heard_at else [] for known_state in self._known_states]
-        states = [state for of_board in due for state in of_board]
+        if events_only:
+            for _topic, state in chain.from_iterable(due):
+                encode(state)  # what cannot be said is the fault of what has just been put into it
+            due, cursor = [[] for _ in due], self.cursor
+        states = list(chain.from_iterable(due))
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
             return

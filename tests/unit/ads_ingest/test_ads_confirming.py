@@ -181,3 +181,50 @@ def test_a_batch_that_is_over_keeps_none_waiting_that_is_not(bench: Bench) -> No
     bench.round(6 * MINUTE)
     headers = [question.batch_uid for question in bench.ads.asked if question.operation == "getBatchHeader"]
     assert headers == ["B2", "B1"]
+
+
+def test_an_ingest_that_knows_nothing_says_no_state_before_it_has_asked_for_all_that_caiso_lists(bench: Bench) -> None:
+    """Made of the first batch alone it would pass for all that holds, and end what a gateway knows of the second."""
+    said: list[int] = []
+
+    def fails(question: Question) -> Trouble:
+        said.append(len(bench.outbox.states()))
+        return refused(question)
+
+    bench.ads.batches = [batch(1, R1=40.0), batch(2, R1=5.0)]
+    bench.ads.troubles["getDispatchBatch", "B2"] = fails
+    bench.round()
+    assert said == [0]
+    assert (bench.dots(), bench.reasons()) == ([("B1", 40.0)], ("incomplete",)), "what could not be had may replace the other"
+    del bench.ads.troubles["getDispatchBatch", "B2"]
+    bench.round(POLL)
+    assert (bench.dots(), bench.reasons()) == ([("B1", 40.0), ("B2", 5.0)], ())
+
+
+def test_when_looking_through_takes_long_the_states_say_meanwhile_that_they_are_incomplete(bench: Bench) -> None:
+    said: list[list[tuple[str, ...]]] = []
+
+    def late(question: Question) -> Trouble:
+        said.append([bench.reasons()] if bench.outbox.states() else [])
+        bench.later(timedelta(seconds=6))
+        return refused(question)
+
+    bench.ads.batches = [batch(1, R1=40.0), batch(2, R1=5.0), batch(3, R1=7.0), batch(4, R1=8.0)]
+    bench.ads.troubles |= {("getDispatchBatch", uid): late for uid in ("B2", "B4")}
+    bench.round()
+    assert said[:2] == [[], [("incomplete",)]]
+
+
+def test_a_restart_while_an_ingest_looks_through_what_caiso_lists_begins_it_anew(bench: Bench) -> None:
+    def dies(_question: Question) -> Trouble:
+        raise KeyboardInterrupt
+
+    bench.ads.batches = [batch(1, R1=40.0), batch(2, R1=5.0)]
+    bench.ads.troubles["getDispatchBatch", "B2"] = dies
+    with pytest.raises(KeyboardInterrupt):
+        bench.round()
+    bench.ads.troubles.clear()
+    bench.restart()
+    bench.round()
+    assert bench.dots() == [("B1", 40.0), ("B2", 5.0)]
+    assert len(bench.dispatches()) == 2, "each event once"
