@@ -51,7 +51,7 @@ class Judged(Generic[V]):
 
     def about(self, part: W, *more: Reason) -> "Judged[W]":
         """A part of it, which is as good as the whole but for what speaks against it alone."""
-        return Judged(part, self.reasons.union(more), self.age_s, self.until, self.arrived_at)
+        return Judged(part, self.reasons.union(more) if more else self.reasons, self.age_s, self.until, self.arrived_at)
 
     def at_most_until(self, at: datetime | None, now: datetime) -> "Judged[V]":
         """The same, growing worse at a time already that is to come."""
@@ -213,6 +213,8 @@ def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judge
 
 def _agreed(versions: Sequence[Judged[DotInterval]]) -> Judged[DotInterval]:
     """One DOT as several sources say it: the best one's word, in doubt where they do not say the same of one revision."""
+    if len(versions) == 1:
+        return versions[0]
     best = max(reversed(versions), key=lambda one: one.quality().level)
     agree = all(is_same_dot(one.said, best.said) for one in versions)
     return best if agree else best.about(best.said, Reason.INCOMPLETE)
