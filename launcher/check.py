@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ads_ingest.accounts import load_configuration as load_ads_ingest
-from ads_ingest.settings import AdsPace
+from ads_ingest.accounts import load_paces
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.installation_file import InstallationFile, read_installation
 from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake, key_of
@@ -128,11 +128,16 @@ def _ads_asked(register_map: RegisterMap, named: list[str], counts_for_s: float)
     """What is new, and whether a batch still holds: a state is as old as the older of the two answers."""
     with suppress(ConfigurationRefused):  # the service itself tells it
         if ADS_INGEST in named and register_map.members:
-            pace = load_settings(AdsPace, ADS_INGEST)
-            yield _Asked("ADS is asked", pace.poll_s, "ADS_INGEST_POLL_S", _STALE_AFTER)
-            if pace.poll_s < counts_for_s:  # else it follows from that
-                told_by = "ADS_INGEST_RECHECK_S + 2 * ADS_INGEST_POLL_S"
-                yield _Asked("ADS tells whether a batch still holds", pace.confirmed_after_s, told_by, _STALE_AFTER)
+            for account, pace in load_paces().items():
+                poll, recheck = (_told_by(account, key) for key in ("poll_s", "recheck_s"))
+                yield _Asked("ADS is asked", pace.poll_s, poll, _STALE_AFTER)
+                if pace.poll_s < counts_for_s:  # else it follows from that
+                    told_by = f"{recheck} + 2 * {poll}"
+                    yield _Asked("ADS tells whether a batch still holds", pace.confirmed_after_s, told_by, _STALE_AFTER)
+
+
+def _told_by(account: str, key: str) -> str:
+    return f"{key} of account {account}" if account else f"{ADS_INGEST}{key.upper()}"
 
 
 def _oasis_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:

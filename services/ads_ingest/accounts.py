@@ -113,6 +113,22 @@ def load_accounts() -> list[Account]:
     return accounts
 
 
+def load_paces() -> dict[str, AdsPace]:
+    """How often CAISO is asked for each account by its name, whether its files can be used or not.
+
+    Raises:
+        ConfigurationRefused: with every mistake in that.
+    """
+    told = load_settings(_AccountsFile, PREFIX)
+    if told.accounts_file is None:
+        return {"": load_settings(AdsPace, PREFIX)}
+    paces = {}
+    for table in _tables(told.accounts_file):
+        given = {key: table[key] for key in AdsPace.model_fields if key in table}
+        paces[str(table.get("name"))] = load_settings(AdsPace, PREFIX, **given)
+    return paces
+
+
 def _tables(path: Path) -> list[dict[str, Any]]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -317,6 +317,15 @@ def test_ads_must_be_asked_more_often_than_a_dot_goes_stale(ads_variables, varia
     assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: is 90 s, but {told}: values would be stale in between"]
 
 
+def test_each_ads_account_must_be_asked_more_often_than_a_dot_goes_stale(ads_variables, tmp_path: Path):
+    accounts = tmp_path / "accounts.toml"
+    tables = [f'[[account]]\nname = "{name}"\ncertificate_file = "client.pem"\n' for name in ("east", "west")]
+    accounts.write_text("".join([*tables, "recheck_s = 70\n"]))
+    ads_variables(ACCOUNTS_FILE=str(accounts), CERTIFICATE_FILE="")
+    told = "ADS tells whether a batch still holds only every 90 s (recheck_s of account west + 2 * poll_s of account west)"
+    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: is 90 s, but {told}: values would be stale in between"]
+
+
 def test_ads_may_be_asked_as_seldom_as_keeps_a_dot_fresh(ads_variables):
     ads_variables(RECHECK_S="69")
     check_configuration(EXAMPLE)
