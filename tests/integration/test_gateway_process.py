@@ -26,6 +26,7 @@ pytestmark = pytest.mark.integration
 
 TOPICS = Topics()
 STATUS = TOPICS.service("ads_ingest", "a")
+UPSTREAMS = ("ads_dispatch", "ads_trajectory")
 CONFIG = """
 environment = "production"
 [[plant]]
@@ -78,7 +79,7 @@ def status(*, online: bool = True) -> ServiceStatus:
         online=online,
         started_at=now(),
         software_version="1",
-        upstreams=(Upstream(name="ads", ok=True, last_ok_at=now()),) if online else (),
+        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now()) for name in UPSTREAMS) if online else (),
     )
 
 
