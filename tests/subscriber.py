@@ -378,7 +378,7 @@ class Subscriber:
         every = source.upstreams if source else []
         of_ads = "ads_trajectory" if kind == "trajectory" else "ads_dispatch"
         name = f"oasis_{message['market'].lower()}" if kind == "lmp" else of_ads
-        return [each for each in every if each["name"].split("/")[0] == name]
+        return [each for each in every if each["name"] == name]
 
     def _doubt(self, source: Source | None, state: State, upstreams: list[Message], now: datetime) -> bool:
         """Whether the clocks of the source, of CAISO and of this subscriber may disagree."""

@@ -109,11 +109,14 @@ class Source:
         return replace(self, latest=latest, clock_offsets_s=(), compared_at=None)
 
     def behind(self, upstream: str | None) -> list[Upstream]:
-        """The upstream of one name, that of each account where there are several; all of them when none is asked for."""
-        return [known for known in self.upstreams if upstream is None or known.name.partition("/")[0] == upstream]
+        """The upstream of one name; all of them when none is asked for."""
+        return [known for known in self.upstreams if upstream in {None, known.name}]
 
     def fails_at(self, upstream: str) -> bool:
-        """Whether it does not hear CAISO on it. One that is there and says nothing of it does not vouch for it either."""
+        """Whether it does not hear CAISO on it. One that is there and says nothing of it does not vouch for it either.
+
+        One with several accounts names them besides; what one of them alone was told is doubted by the states themselves.
+        """
         behind = self.behind(upstream)
         return not all(known.ok for known in behind) or (self.online and not behind)
 
