@@ -36,15 +36,18 @@ class NoReply(Exception):
 
     Attributes:
         content: the part of the body that came, None when none did.
+        is_unsent: whether the server certainly never had the request: there was no connection to send it on, or none that both
+            ends accepted.
     """
 
-    def __init__(self, reason: str, content: bytes | None = None) -> None:
+    def __init__(self, reason: str, content: bytes | None = None, *, is_unsent: bool = False) -> None:
         super().__init__(reason)
         self.content = content
+        self.is_unsent = is_unsent
 
 
 class Unreachable(NoReply):
-    """No connection."""
+    """No connection, or one that was lost before anything came."""
 
 
 class TlsRefused(Unreachable):
@@ -55,7 +58,7 @@ class TlsRefused(Unreachable):
     """
 
     def __init__(self, refusal: TlsRefusal) -> None:
-        super().__init__(refusal.text)
+        super().__init__(refusal.text, is_unsent=True)
         self.refusal = refusal
 
 
@@ -135,11 +138,12 @@ class BoundedHttp:
                 offset_s = _clock_offset_s(response.headers.get("Date"), began_at, took_s)
                 return HttpReply(response.status_code, self._read(response), offset_s)
         except requests.Timeout as error:
-            raise TimedOut(f"no reply within {self._timeout_s:g} s") from error
+            is_unsent = isinstance(error, requests.ConnectTimeout)
+            raise TimedOut(f"no reply within {self._timeout_s:g} s", is_unsent=is_unsent) from error
         except requests.RequestException as error:
             if refusal := self._files.refusal(error):
                 raise TlsRefused(refusal) from error
-            raise Unreachable(_cause(error)) from error
+            raise Unreachable(_cause(error), is_unsent=_never_connected(error)) from error
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -222,6 +226,12 @@ def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> floa
     if took_s <= _PROMPT_S:
         return (least_s + most_s) / 2
     return least_s if least_s > 0 else most_s if most_s < 0 else None
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    failure = error.args[0] if error.args else None
+    reason = getattr(failure, "reason", failure)
+    return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
 
 
 def _cause(error: requests.RequestException) -> str:

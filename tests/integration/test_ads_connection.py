@@ -255,6 +255,28 @@ def test_nobody_listening_is_unreachable_with_a_cause_that_reads_the_same_each_t
     assert "refused" in causes.pop()
 
 
+@pytest.mark.parametrize("answer", [silent, stuck, cut, hung_up, nonsense])
+def test_what_was_asked_may_have_been_done_whatever_then_went_wrong(
+    keys: Keys, answer: Callable[[ssl.SSLSocket], None]
+) -> None:
+    with asking(keys, answer) as (source, _server), pytest.raises(AdsFailure) as raised:
+        source.fetch(QUESTION)
+    assert not raised.value.is_unsent
+
+
+def test_what_found_no_connection_was_certainly_not_asked(keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"https://127.0.0.1:{taken.getsockname()[1]}/"
+    elsewhere, over = Keys.made_in(tmp_path), threading.Event()
+    for named in ({"url": nobody}, {"ca_file": elsewhere.authority}, {"url": "https://no-such-host.invalid/"}, {}):
+        if not named:
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: [over.wait(10)][:0])
+        with asking(keys, silent, **named) as (source, _server), pytest.raises(AdsFailure) as raised:
+            source.fetch(QUESTION)
+        assert raised.value.is_unsent, str(raised.value)
+    over.set()
+
+
 def test_a_server_of_another_authority_is_not_trusted(keys: Keys, tmp_path: Path) -> None:
     elsewhere = Keys.made_in(tmp_path)
     with asking(keys, silent, ca_file=elsewhere.authority) as (source, server), pytest.raises(TlsRefused) as raised:

@@ -82,7 +82,8 @@ class AdsConnection:
             refusal = failure.refusal
             raise TlsRefused(question, refusal.text, refusal.problem, refusal.file) from failure
         except NoReply as failure:
-            raise _FAILURES[type(failure)](question, str(failure), failure.content) from failure
+            kind = _FAILURES[type(failure)]
+            raise kind(question, str(failure), failure.content, is_unsent=failure.is_unsent) from failure
         return Reply(question, reply.status, reply.content, reply.clock_offset_s)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 AdsFailure
  +-- Away                nothing usable was heard: the same question later may be answered
- |    +-- Unreachable    no connection
+ |    +-- Unreachable    no connection, or lost before anything came
  |    |    +-- TlsRefused    one of the two ends does not accept the other's certificate
  |    +-- TimedOut       no reply, or not all of it, in time
  |    +-- CutShort       the connection closed inside the reply
@@ -31,15 +31,18 @@ class AdsFailure(Exception):
         question: what was asked, about which batch.
         reason: what is wrong. Equal causes read alike, so that each can be logged once.
         content: the raw bytes that were received, None when there were none.
+        is_unsent: whether CAISO certainly never had the question. Of a question that changes something this is what tells a
+            failure that changed nothing from one of which nobody knows.
     """
 
     kind: ClassVar[str] = "failure"
 
-    def __init__(self, question: Question, reason: str, content: bytes | None = None) -> None:
+    def __init__(self, question: Question, reason: str, content: bytes | None = None, *, is_unsent: bool = False) -> None:
         super().__init__(f"{question}: {self.kind}: {reason}")
         self.question = question
         self.reason = reason
         self.content = content
+        self.is_unsent = is_unsent
 
 
 class Away(AdsFailure):
@@ -49,7 +52,7 @@ class Away(AdsFailure):
 
 
 class Unreachable(Away):
-    """No connection to CAISO."""
+    """No connection to CAISO, or one that was lost before anything came."""
 
     kind = "unreachable"
 
@@ -65,7 +68,7 @@ class TlsRefused(Unreachable):
     kind = "TLS refused"
 
     def __init__(self, question: Question, reason: str, problem: TlsProblem, file: Path | None) -> None:
-        super().__init__(question, reason)
+        super().__init__(question, reason, is_unsent=True)
         self.problem = problem
         self.file = file
 
