@@ -219,6 +219,11 @@ class Outbox:
             events = outbox_events.among(self._database, ranges, limit)
         return unpacked(events)
 
+    def events_of(self, id_prefix: str) -> list[KeptEvent]:
+        """The kept events whose ids begin so, in the order of their numbers."""
+        with self._lock:
+            return unpacked(outbox_events.of_ids(self._database, id_prefix))
+
     def mark_published(self, numbers: Iterable[int]) -> None:
         """Note that a broker acknowledged these events: for this run at once, for the next one as soon as the disk takes it.
 

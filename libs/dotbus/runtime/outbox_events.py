@@ -50,6 +50,12 @@ def among(database: sqlite3.Connection, ranges: Sequence[Range], limit: int) -> 
     return database.execute(_AMONG, (json.dumps(ranges), limit)).fetchall()
 
 
+def of_ids(database: sqlite3.Connection, prefix: str) -> list[StoredEvent]:
+    """The events whose ids begin with a text that is not empty. By the index of ids, whatever else is kept."""
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return database.execute(f"{_READ} event WHERE id >= ? AND id < ? ORDER BY seq", (prefix, after)).fetchall()
+
+
 def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:
     """Events as they are published."""
     return [KeptEvent(number, topic, zlib.decompress(payload)) for number, topic, payload in events]

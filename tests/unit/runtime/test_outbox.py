@@ -50,6 +50,14 @@ def test_the_same_fact_seen_again_gets_no_second_number(outbox: Outbox):
     assert [entry.number for entry in outbox.unpublished(10)] == [1, 2]
 
 
+def test_events_are_found_by_how_their_ids_begin_and_by_the_index_of_ids(outbox: Outbox):
+    named = [("t", msgspec.structs.replace(event(0)[1], id=name)) for name in ("b/2", "a/1", "b/1", "b", "c/1", "b0")]
+    outbox.commit(NOW, events=named)
+    assert [decode(kept.payload).id for kept in outbox.events_of("b/")] == ["b/2", "b/1"]
+    plan = outbox._database.execute("EXPLAIN QUERY PLAN SELECT seq FROM event WHERE id >= 'b/' AND id < 'b0'").fetchall()
+    assert "sqlite_autoindex_event" in plan[0][-1]
+
+
 def test_events_states_and_cursors_are_kept_together_or_not_at_all(outbox: Outbox):
     outbox.commit(NOW, cursors={"dispatch": "A"})
     broken = msgspec.structs.replace(
