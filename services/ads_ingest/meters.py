@@ -23,6 +23,18 @@ class Meters:
             "ads_ingest_no_batch_seconds", "Since when no new dispatch batch came", ["account"], registry=registry
         )
 
+        self.answers = Counter(
+            "ads_ingest_answers",
+            "Answers to instructions, asked for or by a rule, by what became of them",
+            ["outcome"],
+            registry=registry,
+        )
+        self._answers_waiting = Gauge("ads_ingest_answers_waiting", "Answers that wait for CAISO", registry=registry)
+
+    def watch_answers(self, waiting: Callable[[], float]) -> None:
+        """Asked whenever Prometheus asks."""
+        self._answers_waiting.set_function(waiting)
+
     def watch(self, account: str, *, no_batch_s: Callable[[], float]) -> None:
         """One account's: asked whenever Prometheus asks. The only account has an empty name."""
         self._no_batch_s.labels(account).set_function(no_batch_s)

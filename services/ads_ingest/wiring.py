@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,18 +88,47 @@ class _KnownStates:
     trajectories: KnownState[TrajectoryCurve, Trajectory]
 
 
-def wire_streams(asked: Sequence[tuple[Account, Ads]], shared: Shared) -> list[tuple[FollowedStream, FollowedStream]]:
+@dataclass(frozen=True)
+class KnownToAccounts:
+    """What is known together and by each account.
+
+    Attributes:
+        states: of each account.
+        sights: which account sees which resource.
+    """
+
+    states: Sequence[_KnownStates]
+    sights: Sights
+
+    @property
+    def instructions(self) -> KnownInstructions:
+        """What is instructed besides five-minute DOTs. What it holds is the same for all accounts."""
+        return self.states[0].instructions
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held by whoever changes what is known of DOTs and instructions, and until that is kept."""
+        return self.states[0].dots.lock
+
+
+def wire_known(accounts: Sequence[Account], shared: Shared) -> KnownToAccounts:
+    """What was known before a restart."""
+    sights = Sights(accounts[0].settings.state_dir / SIGHTS_FILE)
+    return KnownToAccounts(_known_states(accounts, shared, sights), sights)
+
+
+def wire_streams(
+    asked: Sequence[tuple[Account, Ads]], known: KnownToAccounts, shared: Shared
+) -> list[tuple[FollowedStream, FollowedStream]]:
     """Of each account dispatch first, because plants act on it, then trajectory.
 
     Several accounts have one known state, one outbox and one stream of events: what two of them are told is one event, because
     its id is made of batch, revision and resource, and the higher revision counts whoever was told of it.
     """
-    settings = asked[0][0].settings
-    sights, unassigned = Sights(settings.state_dir / SIGHTS_FILE), UnassignedResources()
-    known_states = _known_states([account for account, _caiso in asked], shared, sights)
+    unassigned = UnassignedResources()
     return [
-        _wire_account(account, caiso, shared, own, sights, unassigned)
-        for (account, caiso), own in zip(asked, known_states, strict=True)
+        _wire_account(account, caiso, shared, own, known.sights, unassigned)
+        for (account, caiso), own in zip(asked, known.states, strict=True)
     ]
 
 

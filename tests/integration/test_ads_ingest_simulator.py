@@ -16,7 +16,7 @@ from ads_ingest.meters import Meters
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_connection, wire_streams
+from ads_ingest.wiring import Shared, wire_connection, wire_known, wire_streams
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
@@ -99,8 +99,8 @@ def setup(keys: Keys, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
         )
         connection, outbox = wire_connection(settings, clock), open_outbox(settings)
         shared = shared_of(settings, outbox, clock)
-        client = AdsClient(connection, max_bytes=settings.max_reply_bytes)
-        ((dispatch, trajectory),) = wire_streams([(Account("", settings), client)], shared)
+        account, client = Account("", settings), AdsClient(connection, max_bytes=settings.max_reply_bytes)
+        ((dispatch, trajectory),) = wire_streams([(account, client)], wire_known([account], shared), shared)
         yield Setup(at.admin, clock, settings, connection, outbox, dispatch, trajectory)
         connection.close()
         outbox.close()
@@ -314,8 +314,8 @@ def test_caiso_s_clock_is_compared_with_ours(setup: Setup) -> None:
 def test_a_client_whose_certificate_caiso_does_not_know_is_unreachable(setup: Setup, keys: Keys, tmp_path: Path) -> None:
     stranger = setup.settings.model_copy(update={"certificate_file": keys.stranger, "state_dir": tmp_path / "stranger"})
     connection, outbox = wire_connection(stranger, setup.clock), open_outbox(stranger)
-    account = Account("", stranger)
-    ((dispatch, _trajectory),) = wire_streams([(account, AdsClient(connection))], shared_of(stranger, outbox, setup.clock))
+    account, shared = Account("", stranger), shared_of(stranger, outbox, setup.clock)
+    ((dispatch, _trajectory),) = wire_streams([(account, AdsClient(connection))], wire_known([account], shared), shared)
     assert not dispatch.follow()
     assert "unreachable" in str(dispatch.health.snapshot().last_error)
     assert outbox.states() == {}

@@ -111,6 +111,10 @@ class Topics:
         """Command: accept, decline or partially accept an instruction."""
         return f"{self._plant(plant, resource, Subject.RESPOND)}/{encode_name(action)}"
 
+    def every_respond(self, plant: str) -> str:
+        """The filter that matches each `respond` topic of one plant."""
+        return f"{self.root}/plant/{encode_name(plant)}/+/{_WITH_ACTION[Subject.RESPOND]}"
+
     def respond_reply(self, plant: str, resource: str, action: str) -> str:
         """Where the answer to `respond` goes when the request names no response topic of its own below it."""
         return f"{self.respond(plant, resource, action)}/{_REPLY}"
@@ -136,6 +140,10 @@ class Topics:
     def service(self, service: str, instance: str) -> str:
         """State: whether a service is there and hears its upstream; also its last will."""
         return f"{self.root}/service/{encode_name(service)}/{encode_name(instance)}"
+
+    def every_instance(self, service: str) -> str:
+        """The filter that matches the status of each instance of one service."""
+        return f"{self.root}/service/{encode_name(service)}/+"
 
     def stream(self, service: str, instance: str) -> str:
         """State: which stream a source numbers its events in, and how far it goes."""

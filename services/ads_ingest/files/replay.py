@@ -24,7 +24,7 @@ from ads_ingest.meters import Meters
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import PREFIX, AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_streams
+from ads_ingest.wiring import Shared, wire_known, wire_streams
 from caiso.ads import NotADocument, UnknownUid, parse_saved
 from caiso.ads.records import BatchHeader, DispatchBatch, DispatchBatchList, Question, TrajectoryBatch, TrajectoryBatchList
 from dotbus.contracts.messages import Environment
@@ -236,7 +236,8 @@ def run(replay: Replay, stop: threading.Event, clock: Callable[[], datetime]) ->
         )
         meters, sender = Meters(registry, lambda: 0.0), Sender(replay.installation, identity.source)
         shared = Shared(ingest.outbox, sender, ingest.quarantine, meters, clock, ingest.courier.wake)
-        (streams,) = wire_streams([(Account("", settings), ads)], shared)
+        account = Account("", settings)
+        (streams,) = wire_streams([(account, ads)], wire_known([account], shared), shared)
         loops = [Loop(streams, settings.poll_s, chance=random.random, turned=ingest.turned, clock=clock)]
         end = threading.Timer(max(0.0, ends_in_s), stop.set)
         end.daemon = True

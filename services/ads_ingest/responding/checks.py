@@ -43,7 +43,16 @@ class Check(StrEnum):
     MEGAWATTS = "megawatts"
     REASON = "reason"
     REPEATED = "repeated"
+    ACCOUNT = "account"
+    BUSY = "busy"
+    OUTBOX = "outbox"
+    UNREACHABLE = "unreachable"
+    FAULT = "fault"
     CAISO = "caiso"
+
+
+NOT_NOW = frozenset({Check.ACCOUNT, Check.BUSY, Check.OUTBOX, Check.UNREACHABLE})
+"""What speaks against no answer, only against sending it now. Nothing was sent."""
 
 
 @dataclass(frozen=True)

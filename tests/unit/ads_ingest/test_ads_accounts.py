@@ -17,7 +17,7 @@ from ads_ingest.meters import Meters
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_streams
+from ads_ingest.wiring import Shared, wire_known, wire_streams
 from caiso.ads import AdsClient
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot, Upstream
@@ -59,7 +59,8 @@ class Two:
             monotonic_s=lambda: 0.0 + (self.now - T0).total_seconds(),
         )
         asked = [(Account(name, self.settings), AdsClient(self.ads[name])) for name in NAMES]
-        self.streams = dict(zip(NAMES, wire_streams(asked, shared), strict=True))
+        known = wire_known([account for account, _caiso in asked], shared)
+        self.streams = dict(zip(NAMES, wire_streams(asked, known, shared), strict=True))
 
     def restart(self) -> None:
         self.outbox.close()

@@ -1,0 +1,121 @@
+"""Account: the answers of one ADS account, taken to CAISO one after the other, in a thread and on a connection of their own.
+
+So neither a slow answer holds back the loop that follows the instructions, nor the loop an answer.
+"""
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from ads_ingest.responding.checks import Check
+from ads_ingest.responding.commands import REFUSED, SENDING, UNKNOWN, Asked, Result
+from ads_ingest.responding.log import AnswerLog
+from ads_ingest.responding.questions import Responses, failed, send
+from caiso.ads import AdsFailure
+from dotbus.runtime.logs import get_logger
+
+WAITING_MOST = 20
+"""How many answers wait for CAISO at the most. Each may take as long as the time-out: the last of more would be too late."""
+_ASKING = Result(SENDING, "CAISO is asked to take the answer")
+_STOPS = Result(REFUSED, "the service stops; nothing was sent", Check.BUSY.value)
+
+Judge = Callable[[Asked], Result | None]
+"""Why an answer is not sent; None when it can be."""
+Settle = Callable[[Asked, Result], None]
+"""Called with what became of an answer."""
+
+
+class AccountAnswers:
+    """Takes answers to CAISO as one account.
+
+    Args:
+        name: of the account, empty for the only one.
+        caiso: who is asked.
+        log: keeps that CAISO is asked, before it is.
+        judge: asked again just before: what holds may have changed while the answer waited.
+        settle: told what became of each. It must not raise.
+        failed: told of each failure, for metrics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        caiso: Responses,
+        log: AnswerLog,
+        *,
+        judge: Judge,
+        settle: Settle,
+        failed: Callable[[AdsFailure], None] = lambda _failure: None,
+    ) -> None:
+        self.name = name
+        self._caiso = caiso
+        self._answers = log
+        self._judge = judge
+        self._settle = settle
+        self._failed = failed
+        self._queue: queue.Queue[Asked | None] = queue.Queue(WAITING_MOST)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"answers-{name}", daemon=True)
+        self._log = get_logger("responding").bind(account=name)
+
+    @property
+    def waiting(self) -> int:
+        """How many answers wait."""
+        return self._queue.qsize()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still works; when not, only a restart can help."""
+        return self._thread.is_alive()
+
+    def put(self, asked: Asked) -> bool:
+        """Let an answer wait for its turn. Returns whether there is room."""
+        if self._stopping.is_set():
+            return False
+        try:
+            self._queue.put_nowait(asked)
+        except queue.Full:
+            return False
+        return True
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let CAISO answer what it is asked, refuse what waits, and end."""
+        self._stopping.set()
+        with suppress(queue.Full):  # then it does not wait for anything
+            self._queue.put_nowait(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._next()
+        while not self._queue.empty():
+            self._next()
+
+    def _next(self) -> None:
+        asked = self._queue.get()
+        if asked is not None:
+            self._settle(asked, _STOPS if self._stopping.is_set() else self._result(asked))
+
+    def _result(self, asked: Asked) -> Result:
+        try:
+            return self._judge(asked) or self._send(asked)
+        except Exception as error:  # noqa: BLE001  # whoever asked must hear, and the next answer must go on
+            self._log.exception("a fault of this software ended an answer; please report it", command_id=asked.id)
+            return Result(UNKNOWN, f"a fault of this software: {error!r}; CAISO may have taken the answer")
+
+    def _send(self, asked: Asked) -> Result:
+        try:
+            self._answers.keep(asked, _ASKING)
+        except sqlite3.Error as error:
+            return Result(REFUSED, f"nothing can be kept, so nothing was sent: {error}", Check.OUTBOX.value)
+        try:
+            return send(self._caiso, asked)
+        except AdsFailure as failure:
+            self._failed(failure)
+            return failed(failure)

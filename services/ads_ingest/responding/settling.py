@@ -1,0 +1,133 @@
+"""Settling: what became of an answer is kept, told to whoever asked, logged and counted. Once for all who asked it."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ads_ingest.responding.checks import NOT_NOW
+from ads_ingest.responding.commands import REFUSED, UNKNOWN, Asked, Result, Unreadable, reply_of
+from ads_ingest.responding.log import AnswerLog
+from ads_ingest.translate import Sender
+from dotbus.contracts.codec import encode
+from dotbus.runtime.bus_messages import BusError, Outgoing
+from dotbus.runtime.logs import get_logger
+
+TOLD_MOST = 1000
+_REPLY_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class ReplyTo:
+    """Where a reply goes, and what tells the requester which question it answers."""
+
+    topic: str
+    correlation: bytes | None = None
+
+
+class Replier(Protocol):
+    """The bus, as far as replies go over it."""
+
+    def publish(self, messages: Sequence[Outgoing], timeout_s: float = ...) -> None:
+        """Publish and wait for the acknowledgements."""
+        ...
+
+
+class Settling:
+    """Knows the answers that are under way, and settles each. For any number of threads.
+
+    Args:
+        bus: for the replies.
+        log: where results are kept.
+        sender: who replies.
+        clock: the wall clock.
+        count: told the outcome of each, for metrics.
+    """
+
+    def __init__(
+        self,
+        bus: Replier,
+        log: AnswerLog,
+        sender: Sender,
+        *,
+        clock: Callable[[], datetime],
+        count: Callable[[str], None] = lambda _outcome: None,
+    ) -> None:
+        self._bus = bus
+        self._answers = log
+        self._sender = sender
+        self._clock = clock
+        self._count = count
+        self._lock = threading.Lock()
+        self._under_way: dict[tuple[str, str, str], list[ReplyTo]] = {}
+        self._told: set[str] = set()
+        self._log = get_logger("responding")
+
+    def begin(self, asked: Asked, reply_to: ReplyTo | None = None) -> bool:
+        """An answer was asked for. Returns whether it is new, and so to be gone on with and settled.
+
+        Another time the same command is answered at once with what became of the first, or together with that.
+        """
+        with self._lock:
+            before = self._answers.result_of(asked)
+            is_new = before is None and _key(asked) not in self._under_way
+            if before is None:
+                waiting = self._under_way.setdefault(_key(asked), [])
+                waiting += [reply_to] if reply_to else []
+        if before is not None and reply_to:
+            self.reply(asked, before, [reply_to])
+        return is_new
+
+    def settle(self, asked: Asked, result: Result) -> None:
+        """An answer that was begun came to its end.
+
+        A rule's answer that could not be sent only now is as good as not given: it is given again.
+        """
+        is_put_off = asked.rule is not None and result.outcome == REFUSED and result.refused_by in NOT_NOW
+        if not is_put_off:
+            self._keep(asked, result)
+            self._count(result.outcome)
+        with self._lock:
+            waiting = self._under_way.pop(_key(asked), [])
+            is_told = asked.id in self._told
+            self._told = {asked.id} if len(self._told) >= TOLD_MOST else self._told | {asked.id}
+        if not (is_put_off and is_told):
+            self._tell(asked, result)
+        self.reply(asked, result, waiting)
+
+    def reply(self, asked: Asked | Unreadable, result: Result, to: Sequence[ReplyTo]) -> None:
+        """Tell whoever asked."""
+        if not to:
+            return
+        payload = encode(reply_of(asked, result, self._sender, self._clock()))
+        try:
+            self._bus.publish([Outgoing(each.topic, payload, correlation=each.correlation) for each in to], _REPLY_WITHIN_S)
+        except BusError as error:
+            self._log.warning("a reply was not delivered", cause=str(error), next="the same command again is answered with it")
+
+    def _keep(self, asked: Asked, result: Result) -> None:
+        try:
+            self._answers.keep(asked, result)
+        except sqlite3.Error as error:
+            what = {"outcome": result.outcome, **_named(asked)}
+            self._log.error("what became of an answer is not kept", cause=str(error), **what)
+
+    def _tell(self, asked: Asked, result: Result) -> None:
+        log = self._log.warning if result.outcome == UNKNOWN else self._log.info
+        log("instruction answered", outcome=result.outcome, detail=result.detail, rule=asked.rule, **_named(asked))
+
+
+def _key(asked: Asked) -> tuple[str, str, str]:
+    return asked.plant, asked.resource_id, asked.id
+
+
+def _named(asked: Asked) -> Mapping[str, object]:
+    return {
+        "action": asked.action,
+        "resource_id": asked.resource_id,
+        "instruction_uid": asked.command.instruction_uid,
+        "requested_by": asked.command.requested_by,
+        "command_id": asked.id,
+    }

@@ -1,0 +1,110 @@
+"""Wiring of what answers instructions: an account that asks CAISO for each certificate, and one that takes the commands."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from ads_ingest.accounts import Account
+from ads_ingest.caiso import Ads
+from ads_ingest.responding.account import AccountAnswers
+from ads_ingest.responding.automatic import AutomaticAnswers, Instances
+from ads_ingest.responding.commands import Asked, Result
+from ads_ingest.responding.known import KnownNow
+from ads_ingest.responding.log import AnswerLog
+from ads_ingest.responding.questions import Responses
+from ads_ingest.responding.responder import Responder
+from ads_ingest.responding.settling import Settling
+from ads_ingest.wiring import KnownToAccounts, Shared
+from caiso.ads.errors import AdsFailure
+from dotbus.runtime.bus import Bus
+from dotbus.runtime.settings import BusSettings
+
+COMMANDS_AT_ONCE = 20
+"""How many commands may be on their way to us. The broker keeps what is behind them."""
+
+
+def wire_bus(settings: BusSettings, source: str, clock: Callable[[], datetime]) -> Bus:
+    """A connection for commands alone: many of them hold back neither the events nor who asks for those again."""
+    return Bus(settings, f"{source}/answers", clock=clock, receive_maximum=COMMANDS_AT_ONCE)
+
+
+def wire_responder(
+    bus: Bus,
+    asked: Sequence[tuple[Account, Responses]],
+    known: KnownToAccounts,
+    shared: Shared,
+    caiso_clock: Callable[[], datetime],
+    *,
+    is_shared: bool,
+) -> Responder:
+    """Whoever answers instructions.
+
+    Args:
+        bus: the connection for commands.
+        asked: each account, and whom it asks, on a connection of its own.
+        known: what the streams know.
+        shared: what all accounts have in common.
+        caiso_clock: the time by CAISO's clock.
+        is_shared: whether the broker divides commands between instances.
+
+    Raises:
+        sqlite3.Error: the outbox cannot be read, or keeps nothing.
+    """
+    sender, clock, meters = shared.sender, shared.clock, shared.meters
+    log = AnswerLog(shared.outbox, sender, committed=shared.committed, clock=clock)
+    settling = Settling(bus, log, sender, clock=clock, count=lambda outcome: meters.answers.labels(outcome).inc())
+    now, instances = KnownNow(known.instructions, known.lock), Instances(sender.source)
+
+    def judge(answer: Asked) -> Result | None:
+        return log.judge(answer, now.of(answer.resource_id), caiso_clock())
+
+    def failed(failure: AdsFailure) -> None:
+        meters.failures.labels(failure.kind).inc()
+
+    accounts = [
+        AccountAnswers(account.name, caiso, log, judge=judge, settle=settling.settle, failed=failed) for account, caiso in asked
+    ]
+    meters.watch_answers(lambda: sum(account.waiting for account in accounts))
+
+    def account_of(resource_id: str) -> AccountAnswers | None:
+        seen_by = (account for account in accounts if len(accounts) == 1 or resource_id in known.sights.of(account.name))
+        return next(seen_by, None)
+
+    return Responder(
+        bus,
+        sender,
+        log,
+        settling,
+        judge=judge,
+        account_of=account_of,
+        accounts=accounts,
+        automatic=(lambda give: AutomaticAnswers(log, now.every, instances, give))
+        if sender.installation.acceptance_rules
+        else None,
+        instances=instances,
+        is_shared=is_shared,
+    )
+
+
+def caiso_clock_of(clients: Sequence[Ads], clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """The time by CAISO's clock, as far as any account knows how it differs from ours."""
+
+    def now() -> datetime:
+        offsets_s = (client.clock_offset_s for client in clients)
+        return clock() + timedelta(seconds=next((offset_s for offset_s in offsets_s if offset_s is not None), 0.0))
+
+    return now
+
+
+@contextmanager
+def answering(bus: Bus, responder: Responder) -> Iterator[None]:
+    """Answer meanwhile. At the end what CAISO is asked is waited for, and replied to."""
+    bus.start()
+    try:
+        responder.start()
+        try:
+            yield
+        finally:
+            responder.stop()
+    finally:
+        bus.stop()
