@@ -93,9 +93,10 @@ def _ingest(topics: Topics, service: str, subjects: Iterable[Subject]) -> Broker
 
 
 def _answering(topics: Topics, ingest: BrokerUser) -> BrokerUser:
-    """An ingest that takes commands to answer instructions, and says what became of them."""
+    """An ingest that takes commands to answer instructions, says what became of them, and hears that of its other instances."""
     reply = topics.every(Subject.RESPOND_REPLY)
-    return replace(ingest, writes=(*ingest.writes, reply, f"{reply}/+"), reads=(*ingest.reads, topics.every(Subject.RESPOND)))
+    hears = (topics.every(Subject.RESPOND), topics.every(Subject.RESPONSE))
+    return replace(ingest, writes=(*ingest.writes, reply, f"{reply}/+"), reads=(*ingest.reads, *hears))
 
 
 def _gateway(topics: Topics) -> BrokerUser:

@@ -31,7 +31,7 @@ READERS = {
     Subject.INSTRUCTIONS: {"modbus_gateway", "plant-sierra"},
     Subject.RESPOND: {"ads_ingest", "plant-sierra"},
     Subject.RESPOND_REPLY: {"plant-sierra"},
-    Subject.RESPONSE: {"historian", "plant-sierra"},
+    Subject.RESPONSE: {"historian", "plant-sierra", "ads_ingest"},  # what another instance answered is not answered again
     Subject.PRICES: {"historian", "plant-sierra", "plant-delta"},
     Subject.LMP: {"modbus_gateway", "plant-sierra", "plant-delta"},
 }

@@ -111,7 +111,7 @@ CHANNELS = (
         f"{_PLANT}/{Subject.RESPONSE}",
         m.InstructionAnswered,
         ("ads_ingest",),
-        ("historian",),
+        ("ads_ingest", "historian"),
         "an answer to an instruction that was asked for or given by a rule, and what became of it",
     ),
     Channel(

@@ -53,8 +53,9 @@ class InstructionResponseReply(Command, frozen=True, kw_only=True, tag="respond-
         outcome: taken (CAISO accepts the answer), refused (`refused_by` says by what), unknown (CAISO was asked and did not
             answer: it may have taken it; the resource's `instructions` state will tell), or dry-run. Null from a source of
             before this field.
-        refused_by: what refused it: message, topic, environment, expired, instruction, window, megawatts, reason, repeated, or
-            caiso. Later versions may know more.
+        refused_by: what refused it: a check of the command (message, topic, environment, expired, instruction, window,
+            megawatts, reason, repeated); what stands in its way now, so that another command may pass (account, busy, outbox,
+            unreachable, fault); or caiso. Later versions may know more.
         command_id: the command's, or what took its place; null when the command could not be read.
     """
 
