@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,22 +16,26 @@ from typing import Self
 
 import paho.mqtt.client as mqtt
 import pytest
+import requests
 from containers import Container, docker_answers
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 from real_mosquitto import IMAGE, free_port
+from simulator_client import Keys, simulating
 from waiting import eventually
 
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import Delivery, Outgoing
 from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings
 from launcher.provision import Provision
 
 pytestmark = pytest.mark.integration
 TOP = Path(__file__).parents[2]
-EXAMPLE = load_installation(TOP / "config" / "dotbus.example.toml")
+CONFIG = TOP / "config" / "dotbus.example.toml"
+EXAMPLE = load_installation(CONFIG)
 TOPICS = Topics(EXAMPLE.topic_root)
 CONF = (TOP / "deploy" / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8")
 ALLOWED, NO_SUBSCRIBER, FORBIDDEN = "Success", "No matching subscribers", "Not authorized"
@@ -226,6 +231,7 @@ HEARD = {
         TOPICS.service("ads_ingest", "main"),
         TOPICS.stream("ads_ingest", "main"),
         TOPICS.replay("ads_ingest", "main"),
+        TOPICS.response("sierra", "S1"),
     },
     "lmp_ingest": {TOPICS.service("lmp_ingest", "main")},
     "modbus_gateway": {
@@ -263,6 +269,52 @@ def test_a_user_that_subscribes_to_everything_receives_only_what_it_may(broker: 
         eventually(lambda: HEARD[user] <= set(listener.received))
 
     assert {topic for topic in listener.received if not topic.startswith("$SYS")} == HEARD[user]
+
+
+def test_a_plants_user_answers_on_the_command_line_for_its_own_plant_and_nobody_else_does(
+    broker: Broker, keys: Keys, tmp_path: Path
+):
+    with simulating(keys, CONFIG, utc_now, interval_s=120) as caiso:
+        tls = {"CONFIG": CONFIG, "MQTT_PORT": broker.port, "MQTT_CA_FILE": broker.credentials / "operator" / "ca.pem"}
+        common = os.environ | {f"ADS_INGEST_{name}": str(value) for name, value in tls.items()}
+        own = {
+            "URL": caiso.ads,
+            "CERTIFICATE_FILE": keys.client,
+            "CA_FILE": keys.authority,
+            "POLL_S": 0.3,
+            "STATE_DIR": tmp_path,
+            "MQTT_USERNAME": "ads_ingest",
+            "MQTT_PASSWORD_FILE": broker.credentials / "ads_ingest" / "mqtt.password",
+        }
+        of_service = common | {f"ADS_INGEST_{name}": str(value) for name, value in own.items()}
+
+        def accept(*more: str, environment: dict[str, str] = common) -> tuple[int, str]:
+            command = [sys.executable, "-m", "ads_ingest", "accept", "SIERRA_2_SOLAR1", uid, *more, "--within-s", "30"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            return done.returncode, done.stdout + done.stderr
+
+        def as_plant(name: str, *more: str) -> tuple[int, str]:
+            password = broker.credentials / "operator" / f"plant-{name}.password"
+            return accept(*more, "--username", f"plant-{name}", "--password-file", str(password))
+
+        service = subprocess.Popen([sys.executable, "-m", "ads_ingest"], env=of_service)
+        try:
+            order = {"kind": "hourly", "resources": ["SIERRA_2_SOLAR1"]}
+            batch = requests.post(f"{caiso.admin}/issue", json=order, timeout=10).json()
+            uid = batch["instructions"][0]["instruction_uid"]
+            for status, told in (
+                as_plant("delta", "--batch", batch["batch_uid"]),
+                accept("--batch", batch["batch_uid"], environment=of_service),
+            ):
+                assert status == 1
+                assert "nothing was sent: the broker refused" in told
+                assert "the plant sierra's own user at the broker may answer for it, and nobody else" in told
+            assert requests.get(f"{caiso.admin}/answers", timeout=10).json() == []
+            eventually(lambda: as_plant("sierra")[0] == 0, within_s=60)
+            assert [each["result_code"] for each in requests.get(f"{caiso.admin}/answers", timeout=10).json()] == [0]
+        finally:
+            service.kill()
+            service.wait()
 
 
 def test_a_burst_and_a_message_as_large_as_the_broker_takes_pass_over_tls(broker: Broker):
