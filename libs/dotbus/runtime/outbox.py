@@ -224,6 +224,12 @@ class Outbox:
         with self._lock:
             return unpacked(outbox_events.of_ids(self._database, id_prefix))
 
+    def is_published(self, event_id: str) -> bool:
+        """Whether a broker acknowledged an event."""
+        with self._lock:
+            found = outbox_events.of_id(self._database, event_id)
+            return found is not None and (found.published or self._acknowledged.end_of(found.number) is not None)
+
     def mark_published(self, numbers: Iterable[int]) -> None:
         """Note that a broker acknowledged these events: for this run at once, for the next one as soon as the disk takes it.
 

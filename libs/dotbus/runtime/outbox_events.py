@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from dotbus.runtime.outbox_numbers import Draft
 from dotbus.runtime.sequence import Range
@@ -33,6 +33,13 @@ class KeptEvent:
     payload: bytes
 
 
+class Mark(NamedTuple):
+    """An event's number, and whether the file says that it was published."""
+
+    number: int
+    published: bool
+
+
 StoredEvent = tuple[int, str, bytes]
 """Number, topic and compressed payload."""
 
@@ -48,6 +55,12 @@ def among(database: sqlite3.Connection, ranges: Sequence[Range], limit: int) -> 
     if len(ranges) == 1:
         return database.execute(f"{_READ} event WHERE seq BETWEEN ? AND ? {_LIMITED}", (*ranges[0], limit)).fetchall()
     return database.execute(_AMONG, (json.dumps(ranges), limit)).fetchall()
+
+
+def of_id(database: sqlite3.Connection, event_id: str) -> Mark | None:
+    """How far an event is; None when it is not kept."""
+    row = database.execute("SELECT seq, published FROM event WHERE id = ?", (event_id,)).fetchone()
+    return row and Mark(row[0], bool(row[1]))
 
 
 def of_ids(database: sqlite3.Connection, prefix: str) -> list[StoredEvent]:

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.checks import Check
 from ads_ingest.responding.commands import REFUSED, SENDING, UNKNOWN, Asked, Result
-from ads_ingest.responding.log import AnswerLog
 from ads_ingest.responding.questions import Responses, failed, send
 from caiso.ads import AdsFailure
 from dotbus.runtime.logs import get_logger
@@ -19,6 +19,11 @@ from dotbus.runtime.logs import get_logger
 WAITING_MOST = 20
 """How many answers wait for CAISO at the most. Each may take as long as the time-out: the last of more would be too late."""
 _ASKING = Result(SENDING, "CAISO is asked to take the answer")
+_NOT_TOLD = Result(
+    REFUSED,
+    "the broker does not take what other instances must know before CAISO is asked; nothing was sent",
+    Check.BROKER.value,
+)
 _STOPS = Result(REFUSED, "the service stops; nothing was sent", Check.BUSY.value)
 
 Judge = Callable[[Asked], Result | None]
@@ -36,6 +41,8 @@ class AccountAnswers:
         log: keeps that CAISO is asked, before it is.
         judge: asked again just before: what holds may have changed while the answer waited.
         settle: told what became of each. It must not raise.
+        is_told: waits until the other instances can know that CAISO is asked. What a rule gives is sent without, too: CAISO is
+            asked twice at the worst, and to lose it because a broker is away would be worse.
         failed: told of each failure, for metrics.
     """
 
@@ -47,6 +54,7 @@ class AccountAnswers:
         *,
         judge: Judge,
         settle: Settle,
+        is_told: Callable[[Asked], bool] = lambda _asked: True,
         failed: Callable[[AdsFailure], None] = lambda _failure: None,
     ) -> None:
         self.name = name
@@ -54,6 +62,7 @@ class AccountAnswers:
         self._answers = log
         self._judge = judge
         self._settle = settle
+        self._is_told = is_told
         self._failed = failed
         self._queue: queue.Queue[Asked | None] = queue.Queue(WAITING_MOST)
         self._stopping = threading.Event()
@@ -114,6 +123,8 @@ class AccountAnswers:
             self._answers.keep(asked, _ASKING)
         except sqlite3.Error as error:
             return Result(REFUSED, f"nothing can be kept, so nothing was sent: {error}", Check.OUTBOX.value)
+        if not self._is_told(asked) and asked.rule is None:
+            return _NOT_TOLD
         try:
             return send(self._caiso, asked)
         except AdsFailure as failure:

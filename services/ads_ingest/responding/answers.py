@@ -29,7 +29,8 @@ class Answers:
             return  # said again, after its result
         result = Result(event.outcome, event.detail, event.refused_by, event.result_code)
         self._results[key] = Result(UNKNOWN, _LOST) if event.outcome == SENDING else result
-        if event.outcome == TAKEN:
+        before = self._taken.get(event.instruction_uid)
+        if event.outcome == TAKEN and (before is None or before.time <= event.time):
             self._taken[event.instruction_uid] = event
         if len(self._results) > REMEMBERED:
             del self._results[next(iter(self._results))]

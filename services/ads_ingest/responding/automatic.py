@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.commands import Asked
-from ads_ingest.responding.log import AnswerLog
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import KnownInstruction, ServiceStatus
 from dotbus.runtime.bus_messages import Delivery

@@ -46,12 +46,13 @@ class Check(StrEnum):
     ACCOUNT = "account"
     BUSY = "busy"
     OUTBOX = "outbox"
+    BROKER = "broker"
     UNREACHABLE = "unreachable"
     FAULT = "fault"
     CAISO = "caiso"
 
 
-NOT_NOW = frozenset({Check.ACCOUNT, Check.BUSY, Check.OUTBOX, Check.UNREACHABLE})
+NOT_NOW = frozenset({Check.ACCOUNT, Check.BUSY, Check.OUTBOX, Check.BROKER, Check.UNREACHABLE})
 """What speaks against no answer, only against sending it now. Nothing was sent."""
 
 

@@ -120,11 +120,18 @@ def _wanted(
         resource_id,
         instruction_uid,
         action,
-        by or getpass.getuser(),
+        by or _user(),
         source,
         command_id or secrets.token_hex(8),
         **told,  # type: ignore[arg-type]  # what each action has besides
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # of a number that has no name here, as in a container
+        return "nobody by name"
 
 
 def _answer(

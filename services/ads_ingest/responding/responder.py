@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ads_ingest.responding.account import AccountAnswers, Judge
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
 from ads_ingest.responding.checks import Check
 from ads_ingest.responding.commands import (
@@ -21,7 +22,6 @@ from ads_ingest.responding.commands import (
     read_command,
     reply_topic,
 )
-from ads_ingest.responding.log import AnswerLog
 from ads_ingest.responding.settling import ReplyTo, Settling
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode_as

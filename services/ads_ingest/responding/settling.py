@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.checks import NOT_NOW
 from ads_ingest.responding.commands import REFUSED, UNKNOWN, Asked, Result, Unreadable, reply_of
-from ads_ingest.responding.log import AnswerLog
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import encode
 from dotbus.runtime.bus_messages import BusError, Outgoing

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from ads_ingest.accounts import Account
 from ads_ingest.caiso import Ads
 from ads_ingest.responding.account import AccountAnswers
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
 from ads_ingest.responding.commands import Asked, Result
 from ads_ingest.responding.known import KnownNow
-from ads_ingest.responding.log import AnswerLog
 from ads_ingest.responding.questions import Responses
 from ads_ingest.responding.responder import Responder
 from ads_ingest.responding.settling import Settling
@@ -21,6 +21,9 @@ from dotbus.runtime.settings import BusSettings
 
 COMMANDS_AT_ONCE = 20
 """How many commands may be on their way to us. The broker keeps what is behind them."""
+
+TOLD_WITHIN_S = 5.0
+"""How long the broker may take to acknowledge that CAISO is asked; it needs some milliseconds."""
 
 
 def wire_bus(settings: BusSettings, source: str, clock: Callable[[], datetime]) -> Bus:
@@ -61,8 +64,12 @@ def wire_responder(
     def failed(failure: AdsFailure) -> None:
         meters.failures.labels(failure.kind).inc()
 
+    def is_told(answer: Asked) -> bool:
+        return log.is_told(answer, TOLD_WITHIN_S)
+
     accounts = [
-        AccountAnswers(account.name, caiso, log, judge=judge, settle=settling.settle, failed=failed) for account, caiso in asked
+        AccountAnswers(account.name, caiso, log, judge=judge, settle=settling.settle, is_told=is_told, failed=failed)
+        for account, caiso in asked
     ]
     meters.watch_answers(lambda: sum(account.waiting for account in accounts))
 

@@ -13,9 +13,9 @@ from ads_replies import envelope, fault
 from waiting import eventually
 
 from ads_ingest.responding.account import WAITING_MOST, AccountAnswers
+from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
 from ads_ingest.responding.commands import SENDING, Asked, Result, event_of, read_command
-from ads_ingest.responding.log import AnswerLog
 from ads_ingest.responding.responder import Responder
 from ads_ingest.responding.settling import Settling
 from ads_ingest.translate import Sender
@@ -108,6 +108,7 @@ class Bench:
         self.known: dict[str, tuple[KnownInstruction, ...]] = {each: (known(each),) for each in ("R1", "R2")}
         self.now = T0
         self.monotonic_s = 100.0
+        self.is_told = True
         self.start()
 
     def start(self) -> None:
@@ -117,7 +118,9 @@ class Bench:
         self.log = AnswerLog(self.outbox, self.sender, committed=lambda: None, clock=clock)
         settling = Settling(self.bus, self.log, self.sender, clock=clock, count=self.outcomes.append)
         accounts = {
-            name: AccountAnswers(name, AdsClient(caiso), self.log, judge=self.judge, settle=settling.settle)
+            name: AccountAnswers(
+                name, AdsClient(caiso), self.log, judge=self.judge, settle=settling.settle, is_told=lambda _asked: self.is_told
+            )
             for name, caiso in self.caiso.items()
         }
         instances = Instances(self.sender.source, lambda: self.monotonic_s)
@@ -344,6 +347,24 @@ def test_when_nothing_can_be_kept_nothing_is_sent(bench: Bench, monkeypatch: pyt
     assert bench.asked() == []
 
 
+def test_when_other_instances_cannot_be_told_nothing_is_sent(bench: Bench) -> None:
+    bench.is_told = False
+    bench.ask()
+    assert (bench.reply().outcome, bench.reply().refused_by) == ("refused", "broker")
+    assert bench.asked() == []
+    assert bench.kept() == [("sending", None), ("refused", "broker")]
+
+
+def test_others_are_told_once_the_broker_has_the_event(bench: Bench) -> None:
+    delivery = Delivery(ACCEPT, encode(COMMAND), retained=False, received_at=T0)
+    asked = read_command(delivery, TOPICS)
+    assert isinstance(asked, Asked)
+    bench.log.keep(asked, Result(SENDING, "-"))
+    assert not bench.log.is_told(asked, within_s=0.0)
+    bench.outbox.mark_published([bench.outbox.events_of("response/")[0].number])
+    assert bench.log.is_told(asked, within_s=0.0)
+
+
 def test_when_too_many_wait_the_next_is_refused_at_once_and_those_before_it_are_answered(bench: Bench) -> None:
     go_on = threading.Event()
     bench.caiso[""].answer = lambda _question: code(0) if go_on.wait(20) else code(1)
@@ -453,6 +474,15 @@ def test_a_dry_run_is_kept_once_and_asks_caiso_nothing(tmp_path: Path) -> None:
     bench.look()
     assert [(event.resource_id, event.outcome) for event in bench.events()] == [("R1", "dry-run"), ("R2", "dry-run")]
     assert bench.asked() == []
+    bench.stop()
+
+
+def test_a_rules_answer_goes_to_caiso_while_the_broker_is_away(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RULE | {"resources": ["R1"]})
+    bench.is_told = False
+    bench.look()
+    eventually(lambda: bench.outcomes == ["taken"])
+    assert bench.asked() == ["acceptInstruction"]
     bench.stop()
 
 

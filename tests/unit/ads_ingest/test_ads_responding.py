@@ -223,6 +223,14 @@ def test_an_answer_that_caiso_took_counts_before_it_is_told_and_no_longer_than_t
     assert refused_by(asked(command_id="c2"), changed, at=T0 + MINUTE, answers=answers) is None
 
 
+def test_an_older_answer_that_is_heard_again_does_not_count_as_the_last() -> None:
+    accepted = event_of(asked(), Result("taken", "-", result_code=0), SENDER, T0)
+    declined = event_of(asked(**DECLINE | {"command_id": "c2"}), Result("taken", "-", result_code=0), SENDER, T0 + MINUTE)
+    answers = Answers([accepted, declined, accepted])
+    assert refused_by(asked(command_id="c3"), answers=answers) is None
+    assert refused_by(asked(**DECLINE | {"command_id": "c3"}), answers=answers) == Check.REPEATED
+
+
 def test_each_refusal_says_in_words_what_is_wrong() -> None:
     situation = Situation(INSTALLATION, (answered("none", is_open=False),), Answers(), T0, T0)
     closed = replace(situation.known[0], batch_status=3, status_code=3)

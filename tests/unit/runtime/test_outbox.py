@@ -58,6 +58,15 @@ def test_events_are_found_by_how_their_ids_begin_and_by_the_index_of_ids(outbox:
     assert "sqlite_autoindex_event" in plan[0][-1]
 
 
+def test_an_event_is_published_once_a_broker_acknowledged_it(outbox: Outbox):
+    outbox.commit(NOW, events=[event(1), event(2)])
+    assert not outbox.is_published("id-1")
+    outbox.mark_published([1])
+    assert outbox.is_published("id-1")
+    assert not outbox.is_published("id-2")
+    assert not outbox.is_published("another")
+
+
 def test_events_states_and_cursors_are_kept_together_or_not_at_all(outbox: Outbox):
     outbox.commit(NOW, cursors={"dispatch": "A"})
     broken = msgspec.structs.replace(

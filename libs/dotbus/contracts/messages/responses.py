@@ -55,7 +55,7 @@ class InstructionResponseReply(Command, frozen=True, kw_only=True, tag="respond-
             before this field.
         refused_by: what refused it: a check of the command (message, topic, environment, expired, instruction, window,
             megawatts, reason, repeated); what stands in its way now, so that another command may pass (account, busy, outbox,
-            unreachable, fault); or caiso. Later versions may know more.
+            broker, unreachable, fault); or caiso. Later versions may know more.
         command_id: the command's, or what took its place; null when the command could not be read.
     """
 

@@ -1,6 +1,7 @@
 """Log of answers: every command and what became of it in the outbox, and what of it has to be remembered."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from dotbus.runtime.outbox import Outbox
 EVENT_IDS = "response/"
 _ENDED = "the process ended while CAISO was asked: it may have taken the answer, which is not sent again by itself"
 _RESULT = "result"
+_LOOK_EVERY_S = 0.01
 
 
 class AnswerLog:
@@ -93,6 +95,17 @@ class AnswerLog:
         if result.outcome != SENDING:
             self.note(event)
         self._commit([event])
+
+    def is_told(self, asked: Asked, within_s: float) -> bool:
+        """Wait until the broker has it that CAISO is asked: every other instance hears that before a later command.
+
+        Returns whether it had it in time.
+        """
+        event_id = event_of(asked, Result(SENDING, ""), self._sender, self._clock()).id
+        deadline_s = time.monotonic() + within_s
+        while not (is_published := self._outbox.is_published(event_id)) and time.monotonic() < deadline_s:
+            time.sleep(_LOOK_EVERY_S)
+        return is_published
 
     def note(self, event: InstructionAnswered) -> None:
         """Another instance answered, or we did."""
