@@ -131,8 +131,6 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
 
 ## Answering an instruction
 
-No service takes these commands to CAISO yet.
-
 A plant's user (and no other, by the access list) publishes a `respond` message to `plant/PLANT/RESOURCE/command/accept`,
 `.../decline` or `.../partial`, not retained. The reply comes on the request's MQTT 5 response topic, with its correlation data,
 and on `.../command/ACTION/reply` when it names none. A response topic is used only if it is that topic or one level below it
@@ -147,7 +145,12 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
   topic, the plant and the `environment` are right, that the command has not expired, that the instruction is known and its
   window open, that megawatts and reason are such as CAISO takes, and that the same was not answered before. The reply says by
   `refused_by` which of it does not hold.
+- `outcome` is `taken` when CAISO accepts the answer, and `refused` when it does not, or was not asked. It is `unknown` when CAISO was
+  asked and did not answer: it may have the answer, which is not sent again by itself. The `instructions` state will tell.
+- What speaks against sending it now and not against the answer (`refused_by` account, busy, outbox, broker, unreachable) may be
+  asked for again with another `command_id`.
 - The same `command_id` again is answered with what became of the first: after a lost reply it is safe to send a command again.
+- Of several instances of ads_ingest one answers (an MQTT 5 shared subscription divides the commands), and the others hear what.
 - A retained command is passed over, because nobody can tell how old it is.
 - Who answered is in `requested_by`, as the requester says. MQTT tells a subscriber nothing of the user who published.
 - Every command and its result is a `response` event, which the historian keeps in `instruction_response`.
