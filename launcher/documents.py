@@ -145,8 +145,9 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
   topic, the plant and the `environment` are right, that the command has not expired, that the instruction is known and its
   window open, that megawatts and reason are such as CAISO takes, and that the same was not answered before. The reply says by
   `refused_by` which of it does not hold.
-- `outcome` is `taken` when CAISO accepts the answer, and `refused` when it does not, or was not asked. It is `unknown` when CAISO was
-  asked and did not answer: it may have the answer, which is not sent again by itself. The `instructions` state will tell.
+- `outcome` is `taken` when CAISO accepts the answer, and `refused` when it does not, or was not asked. It is `unknown` when
+  CAISO was asked and did not answer: it may have the answer, which is not sent again by itself. The `instructions` state will
+  tell.
 - What speaks against sending it now and not against the answer (`refused_by` account, busy, outbox, broker, unreachable) may be
   asked for again with another `command_id`.
 - The same `command_id` again is answered with what became of the first: after a lost reply it is safe to send a command again.

@@ -101,9 +101,9 @@ class KnownToAccounts:
     sights: Sights
 
     @property
-    def instructions(self) -> KnownInstructions:
-        """What is instructed besides five-minute DOTs. What it holds is the same for all accounts."""
-        return self.states[0].instructions
+    def instructions(self) -> list[KnownInstructions]:
+        """What is instructed besides five-minute DOTs, as each account knows it."""
+        return [own.instructions for own in self.states]
 
     @property
     def lock(self) -> AbstractContextManager[object]:

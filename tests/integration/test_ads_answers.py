@@ -339,3 +339,30 @@ def test_a_slow_caiso_holds_back_neither_the_dispatches_nor_the_next_command_for
         screen.ask("accept", another, next_one)
         assert screen.reply(slow)["outcome"] == "unknown"
         assert screen.reply(next_one)["outcome"] == "taken"
+
+
+def test_a_loop_that_waits_for_caiso_holds_back_no_answer(stack: Stack) -> None:
+    with requester(stack.broker) as screen:
+        stack.start(ADS_INGEST_TIMEOUT_S="120")
+        instruction, command = stack.issue(), new_id()
+        screen.until_open(instruction)
+        stack.admin("/faults", service="ads", fault="timeout", operation="getDispatchBatchesSinceUID", times=1)
+        eventually(lambda: stack.admin("/faults")["pending"] == [])
+        screen.ask("accept", instruction, command)
+        assert screen.reply(command, within_s=15)["outcome"] == "taken", "CAISO holds the loop's question for 30 s"
+
+
+def test_of_several_accounts_the_one_that_sees_the_resource_answers(stack: Stack, keys: Keys) -> None:
+    for client, plant in (("guest", "DELTA_*"), ("sierra", "SIERRA_*")):
+        stack.admin("/clients", client=client, resources=[plant])
+    accounts = stack.folder / "accounts.toml"
+    names = (("delta", keys.guest), ("sierra", keys.sierra))
+    accounts.write_text("".join(f'[[account]]\nname = "{name}"\ncertificate_file = "{file}"\n' for name, file in names))
+    with requester(stack.broker) as screen:
+        stack.start(ADS_INGEST_ACCOUNTS_FILE=str(accounts), ADS_INGEST_CERTIFICATE_FILE="")
+        instruction, command = stack.issue(), new_id()
+        screen.until_open(instruction)
+        screen.ask("accept", instruction, command)
+        assert screen.reply(command)["outcome"] == "taken"
+        answered = [each for each in stack.admin("/answers") if each["instruction_uid"] == instruction["instruction_uid"]]
+        assert [each["client"] for each in answered] == ["sierra"]

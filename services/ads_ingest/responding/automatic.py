@@ -61,7 +61,7 @@ class AutomaticAnswers:
 
     Args:
         log: knows what was answered.
-        known: what is instructed, by resource.
+        known: what is certainly instructed, by resource.
         instances: who else gives them.
         give: called with each.
         monotonic_s: seconds of a clock that nobody sets.

@@ -85,7 +85,7 @@ def wire_responder(
         judge=judge,
         account_of=account_of,
         accounts=accounts,
-        automatic=(lambda give: AutomaticAnswers(log, now.every, instances, give))
+        automatic=(lambda give: AutomaticAnswers(log, now.certain, instances, give))
         if sender.installation.acceptance_rules
         else None,
         instances=instances,
