@@ -1,15 +1,22 @@
 """The demonstration's broker: users, topics and loopback are as strict as at a plant."""
 
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTv311
+from simulator_client import EXAMPLE, Keys, simulating
 from waiting import eventually
 
-from launcher.broker_users import BrokerUser
+from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.schedule import utc_now
+from launcher.broker_users import BrokerUser, broker_users
 from launcher.children import Child, Children
 from launcher.embedded_broker import users_json
 from launcher.ports import free_port
@@ -28,11 +35,11 @@ WITHIN_S = 15.0
 class Running:
     """The broker as a process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, allowed: Sequence[BrokerUser] = USERS) -> None:
         self.port = free_port()
-        users = folder / "users.json"
-        users.write_text(users_json(USERS, PASSWORDS), encoding="utf-8")
-        assert not any(password in users.read_text() for password in PASSWORDS.values())
+        users, passwords = folder / "users.json", {user.name: f"secret of {user.name}" for user in allowed}
+        users.write_text(users_json(allowed, passwords), encoding="utf-8")
+        assert not any(password in users.read_text() for password in passwords.values())
         self.children = Children(folder)
         self.child: Child = self.children.start("broker", "launcher.embedded_broker", [str(users), str(self.port)])
         self.children.wait_for_port(self.port, self.child, WITHIN_S)
@@ -146,3 +153,36 @@ def test_what_is_retained_comes_only_to_whoever_subscribed_to_it(guest):
     ingest.say("plant/a/dot", b"new")
     eventually(lambda: len(one.received) == 2, WITHIN_S)
     assert one.received == [("plant/a/dot", b"of a"), ("plant/a/dot", b"new")]
+
+
+def test_an_instruction_is_answered_over_it_by_its_plants_user_without_mqtt_5(keys: Keys, tmp_path: Path):
+    installation = load_installation(EXAMPLE)
+    broker = Running(tmp_path, broker_users(installation.topics, [plant.name for plant in installation.plants]))
+    common = os.environ | {
+        "ADS_INGEST_CONFIG": str(EXAMPLE),
+        "ADS_INGEST_MQTT_PORT": str(broker.port),
+        "ADS_INGEST_MQTT_PROTOCOL": "3.1.1",
+    }
+
+    def as_user(name: str) -> dict[str, str]:
+        return common | {"ADS_INGEST_MQTT_USERNAME": name, "ADS_INGEST_MQTT_PASSWORD": f"secret of {name}"}
+
+    with simulating(keys, EXAMPLE, utc_now, interval_s=120) as caiso:
+        own = {"URL": caiso.ads, "CERTIFICATE_FILE": keys.client, "CA_FILE": keys.authority, "STATE_DIR": tmp_path / "state"}
+        settings = {f"ADS_INGEST_{name}": str(value) for name, value in own.items()} | {"ADS_INGEST_POLL_S": "0.3"}
+        order = {"kind": "hourly", "resources": ["DELTA_6_HYDRO1"]}
+        uid = requests.post(f"{caiso.admin}/issue", json=order, timeout=10).json()["instructions"][0]["instruction_uid"]
+        service = subprocess.Popen([sys.executable, "-m", "ads_ingest"], env=as_user("ads_ingest") | settings)
+        command = [sys.executable, "-m", "ads_ingest", "accept", "DELTA_6_HYDRO1", uid, "--within-s", "30"]
+
+        def accepted() -> bool:
+            done = subprocess.run(command, env=as_user("plant-delta"), capture_output=True, text=True, timeout=60, check=False)
+            return done.stdout.startswith("taken: ") and done.returncode == 0
+
+        try:
+            eventually(accepted, within_s=50)
+            assert [each["result_code"] for each in requests.get(f"{caiso.admin}/answers", timeout=10).json()] == [0]
+        finally:
+            service.kill()
+            service.wait()
+            broker.children.stop()
