@@ -22,7 +22,7 @@ with packages_of("ads-ingest"):
     from ads_ingest.files.replay import add_replay_command
     from ads_ingest.meters import Meters
     from ads_ingest.responding.command_line import add_answer_commands
-    from ads_ingest.responding.wiring import answering, caiso_clock_of, wire_bus, wire_responder
+    from ads_ingest.responding.wiring import wire_answering
     from ads_ingest.service import Loop, run_together, upstreams_of
     from ads_ingest.translate import Sender
     from ads_ingest.wiring import Shared, wire_connection, wire_known, wire_streams
@@ -69,24 +69,12 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
             for account, connection in zip(configuration.accounts, connections, strict=True)
         ]
         known = wire_known(configuration.accounts, shared)
-        answers = [
-            (account, AdsClient(connected.enter_context(closing(wire_connection(account.settings, utc_now)))))
-            for account in configuration.accounts
-        ]
-        commands = wire_bus(configuration.bus, identity.source, utc_now)
-        responder = wire_responder(
-            commands,
-            answers,
-            known,
-            shared,
-            caiso_clock_of([client for _account, client in asked], utc_now),
-            is_shared=configuration.bus.protocol == "5",
-        )
+        answering = wire_answering(asked, known, shared, configuration.bus, connected)
 
         def turned(number: int) -> None:
             ingest.turned()
             certificates[number].look(utc_now(), connections[number].not_renewed)
-            responder.look()
+            answering.responder.look()
 
         loops = [
             Loop(streams, account.settings.poll_s, chance=random.random, turned=partial(turned, number), clock=utc_now)
@@ -96,13 +84,9 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         dots = DotFile(dots_file, ingest.outbox, installation, upstream=lambda: upstreams_of(loops)[0])
 
         def is_late() -> bool:
-            return not responder.is_alive or any(utc_now() - loop.turned_at > STUCK_AFTER for loop in loops)
+            return not answering.responder.is_alive or any(utc_now() - loop.turned_at > STUCK_AFTER for loop in loops)
 
-        with (
-            ingest.serving(configuration.service, is_late),
-            following_time(dots, utc_now),
-            answering(commands, responder),
-        ):
+        with ingest.serving(configuration.service, is_late), following_time(dots, utc_now), answering.serving():
             run_together(loops, stop)
 
 

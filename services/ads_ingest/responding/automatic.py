@@ -15,8 +15,9 @@ from dotbus.contracts.messages import KnownInstruction, ServiceStatus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.installation_answers import AcceptanceRule
 
-SETTLE_S = 2.0
-"""After a connection came or went: the broker tells at once which instances there are."""
+SETTLE_S = 10.0
+"""After a connection came or went. An instance that starts at the same time says that it is online a few seconds later: once
+the broker has all its states, and with its next heartbeat at the latest."""
 STEP_S = 5.0
 """How much later each further instance gives an answer: several times what an event needs from one to the other."""
 

@@ -1,7 +1,8 @@
 """Wiring of what answers instructions: an account that asks CAISO for each certificate, and one that takes the commands."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ads_ingest.accounts import Account
@@ -14,7 +15,8 @@ from ads_ingest.responding.known import KnownNow
 from ads_ingest.responding.questions import Responses
 from ads_ingest.responding.responder import Responder
 from ads_ingest.responding.settling import Settling
-from ads_ingest.wiring import KnownToAccounts, Shared
+from ads_ingest.wiring import KnownToAccounts, Shared, wire_connection
+from caiso.ads import AdsClient
 from caiso.ads.errors import AdsFailure
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.settings import BusSettings
@@ -26,9 +28,47 @@ TOLD_WITHIN_S = 5.0
 """How long the broker may take to acknowledge that CAISO is asked; it needs some milliseconds."""
 
 
-def wire_bus(settings: BusSettings, source: str, clock: Callable[[], datetime]) -> Bus:
-    """A connection for commands alone: many of them hold back neither the events nor who asks for those again."""
-    return Bus(settings, f"{source}/answers", clock=clock, receive_maximum=COMMANDS_AT_ONCE)
+@dataclass(frozen=True)
+class Answering:
+    """Whoever answers instructions, and the connection that commands come on: many of them hold back no event."""
+
+    bus: Bus
+    responder: Responder
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Answer meanwhile. At the end what CAISO is asked is waited for, and replied to."""
+        with ExitStack() as running:
+            self.bus.start()
+            running.callback(self.bus.stop)
+            self.responder.start()
+            running.callback(self.responder.stop)
+            yield
+
+
+def wire_answering(
+    asked: Sequence[tuple[Account, Ads]], known: KnownToAccounts, shared: Shared, settings: BusSettings, connected: ExitStack
+) -> Answering:
+    """Answers for the accounts whose streams are followed.
+
+    Args:
+        asked: each account, and whom its streams ask.
+        known: what the streams know.
+        shared: what all accounts have in common.
+        settings: of the broker.
+        connected: closes the connections to CAISO.
+
+    Raises:
+        sqlite3.Error: the outbox cannot be read, or keeps nothing.
+        ssl.SSLError, OSError: a certificate, its key or the CA bundle cannot be used.
+    """
+    bus = Bus(settings, f"{shared.sender.source}/answers", clock=shared.clock, receive_maximum=COMMANDS_AT_ONCE)
+    clients = [
+        (account, AdsClient(connected.enter_context(closing(wire_connection(account.settings, shared.clock)))))
+        for account, _streams in asked
+    ]
+    caiso_clock = _caiso_clock_of([streams for _account, streams in asked], shared.clock)
+    return Answering(bus, wire_responder(bus, clients, known, shared, caiso_clock, is_shared=settings.protocol == "5"))
 
 
 def wire_responder(
@@ -93,7 +133,7 @@ def wire_responder(
     )
 
 
-def caiso_clock_of(clients: Sequence[Ads], clock: Callable[[], datetime]) -> Callable[[], datetime]:
+def _caiso_clock_of(clients: Sequence[Ads], clock: Callable[[], datetime]) -> Callable[[], datetime]:
     """The time by CAISO's clock, as far as any account knows how it differs from ours."""
 
     def now() -> datetime:
@@ -101,17 +141,3 @@ def caiso_clock_of(clients: Sequence[Ads], clock: Callable[[], datetime]) -> Cal
         return clock() + timedelta(seconds=next((offset_s for offset_s in offsets_s if offset_s is not None), 0.0))
 
     return now
-
-
-@contextmanager
-def answering(bus: Bus, responder: Responder) -> Iterator[None]:
-    """Answer meanwhile. At the end what CAISO is asked is waited for, and replied to."""
-    bus.start()
-    try:
-        responder.start()
-        try:
-            yield
-        finally:
-            responder.stop()
-    finally:
-        bus.stop()

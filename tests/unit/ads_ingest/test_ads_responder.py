@@ -141,7 +141,7 @@ class Bench:
             is_shared=True,
         )
         self.bus.start()
-        self.monotonic_s += 10.0
+        self.monotonic_s += 20.0
         self.responder.start()
 
     def judge(self, asked: Asked) -> Result | None:
