@@ -62,7 +62,7 @@ def kept(stack: PlantStack, instruction_uid: str) -> list[tuple]:
     """What the database says of the answers to an instruction, in their order."""
     text = sa.text(
         "SELECT action, outcome, result_code, requested_by, accept_dot_mw FROM dotbus.instruction_response"
-        " WHERE instruction_uid = :uid ORDER BY event_no"
+        " WHERE instruction_uid = :uid ORDER BY seq"
     )
     with stack.rows._engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text, {"uid": instruction_uid})]
