@@ -2,28 +2,34 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from queue import Queue
+from datetime import datetime
+from pathlib import Path
 
 import msgspec
 import paho.mqtt.client as mqtt
 import pytest
+from ads_replies import envelope, reply
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from real_mosquitto import Mosquitto
 from waiting import eventually
 
-from ads_ingest.responding.answers import Answers
-from ads_ingest.responding.checks import Situation, refusal
-from ads_ingest.responding.commands import Asked, Result, read_command, reply_of, reply_topic
+from ads_ingest.responding.account import AccountAnswers
+from ads_ingest.responding.answer_log import AnswerLog
+from ads_ingest.responding.automatic import Instances
+from ads_ingest.responding.commands import Asked, Result
+from ads_ingest.responding.responder import Responder
+from ads_ingest.responding.settling import Settling
+from ads_ingest.responding.wiring import Answering
 from ads_ingest.translate import Sender
+from caiso.ads import AdsClient
+from caiso.ads.records import Question, Reply
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import InstructionResponseReply
-from dotbus.contracts.topics import Subject
 from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, Outgoing
 from dotbus.runtime.installation import Installation
+from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings import BusSettings
 from dotbus.testing import samples
@@ -34,47 +40,64 @@ INSTALLATION = Installation.model_validate(
     {"environment": "simulator", "plant": [{"name": "sierra", "resource": [{"id": "TEST_RESOURCE_1"}]}]}
 )
 Requester = tuple[mqtt.Client, list[mqtt.MQTTMessage]]
-SENDER = Sender(INSTALLATION, "ads_ingest/a")
 TOPICS = INSTALLATION.topics
 PARTIAL = TOPICS.respond("sierra", "TEST_RESOURCE_1", "partial")
 REPLY = TOPICS.respond_reply("sierra", "TEST_RESOURCE_1", "partial")
 
 
-def answer_to(delivery: Delivery) -> Outgoing:
-    """What a service says to a command at the time of the samples, CAISO left out."""
-    read, address = read_command(delivery, TOPICS), TOPICS.read(delivery.topic)
-    assert isinstance(read, Asked)
-    assert address
-    situation = Situation(INSTALLATION, samples.instructions().instructions, Answers(), samples.AT, samples.AT)
-    result = refusal(read, situation) or Result("taken", "CAISO has taken the answer", result_code=0)
-    reply = reply_of(read, result, SENDER, samples.AT)
-    return Outgoing(reply_topic(delivery, address, TOPICS), encode(reply), correlation=delivery.correlation)
+def at() -> datetime:
+    """The time of the samples."""
+    return samples.AT
 
 
-@dataclass
-class Service:
-    """Who is subscribed to every command."""
+class Caiso:
+    """The response service in memory: it takes every answer."""
 
-    bus: Bus
-    came: Queue[Delivery]
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
 
-    def answer_next(self) -> Delivery:
-        delivery = self.came.get(timeout=10)
-        self.bus.publish([answer_to(delivery)])
-        delivery.ack()
-        return delivery
+    def fetch(self, question: Question) -> Reply:
+        self.asked.append(question)
+        return reply(envelope(question.operation, "0"))
+
+
+@contextmanager
+def answering(broker: Mosquitto, folder: Path, name: str = "a") -> Iterator[Caiso]:
+    """A service that knows the instructions of the samples, at their time."""
+    sender, caiso = Sender(INSTALLATION, f"ads_ingest/{name}"), Caiso()
+    outbox = Outbox(folder / name / "outbox.sqlite", max_age_s=1e9, max_bytes=10**8)
+    bus = Bus(BusSettings(port=broker.port), f"{sender.source}/answers", clock=utc_now)
+    log = AnswerLog(outbox, sender, committed=lambda: None, clock=at)
+    settling = Settling(bus, log, sender, clock=at)
+
+    def judge(asked: Asked) -> Result | None:
+        return log.judge(asked, samples.instructions().instructions, at())
+
+    account = AccountAnswers("", AdsClient(caiso), log, judge=judge, settle=settling.settle)
+    responder = Responder(
+        bus,
+        sender,
+        log,
+        settling,
+        judge=judge,
+        account_of=lambda _resource_id: account,
+        accounts=[account],
+        automatic=None,
+        instances=Instances(sender.source),
+        is_shared=True,
+    )
+    listening: list[bool] = []
+    bus._client.on_subscribe = lambda *_: listening.append(True)
+    with Answering(bus, responder).serving():
+        eventually(lambda: listening)
+        yield caiso
+    outbox.close()
 
 
 @pytest.fixture
-def service(broker: Mosquitto) -> Iterator[Service]:
-    bus, came = Bus(BusSettings(port=broker.port), "ads_ingest/a", clock=utc_now), Queue[Delivery]()
-    bus.subscribe([TOPICS.every(Subject.RESPOND)], came.put)
-    listening: list[bool] = []
-    bus._client.on_subscribe = lambda *_: listening.append(True)
-    bus.start()
-    eventually(lambda: listening)
-    yield Service(bus, came)
-    bus.stop()
+def service(broker: Mosquitto, tmp_path: Path) -> Iterator[Caiso]:
+    with answering(broker, tmp_path) as caiso:
+        yield caiso
 
 
 @contextmanager
@@ -108,34 +131,32 @@ def read_reply(message: mqtt.MQTTMessage) -> InstructionResponseReply:
     return decode_as(message.payload, InstructionResponseReply)
 
 
-def test_a_request_is_answered_on_its_own_topic_with_its_own_data(broker: Mosquitto, service: Service):
+def test_a_request_is_answered_on_its_own_topic_with_its_own_data(broker: Mosquitto, service: Caiso):
     own = f"{REPLY}/screen-1"
     with requester(broker, own) as (client, got):
         client.publish(PARTIAL, encode(samples.respond()), qos=1, properties=asking(own, b"\x00seven\xff"))
-        delivery = service.answer_next()
         eventually(lambda: got)
-    assert (delivery.response_topic, delivery.correlation) == (own, b"\x00seven\xff")
     assert got[0].properties.CorrelationData == b"\x00seven\xff"
     assert (read_reply(got[0]).outcome, read_reply(got[0]).command_id) == ("taken", samples.respond().command_id)
+    assert [question.operation for question in service.asked] == ["partialAcceptInstruction"]
 
 
-def test_two_requesters_tell_their_replies_apart(broker: Mosquitto, service: Service):
+def test_two_requesters_tell_their_replies_apart(broker: Mosquitto, service: Caiso):
     with requester(broker, f"{REPLY}/+") as (client, got):
         for name in (b"one", b"two"):
             client.publish(PARTIAL, encode(samples.respond()), qos=1, properties=asking(f"{REPLY}/{name.decode()}", name))
-        service.answer_next()
-        service.answer_next()
         eventually(lambda: len(got) == 2)
     assert {message.topic: message.properties.CorrelationData for message in got} == {
         f"{REPLY}/one": b"one",
         f"{REPLY}/two": b"two",
     }
+    assert len(service.asked) == 1, "it is one command"
 
 
-def test_a_requester_without_mqtt_5_is_answered_on_the_topic_of_replies(broker: Mosquitto, service: Service):
+@pytest.mark.usefixtures("service")
+def test_a_requester_without_mqtt_5_is_answered_on_the_topic_of_replies(broker: Mosquitto):
     with requester(broker, REPLY, protocol=mqtt.MQTTv311) as (client, got):
         client.publish(PARTIAL, encode(msgspec.structs.replace(samples.respond(), accept_dot_mw=99.0)), qos=1)
-        service.answer_next()
         eventually(lambda: got)
     assert (read_reply(got[0]).outcome, read_reply(got[0]).refused_by) == ("refused", "megawatts")
     assert "40" in read_reply(got[0]).detail
@@ -144,24 +165,21 @@ def test_a_requester_without_mqtt_5_is_answered_on_the_topic_of_replies(broker: 
 OTHERS = (TOPICS.dot("sierra", "TEST_RESOURCE_1"), TOPICS.respond_reply("delta", "D1", "accept"), "x")
 
 
+@pytest.mark.usefixtures("service")
 @pytest.mark.parametrize("elsewhere", OTHERS)
-def test_a_reply_is_never_written_where_the_requester_may_not_write(broker: Mosquitto, service: Service, elsewhere: str):
+def test_a_reply_is_never_written_where_the_requester_may_not_write(broker: Mosquitto, elsewhere: str):
     with requester(broker, REPLY, elsewhere) as (client, got):
         client.publish(PARTIAL, encode(samples.respond()), qos=1, properties=asking(elsewhere, b"1"))
-        service.answer_next()
         eventually(lambda: got)
     assert [message.topic for message in got] == [REPLY]
 
 
-def test_a_retained_command_is_passed_over_by_whoever_comes_later(broker: Mosquitto, service: Service):
-    late: list[Delivery] = []
-    with requester(broker) as (client, _):
-        client.publish(PARTIAL, encode(samples.respond()), qos=1, retain=True).wait_for_publish(10)
-    bus = Bus(BusSettings(port=broker.port), "ads_ingest/b", clock=utc_now)
-    bus.subscribe([TOPICS.every(Subject.RESPOND)], late.append)
-    bus.start()
-    eventually(lambda: late)
-    bus.stop()
-    assert late[0].retained
-    assert read_command(late[0], TOPICS) is None
-    assert isinstance(read_command(service.came.get(timeout=10), TOPICS), Asked)
+def test_a_retained_command_is_passed_over_by_whoever_comes_later(broker: Mosquitto, tmp_path: Path):
+    old, new = samples.respond(), msgspec.structs.replace(samples.respond(), command_id="new")
+    with requester(broker, REPLY) as (client, got):
+        client.publish(PARTIAL, encode(old), qos=1, retain=True).wait_for_publish(10)
+        with answering(broker, tmp_path) as caiso:
+            client.publish(PARTIAL, encode(new), qos=1)
+            eventually(lambda: got)
+    assert [read_reply(message).command_id for message in got] == ["new"]
+    assert len(caiso.asked) == 1
