@@ -125,6 +125,16 @@ class Requester:
         said = [json.loads(each.payload) for each in tuple(self.heard) if each.topic == EVENTS]
         return [(each["source"], each["outcome"]) for each in said if command_id in {None, each["command_id"]}]
 
+    def until_answering(self) -> None:
+        """Wait until somebody takes commands."""
+        probe, nothing = new_id(), {"batch_uid": "none", "instruction_uid": "none"}
+
+        def is_answered() -> bool:
+            self.ask("accept", nothing, probe)
+            return bool(self.replies(probe))
+
+        eventually(is_answered, within_s=30, every_s=0.2)
+
     def until_open(self, instruction: dict[str, Any]) -> None:
         """Wait until the bus says that an instruction can be answered."""
 
@@ -137,6 +147,7 @@ class Requester:
             )
 
         eventually(is_open, within_s=30)
+        self.until_answering()
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +257,31 @@ def test_killed_while_caiso_is_asked_nobody_knows_whether_it_has_it_or_not_and_i
         assert "the process ended" in reply["detail"]
         assert len(stack.answers()) - before == answered
         assert screen.events(command) == [("ads_ingest/a", "sending"), ("ads_ingest/a", "unknown")]
+
+
+def test_killed_at_any_step_the_same_command_again_is_answered_and_caiso_has_it_once_at_the_most(stack: Stack) -> None:
+    with requester(stack.broker) as screen:
+        for step in range(4):
+            stack.start()
+            instruction, command = stack.issue(), new_id()
+            screen.until_open(instruction)
+
+            def answered(uid: str = instruction["instruction_uid"]) -> list[int]:
+                return [each["result_code"] for each in stack.admin("/answers") if each["instruction_uid"] == uid]
+
+            reached = (lambda: True, lambda: screen.events(command), answered, lambda: screen.replies(command))  # noqa: B023
+            screen.ask("accept", instruction, command)
+            eventually(reached[step], every_s=0.001)
+            stack.kill()
+            before = len(screen.replies(command))
+            stack.start()
+            screen.until_answering()
+            screen.ask("accept", instruction, command)
+            outcome = screen.reply(command, before + 1)["outcome"]
+            assert outcome in {"taken", "unknown"}
+            assert len(answered()) <= 1
+            assert answered() == [0] or outcome == "unknown"
+            stack.kill()
 
 
 def test_two_instances_ask_caiso_once_however_often_the_command_comes(stack: Stack) -> None:

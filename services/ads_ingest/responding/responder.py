@@ -168,25 +168,23 @@ class Responder:
             self._go_on(read)
 
     def _give(self, asked: Asked, rule: AcceptanceRule) -> None:
-        if not self._settling.begin(asked):
-            return
-        if rule.dry_run:
-            would = Result(DRY_RUN, f"the rule {rule.name} would have accepted it; it is a dry run, and nothing was sent")
-            self._settling.settle(asked, self._judge(asked) or would)
-        else:
-            self._go_on(asked)
+        if self._settling.begin(asked):
+            self._go_on(asked, is_dry_run=rule.dry_run)
 
-    def _go_on(self, asked: Asked) -> None:
+    def _go_on(self, asked: Asked, *, is_dry_run: bool = False) -> None:
         try:
-            self._hand_over(asked)
+            self._hand_over(asked, is_dry_run=is_dry_run)
         except Exception as error:  # noqa: BLE001  # whoever asked must hear
             self._log.exception("a fault of this software ended an answer; please report it", command_id=asked.id)
             words = f"a fault of this software: {error!r}; nothing was sent"
             self._settling.settle(asked, Result(REFUSED, words, Check.FAULT.value))
 
-    def _hand_over(self, asked: Asked) -> None:
+    def _hand_over(self, asked: Asked, *, is_dry_run: bool) -> None:
         if refused := self._judge(asked):
             self._settling.settle(asked, refused)
+        elif is_dry_run:
+            words = f"the rule {asked.rule} would have accepted it; it is a dry run, and nothing was sent"
+            self._settling.settle(asked, Result(DRY_RUN, words))
         elif not (account := self._account_of(asked.resource_id)):
             words = f"no account is known to see {asked.resource_id}; nothing was sent"
             self._settling.settle(asked, Result(REFUSED, words, Check.ACCOUNT.value))
