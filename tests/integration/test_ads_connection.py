@@ -242,6 +242,20 @@ def test_after_a_failure_the_next_question_is_asked_on_a_new_connection(keys: Ke
         assert source.fetch(QUESTION).body == b"good"
 
 
+def test_after_it_let_go_of_the_connection_the_next_question_is_asked_on_a_new_one(keys: Keys) -> None:
+    connections: list[ssl.SSLSocket] = []
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        connections.append(connection)
+        connection.sendall(whole(b"good"))
+
+    with asking(keys, answer) as (source, _server):
+        for _ in range(2):
+            assert source.fetch(QUESTION).body == b"good"
+            source.close()
+    assert len(set(map(id, connections))) == 2
+
+
 def test_nobody_listening_is_unreachable_with_a_cause_that_reads_the_same_each_time(keys: Keys) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -44,6 +44,8 @@ class AccountAnswers:
         is_told: waits until the other instances can know that CAISO is asked. What a rule gives is sent without, too: CAISO is
             asked twice at the worst, and to lose it because a broker is away would be worse.
         failed: told of each failure, for metrics.
+        let_go: of the connection to CAISO, after each answer. The next may be hours away, and one that a firewall has forgotten
+            by then would take it and give no answer: nobody would know what became of it.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class AccountAnswers:
         settle: Settle,
         is_told: Callable[[Asked], bool] = lambda _asked: True,
         failed: Callable[[AdsFailure], None] = lambda _failure: None,
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._caiso = caiso
@@ -64,6 +67,7 @@ class AccountAnswers:
         self._settle = settle
         self._is_told = is_told
         self._failed = failed
+        self._let_go = let_go
         self._queue: queue.Queue[Asked | None] = queue.Queue(WAITING_MOST)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"answers-{name}", daemon=True)
@@ -130,3 +134,5 @@ class AccountAnswers:
         except AdsFailure as failure:
             self._failed(failure)
             return failed(failure)
+        finally:
+            self._let_go()

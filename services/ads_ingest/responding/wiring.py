@@ -12,7 +12,6 @@ from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
 from ads_ingest.responding.commands import Asked, Result
 from ads_ingest.responding.known import KnownNow
-from ads_ingest.responding.questions import Responses
 from ads_ingest.responding.responder import Responder
 from ads_ingest.responding.settling import Settling
 from ads_ingest.wiring import KnownToAccounts, Shared, wire_connection
@@ -24,6 +23,8 @@ from dotbus.runtime.settings import BusSettings
 COMMANDS_AT_ONCE = 20
 """How many commands may be on their way to us. The broker keeps what is behind them."""
 
+KEEPALIVE_S = 7
+"""At most. A broker waits half as long again for an instance that stands still, and gives it its share meanwhile."""
 TOLD_WITHIN_S = 5.0
 """How long the broker may take to acknowledge that CAISO is asked; it needs some milliseconds."""
 
@@ -62,10 +63,14 @@ def wire_answering(
         sqlite3.Error: the outbox cannot be read, or keeps nothing.
         ssl.SSLError, OSError: a certificate, its key or the CA bundle cannot be used.
     """
-    bus = Bus(settings, f"{shared.sender.source}/answers", clock=shared.clock, receive_maximum=COMMANDS_AT_ONCE)
+    quick = settings.model_copy(update={"keepalive_s": min(settings.keepalive_s, KEEPALIVE_S)})
+    bus = Bus(quick, f"{shared.sender.source}/answers", clock=shared.clock, receive_maximum=COMMANDS_AT_ONCE)
+    connections = [
+        connected.enter_context(closing(wire_connection(account.settings, shared.clock))) for account, _streams in asked
+    ]
     clients = [
-        (account, AdsClient(connected.enter_context(closing(wire_connection(account.settings, shared.clock)))))
-        for account, _streams in asked
+        (account, AdsClient(connection, close=connection.close))
+        for (account, _streams), connection in zip(asked, connections, strict=True)
     ]
     caiso_clock = _caiso_clock_of([streams for _account, streams in asked], shared.clock)
     return Answering(bus, wire_responder(bus, clients, known, shared, caiso_clock, is_shared=settings.protocol == "5"))
@@ -73,7 +78,7 @@ def wire_answering(
 
 def wire_responder(
     bus: Bus,
-    asked: Sequence[tuple[Account, Responses]],
+    asked: Sequence[tuple[Account, AdsClient]],
     known: KnownToAccounts,
     shared: Shared,
     caiso_clock: Callable[[], datetime],
@@ -108,7 +113,16 @@ def wire_responder(
         return log.is_told(answer, TOLD_WITHIN_S)
 
     accounts = [
-        AccountAnswers(account.name, caiso, log, judge=judge, settle=settling.settle, is_told=is_told, failed=failed)
+        AccountAnswers(
+            account.name,
+            caiso,
+            log,
+            judge=judge,
+            settle=settling.settle,
+            is_told=is_told,
+            failed=failed,
+            let_go=caiso.close,
+        )
         for account, caiso in asked
     ]
     meters.watch_answers(lambda: sum(account.waiting for account in accounts))

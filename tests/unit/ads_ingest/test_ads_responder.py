@@ -113,13 +113,19 @@ class Bench:
 
     def start(self) -> None:
         clock = lambda: self.now  # noqa: E731  # of this start
-        self.bus, self.outcomes = FakeBus(), list[str]()
+        self.bus, self.outcomes, self.let_go = FakeBus(), list[str](), list[int]()
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.log = AnswerLog(self.outbox, self.sender, committed=lambda: None, clock=clock)
         settling = Settling(self.bus, self.log, self.sender, clock=clock, count=self.outcomes.append)
         accounts = {
             name: AccountAnswers(
-                name, AdsClient(caiso), self.log, judge=self.judge, settle=settling.settle, is_told=lambda _asked: self.is_told
+                name,
+                AdsClient(caiso),
+                self.log,
+                judge=self.judge,
+                settle=settling.settle,
+                is_told=lambda _asked: self.is_told,
+                let_go=lambda: self.let_go.append(len(self.outcomes)),
             )
             for name, caiso in self.caiso.items()
         }
@@ -203,6 +209,7 @@ def test_a_command_goes_to_caiso_and_its_result_to_the_requester_and_the_outbox(
     assert bench.kept() == [("sending", None), ("taken", None)]
     assert bench.events()[1].requested_by == "somebody"
     assert bench.outcomes == ["taken"]
+    assert bench.let_go == [0], "a connection does not wait for the next answer, which may be hours away"
     eventually(lambda: bench.bus.acknowledged == [ACCEPT])
 
 
