@@ -407,3 +407,15 @@ def test_of_several_accounts_the_one_that_sees_the_resource_answers(stack: Stack
         assert screen.reply(command)["outcome"] == "taken"
         answered = [each for each in stack.admin("/answers") if each["instruction_uid"] == instruction["instruction_uid"]]
         assert [each["client"] for each in answered] == ["sierra"]
+
+
+@pytest.mark.parametrize("fault", ["malformed", "busy", "http_503", "cut"])
+def test_after_any_reply_without_a_result_code_nobody_knows_and_what_came_is_kept(stack: Stack, fault: str) -> None:
+    with requester(stack.broker) as screen:
+        stack.start()
+        instruction, command = stack.issue(), new_id()
+        screen.until_open(instruction)
+        stack.admin("/faults", service="ads", fault=fault, operation="acceptInstruction", times=1)
+        screen.ask("accept", instruction, command)
+        assert screen.reply(command)["outcome"] == "unknown"
+        assert list((stack.folder / "a" / "quarantine").glob("*acceptInstruction*"))

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from ads_ingest.accounts import Account
 from ads_ingest.caiso import Ads
-from ads_ingest.responding.account import AccountAnswers
+from ads_ingest.known.sights import Sights
+from ads_ingest.responding.account import AccountAnswers, Judge, Settle
 from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
 from ads_ingest.responding.commands import Asked, Result
@@ -15,7 +16,7 @@ from ads_ingest.responding.known import KnownNow
 from ads_ingest.responding.responder import Responder
 from ads_ingest.responding.settling import Settling
 from ads_ingest.wiring import KnownToAccounts, Shared, wire_connection
-from caiso.ads import AdsClient
+from caiso.ads import AdsClient, AdsConnection
 from caiso.ads.errors import AdsFailure
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.settings import BusSettings
@@ -63,88 +64,70 @@ def wire_answering(
         sqlite3.Error: the outbox cannot be read, or keeps nothing.
         ssl.SSLError, OSError: a certificate, its key or the CA bundle cannot be used.
     """
+    sender, clock, count = shared.sender, shared.clock, shared.meters.answers
     quick = settings.model_copy(update={"keepalive_s": min(settings.keepalive_s, KEEPALIVE_S)})
-    bus = Bus(quick, f"{shared.sender.source}/answers", clock=shared.clock, receive_maximum=COMMANDS_AT_ONCE)
-    connections = [
-        connected.enter_context(closing(wire_connection(account.settings, shared.clock))) for account, _streams in asked
-    ]
-    clients = [
-        (account, AdsClient(connection, close=connection.close))
-        for (account, _streams), connection in zip(asked, connections, strict=True)
-    ]
-    caiso_clock = _caiso_clock_of([streams for _account, streams in asked], shared.clock)
-    return Answering(bus, wire_responder(bus, clients, known, shared, caiso_clock, is_shared=settings.protocol == "5"))
-
-
-def wire_responder(
-    bus: Bus,
-    asked: Sequence[tuple[Account, AdsClient]],
-    known: KnownToAccounts,
-    shared: Shared,
-    caiso_clock: Callable[[], datetime],
-    *,
-    is_shared: bool,
-) -> Responder:
-    """Whoever answers instructions.
-
-    Args:
-        bus: the connection for commands.
-        asked: each account, and whom it asks, on a connection of its own.
-        known: what the streams know.
-        shared: what all accounts have in common.
-        caiso_clock: the time by CAISO's clock.
-        is_shared: whether the broker divides commands between instances.
-
-    Raises:
-        sqlite3.Error: the outbox cannot be read, or keeps nothing.
-    """
-    sender, clock, meters = shared.sender, shared.clock, shared.meters
+    bus = Bus(quick, f"{sender.source}/answers", clock=clock, receive_maximum=COMMANDS_AT_ONCE)
     log = AnswerLog(shared.outbox, sender, committed=shared.committed, clock=clock)
-    settling = Settling(bus, log, sender, clock=clock, count=lambda outcome: meters.answers.labels(outcome).inc())
+    settling = Settling(bus, log, sender, clock=clock, count=lambda outcome: count.labels(outcome).inc())
     now, instances = KnownNow(known.instructions, known.lock), Instances(sender.source)
+    caiso_clock = _caiso_clock_of([streams for _account, streams in asked], clock)
 
     def judge(answer: Asked) -> Result | None:
         return log.judge(answer, now.of(answer.resource_id), caiso_clock())
 
-    def failed(failure: AdsFailure) -> None:
-        meters.failures.labels(failure.kind).inc()
-
-    def is_told(answer: Asked) -> bool:
-        return log.is_told(answer, TOLD_WITHIN_S)
-
     accounts = [
-        AccountAnswers(
-            account.name,
-            caiso,
+        _wire_account(
+            account,
+            connected.enter_context(closing(wire_connection(account.settings, clock))),
+            shared,
             log,
             judge=judge,
             settle=settling.settle,
-            is_told=is_told,
-            failed=failed,
-            let_go=caiso.close,
         )
-        for account, caiso in asked
+        for account, _streams in asked
     ]
-    meters.watch_answers(lambda: sum(account.waiting for account in accounts))
-
-    def account_of(resource_id: str) -> AccountAnswers | None:
-        seen_by = (account for account in accounts if len(accounts) == 1 or resource_id in known.sights.of(account.name))
-        return next(seen_by, None)
-
-    return Responder(
+    shared.meters.watch_answers(lambda: sum(account.waiting for account in accounts))
+    has_rules = bool(sender.installation.acceptance_rules)
+    responder = Responder(
         bus,
         sender,
         log,
         settling,
         judge=judge,
-        account_of=account_of,
+        account_of=lambda resource_id: _seeing(accounts, resource_id, known.sights),
         accounts=accounts,
-        automatic=(lambda give: AutomaticAnswers(log, now.certain, instances, give))
-        if sender.installation.acceptance_rules
-        else None,
+        automatic=(lambda give: AutomaticAnswers(log, now.certain, instances, give)) if has_rules else None,
         instances=instances,
-        is_shared=is_shared,
+        is_shared=settings.protocol == "5",
     )
+    return Answering(bus, responder)
+
+
+def _wire_account(
+    account: Account, connection: AdsConnection, shared: Shared, log: AnswerLog, *, judge: Judge, settle: Settle
+) -> AccountAnswers:
+    def failed(failure: AdsFailure) -> None:
+        shared.meters.failures.labels(failure.kind).inc()
+        if failure.content:
+            name = f"{failure.question.operation}-{failure.question.batch_uid}-{failure.kind}.xml"
+            shared.quarantine.keep(failure.content, name, shared.clock())
+
+    return AccountAnswers(
+        account.name,
+        AdsClient(connection),
+        log,
+        judge=judge,
+        settle=settle,
+        is_told=lambda answer: log.is_told(answer, TOLD_WITHIN_S),
+        failed=failed,
+        let_go=connection.close,
+    )
+
+
+def _seeing(accounts: Sequence[AccountAnswers], resource_id: str, sights: Sights) -> AccountAnswers | None:
+    """The account whose certificate sees a resource: the only one, or the first to which CAISO has named it."""
+    seeing = (account for account in accounts if len(accounts) == 1 or resource_id in sights.of(account.name))
+    return next(seeing, None)
 
 
 def _caiso_clock_of(clients: Sequence[Ads], clock: Callable[[], datetime]) -> Callable[[], datetime]:
