@@ -16,12 +16,15 @@ demo: .venv/demo.stamp ## run everything here against a simulated CAISO: no Dock
 demo-check: .venv/demo.stamp ## the same, until registers and database agree with what CAISO sent
 	@$(BIN)/dotbus demo --check
 
-# What opens no socket runs on all cores; the rest has the machine for itself, since it is about time.
+# What opens no socket runs on all cores. What talks to brokers and databases mostly waits: some files of it beside each other,
+# each with servers of its own. The stories have the machine for themselves, since they are about time.
 ALONE := tests/unit tests/contract tests/model
+SERVED := tests/integration
 
 test: lint tools ## every check and every test, installing what they need
 	$(BIN)/pytest --numprocesses auto $(ALONE)
-	$(BIN)/pytest $(ALONE:%=--ignore %)
+	$(BIN)/pytest --numprocesses 3 --dist loadfile $(SERVED)
+	$(BIN)/pytest $(patsubst %,--ignore %,$(ALONE) $(SERVED))
 
 lint: .venv/test.stamp ## style, types and who may import whom
 	$(BIN)/ruff check
