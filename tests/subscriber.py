@@ -59,6 +59,7 @@ WHOLE = {
     "lmp": ("time", "heard_at"),
     "service": ("time", "started_at", "online"),
 }
+MOST = {"intervals": 500, "withdrawn": 500, "points": 2000, "ahead": 1000}
 HOURLY, EXCEPTIONAL = 1, 4
 AGREE, AGREED_FOR = timedelta(seconds=2), timedelta(minutes=5)
 FAR_AHEAD, LONG = timedelta(days=3), timedelta(hours=1)
@@ -72,6 +73,10 @@ class Batch(NamedTuple):
     dots: list[Message]
     withdrawn: bool
     until: datetime
+
+    def lasts_beyond(self, now: datetime, *, silent: bool) -> bool:
+        """Whether it counts though a newer message is silent about it: withdrawn, or that message does not know all."""
+        return self.until > now or (silent and any(dot.get("interval_end", NEVER) > now for dot in self.dots))
 
 
 @dataclass
@@ -185,11 +190,14 @@ def batches_of(message: Message) -> dict[str, Batch]:
 def ahead_of(newer: State, older: list[State], now: datetime) -> list[State]:
     """Of earlier messages of a source what they have in a higher revision, or as a newer batch of a trajectory."""
     found = []
+    silent = "incomplete" in own_reasons(newer.message)
     for state in older:
         higher = {
             uid: batch
             for uid, batch in state.batches.items()
-            if (batch.revision > newer.batches[uid].revision if uid in newer.batches else batch.until > now)
+            if (
+                batch.revision > newer.batches[uid].revision if uid in newer.batches else batch.lasts_beyond(now, silent=silent)
+            )
         }
         if higher or NEVER < newest(newer.message) < newest(state.message):
             found.append(replace(state, batches=higher, ahead=[]))
@@ -222,6 +230,8 @@ def claims(value: Any) -> list[datetime]:
 def whole(payload: Any, kind: str) -> Message:
     """A message of a kind; an error when it is none."""
     message: Message = parsed(payload, WHOLE[kind])
+    if any(len(message.get(key, ())) > most for key, most in MOST.items()):
+        raise ValueError(kind)
     for each in [*message.get("intervals", ()), *prices_of(message)]:
         if each["interval_end"] <= each["interval_start"]:
             raise ValueError(each)
@@ -240,7 +250,7 @@ def asked(dot: Message) -> tuple[Any, ...]:
 
 def rank(dot: Message) -> tuple[datetime, int]:
     """Of several DOTs in force the highest counts."""
-    return dot.get("batch_received_at") or NEVER, -1 if dot.get("revision_no") is None else dot["revision_no"]
+    return dot.get("batch_received_at") or NEVER, dot.get("revision_no") or 0
 
 
 def overlap(one: Message, other: Message) -> bool:
@@ -258,6 +268,16 @@ def fetched_last(versions: list[tuple[datetime, Message, Reasons]]) -> tuple[Mes
     latest = [words(price) for fetched, price, _ in versions if fetched == last]
     price, reasons = [(price, reasons) for _, price, reasons in versions if words(price) == latest[-1]][-1]
     return price, reasons | ({"incomplete"} if len({*latest}) > 1 else frozenset())
+
+
+def is_torn(points: list[Message]) -> bool:
+    """Whether two points of one place in a curve differ."""
+    return len({(*place_of(each), each["dop_mw"]) for each in points}) > len({place_of(each) for each in points})
+
+
+def place_of(point: Message) -> tuple[Any, ...]:
+    """Where a point is in its curve."""
+    return tuple(point.get(key) for key in ("target_at", "batch_received_at", "sequence_number"))
 
 
 def had(state: State) -> datetime:
@@ -341,8 +361,7 @@ class Subscriber:
         topic.broken = False
         old = topic.states.get(new.message["source"])
         if old and new.message == old.message:
-            for state in (old, *old.ahead):
-                state.connection = new.connection
+            old.connection = new.connection
         elif old and new.said < old.said:
             old.ahead = ahead_of(old, [new, *old.ahead], new.arrived)
         else:
@@ -511,8 +530,11 @@ class Subscriber:
         if NEVER < had(state) < now - self._limits["trajectory_batch"]:
             reasons |= {"stale"}
         value, of_curve = self._point(state, now)
-        others = {self._point(other, now)[0] for other, _ in judged if had(other) == had(state)} - {None}
-        return value, reasons | of_curve | {"incomplete"} if len(others) > 1 else reasons | of_curve
+        others = [other for other, _ in judged if had(other) == had(state)]
+        values = {self._point(other, now)[0] for other in others} - {None}
+        last = {(each["target_at"], each["dop_mw"]) for other in others if (each := other.message.get("latest"))}
+        torn = len(values) > 1 or len(last) > 1 or any(is_torn(other.message["points"]) for other in others)
+        return value, reasons | of_curve | {"incomplete"} if torn else reasons | of_curve
 
     def _point(self, state: State, now: datetime) -> Value:
         """The value of one curve."""

@@ -18,7 +18,7 @@ from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reason
 from modbus_gateway.arrivals import Problem
 from modbus_gateway.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
 from modbus_gateway.received import Received, Statement, upstream_behind
-from modbus_gateway.setpoint import ends_at, trajectory_now
+from modbus_gateway.setpoint import ends_at, is_contested, trajectory_now
 from modbus_gateway.sources import Source
 
 V = TypeVar("V")
@@ -100,8 +100,14 @@ def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: 
     best = [one for one in judged if received_at(one) == newest]
     if not best:
         return Judged(None, _nothing_said(received, topic))
-    now_mw = {trajectory_now(points, now) for one in best if (points := one.said.points) and now <= ends_at(points)} - {None}
-    return best[-1].about(best[-1].said, *([Reason.INCOMPLETE] if len(now_mw) > 1 else []))
+    return best[-1].about(best[-1].said, *([Reason.INCOMPLETE] if _contradict([one.said for one in best], now) else []))
+
+
+def _contradict(curves: Sequence[Trajectory], now: datetime) -> bool:
+    """Whether curves with one newest batch say different things of now or of its last point, or one of them does by itself."""
+    now_mw = {trajectory_now(curve.points, now) for curve in curves if curve.points and now <= ends_at(curve.points)}
+    latest = {(curve.latest.target_at, curve.latest.dop_mw) for curve in curves if curve.latest}
+    return len(now_mw - {None}) > 1 or len(latest) > 1 or any(is_contested(curve.points) for curve in curves)
 
 
 def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:

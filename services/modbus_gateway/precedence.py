@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory, WithdrawnBatch
+from dotbus.contracts.quality import Reason, read_reasons
 from dotbus.contracts.schedules import rank
 
 Revisions = Mapping[str, int]
@@ -32,14 +33,15 @@ def withdrawals(dots: Iterable[Dot]) -> Revisions:
 def _highest(numbered: Iterable[tuple[str, int | None]]) -> Revisions:
     found: dict[str, int] = {}
     for batch_uid, revision_no in numbered:
-        found[batch_uid] = max(revision_no or 0, found.get(batch_uid, 0))
+        revision = revision_no or 0
+        found[batch_uid] = max(revision, found.get(batch_uid, revision))
     return found
 
 
 def holds(interval: DotInterval, newest: Revisions, withdrawn: Revisions) -> bool:
     """Whether a DOT is of the newest revision of its batch, and that is not withdrawn."""
-    revision = interval.revision_no or 0
-    return revision >= newest.get(interval.batch_uid, 0) and revision > withdrawn.get(interval.batch_uid, -1)
+    revision, uid = interval.revision_no or 0, interval.batch_uid
+    return revision >= newest.get(uid, revision) and (uid not in withdrawn or revision > withdrawn[uid])
 
 
 def is_same_dot(one: DotInterval, other: DotInterval) -> bool:
@@ -52,15 +54,12 @@ def contested(intervals: Iterable[DotInterval]) -> frozenset[DotInterval]:
     by_rank: defaultdict[tuple[datetime, int], list[DotInterval]] = defaultdict(list)
     for interval in intervals:
         by_rank[rank(interval)].append(interval)
-    found: set[DotInterval] = set()
-    for equals in by_rank.values():
-        latest: DotInterval | None = None
-        for interval in sorted(equals, key=lambda each: each.interval_start):
-            if latest and interval.interval_start < latest.interval_end and not _asks_the_same(latest, interval):
-                found |= {latest, interval}
-            if latest is None or interval.interval_end > latest.interval_end:
-                latest = interval
-    return frozenset(found)
+    return frozenset(one for equals in by_rank.values() for one in equals if any(_contradict(one, each) for each in equals))
+
+
+def _contradict(one: DotInterval, other: DotInterval) -> bool:
+    overlap = one.interval_start < other.interval_end and other.interval_start < one.interval_end
+    return overlap and not _asks_the_same(one, other)
 
 
 def _asks_the_same(one: DotInterval, other: DotInterval) -> bool:
@@ -92,7 +91,8 @@ def still_ahead(
     """What one source said before that is ahead of what it says now, None when nothing is.
 
     A source that was set back (an older copy of its files, an older list of CAISO's) says an older revision in a newer state.
-    What it does not speak of any more is gone; what it speaks of in an older revision is not.
+    What it does not speak of any more is gone, unless it says that it does not know all; what it speaks of in an older revision
+    is not.
     """
     match said_before, says_now:
         case Dot() as before, Dot() as after:
@@ -104,16 +104,24 @@ def still_ahead(
 
 
 def _dots_ahead(before: Dot, after: Dot, now: datetime) -> Dot | None:
-    withdrawn = withdrawals([after])
-    spoken_of = {uid: max(at, withdrawn.get(uid, -1)) for uid, at in {**withdrawn, **revisions([after])}.items()}
+    spoken_of = _highest(
+        [
+            *((one.batch_uid, one.revision_no) for one in after.intervals),
+            *((one.batch_uid, one.revision_no) for one in after.withdrawn),
+        ]
+    )
+    may_be_silent = Reason.INCOMPLETE in read_reasons(after.reasons)
 
     def is_ahead(interval: DotInterval) -> bool:
         revision, uid = interval.revision_no or 0, interval.batch_uid
-        return uid in spoken_of and revision > spoken_of[uid] and interval.interval_end > now
+        if uid not in spoken_of:
+            return may_be_silent and interval.interval_end > now
+        return revision > spoken_of[uid]
 
     def is_settled(batch: WithdrawnBatch) -> bool:
         """Whether the source speaks of that revision, or a higher one, now: it may have become readable since."""
-        return spoken_of.get(batch.batch_uid, -1) >= (batch.revision_no or 0)
+        revision = batch.revision_no or 0
+        return spoken_of.get(batch.batch_uid, revision - 1) >= revision
 
     intervals = tuple(interval for interval in before.intervals if is_ahead(interval))
     gone = tuple(batch for batch in before.withdrawn if batch.until > now and not is_settled(batch))

@@ -11,7 +11,6 @@ status of the source that said it, and because one may know what the other does 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Final, Self
 
 from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
@@ -20,9 +19,8 @@ from modbus_gateway.arrivals import Arrival, Problem, StateMessage
 from modbus_gateway.precedence import still_ahead
 from modbus_gateway.sources import Source, SourceStatus
 
-SOURCES_PER_TOPIC: Final = 4
-WITHDRAWING_SOURCES_PER_TOPIC: Final = 32
-EARLIER_PER_SOURCE: Final = 4
+SOURCES_PER_TOPIC: Final = 32
+EARLIER_PER_SOURCE: Final = 32
 UNUSABLE_SOURCES: Final = 32
 """How much is remembered of what was said, so that nobody can fill our memory."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
@@ -52,6 +50,7 @@ def upstream_behind(message: StateMessage) -> str:
 class Statement:
     """A state as one source said it, and when it first arrived here, by our clock. Hearing it again makes it no younger.
 
+    `latest_claim` is the latest time at which the message says that something has happened, be it to its source or at CAISO.
     `connection` is the one to the broker on which it was heard last: what was retracted while we were away does not come
     again, and nobody tells us.
     """
@@ -59,11 +58,12 @@ class Statement:
     message: StateMessage
     arrived_at: datetime
     connection: int
+    latest_claim: datetime
 
-    @cached_property
-    def latest_claim(self) -> datetime:
-        """The latest time at which it says that something has happened, be it to its source or at CAISO."""
-        return max((self.message.time, self.message.heard_at, *_happened(self.message)))
+    @classmethod
+    def of(cls, message: StateMessage, arrived_at: datetime, connection: int) -> Self:
+        """A message as it came."""
+        return cls(message, arrived_at, connection, max((message.time, message.heard_at, *_happened(message))))
 
     @property
     def said_at(self) -> datetime:
@@ -166,16 +166,16 @@ class Received:
     def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
         by_source = self._statements.setdefault(arrival.topic, {})
         known = by_source.get(message.source, ())
-        said = Statement(message, arrival.at, self.connection)
+        said = Statement.of(message, arrival.at, self.connection)
         retracted_at = self._retracted_at.get(arrival.topic)
         if retracted_at is not None and said.said_at <= retracted_at:
             return  # it was taken back since
         self._problems.pop(arrival.topic, None)
         if known and known[0].message == message:
-            by_source[message.source] = tuple(replace(one, connection=self.connection) for one in known)
+            by_source[message.source] = (replace(known[0], connection=self.connection), *known[1:])
         elif not known or said.said_at >= known[0].said_at:
             by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
-            _drop_oldest(by_source, arrival.at)
+            _drop_oldest(by_source)
         else:
             by_source[message.source] = (known[0], *_ahead_of(known[0].message, (said, *known[1:]), arrival.at))
 
@@ -204,13 +204,7 @@ def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime
     return found[:EARLIER_PER_SOURCE]
 
 
-def _drop_oldest(by_source: dict[str, tuple[Statement, ...]], now: datetime) -> None:
-    """Instances come and go; no more than a few are remembered, of those that know a batch to be withdrawn some more."""
-    idle = [source for source, said in by_source.items() if not any(_withdraws(one.message, now) for one in said)]
-    droppable = idle if len(by_source) <= WITHDRAWING_SOURCES_PER_TOPIC else [*by_source]
-    if len(by_source) > SOURCES_PER_TOPIC and droppable:
-        del by_source[min(droppable, key=lambda source: by_source[source][0].said_at)]
-
-
-def _withdraws(message: StateMessage, now: datetime) -> bool:
-    return isinstance(message, Dot) and any(batch.until > now for batch in message.withdrawn)
+def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:
+    """Instances come and go; no more than so many are remembered."""
+    if len(by_source) > SOURCES_PER_TOPIC:
+        del by_source[min(by_source, key=lambda source: by_source[source][0].said_at)]

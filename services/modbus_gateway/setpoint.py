@@ -113,6 +113,12 @@ def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | 
     return _between(before.target_at, before.dop_mw, curve[after].target_at, curve[after].dop_mw, now)
 
 
+def is_contested(points: Sequence[TrajectoryPoint]) -> bool:
+    """Whether two points of one place in the curve differ: nobody can say which counts."""
+    found: dict[tuple[datetime, datetime, int], float] = {}
+    return any(found.setdefault(_curve_order(point), point.dop_mw) != point.dop_mw for point in points)
+
+
 def ends_at(points: Sequence[TrajectoryPoint]) -> datetime:
     """The last target time of a curve that has points: after it nothing was said."""
     return max(point.target_at for point in points)

@@ -101,7 +101,7 @@ def _without_end(judge: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take_the_last(received: Received, message: Any, arrival: Any) -> None:
     by_source = received._statements.setdefault(arrival.topic, {})
-    by_source[message.source] = (Statement(message, arrival.at, received.connection),)
+    by_source[message.source] = (Statement.of(message, arrival.at, received.connection),)
     received._problems.pop(arrival.topic, None)
 
 

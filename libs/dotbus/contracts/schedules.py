@@ -57,6 +57,5 @@ def precedence(interval: DotInterval) -> tuple[datetime, int, str]:
 
 
 def rank(interval: DotInterval) -> tuple[datetime, int]:
-    """What decides between DOTs of one time: the batch that ADS received last, then the higher revision."""
-    revision = interval.revision_no
-    return interval.batch_received_at or _LONG_AGO, -1 if revision is None else revision
+    """What decides between DOTs of one time: the batch that ADS received last, then the higher revision; none counts as 0."""
+    return interval.batch_received_at or _LONG_AGO, interval.revision_no or 0

@@ -1,5 +1,7 @@
 """What CAISO dispatches: batches of instructions as events, and the DOTs that follow from them as a state."""
 
+from typing import Annotated, Final
+
 import msgspec
 
 from dotbus.contracts.messages.envelope import CaisoState, Event, Extra, Int32, NonEmpty, Seq, Utc
@@ -219,6 +221,10 @@ class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[NonEmpty, ...] = ()
 
 
+MOST_DOTS: Final = 500
+"""What one state holds of a resource: an hour ahead are 12 of one schedule. A reader would be busy with nothing but more."""
+
+
 class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch that holds no more, though what it instructed lasts until then: cancelled, revised away or unreadable.
 
@@ -255,5 +261,5 @@ class Dot(CaisoState, frozen=True, kw_only=True, tag="dot"):
     plant: str
     resource_id: str
     received_at: Utc | None = None
-    intervals: tuple[DotInterval, ...]
-    withdrawn: tuple[WithdrawnBatch, ...] = ()
+    intervals: Annotated[tuple[DotInterval, ...], msgspec.Meta(max_length=MOST_DOTS)]
+    withdrawn: Annotated[tuple[WithdrawnBatch, ...], msgspec.Meta(max_length=MOST_DOTS)] = ()

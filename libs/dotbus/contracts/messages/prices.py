@@ -1,6 +1,6 @@
 """What power is worth: prices of many nodes as events, and of one node as a state."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -67,6 +67,10 @@ class NodePrice(msgspec.Struct, frozen=True, kw_only=True):
     ghg_usd_per_mwh: float | None = None
 
 
+MOST_PRICES_AHEAD: Final = 1000
+"""What one state holds of a node: two days of hours, or three of five-minute intervals."""
+
+
 class Lmp(CaisoState, frozen=True, kw_only=True, tag="lmp"):
     """One node's prices: the latest published, the active (its interval covers `time`) and all published ahead.
 
@@ -84,4 +88,4 @@ class Lmp(CaisoState, frozen=True, kw_only=True, tag="lmp"):
     node: str
     published: NodePrice | None
     active: NodePrice | None
-    ahead: tuple[NodePrice, ...] = ()
+    ahead: Annotated[tuple[NodePrice, ...], msgspec.Meta(max_length=MOST_PRICES_AHEAD)] = ()

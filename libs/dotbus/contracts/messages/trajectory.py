@@ -1,5 +1,7 @@
 """What CAISO expects between the targets: batches of operating points as events, and the curve of them as a state."""
 
+from typing import Annotated, Final
+
 import msgspec
 
 from dotbus.contracts.messages.envelope import CaisoState, Event, Extra, Int32, Seq, Utc
@@ -104,6 +106,10 @@ class TrajectoryPoint(msgspec.Struct, frozen=True, kw_only=True):
     configuration_id: str | None = None
 
 
+MOST_POINTS: Final = 2000
+"""What one curve holds: CAISO sends less than a hundred."""
+
+
 class Trajectory(CaisoState, frozen=True, kw_only=True, tag="trajectory"):
     """The DOP curve of one resource, from the last point past on, ordered as ADS section 6 (sequenceNumber) says.
 
@@ -122,5 +128,5 @@ class Trajectory(CaisoState, frozen=True, kw_only=True, tag="trajectory"):
     plant: str
     resource_id: str
     received_at: Utc | None = None
-    points: tuple[TrajectoryPoint, ...]
+    points: Annotated[tuple[TrajectoryPoint, ...], msgspec.Meta(max_length=MOST_POINTS)]
     latest: TrajectoryPoint | None = None
