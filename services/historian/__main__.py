@@ -1,9 +1,10 @@
 """Wiring of the historian, and its command line: run it, `check`, `migrate`, `doctor`, `gaps`, `replay`, `dead-letters`."""
 
+import ctypes
 import gc
 import random
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 
 import typer
@@ -48,6 +49,10 @@ LATE = f"what came waits for its commit for more than {LATE_AFTER_S:.0f} s"
 REPLAY_MOST_S = 300.0
 COLLECT_AFTER_OBJECTS = 200_000
 """A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
+_MALLOPT_MMAP_THRESHOLD = -3
+"""M_MMAP_THRESHOLD of glibc's malloc.h."""
+LARGE_BLOCK_BYTES = 1024 * 1024
+"""A block of this size goes back to the system when it is freed."""
 SESSION_S = 14 * 24 * 3600
 """So long the broker keeps what comes while we are away."""
 SHARED_SESSION_S = 3
@@ -68,7 +73,8 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     hearing = UpstreamHealth("database")
     database = open_database(configuration)
     meters = Meters(registry)
-    waiting = Waiting(settings.waiting_max_bytes, stop)
+    recorder = Recorder(topics)
+    waiting = Waiting(settings.waiting_max_bytes, stop, recorder.memory_bytes)
     bus = Bus(
         _in_group(configuration.bus) if settings.share_group else configuration.bus,
         f"{SERVICE}-{identity.instance}",
@@ -96,13 +102,14 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     )
     persistence = Persistence(hearing, clock=utc_now, stop=stop, failed=meters.store_failures.inc, changed=presence.poke)
     stores = [Store(database) for _ in range(WRITERS)]
-    writers = Writers(bus, stores, waiting, Recorder(topics), persistence, meters, clock=utc_now, stop=stop)
+    writers = Writers(bus, stores, waiting, recorder, persistence, meters, clock=utc_now, stop=stop)
     gaps = Gaps(settings.replay_grace_s, REPLAY_MOST_S, random.random)
     historian = Historian(
         *(bus, writers, Accounts(database), upkeep, topics, identity, gaps, persistence, meters), clock=utc_now, stop=stop
     )
     meters.watch(waiting, lambda: writers.lag_s)
     bus.subscribe(filters(topics, settings.share_group), waiting.put)
+    _give_back_large_blocks()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS)
     with ExitStack() as running:
@@ -114,6 +121,12 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         running.callback(presence.stop)
         running.callback(stop.set)  # a failure too must free the network thread from a full queue
         historian.run()
+
+
+def _give_back_large_blocks() -> None:
+    """Once glibc has seen large blocks it keeps what is freed: after a few large messages that is half of all memory."""
+    with suppress(AttributeError, OSError, TypeError):  # another system's library, which is asked for nothing
+        ctypes.CDLL(None).mallopt(_MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def _in_group(bus: BusSettings) -> BusSettings:

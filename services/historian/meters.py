@@ -5,8 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from historian.upkeep.sizes import Sizes
-from historian.write.ledger import CONTRADICTION, REFUSED
-from historian.write.store import Written
+from historian.write.arrivals import CONTRADICTION, REFUSED, Written
 from historian.write.waiting import Waiting
 
 
@@ -24,8 +23,10 @@ class Meters:
         self.lost = counter("events_lost", "Missing events that the source no longer has")
         self.store_failures = counter("store_failures", "Times that the database did not take a batch or a question")
         self.batch_seconds = Histogram("historian_batch_seconds", "From a batch in hand to its commit", registry=registry)
-        self._waiting = Gauge("historian_deliveries_waiting", "Deliveries that are not in the database yet", registry=registry)
-        self._waiting_bytes = Gauge("historian_waiting_bytes", "Memory that they take, roughly", registry=registry)
+        self._waiting = Gauge("historian_deliveries_waiting", "Deliveries that nobody works at", registry=registry)
+        self._waiting_bytes = Gauge(
+            "historian_waiting_bytes", "Memory of what is not stored yet, at most", registry=registry
+        )
         self._missing = Gauge("historian_events_missing", "Events of all streams that did not come yet", registry=registry)
         self._lag = Gauge(
             "historian_lag_seconds", "Age of the oldest delivery that is not in the database yet", registry=registry

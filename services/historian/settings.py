@@ -48,7 +48,7 @@ class HistorianSettings(BaseSettings):
     reader_role: Name | None = None
     share_group: Annotated[str, Field(pattern=r"^[^/+#$\s]+$")] | None = None
     queue_size: Annotated[int, Field(ge=1, le=65535)] = 20_000
-    waiting_max_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000)] = 32_000_000
+    waiting_max_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000)] = 48_000_000
     replay_grace_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     keep_dispatch_days: Days | None = None
     keep_trajectory_days: Days | None = None

@@ -26,9 +26,10 @@ from dotbus.contracts.messages import OutboxSpan
 from dotbus.testing import samples
 from historian.database import Database
 from historian.write.accounts import Accounts
+from historian.write.arrivals import Written
 from historian.write.gaps import RANGES_AT_ONCE, Gaps, requests_of
 from historian.write.record import Recorded, Stream
-from historian.write.store import Store, Written
+from historian.write.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -15,8 +15,9 @@ from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.write.accounts import Accounts
+from historian.write.arrivals import Arrival, Written
 from historian.write.record import Stream
-from historian.write.store import Arrival, Store, Written
+from historian.write.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -4,10 +4,7 @@ Nothing that a source committed is lost or doubled, whoever is killed.
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -18,6 +15,7 @@ import psycopg2
 import pytest
 import requests
 from historian_parts import stored as rows_of
+from historian_process import Process
 from real_mosquitto import Mosquitto, free_port
 from waiting import eventually
 
@@ -38,13 +36,6 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 TOPICS = Topics()
 INGEST = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime(2026, 1, 1, tzinfo=UTC))
-CONFIG = """
-environment = "simulator"
-[[plant]]
-name = "sierra"
-[[plant.resource]]
-id = "TEST_RESOURCE_1"
-"""
 
 
 class Source:
@@ -93,54 +84,9 @@ def source(broker: Mosquitto, tmp_path: Path) -> Iterator[Source]:
     source.stop()
 
 
-class Process:
-    """`historian` in a process of its own."""
-
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self.environment = environment
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "historian"], env={**os.environ, **self.environment}, stderr=log, cwd=ROOT
-            )
-
-    def end(self, number: int) -> int:
-        assert self._process is not None
-        self._process.send_signal(number)
-        return self._process.wait(timeout=30)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "historian", *arguments]
-        return subprocess.run(
-            command, env={**os.environ, **self.environment}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
-        )
-
-    def said(self, event: str) -> list[dict]:
-        """The log's entries of one kind."""
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        return [entry for entry in (json.loads(line) for line in lines if line.startswith("{")) if entry["event"] == event]
-
-    def clean_up(self) -> None:
-        if self._process and self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture
 def historian(broker: Mosquitto, database: str, tmp_path: Path) -> Iterator[Process]:
-    config = tmp_path / "dotbus.toml"
-    config.write_text(CONFIG)
-    environment = {
-        "HISTORIAN_CONFIG": str(config),
-        "HISTORIAN_INSTANCE": "h",
-        "HISTORIAN_DATABASE_URL": database,
-        "HISTORIAN_MQTT_PORT": str(broker.port),
-        "HISTORIAN_REPLAY_GRACE_S": "0.5",
-    }
-    process = Process(environment, tmp_path / "historian.log")
+    process = Process(tmp_path, broker.port, database)
     yield process
     process.clean_up()
 
@@ -156,10 +102,6 @@ def stored(database: str) -> list[int]:
 
 def holds(database: str, first: int, last: int):
     return lambda: stored(database) == list(range(first, last + 1))
-
-
-def ready(process: Process) -> bool:
-    return bool(process.said("connected") and process.said("the tables are ready"))
 
 
 def test_what_a_source_says_is_in_the_database(historian, source, database):
@@ -202,7 +144,7 @@ def test_what_the_source_no_longer_has_is_written_down_as_lost_and_not_asked_for
 
 def test_a_stream_that_its_source_began_anew_is_lost_where_it_has_gaps(historian, source, database):
     historian.start()
-    eventually(lambda: ready(historian))
+    eventually(lambda: historian.is_ready)
     gone = msgspec.structs.replace(dispatch(7), stream="of an outbox that is gone", seq=3)
     source.start()
     eventually(lambda: source.bus.connected)
@@ -312,7 +254,7 @@ def test_a_historian_killed_again_and_again_loses_and_doubles_nothing(historian,
     source.start()
     for turn in range(4):
         historian.start()
-        eventually(lambda: ready(historian))
+        eventually(lambda: historian.is_ready)
         first = 1 + turn * 250
         source.say(first, first + 249)
         eventually(lambda first=first: len(stored(database)) > first)
@@ -338,7 +280,7 @@ def test_a_broker_that_is_killed_costs_nothing(historian, source, broker, databa
 def test_bad_messages_stop_nothing_behind_them_and_can_be_listed(historian, source, database):
     historian.start()
     source.start()
-    eventually(lambda: ready(historian) and source.bus.connected)
+    eventually(lambda: historian.is_ready and source.bus.connected)
     topic = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")
     source.bus.publish([Outgoing(topic, payload) for payload in (b"\xff", b"{}", encode(samples.trajectory_batch()))])
     source.say(1, 10)
@@ -362,7 +304,7 @@ def pair(historian, tmp_path) -> Iterator[list[Process]]:
     for process in pair:
         process.start()
     for process in pair:
-        eventually(lambda process=process: ready(process))
+        eventually(lambda process=process: process.is_ready)
     yield pair
     for process in pair:
         process.clean_up()

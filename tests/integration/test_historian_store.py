@@ -27,7 +27,8 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.dead_letters import retry_letters
-from historian.write.store import Arrival, Store, Written
+from historian.write.arrivals import Arrival, Written
+from historian.write.store import Store
 
 pytestmark = pytest.mark.integration
 
@@ -197,6 +198,17 @@ def test_what_is_no_message_is_kept_as_it_came_and_counted(database, store, payl
     for _ in range(3):
         store.write([arrival(payload, "dotbus/v1/plant/sierra/R/dispatch"), arrival(dispatch(1))], NOW)
     assert [(bytes(row[0]), row[1]) for row in stored(database, "SELECT payload, seen FROM dead_letter")] == [(payload, 3)]
+
+
+def test_dead_letters_of_one_batch_keep_their_order_and_each_comes_once(database, store):
+    words = [b"b", b"a", b"b", b"\\.\n", b'\x00\xff"', b"a", b"b"]
+    store.write([arrival(word, topic_of(samples.dispatch())) for word in words], NOW)
+    store.write([arrival(word, topic_of(samples.dispatch())) for word in (b"c", b"a")], NOW)
+    kept = stored(database, "SELECT payload, seen FROM dead_letter ORDER BY id")
+    assert [(bytes(word), seen) for word, seen in kept] == [
+        *((b"b", 3), (b"a", 3), (b"\\.\n", 1), (b'\x00\xff"', 1)),
+        (b"c", 1),
+    ]
 
 
 def test_an_unknown_version_is_a_dead_letter_whose_number_has_come(database, store):

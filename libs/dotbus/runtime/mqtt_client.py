@@ -140,27 +140,33 @@ class BusClient(mqtt.Client):
         return self._handle(count, sock) if count else MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _handle(self, count: int, sock: socket.socket) -> MQTTErrorCode:
-        result = MQTTErrorCode.MQTT_ERR_SUCCESS
         messages: list[Publish] = []
         answers: list[tuple[int, int]] = []
         try:
-            for packet in self._incoming.received(count):
-                kind = packet.first & KIND
-                if kind == PUBLISH and not packet.first & QOS_2:
-                    messages.append(read_publish(packet, five=self._five))
-                elif kind == PUBACK:
-                    answers.append(read_puback(packet, five=self._five))
-                else:
-                    self._hand_over(messages, answers)
-                    messages, answers = [], []
-                    result = self._leave_to_paho(packet)
-                    if result or self._sock is not sock:
-                        return result
+            result = self._take(count, sock, messages, answers)
         except MalformedPacket as error:
             get_logger("bus").error("the broker sent what is no MQTT", reason=str(error), next="connecting anew")
             result = MQTTErrorCode.MQTT_ERR_PROTOCOL
+        # By now nothing refers to the buffer of a large packet: whoever takes its message may keep us waiting for long.
         self._hand_over(messages, answers)
         return result
+
+    def _take(self, count: int, sock: socket.socket, messages: list[Publish], answers: list[tuple[int, int]]) -> MQTTErrorCode:
+        """Read the packets that are complete now. What is left in the lists is to be handed over."""
+        for packet in self._incoming.received(count):
+            kind = packet.first & KIND
+            if kind == PUBLISH and not packet.first & QOS_2:
+                messages.append(read_publish(packet, five=self._five))
+            elif kind == PUBACK:
+                answers.append(read_puback(packet, five=self._five))
+            else:
+                self._hand_over(messages, answers)
+                messages.clear()
+                answers.clear()
+                result = self._leave_to_paho(packet)
+                if result or self._sock is not sock:
+                    return result
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _hand_over(self, messages: Sequence[Publish], answers: Sequence[tuple[int, int]]) -> None:
         if answers:

@@ -20,6 +20,7 @@ VISIBLE_NUL = "␀"
 
 Row = Sequence[Any]
 _ROWS_AT_ONCE = 2000
+_BYTES_AT_ONCE = 64 * 1024
 _encoder = msgspec.json.Encoder()
 _escape_of_json = re.compile(rb'\\[^"\\]')
 """An escape that COPY does not know: of a control character, all others are of a quote or a backslash."""
@@ -36,6 +37,18 @@ def lines(rows: Iterable[Row]) -> Iterator[bytes]:
             yield whole[1:-2].replace(b"]\n[", b"\n") + b"\n"
 
 
+def pieces(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Rows as lines in pieces, so that bytes of any size are never there as text in one."""
+    for row in rows:
+        for place, value in enumerate(row):
+            yield b"," if place else b""
+            if isinstance(value, bytes):
+                yield from _hexadecimal(value)
+            else:
+                yield _text(value).encode()
+        yield b"\n"
+
+
 def extra(elements: dict[str, str]) -> str:
     """Elements that are not known, as a text of JSON."""
     if not elements:
@@ -45,6 +58,13 @@ def extra(elements: dict[str, str]) -> str:
         return text
     visible = {name.replace("\0", VISIBLE_NUL): entry.replace("\0", VISIBLE_NUL) for name, entry in elements.items()}
     return _encoder.encode(visible).decode()
+
+
+def _hexadecimal(value: bytes) -> Iterator[bytes]:
+    yield rb'"\\x'
+    for start in range(0, len(value), _BYTES_AT_ONCE):
+        yield value[start : start + _BYTES_AT_ONCE].hex().encode()
+    yield b'"'
 
 
 def _by_hand(row: Row) -> str:

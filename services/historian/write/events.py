@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from dotbus.contracts.messages import (
+    MAX_NODES,
     Compliance,
     Dispatch,
     DispatchBatchHeader,
@@ -149,7 +150,7 @@ class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
     stream: StreamName
     seq: KeptSeq
     market: Name
-    nodes: tuple[Name, ...]
+    nodes: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NODES)]
 
     @property
     def place(self) -> Place:

@@ -1,9 +1,8 @@
-"""The ledger: what the historian knows beside the events. Sequence numbers that came or are lost, service states, dead letters.
+"""The ledger: what the historian knows beside the events. Sequence numbers that came or are lost, and service states.
 
 Each function works within a transaction that somebody else opened.
 """
 
-import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,16 +12,12 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.sequence import Range
-from historian.tables import dead_letter, lost_events, service_state
-from historian.write.copying import VISIBLE_NUL
-from historian.write.record import MAX_PAYLOAD_BYTES, Stream
+from historian.tables import lost_events, service_state
+from historian.write.record import Stream
 
-KEPT_OF_OVERSIZED_BYTES = 1024 * 1024
-REFUSED, CONTRADICTION = "refused", "contradiction"
 _OF_STATUS_LOCK = 0x73746174
 """First key of the advisory lock that orders the statuses of one service between historians: "stat" in ASCII."""
 _AHEAD = timedelta(seconds=10)
@@ -141,34 +136,6 @@ def add_lost(
         of_all = {"origin_no": origin_no, "reason": reason, "noticed_at": now}
         connection.execute(sa.insert(lost_events), [{**of_all, "first_seq": row[0], "last_seq": row[1]} for row in news])
     return tuple((row[0], row[1]) for row in news)
-
-
-def keep_dead_letter(
-    connection: sa.Connection, topic: str, payload: bytes, reason: str, received_at: datetime, kind: str = REFUSED
-) -> None:
-    """Keep what could not be stored as it came. The same bytes on the same topic are one dead letter, counted."""
-    oversized = len(payload) > MAX_PAYLOAD_BYTES
-    connection.execute(
-        insert(dead_letter)
-        .values(
-            kind=kind,
-            topic=topic.replace("\0", VISIBLE_NUL),
-            payload=payload[:KEPT_OF_OVERSIZED_BYTES] if oversized else payload,
-            payload_bytes=len(payload),
-            digest=hashlib.sha256(topic.encode() + b"\0" + payload).digest(),
-            reason=reason.replace("\0", VISIBLE_NUL),
-            received_at=received_at,
-        )
-        .on_conflict_do_update(
-            index_elements=["digest"],
-            set_={
-                "seen": sa.func.least(dead_letter.c.seen, 2**31 - 2) + 1,
-                "stored_at": None,
-                "kind": kind,
-                "reason": reason.replace("\0", VISIBLE_NUL),
-            },
-        )
-    )
 
 
 def keep_status(connection: sa.Connection, status: ServiceStatus, received_at: datetime) -> None:

@@ -34,15 +34,12 @@ from historian.write.events import (
     KeptDispatch,
     KeptPrices,
     KeptSeq,
-    KeptTrajectory,
     Key,
     Name,
     key_of,
 )
+from historian.write.size import excess_of, memory_bytes
 
-MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
-MAX_ROWS = 100_000
-"""Rows of one message: six times as many as CAISO has nodes."""
 MAX_REASON = 500
 _OF_DISPATCHES, _OF_PRICES = "ads_ingest/", "lmp_ingest/"
 """The sources of one kind of event each. Any other service may say all of them."""
@@ -108,13 +105,18 @@ class Recorder:
     def __init__(self, topics: Topics) -> None:
         self._read = lru_cache(_TOPICS_REMEMBERED)(topics.read)
 
+    def memory_bytes(self, topic: str, payload: bytes) -> int:
+        """The most memory that a delivery takes until it is in the database."""
+        address = self._read(topic)
+        return memory_bytes(address.subject if address else None, payload)
+
     def record(self, topic: str, payload: bytes) -> Meaning:
         """What a delivery means."""
         address = self._read(topic)
         if not payload and address is not None and address.subject is Subject.SERVICE:
             return Withdrawn()
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            return Refused(f"{len(payload)} bytes; the largest message that is read has {MAX_PAYLOAD_BYTES}")
+        if excess := excess_of(address.subject if address else None, payload):
+            return Refused(excess)
         try:
             return _event(address, topic, payload) if address and address.subject in READERS else _word(address, topic, payload)
         except (UndecodableMessage, _Contradiction) as error:
@@ -191,23 +193,18 @@ def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # 
 
 
 def _require_whole(event: Event) -> None:
-    """Refuse what contradicts itself or is too much."""
+    """Refuse what contradicts itself."""
     match event:
         case KeptDispatch():
             _require_own_instructions(event)
-        case KeptTrajectory():
-            _require_rows(len(event.dops) + len(event.compliance))
         case KeptPrices():
             _require_columns(event)
 
 
 def _require_own_instructions(event: KeptDispatch) -> None:
-    rows = 0
     for instruction in event.instructions:
-        rows += 1 + len(instruction.details)
         if instruction.resource_id != event.resource_id:
             raise _Contradiction(f"instruction {instruction.instruction_uid} is of another resource than its event")
-    _require_rows(rows)
 
 
 def _require_columns(event: KeptPrices) -> None:
@@ -215,7 +212,6 @@ def _require_columns(event: KeptPrices) -> None:
         raise _Contradiction("the columns of a price message have not one entry for each node")
     if not event.nodes:
         raise _Contradiction("a price message names no node")
-    _require_rows(len(event.nodes))
     if len(set(event.nodes)) < len(event.nodes):
         raise _Contradiction("a price message names a node twice")
 
@@ -234,11 +230,6 @@ def _require_span(span: OutboxSpan) -> None:
     first_seq = last_seq + 1 if span.first_seq is None else span.first_seq
     if not (0 <= span.unpublished <= last_seq <= MAX_SEQ and 0 <= first_seq <= last_seq + 1):
         raise _Contradiction(f"an outbox of {first_seq} to {last_seq} of which {span.unpublished} are unpublished")
-
-
-def _require_rows(count: int) -> None:
-    if count > MAX_ROWS:
-        raise _Contradiction(f"{count} rows in one message; the most that are taken are {MAX_ROWS}")
 
 
 def _may_say(subject: Subject, source: str) -> bool:

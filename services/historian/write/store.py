@@ -8,8 +8,6 @@ the batch is halved until the message is found; it becomes a dead letter, and th
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import msgspec
-
 from dotbus.contracts.messages import ServiceStatus
 from historian.database import (
     Connection,
@@ -22,52 +20,21 @@ from historian.database import (
     copy_rows,
     savepoint,
 )
+from historian.write.arrivals import CONTRADICTION, Arrival, Rejection, Written
 from historian.write.copying import FORMAT
 from historian.write.events import Key
 from historian.write.known import digests_of
-from historian.write.ledger import CONTRADICTION, REFUSED, add_received, keep_dead_letter, keep_status
+from historian.write.ledger import add_received, keep_status
 from historian.write.months import Months
 from historian.write.numbers import Numbers
-from historian.write.record import Meaning, Position, Recorded, Refused, Stream
+from historian.write.record import Position, Recorded, Refused
+from historian.write.rejected import keep_rejections
 from historian.write.rows import COLUMNS, Rows
 
 TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
 WARY_BATCHES = 50
 """After a repetition so many batches are sifted first, because repetitions come together."""
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """A delivery and what it means."""
-
-    topic: str
-    payload: bytes
-    received_at: datetime
-    meaning: Meaning
-
-
-class Rejection(msgspec.Struct, frozen=True):
-    """A delivery that is kept as a dead letter, and why."""
-
-    arrival: Arrival
-    reason: str
-    kind: str = REFUSED
-
-
-class Written(msgspec.Struct):
-    """What became of a batch.
-
-    Attributes:
-        events: how many events are stored now that were not before.
-        repeats: those that were stored already.
-        rejections: what became a dead letter.
-        renumbered: by stream, numbers that had come already with another event.
-    """
-
-    events: int = 0
-    repeats: list[Position] = []
-    rejections: list[Rejection] = []
-    renumbered: dict[Stream, str] = {}
 
 
 class Store:
@@ -208,13 +175,13 @@ class Store:
                 with self._database.transaction() as connection:
                     refused = [_keep_status(connection, arrival) for arrival in part]
                     rejections = [rejection for rejection in refused if rejection]
-                    _keep_letters(connection, rejections)
+                    keep_rejections(connection, rejections)
             except StoreUnavailable as away:
                 if failures < TRIES or not away.may_blame:
                     raise
                 rejections = [Rejection(arrival, str(away)) for arrival in part]
                 with self._database.transaction() as connection:
-                    _keep_letters(connection, rejections)
+                    keep_rejections(connection, rejections)
             written.rejections += rejections
 
     def _note(self, written: Written) -> None:
@@ -224,7 +191,7 @@ class Store:
             return
         self._numbers.streams.learn([position.stream for position in came])
         with self._database.transaction() as connection:
-            _keep_letters(connection, written.rejections)
+            keep_rejections(connection, written.rejections)
             add_received(connection, self._numbers.streams.seqs(came))
 
 
@@ -255,12 +222,6 @@ def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
         return
     what = "/".join(part for part in recorded.key if part)
     written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
-
-
-def _keep_letters(connection: Connection, rejections: Sequence[Rejection]) -> None:
-    for rejection in rejections:
-        arrival = rejection.arrival
-        keep_dead_letter(connection, arrival.topic, arrival.payload, rejection.reason, arrival.received_at, rejection.kind)
 
 
 def _keep_status(connection: Connection, arrival: Arrival) -> Rejection | None:

@@ -13,15 +13,16 @@ from dotbus.contracts.messages import ReplayReply, ServiceStatus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
 from historian.meters import Meters
+from historian.write.arrivals import Arrival, Written
 from historian.write.persistence import Persistence
 from historian.write.record import Recorder, Stream
-from historian.write.store import Arrival, Store, Written
+from historian.write.store import Store
 from historian.write.waiting import Waiting
 
 IDLE_S = 0.5
 BATCH_MESSAGES = 5000
-BATCH_BYTES = 5 * 1024 * 1024
-"""Prices take six times as much once they are read, and two batches are at work."""
+BATCH_BYTES = 16 * 1024 * 1024
+"""Of memory, at the most: two batches are at work, and some is to wait."""
 LOGGED_CHARACTERS = 200
 LOGGED_REJECTIONS = 20
 """Of one batch; all of them are dead letters."""
@@ -109,15 +110,21 @@ class Writers:
 
     def _run(self, number: int, store: Store) -> None:
         while not self._stop.is_set():
-            with self._taking:
-                deliveries = self._waiting.take(BATCH_MESSAGES, BATCH_BYTES, IDLE_S)
-                place = self._taken
-                if deliveries:
-                    self._at_work[place] = deliveries[0].received_at
-                    self._taken += 1
-            if deliveries:
-                self._write(number, store, deliveries, place)
+            size = self._write_next(number, store)
+            self._waiting.release(size)  # of what nothing refers to any more
             self._note_turn(number)
+
+    def _write_next(self, number: int, store: Store) -> int:
+        """Write a batch, if there is one. Returns the room that it took."""
+        with self._taking:
+            batch = self._waiting.take(BATCH_MESSAGES, BATCH_BYTES, IDLE_S)
+            place = self._taken
+            if batch.deliveries:
+                self._at_work[place] = batch.deliveries[0].received_at
+                self._taken += 1
+        if batch.deliveries:
+            self._write(number, store, batch.deliveries, place)
+        return batch.size
 
     def _note_turn(self, number: int) -> None:
         self._turned_at[number] = self._clock()

@@ -35,7 +35,7 @@ from dotbus.contracts.messages.envelope import (
     Utc,
 )
 from dotbus.contracts.messages.instructions import InstructionAnswer, Instructions, KnownInstruction
-from dotbus.contracts.messages.prices import Lmp, NodePrice, Prices
+from dotbus.contracts.messages.prices import MAX_NODES, Lmp, NodePrice, Prices
 from dotbus.contracts.messages.responses import (
     InstructionAction,
     InstructionAnswered,
@@ -80,6 +80,7 @@ AnyMessage = (
 )
 
 __all__ = [
+    "MAX_NODES",
     "MAX_RANGES",
     "MAX_SEQ",
     "VERSION",

@@ -6,7 +6,12 @@ import msgspec
 
 from dotbus.contracts.messages.envelope import CaisoState, Event, Seq, Utc
 
+MAX_NODES: Final = 100_000
+"""How many nodes one message may name: six times as many as CAISO has."""
 Chunk = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Nodes = Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_NODES)]
+Column = Annotated[tuple[float | None, ...], msgspec.Meta(max_length=MAX_NODES)]
+"""A price of each node, in USD/MWh."""
 
 
 class Prices(Event, frozen=True, kw_only=True, tag="prices"):
@@ -35,12 +40,12 @@ class Prices(Event, frozen=True, kw_only=True, tag="prices"):
     fetched_at: Utc
     chunk: Chunk = 1
     chunks: Chunk = 1
-    nodes: tuple[str, ...]
-    lmp_usd_per_mwh: tuple[float | None, ...]
-    energy_usd_per_mwh: tuple[float | None, ...]
-    congestion_usd_per_mwh: tuple[float | None, ...]
-    loss_usd_per_mwh: tuple[float | None, ...]
-    ghg_usd_per_mwh: tuple[float | None, ...]
+    nodes: Nodes
+    lmp_usd_per_mwh: Column
+    energy_usd_per_mwh: Column
+    congestion_usd_per_mwh: Column
+    loss_usd_per_mwh: Column
+    ghg_usd_per_mwh: Column
 
 
 class NodePrice(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,8 @@ from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from historian.write.record import MAX_PAYLOAD_BYTES, Position, Recorded, Recorder, Refused, Stream, Withdrawn
+from historian.write.record import Position, Recorded, Recorder, Refused, Stream, Withdrawn
+from historian.write.size import MAX_PAYLOAD_BYTES
 
 TOPICS = Topics()
 DISPATCH = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")
@@ -128,13 +129,6 @@ def test_a_number_with_400_digits_is_refused():
 def test_a_message_beyond_all_bounds_is_not_even_read():
     assert str(61_000_000) in refusal(PRICES, b" " * 61_000_000).reason
     assert "truncated" in refusal(PRICES, b" " * MAX_PAYLOAD_BYTES).reason
-
-
-def test_a_message_of_more_rows_than_there_are_nodes_is_refused():
-    count = 100_001
-    columns = {name: (1.0,) * count for name in samples.prices().__struct_fields__ if name.endswith("_per_mwh")}
-    message = msgspec.structs.replace(samples.prices(), nodes=tuple(map(str, range(count))), **columns)
-    assert "100001 rows" in refusal(PRICES, message).reason
 
 
 def test_a_reason_is_short_whatever_was_said():

@@ -1,0 +1,43 @@
+"""Arrivals: deliveries with what they mean, and what became of a batch of them."""
+
+from datetime import datetime
+
+import msgspec
+
+from historian.write.record import Meaning, Position, Stream
+
+REFUSED, CONTRADICTION = "refused", "contradiction"
+"""Kinds of dead letters."""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """A delivery and what it means."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+    meaning: Meaning
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A delivery that is kept as a dead letter, and why."""
+
+    arrival: Arrival
+    reason: str
+    kind: str = REFUSED
+
+
+class Written(msgspec.Struct):
+    """What became of a batch.
+
+    Attributes:
+        events: how many events are stored now that were not before.
+        repeats: those that were stored already.
+        rejections: what became a dead letter.
+        renumbered: by stream, numbers that had come already with another event.
+    """
+
+    events: int = 0
+    repeats: list[Position] = []
+    rejections: list[Rejection] = []
+    renumbered: dict[Stream, str] = {}
