@@ -23,9 +23,11 @@ class Process:
         folder: for its configuration and log.
         broker_port: of a broker on this machine.
         database: its address.
+        settings: of its environment.
     """
 
-    def __init__(self, folder: Path, broker_port: int, database: str) -> None:
+    def __init__(self, folder: Path, broker_port: int, database: str, **settings: str) -> None:
+        folder.mkdir(exist_ok=True)
         config = folder / "dotbus.toml"
         config.write_text(CONFIG)
         self.environment = {
@@ -34,6 +36,7 @@ class Process:
             "HISTORIAN_DATABASE_URL": database,
             "HISTORIAN_MQTT_PORT": str(broker_port),
             "HISTORIAN_REPLAY_GRACE_S": "0.5",
+            **settings,
         }
         self._log = folder / "historian.log"
         self._process: subprocess.Popen[bytes] | None = None

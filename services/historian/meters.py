@@ -24,9 +24,7 @@ class Meters:
         self.store_failures = counter("store_failures", "Times that the database did not take a batch or a question")
         self.batch_seconds = Histogram("historian_batch_seconds", "From a batch in hand to its commit", registry=registry)
         self._waiting = Gauge("historian_deliveries_waiting", "Deliveries that nobody works at", registry=registry)
-        self._waiting_bytes = Gauge(
-            "historian_waiting_bytes", "Memory of what is not stored yet, at most", registry=registry
-        )
+        self._waiting_bytes = Gauge("historian_waiting_bytes", "Memory of what is not stored yet, at most", registry=registry)
         self._missing = Gauge("historian_events_missing", "Events of all streams that did not come yet", registry=registry)
         self._lag = Gauge(
             "historian_lag_seconds", "Age of the oldest delivery that is not in the database yet", registry=registry

@@ -122,18 +122,22 @@ class Historian:
         self._hear(now)
         found = self._persistence.insist(lambda _failures: self._accounts.missing(self._gaps, RANGES_AT_ONCE), self._turn)
         for stream, missing in (found or {}).items():
+            if self._stop.is_set():
+                return
             if action := self._gaps.look(stream, missing, now):
                 self._act(action, now)
         self._meters.note_missing(self._gaps.missing)
 
     def _hear(self, now: datetime) -> None:
         """Take what the writers heard, and tell sources that they gave numbers twice."""
-        while self._writers.heard:
+        while self._writers.heard and not self._stop.is_set():
             self._gaps.heard(self._writers.heard.popleft())
         while self._writers.renumbered:
             self._gaps.renumbered.note(self._writers.renumbered.popleft(), now)
         if self._bus.connected:
             for stream in self._gaps.renumbered.to_tell(now):
+                if self._stop.is_set():
+                    return
                 self._publish(stream, [self._request(stream, ((1, 1),), now, numbers_taken=True)])
 
     def _act(self, action: Action, now: datetime) -> None:

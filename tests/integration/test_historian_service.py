@@ -298,9 +298,9 @@ def test_migrate_makes_the_tables_without_a_broker(historian, database):
 
 
 @pytest.fixture
-def pair(historian, tmp_path) -> Iterator[list[Process]]:
+def pair(broker: Mosquitto, database: str, tmp_path: Path) -> Iterator[list[Process]]:
     group = {"HISTORIAN_SHARE_GROUP": "historians"}
-    pair = [Process({**historian.environment, **group, "HISTORIAN_INSTANCE": name}, tmp_path / name) for name in ("x", "y")]
+    pair = [Process(tmp_path / name, broker.port, database, HISTORIAN_INSTANCE=name, **group) for name in ("x", "y")]
     for process in pair:
         process.start()
     for process in pair:

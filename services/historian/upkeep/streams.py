@@ -1,6 +1,6 @@
 """Streams: how each source's events came, as the database knows it and as the source last said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,13 +33,18 @@ _STREAMS = sa.text(f"""
     SELECT a.*, a.last_seq > 0 AND NOT a.received + a.lost @> int8range(1, greatest(a.last_seq, 1), '[]') AS is_missing_some,
       (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(a.received) AS r)::bigint AS received_count,
       (SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM unnest(a.lost) AS r)::bigint AS lost_count,
-      (SELECT min(noticed_at) FROM lost_events AS l WHERE l.origin_no = a.origin_no AND l.found_at IS NULL) AS lost_since
-    FROM account AS a ORDER BY environment, source, origin_no""")  # noqa: S608  # a number of ours
+      lost.since AS lost_since
+    FROM account AS a LEFT JOIN (
+      SELECT origin_no, min(noticed_at) AS since FROM lost_events WHERE found_at IS NULL GROUP BY origin_no
+    ) AS lost USING (origin_no) ORDER BY environment, source, origin_no""")  # noqa: S608  # a number of ours
 _MISSING = sa.text("""
-    SELECT lower(r), upper(r) - 1
-    FROM unnest(int8multirange(int8range(1, :last_seq, '[]')) - coalesce(
-      (SELECT received + lost FROM source_sequence WHERE origin_no = :origin_no), '{}')) AS r
-    LIMIT :limit""")
+    SELECT k.origin_no, lower(m.r), upper(m.r) - 1
+    FROM unnest(CAST(:origins AS int[]), CAST(:last_seqs AS bigint[])) AS k (origin_no, last_seq)
+    LEFT JOIN source_sequence AS s USING (origin_no)
+    CROSS JOIN LATERAL (
+      SELECT r FROM unnest(int8multirange(int8range(1, k.last_seq, '[]')) - coalesce(s.received + s.lost, '{}')) AS r
+      LIMIT :limit
+    ) AS m""")
 _CAME_AT = sa.text("""
     SELECT max(received_at) FROM (
       SELECT received_at FROM dispatch_batch WHERE origin_no = :origin_no AND seq = :seq
@@ -79,18 +84,30 @@ class Account:
 
 def read_accounts(connection: sa.Connection, source: str | None = None) -> list[Account]:
     """Every stream, or those of one SERVICE/INSTANCE."""
-    accounts = []
-    for row in connection.execute(_STREAMS, {"source": source}).all():
-        wanted = {"origin_no": row.origin_no, "last_seq": row.last_seq, "limit": ALL_RANGES}
-        missing = connection.execute(_MISSING, wanted).all() if row.is_missing_some else []
-        stream = Stream(row.environment, row.source, row.stream)
-        ranges = tuple((first, last) for first, last in missing)
-        accounts.append(
-            Account(
-                row.origin_no, stream, row.received_count, ranges, row.lost_count, row.lost_since, row.asked_at, row.heard_at
-            )
+    rows = connection.execute(_STREAMS, {"source": source}).all()
+    missing = _missing(connection, {row.origin_no: row.last_seq for row in rows if row.is_missing_some})
+    return [
+        Account(
+            row.origin_no,
+            Stream(row.environment, row.source, row.stream),
+            row.received_count,
+            tuple(missing.get(row.origin_no, ())),
+            row.lost_count,
+            row.lost_since,
+            row.asked_at,
+            row.heard_at,
         )
-    return accounts
+        for row in rows
+    ]
+
+
+def _missing(connection: sa.Connection, last_seqs: Mapping[int, int]) -> dict[int, list[Range]]:
+    """What neither came nor was given up of streams, by number, up to these sequence numbers."""
+    missing: dict[int, list[Range]] = {}
+    wanted = {"origins": list(last_seqs), "last_seqs": list(last_seqs.values()), "limit": ALL_RANGES}
+    for origin_no, first, last in connection.execute(_MISSING, wanted):
+        missing.setdefault(origin_no, []).append((first, last))
+    return missing
 
 
 def missing_since(connection: sa.Connection, account: Account) -> datetime | None:

@@ -34,10 +34,12 @@ class Written(msgspec.Struct):
         events: how many events are stored now that were not before.
         repeats: those that were stored already.
         rejections: what became a dead letter.
+        statuses: how many statuses of the batch are kept, in the order in which they are written.
         renumbered: by stream, numbers that had come already with another event.
     """
 
     events: int = 0
     repeats: list[Position] = []
     rejections: list[Rejection] = []
+    statuses: int = 0
     renumbered: dict[Stream, str] = {}

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
 from dotbus.runtime.schedule import backoff_s
 from dotbus.runtime.sequence import Range, SequenceRanges
@@ -17,6 +19,10 @@ from historian.write.events import MAX_SEQ
 from historian.write.record import Stream
 from historian.write.renumbered import Renumbered
 
+Source = tuple[str, str]
+"""Environment, and SERVICE/INSTANCE."""
+MAX_SOURCES = 2000
+"""More than any installation has; whoever names more is not worth the memory."""
 RANGES_AT_ONCE = 2 * MAX_RANGES
 """How many ranges are looked at and asked for together."""
 
@@ -61,8 +67,22 @@ class _Watched:
         return tuple(part for first, last in old for part in self.asked_for.missing(first, last))
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """The stream that a source speaks of, and the number up to which it published it."""
+
+    stream: Stream
+    last_seq: int
+
+
+class _Heard(msgspec.Struct, frozen=True):
+    """What a source last said of itself."""
+
+    online: bool
+    spoken: Spoken | None
+
+
 class Gaps:
-    """Watches every stream.
+    """Watches every stream of the sources that were heard last. What nobody needs any more is forgotten.
 
     Args:
         grace_s: how long a number may be missing before it is asked for.
@@ -78,9 +98,7 @@ class Gaps:
         self.grace_s = grace_s
         self._most_s = most_s
         self._jitter = jitter
-        self._online: dict[tuple[str, str], bool] = {}
-        self._of_source: dict[tuple[str, str], Stream] = {}
-        self._published: dict[Stream, int] = {}
+        self._heard: dict[Source, _Heard] = {}
         self._gone: dict[Stream, SequenceRanges] = {}
         self._watched: dict[Stream, _Watched] = {}
 
@@ -95,19 +113,20 @@ class Gaps:
     def heard_status(self, status: ServiceStatus) -> None:
         """A source said whether it is there and what it can send again. It speaks of one stream, its latest."""
         self.renumbered.heard_status(status)
-        self._online[str(status.environment), status.source] = status.online
-        span = status.outbox
-        if not status.online or span is None or span.last_seq is None:
-            return
-        stream, source = Stream(str(status.environment), status.source, span.stream), (str(status.environment), status.source)
-        if (before := self._of_source.get(source)) and before != stream:
-            self._published.pop(before, None)
-            self._gone.pop(before, None)
-        self._of_source[source] = stream
-        # What waits in the outbox was not published yet, and is always the newest.
-        self._published[stream] = span.last_seq - span.unpublished
-        oldest_seq = span.last_seq + 1 if span.first_seq is None else span.first_seq
-        self._give_up(stream, [(1, oldest_seq - 1)])
+        source, span = (str(status.environment), status.source), status.outbox
+        before = self._heard.pop(source, None)  # and to the end: the source that was silent for longest is forgotten first
+        spoken = before.spoken if before else None
+        if status.online and span is not None and span.last_seq is not None:
+            # What waits in the outbox was not published yet, and is always the newest.
+            now = Spoken(Stream(*source, span.stream), span.last_seq - span.unpublished)
+            if spoken and spoken.stream != now.stream:
+                self._gone.pop(spoken.stream, None)
+            spoken = now
+            oldest_seq = span.last_seq + 1 if span.first_seq is None else span.first_seq
+            self._give_up(spoken.stream, [(1, oldest_seq - 1)])
+        self._heard[source] = _Heard(status.online, spoken)
+        if len(self._heard) > MAX_SOURCES:
+            self._forget(next(iter(self._heard)))
 
     def heard_reply(self, reply: ReplayReply) -> None:
         """A source said what became of a request. No oldest number: it has nothing of that stream, nor will it.
@@ -124,18 +143,19 @@ class Gaps:
         self._give_up(stream, [*reply.lost, (1, min(oldest_seq, MAX_SEQ) - 1)])
 
     @property
-    def streams(self) -> frozenset[Stream]:
-        """Every stream that a source spoke of."""
-        return frozenset(self._published)
+    def heard_of(self) -> dict[Source, Spoken | None]:
+        """Every source that was heard, with the stream that it speaks of, if it does."""
+        return {source: heard.spoken for source, heard in self._heard.items()}
+
+    @property
+    def watched(self) -> frozenset[Stream]:
+        """Every stream that something was missing of at the last look."""
+        return frozenset(self._watched)
 
     @property
     def missing(self) -> int:
         """How many numbers of all streams did not come, as of the last look at each, the first ranges of each."""
         return sum(last - first + 1 for watched in self._watched.values() for first, last in watched.missing)
-
-    def last_seq(self, stream: Stream, came_last_seq: int) -> int:
-        """The number up to which events of a stream should be there: what its source says, else the highest that came."""
-        return self._published.get(stream, came_last_seq)
 
     def look(self, stream: Stream, missing: tuple[Range, ...], now: datetime) -> Action | None:
         """What to do now about a stream.
@@ -148,6 +168,8 @@ class Gaps:
         watched = self._watched.get(stream)
         if not missing:
             self._watched.pop(stream, None)
+            if self._published_of(stream) is None:
+                self._gone.pop(stream, None)
             return None
         if watched is None:
             self._watch(stream, missing, 0, now)
@@ -187,7 +209,18 @@ class Gaps:
 
     def _give_up(self, stream: Stream, ranges: Iterable[Range]) -> None:
         known = self._gone.get(stream, SequenceRanges())
-        self._gone[stream] = known.joined(SequenceRanges.of(ranges))
+        gone = known.joined(SequenceRanges.of(ranges))
+        self._gone[stream] = SequenceRanges(gone.ranges[:RANGES_AT_ONCE])
+
+    def _forget(self, source: Source) -> None:
+        heard = self._heard.pop(source)
+        if heard.spoken:
+            self._gone.pop(heard.spoken.stream, None)
+
+    def _published_of(self, stream: Stream) -> int | None:
+        """The number up to which a stream was published; None of one that its source does not speak of."""
+        heard = self._heard.get((stream.environment, stream.source))
+        return heard.spoken.last_seq if heard and heard.spoken and heard.spoken.stream == stream else None
 
     def _watch(
         self, stream: Stream, missing: tuple[Range, ...], asked: int, now: datetime, asked_for: SequenceRanges | None = None
@@ -201,7 +234,8 @@ class Gaps:
             asked_for, unanswered = before.asked_for, before.unanswered
         else:
             asked_for, unanswered = SequenceRanges(), frozenset()
-        up_to = self._published.get(stream, MAX_SEQ)
+        published = self._published_of(stream)
+        up_to = MAX_SEQ if published is None else published
         self._watched[stream] = _Watched(missing, asked, now + timedelta(seconds=pause_s), up_to, asked_for, unanswered)
 
     def _act(self, stream: Stream, missing: Sequence[Range], wanted: Sequence[Range]) -> Action:
@@ -209,8 +243,8 @@ class Gaps:
         gone = self._gone.get(stream, SequenceRanges())
         lost = SequenceRanges.of(missing).common(gone)
         ask = [part for first, last in wanted for part in gone.missing(first, last)]
-        online = self._online.get((stream.environment, stream.source), False)
-        return Action(stream, tuple(ask) if online else (), lost.ranges)
+        heard = self._heard.get((stream.environment, stream.source))
+        return Action(stream, tuple(ask) if heard and heard.online else (), lost.ranges)
 
 
 def _ends(ranges: Sequence[Range]) -> Range:

@@ -11,13 +11,30 @@ from itertools import chain
 import sqlalchemy as sa
 
 from historian.database import Database
-from historian.tables import node, origin
+from historian.tables import node
 from historian.write.copying import VISIBLE_NUL
 from historian.write.events import KeptPrices
 from historian.write.record import Position, Recorded, Stream
 
 REMEMBERED = 40_000
 """Of names; a network of CAISO's has half as many nodes."""
+REMEMBERED_STREAMS = 10_000
+MAX_STREAMS_OF_SOURCE = 1000
+"""A source has one at a time, and another when its outbox is made anew or restored."""
+_AS = "AS k (environment, source, stream)"
+_STREAMS = f"unnest(CAST(:environments AS text[]), CAST(:sources AS text[]), CAST(:streams AS text[])) {_AS}"
+_FIND_ORIGINS = sa.text(
+    f"SELECT k.*, o.origin_no FROM {_STREAMS} JOIN origin AS o "  # noqa: S608  # our own words
+    "ON o.environment = CAST(k.environment AS environment) AND o.source = k.source AND o.stream = k.stream"
+)
+_COUNT_ORIGINS = sa.text(
+    "SELECT CAST(environment AS text), source, count(*) FROM origin WHERE (environment, source) IN "  # noqa: S608  # our own words
+    f"(SELECT CAST(k.environment AS environment), k.source FROM {_STREAMS}) GROUP BY environment, source"
+)
+_MAKE_ORIGINS = sa.text(
+    "INSERT INTO origin (environment, source, stream) "  # noqa: S608  # our own words
+    f"SELECT CAST(k.environment AS environment), k.source, k.stream FROM {_STREAMS} ON CONFLICT DO NOTHING"
+)
 _TAKE = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :blocks)")
 
 
@@ -56,46 +73,68 @@ class _Names:
         self.known = {}
 
 
-class _Streams:
+class Streams:
     """The numbers of sources and their streams."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.known: dict[Stream, int] = {}
 
-    def learn(self, streams: Iterable[Stream]) -> None:
-        """Know the number of each of these streams."""
-        unknown = sorted({stream for stream in streams if stream not in self.known})
-        if len(self.known) + len(unknown) > REMEMBERED:
-            self.known, unknown = {}, sorted(set(streams))
-        for stream in unknown:
-            self.known[stream] = self._learn(stream)
+    def learn(self, streams: Iterable[Stream], named: Collection[Stream] = ()) -> None:
+        """Know the number of each of these streams, and of those that their sources named themselves.
+
+        None is made for a stream that is one too many of its source: whoever may publish events of its kind can name it, and
+        names without end. What a source names itself has room of its own.
+        """
+        wanted = dict.fromkeys([*named, *streams])
+        unknown = [stream for stream in wanted if stream not in self.known]
+        if len(self.known) + len(unknown) > REMEMBERED_STREAMS:
+            self.known, unknown = {}, list(wanted)
+        if unknown:
+            self.known |= self._ask(unknown, named)
 
     def seqs(self, positions: Iterable[Position]) -> dict[int, list[int]]:
-        """The sequence numbers of positions by the number of their stream, which is known."""
+        """The sequence numbers of positions by the number of their stream; without those of a stream that has none."""
         seqs: dict[int, list[int]] = {}
         for position in positions:
-            seqs.setdefault(self.known[position.stream], []).append(position.seq)
+            number = self.known.get(position.stream)
+            if number is not None:
+                seqs.setdefault(number, []).append(position.seq)
         return seqs
 
-    def of(self, number: int) -> Stream:
-        """The stream that has a number."""
-        return next(stream for stream, known in self.known.items() if known == number)
-
-    def _learn(self, stream: Stream) -> int:
-        named = {"environment": stream.environment, "source": stream.source, "stream": stream.stream}
-        is_it = sa.and_(*(origin.c[column] == value for column, value in named.items()))
+    def _ask(self, unknown: Sequence[Stream], named: Collection[Stream]) -> dict[Stream, int]:
         with self._database.transaction() as connection:
-            make = sa.dialects.postgresql.insert(origin).values(named).on_conflict_do_nothing()
-            known = connection.scalar(sa.select(origin.c.origin_no).where(is_it))
-            if known is None:
-                connection.execute(make)
-                known = connection.scalar(sa.select(origin.c.origin_no).where(is_it))
-        return int(known or 0)
+            found = _numbers_of(connection, unknown)
+            missing = [stream for stream in unknown if stream not in found]
+            if missing and (made := _within_bounds(connection, missing, named)):
+                connection.execute(_MAKE_ORIGINS, _as_columns(sorted(made)))
+                found |= _numbers_of(connection, made)
+        return found
 
     def forget(self) -> None:
         """Ask the database again for every stream."""
         self.known = {}
+
+
+def _numbers_of(connection: sa.Connection, streams: Sequence[Stream]) -> dict[Stream, int]:
+    return {Stream(row[0], row[1], row[2]): row[3] for row in connection.execute(_FIND_ORIGINS, _as_columns(streams))}
+
+
+def _within_bounds(connection: sa.Connection, streams: Sequence[Stream], named: Collection[Stream]) -> list[Stream]:
+    """Those of new streams that their sources may have."""
+    counts = {(row[0], row[1]): row[2] for row in connection.execute(_COUNT_ORIGINS, _as_columns(streams))}
+    made = []
+    for stream in streams:
+        source = (stream.environment, stream.source)
+        if counts.get(source, 0) < (2 * MAX_STREAMS_OF_SOURCE if stream in named else MAX_STREAMS_OF_SOURCE):
+            counts[source] = counts.get(source, 0) + 1
+            made.append(stream)
+    return made
+
+
+def _as_columns(streams: Iterable[Stream]) -> dict[str, list[str]]:
+    environments, sources, names = zip(*((each.environment, each.source, each.stream) for each in streams), strict=True)
+    return {"environments": list(environments), "sources": list(sources), "streams": list(names)}
 
 
 class _Block:
@@ -127,13 +166,12 @@ class Numbers:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.nodes = _Names(database, node, "node_no", "node")
-        self.streams = _Streams(database)
+        self.streams = Streams(database)
         self._events = _Block(database, "event_number", 1000)
         self._reports = _Block(database, "report_number", 100)
 
     def learn(self, events: Sequence[Recorded]) -> None:
-        """Know every number that the rows of these events need, and have new ones for them."""
-        self.streams.learn([recorded.position.stream for recorded in events])
+        """Know every number that the rows of these events need, but for their streams', and have new ones for them."""
         prices = [recorded.event for recorded in events if isinstance(recorded.event, KeptPrices)]
         self.nodes.learn(set(chain.from_iterable(event.nodes for event in prices)))
         self._events.hold(len(events) - len(prices))

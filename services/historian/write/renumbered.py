@@ -11,6 +11,9 @@ from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.schedule import backoff_s
 from historian.write.record import Stream
 
+MAX_STREAMS = 200
+"""So many are told; whoever makes more is no source that one could tell."""
+
 
 class Renumbered:
     """The streams, until their sources begin others.
@@ -29,7 +32,8 @@ class Renumbered:
 
     def note(self, stream: Stream, now: datetime) -> None:
         """Numbers of a stream came again with other events."""
-        self._told.setdefault(stream, (0, now))
+        if len(self._told) < MAX_STREAMS:
+            self._told.setdefault(stream, (0, now))
 
     def heard_status(self, status: ServiceStatus) -> None:
         """A source said which stream is its latest: what came under the others cannot be mended any more."""

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from dotbus.contracts.messages import ServiceStatus
 from historian.database import (
-    Connection,
     Database,
     KeyTaken,
     StatementRefused,
@@ -18,21 +17,24 @@ from historian.database import (
     TableGone,
     TransactionLost,
     copy_rows,
-    savepoint,
 )
 from historian.write.arrivals import CONTRADICTION, Arrival, Rejection, Written
 from historian.write.copying import FORMAT
 from historian.write.events import Key
 from historian.write.known import digests_of
-from historian.write.ledger import add_received, keep_status
+from historian.write.ledger import add_received
 from historian.write.months import Months
-from historian.write.numbers import Numbers
-from historian.write.record import Position, Recorded, Refused
+from historian.write.numbers import MAX_STREAMS_OF_SOURCE, Numbers
+from historian.write.record import Position, Recorded, Refused, Stream
 from historian.write.rejected import keep_rejections
 from historian.write.rows import COLUMNS, Rows
+from historian.write.statuses import keep_statuses
 
 TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
+STATUSES_AT_ONCE = 500
+"""In one transaction, which holds a lock for each service: a server has room for some thousand."""
+ONE_TOO_MANY = f"has {MAX_STREAMS_OF_SOURCE} streams; it names no more of them, unless in its own status"
 WARY_BATCHES = 50
 """After a repetition so many batches are sifted first, because repetitions come together."""
 
@@ -63,7 +65,7 @@ class Store:
         """
         written = Written()
         try:
-            self._keep_each([arrival for arrival in arrivals if isinstance(arrival.meaning, Recorded)], written, now, failures)
+            self._keep_each(self._of_known_streams(arrivals, written), written, now, failures)
             refused = [
                 Rejection(arrival, meaning.reason) for arrival in arrivals if isinstance(meaning := arrival.meaning, Refused)
             ]
@@ -74,6 +76,19 @@ class Store:
             self._months.forget()
             raise
         return written
+
+    def _of_known_streams(self, arrivals: Sequence[Arrival], written: Written) -> list[Arrival]:
+        """The events of streams that have numbers now."""
+        streams = self._numbers.streams
+        streams.learn((position.stream for position in _positions(arrivals)), _named_by_their_sources(arrivals))
+        known = []
+        for arrival in arrivals:
+            if isinstance(meaning := arrival.meaning, Recorded):
+                if meaning.position.stream in streams.known:
+                    known.append(arrival)
+                else:
+                    written.rejections.append(Rejection(arrival, f"{meaning.position.stream.source} {ONE_TOO_MANY}"))
+        return known
 
     def _keep_each(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
         """Keep events of which some may have one key: the first of each, and the next where that one was rejected."""
@@ -156,40 +171,57 @@ class Store:
                 copy_rows(connection, tables[part], COLUMNS[part[0]], lines, FORMAT)
             again = add_received(connection, self._numbers.streams.seqs(entry.position for entry in recorded))
         written.events += len(events)
-        written.renumbered |= {self._numbers.streams.of(number): seqs for number, seqs in again.items()}
+        if again:
+            names = {number: stream for stream, number in self._numbers.streams.known.items()}
+            written.renumbered |= {names[number]: seqs for number, seqs in again.items()}
 
     def write_statuses(self, statuses: Sequence[Arrival], written: Written, failures: int = 0) -> None:
         """Keep what services said of themselves. Statuses are to be written in the order in which they came.
 
         Args:
             statuses: in that order.
-            written: takes what is refused.
+            written: what became of the batch that they came in, and of them in the tries before.
             failures: how often these failed before, one after the other.
 
         Raises:
-            StoreUnavailable: all of it must be written again.
+            StoreUnavailable: the same must be called again.
         """
-        ordered = sorted(statuses, key=_service)
-        for part in [ordered] if failures < TRIES else [[arrival] for arrival in ordered]:
-            try:
-                with self._database.transaction() as connection:
-                    refused = [_keep_status(connection, arrival) for arrival in part]
-                    rejections = [rejection for rejection in refused if rejection]
-                    keep_rejections(connection, rejections)
-            except StoreUnavailable as away:
-                if failures < TRIES or not away.may_blame:
-                    raise
-                rejections = [Rejection(arrival, str(away)) for arrival in part]
-                with self._database.transaction() as connection:
-                    keep_rejections(connection, rejections)
-            written.rejections += rejections
+        ordered = sorted((arrival for arrival in statuses if isinstance(arrival.meaning, ServiceStatus)), key=_service)
+        left = ordered[written.statuses :]
+        for start in range(0, len(left), STATUSES_AT_ONCE):
+            self._keep_statuses(left[start : start + STATUSES_AT_ONCE], written, failures)
+
+    def _keep_statuses(self, statuses: Sequence[Arrival], written: Written, failures: int) -> None:
+        """Keep statuses in a transaction, or each half of them in one of its own where the database refuses one of them."""
+        refused: Exception
+        try:
+            with self._database.transaction() as connection:
+                keep_statuses(connection, [(_said(arrival), arrival.received_at) for arrival in statuses])
+        except StatementRefused as error:
+            refused = error
+        except StoreUnavailable as away:
+            if failures < TRIES or not away.may_blame:
+                raise
+            refused = away
+        else:
+            written.statuses += len(statuses)
+            return
+        if len(statuses) > 1:
+            middle = len(statuses) // 2
+            self._keep_statuses(statuses[:middle], written, failures)
+            self._keep_statuses(statuses[middle:], written, failures)
+            return
+        rejection = Rejection(statuses[0], str(refused))
+        with self._database.transaction() as connection:
+            keep_rejections(connection, [rejection])
+        written.rejections.append(rejection)
+        written.statuses += 1
 
     def _note(self, written: Written) -> None:
         """Keep what is no row of an event. A refused event has come as well: its number is not asked for again."""
-        came = [*written.repeats, *_positions(written.rejections)]
+        came = [*written.repeats, *_positions(rejection.arrival for rejection in written.rejections)]
         if not (came or written.rejections):
             return
-        self._numbers.streams.learn([position.stream for position in came])
         with self._database.transaction() as connection:
             keep_rejections(connection, written.rejections)
             add_received(connection, self._numbers.streams.seqs(came))
@@ -224,23 +256,26 @@ def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
     written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
 
 
-def _keep_status(connection: Connection, arrival: Arrival) -> Rejection | None:
+def _said(arrival: Arrival) -> ServiceStatus:
     if not isinstance(arrival.meaning, ServiceStatus):
-        return None
-    try:
-        with savepoint(connection):
-            keep_status(connection, arrival.meaning, arrival.received_at)
-    except StatementRefused as refused:
-        return Rejection(arrival, str(refused))
-    return None
+        raise TypeError(f"a {type(arrival.meaning).__name__} is no status")
+    return arrival.meaning
 
 
 def _service(arrival: Arrival) -> tuple[str, str]:
-    """By service, each one's in the order in which they came: two historians lock services in the same order."""
-    status = arrival.meaning
-    return (status.environment, status.source) if isinstance(status, ServiceStatus) else ("", "")
+    """By service, each one's in the order in which they came."""
+    status = _said(arrival)
+    return (status.environment, status.source)
 
 
-def _positions(rejections: Sequence[Rejection]) -> list[Position]:
-    meanings = (rejection.arrival.meaning for rejection in rejections)
+def _positions(arrivals: Iterable[Arrival]) -> list[Position]:
+    meanings = (arrival.meaning for arrival in arrivals)
     return [meaning.position for meaning in meanings if isinstance(meaning, Recorded | Refused) and meaning.position]
+
+
+def _named_by_their_sources(arrivals: Iterable[Arrival]) -> list[Stream]:
+    """The stream that each source last spoke of itself, on its own topic."""
+    meanings = (arrival.meaning for arrival in arrivals)
+    statuses = [meaning for meaning in meanings if isinstance(meaning, ServiceStatus) and meaning.outbox]
+    spoken = {(str(status.environment), status.source): status.outbox for status in statuses}
+    return [Stream(*source, outbox.stream) for source, outbox in spoken.items() if outbox]

@@ -9,7 +9,7 @@ import pytest
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.runtime.sequence import SequenceRanges
 from dotbus.testing import samples
-from historian.write.gaps import RANGES_AT_ONCE, Action, Gaps, requests_of
+from historian.write.gaps import MAX_SOURCES, RANGES_AT_ONCE, Action, Gaps, requests_of
 from historian.write.record import Stream
 
 STREAM = Stream("simulator", "ads_ingest/a", samples.STREAM)
@@ -34,7 +34,8 @@ def reply(first_seq, last_seq, *, stream=OTHER.stream, lost=(), oldest_seq=1):
 def missing(gaps, *came, stream=STREAM):
     """What the database would say is missing when these ranges came: up to what the source published, else the highest."""
     seen = SequenceRanges.of(came)
-    return seen.missing(1, gaps.last_seq(stream, seen.last_seq or 0))
+    spoken = gaps.heard_of.get((stream.environment, stream.source))
+    return seen.missing(1, spoken.last_seq if spoken and spoken.stream == stream else seen.last_seq or 0)
 
 
 def look(gaps, *came, second, stream=STREAM):
@@ -61,7 +62,7 @@ def test_a_jump_is_asked_for_after_the_grace(gaps):
 
 def test_what_a_source_published_and_never_came_is_asked_for(gaps):
     gaps.heard_status(status(1, 3))
-    assert gaps.streams == {STREAM}
+    assert [spoken.stream for spoken in gaps.heard_of.values()] == [STREAM]
     look(gaps, second=0)
     assert look(gaps, second=5) == Action(STREAM, ask=((1, 3),), lost=())
 
@@ -216,7 +217,7 @@ def test_a_source_has_one_stream_so_that_no_status_fills_the_memory(gaps):
     for number in range(1000):
         gaps.heard_status(status(1, 5, stream=f"stream {number}"))
         gaps.heard_reply(reply(1, 4, stream=f"answered {number}", oldest_seq=None))
-    assert gaps.streams == {Stream("simulator", "ads_ingest/a", "stream 999")}
+    assert [spoken.stream.stream for spoken in gaps.heard_of.values()] == ["stream 999"]
     assert len(gaps._gone) <= 1
 
 
@@ -235,3 +236,31 @@ def test_a_hundred_thousand_scattered_gaps_heal_in_some_rounds(gaps):
             came = came.joined(SequenceRanges.of(part for request in requests_of(action.ask) for part in request))
     assert (rounds, came.ranges) == (5, ((1, last),))
     assert second < 30
+
+
+def test_whoever_names_sources_without_end_takes_no_memory_without_end(gaps):
+    for number in range(MAX_SOURCES + 50):
+        gaps.heard_status(msgspec.structs.replace(status(5, 9), source=f"z{number}/a", service=f"z{number}", instance="a"))
+        gaps.heard_status(status(1, 10))
+    assert len(gaps.heard_of) == MAX_SOURCES
+    assert gaps.heard_of["simulator", "ads_ingest/a"] is not None, "one that goes on speaking stays"
+    assert len(gaps._gone) == MAX_SOURCES  # what is forgotten cannot be seen from outside
+
+
+def test_nothing_is_kept_of_a_stream_of_before_that_is_whole(gaps):
+    gaps.heard_status(status(1, 10))
+    look(gaps, (3, 7), second=0, stream=OTHER)
+    gaps.heard_reply(reply(1, 2, lost=((1, 2),)))
+    assert look(gaps, (3, 7), second=5, stream=OTHER).lost == ((1, 2),)
+    look(gaps, (1, 7), second=6, stream=OTHER)
+    assert (gaps.watched, set(gaps._gone)) == (frozenset(), {STREAM})  # as above
+
+
+def test_what_a_source_has_no_more_is_bounded_and_the_first_of_it_counts(gaps):
+    look(gaps, (100_000, 100_000), second=0, stream=OTHER)
+    for start in range(10):
+        lost = tuple((first, first) for first in range(start * 5000 + 1, start * 5000 + 5000, 2))
+        gaps.heard_reply(reply(1, 50_000, lost=lost))
+    action = look(gaps, (100_000, 100_000), second=5, stream=OTHER)
+    assert len(action.lost) == RANGES_AT_ONCE
+    assert action.lost[0] == (1, 1)

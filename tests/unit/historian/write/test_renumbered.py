@@ -9,7 +9,7 @@ import pytest
 from dotbus.contracts.messages import OutboxSpan, ServiceStatus
 from dotbus.testing import samples
 from historian.write.record import Stream
-from historian.write.renumbered import Renumbered
+from historian.write.renumbered import MAX_STREAMS, Renumbered
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OURS = Stream("simulator", "ads_ingest/a", "old")
@@ -57,3 +57,9 @@ def test_a_source_that_speaks_of_another_stream_is_told_no_more(renumbered: Renu
 def test_whoever_says_nothing_of_another_stream_of_that_source_changes_nothing(renumbered: Renumbered, heard: ServiceStatus):
     renumbered.heard_status(heard)
     assert told(renumbered, 0) == [OURS]
+
+
+def test_no_more_streams_are_told_than_there_can_be(renumbered: Renumbered):
+    for number in range(2 * MAX_STREAMS):
+        renumbered.note(Stream("simulator", "anybody/a", f"s{number}"), NOW)
+    assert len(told(renumbered, 0)) == MAX_STREAMS
