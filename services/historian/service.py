@@ -27,6 +27,8 @@ from historian.write.writers import Writers
 
 LOOK_EVERY_S = 1.0
 LOGGED_RANGES = 10
+UPKEEP_ENDS_WITHIN_S = 5.0
+"""Beyond it whatever it is at is not done, as if the connection were lost."""
 
 
 class Publisher(Protocol):
@@ -88,24 +90,40 @@ class Historian:
         self._meters = meters
         self._clock = clock
         self._stop = stop
-        self._turned_at = clock()
+        self._turned_at = self._kept_well_at = clock()
         self._log = get_logger("historian")
 
     @property
     def turned_at(self) -> datetime:
         """When whoever is furthest behind came round last."""
-        return min(self._turned_at, self._writers.turned_at) if self._upkeep.is_prepared else self._turned_at
+        if not self._upkeep.is_prepared:
+            return self._turned_at
+        return min(self._turned_at, self._kept_well_at, self._writers.turned_at)
 
     def run(self) -> None:
         """Make or update the tables, then store what comes until told to stop."""
         self._persistence.insist(lambda _failures: self._upkeep.prepare(self._clock()), self._turn)
+        self._note_kept_well()
+        upkeep = threading.Thread(target=self._keep_well, name="upkeep", daemon=True)
+        upkeep.start()
         self._writers.start()
         while not self._stop.wait(LOOK_EVERY_S) and self._writers.are_alive:
             self._attempt(self._look_for_gaps)
-            self._attempt(lambda: self._persistence.insist(lambda _failures: self._upkeep.turn(self._clock()), self._turn))
             self._turn()
         self._stop.set()
         self._writers.join()
+        upkeep.join(UPKEEP_ENDS_WITHIN_S)
+
+    def _keep_well(self) -> None:
+        """Upkeep in a thread of its own: while it fails, or takes its time, what is missing is asked for all the same."""
+        while not self._stop.wait(LOOK_EVERY_S):
+            self._attempt(
+                lambda: self._persistence.insist(lambda _failures: self._upkeep.turn(self._clock()), self._note_kept_well)
+            )
+            self._note_kept_well()
+
+    def _note_kept_well(self) -> None:
+        self._kept_well_at = self._clock()
 
     def _turn(self) -> None:
         self._turned_at = self._clock()

@@ -124,6 +124,18 @@ def test_what_was_said_before_the_historian_was_there_is_asked_for(historian, so
     assert rows_of(database, "SELECT count(*) FROM lost_events") == [(0,)]
 
 
+def test_upkeep_that_fails_keeps_nobody_from_asking_for_what_is_missing(historian, source, database):
+    assert historian.run("migrate").returncode == 0
+    rows_of(database, "ALTER TABLE dead_letter RENAME COLUMN payload TO elsewhere")
+    source.start()
+    source.say(1, 50)
+    eventually(lambda: source.outbox.span().unpublished == 0)
+    historian.start()
+    eventually(lambda: historian.said("the database takes nothing"))
+    source.say(51, 60)
+    eventually(holds(database, 1, 60), within_s=30)
+
+
 def test_what_the_source_no_longer_has_is_written_down_as_lost_and_not_asked_for_again(historian, source, database):
     source.start()
     source.say(1, 20)
