@@ -47,7 +47,7 @@ def event(stream: str, seq: int, *, dot_mw: float = 1.0, key: int | None = None)
             dops = tuple(replace(dop, dop_mw=dot_mw) for dop in sample.dops)
             return arrival(replace(sample, batch=replace(sample.batch, batch_uid=number), dops=dops, **place))
         case _:
-            sample = replace(samples.prices(), nodes=(number, "B"))
+            sample = replace(samples.prices(), nodes=(number, f"{number}-B"))
             return arrival(replace(sample, lmp_usd_per_mwh=(dot_mw, None), **place))
 
 
@@ -208,6 +208,6 @@ def shown(url: str) -> dict[int, float]:
         stored(
             url,
             "SELECT seq, dot_mw FROM instruction_history UNION ALL SELECT DISTINCT seq, dop_mw FROM dop_history "
-            "UNION ALL SELECT seq, lmp_usd_per_mwh FROM price_history WHERE node <> 'B'",
+            "UNION ALL SELECT seq, lmp_usd_per_mwh FROM price_history WHERE node NOT LIKE '%-B'",
         )
     )

@@ -1,6 +1,7 @@
 """Prices: what power was worth. A row of `price` takes 84 bytes and its index 7; who said it is told once for each report."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import INT4MULTIRANGE
 
 from historian.tables.columns import CODE, NUMBER, TEXT, TIME, by_time, environment, metadata, needed, of_event, told
 
@@ -14,14 +15,15 @@ price_report = sa.Table(
     needed("interval_end", TIME, "End of the interval, UTC."),
     needed("fetched_at", TIME, "When OASIS gave it: tells revisions of an interval apart, UTC."),
     needed("first_node_no", CODE, "The first node of the report: tells the parts of one reply apart."),
+    sa.Column("node_nos", INT4MULTIRANGE(), comment="Its nodes: no other of that time has any. Null if older than 0004."),
     *of_event(),
     sa.UniqueConstraint("event_id", "environment"),
     sa.UniqueConstraint("interval_start", "market", "fetched_at", "first_node_no", "environment"),
     comment="One row for each message of prices: many nodes, one interval of one market.",
 )
 
-# No constraint on rows: a report is stored once and whole, which its own keys see to. The index on node_no keeps the rows of
-# one node as a list of places, 7 bytes a row.
+# No constraint on rows: a report is stored once and whole, which its own keys see to, and that no two of one time have one node
+# whoever writes sees to. The index on node_no keeps the rows of one node as a list of places, 7 bytes a row.
 price = sa.Table(
     "price",
     metadata,

@@ -86,7 +86,7 @@ _RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
     _all_of(price, "node_no"),
-    _all_of(price_report, "report_no interval_start first_node_no origin_no digest"),
+    _all_of(price_report, "report_no interval_start first_node_no node_nos origin_no digest"),
     _FROM,
 )
 

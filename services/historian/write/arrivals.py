@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from historian.write.record import Meaning, Position, Stream
+from historian.write.record import Meaning, Position, Recorded, Stream
 
 REFUSED, CONTRADICTION = "refused", "contradiction"
 """Kinds of dead letters."""
@@ -43,3 +43,14 @@ class Written(msgspec.Struct):
     rejections: list[Rejection] = []
     statuses: int = 0
     renumbered: dict[Stream, str] = {}
+
+
+def recorded_of(arrival: Arrival) -> Recorded:
+    """What an event means.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(arrival.meaning, Recorded):
+        raise TypeError(f"a {type(arrival.meaning).__name__} is no event")
+    return arrival.meaning

@@ -6,7 +6,7 @@ encoder and not value by value. Only what the two write differently (control cha
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -58,6 +58,23 @@ def extra(elements: dict[str, str]) -> str:
         return text
     visible = {name.replace("\0", VISIBLE_NUL): entry.replace("\0", VISIBLE_NUL) for name, entry in elements.items()}
     return _encoder.encode(visible).decode()
+
+
+def multirange(ranges: Iterable[tuple[int, int]]) -> str:
+    """Ranges, both ends included, as PostgreSQL writes a set of them."""
+    return "{" + ",".join(f"[{first},{last}]" for first, last in ranges) + "}"
+
+
+def number_set(some: Collection[int]) -> str:
+    """A set of different numbers, at least one, likewise."""
+    first, last = min(some), max(some)
+    if last - first + 1 == len(some):
+        return multirange([(first, last)])
+    ordered = sorted(some)
+    breaks = [place for place in range(1, len(ordered)) if ordered[place] != ordered[place - 1] + 1]
+    return multirange(
+        (ordered[begin], ordered[end - 1]) for begin, end in zip([0, *breaks], [*breaks, len(ordered)], strict=True)
+    )
 
 
 def _hexadecimal(value: bytes) -> Iterator[bytes]:

@@ -27,14 +27,6 @@ _REPORTS = sa.text("""
     SELECT k.no, t.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
     JOIN price_report AS t ON t.event_id = k.event_id AND t.environment = CAST(k.environment AS environment)""")
-_REPORTS_OF_ONE_TIME = sa.text("""
-    SELECT k.no, t.digest
-    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:markets AS text[]),
-      CAST(:starts AS timestamptz[]), CAST(:fetches AS timestamptz[]), CAST(:nodes AS text[])) AS k
-      (no, environment, market, interval_start, fetched_at, node)
-    JOIN node AS n USING (node)
-    JOIN price_report AS t ON t.interval_start = k.interval_start AND t.market = k.market AND t.fetched_at = k.fetched_at
-      AND t.first_node_no = n.node_no AND t.environment = CAST(k.environment AS environment)""")
 
 
 def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, int | None]:
@@ -52,13 +44,6 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     if answers:
         known |= _find(connection, _RESPONSES, answers, {"ids": _texts(event.id for event in answers)})
     if prices:
-        of_one_time: dict[str, Sequence[object]] = {
-            "markets": _texts(event.market for event in prices),
-            "starts": [event.interval_start for event in prices],
-            "fetches": [event.fetched_at for event in prices],
-            "nodes": _texts(event.nodes[0] for event in prices),
-        }
-        known |= _find(connection, _REPORTS_OF_ONE_TIME, prices, of_one_time)
         known |= _find(connection, _REPORTS, prices, {"ids": _texts(event.id for event in prices)})
     return known
 

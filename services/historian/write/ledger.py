@@ -4,13 +4,14 @@ Each function works within a transaction that somebody else opened.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from dotbus.runtime.sequence import Range
 from historian.tables import lost_events
+from historian.write.copying import multirange
 from historian.write.gaps import Source, Spoken
 from historian.write.record import Stream
 
@@ -65,11 +66,6 @@ _CLAIM = sa.text(
     "ON CONFLICT (origin_no) DO UPDATE SET asked_at = now() WHERE source_sequence.asked_at IS NULL "
     "OR source_sequence.asked_at < now() - make_interval(secs => :pause_s) RETURNING 1"
 )
-
-
-def multirange(ranges: Iterable[Range]) -> str:
-    """Ranges, both ends included, as PostgreSQL writes a set of them."""
-    return "{" + ",".join(f"[{first},{last}]" for first, last in ranges) + "}"
 
 
 def add_received(connection: sa.Connection, seqs: Mapping[int, Sequence[int]]) -> dict[int, str]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from historian.write.copying import Row, extra, lines
+from historian.write.copying import Row, extra, lines, number_set
 from historian.write.digest import ANSWER_COLUMNS, PRICE_COLUMNS
 from historian.write.events import (
     KeptAnswer,
@@ -51,7 +51,7 @@ COLUMNS = {
     "compliance": ("event_no", "resource_id", "extra", *_fields(KeptCompliance)),
     "instruction_response": ("event_no", "environment", *ANSWER_COLUMNS, *_OF_EVENT),
     "price_report": (
-        *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no"),
+        *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no", "node_nos"),
         *_OF_EVENT,
     ),
     "price": ("interval_start", "report_no", "node_no", *PRICE_COLUMNS),
@@ -66,12 +66,16 @@ Part = tuple[str, Month]
 class Rows:
     """The lines of a batch of events, by table and month.
 
+    Attributes:
+        report_nos: the numbers of its reports of prices.
+
     Args:
         numbers: has learnt the names of all events that are added.
     """
 
     def __init__(self, numbers: Numbers) -> None:
         self._numbers = numbers
+        self.report_nos: list[int] = []
         self._rows: defaultdict[Part, list[Row]] = defaultdict(list)
         self._prices: defaultdict[Part, list[Iterable[Row]]] = defaultdict(list)
 
@@ -142,9 +146,10 @@ class Rows:
         report_no = self._numbers.next_report_no()
         nodes = self._numbers.nodes.known
         times = (event.interval_start, event.interval_end, event.fetched_at)
-        report = (report_no, str(event.environment), event.market, *times, nodes[event.nodes[0]], *source)
-        self._rows["price_report", None].append(report)
         node_nos = [nodes[name] for name in event.nodes]
+        report = (report_no, str(event.environment), event.market, *times, node_nos[0], number_set(node_nos), *source)
+        self._rows["price_report", None].append(report)
+        self.report_nos.append(report_no)
         columns = (getattr(event, name) for name in PRICE_COLUMNS)
         # Made as they are copied: a message of many nodes is never there as rows.
         rows = zip(repeat(event.interval_start), repeat(report_no), node_nos, *columns, strict=False)

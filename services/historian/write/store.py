@@ -7,6 +7,7 @@ the batch is halved until the message is found; it becomes a dead letter, and th
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 
 from dotbus.contracts.messages import ServiceStatus
 from historian.database import (
@@ -18,16 +19,17 @@ from historian.database import (
     TransactionLost,
     copy_rows,
 )
-from historian.write.arrivals import CONTRADICTION, Arrival, Rejection, Written
+from historian.write.arrivals import Arrival, Rejection, Written, recorded_of
 from historian.write.copying import FORMAT
-from historian.write.events import Key
-from historian.write.known import digests_of
+from historian.write.events import KeptPrices, Key
 from historian.write.ledger import add_received
 from historian.write.months import Months
 from historian.write.numbers import MAX_STREAMS_OF_SOURCE, Numbers
+from historian.write.price_times import require_own, share_a_node
 from historian.write.record import Position, Recorded, Refused, Stream
 from historian.write.rejected import keep_rejections
 from historian.write.rows import COLUMNS, Rows
+from historian.write.sifting import Sifted, pass_over, sift
 from historian.write.statuses import keep_statuses
 
 TRIES = 5
@@ -95,24 +97,24 @@ class Store:
         while events:
             first, others = _first_of_each(events)
             self._keep(list(first.values()), written, now, failures)
-            rejected = {_recorded(rejection.arrival).key for rejection in written.rejections}
+            rejected = {recorded_of(rejection.arrival).key for rejection in written.rejections}
             events = []
             for arrival in others:
-                key = _recorded(arrival).key
+                key = recorded_of(arrival).key
                 if key in rejected:
                     events.append(arrival)
                 else:
-                    _pass_over(arrival, _recorded(first[key]).digest, written)
+                    pass_over(arrival, recorded_of(first[key]).digest, written)
 
     def _keep(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
         refused: Exception | None = None
         for _ in range(TRIES):
-            if self._wary_batches:
-                events = self._sifted(events, written)
-            if not events:
-                return
-            refused = self._try(events, written, now, failures)
+            is_wary = self._wary_batches > 0 or share_a_node(_prices_of(events))
+            sifted = self._sift(events) if is_wary else Sifted(list(events))
+            refused = self._try(sifted.news, written, now, failures) if sifted.news else None
             if refused is None:
+                written.repeats += sifted.repeats
+                written.rejections += sifted.rejections
                 return
             if not isinstance(refused, KeyTaken | TableGone | TransactionLost):
                 break
@@ -146,29 +148,23 @@ class Store:
         self._wary_batches = max(0, self._wary_batches - 1)
         return None
 
-    def _sifted(self, events: Sequence[Arrival], written: Written) -> list[Arrival]:
-        """The events that are not stored yet."""
+    def _sift(self, events: Sequence[Arrival]) -> Sifted:
+        """What of events is not stored yet."""
+        self._numbers.nodes.learn(set(chain.from_iterable(event.nodes for event in _prices_of(events))))
         with self._database.transaction() as connection:
-            known = digests_of(connection, [_recorded(arrival).event for arrival in events])
-        news = []
-        for arrival in events:
-            key = _recorded(arrival).key
-            if key in known:
-                _pass_over(arrival, known[key], written)
-            else:
-                news.append(arrival)
-        return news
+            return sift(connection, self._numbers, events)
 
     def _commit(self, events: Sequence[Arrival], written: Written, now: datetime) -> None:
-        recorded = [_recorded(arrival) for arrival in events]
+        recorded = [recorded_of(arrival) for arrival in events]
         self._numbers.learn(recorded)
         rows = Rows(self._numbers)
         for arrival in events:
-            rows.add(_recorded(arrival), arrival.received_at)
+            rows.add(recorded_of(arrival), arrival.received_at)
         tables = self._months.tables(rows.needed(), now)
         with self._database.transaction() as connection:
             for part, lines in rows.parts():
                 copy_rows(connection, tables[part], COLUMNS[part[0]], lines, FORMAT)
+            require_own(connection, (entry.event for entry in recorded if isinstance(entry.event, KeptPrices)), rows.report_nos)
             again = add_received(connection, self._numbers.streams.seqs(entry.position for entry in recorded))
         written.events += len(events)
         if again:
@@ -227,10 +223,9 @@ class Store:
             add_received(connection, self._numbers.streams.seqs(came))
 
 
-def _recorded(arrival: Arrival) -> Recorded:
-    if not isinstance(arrival.meaning, Recorded):
-        raise TypeError(f"a {type(arrival.meaning).__name__} is no event")
-    return arrival.meaning
+def _prices_of(events: Iterable[Arrival]) -> list[KeptPrices]:
+    recorded = (recorded_of(arrival).event for arrival in events)
+    return [event for event in recorded if isinstance(event, KeptPrices)]
 
 
 def _first_of_each(events: Iterable[Arrival]) -> tuple[dict[Key, Arrival], list[Arrival]]:
@@ -238,22 +233,12 @@ def _first_of_each(events: Iterable[Arrival]) -> tuple[dict[Key, Arrival], list[
     first: dict[Key, Arrival] = {}
     others = []
     for arrival in events:
-        key = _recorded(arrival).key
+        key = recorded_of(arrival).key
         if key in first:
             others.append(arrival)
         else:
             first[key] = arrival
     return first, others
-
-
-def _pass_over(arrival: Arrival, digest: int | None, written: Written) -> None:
-    """An event whose key is taken: the same again, or a contradiction of the one that came first."""
-    recorded = _recorded(arrival)
-    if digest is None or digest == recorded.digest:
-        written.repeats.append(recorded.position)
-        return
-    what = "/".join(part for part in recorded.key if part)
-    written.rejections.append(Rejection(arrival, f"says something else than what came first as {what}", CONTRADICTION))
 
 
 def _said(arrival: Arrival) -> ServiceStatus:

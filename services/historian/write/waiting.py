@@ -26,48 +26,56 @@ class Waiting:
     """Deliveries from one thread to others.
 
     Args:
-        max_bytes: how much may be here, or taken and not in the database yet, before `put` waits.
+        max_bytes: memory that deliveries may take until they are in the database: a third of it as they came, two thirds as
+            they are once they are read.
         stop: ends every waiting.
         weigh: the memory that a message of a topic takes until it is in the database.
     """
 
     def __init__(self, max_bytes: int, stop: threading.Event, weigh: Callable[[str, bytes], int]) -> None:
-        self._max_bytes = max_bytes
+        self._most_waiting_bytes = max_bytes // 3
+        self._most_taken_bytes = max_bytes - self._most_waiting_bytes
         self._stop = stop
         self._weigh = weigh
-        self._deliveries: deque[tuple[Delivery, int]] = deque()
-        self._bytes = 0
+        self._deliveries: deque[Delivery] = deque()
+        self._waiting_bytes = self._taken_bytes = 0
         self._changed = threading.Condition()
 
     def put(self, delivery: Delivery) -> None:
-        """Add a delivery; waits while there is no room. One that is larger than all room is taken when nothing else is here."""
-        size = self._weigh(delivery.topic, delivery.payload) + len(delivery.topic) + _OF_EACH_BYTES
+        """Add a delivery; waits while there is no room. One that is larger than all room is taken when nothing else waits."""
+        size = _size(delivery)
         with self._changed:
-            while self._bytes and self._bytes + size > self._max_bytes and not self._stop.is_set():
+            while self._waiting_bytes and self._waiting_bytes + size > self._most_waiting_bytes and not self._stop.is_set():
                 self._changed.wait(FULL_LOOK_S)
             was_empty = not self._deliveries
-            self._deliveries.append((delivery, size))
-            self._bytes += size
+            self._deliveries.append(delivery)
+            self._waiting_bytes += size
             if was_empty:
                 self._changed.notify_all()
 
     def take(self, max_messages: int, max_bytes: int, timeout_s: float) -> Batch:
-        """The oldest deliveries, at least one once one has come; none when none came in time."""
+        """The oldest deliveries, none when none came, or none had room, in time.
+
+        At least one when nothing else is taken, however large it is.
+        """
         with self._changed:
-            if not self._deliveries:
-                self._changed.wait(timeout_s)
+            self._changed.wait_for(lambda: self._has_room_for_first(0, max_bytes), timeout_s)
             taken: list[Delivery] = []
-            total = 0
-            while self._deliveries and len(taken) < max_messages and (not taken or total + self._deliveries[0][1] <= max_bytes):
-                delivery, size = self._deliveries.popleft()
-                taken.append(delivery)
-                total += size
+            total = came = 0
+            while len(taken) < max_messages and self._has_room_for_first(total, max_bytes):
+                total += self._weight_of_first()
+                taken.append(self._deliveries.popleft())
+                came += _size(taken[-1])
+            self._taken_bytes += total
+            self._waiting_bytes -= came
+            if taken:
+                self._changed.notify_all()
             return Batch(taken, total)
 
     def release(self, size: int) -> None:
         """Give back the room of a batch."""
         with self._changed:
-            self._bytes -= size
+            self._taken_bytes -= size
             self._changed.notify_all()
 
     def __len__(self) -> int:
@@ -77,9 +85,26 @@ class Waiting:
     def oldest_at(self) -> datetime | None:
         """When the oldest that waits came; None when nothing waits."""
         with self._changed:
-            return self._deliveries[0][0].received_at if self._deliveries else None
+            return self._deliveries[0].received_at if self._deliveries else None
 
     @property
     def waiting_bytes(self) -> int:
         """The memory of what is not in the database yet, at the most."""
-        return self._bytes
+        return self._waiting_bytes + self._taken_bytes
+
+    def _has_room_for_first(self, before: int, max_bytes: int) -> bool:
+        """Whether there is a first, and room for it beside what else is taken, of which `before` is of the same batch."""
+        if not self._deliveries:
+            return False
+        if not (before or self._taken_bytes):
+            return True
+        with_it = before + self._weight_of_first()
+        return with_it <= max_bytes and self._taken_bytes + with_it <= self._most_taken_bytes
+
+    def _weight_of_first(self) -> int:
+        first = self._deliveries[0]
+        return self._weigh(first.topic, first.payload) + _size(first) - len(first.payload)
+
+
+def _size(delivery: Delivery) -> int:
+    return len(delivery.payload) + len(delivery.topic) + _OF_EACH_BYTES

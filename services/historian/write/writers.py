@@ -21,8 +21,8 @@ from historian.write.waiting import Waiting
 
 IDLE_S = 0.5
 BATCH_MESSAGES = 5000
-BATCH_BYTES = 16 * 1024 * 1024
-"""Of memory, at the most: two batches are at work, and some is to wait."""
+BATCH_BYTES = 16_000_000
+"""Of memory: two batches are at work, and two thirds of what is allowed by default."""
 LOGGED_CHARACTERS = 200
 LOGGED_REJECTIONS = 20
 """Of one batch; all of them are dead letters."""

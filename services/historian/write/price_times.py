@@ -1,0 +1,127 @@
+"""Price times: prices of one market and interval, as OASIS gave them at one time. Of one node there is one price: the first.
+
+A time is said in parts, each a report of some nodes. That no two of them name one node, no constraint can see to that would not
+cost as much as the prices themselves. So each report has its nodes beside it, and whoever has copied reports looks, before he
+commits, whether another one names a node of theirs. He looks while he alone may look at that time.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from historian.database import Connection, KeyTaken
+from historian.write.copying import number_set
+from historian.write.digest import PRICE_COLUMNS
+from historian.write.events import KeptPrices
+
+Time = tuple[str, str, datetime, datetime]
+"""Environment, market, start of the interval, when it was fetched."""
+Values = tuple[float | None, ...]
+"""The prices of a node, in the order of the columns."""
+
+_LOCK = 0x70726963
+"""First key of the advisory locks: "pric" in ASCII."""
+_LOCKS = 256
+"""So many for all times: a server has room for some thousand."""
+_GROUP = "interval_start, market, fetched_at, environment"
+_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(:lock, k) FROM unnest(CAST(:names AS int[])) AS k")
+_SHARED = sa.text(f"""
+    WITH mine AS MATERIALIZED (SELECT {_GROUP}, report_no, node_nos FROM price_report WHERE report_no = ANY(:mine)),
+    others AS MATERIALIZED (
+      SELECT {_GROUP}, t.node_nos FROM (SELECT DISTINCT {_GROUP} FROM mine) AS g JOIN price_report AS t USING ({_GROUP})
+      WHERE NOT EXISTS (SELECT FROM mine AS m WHERE m.report_no = t.report_no)
+    )
+    SELECT 1 FROM others AS t JOIN mine AS m USING ({_GROUP}) WHERE m.node_nos && t.node_nos LIMIT 1""")  # noqa: S608  # names of ours
+_OTHERS = sa.text("""
+    SELECT k.no, t.report_no, t.event_id
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:markets AS text[]),
+      CAST(:starts AS timestamptz[]), CAST(:fetches AS timestamptz[]), CAST(CAST(:node_nos AS text[]) AS int4multirange[])) AS k
+      (no, environment, market, interval_start, fetched_at, node_nos)
+    JOIN price_report AS t ON t.interval_start = k.interval_start AND t.market = k.market AND t.fetched_at = k.fetched_at
+      AND t.environment = CAST(k.environment AS environment) AND coalesce(t.node_nos && k.node_nos, true)""")
+_SAID = sa.text(f"""
+    SELECT report_no, node_no, {", ".join(PRICE_COLUMNS)} FROM price
+    WHERE interval_start = ANY(CAST(:starts AS timestamptz[])) AND report_no = ANY(:reports) AND node_no = ANY(:nodes)
+    ORDER BY report_no""")  # noqa: S608  # names of ours
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The prices of a node that came first, and the event that said them."""
+
+    values: Values
+    event_id: str
+
+
+def time_of(event: KeptPrices) -> Time:
+    """Of which time a report is."""
+    return (str(event.environment), event.market, event.interval_start, event.fetched_at)
+
+
+def values_of(event: KeptPrices) -> Iterable[tuple[str, Values]]:
+    """Each node with its prices."""
+    return zip(event.nodes, zip(*(getattr(event, name) for name in PRICE_COLUMNS), strict=True), strict=True)
+
+
+def share_a_node(events: Iterable[KeptPrices]) -> bool:
+    """Whether two of these reports are of one time and name one node."""
+    of_times: dict[Time, list[KeptPrices]] = {}
+    for event in events:
+        of_times.setdefault(time_of(event), []).append(event)
+    for parts in of_times.values():
+        if len(parts) > 1 and len(set().union(*(part.nodes for part in parts))) < sum(len(part.nodes) for part in parts):
+            return True
+    return False
+
+
+def require_own(connection: Connection, events: Iterable[KeptPrices], report_nos: Sequence[int]) -> None:
+    """Within the transaction that copied reports, and shortly before its end: no other report has a node of theirs.
+
+    Raises:
+        KeyTaken: one has.
+    """
+    if not report_nos:
+        return
+    names = sorted({_lock_of(time_of(event)) for event in events})
+    connection.execute(_TAKE_TURNS, {"lock": _LOCK, "names": names})
+    # What others committed before they let go of the lock is seen by a statement that begins after it.
+    if connection.scalar(_SHARED, {"mine": list(report_nos)}):
+        raise KeyTaken("another report of one time names one of its nodes")
+
+
+def read_said(connection: Connection, events: Sequence[KeptPrices], nodes: Mapping[str, int]) -> dict[Time, dict[str, Said]]:
+    """What is stored of the nodes and times of these reports, whose nodes have these numbers."""
+    node_nos = [[nodes[name] for name in event.nodes] for event in events]
+    parameters: dict[str, Sequence[object]] = {
+        "numbers": list(range(len(events))),
+        "environments": [str(event.environment) for event in events],
+        "markets": [event.market for event in events],
+        "starts": [event.interval_start for event in events],
+        "fetches": [event.fetched_at for event in events],
+        "node_nos": [number_set(each) for each in node_nos],
+    }
+    of_reports: dict[int, tuple[Time, str]] = {}
+    wanted: dict[int, str] = {}
+    for place, report_no, event_id in connection.execute(_OTHERS, parameters):
+        of_reports[report_no] = (time_of(events[place]), event_id)
+        wanted |= zip(node_nos[place], events[place].nodes, strict=True)
+    if not of_reports:
+        return {}
+    asked = {
+        "starts": list({time[2] for time, _ in of_reports.values()}),
+        "reports": list(of_reports),
+        "nodes": list(wanted),
+    }
+    said: dict[Time, dict[str, Said]] = {}
+    for report_no, node_no, *values in connection.execute(_SAID, asked):
+        time, event_id = of_reports[report_no]
+        said.setdefault(time, {}).setdefault(wanted[node_no], Said(tuple(values), event_id))
+    return said
+
+
+def _lock_of(time: Time) -> int:
+    environment, market, interval_start, fetched_at = time
+    text = f"{environment}/{market}/{interval_start.timestamp()}/{fetched_at.timestamp()}"
+    return zlib.crc32(text.encode()) % _LOCKS
