@@ -30,11 +30,11 @@ _GROUP = "interval_start, market, fetched_at, environment"
 _TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(:lock, k) FROM unnest(CAST(:names AS int[])) AS k")
 _SHARED = sa.text(f"""
     WITH mine AS MATERIALIZED (SELECT {_GROUP}, report_no, node_nos FROM price_report WHERE report_no = ANY(:mine)),
-    others AS MATERIALIZED (
-      SELECT {_GROUP}, t.node_nos FROM (SELECT DISTINCT {_GROUP} FROM mine) AS g JOIN price_report AS t USING ({_GROUP})
-      WHERE NOT EXISTS (SELECT FROM mine AS m WHERE m.report_no = t.report_no)
+    asked AS MATERIALIZED (
+      SELECT {_GROUP}, range_agg(r) AS node_nos FROM mine CROSS JOIN LATERAL unnest(mine.node_nos) AS r GROUP BY {_GROUP}
     )
-    SELECT 1 FROM others AS t JOIN mine AS m USING ({_GROUP}) WHERE m.node_nos && t.node_nos LIMIT 1""")  # noqa: S608  # names of ours
+    SELECT 1 FROM asked AS g JOIN price_report AS t USING ({_GROUP})
+    WHERE NOT EXISTS (SELECT FROM mine AS m WHERE m.report_no = t.report_no) AND t.node_nos && g.node_nos LIMIT 1""")  # noqa: S608  # names of ours
 _OTHERS = sa.text("""
     SELECT k.no, t.report_no, t.event_id
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:markets AS text[]),
@@ -93,20 +93,24 @@ def require_own(connection: Connection, events: Iterable[KeptPrices], report_nos
 
 def read_said(connection: Connection, events: Sequence[KeptPrices], nodes: Mapping[str, int]) -> dict[Time, dict[str, Said]]:
     """What is stored of the nodes and times of these reports, whose nodes have these numbers."""
-    node_nos = [[nodes[name] for name in event.nodes] for event in events]
+    of_times: dict[Time, dict[int, str]] = {}
+    for event in events:
+        of_times.setdefault(time_of(event), {}).update((nodes[name], name) for name in event.nodes)
+    times = list(of_times)
     parameters: dict[str, Sequence[object]] = {
-        "numbers": list(range(len(events))),
-        "environments": [str(event.environment) for event in events],
-        "markets": [event.market for event in events],
-        "starts": [event.interval_start for event in events],
-        "fetches": [event.fetched_at for event in events],
-        "node_nos": [number_set(each) for each in node_nos],
+        "numbers": list(range(len(times))),
+        "environments": [environment for environment, _, _, _ in times],
+        "markets": [market for _, market, _, _ in times],
+        "starts": [interval_start for _, _, interval_start, _ in times],
+        "fetches": [fetched_at for _, _, _, fetched_at in times],
+        "node_nos": [number_set(of_times[time]) for time in times],
     }
     of_reports: dict[int, tuple[Time, str]] = {}
-    wanted: dict[int, str] = {}
     for place, report_no, event_id in connection.execute(_OTHERS, parameters):
-        of_reports[report_no] = (time_of(events[place]), event_id)
-        wanted |= zip(node_nos[place], events[place].nodes, strict=True)
+        of_reports[report_no] = (times[place], event_id)
+    wanted: dict[int, str] = {}
+    for time in {time for time, _ in of_reports.values()}:
+        wanted |= of_times[time]
     if not of_reports:
         return {}
     asked = {
