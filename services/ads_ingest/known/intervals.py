@@ -23,7 +23,8 @@ from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
 SUPPLEMENTAL = "SUPP"
 
-_DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo"})
+_DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo", "batchReceived"})
+_DECISIVE_OF_TRAJECTORY = frozenset({"batchReceived"})
 _DECISIVE_OF_INSTRUCTION = frozenset(
     {"startTime", "endTime", "dot", "instructionType", "statusCode", "revisionNumber", "minAccept"}
     | {"acceptDot", "reasonCode", "oprAcceptDot", "oprReasonCode"}
@@ -58,6 +59,7 @@ def unreadable_of(dispatch: Dispatch) -> list[str]:
     header = dispatch.batch
     found = _unreadable(header.extra, _DECISIVE_OF_BATCH, "batch")
     if header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra:
+        found += _contradictions(dispatch.instructions)
         for instruction in dispatch.instructions:
             if instruction.instruction_type in (DOT_INSTRUCTION, None):
                 name = f"instruction {instruction.instruction_uid}"
@@ -68,7 +70,15 @@ def unreadable_of(dispatch: Dispatch) -> list[str]:
 
 def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:
     """The same of a resource's trajectory."""
-    return [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+    found = _unreadable(batch.batch.extra, _DECISIVE_OF_TRAJECTORY, "batch")
+    return found + [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+
+
+def _contradictions(instructions: Iterable[Instruction]) -> list[str]:
+    """Instructions that a batch has under one UID in one revision and that differ: nobody can tell which is meant."""
+    first: dict[tuple[str, int], Instruction] = {}
+    keyed = (((each.instruction_uid, each.revision_number or 0), each) for each in instructions)
+    return [f"instruction {key[0]}: said twice, and not the same" for key, each in keyed if first.setdefault(key, each) != each]
 
 
 def _unreadable(extra: Mapping[str, str], decisive: frozenset[str], where: str) -> list[str]:

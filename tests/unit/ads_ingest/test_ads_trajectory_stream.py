@@ -137,6 +137,13 @@ def test_a_point_that_nobody_can_read_speaks_against_its_curve_until_a_newer_bat
     assert bench.curve().reasons == ()
 
 
+def test_a_time_of_a_trajectory_batch_without_its_zone_speaks_against_its_curve_whose_age_it_tells(bench: Bench) -> None:
+    uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
+    bench.ads.trajectories = [(uid, re.sub("<batchReceived>[^<]*<", "<batchReceived>2026-03-01T11:50:00<", xml))]
+    assert [failure.kind for failure in bench.trajectory.round().failures] == ["unreadable"]
+    assert bench.curve().reasons == ("incomplete",)
+
+
 def test_a_cache_that_is_larger_than_the_bound_comes_in_parts_and_all_of_it_comes(bench: Bench) -> None:
     bench.max_reply_bytes = 4000
     bench.restart()

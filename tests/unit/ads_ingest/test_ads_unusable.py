@@ -535,3 +535,25 @@ def test_a_dot_without_readable_megawatts_or_start_speaks_against_its_resource_u
     asked.revision_no = 2
     bench.round(RECHECK)
     assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 7.0)], ())
+
+
+def test_a_time_of_a_batch_at_caiso_without_its_zone_speaks_against_its_dots_which_it_would_rank(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=60.0), batch(2, R1=5.0)]
+    asked = bench.ads.batches[1]
+    received = f"<batchReceived>{T0.isoformat()}</batchReceived>"
+    whole = asked.xml(whole=True).replace(received, "<batchReceived>2026-03-01T11:50:00</batchReceived>")
+    bench.ads.troubles["getDispatchBatch", "B2"] = lambda _question: envelope("getDispatchBatch", packed(whole.encode()))
+    assert [failure.kind for failure in bench.dispatch.round().failures] == ["unreadable"]
+    assert bench.reasons("R1") == ("incomplete",)
+
+
+def test_an_instruction_that_a_batch_says_twice_and_not_the_same_speaks_against_its_resource(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=31.0, R2=3.0)]
+    for mw, reasons in (("31.0", ()), ("32.0", ("incomplete",))):
+        bench.ads.batches[0].revision_no += 1
+        whole = bench.ads.batches[0].xml(whole=True)
+        begin, end = whole.index("<instruction instructionUID='B1-R1'"), whole.index("</instruction>") + len("</instruction>")
+        document = packed((whole[:end] + whole[begin:end].replace("31.0", mw) + whole[end:]).encode())
+        bench.ads.troubles["getDispatchBatch", "B1"] = lambda _question, it=document: envelope("getDispatchBatch", it)
+        bench.round(RECHECK)
+        assert (bench.reasons("R1"), bench.reasons("R2")) == (reasons, ())
