@@ -88,7 +88,7 @@ def _ingest(topics: Topics, service: str, subjects: Iterable[Subject]) -> Broker
     replay = f"{_of_service(topics, service)}/{Subject.REPLAY}"
     reply = f"{_of_service(topics, service)}/{Subject.REPLAY_REPLY}"
     of_itself = (_of_service(topics, service), f"{_of_service(topics, service)}/{Subject.STREAM}")
-    said = tuple(topics.every(subject) for subject in subjects)
+    said = (*(topics.every(subject) for subject in subjects), f"{_of_service(topics, service)}/{Subject.GAP}")
     return BrokerUser(service, writes=(*said, *of_itself, reply), reads=(*of_itself, replay))
 
 

@@ -126,6 +126,8 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
   Where a historian has other events under numbers of a stream (`numbers_taken`), all that its source kept comes again so.
 - What is missing from the end shows with the next event, or in the source's `service` state: `outbox.last_seq` less
   `outbox.unpublished` of `outbox.stream` is published. The `stream` topic says how far a stream goes at the most.
+- What CAISO had and no source could have is in no number, because no event of it was made: a `gap` event of the source says
+  from when until when. `complaints` in its `service` state say the same for a while.
 - Who may ask for a replay (by the access list the historian) names up to 10,000 ranges of `seq`; the reply says what is `lost`.
   A plant's own subscriber has the states, which are whole at any time, and the historian's tables for what it missed.
 

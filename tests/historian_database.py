@@ -12,7 +12,7 @@ from pathlib import Path
 from real_postgres import PASSWORD, Postgres
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, ServiceStatus, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, ServiceStatus, TrajectoryBatch, UpstreamGap
 from dotbus.contracts.topics import Topics
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
@@ -105,6 +105,8 @@ def topic_of(message) -> str:
             return TOPICS.response(message.plant, message.resource_id)
         case Prices():
             return TOPICS.prices(message.market)
+        case UpstreamGap():
+            return TOPICS.gap(*message.source.split("/", 1))
         case ServiceStatus():
             return TOPICS.service(message.service, message.instance)
     raise TypeError(type(message))

@@ -19,6 +19,7 @@ from dotbus.contracts.messages import (
     ReplayReply,
     ServiceStatus,
     TrajectoryBatch,
+    UpstreamGap,
 )
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
@@ -99,8 +100,9 @@ def topic_of(message: AnyMessage) -> str:
             return TOPICS.response(message.plant, message.resource_id)
         case Prices():
             return TOPICS.prices(message.market)
-        case ReplayReply():
-            return TOPICS.replay_reply(*message.source.split("/", 1))
+        case UpstreamGap() | ReplayReply():
+            of_source = TOPICS.gap if isinstance(message, UpstreamGap) else TOPICS.replay_reply
+            return of_source(*message.source.split("/", 1))
         case _:
             return TOPICS.service(message.service, message.instance)
 

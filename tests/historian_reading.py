@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from historian_parts import named
 
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
 
-Event = Dispatch | TrajectoryBatch | InstructionAnswered | Prices
+Event = Dispatch | TrajectoryBatch | InstructionAnswered | Prices | UpstreamGap
 PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
 
 
@@ -49,10 +49,10 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             for record in event.compliance:
                 yield "compliance_history", {**msgspec.structs.asdict(record), **of_batch}
             yield CURVES, msgspec.structs.asdict(event.batch)
-        case InstructionAnswered():
-            not_kept = {"version", "id", "response_seq"}
-            said = {name: value for name, value in msgspec.structs.asdict(event).items() if name not in not_kept}
-            yield "instruction_response_history", {**common, **said}
+        case InstructionAnswered() | UpstreamGap():
+            said = msgspec.structs.asdict(event)
+            view = "upstream_gap_history" if isinstance(event, UpstreamGap) else "instruction_response_history"
+            yield view, {**common, **{name: said[name] for name in said.keys() - {"version", "id", "response_seq"}}}
         case Prices():
             times = {name: getattr(event, name) for name in ("market", "interval_start", "interval_end", "fetched_at")}
             for place, node in enumerate(event.nodes):
@@ -79,6 +79,8 @@ def numbers_of(url: str, event: Event) -> list[int]:
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
         case InstructionAnswered():
             view, column, key = "instruction_response_history", "event_no", {"event_id": event.id}
+        case UpstreamGap():
+            view, column, key = "upstream_gap_history", "event_no", {"event_id": event.id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}
     asked = {name: visible(value) for name, value in {**key, "environment": event.environment}.items()}

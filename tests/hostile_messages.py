@@ -15,6 +15,7 @@ KEPT = (
     samples.trajectory_batch(),
     samples.answered(),
     samples.prices(),
+    samples.upstream_gap(),
     samples.service_status(),
     samples.replay_reply(),
 )
@@ -134,6 +135,7 @@ _PLACES = {
     "trajectory-batch": lambda said: TOPICS.trajectory_batch(said["plant"], said["resource_id"]),
     "response": lambda said: TOPICS.response(said["plant"], said["resource_id"]),
     "prices": lambda said: TOPICS.prices(said["market"]),
+    "gap": lambda said: TOPICS.gap(*said["source"].split("/", 1)),
     "service": lambda said: TOPICS.service(said["service"], said["instance"]),
     "replay-reply": lambda said: TOPICS.replay_reply(*said["source"].split("/", 1)),
 }

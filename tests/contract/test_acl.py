@@ -80,7 +80,9 @@ def test_each_subject_is_published_by_its_ingest_and_received_by_who_needs_it(to
 
 
 def test_every_subject_is_judged_here():
-    assert set(Subject) == set(WRITERS) | {Subject.SERVICE, Subject.STREAM, Subject.REPLAY, Subject.REPLAY_REPLY}
+    assert set(Subject) == set(WRITERS) | {
+        *(Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY)
+    }
 
 
 @pytest.mark.parametrize("service", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian"])
@@ -98,6 +100,13 @@ def test_an_ingest_alone_says_how_far_its_stream_goes_and_reads_it_again(topics:
 
     assert writers(topics, topic) == {ingest}
     assert readers(topics, topic) == {ingest, "historian"} | READERS_OF_ALL
+
+
+def test_an_ingest_alone_says_what_it_could_not_have_and_the_historian_hears(topics: Topics):
+    for service in ("ads_ingest", "lmp_ingest", "modbus_gateway", "historian"):
+        topic = topics.gap(service, "main")
+        assert writers(topics, topic) == {service} & INGESTS
+        assert readers(topics, topic) == {"historian"} | READERS_OF_ALL
 
 
 def test_a_plants_own_gateway_says_how_it_is_under_the_plants_name_only(topics: Topics):

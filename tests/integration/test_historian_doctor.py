@@ -39,6 +39,7 @@ from historian.settings import load_configuration
 from historian.upkeep.doctor import examine
 from historian.upkeep.findings import Finding, Level
 from historian.upkeep.months import month_of, part_name
+from historian.upkeep.upstream_gaps import read_upstream_gaps
 
 pytestmark = pytest.mark.integration
 
@@ -204,6 +205,24 @@ def test_gaps_tells_of_each_stream_what_came_what_is_missing_since_when_and_what
         f"ads_ingest/a, simulator, stream {samples.STREAM}: 2 received, 5 missing (3-7) since {NOW:%Y-%m-%dT%H:%M:%SZ}, "
         "2 lost since 2026-10-13T15:00:00Z"
     )
+
+
+def test_gaps_tells_what_sources_could_not_have_of_caiso_the_newest_first(at: Addresses, historian: Command):
+    sample = samples.upstream_gap()
+    gaps = [
+        msgspec.structs.replace(
+            sample, id=f"gap/{n}", seq=n, account=account, missing_from=NOW + timedelta(days=n), detail=f"{n}"
+        )
+        for n, account in ((1, None), (2, "north"))
+    ]
+    with opened(at.historian, owner=OWNER, writer=WRITER) as database:
+        fill(database, *gaps)
+        with database.transaction() as connection:
+            assert read_upstream_gaps(connection, shown=1)[1:] == ["and 1 older gaps of upstreams: see upstream_gap_history"]
+    assert historian("gaps").output.splitlines()[1:] == [
+        "ads_ingest/a, simulator, ads_dispatch of account north: 2",
+        "ads_ingest/a, simulator, ads_dispatch: 1",
+    ]
 
 
 def test_replay_asks_for_all_that_is_missing_and_it_is_there(

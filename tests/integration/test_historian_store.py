@@ -45,11 +45,11 @@ def store(open_database: Database) -> Store:
 
 
 def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
-    messages = (samples.dispatch(), samples.trajectory_batch(), samples.answered(), samples.prices())
+    messages = (samples.dispatch(), samples.trajectory_batch(), samples.answered(), samples.prices(), samples.upstream_gap())
     events = [arrival(message) for message in messages]
-    assert store.write(events, NOW).events == 4
+    assert store.write(events, NOW).events == 5
     once = counts(database)
-    assert len(store.write([*events, *events], NOW).repeats) == 8
+    assert len(store.write([*events, *events], NOW).repeats) == 10
     renumbered = [replace(m, stream="of another outbox", seq=77) for m in (samples.dispatch(), samples.prices())]
     assert len(store.write([arrival(message) for message in renumbered], NOW).repeats) == 2
     assert counts(database) == once
@@ -61,6 +61,7 @@ def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
         "dop": 2,
         "compliance": 1,
         "instruction_response": 1,
+        "upstream_gap": 1,
         "price_report": 1,
         "price": 2,
     }
@@ -92,6 +93,22 @@ def test_an_answer_of_one_id_that_says_something_else_is_a_contradiction(databas
     written = store.write([arrival(replace(samples.answered(), outcome="refused"))], NOW)
     assert [rejection.kind for rejection in written.rejections] == ["contradiction"]
     assert stored(database, "SELECT outcome FROM instruction_response") == [("taken",)]
+
+
+def test_every_value_of_a_gap_comes_back_as_it_was_said(database, store):
+    message = samples.upstream_gap()
+    store.write([arrival(message)], NOW)
+    (row,) = named(database, "SELECT * FROM upstream_gap_history")
+    said = msgspec.structs.asdict(message) | {"event_id": message.id, "received_at": NOW}
+    for unknown in ("version", "id"):
+        del said[unknown]
+    assert {name: row[name] for name in said} == said
+
+
+def test_a_gap_that_is_found_again_with_other_times_is_a_contradiction(database, store):
+    store.write([arrival(samples.upstream_gap())], NOW)
+    written = store.write([arrival(replace(samples.upstream_gap(), missing_until=NOW))], NOW)
+    assert [rejection.kind for rejection in written.rejections] == ["contradiction"]
 
 
 def test_every_value_of_a_dispatch_comes_back_as_it_was_said(database, store):

@@ -147,6 +147,14 @@ CHANNELS = (
         "the stream that a source numbers its events in, and how far it goes; each source reads its own after a restart",
     ),
     Channel(
+        Subject.GAP,
+        f"{_SERVICE}/{Subject.GAP}",
+        m.UpstreamGap,
+        _INGESTS,
+        ("historian",),
+        "what a source could not have of its upstream, and will not have any more: from when until when",
+    ),
+    Channel(
         Subject.REPLAY,
         f"{_SERVICE}/{Subject.REPLAY}",
         m.ReplayRequest,

@@ -32,11 +32,12 @@ class Subject(StrEnum):
     LMP = "lmp"
     SERVICE = "service"
     STREAM = "stream"
+    GAP = "gap"
     REPLAY = "replay"
     REPLAY_REPLY = "replay/reply"
 
 
-EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.PRICES})
+EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.PRICES, Subject.GAP})
 """Appended, never retained, carry a sequence number."""
 
 STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.LMP, Subject.SERVICE, Subject.STREAM})
@@ -149,6 +150,10 @@ class Topics:
         """State: which stream a source numbers its events in, and how far it goes."""
         return f"{self.service(service, instance)}/{Subject.STREAM}"
 
+    def gap(self, service: str, instance: str) -> str:
+        """Event: what a source could not have of its upstream, and will not have any more."""
+        return f"{self.service(service, instance)}/{Subject.GAP}"
+
     def replay(self, service: str, instance: str) -> str:
         """Command: send again the events from one sequence number to another."""
         return f"{self.service(service, instance)}/{Subject.REPLAY}"
@@ -166,7 +171,7 @@ class Topics:
                 return f"{self.root}/market/+/{subject}/+"
             case Subject.SERVICE:
                 return f"{self.root}/service/+/+"
-            case Subject.STREAM | Subject.REPLAY | Subject.REPLAY_REPLY:
+            case Subject.STREAM | Subject.GAP | Subject.REPLAY | Subject.REPLAY_REPLY:
                 return f"{self.root}/service/+/+/{subject}"
             case _:
                 return f"{self.root}/plant/+/+/{_WITH_ACTION.get(subject, subject)}"
@@ -214,7 +219,7 @@ _OF_PLANT = frozenset(
         Subject.RESPONSE,
     }
 )
-_OF_SERVICE = frozenset({Subject.SERVICE, Subject.STREAM, Subject.REPLAY, Subject.REPLAY_REPLY})
+_OF_SERVICE = frozenset({Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY})
 
 
 def _address_of_plant(plant: str, resource: str, levels: list[str]) -> Address | None:

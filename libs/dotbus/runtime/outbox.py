@@ -124,7 +124,7 @@ class Outbox:
         return len(payload)
 
     def _write_counts(self, draft: Draft) -> None:
-        for count in (*draft.counts.items(), *([(ALL, draft.last)] if draft.counts else ())):
+        for count in (*draft.counts.items(), *([(ALL, draft.last)] if draft.last > self._numbers.last else ())):
             self._database.execute(
                 "INSERT INTO count VALUES (?, ?) ON CONFLICT (scope) DO UPDATE SET last = excluded.last", count
             )

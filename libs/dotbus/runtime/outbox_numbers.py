@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
 
-OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | Prices
+OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | Prices | UpstreamGap
 ALL: Final = ""
 """The scope of the outbox's own numbers, beside those of plants and markets."""
 
@@ -105,6 +105,8 @@ class Draft:
         if isinstance(event, InstructionAnswered):
             response_seq = self._next(f"response/{event.plant}")
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, response_seq=response_seq)
+        if isinstance(event, UpstreamGap):  # of no plant and no market
+            return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base)
         plant_seq = self._next(f"plant/{event.plant}")
         return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, plant_seq=plant_seq)
 

@@ -37,6 +37,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
     Upstream,
+    UpstreamGap,
     WithdrawnBatch,
 )
 
@@ -398,6 +399,24 @@ def stream_state() -> StreamState:
     return StreamState(environment=Environment.SIMULATOR, source="ads_ingest/a", time=AT, stream=STREAM, last_seq=2)
 
 
+def upstream_gap() -> UpstreamGap:
+    """Thirty hours without CAISO."""
+    return UpstreamGap(
+        environment=Environment.SIMULATOR,
+        source="ads_ingest/a",
+        time=AT,
+        id="gap/3f1c9d0a5b7e4826af10c2d94e6b8735",
+        stream=STREAM,
+        seq=4,
+        upstream="ads_dispatch",
+        account="north",
+        missing_from=AT - timedelta(hours=30),
+        missing_until=AT - timedelta(hours=24),
+        detail="CAISO was not heard for longer than it keeps batches: dispatch batches of 2026-10-12T08:10:00Z to "
+        "2026-10-12T14:10:00Z are missing",
+    )
+
+
 def replay_request() -> ReplayRequest:
     """A historian that misses three events."""
     return ReplayRequest(
@@ -502,6 +521,7 @@ def every_message() -> tuple[AnyMessage, ...]:
         lmp(),
         service_status(),
         stream_state(),
+        upstream_gap(),
         replay_request(),
         replay_reply(),
     )

@@ -1,8 +1,8 @@
 """Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
 
-An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report` or `instruction_response`, which says where it came
-from; what else it tells is in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance` and `price`, which
-are divided by months.
+An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response` or `upstream_gap`, which
+says where it came from; what else it tells is in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance`
+and `price`, which are divided by months.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
@@ -14,6 +14,7 @@ from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.responses import instruction_response
 from historian.tables.trajectory import compliance, dop, trajectory_batch
+from historian.tables.upstream_gaps import upstream_gap
 
 DIVIDED = {
     instruction: "interval_start",
@@ -31,6 +32,7 @@ EVENT_TABLES = (
     dop,
     compliance,
     instruction_response,
+    upstream_gap,
     price_report,
     price,
 )
@@ -57,4 +59,5 @@ __all__ = [
     "service_state",
     "source_sequence",
     "trajectory_batch",
+    "upstream_gap",
 ]

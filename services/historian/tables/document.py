@@ -92,6 +92,6 @@ In a database that `10-roles.sh` prepared its names are found without it; elsewh
 _TABLES = """## Tables
 
 Rows of one event share its `event_no` (prices: `report_no`) with the row of `dispatch_batch`, `trajectory_batch` or
-`price_report` that says where it came from; one of `instruction_response` is a whole event. No foreign keys: an event is stored
-whole or not at all, and months are dropped without looking at others.
+`price_report` that says where it came from; one of `instruction_response` or `upstream_gap` is a whole event. No foreign keys:
+an event is stored whole or not at all, and months are dropped without looking at others.
 """

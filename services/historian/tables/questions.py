@@ -127,6 +127,15 @@ FROM lost_events AS l JOIN origin AS o USING (origin_no)
 ORDER BY l.noticed_at;""",
     ),
     Question(
+        "What of CAISO's is missing for good",
+        "ADS was not heard for longer than it keeps batches, or prices were given up. No number is missing of any stream for "
+        "it, because no event was made.",
+        """
+SELECT environment, source, upstream, account, missing_from, missing_until, detail
+FROM upstream_gap_history
+ORDER BY missing_from;""",
+    ),
+    Question(
         "When a service was away",
         "A row is a stretch of time in which a service said the same of itself.",
         """

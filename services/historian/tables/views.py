@@ -15,6 +15,7 @@ from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.responses import instruction_response
 from historian.tables.trajectory import compliance, dop, trajectory_batch
+from historian.tables.upstream_gaps import upstream_gap
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ _DOTS = (
     _SCHEDULE,
 )
 _RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
+_UPSTREAM_GAPS = (_all_of(upstream_gap, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
     _all_of(price, "node_no"),
@@ -109,6 +111,7 @@ VIEWS = (
     _view("instruction_response_history", "The same with what was said before CAISO was asked.", *_RESPONSES),
     _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
     _view("price_history", "Every revision of every price.", *_PRICES),
+    _view("upstream_gap_history", "What sources could not have of CAISO, and will not have any more.", *_UPSTREAM_GAPS),
     _view("stream_sequence", "Which events of each stream came and which are lost; what is in neither is missing.",
           _some_of(origin, "environment source stream"), _some_of(source_sequence, "received lost updated_at")),
 )  # fmt: skip

@@ -33,6 +33,7 @@ _NEWEST_EVENTS = sa.text("""
       (SELECT received_at, recorded_at FROM dispatch_batch ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM trajectory_batch ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM instruction_response ORDER BY event_no DESC LIMIT 1)
+      UNION ALL (SELECT received_at, recorded_at FROM upstream_gap ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM price_report ORDER BY report_no DESC LIMIT 1)
     ) AS newest ORDER BY recorded_at DESC LIMIT 1""")
 _HISTORIANS = sa.text("""

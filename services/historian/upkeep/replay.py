@@ -28,6 +28,7 @@ from dotbus.runtime.settings import BusSettings
 from historian.settings import Configuration
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.streams import Account, count, missing_since, read_accounts, shown
+from historian.upkeep.upstream_gaps import read_upstream_gaps
 from historian.write.events import MAX_SEQ
 from historian.write.gaps import requests_of
 
@@ -46,11 +47,14 @@ def add_replay_commands(app: typer.Typer, load: Load, open_database: Open) -> No
 
     @app.command()
     def gaps() -> None:
-        """Tell what is missing or lost. Of each stream: how much came, what did not, since when."""
+        """Tell what is missing or lost. Of each stream: how much came, what did not, since when; then what no source had."""
         with asking(load, open_database) as (_, database), database.transaction() as connection:
             told = [(account, missing_since(connection, account)) for account in read_accounts(connection)]
+            of_upstreams = read_upstream_gaps(connection)
         for account, since in told:
             typer.echo(account_line(account, since))
+        for line in of_upstreams:
+            typer.echo(line)
         if not told:
             typer.echo("no source has sent anything yet")
 

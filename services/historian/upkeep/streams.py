@@ -50,6 +50,7 @@ _CAME_AT = sa.text("""
       SELECT received_at FROM dispatch_batch WHERE origin_no = :origin_no AND seq = :seq
       UNION ALL SELECT received_at FROM trajectory_batch WHERE origin_no = :origin_no AND seq = :seq
       UNION ALL SELECT received_at FROM instruction_response WHERE origin_no = :origin_no AND seq = :seq
+      UNION ALL SELECT received_at FROM upstream_gap WHERE origin_no = :origin_no AND seq = :seq
       UNION ALL SELECT received_at FROM price_report WHERE origin_no = :origin_no AND seq = :seq
     ) AS came""")
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory
+from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory
 
 PRICE_COLUMNS = (
     "lmp_usd_per_mwh",
@@ -21,6 +21,7 @@ PRICE_COLUMNS = (
 )
 _OF_STREAM = frozenset({"version", "environment", "source", "time", "id", "stream", "seq", "response_seq"})
 ANSWER_COLUMNS = tuple(name for name in KeptAnswer.__struct_fields__ if name not in _OF_STREAM)
+GAP_COLUMNS = tuple(name for name in KeptGap.__struct_fields__ if name not in _OF_STREAM)
 # CAISO raises revisionNo when an instruction or the status of its batch changes (specification, section 6). These are neither:
 # it fills them in or moves them under the same revision, and two clients that ask at two times are given different ones.
 # batchSent is null until the batch is active, batchExpires says how long the present status lasts. The four stamps say which
@@ -48,5 +49,7 @@ def _content(event: Event) -> object:
             return (replace(event.batch, batch_sent_at=None), dops, compliance)
         case KeptAnswer():
             return {name: value for name in ANSWER_COLUMNS if (value := getattr(event, name)) is not None}
+        case KeptGap():
+            return {name: value for name in GAP_COLUMNS if (value := getattr(event, name)) is not None}
         case KeptPrices():
             return (event.market, event.interval_start, event.interval_end, event.nodes, _columns(event))

@@ -21,6 +21,7 @@ from dotbus.contracts.messages import (
     Prices,
     TrajectoryBatch,
     TrajectoryBatchHeader,
+    UpstreamGap,
 )
 from dotbus.contracts.topics import Subject
 
@@ -158,7 +159,25 @@ class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
         return self.market, None
 
 
-Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptPrices
+class KeptGap(UpstreamGap, frozen=True, kw_only=True, tag="gap"):
+    """What a source could not have of its upstream."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: StreamName
+    seq: KeptSeq
+    upstream: Name
+    account: Name | None = None
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        service, _, instance = self.source.partition("/")
+        return service, instance
+
+
+Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptPrices | KeptGap
 Key = tuple[str, str, str, str, str]
 
 _Reader = (
@@ -166,12 +185,14 @@ _Reader = (
     | msgspec.json.Decoder[KeptTrajectory]
     | msgspec.json.Decoder[KeptAnswer]
     | msgspec.json.Decoder[KeptPrices]
+    | msgspec.json.Decoder[KeptGap]
 )
 READERS: Final[Mapping[Subject, _Reader]] = {
     Subject.DISPATCH: msgspec.json.Decoder(KeptDispatch),
     Subject.TRAJECTORY_BATCH: msgspec.json.Decoder(KeptTrajectory),
     Subject.RESPONSE: msgspec.json.Decoder(KeptAnswer),
     Subject.PRICES: msgspec.json.Decoder(KeptPrices),
+    Subject.GAP: msgspec.json.Decoder(KeptGap),
 }
 """What reads the events of each kind of topic; raises what msgspec raises."""
 
@@ -187,6 +208,8 @@ def key_of(event: Event) -> Key:
             return ("instruction_response", str(event.environment), event.resource_id, event.id, "")
         case KeptPrices():
             return ("price_report", str(event.environment), event.market, event.id, "")
+        case KeptGap():
+            return ("upstream_gap", str(event.environment), "", event.id, "")
 
 
 def _revision(event: KeptDispatch) -> str:

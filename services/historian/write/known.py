@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from historian.write.copying import VISIBLE_NUL
-from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory, Key, key_of
+from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory, Key, key_of
 
 _DISPATCHES = sa.text("""
     SELECT k.no, b.digest
@@ -23,6 +23,10 @@ _RESPONSES = sa.text("""
     SELECT k.no, r.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
     JOIN instruction_response AS r ON r.event_id = k.event_id AND r.environment = CAST(k.environment AS environment)""")
+_GAPS = sa.text("""
+    SELECT k.no, g.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
+    JOIN upstream_gap AS g ON g.event_id = k.event_id AND g.environment = CAST(k.environment AS environment)""")
 _REPORTS = sa.text("""
     SELECT k.no, t.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
@@ -35,6 +39,7 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     trajectories = [event for event in events if isinstance(event, KeptTrajectory)]
     answers = [event for event in events if isinstance(event, KeptAnswer)]
     prices = [event for event in events if isinstance(event, KeptPrices)]
+    gaps = [event for event in events if isinstance(event, KeptGap)]
     known: dict[Key, int | None] = {}
     if dispatches:
         batches = {**_batches(dispatches), "revisions": _texts(key_of(event)[-1] for event in dispatches)}
@@ -43,6 +48,8 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
         known |= _find(connection, _TRAJECTORIES, trajectories, _batches(trajectories))
     if answers:
         known |= _find(connection, _RESPONSES, answers, {"ids": _texts(event.id for event in answers)})
+    if gaps:
+        known |= _find(connection, _GAPS, gaps, {"ids": _texts(event.id for event in gaps)})
     if prices:
         known |= _find(connection, _REPORTS, prices, {"ids": _texts(event.id for event in prices)})
     return known

@@ -22,6 +22,7 @@ from dotbus.contracts.messages import (
     ReplayReply,
     ServiceStatus,
     TrajectoryBatch,
+    UpstreamGap,
 )
 from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
 from historian.write.copying import VISIBLE_NUL
@@ -122,7 +123,7 @@ class Recorder:
         except (UndecodableMessage, _Contradiction) as error:
             # Whoever may publish elsewhere only cannot hide that an event of another is missing.
             is_event = address is not None and address.subject in EVENTS
-            return Refused(str(error)[:MAX_REASON], _position_in(payload, address.subject) if address and is_event else None)
+            return Refused(str(error)[:MAX_REASON], _position_in(payload, address) if address and is_event else None)
 
 
 def _event(address: Address, topic: str, payload: bytes) -> Recorded:
@@ -135,7 +136,7 @@ def _event(address: Address, topic: str, payload: bytes) -> Recorded:
         _require_fit(address, topic, event)
     if _is_odd(payload):
         event = _plain(event)
-    if not _may_say(address.subject, event.source):
+    if not _may_say(address, event.source):
         raise _Contradiction(f"{event.source} says no {address.subject}")
     _require_whole(event)
     stream = _stream(event.environment, event.source, event.stream)
@@ -183,6 +184,9 @@ def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # 
             return (Subject.RESPONSE, message.plant, message.resource_id)
         case Prices():
             return (Subject.PRICES, message.market, None)
+        case UpstreamGap():
+            service, _, instance = message.source.partition("/")
+            return (Subject.GAP, service, instance)
         case ServiceStatus():
             return (Subject.SERVICE, message.service, message.instance)
         case ReplayReply():
@@ -232,20 +236,23 @@ def _require_span(span: OutboxSpan) -> None:
         raise _Contradiction(f"an outbox of {first_seq} to {last_seq} of which {span.unpublished} are unpublished")
 
 
-def _may_say(subject: Subject, source: str) -> bool:
+def _may_say(address: Address, source: str) -> bool:
     """Whether a source's numbers count here: whoever may publish prices could hide what is missing of dispatches, else."""
+    subject = address.subject
+    if subject is Subject.GAP:
+        return source == f"{address.scope}/{address.name}"
     if source.startswith(_OF_PRICES):
         return subject is Subject.PRICES
     return subject is not Subject.PRICES or not source.startswith(_OF_DISPATCHES)
 
 
-def _position_in(payload: bytes, subject: Subject) -> Position | None:
+def _position_in(payload: bytes, address: Address) -> Position | None:
     """The place of an event that is refused for something else, such as its version."""
     try:
         probe = _probe.decode(payload)
     except NOT_OURS:
         return None
-    if "\0" in probe.source + probe.stream or not _may_say(subject, probe.source):
+    if "\0" in probe.source + probe.stream or not _may_say(address, probe.source):
         return None
     return Position(_stream(probe.environment, probe.source, probe.stream), probe.seq)
 

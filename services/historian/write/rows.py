@@ -10,7 +10,7 @@ from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
 from historian.write.copying import Row, extra, lines, number_set
-from historian.write.digest import ANSWER_COLUMNS, PRICE_COLUMNS
+from historian.write.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS
 from historian.write.events import (
     KeptAnswer,
     KeptBatch,
@@ -19,6 +19,7 @@ from historian.write.events import (
     KeptDetail,
     KeptDispatch,
     KeptDop,
+    KeptGap,
     KeptInstruction,
     KeptPrices,
     KeptTrajectory,
@@ -50,6 +51,7 @@ COLUMNS = {
     "dop": ("event_no", "resource_id", "extra", *_fields(KeptDop)),
     "compliance": ("event_no", "resource_id", "extra", *_fields(KeptCompliance)),
     "instruction_response": ("event_no", "environment", *ANSWER_COLUMNS, *_OF_EVENT),
+    "upstream_gap": ("event_no", "environment", *GAP_COLUMNS, *_OF_EVENT),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no", "node_nos"),
         *_OF_EVENT,
@@ -99,11 +101,16 @@ class Rows:
             case KeptTrajectory():
                 self._add_trajectory(event, recorded.key, source)
             case KeptAnswer():
-                said = (getattr(event, name) for name in ANSWER_COLUMNS)
-                row = (self._numbers.next_event_no(), str(event.environment), *said, *source)
-                self._rows["instruction_response", None].append(row)
+                self._add_whole("instruction_response", event, ANSWER_COLUMNS, source)
+            case KeptGap():
+                self._add_whole("upstream_gap", event, GAP_COLUMNS, source)
             case KeptPrices():
                 self._add_prices(event, source)
+
+    def _add_whole(self, table: str, event: KeptAnswer | KeptGap, columns: Sequence[str], source: Row) -> None:
+        """An event that is one row."""
+        said = (getattr(event, name) for name in columns)
+        self._rows[table, None].append((self._numbers.next_event_no(), str(event.environment), *said, *source))
 
     def _add_dispatch(self, event: KeptDispatch, key: Key, source: Row) -> None:
         event_no, batch = self._numbers.next_event_no(), event.batch

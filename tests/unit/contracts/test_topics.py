@@ -39,6 +39,7 @@ def test_an_empty_name_is_refused():
         (Subject.LMP, Topics.lmp),
         (Subject.SERVICE, Topics.service),
         (Subject.STREAM, Topics.stream),
+        (Subject.GAP, Topics.gap),
         (Subject.REPLAY, Topics.replay),
         (Subject.REPLAY_REPLY, Topics.replay_reply),
     ],

@@ -54,6 +54,10 @@ def prices(number: int, market: str):
     return f"t/{market}", msgspec.structs.replace(samples.prices(), id=f"prices-{number}", market=market)
 
 
+def gap(number: int):
+    return "t/gap", msgspec.structs.replace(samples.upstream_gap(), id=f"gap-{number}")
+
+
 def said(outbox: Outbox):
     return [decode(event.payload) for event in outbox.between(1, 10**6, 10**6)]
 
@@ -89,6 +93,23 @@ def test_answers_are_counted_apart_from_what_caiso_tells_a_plant_also_in_a_new_s
         (event.seq, getattr(event, "plant_seq", None), getattr(event, "response_seq", None)) for event in said(outbox)
     ]
     assert renumbered[-2:] == [(1, 1, None), (2, None, 1)]
+
+
+def test_what_a_source_could_not_have_is_of_no_plant_and_takes_a_number_for_good(tmp_path: Path):
+    path = tmp_path / "outbox.sqlite"
+    first = opened(path)
+    first.commit(NOW, events=[dispatch(1)])
+    first.commit(NOW, events=[gap(2)])
+    assert counts(first) == [(1, 1, None), (2, None, None)]
+    first.mark_published([1, 2])
+    first.prune(NOW.replace(year=NOW.year + 1))
+    first.close()
+    second = opened(path)
+    second.commit(NOW, events=[gap(3), dispatch(4)])
+    assert counts(second) == [(3, None, None), (4, 2, None)]
+    second.begin_stream()
+    assert counts(second) == [(1, None, None), (2, 1, None)]
+    second.close()
 
 
 def test_each_market_counts_by_itself(outbox: Outbox):

@@ -52,6 +52,7 @@ from dotbus.contracts.messages.services import (
     ServiceStatus,
     StreamState,
     Upstream,
+    UpstreamGap,
 )
 from dotbus.contracts.messages.trajectory import (
     Compliance,
@@ -75,6 +76,7 @@ AnyMessage = (
     | Lmp
     | ServiceStatus
     | StreamState
+    | UpstreamGap
     | ReplayRequest
     | ReplayReply
 )
@@ -127,6 +129,7 @@ __all__ = [
     "TrajectoryBatchHeader",
     "TrajectoryPoint",
     "Upstream",
+    "UpstreamGap",
     "Utc",
     "WithdrawnBatch",
 ]

@@ -1,10 +1,10 @@
-"""What services say of themselves, and what they ask of each other: status, streams, replays."""
+"""What services say of themselves, and what they ask of each other: status, streams, gaps, replays."""
 
 from typing import Annotated, Final
 
 import msgspec
 
-from dotbus.contracts.messages.envelope import Command, Count, NonEmpty, Seq, State, Utc
+from dotbus.contracts.messages.envelope import Command, Count, Event, NonEmpty, Seq, State, Utc
 
 MAX_RANGES: Final = 10_000
 """How many ranges one replay request or reply may name."""
@@ -95,6 +95,28 @@ class StreamState(State, frozen=True, kw_only=True, tag="stream"):
 
     stream: NonEmpty
     last_seq: Count
+
+
+class UpstreamGap(Event, frozen=True, kw_only=True, tag="gap"):
+    """What a source could not have of its upstream, and will not have any more.
+
+    ADS was not heard for longer than it keeps batches (24 hours); or OASIS has had no prices of a time for long, or keeps none
+    so old, and they are given up. Nothing else tells of it, because no event was made that had a number. It is to be believed
+    on the topic of its own `source` only.
+
+    Attributes:
+        upstream: what is missing, by its name in the source's status; of several accounts without the account's.
+        account: whose; null where there is only one.
+        missing_from: since when; of ADS when it was heard last before.
+        missing_until: until when; of ADS a day before it was heard again.
+        detail: the same in words for a person.
+    """
+
+    upstream: NonEmpty
+    account: NonEmpty | None = None
+    missing_from: Utc
+    missing_until: Utc
+    detail: str
 
 
 class ReplayRequest(Command, frozen=True, kw_only=True, tag="replay"):

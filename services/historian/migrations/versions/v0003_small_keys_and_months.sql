@@ -510,3 +510,37 @@ COMMENT ON COLUMN trajectory_batch.digest IS 'Digest of what it says: another un
 COMMENT ON COLUMN trajectory_batch.time IS 'When the source made the event (UTC, the source''s clock).';
 COMMENT ON COLUMN trajectory_batch.received_at IS 'When the event reached the historian (UTC, its clock).';
 COMMENT ON COLUMN trajectory_batch.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';
+
+CREATE TABLE upstream_gap (
+  event_no BIGINT NOT NULL,
+  environment environment NOT NULL,
+  upstream TEXT NOT NULL,
+  account TEXT,
+  missing_from TIMESTAMP WITH TIME ZONE NOT NULL,
+  missing_until TIMESTAMP WITH TIME ZONE NOT NULL,
+  detail TEXT NOT NULL,
+  origin_no INTEGER NOT NULL,
+  seq BIGINT NOT NULL,
+  event_id TEXT NOT NULL,
+  digest BIGINT,
+  time TIMESTAMP WITH TIME ZONE NOT NULL,
+  received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  recorded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+  CONSTRAINT upstream_gap_pkey PRIMARY KEY (event_no),
+  CONSTRAINT upstream_gap_event_id_environment UNIQUE (event_id, environment)
+);
+COMMENT ON TABLE upstream_gap IS 'Times of which something of CAISO''s is missing for good: ADS forgot it before it was heard, OASIS has it no more.';
+COMMENT ON COLUMN upstream_gap.event_no IS 'Number of the event.';
+COMMENT ON COLUMN upstream_gap.environment IS 'Which CAISO spoke: production, stage (its test systems) or simulator.';
+COMMENT ON COLUMN upstream_gap.upstream IS 'What is missing, as the source''s status calls it: ads_dispatch, ads_trajectory, oasis_rtm, ...';
+COMMENT ON COLUMN upstream_gap.account IS 'Which ADS account; null where the source has only one.';
+COMMENT ON COLUMN upstream_gap.missing_from IS 'Since when; of ADS when it was heard last before, UTC.';
+COMMENT ON COLUMN upstream_gap.missing_until IS 'Until when; of ADS a day before it was heard again, UTC.';
+COMMENT ON COLUMN upstream_gap.detail IS 'The same in words.';
+COMMENT ON COLUMN upstream_gap.origin_no IS 'The source and its stream, by their number in the table origin.';
+COMMENT ON COLUMN upstream_gap.seq IS 'The event''s number in its stream, which counts from 1 without gaps.';
+COMMENT ON COLUMN upstream_gap.event_id IS 'The event''s id: the same fact has the same id however often it is sent.';
+COMMENT ON COLUMN upstream_gap.digest IS 'Digest of what it says: another under the same key is a contradiction. Null if older than 0003.';
+COMMENT ON COLUMN upstream_gap.time IS 'When the source made the event (UTC, the source''s clock).';
+COMMENT ON COLUMN upstream_gap.received_at IS 'When the event reached the historian (UTC, its clock).';
+COMMENT ON COLUMN upstream_gap.recorded_at IS 'When the transaction that stored it began (UTC, the database''s clock).';

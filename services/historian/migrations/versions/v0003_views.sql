@@ -144,6 +144,13 @@ SELECT DISTINCT ON (environment, market, node, interval_start) *
 FROM price_history
 ORDER BY environment, market, node, interval_start, fetched_at DESC, report_no;
 
+CREATE VIEW upstream_gap_history AS
+SELECT
+  g.event_no, g.environment, g.upstream, g.account, g.missing_from, g.missing_until, g.detail, o.source, o.stream, g.seq,
+  g.event_id, g.time, g.received_at, g.recorded_at
+FROM upstream_gap AS g
+JOIN origin AS o USING (origin_no);
+
 CREATE VIEW stream_sequence AS
 SELECT o.environment, o.source, o.stream, s.received, s.lost, s.updated_at
 FROM source_sequence AS s JOIN origin AS o USING (origin_no);

@@ -19,6 +19,7 @@ DISPATCH = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")
 TRAJECTORY = TOPICS.trajectory_batch("sierra", "TEST_RESOURCE_1")
 RESPONSE = TOPICS.response("sierra", "TEST_RESOURCE_1")
 PRICES = TOPICS.prices("RTM")
+GAP = TOPICS.gap("ads_ingest", "a")
 STATUS = TOPICS.service("ads_ingest", "a")
 ADS = Stream("simulator", "ads_ingest/a", samples.STREAM)
 record = Recorder(TOPICS).record
@@ -37,6 +38,7 @@ def refusal(topic, message):
         (samples.trajectory_batch(), TRAJECTORY),
         (samples.answered(), RESPONSE),
         (samples.prices(), PRICES),
+        (samples.upstream_gap(), GAP),
     ],
 )
 def test_an_event_comes_out_whole_with_its_place(message, topic):
@@ -78,6 +80,7 @@ def test_a_cleared_status_is_no_message_and_no_fault():
         (PRICES, msgspec.structs.replace(samples.prices(), id="i" * 201), "length <= 200 - at `$.id`"),
         (DISPATCH, msgspec.structs.replace(samples.dispatch(), id="i" * 201), "length <= 200 - at `$.id`"),
         (STATUS, msgspec.structs.replace(samples.service_status(), source="lmp_ingest/a"), "another source"),
+        (TOPICS.gap("ads_ingest", "b"), samples.upstream_gap(), "its topic is"),
     ],
 )
 def test_what_contradicts_its_topic_or_itself_is_refused(topic, message, reason):
@@ -182,6 +185,8 @@ def test_arbitrary_bytes_are_refused_and_never_raise(payload):
     [
         (PRICES, msgspec.structs.replace(samples.prices(), source="ads_ingest/a")),
         (DISPATCH, msgspec.structs.replace(samples.dispatch(), source="lmp_ingest/a")),
+        (GAP, msgspec.structs.replace(samples.upstream_gap(), source="ads_ingest/b")),
+        (TOPICS.gap("lmp_ingest", "a"), msgspec.structs.replace(samples.upstream_gap(), source="ads_ingest/a")),
     ],
 )
 def test_whoever_may_say_other_events_cannot_hide_that_one_of_a_source_is_missing(topic, message, damage):
