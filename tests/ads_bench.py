@@ -6,7 +6,9 @@ from pathlib import Path
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
+from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.dispatch import DispatchStream
@@ -24,7 +26,7 @@ from caiso.ads import AdsClient, Source
 from caiso.ads.errors import AdsFailure, TimedOut
 from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory
+from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory, UpstreamGap
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -84,7 +86,7 @@ class Bench:
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
             silence=self.of_dispatches,
             of_trajectories=self.of_trajectories,
-            alarm_after=20 * MINUTE,
+            alarms=DispatchAlarms(self.of_dispatches, 20 * MINUTE, self.outages(sender, "ads_dispatch", "dispatch batches")),
         )
         self.trajectory = TrajectoryStream(
             caiso,
@@ -96,7 +98,11 @@ class Bench:
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
             silence=self.of_trajectories,
             of_dispatches=self.of_dispatches,
+            outages=self.outages(sender, "ads_trajectory", "trajectories"),
         )
+
+    def outages(self, sender: Sender, upstream: str, batches: str) -> Outages:
+        return Outages(Followed(upstream, None, batches), self.outbox, sender, committed=self.count_commit)
 
     def count_commit(self) -> None:
         self.commits += 1
@@ -126,7 +132,11 @@ class Bench:
 
     def dispatches(self) -> list[Dispatch]:
         """Every dispatch event that was kept, in its order."""
-        return [decode_as(event.payload, Dispatch) for event in self.outbox.between(1, 10**6, 10**6)]
+        return [decode_as(event.payload, Dispatch) for event in self.outbox.events_of("dispatch/")]
+
+    def gaps(self) -> list[UpstreamGap]:
+        """Every outage that was kept, in its order."""
+        return [decode_as(event.payload, UpstreamGap) for event in self.outbox.events_of("gap/")]
 
     def dots(self, resource: str = "R1", plant: str = "north") -> list[tuple[str, float]]:
         """Batch and megawatts of each DOT in a resource's state."""

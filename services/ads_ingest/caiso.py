@@ -53,8 +53,13 @@ def answered_at(client: Ads, now: datetime) -> datetime:
 
     A clock of ours that is ahead would make what was heard look young for as long as it is ahead.
     """
+    return min(now, time_of(client, now))
+
+
+def time_of(client: Ads, now: datetime) -> datetime:
+    """The time by CAISO's clock, as far as it is known to differ from ours."""
     offset_s = client.clock_offset_s or 0.0
-    return now + timedelta(seconds=offset_s) if offset_s < -CLOCK_DOUBT_S else now
+    return now + timedelta(seconds=offset_s) if abs(offset_s) > CLOCK_DOUBT_S else now
 
 
 class Since(NamedTuple, Generic[T]):

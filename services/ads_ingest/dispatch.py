@@ -15,12 +15,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
+from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
-from ads_ingest.batches.silence import Outages, Silence
+from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
-from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
+from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at, time_of
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import (
@@ -34,7 +35,6 @@ from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
-from ads_ingest.settings import PREFIX
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
 from caiso.ads import WHOLE_CACHE
 from caiso.ads.errors import AdsFailure, Away, Unforeseen
@@ -66,7 +66,7 @@ class DispatchStream:
         clock: the wall clock.
         clock_steps: whether it was set.
         silence: since when no batch came, and of_trajectories the same of those.
-        alarm_after: how long no batch may come before somebody is told.
+        alarms: what is told though CAISO answers.
         note_seen: told which resources CAISO names, where that matters.
     """
 
@@ -84,16 +84,14 @@ class DispatchStream:
         clock_steps: ClockSteps,
         silence: Silence,
         of_trajectories: Silence,
-        alarm_after: timedelta,
+        alarms: DispatchAlarms,
         note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(publisher.known_state.said_heard_at)
         self._of_trajectories = of_trajectories
-        self._alarm_after = alarm_after
+        self._alarms = alarms
         self._note_seen = note_seen
-        self._is_silent = False
         self._log = get_logger("ads")
         self._new = CursorQuestion()
         self._publisher = publisher
@@ -141,7 +139,7 @@ class DispatchStream:
             except AdsFailure as failure:  # CAISO did answer what is new
                 unheard = (failure,)
         now = self._clock()
-        self._note_heard(now)
+        self._alarms.note_heard(now, time_of(self._caiso, now))
         if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
             self._silence.note_news(now)
         self._listed = tuple(translate_header(header) for header in listed.headers)
@@ -163,27 +161,7 @@ class DispatchStream:
         with self._publisher.lock:
             self._batches.forget_settled(self._needed(), self._clock())
         self._validations.send(self._batches)
-        return Unanswered(failures, self._batches.missing(self._clock()), self._alarms(self._clock()))
-
-    def _note_heard(self, now: datetime) -> None:
-        if self._outages.note_heard(now):
-            self._log.error("dispatch batches are missing", cause=self._outages.alarm(now))
-
-    def _alarms(self, now: datetime) -> tuple[str, ...]:
-        return tuple(alarm for alarm in (self._alarm(now), self._outages.alarm(now)) if alarm)
-
-    def _alarm(self, now: datetime) -> str | None:
-        lasted = self._silence.lasted(now)
-        was_silent, self._is_silent = self._is_silent, lasted >= self._alarm_after
-        if not self._is_silent:
-            return None
-        alarm = f"no dispatch batch for {lasted // timedelta(minutes=1)} min, though CAISO answers"
-        if not was_silent:
-            hint = f"ask CAISO whether the certificate still sees its resources; {PREFIX}NO_BATCH_ALARM_MIN sets the limit"
-            self._log.warning(
-                "no dispatch batch comes, though CAISO answers", since=self._silence.news_at.isoformat(), next=hint
-            )
-        return alarm
+        return Unanswered(failures, self._batches.missing(self._clock()), self._alarms.alarms(self._clock()))
 
     def _look_at_all(self, cursor: str) -> Since[DispatchBatchList]:
         """What came after the cursor in all that CAISO has, though it names nothing new; all, when it knows the cursor no more.

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ads_ingest.batches.clock_steps import ClockSteps
-from ads_ingest.batches.silence import Outages, Silence
-from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at
+from ads_ingest.batches.outages import Outages
+from ads_ingest.batches.silence import Silence
+from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at, time_of
 from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import Doubts
@@ -47,6 +48,7 @@ class TrajectoryStream:
         clock: the wall clock.
         clock_steps: whether it was set.
         silence: since when no batch came, and of_dispatches the same of those.
+        outages: after which batches are missing.
         note_seen: told which resources CAISO names, where that matters.
     """
 
@@ -62,11 +64,12 @@ class TrajectoryStream:
         clock_steps: ClockSteps,
         silence: Silence,
         of_dispatches: Silence,
+        outages: Outages,
         note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
     ) -> None:
         self._caiso = caiso
         self._silence = silence
-        self._outages = Outages(publisher.known_state.said_heard_at)
+        self._outages = outages
         self._of_dispatches = of_dispatches
         self._note_seen = note_seen
         self._whether_new = CursorQuestion()
@@ -112,16 +115,15 @@ class TrajectoryStream:
         if listed.batches:
             self._silence.note_news(self._clock())
         self._tell_parts(listed)
-        if self._outages.note_heard(self._clock()):
-            self._log.error("trajectories are missing", cause=self._outages.alarm(self._clock()))
-        self._publisher.note_heard(answered_at(self._caiso, self._clock()))
+        now = self._clock()
+        self._outages.note_heard(now, time_of(self._caiso, now))
+        self._publisher.note_heard(answered_at(self._caiso, now))
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._quarantine_log.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
-        alarm = self._outages.alarm(self._clock())
-        return Unanswered(failures, tuple(self._unpassed.values()), (alarm,) if alarm else ())
+        return Unanswered(failures, tuple(self._unpassed.values()), self._outages.alarms(self._clock()))
 
     def _look_at_all(self, cursor: str) -> Since[TrajectoryBatchList]:
         """Whether CAISO has something though it says that there is nothing new, as for dispatch batches.

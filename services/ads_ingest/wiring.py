@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
 from ads_ingest.accounts import Account
+from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
+from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads
@@ -155,6 +157,12 @@ def _wire_account(
     of_dispatches, of_trajectories = Silence(clock()), Silence(clock())
     of_dispatch, of_trajectory = QuarantineLog(shared.quarantine), QuarantineLog(shared.quarantine)
     note_seen = sights.noting(account.name) if account.name else lambda _resources: None
+    alarm_after = timedelta(minutes=settings.no_batch_alarm_min)
+
+    def outages(upstream: str, batches: str) -> Outages:
+        followed = Followed(upstream, account.name or None, batches)
+        return Outages(followed, shared.outbox, shared.sender, committed=shared.committed)
+
     dispatches = DispatchStream(
         caiso,
         Publisher(
@@ -175,7 +183,7 @@ def _wire_account(
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,
         of_trajectories=of_trajectories,
-        alarm_after=timedelta(minutes=settings.no_batch_alarm_min),
+        alarms=DispatchAlarms(of_dispatches, alarm_after, outages(DISPATCH, "dispatch batches")),
         note_seen=note_seen,
     )
     trajectories = TrajectoryStream(
@@ -195,6 +203,7 @@ def _wire_account(
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_trajectories,
         of_dispatches=of_dispatches,
+        outages=outages(TRAJECTORY, "trajectories"),
         note_seen=note_seen,
     )
     shared.meters.watch(account.name, no_batch_s=lambda: of_dispatches.lasted(clock()).total_seconds())

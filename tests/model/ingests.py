@@ -149,7 +149,7 @@ class AdsProcess:
             clock_steps=steps_of(ingest),
             silence=of_dispatches,
             of_trajectories=of_trajectories,
-            alarm_after=timedelta(minutes=20),
+            alarms=Unalarmed(),
             **around,
         )
         trajectory = TrajectoryStream(
@@ -159,6 +159,7 @@ class AdsProcess:
             clock_steps=steps_of(ingest),
             silence=of_trajectories,
             of_dispatches=of_dispatches,
+            outages=Unalarmed(),
             **around,
         )
         followed = {"clock": ingest.clock, "clock_offset_s": CaisoOffset(ingest.caiso)}
@@ -186,6 +187,16 @@ class Unwatched(Silence):
 
     def lasted(self, *_of: object) -> timedelta:
         return timedelta(0)
+
+
+class Unalarmed:
+    """No outage is noted, and none is remembered: what is explored is shorter than one."""
+
+    def note_heard(self, *_at: datetime) -> None:
+        pass
+
+    def alarms(self, _now: datetime) -> tuple[str, ...]:
+        return ()
 
 
 def steps_of(ingest: Ingest) -> ClockSteps:

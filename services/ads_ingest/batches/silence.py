@@ -12,8 +12,6 @@ CHECK_FIRST: Final = timedelta(minutes=10)
 CHECK_WITH_NEWS_ELSEWHERE: Final = timedelta(minutes=6)
 """Dispatches and trajectories come with each five-minute run: news of one, and none of the other for longer than one."""
 CHECK_MOST: Final = timedelta(hours=1)
-CACHE: Final = timedelta(hours=24)
-"""How long ADS keeps a batch (specification, 2.1)."""
 
 
 class Silence:
@@ -50,33 +48,3 @@ class Silence:
     def lasted(self, now: datetime) -> timedelta:
         """How long nothing new came."""
         return max(now - self.news_at, timedelta(0))
-
-
-class Outages:
-    """Whether CAISO was not heard for longer than it keeps batches: what came in between cannot be had from ADS any more.
-
-    Args:
-        heard_at: when it was heard last, before a restart too; None when it never was.
-
-    Attributes:
-        gap: the last time of which batches may be missing; None without one.
-    """
-
-    def __init__(self, heard_at: datetime | None) -> None:
-        self._heard_at = heard_at
-        self.gap: tuple[datetime, datetime] | None = None
-
-    def note_heard(self, now: datetime) -> bool:
-        """CAISO answered what is new. Returns whether a gap was found."""
-        before, self._heard_at = self._heard_at, now
-        if before is None or now - before <= CACHE:
-            return False
-        self.gap = (before, now - CACHE)
-        return True
-
-    def alarm(self, now: datetime) -> str | None:
-        """What to tell of the last gap, for as long as a batch would have been kept; None without one."""
-        if self.gap is None or now - self.gap[1] > 2 * CACHE:
-            return None
-        begin, end = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in self.gap)
-        return f"CAISO was not heard for longer than it keeps batches: those of {begin} to {end} are missing"

@@ -196,11 +196,6 @@ class KnownState(Generic[B, S]):
             del self._shelf.entries[resource_id]
             self._shelf.said.pop(resource_id, None)
 
-    @property
-    def said_heard_at(self) -> datetime | None:
-        """When CAISO was last heard by what was said of any resource, before a restart too; None before anything was."""
-        return max((said.heard_at for said in self._shelf.said.values()), default=None)
-
     def doubted(self) -> list[str]:
         """The resources whose states were said with a reason against themselves."""
         return [resource_id for resource_id, said in self._shelf.said.items() if said.reasons.state]

@@ -96,29 +96,3 @@ def test_no_batch_for_long_although_caiso_answers_is_an_alarm(bench: Bench, minu
     assert bench.dispatch.round().alarms == alarms
     bench.ads.batches.append(batch(2))
     assert bench.dispatch.round().alarms == ()
-
-
-@pytest.mark.parametrize("restarts", [False, True])
-def test_an_outage_longer_than_caiso_keeps_batches_is_told_with_what_is_missing(bench: Bench, *, restarts: bool) -> None:
-    bench.ads.batches = [batch(1)]
-    bench.dispatch.round()
-    bench.trajectory.round()
-    bench.later(timedelta(hours=30))
-    if restarts:
-        bench.restart()
-    bench.ads.batches = [batch(2, at=bench.now)]
-    bench.ads.trajectories = [trajectory("T1", 1800, (1805, 1.0))]
-    missing = "those of 2026-03-01T12:00:00Z to 2026-03-01T18:00:00Z are missing"
-    for stream in (bench.dispatch, bench.trajectory):
-        assert any(missing in alarm for alarm in stream.round().alarms)
-    bench.later(timedelta(hours=25))
-    bench.ads.batches.append(batch(3, at=bench.now))
-    assert any(missing not in alarm for alarm in bench.dispatch.round().alarms), "and a later one in its place"
-
-
-def test_an_outage_that_caiso_remembers_leaves_nothing_out(bench: Bench) -> None:
-    bench.ads.batches = [batch(1)]
-    bench.dispatch.round()
-    bench.later(timedelta(hours=24))
-    bench.ads.batches.append(batch(2, at=bench.now))
-    assert bench.dispatch.round().alarms == ()
