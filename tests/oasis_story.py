@@ -8,7 +8,7 @@ from oasis_recordings import zipped
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Lmp, Prices, Upstream
+from dotbus.contracts.messages import Lmp, Prices, Upstream, UpstreamGap
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.toml_values import Market
@@ -106,7 +106,10 @@ class Story:
             self.now += timedelta(seconds=by_s)
 
     def events(self) -> list[Prices]:
-        return [decode_as(event.payload, Prices) for event in self.outbox.between(1, 10**9, 10**6)]
+        return [decode_as(event.payload, Prices) for event in self.outbox.events_of("prices/")]
+
+    def gaps(self) -> list[UpstreamGap]:
+        return [decode_as(event.payload, UpstreamGap) for event in self.outbox.events_of("gap/")]
 
     def state(self, market: Market, node: str) -> Lmp | None:
         payload = self.outbox.states().get(self.installation.topics.lmp(market, node))

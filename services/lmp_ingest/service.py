@@ -13,7 +13,7 @@ from threading import Event
 
 import msgspec
 
-from dotbus.contracts.messages import Prices, Upstream
+from dotbus.contracts.messages import Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
@@ -31,7 +31,7 @@ from lmp_ingest.plan import Pace, Track
 from lmp_ingest.records import Question
 from lmp_ingest.reports import REPORTS
 from lmp_ingest.told import Told
-from lmp_ingest.translate import Assembled, ByInterval, Sender, price_events
+from lmp_ingest.translate import Assembled, ByInterval, Sender, gap_events, price_events
 
 LOOK_EVERY_S = 1.0
 """How often the loop looks whether an interval has turned."""
@@ -198,6 +198,8 @@ class Loop:
         after = plan.gap_answered(track, question, Assembled({}) if has_no_data(failure) else None, now)
         self._replace(track, after)
         self._patience.pause_after(failure, 1, now)
+        if after.given_up:
+            self._keep_or_take_back(track, after, now)
         self._evidence.of_gap(failure, question, now, now + plan.GAP_PAUSE)
         self._evidence.of_track(track, after, now)
 
@@ -225,12 +227,17 @@ class Loop:
         market, rules, now = after.market, self._rules, answer.received_at
         news = self._told.news(market, prices)
         events = self._told.numbered(price_events(rules.sender, market, news, now, rules.nodes_per_event))
+        self._keep_or_take_back(before, after, now, events)
+        self._evidence.of_track(before, after, now)
+
+    def _keep_or_take_back(self, before: Track, after: Track, now: datetime, events: Sequence[Prices] = ()) -> None:
+        """Keep what an answer brought, and what it made an end of in the gaps."""
+        gone = gap_events(self._rules.sender, upstream_of(after.market), after.nodes, after.given_up, now)
         try:
-            self._keep(now, market, events)
+            self._keep(now, after.market, events, gone)
         except sqlite3.Error as error:  # the same window again, or what it told would never be kept
             self._replace(after, plan.failed(before, f"outbox: {error}", now, now))
             raise
-        self._evidence.of_track(before, after, now)
 
     def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
         now = self._clock()
@@ -253,15 +260,24 @@ class Loop:
         if any(news):
             self._log.exception("the outbox keeps nothing, so nothing is passed on")
 
-    def _keep(self, now: datetime, market: Market | None = None, events: Sequence[Prices] = ()) -> None:
-        """One transaction: what is new, the states that follow from it, and how far the market is complete."""
+    def _keep(
+        self,
+        now: datetime,
+        market: Market | None = None,
+        events: Sequence[Prices] = (),
+        given_up: Sequence[UpstreamGap] = (),
+    ) -> None:
+        """One transaction: what is new or given up, the states that follow from it, and how far the market is complete."""
         states, topics = self._book.states(now), self._rules.topics
         cursors = self._moved(market) if market else {}
-        if not (states or cursors or events):
+        if not (states or cursors or events or given_up):
             return
         stored = self._outbox.commit(
             now,
-            events=[(topics.prices(event.market), event) for event in events],
+            events=[
+                *((topics.prices(event.market), event) for event in events),
+                *((topics.gap(*event.source.split("/", 1)), event) for event in given_up),
+            ],
             states=[(topics.lmp(state.market, state.node), state) for state in states],
             cursors=cursors,
         )

@@ -1,14 +1,14 @@
 """CAISO's price rows to messages. Pure: rows and a time in, prices by interval, events and states out."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 import msgspec
 
-from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices
+from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, UpstreamGap
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
@@ -172,6 +172,26 @@ def price_events(
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
             yield _event(sender, market, chunk, fetched_at, number, len(chunks))
+
+
+def gap_events(
+    sender: Sender, upstream: str, nodes: Sequence[str], gaps: Iterable[tuple[datetime, datetime]], now: datetime
+) -> list[UpstreamGap]:
+    """An event for each time of which the prices of some nodes are given up. The same ones have the same id."""
+    return [
+        UpstreamGap(
+            environment=sender.environment,
+            source=sender.source,
+            time=now,
+            id=f"gap/{upstream}/{start:{ID_TIME}}/{_digest((sender.source, nodes, start, end))}",
+            upstream=upstream,
+            missing_from=start,
+            missing_until=end,
+            detail=f"prices of {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ} are given up, because OASIS has had none for "
+            f"long or keeps none so old: {', '.join(nodes)}",
+        )
+        for start, end in gaps
+    ]
 
 
 def _event(

@@ -1,14 +1,16 @@
 """The loop against replies that lie: what is refused, what it costs, what is told of it, and how it recovers."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, HEADER, Story, published, table
 
-from dotbus.contracts.messages import Lmp, NodePrice
+from dotbus.contracts.messages import Lmp, NodePrice, UpstreamGap
 from dotbus.runtime.toml_values import Market
 from lmp_ingest.records import Question
 from lmp_ingest.reports import midnight, trade_day
@@ -357,7 +359,7 @@ def test_a_gap_that_oasis_does_not_fill_is_asked_for_once_an_hour_and_holds_noth
     assert len(one.health(Market.RTM).complaints) == 1
 
 
-def test_a_gap_that_oasis_has_no_prices_of_is_given_up_when_it_is_old_and_told_once(
+def test_a_gap_that_oasis_has_no_prices_of_is_given_up_when_it_is_old_and_is_an_event_once(
     story, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one = story(lookback_h=24.0)
@@ -380,7 +382,40 @@ def test_a_gap_that_oasis_has_no_prices_of_is_given_up_when_it_is_old_and_told_o
     assert one.outbox.cursors()["RTM missing"] == "none"
     one.leap(8 * 3600, 20)
     assert capsys.readouterr().out.count("missing prices are given up") == 1
+    (gap,) = one.gaps()
+    end = midnight(trade_day(complete) + DAY)
+    assert (gap.upstream, gap.account, gap.missing_from, gap.missing_until) == ("oasis_rtm", None, complete, end)
+    assert gap.detail.endswith(": N1")
+    assert gap.seq not in {event.seq for event in one.events()}
     assert [question for at, question in one.oasis.asked if question.start == complete and at > begin + 14 * HOUR] == []
+
+
+def test_a_disk_that_keeps_no_end_of_a_gap_leaves_it_and_is_asked_again(story, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = story(lookback_h=24.0)
+    one.oasis.answer = published(lambda: one.now)
+    one.run(60)
+    complete = datetime.fromisoformat(one.outbox.cursors()["RTM"])
+    one.now += 40 * DAY
+    one.restart()
+    usual, nothing = published(lambda: one.now), zipped(e__xml=recorded("error_1000_no_data.xml"))
+    one.oasis.answer = lambda question: nothing if question.start < complete + HOUR else usual(question)
+    commit, refused = one.outbox.commit, []
+
+    def commit_no_gap(now: datetime, **kept: Any) -> int:
+        if any(isinstance(event, UpstreamGap) for _, event in kept.get("events", ())):
+            refused.append(now)
+            raise sqlite3.OperationalError("the disk is full")
+        return commit(now, **kept)
+
+    with monkeypatch.context() as full:
+        full.setattr(one.outbox, "commit", commit_no_gap)
+        one.leap(14 * 3600, 20)
+    assert refused
+    assert one.gaps() == []
+    one.restart()
+    one.leap(14 * 3600, 20)
+    assert [gap.missing_from for gap in one.gaps()] == [complete]
+    assert one.health(Market.RTM).ok
 
 
 def test_a_day_ahead_day_without_prices_is_told_and_becomes_a_gap_when_it_leaves_the_lookback(story) -> None:
