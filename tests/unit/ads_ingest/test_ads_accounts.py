@@ -20,7 +20,7 @@ from ads_ingest.translate import Sender
 from ads_ingest.wiring import Shared, wire_known, wire_streams
 from caiso.ads import AdsClient
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Dot, Upstream
+from dotbus.contracts.messages import Dot, Upstream, UpstreamGap
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -73,6 +73,9 @@ class Two:
         for name in names:
             for stream in self.streams[name]:
                 stream.follow()
+
+    def upstreams(self) -> list[Upstream]:
+        return [stream.health.snapshot() for of_account in self.streams.values() for stream in of_account]
 
     def batch(self, number: int, revision: int = 1, **dots_mw: float) -> Batch:
         return Batch(f"B{number}", T0, dots_mw, revision)
@@ -146,6 +149,22 @@ def test_a_resource_that_both_see_is_well_while_one_of_them_is_answered(two: Two
     two.round(RECHECK)
     two.round(RECHECK)
     assert (two.dot("R1").reasons, two.dot("R1").heard_at) == ((), two.now)
+
+
+def test_an_account_that_was_away_too_long_is_told_after_a_restart_though_the_other_was_answered(two: Two) -> None:
+    two.round()
+    two.ads["east"].troubles["getDispatchBatchesSinceUID", None] = timed_out
+    for _ in range(30):
+        two.round(timedelta(hours=1))
+    two.restart()
+    two.ads["east"].troubles.clear()
+    for _ in range(2):
+        two.round(MINUTE)
+    (gap,) = two.outbox.events_of("gap/")
+    said = decode_as(gap.payload, UpstreamGap)
+    assert (said.upstream, said.account, said.missing_from) == ("ads_dispatch", "east", T0)
+    complaints = {upstream.name: upstream.complaints for upstream in two.upstreams()}
+    assert [name for name, told in complaints.items() if said.detail in told] == ["ads_dispatch/east"]
 
 
 def test_a_batch_that_one_account_cannot_have_speaks_against_its_own_resources(two: Two) -> None:
