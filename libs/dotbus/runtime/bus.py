@@ -13,6 +13,7 @@ MQTT 3.1.1 is for the embedded broker of the demonstration: there a forbidden pu
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -35,6 +36,8 @@ RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
 TOPICS_REMEMBERED = 10_000
 _MOST_UNANSWERED = 65535  # what a broker takes that says nothing of it: MQTT 5, section 3.2.2.3.3
 _TAKEN_OVER = "Session taken over"
+DROPPED_SOON_S, DROPPED_OFTEN = 15.0, 3
+"""A connection that ends so soon, so many times one after the other, was not lost by chance."""
 
 
 class Bus:
@@ -72,6 +75,7 @@ class Bus:
         self._generation = 0
         self._connected = False
         self._complaint = ""
+        self._connected_at_s, self._dropped_soon = 0.0, 0
         self._log = get_logger("bus").bind(broker=f"{settings.host}:{settings.port}", client_id=client_id)
         self._client = self._make_client(client_id)
         self._publishing = Publishing(self._changed, self._client.send, self._client.next_number)
@@ -167,7 +171,7 @@ class Bus:
             self._generation += 1
             self._connected = True
             self._publishing.begin(getattr(properties, "ReceiveMaximum", _MOST_UNANSWERED))
-        self._complaint = ""
+        self._complaint, self._connected_at_s = "", time.monotonic()
         self._log.info("connected")
         if self._filters:
             self._client.subscribe([(topic_filter, QOS) for topic_filter in self._filters])
@@ -187,9 +191,20 @@ class Bus:
             self._publishing.end()
         if was_connected:
             self._log.info("disconnected", reason=reason)
-            if reason == _TAKEN_OVER:
-                self._log.error("another process uses our name at the broker", next="give each instance its own INSTANCE")
+            self._look_for_a_namesake(reason)
             self._tell(connected=False)
+
+    def _look_for_a_namesake(self, reason: str) -> None:
+        """A broker lets one of two in at a time. Not each says so, as it should by MQTT 5."""
+        own = "give each instance its own INSTANCE"
+        if reason == _TAKEN_OVER:
+            self._log.error("another process uses our name at the broker", next=own)
+            return
+        lasted_s = time.monotonic() - self._connected_at_s
+        self._dropped_soon = self._dropped_soon + 1 if lasted_s < DROPPED_SOON_S else 0
+        if self._dropped_soon and self._dropped_soon % DROPPED_OFTEN == 0:
+            look = f"look into its log; if another process uses our name there, {own}"
+            self._log.error("the broker lets us in and drops us, again and again", times=self._dropped_soon, next=look)
 
     def _on_subscribe(
         self, _client: mqtt.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
