@@ -98,6 +98,7 @@ def test_thousands_come_once_and_in_order_and_none_again_that_was_acknowledged_w
         eventually(lambda start=start: len(got) == start + 1000)
         reader.ack_all(got[start:])
     assert [int(d.payload) for d in got] == list(range(5000))
+    reader.publish([Outgoing("seen", b"")])  # answered once the broker has read what went before it
     reader.stop()
     again: list[Delivery] = []
     connect("reader", filters=["t/#"], on_delivery=again.append, session_s=3600)
