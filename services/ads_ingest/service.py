@@ -182,11 +182,11 @@ def run_together(loops: Sequence[Loop], stop: threading.Event) -> None:
 def upstreams_of(accounts: Sequence[Loop]) -> list[Upstream]:
     """How CAISO is heard by each stream of each account.
 
-    Of several accounts there is one of each kind besides, by the name that it has when there is only one: it is well while one
-    of them is, because what only those that are not can tell says so itself.
+    Of accounts that have names there is one of each kind besides, by the name that it has without: it is well while one of them
+    is, because what only those that are not can tell says so itself.
     """
     of_each = [loop.upstreams() for loop in accounts]
-    if len(of_each) == 1:
+    if len(of_each) == 1 and all("/" not in upstream.name for upstream in of_each[0]):
         return of_each[0]
     return [*(_together(kind) for kind in zip(*of_each, strict=True)), *(upstream for own in of_each for upstream in own)]
 

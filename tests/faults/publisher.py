@@ -71,7 +71,7 @@ def dot(place: Place, now: datetime) -> Dot:
             batch_type=0,
             instruction_uid=f"B{at.timestamp():.0f}-I0",
             revision_no=1,
-            batch_received_at=at - MINUTE,
+            batch_received_at=min(at, start) - MINUTE,
         )
         for at in (start - MINUTE, start, start + MINUTE, start + 2 * MINUTE)
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from ads_ingest.responding.commands import SENDING, TAKEN, UNKNOWN, Asked, Result
+from ads_ingest.responding.commands import REFUSED, SENDING, TAKEN, UNKNOWN, Asked, Result
 from dotbus.contracts.messages import InstructionAnswered, KnownInstruction
 
 REMEMBERED = 10_000
+_OTHER = Result(REFUSED, "another command had this command_id before; nothing was sent", "message")
 _LOST = "CAISO was asked, and what it answered is not known: it may have taken it"
 
 
@@ -18,6 +19,7 @@ class Answers:
 
     def __init__(self, kept: Iterable[InstructionAnswered] = ()) -> None:
         self._results: dict[tuple[str, str, str], Result] = {}
+        self._asked: dict[tuple[str, str, str], tuple[object, ...]] = {}
         self._taken: dict[str, InstructionAnswered] = {}
         for event in kept:
             self.note(event)
@@ -27,19 +29,24 @@ class Answers:
         key = (event.plant, event.resource_id, event.command_id)
         if event.outcome == SENDING and key in self._results:
             return  # said again, after its result
+        asked = (event.action, event.batch_uid, event.instruction_uid, event.accept_dot_mw, event.reason_code)
+        self._asked[key] = asked
         result = Result(event.outcome, event.detail, event.refused_by, event.result_code)
         self._results[key] = Result(UNKNOWN, _LOST) if event.outcome == SENDING else result
         before = self._taken.get(event.instruction_uid)
         if event.outcome == TAKEN and (before is None or before.time <= event.time):
             self._taken[event.instruction_uid] = event
         if len(self._results) > REMEMBERED:
-            del self._results[next(iter(self._results))]
+            oldest = next(iter(self._results))
+            del self._results[oldest], self._asked[oldest]
         if len(self._taken) > REMEMBERED:
             del self._taken[next(iter(self._taken))]
 
     def result_of(self, asked: Asked) -> Result | None:
-        """What became of the same command before; None when it is new."""
-        return self._results.get((asked.plant, asked.resource_id, asked.id))
+        """What became of the same command before; None when it is new. One that asks something else is none of that name."""
+        key, command = (asked.plant, asked.resource_id, asked.id), asked.command
+        told = (asked.action, command.batch_uid, command.instruction_uid, command.accept_dot_mw, command.reason_code)
+        return self._results.get(key) if self._asked.get(key, told) == told else _OTHER
 
     def taken(self, known: KnownInstruction) -> tuple[str, float | None] | None:
         """The answer to an instruction that CAISO took and has not told yet: how, and with which megawatts.

@@ -237,6 +237,9 @@ def test_of_one_account_the_upstreams_are_what_they_always_were() -> None:
     loop = Loop([], 10, chance=lambda: 0.5, clock=lambda: T0)
     loop.upstreams = lambda: [Upstream(name="ads_dispatch", ok=True)]  # type: ignore[method-assign]
     assert [upstream.name for upstream in upstreams_of([loop])] == ["ads_dispatch"]
+    loop.upstreams = lambda: [Upstream(name="ads_dispatch/east", ok=True)]  # type: ignore[method-assign]
+    told = [upstream.name for upstream in upstreams_of([loop])]
+    assert told == ["ads_dispatch", "ads_dispatch/east"], "of one that has a name, as of several"
 
 
 def test_a_loop_that_ends_with_a_fault_ends_the_others_and_is_told() -> None:

@@ -394,3 +394,9 @@ def test_a_dry_run_is_told_once_and_the_rule_then_acts_when_it_is_turned_on() ->
     answers = Answers([event_of(dry, Result("dry-run", "-"), SENDER, T0)])
     assert automatic(answers=answers, dry_run=True) == []
     assert len(automatic(answers=answers)) == 1
+
+
+def test_a_command_of_another_content_is_not_answered_with_what_became_of_the_one_that_had_its_id() -> None:
+    answers = Answers([event_of(asked(command_id="shift 7"), Result("taken", "-", result_code=0), SENDER, T0)])
+    same, other = asked(command_id="shift 7"), asked(**DECLINE | {"command_id": "shift 7"})
+    assert [found.outcome for found in (answers.result_of(same), answers.result_of(other)) if found] == ["taken", "refused"]
