@@ -8,7 +8,7 @@ has a clock that agrees with ours. Where several sources speak of one thing, wha
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Final, Generic, TypeVar
@@ -41,6 +41,7 @@ class Judged(Generic[V]):
         age_s: since CAISO said or confirmed it, never below 0.
         until: when it grows worse, should nothing be heard meanwhile.
         arrived_at: when the state came here that says it.
+        is_last: whether that is what its source said last, and not what of it before is ahead of that.
     """
 
     said: V
@@ -48,14 +49,13 @@ class Judged(Generic[V]):
     age_s: float | None = None
     until: datetime | None = None
     arrived_at: datetime = _LONG_AGO
+    is_last: bool = True
 
     def about(self, part: W, *more: Reason) -> "Judged[W]":
         """A part of it, which is as good as the whole but for what speaks against it alone."""
-        return Judged(part, self.reasons.union(more) if more else self.reasons, self.age_s, self.until, self.arrived_at)
-
-    def at_most_until(self, at: datetime | None, now: datetime) -> "Judged[V]":
-        """The same, growing worse at a time already that is to come."""
-        return replace(self, until=min(at, self.until or at)) if at and at > now else self
+        return Judged(
+            part, self.reasons.union(more) if more else self.reasons, self.age_s, self.until, self.arrived_at, self.is_last
+        )
 
     def quality(self, *more: Reason) -> Quality:
         """The quality of it, or of a value of it that `more` speaks against."""
@@ -145,12 +145,17 @@ def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float,
     """Every statement on a topic, the best one last."""
     against = frozenset(_against_topic(received, topic))
     found = [
-        _judge(statement, statement.message, against.union(_against(statement, received, now)), stale_after_s, now)
+        _judge(
+            statement,
+            statement.message,
+            against.union(_against(statement, received, now)),
+            _clock_agrees_until(statement, received),
+            stale_after_s,
+            now,
+        )
         for statement in received.statements(topic)
         if isinstance(statement.message, kind)
     ]
-    agree_until = {name: source.clock_agrees_until for name, source in received.sources.items()}
-    found = [one.at_most_until(agree_until.get(one.said.source), now) for one in found]
     return sorted(found, key=_goodness)
 
 
@@ -159,7 +164,14 @@ def _goodness(one: Judged[M]) -> tuple[object, ...]:
     return one.quality().level, -len(one.reasons), -(one.age_s or 0.0), one.said.time, one.said.source
 
 
-def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_after_s: float, now: datetime) -> Judged[M]:
+def _judge(
+    statement: Statement,
+    said: M,
+    against: frozenset[Reason],
+    agrees_until: datetime | None,
+    stale_after_s: float,
+    now: datetime,
+) -> Judged[M]:
     """A statement at a time: how old it is, and what its age adds to what speaks against it."""
     age_s = _seconds(statement.heard_caiso_at, now)
     limits = [statement.heard_caiso_at + timedelta(seconds=stale_after_s), *([said.valid_until] if said.valid_until else [])]
@@ -169,7 +181,13 @@ def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_afte
         reasons.add(Reason.STALE)
     if age_s < -CLOCK_DOUBT_S:
         reasons.add(Reason.CLOCK_IN_DOUBT)
-    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(limits), statement.arrived_at)
+    turns = [min(limits), *([agrees_until] if agrees_until and agrees_until > now else [])]
+    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(turns), statement.arrived_at, statement.is_last)
+
+
+def _clock_agrees_until(statement: Statement, received: Received) -> datetime | None:
+    source = received.source(statement.message.source)
+    return source.clock_agrees_until if source else None
 
 
 def _against(statement: Statement, received: Received, now: datetime) -> Iterator[Reason]:
@@ -212,8 +230,7 @@ def _nothing_said(received: Received, topic: str) -> frozenset[Reason]:
 
 def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judged[object]:
     """The best of what each source said last."""
-    last = {id(statement.message) for statement in received.last_statements(topic)}
-    current = [one for one in judged if id(one.said) in last]
+    current = [one for one in judged if one.is_last]
     return current[-1].about(current[-1].said) if current else Judged(None, _nothing_said(received, topic))
 
 

@@ -22,19 +22,19 @@ Revisions = Mapping[str, int]
 
 def revisions(dots: Iterable[Dot]) -> Revisions:
     """The highest revision of each batch that any of the states has a DOT of."""
-    return _highest((interval.batch_uid, interval.revision_no) for dot in dots for interval in dot.intervals)
+    return _highest(interval for dot in dots for interval in dot.intervals)
 
 
 def withdrawals(dots: Iterable[Dot]) -> Revisions:
     """The highest revision of each batch that any of the states knows to be withdrawn."""
-    return _highest((batch.batch_uid, batch.revision_no) for dot in dots for batch in dot.withdrawn)
+    return _highest(batch for dot in dots for batch in dot.withdrawn)
 
 
-def _highest(numbered: Iterable[tuple[str, int | None]]) -> Revisions:
+def _highest(numbered: Iterable[DotInterval | WithdrawnBatch]) -> Revisions:
     found: dict[str, int] = {}
-    for batch_uid, revision_no in numbered:
-        revision = revision_no or 0
-        found[batch_uid] = max(revision, found.get(batch_uid, revision))
+    for each in numbered:
+        revision = each.revision_no or 0
+        found[each.batch_uid] = max(revision, found.get(each.batch_uid, revision))
     return found
 
 
@@ -104,12 +104,7 @@ def still_ahead(
 
 
 def _dots_ahead(before: Dot, after: Dot, now: datetime) -> Dot | None:
-    spoken_of = _highest(
-        [
-            *((one.batch_uid, one.revision_no) for one in after.intervals),
-            *((one.batch_uid, one.revision_no) for one in after.withdrawn),
-        ]
-    )
+    spoken_of = _highest((*after.intervals, *after.withdrawn))
     may_be_silent = Reason.INCOMPLETE in read_reasons(after.reasons)
 
     def is_ahead(interval: DotInterval) -> bool:

@@ -52,13 +52,14 @@ class Statement:
 
     `latest_claim` is the latest time at which the message says that something has happened, be it to its source or at CAISO.
     `connection` is the one to the broker on which it was heard last: what was retracted while we were away does not come
-    again, and nobody tells us.
+    again, and nobody tells us. `is_last` is false of what a source said before and is ahead of what it said last.
     """
 
     message: StateMessage
     arrived_at: datetime
     connection: int
     latest_claim: datetime
+    is_last: bool = True
 
     @classmethod
     def of(cls, message: StateMessage, arrived_at: datetime, connection: int) -> Self:
@@ -118,10 +119,6 @@ class Received:
     def statements(self, topic: str) -> list[Statement]:
         """What each source last said on a topic, and what of its earlier statements is ahead of that."""
         return [statement for of_source in self._statements.get(topic, {}).values() for statement in of_source]
-
-    def last_statements(self, topic: str) -> list[Statement]:
-        """What each source last said on a topic."""
-        return [of_source[0] for of_source in self._statements.get(topic, {}).values()]
 
     def problem(self, topic: str) -> Problem | None:
         """What is wrong with what was last said on a topic, None when nothing is."""
@@ -200,7 +197,7 @@ def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime
     for statement in earlier:
         ahead = still_ahead(statement.message, message, now)
         if ahead is not None and all(ahead != known.message for known in found):
-            found.append(replace(statement, message=ahead))
+            found.append(replace(statement, message=ahead, is_last=False))
     return found[:EARLIER_PER_SOURCE]
 
 
