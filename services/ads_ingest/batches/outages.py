@@ -6,15 +6,14 @@ itself and by CAISO's own clock, so that an outage is seen across a restart, and
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
 
+from ads_ingest.kept_events import kept_events
 from ads_ingest.translate import Sender
-from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import UpstreamGap
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
@@ -133,13 +132,10 @@ class Outages:
 
     def _last_kept(self) -> UpstreamGap | None:
         """The last one that was told before a restart."""
-        found = None
-        for kept in self._outbox.events_of(EVENT_IDS):
-            with suppress(UndecodableMessage):  # of another version of this software
-                event = decode_as(kept.payload, UpstreamGap)
-                if (event.upstream, event.account) == (self._followed.upstream, self._followed.account):
-                    found = event
-        return found
+        own = (self._followed.upstream, self._followed.account)
+        kept = kept_events(self._outbox, EVENT_IDS, UpstreamGap)
+        told = [event for event in kept if (event.upstream, event.account) == own]
+        return told[-1] if told else None
 
 
 def _time_in(note: str | None) -> datetime | None:

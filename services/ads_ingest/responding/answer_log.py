@@ -7,12 +7,12 @@ from datetime import datetime
 
 import msgspec
 
+from ads_ingest.kept_events import kept_events
 from ads_ingest.responding.answers import Answers
 from ads_ingest.responding.checks import Situation, refusal
 from ads_ingest.responding.commands import SENDING, UNKNOWN, Asked, Result, event_of
 from ads_ingest.responding.rules import automatic_answers
 from ads_ingest.translate import Sender
-from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import InstructionAnswered, KnownInstruction
 from dotbus.runtime.installation_answers import AcceptanceRule
 from dotbus.runtime.logs import get_logger
@@ -52,7 +52,7 @@ class AnswerLog:
 
     def _take_up(self) -> None:
         last: dict[str, InstructionAnswered] = {}
-        for event in _kept_in(self._outbox):
+        for event in kept_events(self._outbox, EVENT_IDS, InstructionAnswered):
             self._answers.note(event)
             which = event.id.rpartition("/")[0]
             if event.outcome != SENDING or which not in last:
@@ -129,16 +129,6 @@ def _named(event: InstructionAnswered) -> Mapping[str, object]:
         "requested_by": event.requested_by,
         "command_id": event.command_id,
     }
-
-
-def _kept_in(outbox: Outbox) -> list[InstructionAnswered]:
-    events = []
-    for kept in outbox.events_of(EVENT_IDS):
-        try:
-            events.append(decode_as(kept.payload, InstructionAnswered))
-        except UndecodableMessage:
-            continue  # of another version of this software
-    return events
 
 
 def _without_result(event: InstructionAnswered, now: datetime) -> InstructionAnswered:
