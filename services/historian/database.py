@@ -29,6 +29,7 @@ _BLAMES_THE_MESSAGE = frozenset({"22", "23", "54"})
 _INTERNAL_ERROR = "XX000"
 _MAY_BE_OF_ONE_BATCH = frozenset({"53200", "53400", "57014", _INTERNAL_ERROR})
 _READ_AT_ONCE = 256 * 1024
+_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(:lock, k) FROM unnest(CAST(:keys AS int[])) AS k")
 _NO_SUCH_ROLE = re.compile(r'FATAL:\s+(role ".*" does not exist|permission denied to set role)')
 _MAKES_ROLES = "deploy/postgres/10-roles.sh makes the roles, and makes our user a member (docs/deployment.md, Roles)"
 
@@ -128,6 +129,11 @@ def savepoint(connection: Connection) -> Iterator[None]:
             yield
     except (sa.exc.SQLAlchemyError, psycopg2.Error) as error:
         raise _meaning_of(error) from error
+
+
+def take_turns(connection: Connection, first_key: int, second_keys: Iterable[int]) -> None:
+    """Have advisory locks until the transaction ends, taken in one order so that nobody waits for who waits for him."""
+    connection.execute(_TAKE_TURNS, {"lock": first_key, "keys": sorted(second_keys)})
 
 
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str], lines: Iterable[bytes], options: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import sqlalchemy as sa
 
-from historian.database import Connection, KeyTaken
+from historian.database import Connection, KeyTaken, take_turns
 from historian.write.copying import number_set
 from historian.write.digest import PRICE_COLUMNS
 from historian.write.events import KeptPrices
@@ -27,7 +27,6 @@ _LOCK = 0x70726963
 _LOCKS = 256
 """So many for all times: a server has room for some thousand."""
 _GROUP = "interval_start, market, fetched_at, environment"
-_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(:lock, k) FROM unnest(CAST(:names AS int[])) AS k")
 _SHARED = sa.text(f"""
     WITH mine AS MATERIALIZED (SELECT {_GROUP}, report_no, node_nos FROM price_report WHERE report_no = ANY(:mine)),
     asked AS MATERIALIZED (
@@ -84,8 +83,7 @@ def require_own(connection: Connection, events: Iterable[KeptPrices], report_nos
     """
     if not report_nos:
         return
-    names = sorted({_lock_of(time_of(event)) for event in events})
-    connection.execute(_TAKE_TURNS, {"lock": _LOCK, "names": names})
+    take_turns(connection, _LOCK, {_lock_of(time_of(event)) for event in events})
     # What others committed before they let go of the lock is seen by a statement that begins after it.
     if connection.scalar(_SHARED, {"mine": list(report_nos)}):
         raise KeyTaken("another report of one time names one of its nodes")

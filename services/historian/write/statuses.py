@@ -13,13 +13,12 @@ import msgspec
 import sqlalchemy as sa
 
 from dotbus.contracts.messages import ServiceStatus
-from historian.database import Connection
+from historian.database import Connection, take_turns
 
 _LOCK = 0x73746174
 """First key of the advisory lock that orders the statuses of one service between historians: "stat" in ASCII."""
 _AHEAD = timedelta(seconds=10)
 """A status from further in the future is of a clock that is wrong: it must not outlast those that come after it."""
-_TAKE_TURNS = sa.text("SELECT pg_advisory_xact_lock(:lock, k) FROM unnest(CAST(:names AS int[])) AS k")
 _LATEST = sa.text("""
     SELECT s.id, s.environment::text, s.source, s.online, s.started_at, s.software_version, s.upstreams, s.heard_at
     FROM unnest(CAST(:environments AS text[]), CAST(:services AS text[]), CAST(:instances AS text[]))
@@ -86,7 +85,7 @@ class _Stretch(msgspec.Struct):
 def keep_statuses(connection: Connection, statuses: Sequence[tuple[ServiceStatus, datetime]]) -> None:
     """Keep statuses with their arrivals, within a transaction, in the order in which they came."""
     of_services = {_service(status): status for status, _ in statuses}
-    connection.execute(_TAKE_TURNS, {"lock": _LOCK, "names": sorted({_lock_of(service) for service in of_services})})
+    take_turns(connection, _LOCK, {_lock_of(service) for service in of_services})
     stretches = _latest(connection, list(of_services.values()))
     for status, received_at in statuses:
         _add(stretches.setdefault(_service(status), []), status, received_at)
