@@ -1,1 +1,1 @@
-"""CAISO's web services as a client library: for anyone, without a bus, a setting or a message of dotbus."""
+"""CAISO's web services as a client library: for anyone. It knows no bus, no settings and no messages but CAISO's."""

@@ -48,14 +48,17 @@ def tls_sockets(deadline: Deadline) -> type[ssl.SSLSocket]:
 
     class Bounded(ssl.SSLSocket):
         def do_handshake(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is Python's
+            """Shake hands within what is left."""
             self.settimeout(deadline.left_s())
             super().do_handshake(*args, **kwargs)
 
         def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401  # the signature is Python's
+            """Receive within what is left."""
             self.settimeout(deadline.left_s())
             return super().recv_into(*args, **kwargs)
 
         def send(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401  # the signature is Python's
+            """Send within what is left."""
             self.settimeout(deadline.left_s())
             try:
                 return super().send(*args, **kwargs)
@@ -146,10 +149,12 @@ def _connect(addresses: Addresses, deadline: Deadline) -> socket.socket:
 def _bounded_socket(deadline: Deadline, family: int, kind: int, protocol: int) -> socket.socket:
     class Bounded(socket.socket):
         def recv_into(self, *args: Any, **kwargs: Any) -> int:  # noqa: ANN401  # the signature is Python's
+            """Receive within what is left."""
             self.settimeout(deadline.left_s())
             return super().recv_into(*args, **kwargs)
 
         def sendall(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is Python's
+            """Send all within what is left."""
             self.settimeout(deadline.left_s())
             super().sendall(*args, **kwargs)
 
