@@ -61,7 +61,7 @@ WHOLE = {
 }
 MOST = {"intervals": 500, "withdrawn": 500, "points": 2000, "ahead": 1000}
 HOURLY, EXCEPTIONAL = 1, 4
-AGREE, AGREED_FOR = timedelta(seconds=2), timedelta(minutes=5)
+AGREE, AGREED_FOR, AT_ONCE = timedelta(seconds=2), timedelta(minutes=5), timedelta(minutes=1)
 FAR_AHEAD, LONG = timedelta(days=3), timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -118,6 +118,9 @@ class Source:
     will: bool = False
     upstreams: list[Message] = field(default_factory=list)
     compared: datetime = NEVER
+    run: datetime = NEVER  # the start of the run that started last, and when it was heard
+    run_heard: datetime = NEVER
+    doubled: datetime = NEVER
     ahead: deque[timedelta] = field(default_factory=lambda: deque(maxlen=3))
 
 
@@ -327,6 +330,8 @@ class Subscriber:
             source.ahead.clear()
             source.compared = NEVER
             source.arrived += by - AGREE
+            source.run_heard += by if source.run_heard > NEVER else timedelta(0)
+            source.doubled += by if source.doubled > NEVER else timedelta(0)
         for topic in self._topics.values():
             topic.retracted = topic.retracted + by if topic.retracted > NEVER else NEVER
             for state in topic.states.values():
@@ -350,7 +355,7 @@ class Subscriber:
                 self._topics[topic].broken = True
                 return
             if kind == "service":
-                self._status("/".join(names), new, retained=retained)
+                self._status("/".join(names), new, self._topics[topic].retracted, retained=retained)
             else:
                 self._state(self._topics[topic], new)
 
@@ -368,20 +373,32 @@ class Subscriber:
             new.ahead = ahead_of(new, [old, *old.ahead] if old else [], new.arrived)
             topic.states[new.message["source"]] = new
 
-    def _status(self, name: str, new: State, *, retained: bool) -> None:
+    def _status(self, name: str, new: State, retracted: datetime, *, retained: bool) -> None:
         """Keeps a status, and what it shows of its source's clock."""
         message = new.message
         if message["source"] != name:
             return
         will = not message["online"] and message["time"] == message["started_at"]
+        if (new.arrived if will else new.said) <= retracted:
+            return
         source = self._sources.setdefault(name, Source(message, new.arrived, new.connection, will))
         source.connection = new.connection
         if self._is_news(new, source, will=will, retained=retained):
             source.status, source.arrived, source.will = message, new.arrived, will
             source.upstreams = message.get("upstreams", []) if message["online"] else source.upstreams
+        if not retained and message["online"]:
+            self._run(source, message, new.arrived)
         if not retained and not will:
             source.ahead.append(message["time"] - new.arrived)
             source.compared = new.arrived
+
+    @staticmethod
+    def _run(source: Source, message: Message, at: datetime) -> None:
+        """Keeps which run of a source started last, and whether an earlier one speaks beside it."""
+        if message["started_at"] >= source.run or at > source.run_heard + AT_ONCE:
+            source.run, source.run_heard = message["started_at"], at
+        elif message["time"] > source.run + AGREE:
+            source.doubled = at
 
     def _is_news(self, new: State, source: Source, *, will: bool, retained: bool) -> bool:
         """Whether a status counts beside the one that is known."""
@@ -423,11 +440,12 @@ class Subscriber:
         upstreams = self._upstreams(known, kind, state.message)
         own = own_reasons(state.message)
         silent = known is not None and known.status["online"] and not upstreams
+        doubled = known is not None and known.doubled > NEVER and now <= known.doubled + AT_ONCE
         found = {
             "invalid": topic.broken,
             "broker_lost": not self._connected or state.connection != self._connection,
             "source_offline": known is not None and not known.status["online"],
-            "source_failing": silent or not all(each["ok"] for each in upstreams),
+            "source_failing": silent or doubled or not all(each["ok"] for each in upstreams),
             "clock_in_doubt": self._doubt(source, state, upstreams, now),
             "stale": self._stale(kind, state, now),
         }

@@ -136,7 +136,7 @@ def hears_caiso(received: Received, service: str, stale_after_s: float, now: dat
 
 def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
     heard_at = source.heard_caiso_at(upstream)
-    if heard_at is None or _against_clock(source, upstream, now) or not source.online:
+    if heard_at is None or _against_clock(source, upstream, now) or not source.online or source.runs.are_two(now):
         return False
     return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
 
@@ -204,7 +204,7 @@ def _against(statement: Statement, received: Received, now: datetime) -> Iterato
         return
     if not source.online:
         yield Reason.SOURCE_OFFLINE
-    if source.fails_at(upstream):
+    if source.fails_at(upstream) or source.runs.are_two(now):
         yield Reason.SOURCE_FAILING
     if _against_clock(source, upstream, now):
         yield Reason.CLOCK_IN_DOUBT

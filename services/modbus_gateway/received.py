@@ -140,9 +140,7 @@ class Received:
             self._note_use(arrival)
         match arrival.said:
             case ServiceStatus() as status:
-                known = self.sources.get(status.source, Source())
-                heard = SourceStatus(status, arrival.at, is_live=not arrival.retained, connection=self.connection)
-                self.sources[status.source] = known.told(heard)
+                self._take_status(status, arrival)
             case Problem.UNDECODABLE:
                 self._problems[arrival.topic] = Problem.UNDECODABLE
             case Problem.WRONG_ENVIRONMENT:  # does not mend an undecodable message before it
@@ -160,13 +158,22 @@ class Received:
         if isinstance(arrival.said, Problem) and len(self.unusable) < UNUSABLE_SOURCES:
             self.unusable[arrival.source] = arrival.detail or str(arrival.said)
 
+    def _take_status(self, status: ServiceStatus, arrival: Arrival) -> None:
+        heard = SourceStatus(status, arrival.at, is_live=not arrival.retained, connection=self.connection)
+        if not self._was_taken_back(arrival.topic, heard.said_at):
+            self.sources[status.source] = self.sources.get(status.source, Source()).told(heard)
+
+    def _was_taken_back(self, topic: str, said_at: datetime) -> bool:
+        """Whether a topic was cleared after something was said on it."""
+        retracted_at = self._retracted_at.get(topic)
+        return retracted_at is not None and said_at <= retracted_at
+
     def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
         by_source = self._statements.setdefault(arrival.topic, {})
         known = by_source.get(message.source, ())
         said = Statement.of(message, arrival.at, self.connection)
-        retracted_at = self._retracted_at.get(arrival.topic)
-        if retracted_at is not None and said.said_at <= retracted_at:
-            return  # it was taken back since
+        if self._was_taken_back(arrival.topic, said.said_at):
+            return
         self._problems.pop(arrival.topic, None)
         if known and known[0].message == message:
             by_source[message.source] = (replace(known[0], connection=self.connection), *known[1:])

@@ -15,6 +15,8 @@ from dotbus.contracts.quality import CLOCK_DOUBT_S
 HEARTBEATS_COMPARED: Final = 3
 AGREEMENT_LASTS: Final = timedelta(minutes=5)
 """How long a heartbeat shows anything of a clock: one that was set since, nobody told us of."""
+TWO_AT_ONCE_LASTS: Final = timedelta(minutes=1)
+"""How long two processes of one name count after the one that started first was heard beside the other."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
 
@@ -42,6 +44,11 @@ class SourceStatus:
         return (self.status.time - self.arrived_at).total_seconds()
 
     @property
+    def is_heartbeat(self) -> bool:
+        """Whether the source itself says at this moment that it is there."""
+        return self.is_live and self.status.online
+
+    @property
     def is_will(self) -> bool:
         """Whether the broker says it in place of a source that is gone."""
         return not self.status.online and self.status.time == self.status.started_at
@@ -57,6 +64,44 @@ class SourceStatus:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Whether one process speaks by a name, or two, whose states take turns on one topic.
+
+    Attributes:
+        started_at: when the run started that started last, by its heartbeats.
+        heard_at: when it was heard last, by our clock.
+        two_until: until when two count as speaking; None when they never did.
+    """
+
+    started_at: datetime | None = None
+    heard_at: datetime | None = None
+    two_until: datetime | None = None
+
+    def after(self, heard: SourceStatus) -> Self:
+        """After a heartbeat. One that a run said before the next one started may come late, and shows nothing."""
+        began_at = heard.status.started_at
+        if self.started_at is None or self.heard_at is None or began_at >= self.started_at:
+            return replace(self, started_at=began_at, heard_at=heard.arrived_at)
+        if heard.arrived_at - self.heard_at > TWO_AT_ONCE_LASTS:  # the later one is gone, or had a clock that was ahead
+            return replace(self, started_at=began_at, heard_at=heard.arrived_at)
+        if heard.status.time <= self.started_at + _TOLERANCE:
+            return self
+        return replace(self, two_until=heard.arrived_at + TWO_AT_ONCE_LASTS)
+
+    def are_two(self, now: datetime) -> bool:
+        """Whether two processes speak by this name."""
+        return self.two_until is not None and now <= self.two_until
+
+    def with_clock_set(self, by: timedelta) -> Self:
+        """The same after our clock was set forward by so much."""
+        return replace(
+            self,
+            heard_at=self.heard_at + by if self.heard_at else None,
+            two_until=self.two_until + by if self.two_until else None,
+        )
+
+
+@dataclass(frozen=True)
 class Source:
     """What is known of one instance of an ingest.
 
@@ -66,6 +111,7 @@ class Source:
         clock_offsets_s: its clock minus ours by its latest heartbeats, since our clock was last set.
         compared_at: when the last of these came.
         connection: the connection to the broker on which its status was heard last.
+        runs: whether two processes speak by its name.
     """
 
     latest: SourceStatus | None = None
@@ -73,6 +119,7 @@ class Source:
     clock_offsets_s: tuple[float, ...] = ()
     compared_at: datetime | None = None
     connection: int = 0
+    runs: Runs = Runs()
 
     @property
     def online(self) -> bool:
@@ -96,7 +143,8 @@ class Source:
         offsets_s = self.clock_offsets_s if heard.offset_s is None else (*self.clock_offsets_s, heard.offset_s)
         compared_at = self.compared_at if heard.offset_s is None else heard.arrived_at
         offsets_s = offsets_s[-HEARTBEATS_COMPARED:]
-        known = replace(self, clock_offsets_s=offsets_s, compared_at=compared_at, connection=heard.connection)
+        runs = self.runs.after(heard) if heard.is_heartbeat else self.runs
+        known = replace(self, clock_offsets_s=offsets_s, compared_at=compared_at, connection=heard.connection, runs=runs)
         if self.latest and not heard.replaces(self.latest):
             return known
         upstreams = heard.status.upstreams if heard.status.online else self.upstreams
@@ -106,7 +154,7 @@ class Source:
         """The source after our clock was set forward by so much: no clocks were compared; its next status is newer."""
         # Less the tolerance: a status may have been ahead of its arrival by that much, and so would be of those to come.
         latest = replace(self.latest, arrived_at=self.latest.arrived_at + by - _TOLERANCE) if self.latest else None
-        return replace(self, latest=latest, clock_offsets_s=(), compared_at=None)
+        return replace(self, latest=latest, clock_offsets_s=(), compared_at=None, runs=self.runs.with_clock_set(by))
 
     def behind(self, upstream: str | None) -> list[Upstream]:
         """The upstream of one name; all of them when none is asked for."""

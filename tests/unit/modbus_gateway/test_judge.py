@@ -520,3 +520,17 @@ def test_a_price_of_another_day_is_not_good(gateway):
     gateway.hear(lmp(price(40 * 86400, 41.0)))
     prices = judge_prices(gateway.received, gateway.topics.lmp("RTM", "NODE1"), LIMIT_S, at(1))
     assert [part.reasons for part in prices.parts] == [{Reason.INVALID}]
+
+
+def test_an_instance_that_two_processes_speak_for_does_not_work(gateway):
+    gateway.hear(status(1, started_at=at(0)))
+    assert hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(2))
+    gateway.hear(status(3, started_at=at(-100)))
+    assert not hears_caiso(gateway.received, "ads_ingest", LIMIT_S, at(4))
+
+
+def test_when_our_clock_is_set_two_processes_count_as_long_as_before(gateway):
+    gateway.hear(status(1, started_at=at(0)), status(3, started_at=at(-100)), dot(*DOTS, said_s=3))
+    gateway.received.clock_stepped(timedelta(seconds=-40))
+    assert Reason.SOURCE_FAILING in reasons(gateway, 23)
+    assert Reason.SOURCE_FAILING not in reasons(gateway, 24)

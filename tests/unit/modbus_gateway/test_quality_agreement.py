@@ -137,13 +137,30 @@ def statuses(draw: st.DrawFn, at_s: float) -> Mapping[str, Any]:
         "at": iso(at_s),
         "topic": f"dotbus/v1/service/{service}/{instance}",
         "retained": draw(st.booleans()),
-        "payload": payload,
+        "payload": payload if draw(st.integers(0, 9)) else None,
     }
 
 
 @st.composite
+def two_runs(draw: st.DrawFn, at_s: float) -> Sequence[Mapping[str, Any]]:
+    """Heartbeats of two processes of one name, some of which come late."""
+    service, instance = draw(st.sampled_from(tuple(UPSTREAMS))), draw(instances)
+    fields = {"service": service, "instance": instance, "online": True, "software_version": "1"}
+    fields["upstreams"] = [{"name": name, "ok": True} for name in UPSTREAMS[service]]
+    topic, starts, beats = f"dotbus/v1/service/{service}/{instance}", (at_s - 3600, at_s - draw(st.sampled_from((0, 5)))), []
+    for started_s in draw(st.permutations((*starts, *starts)))[: draw(st.integers(2, 4))]:
+        time_s = max(at_s - draw(st.sampled_from((0, 0, 2, 4, 10))), started_s)
+        payload = said("service", f"{service}/{instance}", time_s, **fields, started_at=iso(started_s))
+        retained = draw(st.sampled_from((False, False, False, True)))
+        beats.append({"at": iso(at_s), "topic": topic, "retained": retained, "payload": payload})
+        at_s += draw(st.sampled_from((0, 3, 30, 60, 61)))
+    return beats
+
+
+@st.composite
 def histories(draw: st.DrawFn) -> Sequence[Mapping[str, Any]]:
-    at_s, happened = -120, [{"at": iso(-120), "connected": True}]
+    at_s: float = -120
+    happened: list[Mapping[str, Any]] = [{"at": iso(-120), "connected": True}]
     for service, names in UPSTREAMS.items():  # else hardly anything would ever be good
         upstreams = [{"name": name, "ok": True} for name in names]
         fields = {"service": service, "instance": "a", "online": True, "started_at": iso(-3600), "software_version": "1"}
@@ -151,12 +168,15 @@ def histories(draw: st.DrawFn) -> Sequence[Mapping[str, Any]]:
         happened.append({"at": iso(-120), "topic": f"dotbus/v1/service/{service}/a", "retained": False, "payload": payload})
     for _ in range(draw(st.integers(1, 8))):
         at_s += draw(st.sampled_from((0, 1, 5, 30, 60)))
-        what = draw(st.sampled_from(("state",) * 6 + ("status",) * 3 + ("broker",)))
+        what = draw(st.sampled_from(("state",) * 6 + ("status",) * 3 + ("broker", "runs")))
         match what:
             case "state":
                 happened.append(draw(states(at_s)))
             case "status":
                 happened.append(draw(statuses(at_s)))
+            case "runs":
+                happened += draw(two_runs(at_s))
+                at_s = (datetime.fromisoformat(str(happened[-1]["at"])) - NOON).total_seconds()
             case _:
                 happened += [{"at": iso(at_s), "connected": False}, {"at": iso(at_s), "connected": True}]
     return happened
