@@ -33,7 +33,7 @@ from waiting import eventually
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch
 from launcher.sent import SentBatch
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 
 RESOURCES = (1, 100, 1000)
 RESOURCES_A_PLANT = 10

@@ -12,10 +12,10 @@ from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
 from dotbus.testing import samples
-from modbus_gateway.arrivals import Arrival
-from modbus_gateway.image import Earlier, render
-from modbus_gateway.map_draft import read_map
-from modbus_gateway.received import Received
+from modbus_gateway.map.draft import read_map
+from modbus_gateway.state.arrivals import Arrival
+from modbus_gateway.state.received import Received
+from modbus_gateway.wire.image import Earlier, render
 
 PLANTS, RESOURCES = 10, 10
 AHEAD = 12

@@ -37,7 +37,7 @@ with packages_of("launcher"):
     from launcher.rows import Rows
     from launcher.sent import Simulator
     from launcher.status import watch
-    from modbus_gateway.register_map import RegisterMap
+    from modbus_gateway.map.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
 _EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"

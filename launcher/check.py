@@ -16,9 +16,9 @@ from dotbus.runtime.settings import load_settings
 from historian.settings import load_configuration as load_historian
 from lmp_ingest.settings import OasisPace
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
-from modbus_gateway.map_changes import changes_between
-from modbus_gateway.map_draft import draft_map
-from modbus_gateway.register_map import RegisterMap
+from modbus_gateway.map.changes import changes_between
+from modbus_gateway.map.draft import draft_map
+from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
 
 ADS_INGEST, LMP_INGEST = "ADS_INGEST_", "LMP_INGEST_"

@@ -19,7 +19,7 @@ from historian.tables.document import render_database
 from launcher.asyncapi import asyncapi_yaml
 from launcher.fault_table import load_record, render_faults
 from launcher.json_schemas import kind_of, schema_json, summary
-from modbus_gateway.register_table import render_markdown
+from modbus_gateway.map.register_table import render_markdown
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = "config/dotbus.example.toml"

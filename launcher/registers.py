@@ -11,7 +11,7 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
 from dotbus.runtime.installation_modbus import RegisterType, Table, WordOrder
-from modbus_gateway.register_map import Cell, RegisterMap, Span
+from modbus_gateway.map.register_map import Cell, RegisterMap, Span
 
 WORDS_AT_ONCE: Final = 120
 _NO_SUCH_UNIT: Final = 0x0B

@@ -10,7 +10,7 @@ from rich.text import Text
 from dotbus.contracts.quality import BIT_OF, Level
 from dotbus.runtime.installation_modbus import RegisterType
 from launcher.registers import Shown
-from modbus_gateway.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
+from modbus_gateway.map.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
 
 _WIDTHS: Final = {"register": 8, "quantity": 25, "value": 25, "words": 9}
 _EVERY_DIGIT_BELOW: Final = 1e10

@@ -15,7 +15,7 @@ from dotbus.runtime.installation_modbus import Block
 from launcher.broker_users import CONSOLE
 from launcher.demo import CONSOLE_PASSWORD, Demo
 from launcher.registers import GatewaySilent, Registers, Shown
-from modbus_gateway.register_map import RegisterMap
+from modbus_gateway.map.register_map import RegisterMap
 
 PAUSE_S = 0.5
 

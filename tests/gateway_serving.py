@@ -5,8 +5,8 @@ import socket
 import threading
 from collections.abc import Callable
 
-from modbus_gateway.image import Image
-from modbus_gateway.server import Limits, Server
+from modbus_gateway.wire.image import Image
+from modbus_gateway.wire.server import Limits, Server
 
 DEADLINE_S = 5.0
 

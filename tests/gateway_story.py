@@ -16,11 +16,11 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation import Installation
-from modbus_gateway.arrivals import Arrival, Problem
-from modbus_gateway.image import Earlier, Image, render
-from modbus_gateway.map_draft import read_map
-from modbus_gateway.received import Received
-from modbus_gateway.register_map import RegisterMap
+from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.state.arrivals import Arrival, Problem
+from modbus_gateway.state.received import Received
+from modbus_gateway.wire.image import Earlier, Image, render
 
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 INTRODUCED_BEFORE_S = 60.0

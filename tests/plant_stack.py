@@ -15,7 +15,7 @@ from launcher.provision import Provision
 from launcher.registers import GatewaySilent, Registers, Shown
 from launcher.rows import Rows
 from launcher.sent import Sent, Simulator
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 
 CONFIG = """
 environment = "{accept}"

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.server import Limits, Server
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.server import Limits, Server
 
 INSTALLATION = {
     "environment": "simulator",

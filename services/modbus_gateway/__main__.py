@@ -15,12 +15,12 @@ from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import listening
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.server import Server
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration, load_configuration
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.server import Server
 
 try:
     import uvloop

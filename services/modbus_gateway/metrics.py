@@ -5,8 +5,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from modbus_gateway.admission import Reason
-from modbus_gateway.image import Refusal
+from modbus_gateway.wire.admission import Reason
+from modbus_gateway.wire.image import Refusal
 
 _EXCEPTION_BIT: Final = 0x80
 _FUNCTIONS: Final = ("1", "2", "3", "4", "other")

@@ -16,10 +16,10 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
-from modbus_gateway.arrivals import Arrival, Problem, read_delivery
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.hearing import hear_ingests, needed_services
-from modbus_gateway.register_map import RegisterMap
+from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.state.arrivals import Arrival, Problem, read_delivery
+from modbus_gateway.state.hearing import hear_ingests, needed_services
+from modbus_gateway.wire.current_image import CurrentImage
 
 BURST_S: Final = 0.02
 """How long arrivals are gathered before the image is rendered again."""

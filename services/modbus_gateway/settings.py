@@ -8,8 +8,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.setting_values import Port
-from modbus_gateway.admission import Limits, Network
-from modbus_gateway.map_draft import check_map
+from modbus_gateway.map.draft import check_map
+from modbus_gateway.wire.admission import Limits, Network
 
 PREFIX: Final = "MODBUS_GATEWAY_"
 

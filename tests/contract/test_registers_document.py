@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from modbus_gateway.quantities import QUANTITIES
+from modbus_gateway.map.quantities import QUANTITIES
 
 ROOT = Path(__file__).parents[2]
 

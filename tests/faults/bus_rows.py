@@ -20,7 +20,7 @@ from dotbus.runtime.schedule import utc_now
 from launcher.children import Children
 from launcher.ports import free_port
 from launcher.registers import Registers, Shown
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 
 GROUP = "Bus"
 LIMITS_S = {"stale_after_s": 20.0, "price_stale_after_s": 20.0, "trajectory_stale_after_s": 60.0}

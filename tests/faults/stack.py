@@ -21,7 +21,7 @@ from waiting import eventually
 from dotbus.runtime.schedule import utc_now
 from launcher.registers import Registers
 from launcher.sent import SentBatch
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 
 INTERVAL_S = 8
 LIMITS_S = {"stale_after_s": 6.0, "price_stale_after_s": 7.0, "trajectory_stale_after_s": 14.0}

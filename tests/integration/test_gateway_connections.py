@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from waiting import eventually
 
 from dotbus.runtime.logs import configure_logs
-from modbus_gateway.admission import ACTIVE_S, Limits, Reason
 from modbus_gateway.metrics import GatewayMetrics
+from modbus_gateway.wire.admission import ACTIVE_S, Limits, Reason
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8 without being told")
 

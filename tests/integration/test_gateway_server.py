@@ -17,8 +17,8 @@ from gateway_story import Gateway, at, dot, interval, point, trajectory
 from pymodbus.client import ModbusTcpClient
 from waiting import eventually
 
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.server import Limits
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.server import Limits
 
 READ_TWO = bytes.fromhex("0000 0006 01 03 0000 0002")
 TWO = bytes.fromhex("0000 0007 01 03 04 0000 4148")

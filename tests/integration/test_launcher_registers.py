@@ -12,7 +12,7 @@ from rich.console import Console
 
 from launcher.registers import GatewaySilent, Registers, Shown
 from launcher.registers_table import registers_table
-from modbus_gateway.server import Limits
+from modbus_gateway.wire.server import Limits
 
 pytestmark = pytest.mark.integration
 

@@ -7,11 +7,11 @@ from model.forking import LIVE
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.installation import Installation
-from modbus_gateway.arrivals import Arrival, read_delivery
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.image import Image
-from modbus_gateway.map_draft import read_map
-from modbus_gateway.received import Received
+from modbus_gateway.map.draft import read_map
+from modbus_gateway.state.arrivals import Arrival, read_delivery
+from modbus_gateway.state.received import Received
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.image import Image
 
 
 class Gateway:

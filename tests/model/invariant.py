@@ -14,7 +14,7 @@ from gateway_story import NOON
 from model.said import OF_FIVE_MINUTE, OF_HOURLY, Price, Said
 
 from dotbus.contracts.quality import CLOCK_DOUBT_S
-from modbus_gateway.image import Image
+from modbus_gateway.wire.image import Image
 
 STALE_S, CURVE_STALE_S, PRICE_STALE_S = 90.0, 420.0, 900.0
 """The limits that an installation has unless it says otherwise."""

@@ -14,20 +14,20 @@ import pytest
 from model.explore import Exploration, explore
 from model.scenarios import SCENARIOS
 
-import modbus_gateway.judge as of_judge
-import modbus_gateway.readings as of_readings
-import modbus_gateway.resource_readings as of_resources
+import modbus_gateway.state.judge as of_judge
+import modbus_gateway.values.readings as of_readings
+import modbus_gateway.values.resource_readings as of_resources
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, Trajectory
-from modbus_gateway.clock_steps import Moment
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.judge import Judged, Known
-from modbus_gateway.reading import Read, Reading
-from modbus_gateway.readings import Readings
-from modbus_gateway.received import Received, Statement
-from modbus_gateway.setpoint import RampPoint, ramp_now
-from modbus_gateway.sources import Source
+from modbus_gateway.state.clock_steps import Moment
+from modbus_gateway.state.judge import Judged, Known
+from modbus_gateway.state.received import Received, Statement
+from modbus_gateway.state.sources import Source
+from modbus_gateway.values.reading import Read, Reading
+from modbus_gateway.values.readings import Readings
+from modbus_gateway.values.setpoint import RampPoint, ramp_now
+from modbus_gateway.wire.current_image import CurrentImage
 
 Patch = tuple[object, str, object]
 """What is replaced: where, by which name, and by what."""

@@ -62,7 +62,7 @@ class Installation(Section):
     """The whole of `dotbus.toml`.
 
     Names that cannot be are found by `dotbus.runtime.installation_file`; the register map is checked where it is laid out, by
-    `modbus_gateway.map_draft`.
+    `modbus_gateway.map.draft`.
     """
 
     environment: Environment

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from launcher.registers import Shown
 from launcher.registers_table import registers_table
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 
 
 def printed(**modbus: object) -> list[str]:

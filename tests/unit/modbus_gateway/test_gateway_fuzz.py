@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.bus_messages import Delivery
-from modbus_gateway.arrivals import Problem, read_delivery
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.hearing import hear_ingests
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
+from modbus_gateway.state.arrivals import Problem, read_delivery
+from modbus_gateway.state.hearing import hear_ingests
+from modbus_gateway.wire.current_image import CurrentImage
 
 PLACE = installation(
     block=[{"profile": "plant", "unit_id": 11}, {"profile": "classic", "unit_id": 1}],

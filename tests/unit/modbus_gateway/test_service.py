@@ -6,9 +6,9 @@ from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
 from dotbus.testing.bus import FakeBus
-from modbus_gateway.current_image import CurrentImage
-from modbus_gateway.map_draft import read_map
+from modbus_gateway.map.draft import read_map
 from modbus_gateway.service import Service
+from modbus_gateway.wire.current_image import CurrentImage
 
 SECONDS = 5.0
 

@@ -1,0 +1,161 @@
+"""Map draft: what the configuration says of registers, laid out as a register map. Pure.
+
+A file with several mistakes has them told at once; `map_check` and `point_check` know them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation_file import InstallationFile
+from dotbus.runtime.installation_modbus import Block, OnBad, Point, Profile, RegisterType, Table
+from dotbus.runtime.mistakes import ConfigurationRefused, Location, Mistake, key_of
+from dotbus.runtime.toml_values import Market
+from modbus_gateway.map.check import Area, check_areas, check_block, check_whole, fits, has_known_size
+from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.form import Form
+from modbus_gateway.map.layouts import Layout, Slot, lay_out
+from modbus_gateway.map.point_check import check_point
+from modbus_gateway.map.quality_check import check_told, doubtful_units
+from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
+from modbus_gateway.map.register_map import About, Cell, Member, PriceAt, RegisterMap, Span
+
+
+def read_map(installation: Installation) -> RegisterMap:
+    """The register map of an installation.
+
+    Raises:
+        ConfigurationRefused: with every mistake: names that are not in the file, blocks that overlap, values that do not fit.
+    """
+    return check_map(InstallationFile(installation, "dotbus.toml"))
+
+
+def check_map(file: InstallationFile) -> RegisterMap:
+    """The same of a file, which may have mistakes of other kinds; then only the mistakes of its map matter.
+
+    Raises:
+        ConfigurationRefused: with every mistake of the map.
+    """
+    register_map, mistakes = draft_map(file)
+    if mistakes:
+        raise ConfigurationRefused(mistakes)
+    return register_map
+
+
+def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
+    """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
+    modbus, facts = file.installation.modbus, FileFacts(file)
+    mistakes = list(check_whole(file))
+    areas: list[tuple[Area, tuple[Cell, ...]]] = []
+    for i, block in enumerate(modbus.blocks):
+        mistakes += check_block(block, facts, at := ("modbus", "block", i))
+        if _has_place(file, at) and has_known_size(block, facts, at) and fits(block, facts):
+            areas += _areas_of_block(block, facts, key_of(at))
+    for i, point in enumerate(modbus.points):
+        mistakes += check_point(point, facts, at := ("modbus", "point", i))
+        if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
+            areas.append(_area_of_point(point, file.installation, key_of(at)))
+    mistakes += check_areas([area for area, _ in areas], file.where)
+    mistakes += _check_told(areas, facts, mistakes)
+    return RegisterMap(tuple(_joined(areas)), modbus), mistakes
+
+
+def _check_told(areas: list[tuple[Area, tuple[Cell, ...]]], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
+    doubtful = doubtful_units(facts, mistakes)
+    if doubtful is None:
+        return
+    beside: defaultdict[int, list[Cell]] = defaultdict(list)
+    for area, cells in areas:
+        beside[area.unit_id] += cells
+    by_key = {area.key: cells for area, cells in areas}
+    for i, point in enumerate(facts.file.installation.modbus.points):
+        at = ("modbus", "point", i)
+        for cell in by_key.get(key_of(at), ()) if point.unit_id not in doubtful else ():
+            yield from check_told(point, cell, beside[point.unit_id], facts, at)
+
+
+def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
+    return all(file.is_as_given(*at, key) for key in ("unit_id", "address", *more))
+
+
+def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
+    places = facts.places(block)
+    layout = lay_out(block.profile, len(places))
+    cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, places))]
+    return [
+        (Area(key, block.unit_id, table, block.address, length), tuple(cell for its, cell in cells if its is table))
+        for table, length in layout.lengths.items()
+    ]
+
+
+def _cell(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
+    quantity = QUANTITIES[slot.quantity]
+    about = _relevant(_about(slot, block, places), quantity.scope)
+    if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
+        return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
+    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
+
+
+def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
+    """Everything that a value at a place may be about; `_relevant` chooses."""
+    chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
+    members = tuple(member for member in chosen if member)
+    if slot.resource is not None:
+        return About(members, _prices(members, block.lmp_market))
+    if block.profile is Profile.PLANT:
+        return About(members, _prices(members, block.lmp_market), block.unit_id)
+    if block.lmp_node:
+        return About(members, (PriceAt(block.lmp_market, block.lmp_node),))
+    return About(members, _prices(members, block.lmp_market)[:1])
+
+
+def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
+    return tuple(PriceAt(market, member.resource.node) for member in members if member.resource.node)
+
+
+def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
+    on_bad = block.on_bad or layout.on_bad
+    if slot.on_bad and on_bad in (OnBad.HOLD, OnBad.VALUE):
+        on_bad = slot.on_bad
+    if on_bad is OnBad.VALUE and not quantity.is_measured:
+        on_bad = OnBad.NAN
+    kind = RegisterType.BIT if slot.table is Table.DISCRETE else quantity.type
+    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value)
+
+
+def _area_of_point(point: Point, installation: Installation, key: str) -> tuple[Area, tuple[Cell, ...]]:
+    quantity = QUANTITIES[point.quantity]
+    kind = RegisterType.BIT if point.table is Table.DISCRETE else point.type or quantity.type
+    form = Form(kind, point.word_order, point.on_bad, point.bad_value, point.scale)
+    cell = Cell(point.address, quantity, _about_point(point, installation), form)
+    return Area(key, point.unit_id, point.table, point.address, form.registers), (cell,)
+
+
+def _about_point(point: Point, installation: Installation) -> About:
+    members = tuple(
+        Member(plant.name, resource)
+        for plant in installation.plants
+        for resource in plant.resources
+        if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
+    )
+    prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
+    return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
+
+
+def _relevant(about: About, scope: Scope) -> About:
+    """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
+    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
+    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE) else ()
+    return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
+
+
+def _joined(areas: list[tuple[Area, tuple[Cell, ...]]]) -> list[Span]:
+    """Neighbouring areas as one span, so that one request may read across them."""
+    spans: list[Span] = []
+    for area, cells in sorted(areas, key=lambda entry: entry[0].place):
+        last = spans[-1] if spans else None
+        if last and (last.unit_id, last.table, last.start + last.length) == (area.unit_id, area.table, area.start):
+            spans[-1] = Span(last.unit_id, last.table, last.start, last.length + area.length, (*last.cells, *cells))
+        else:
+            spans.append(Span(area.unit_id, area.table, area.start, area.length, cells))
+    return spans

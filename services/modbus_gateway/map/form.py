@@ -1,0 +1,110 @@
+"""Form: how a number stands in registers, and which numbers they cannot carry. Pure.
+
+32-bit values are two registers. BIG (ABCD) puts the high word first, LITTLE (CDAB) the low word; inside a word the high byte
+is always first. 12.5 as LITTLE float32 is [0x0000, 0x4148].
+
+"No value" is NaN for float32 and, as SunSpec and others have it, 0xFFFF, 0x8000, 0xFFFFFFFF and 0x80000000 for uint16, int16,
+uint32 and int32. These patterns are never a value.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
+
+
+class DoesNotFit(ValueError):
+    """A number that its register type cannot carry. It is never wrapped or clipped: its quality is bad."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a value is written, and what is written in place of a bad one."""
+
+    type: RegisterType
+    word_order: WordOrder = WordOrder.BIG
+    on_bad: OnBad = OnBad.NAN
+    bad_value: float | None = None
+    scale: float = 1.0
+
+    @property
+    def registers(self) -> int:
+        """How many registers (or bits) the value takes."""
+        return 2 if self.type in _WIDE else 1
+
+
+_WIDE: Final = frozenset({RegisterType.FLOAT32, RegisterType.UINT32, RegisterType.INT32})
+_FORMAT: Final = {
+    RegisterType.FLOAT32: ">f",
+    RegisterType.UINT16: ">H",
+    RegisterType.INT16: ">h",
+    RegisterType.UINT32: ">I",
+    RegisterType.INT32: ">i",
+}
+_RANGE: Final = {
+    RegisterType.UINT16: (0, 0xFFFE),
+    RegisterType.INT16: (-0x7FFF, 0x7FFF),
+    RegisterType.UINT32: (0, 0xFFFF_FFFE),
+    RegisterType.INT32: (-0x7FFF_FFFF, 0x7FFF_FFFF),
+}
+_DIGITS_MOST: Final = 20
+"""More than any integer type has; a number with more digits needs no rounding to be refused."""
+_NO_VALUE: Final = {
+    RegisterType.FLOAT32: bytes.fromhex("7FC00000"),
+    RegisterType.UINT16: bytes.fromhex("FFFF"),
+    RegisterType.INT16: bytes.fromhex("8000"),
+    RegisterType.UINT32: bytes.fromhex("FFFFFFFF"),
+    RegisterType.INT32: bytes.fromhex("80000000"),
+}
+
+
+def no_value(form: Form) -> bytes:
+    """What a register shows when there is nothing to show."""
+    return _in_order(_NO_VALUE[form.type], form.word_order)
+
+
+def encode_value(value: float, form: Form) -> bytes:
+    """The bytes of a number, as they stand in the reply.
+
+    Raises:
+        DoesNotFit: it is not finite, too large for the type, or would read as "no value".
+    """
+    scaled = value * form.scale
+    if not math.isfinite(scaled):
+        raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
+    number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
+    try:
+        return _in_order(struct.pack(_FORMAT[form.type], number), form.word_order)
+    except OverflowError as error:
+        raise DoesNotFit(f"{value} is too large for {form.type}") from error
+
+
+def carries(form: Form, value: float) -> bool:
+    """Whether registers of a form can show a value."""
+    if form.type is RegisterType.BIT:
+        return True
+    try:
+        encode_value(value, form)
+    except DoesNotFit:
+        return False
+    return True
+
+
+def _whole(value: float, form: Form) -> int:
+    """A scaled value rounded as on paper, half away from zero: 0.125 times 100 is 13, and 2.675 times 100 is 268."""
+    number = value if isinstance(value, int) and form.scale == 1 else _rounded(Decimal(repr(value)) * Decimal(repr(form.scale)))
+    least, most = _RANGE[form.type]
+    if not least <= number <= most:
+        raise DoesNotFit(f"{number} is outside {least} to {most} of {form.type}")
+    return number
+
+
+def _rounded(number: Decimal) -> int:
+    return int(number.quantize(Decimal(1), ROUND_HALF_UP) if number.adjusted() < _DIGITS_MOST else number)
+
+
+def _in_order(packed: bytes, word_order: WordOrder) -> bytes:
+    return packed if word_order is WordOrder.BIG else packed[2:] + packed[:2]

@@ -1,0 +1,91 @@
+"""Quality check: a value that may be read although it is bad, at a unit that does not say that it is.
+
+`hold` and `value` put a number where there is none to believe. SCADA can tell only by a register or a flag of the same unit
+that says how good the value is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dotbus.runtime.installation import Resource
+from dotbus.runtime.installation_modbus import OnBad, Point, Table
+from dotbus.runtime.mistakes import Location, Mistake
+from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Quantity, Scope
+from modbus_gateway.map.register_map import Cell
+
+_IDENTITY = frozenset({"unit_id", "quantity", "profile", "plants", "plant", "resources", "resource", "node", "market"})
+"""Keys that decide what a unit shows and whose it is."""
+
+
+def check_told(point: Point, cell: Cell, beside: Iterable[Cell], facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    """A point that would show a number while its value is bad, and nothing of its unit that tells so.
+
+    Args:
+        point: as the file gives it.
+        cell: what it shows.
+        beside: everything that its unit shows.
+        facts: of the file.
+        at: the point's place in the file.
+    """
+    if point.table is Table.DISCRETE or not cell.quantity.told_by or not _may_mislead(point, cell, facts):
+        return
+    if any(_tells(other, cell) for other in beside):
+        return
+    what = "keeps showing its last value" if point.on_bad is OnBad.HOLD else f"shows {point.bad_value:g}"
+    reason = (
+        f"{cell.quantity.name} {what} while it is bad, and nothing at unit {point.unit_id} says so: add a [[modbus.point]] "
+        f"{cell.quantity.quality} {_same_as(point)} there, or choose nan or exception"
+    )
+    yield from facts.tell(at, "on_bad", reason, "bad_value")
+
+
+def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[int] | None:
+    """Units of which it is not known what they show, because of other mistakes; None when it may be any.
+
+    Of these nothing is told: what seems to be missing may be what was misspelt.
+    """
+    modbus = facts.file.installation.modbus
+    tables = [(("modbus", "block", i), block.unit_id) for i, block in enumerate(modbus.blocks)]
+    tables += [(("modbus", "point", i), point.unit_id) for i, point in enumerate(modbus.points)]
+    if not all(facts.file.is_as_given(*at, "unit_id") for at, _ in tables):
+        return None
+    wrong = {mistake.key for mistake in mistakes}
+    return frozenset(
+        unit_id
+        for (section, kind, i), unit_id in tables
+        for key in _IDENTITY
+        if f"{section}.{kind}[{i}].{key}" in wrong or not facts.file.is_as_given(section, kind, i, key)
+    )
+
+
+def _may_mislead(point: Point, cell: Cell, facts: FileFacts) -> bool:
+    if point.on_bad is OnBad.HOLD:
+        return True
+    resource = facts.resources.get(point.resource or "")
+    return point.on_bad is OnBad.VALUE and _is_possible(point.bad_value or 0.0, cell.quantity, resource)
+
+
+def _is_possible(bad_value: float, quantity: Quantity, resource: Resource | None) -> bool:
+    """Whether a number could be a real value: megawatts within the resource's limits, a time, a flag, any price."""
+    match quantity.unit:
+        case unit if unit == FLAG:
+            return bad_value in (0, 1)
+        case unit if unit == EPOCH:
+            return bad_value > 0
+        case unit if unit == MW and quantity.name != "supp_mw" and resource:
+            below = resource.pmin_mw is not None and bad_value < resource.pmin_mw
+            return not below and not (resource.pmax_mw is not None and bad_value > resource.pmax_mw)
+    return True
+
+
+def _tells(other: Cell, cell: Cell) -> bool:
+    if other.quantity.name not in cell.quantity.told_by:
+        return False
+    if other.quantity.scope is Scope.PRICE:
+        return other.about.prices == cell.about.prices
+    ids = {member.resource.id for member in other.about.members}
+    return {member.resource.id for member in cell.about.members} <= ids
+
+
+def _same_as(point: Point) -> str:
+    return f"of resource {point.resource}" if point.resource is not None else f"of node {point.node} in {point.market}"

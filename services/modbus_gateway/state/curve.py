@@ -1,0 +1,48 @@
+"""Curve: what a trajectory says at one moment. Pure; design section 6.
+
+It is linear between DOPs ordered by target time, batch received, sequence number. Two points at one time are a step: from that
+time on the later one counts. After the last point its value is held; before the first there is none.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from dotbus.contracts.messages import TrajectoryPoint
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
+    """The trajectory's megawatts, None before its first point."""
+    curve = sorted(points, key=_curve_order)
+    after = bisect_right(curve, now, key=lambda point: point.target_at)
+    if after == 0:
+        return None
+    before = curve[after - 1]
+    if after == len(curve):
+        return before.dop_mw
+    return between_mw(before.target_at, before.dop_mw, curve[after].target_at, curve[after].dop_mw, now)
+
+
+def is_contested(points: Sequence[TrajectoryPoint]) -> bool:
+    """Whether two points of one place in the curve differ: nobody can say which counts."""
+    found: dict[tuple[datetime, datetime, int], float] = {}
+    return any(found.setdefault(_curve_order(point), point.dop_mw) != point.dop_mw for point in points)
+
+
+def ends_at(points: Sequence[TrajectoryPoint]) -> datetime:
+    """The last target time of a curve that has points: after it nothing was said."""
+    return max(point.target_at for point in points)
+
+
+def between_mw(begin: datetime, begin_mw: float, end: datetime, end_mw: float, now: datetime) -> float:
+    """The megawatts at a moment on the straight line between two."""
+    share = (now - begin) / (end - begin)
+    value_mw = begin_mw * (1 - share) + end_mw * share
+    return min(max(value_mw, min(begin_mw, end_mw)), max(begin_mw, end_mw))  # rounding must not leave the segment
+
+
+def _curve_order(point: TrajectoryPoint) -> tuple[datetime, datetime, int]:
+    number = point.sequence_number
+    return point.target_at, point.batch_received_at or _LONG_AGO, -1 if number is None else number

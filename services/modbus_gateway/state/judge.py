@@ -1,0 +1,275 @@
+"""Judge: may what was said be believed now, and what of it holds. Pure; design section 5, docs/quality.md.
+
+The age of a state is the time since CAISO said or confirmed it, as the state itself says (`heard_at`), and never less than our
+own clock and the source's own words allow. A statement is judged by its own source: whether that is there, hears CAISO, and
+has a clock that agrees with ours. Where several sources speak of one thing, what holds is put together from what each knows
+(`precedence`), and each part of it is as good as the best of the sources that say it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
+from typing import Final, Generic, TypeVar
+
+from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
+from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
+from modbus_gateway.state.arrivals import Problem
+from modbus_gateway.state.curve import ends_at, is_contested, trajectory_now
+from modbus_gateway.state.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
+from modbus_gateway.state.received import Received, Statement, upstream_behind
+from modbus_gateway.state.sources import Source
+
+V = TypeVar("V")
+W = TypeVar("W")
+M = TypeVar("M", Dot, Trajectory, Lmp)
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+PUBLISHED_AHEAD_MOST: Final = timedelta(days=3)
+"""No market publishes a price further ahead: day-ahead prices of tomorrow come at noon of today."""
+PRICED_MOST: Final = timedelta(hours=1)
+"""No market prices a longer interval."""
+
+
+@dataclass(frozen=True)
+class Judged(Generic[V]):
+    """Something that was said and why it is less than good.
+
+    Attributes:
+        said: None when nothing that may be used was ever said.
+        age_s: since CAISO said or confirmed it, never below 0.
+        until: when it grows worse, should nothing be heard meanwhile.
+        arrived_at: when the state came here that says it.
+        is_last: whether that is what its source said last, and not what of it before is ahead of that.
+    """
+
+    said: V
+    reasons: frozenset[Reason] = frozenset()
+    age_s: float | None = None
+    until: datetime | None = None
+    arrived_at: datetime = _LONG_AGO
+    is_last: bool = True
+
+    def about(self, part: W, *more: Reason) -> "Judged[W]":
+        """A part of it, which is as good as the whole but for what speaks against it alone."""
+        return Judged(
+            part, self.reasons.union(more) if more else self.reasons, self.age_s, self.until, self.arrived_at, self.is_last
+        )
+
+    def quality(self, *more: Reason) -> Quality:
+        """The quality of it, or of a value of it that `more` speaks against."""
+        return Quality.of(self.reasons.union(more))
+
+
+@dataclass(frozen=True)
+class Known(Generic[V]):
+    """What holds of what was said on one topic.
+
+    Attributes:
+        whole: the best statement, for what the topic as a whole says: its age, and that it says nothing for now.
+        parts: each thing that holds (a DOT, a price), judged by the best source that says it.
+    """
+
+    whole: Judged[object]
+    parts: tuple[Judged[V], ...] = ()
+
+
+def judge_dots(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[DotInterval]:
+    """The DOTs that hold, of every source: of each batch the newest revision, unless a source knows it to be withdrawn."""
+    judged = _judged(received, topic, Dot, stale_after_s, now)
+    states = [one.said for one in judged]
+    newest, withdrawn = revisions(states), withdrawals(states)
+    said: defaultdict[tuple[str, str], list[Judged[DotInterval]]] = defaultdict(list)
+    for one in judged:
+        for interval in one.said.intervals:
+            if holds(interval, newest, withdrawn):
+                key = interval.batch_uid, interval.instruction_uid
+                said[key].append(one.about(interval, *read_reasons(interval.reasons)))
+    return Known(_whole(received, topic, judged), tuple(_agreed(versions) for versions in said.values()))
+
+
+def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Trajectory | None]:
+    """The curve with the newest batch of CAISO's, from the best source that has it."""
+
+    def received_at(one: Judged[Trajectory]) -> datetime:
+        return curve_received_at(one.said, one.arrived_at) or _LONG_AGO
+
+    judged = _judged(received, topic, Trajectory, stale_after_s, now)
+    newest = max((received_at(one) for one in judged), default=_LONG_AGO)
+    best = [one for one in judged if received_at(one) == newest]
+    if not best:
+        return Judged(None, _nothing_said(received, topic))
+    return best[-1].about(best[-1].said, *([Reason.INCOMPLETE] if _contradict([one.said for one in best], now) else []))
+
+
+def _contradict(curves: Sequence[Trajectory], now: datetime) -> bool:
+    """Whether curves with one newest batch say different things of now or of its last point, or one of them does by itself."""
+    now_mw = {trajectory_now(curve.points, now) for curve in curves if curve.points and now <= ends_at(curve.points)}
+    latest = {(curve.latest.target_at, curve.latest.dop_mw) for curve in curves if curve.latest}
+    return len(now_mw - {None}) > 1 or len(latest) > 1 or any(is_contested(curve.points) for curve in curves)
+
+
+def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
+    """Each interval's price as it was fetched last, of every source, in the order of the intervals."""
+    judged = _judged(received, topic, Lmp, stale_after_s, now)
+    said: defaultdict[datetime, list[Judged[NodePrice]]] = defaultdict(list)
+    for one in judged:
+        for price in _prices(one.said):
+            said[price.interval_start].append(one.about(price, *_against_price(price, now)))
+    in_order = [_fetched_last(said[start]) for start in sorted(said)]
+    return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
+
+
+def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
+    """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough.
+
+    Args:
+        received: what came until now.
+        service: the ingest.
+        stale_after_s: how long an answer counts.
+        now: the gateway's clock.
+        upstream: the one that matters; without it all of them must answer.
+    """
+    return received.connected and any(_hears(source, stale_after_s, now, upstream) for source in received.sources_of(service))
+
+
+def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
+    heard_at = source.heard_caiso_at(upstream)
+    if heard_at is None or _against_clock(source, upstream, now) or not source.online or source.runs.are_two(now):
+        return False
+    return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
+
+
+def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> list[Judged[M]]:
+    """Every statement on a topic, the best one last."""
+    against = frozenset(_against_topic(received, topic))
+    found = [
+        _judge(
+            statement,
+            statement.message,
+            against.union(_against(statement, received, now)),
+            _clock_agrees_until(statement, received),
+            stale_after_s,
+            now,
+        )
+        for statement in received.statements(topic)
+        if isinstance(statement.message, kind)
+    ]
+    return sorted(found, key=_goodness)
+
+
+def _goodness(one: Judged[M]) -> tuple[object, ...]:
+    """The best is the greatest: by level, then it has the fewest reasons, then it is the youngest; else only to be certain."""
+    return one.quality().level, -len(one.reasons), -(one.age_s or 0.0), one.said.time, one.said.source
+
+
+def _judge(
+    statement: Statement,
+    said: M,
+    against: frozenset[Reason],
+    agrees_until: datetime | None,
+    stale_after_s: float,
+    now: datetime,
+) -> Judged[M]:
+    """A statement at a time: how old it is, and what its age adds to what speaks against it."""
+    age_s = _seconds(statement.heard_caiso_at, now)
+    limits = [statement.heard_caiso_at + timedelta(seconds=stale_after_s), *([said.valid_until] if said.valid_until else [])]
+    reasons = set(against)
+    # A clock that is wrong by as much as the limit says nothing about freshness, in either direction.
+    if now > min(limits) or age_s < -stale_after_s:
+        reasons.add(Reason.STALE)
+    if age_s < -CLOCK_DOUBT_S:
+        reasons.add(Reason.CLOCK_IN_DOUBT)
+    turns = [min(limits), *([agrees_until] if agrees_until and agrees_until > now else [])]
+    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(turns), statement.arrived_at, statement.is_last)
+
+
+def _clock_agrees_until(statement: Statement, received: Received) -> datetime | None:
+    source = received.source(statement.message.source)
+    return source.clock_agrees_until if source else None
+
+
+def _against(statement: Statement, received: Received, now: datetime) -> Iterator[Reason]:
+    """What speaks against a statement whatever its age: what its source says of it, and what is known of the source."""
+    message = statement.message
+    source, upstream = received.source(message.source), upstream_behind(message)
+    yield from read_reasons(message.reasons)
+    if statement.connection != received.connection:
+        yield Reason.BROKER_LOST  # not said again since: it may have been replaced or taken back while we were away
+    if _seconds(statement.arrived_at, statement.latest_claim) > CLOCK_DOUBT_S:
+        yield Reason.CLOCK_IN_DOUBT
+    if source is None:
+        yield Reason.CLOCK_IN_DOUBT
+        return
+    if not source.online:
+        yield Reason.SOURCE_OFFLINE
+    if source.fails_at(upstream) or source.runs.are_two(now):
+        yield Reason.SOURCE_FAILING
+    if _against_clock(source, upstream, now):
+        yield Reason.CLOCK_IN_DOUBT
+
+
+def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
+    """Whether the source's clock was not shown to agree with ours of late, or does not agree with CAISO's."""
+    caisos = any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in source.behind(upstream))
+    return caisos or source.clock_agrees_until is None or now > source.clock_agrees_until
+
+
+def _against_topic(received: Received, topic: str) -> Iterator[Reason]:
+    if not received.connected:
+        yield Reason.BROKER_LOST
+    if received.problem(topic) is Problem.UNDECODABLE:
+        yield Reason.INVALID
+
+
+def _nothing_said(received: Received, topic: str) -> frozenset[Reason]:
+    is_other = received.problem(topic) is Problem.WRONG_ENVIRONMENT
+    return frozenset([*_against_topic(received, topic), Reason.WRONG_ENVIRONMENT if is_other else Reason.NEVER_RECEIVED])
+
+
+def _whole(received: Received, topic: str, judged: Sequence[Judged[M]]) -> Judged[object]:
+    """The best of what each source said last."""
+    current = [one for one in judged if one.is_last]
+    return current[-1].about(current[-1].said) if current else Judged(None, _nothing_said(received, topic))
+
+
+def _agreed(versions: Sequence[Judged[DotInterval]]) -> Judged[DotInterval]:
+    """One DOT as several sources say it: the best one's word, in doubt where they do not say the same of one revision."""
+    if len(versions) == 1:
+        return versions[0]
+    best = max(reversed(versions), key=lambda one: one.quality().level)
+    agree = all(is_same_dot(one.said, best.said) for one in versions)
+    return best if agree else best.about(best.said, Reason.INCOMPLETE)
+
+
+def _fetched_last(versions: Sequence[Judged[NodePrice]]) -> Judged[NodePrice]:
+    """Of one interval's prices the one that was fetched last, by the best of the sources that say the same."""
+    fetched_at = max(min(one.said.fetched_at, one.arrived_at) for one in versions)
+    latest = [one for one in versions if min(one.said.fetched_at, one.arrived_at) == fetched_at]
+    best = [one for one in versions if is_same_price(one.said, latest[-1].said)][-1]
+    agree = all(is_same_price(one.said, best.said) for one in latest)
+    return best if agree else best.about(best.said, Reason.INCOMPLETE)  # two answers at one time: nobody can say which holds
+
+
+def _against_price(price: NodePrice, now: datetime) -> Iterator[Reason]:
+    is_too_long = price.interval_end - price.interval_start > PRICED_MOST
+    if is_too_long or price.interval_start > now + PUBLISHED_AHEAD_MOST:
+        yield Reason.INVALID
+
+
+def _without_overlap(prices: Sequence[Judged[NodePrice]]) -> Iterator[Judged[NodePrice]]:
+    """The prices, in doubt where two are of one time: an interval has one price."""
+    before_end = _LONG_AGO
+    for one, after in zip_longest(prices, prices[1:]):
+        is_reached = after is not None and after.said.interval_start < one.said.interval_end
+        yield one.about(one.said, *([Reason.INCOMPLETE] if is_reached or before_end > one.said.interval_start else []))
+        before_end = max(before_end, one.said.interval_end)
+
+
+def _prices(lmp: Lmp) -> Iterable[NodePrice]:
+    return [price for price in (lmp.active, lmp.published, *lmp.ahead) if price]
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    return (end - begin).total_seconds()

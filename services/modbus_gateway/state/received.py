@@ -1,0 +1,214 @@
+"""Received: everything that came from the bus and still counts.
+
+What a payload says (see `arrivals`) is kept here, in the event loop's thread, until something newer says otherwise. Nothing is
+judged here.
+
+What is newer is told by what a source says, never by the order of arrival: a message may come late, again, or in the wrong
+order. Several instances of one ingest may say the same state. What each last said is kept, because each is judged by the
+status of the source that said it, and because one may know what the other does not (see `precedence`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.quality import CLOCK_DOUBT_S
+from modbus_gateway.state.arrivals import Arrival, Problem, StateMessage
+from modbus_gateway.state.precedence import still_ahead
+from modbus_gateway.state.sources import Source, SourceStatus
+
+SOURCES_PER_TOPIC: Final = 32
+EARLIER_PER_SOURCE: Final = 32
+UNUSABLE_SOURCES: Final = 32
+"""How much is remembered of what was said, so that nobody can fill our memory."""
+_TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
+
+ADS_DISPATCH: Final = "ads_dispatch"
+ADS_TRAJECTORY: Final = "ads_trajectory"
+"""Upstreams by the names that the ingests give them in their status."""
+
+
+def oasis_upstream(market: str) -> str:
+    """The name of a market's upstream."""
+    return f"oasis_{market.lower()}"
+
+
+def upstream_behind(message: StateMessage) -> str:
+    """The upstream that a state is heard from."""
+    match message:
+        case Dot():
+            return ADS_DISPATCH
+        case Trajectory():
+            return ADS_TRAJECTORY
+        case Lmp():
+            return oasis_upstream(message.market)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A state as one source said it, and when it first arrived here, by our clock. Hearing it again makes it no younger.
+
+    `latest_claim` is the latest time at which the message says that something has happened, be it to its source or at CAISO.
+    `connection` is the one to the broker on which it was heard last: what was retracted while we were away does not come
+    again, and nobody tells us. `is_last` is false of what a source said before and is ahead of what it said last.
+    """
+
+    message: StateMessage
+    arrived_at: datetime
+    connection: int
+    latest_claim: datetime
+    is_last: bool = True
+
+    @classmethod
+    def of(cls, message: StateMessage, arrived_at: datetime, connection: int) -> Self:
+        """A message as it came."""
+        return cls(message, arrived_at, connection, max((message.time, message.heard_at, *_happened(message))))
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said. What is dated later than clocks may differ counts from its arrival: it must not hold until then."""
+        return min(self.message.time, self.arrived_at + _TOLERANCE)
+
+    @property
+    def heard_caiso_at(self) -> datetime:
+        """When CAISO said it or confirmed it: as long before it arrived as its source says, at the latest."""
+        message = self.message
+        return min(message.heard_at, self.arrived_at, self.arrived_at - (message.time - message.heard_at))
+
+    def with_clock_set(self, by: timedelta) -> Self:
+        """The statement after our clock was set forward by so much."""
+        return replace(self, arrived_at=self.arrived_at + by)
+
+
+class Received:
+    """What each source last said on each topic, the status of each source, and whether we hear the broker.
+
+    Attributes:
+        unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.connection = 0
+        self.sources: dict[str, Source] = {}
+        self.unusable: dict[str, str] = {}
+        self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
+        self._problems: dict[str, Problem] = {}
+        self._retracted_at: dict[str, datetime] = {}
+
+    def turn(self, *, connected: bool) -> None:
+        """The connection to the broker came or went."""
+        self.connected = connected
+        self.connection += connected
+
+    def clock_stepped(self, by: timedelta) -> None:
+        """Our clock was set forward by so much. What was learnt of others' clocks by it is void.
+
+        When things came is told by the new clock from here on: else a source whose clock was set together with ours, on one
+        machine, would speak as if before all that it had said, and nothing of it would count.
+        """
+        self.sources = {name: source.with_clock_set(by) for name, source in self.sources.items()}
+        self._statements = {
+            topic: {source: tuple(one.with_clock_set(by) for one in said) for source, said in known.items()}
+            for topic, known in self._statements.items()
+        }
+        self._retracted_at = {topic: at + by for topic, at in self._retracted_at.items()}
+
+    def statements(self, topic: str) -> list[Statement]:
+        """What each source last said on a topic, and what of its earlier statements is ahead of that."""
+        return [statement for of_source in self._statements.get(topic, {}).values() for statement in of_source]
+
+    def problem(self, topic: str) -> Problem | None:
+        """What is wrong with what was last said on a topic, None when nothing is."""
+        return self._problems.get(topic)
+
+    def source(self, name: str) -> Source | None:
+        """A source as it is known on this connection to the broker; None when its status has not come on it."""
+        known = self.sources.get(name)
+        return known if known and known.connection == self.connection else None
+
+    def sources_of(self, service: str) -> list[Source]:
+        """Every instance of a service that is known on this connection."""
+        found = (self.source(name) for name in self.sources if name.startswith(f"{service}/"))
+        return [source for source in found if source]
+
+    def take(self, arrival: Arrival) -> None:
+        """Remember what arrived."""
+        if arrival.source:
+            self._note_use(arrival)
+        match arrival.said:
+            case ServiceStatus() as status:
+                self._take_status(status, arrival)
+            case Problem.UNDECODABLE:
+                self._problems[arrival.topic] = Problem.UNDECODABLE
+            case Problem.WRONG_ENVIRONMENT:  # does not mend an undecodable message before it
+                self._problems.setdefault(arrival.topic, Problem.WRONG_ENVIRONMENT)
+            case None:
+                self._statements.pop(arrival.topic, None)
+                self._problems.pop(arrival.topic, None)
+                self._retracted_at[arrival.topic] = arrival.at
+                self.sources.pop(arrival.source, None)
+            case message:
+                self._take_state(message, arrival)
+
+    def _note_use(self, arrival: Arrival) -> None:
+        self.unusable.pop(arrival.source, None)
+        if isinstance(arrival.said, Problem) and len(self.unusable) < UNUSABLE_SOURCES:
+            self.unusable[arrival.source] = arrival.detail or str(arrival.said)
+
+    def _take_status(self, status: ServiceStatus, arrival: Arrival) -> None:
+        heard = SourceStatus(status, arrival.at, is_live=not arrival.retained, connection=self.connection)
+        if not self._was_taken_back(arrival.topic, heard.said_at):
+            self.sources[status.source] = self.sources.get(status.source, Source()).told(heard)
+
+    def _was_taken_back(self, topic: str, said_at: datetime) -> bool:
+        """Whether a topic was cleared after something was said on it."""
+        retracted_at = self._retracted_at.get(topic)
+        return retracted_at is not None and said_at <= retracted_at
+
+    def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
+        by_source = self._statements.setdefault(arrival.topic, {})
+        known = by_source.get(message.source, ())
+        said = Statement.of(message, arrival.at, self.connection)
+        if self._was_taken_back(arrival.topic, said.said_at):
+            return
+        self._problems.pop(arrival.topic, None)
+        if known and known[0].message == message:
+            by_source[message.source] = (replace(known[0], connection=self.connection), *known[1:])
+        elif not known or said.said_at >= known[0].said_at:
+            by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
+            _drop_oldest(by_source)
+        else:
+            by_source[message.source] = (known[0], *_ahead_of(known[0].message, (said, *known[1:]), arrival.at))
+
+
+def _happened(message: StateMessage) -> Iterator[datetime]:
+    """When CAISO received or gave what a state rests on. What counts is told by these times: none may be yet to come."""
+    times: Iterable[datetime | None] = ()
+    match message:
+        case Dot():
+            times = (message.received_at, *(each.batch_received_at for each in message.intervals))
+        case Trajectory():
+            latest = message.latest.batch_received_at if message.latest else None
+            times = (message.received_at, latest, *(point.batch_received_at for point in message.points))
+        case Lmp():
+            times = (price.fetched_at for price in (message.active, message.published, *message.ahead) if price)
+    return (at for at in times if at)
+
+
+def _ahead_of(message: StateMessage, earlier: Iterable[Statement], now: datetime) -> Iterable[Statement]:
+    """What a source said earlier and is ahead of what it said last: it went back on a revision, and CAISO never does."""
+    found: list[Statement] = []
+    for statement in earlier:
+        ahead = still_ahead(statement.message, message, now)
+        if ahead is not None and all(ahead != known.message for known in found):
+            found.append(replace(statement, message=ahead, is_last=False))
+    return found[:EARLIER_PER_SOURCE]
+
+
+def _drop_oldest(by_source: dict[str, tuple[Statement, ...]]) -> None:
+    """Instances come and go; no more than so many are remembered."""
+    if len(by_source) > SOURCES_PER_TOPIC:
+        del by_source[min(by_source, key=lambda source: by_source[source][0].said_at)]

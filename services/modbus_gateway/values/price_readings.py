@@ -1,0 +1,53 @@
+"""Price readings: what is read of one node's prices at a time, each value with its quality. Pure."""
+
+from datetime import datetime, timedelta
+
+from dotbus.contracts.messages import NodePrice
+from dotbus.contracts.quality import Reason
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.installation_modbus import Modbus
+from modbus_gateway.map.register_map import PriceAt
+from modbus_gateway.state.arrivals import LMP_INGEST
+from modbus_gateway.state.judge import Judged, Known, hears_caiso, judge_prices
+from modbus_gateway.state.received import Received, oasis_upstream
+from modbus_gateway.values.reading import Named, Read, Reading, described
+
+
+def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
+    """Every quantity of a node's price."""
+    stale_after_s = judging.price_stale_after_s
+    known = judge_prices(received, topics.lmp(price.market, price.node), stale_after_s, now)
+    published = known.parts[-1] if known.parts else None
+    active = next((part for part in known.parts if part.said.interval_start <= now < part.said.interval_end), None)
+    published_over = [Reason.STALE] if published and now > _over_at(published.said, judging) else []
+    of_published = _read_node_price("lmp_published", published, known, *published_over)
+    works = hears_caiso(received, LMP_INGEST, stale_after_s, now, oasis_upstream(price.market))
+    fresh = works and of_published["lmp_published_usd_per_mwh"].quality.is_good
+    named = {
+        **of_published,
+        **_read_node_price("lmp_active", active, known),
+        "lmp_market_works": Reading(works),
+        "lmp_fresh": Reading(fresh),
+        "lmp_age_s": Reading.of_age(known.whole.age_s),
+    }
+    ends = (at for part in known.parts for at in (part.said.interval_start, part.said.interval_end, part.until))
+    return Read(named, (*ends, _over_at(published.said, judging) if published else None))
+
+
+def _read_node_price(name: str, price: Judged[NodePrice] | None, known: Known[NodePrice], *more: Reason) -> Named:
+    """A price with its quality; an interval without an LMP has none, and that is no answer to what it costs."""
+    lmp_usd_per_mwh = price.said.lmp_usd_per_mwh if price else None
+    absent = [Reason.INVALID] if price and lmp_usd_per_mwh is None else []
+    quality = (price or known.whole).quality(*more, *absent)
+    if price is None and known.whole.said is not None:
+        quality = known.whole.quality(*more, Reason.EXPIRED)
+    return {
+        **described(name, quality),
+        f"{name}_usd_per_mwh": Reading(lmp_usd_per_mwh, quality),
+        f"{name}_start": Reading.of_time(price.said.interval_start if price else None, quality),
+    }
+
+
+def _over_at(published: NodePrice, judging: Modbus) -> datetime:
+    """When a published price after which none came is too old, although OASIS answers."""
+    return published.interval_end + timedelta(seconds=judging.price_stale_after_s)

@@ -1,0 +1,55 @@
+"""A reading: a value that is never without its quality."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from dotbus.contracts.quality import GOOD, Quality
+from modbus_gateway.map.form import Form, carries
+
+AGE_MOST_S: Final = 65534
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is shown of one quantity at one time.
+
+    `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, or
+    CAISO sent no SUPP segment.
+    """
+
+    value: float | None
+    quality: Quality = GOOD
+
+    @classmethod
+    def of_time(cls, at: datetime | None, quality: Quality) -> Self:
+        """A time as seconds since 1970-01-01 UTC."""
+        return cls(None if at is None else int(at.timestamp()), quality)
+
+    @classmethod
+    def of_age(cls, age_s: float | None) -> Self:
+        """An age in whole seconds, as far as a register of 16 bits can count. It is never bad itself."""
+        return cls(None if age_s is None else min(max(int(age_s), 0), AGE_MOST_S))
+
+
+Named = Mapping[str, Reading]
+"""Readings by the name of their quantity."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What is read of one thing at one time, and when the passing of time alone next changes what may be said of it."""
+
+    named: Named
+    turns: tuple[datetime | None, ...] = ()
+
+
+def described(name: str, quality: Quality) -> Named:
+    """A quality as the two quantities that tell it."""
+    return {f"{name}_quality": Reading(quality.level), f"{name}_reasons": Reading(quality.reason_bits)}
+
+
+def fits(reading: Reading, form: Form) -> bool:
+    """Whether registers can show what a reading says. Where nothing is to be shown, or a bad value, they can."""
+    return reading.value is None or reading.quality.is_bad or carries(form, reading.value)

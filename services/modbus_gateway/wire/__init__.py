@@ -1,0 +1,1 @@
+"""The values as registers: encoded, kept as an image, served over Modbus TCP."""

@@ -1,0 +1,37 @@
+"""Encode: a reading to the words of its registers, as good as it is. Pure."""
+
+from dotbus.runtime.installation_modbus import OnBad
+from modbus_gateway.map.form import Form, encode_value, no_value
+from modbus_gateway.values.reading import Reading, fits
+
+
+def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
+    """The bytes that a reading's registers show, None for a Modbus exception.
+
+    Args:
+        reading: the value and its quality. A value that does not fit has a bad one, unless no quality belongs to it.
+        form: how to write it.
+        held: what a bad value shows with `on_bad = "hold"`.
+    """
+    if reading.quality.is_bad:
+        return _instead(form, held)
+    return encode_value(reading.value, form) if reading.value is not None and fits(reading, form) else no_value(form)
+
+
+def encode_bit(reading: Reading, form: Form) -> bool | None:
+    """The bit that a flag shows, None for a Modbus exception. A bad or absent flag is 0 at once: a bit cannot say more."""
+    if reading.quality.is_bad:
+        return None if form.on_bad is OnBad.EXCEPTION else False
+    return bool(reading.value)
+
+
+def _instead(form: Form, held: bytes) -> bytes | None:
+    match form.on_bad:
+        case OnBad.HOLD:
+            return held
+        case OnBad.EXCEPTION:
+            return None
+        case OnBad.VALUE if form.bad_value is not None:
+            return encode_value(form.bad_value, form)
+        case _:
+            return no_value(form)
