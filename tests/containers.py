@@ -6,7 +6,9 @@ from contextlib import closing
 from functools import cache
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
+from docker.models.containers import Container
+from waiting import eventually
 
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # read on import; every fixture removes its own containers
 from testcontainers.core.container import DockerContainer  # see the line above
@@ -80,8 +82,19 @@ class Container:
         self._container.get_wrapped_container().stop(timeout=STOPPED_WITHIN_S)
 
     def pause(self) -> None:
-        """Freeze all of it."""
-        self._container.get_wrapped_container().pause()
+        """Freeze all of it. On a machine that is busy the system does not get hold of every thread at the first try."""
+        container = self._container.get_wrapped_container()
+        eventually(lambda: self._freeze(container), 30.0, 0.5)
+
+    @staticmethod
+    def _freeze(container: Container) -> bool:
+        try:
+            container.pause()
+        except APIError as error:
+            if "unable to freeze" not in str(error):
+                raise
+            return False
+        return True
 
     def resume(self) -> None:
         """Let it go on."""

@@ -60,7 +60,7 @@ _MISSING = sa.text("""
       ) AS r LIMIT :limit
     ) AS m
     WHERE e.last_seq > 0 AND NOT coalesce(s.received + s.lost, '{}') @> int8range(1, e.last_seq, '[]')
-    ORDER BY t.stream IS DISTINCT FROM h.stream, o.origin_no LIMIT :in_all""")
+    ORDER BY t.stream IS DISTINCT FROM h.stream, o.origin_no, t.stream, lower(m.r) LIMIT :in_all""")
 _CLAIM = sa.text(
     "INSERT INTO source_sequence (origin_no, asked_at) VALUES (:origin_no, now()) "
     "ON CONFLICT (origin_no) DO UPDATE SET asked_at = now() WHERE source_sequence.asked_at IS NULL "
