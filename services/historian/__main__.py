@@ -101,7 +101,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         database, Roles(settings.reader_role), settings.retention, settings.dead_letters_max_bytes, meters.note_sizes
     )
     persistence = Persistence(hearing, clock=utc_now, stop=stop, failed=meters.store_failures.inc, changed=presence.poke)
-    stores = [Store(database) for _ in range(WRITERS)]
+    stores = [Store(database, stop) for _ in range(WRITERS)]
     writers = Writers(bus, stores, waiting, recorder, persistence, meters, clock=utc_now, stop=stop)
     gaps = Gaps(settings.replay_grace_s, REPLAY_MOST_S, random.random)
     historian = Historian(

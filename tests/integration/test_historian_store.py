@@ -1,11 +1,13 @@
 """The store against a real PostgreSQL: nothing doubled, nothing dropped, nothing stopped by one bad message."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from historian_parts import (
     NOW,
     arrival,
@@ -342,6 +344,30 @@ def test_a_status_that_is_an_internal_error_again_and_again_is_a_dead_letter_and
     assert stored(database, "SELECT software_version FROM service_state ORDER BY id") == [("1",), ("2",)]
     assert [reason.startswith("failed") for _kind, reason in letters(database)] == [True]
     assert [rejection.arrival for rejection in written.rejections] == [batch[1]]
+
+
+def test_the_search_for_what_is_refused_ends_when_told_to_stop(database, open_database):
+    """Thousands that are each refused take minutes, and who says stop waits for seconds."""
+    body = "BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22000'; END"
+    stored(database, f"CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+    stored(database, "CREATE TRIGGER refuses BEFORE INSERT ON dispatch_batch FOR EACH ROW EXECUTE FUNCTION refuses()")
+    stop, tried = threading.Event(), []
+
+    def note(*_: object) -> None:
+        tried.append(1)
+        if len(tried) == 3:
+            stop.set()
+
+    store, batch = Store(open_database, stop), dispatches(1, 40)
+    sa.event.listen(sa.Engine, "rollback", note)
+    try:
+        with pytest.raises(StoreUnavailable, match="told to stop"):
+            store.write(batch, NOW)
+    finally:
+        sa.event.remove(sa.Engine, "rollback", note)
+    assert (len(tried), letters(database)) == (3, []), "the broker has all of it still"
+    stop.clear()
+    assert len(store.write(batch, NOW).rejections) == 40
 
 
 def test_what_is_of_a_month_long_ago_or_ahead_finds_its_place(database, store):

@@ -67,6 +67,8 @@ class Persistence:
                 try:
                     done = work(failures)
                 except StoreUnavailable as error:
+                    if self._stop.is_set():  # the database need not be the cause
+                        break
                     failures += 1
                     self._failed(error, is_first=failures == 1)
                     self._pause(backoff_s(failures, RETRY_FIRST_S, RETRY_MOST_S, random.random()))  # noqa: S311  # jitter, no secret

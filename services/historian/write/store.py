@@ -5,6 +5,7 @@ says something else under a known key is a contradiction, and the first stays. W
 the batch is halved until the message is found; it becomes a dead letter, and the others are stored all the same.
 """
 
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
@@ -46,10 +47,12 @@ class Store:
 
     Args:
         database: whose tables are up to date.
+        stop: ends the search for what is refused, however much of a batch is left. None: nothing does.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, stop: threading.Event | None = None) -> None:
         self._database = database
+        self._stop = stop
         self._numbers = Numbers(database)
         self._months = Months(database)
         self._wary_batches = 0
@@ -63,7 +66,8 @@ class Store:
             failures: how often this batch failed before, one after the other.
 
         Raises:
-            StoreUnavailable: all of it must be written again; what was stored is known then.
+            StoreUnavailable: all of it must be written again; what was stored is known then. Also when told to stop before
+                all of it was written.
         """
         written = Written()
         try:
@@ -106,7 +110,13 @@ class Store:
                 else:
                     pass_over(arrival, recorded_of(first[key]).digest, written)
 
+    def _go_on(self) -> None:
+        """Not when told to stop: a batch of thousands that are each refused takes minutes, and the broker has it still."""
+        if self._stop and self._stop.is_set():
+            raise StoreUnavailable("told to stop before all was written")
+
     def _keep(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
+        self._go_on()
         refused: Exception | None = None
         for _ in range(TRIES):
             is_wary = self._wary_batches > 0 or share_a_node(_prices_of(events))
@@ -189,6 +199,7 @@ class Store:
 
     def _keep_statuses(self, statuses: Sequence[Arrival], written: Written, failures: int) -> None:
         """Keep statuses in a transaction, or each half of them in one of its own where the database refuses one of them."""
+        self._go_on()
         refused: Exception
         try:
             with self._database.transaction() as connection:

@@ -104,3 +104,14 @@ def test_what_waits_tries_again_as_soon_as_other_work_has_the_database_again(per
 
     persistence.insist(work)
     assert stop.paused_s <= WAKE_EVERY_S
+
+
+def test_what_ends_because_it_was_told_to_stop_is_no_fault_of_the_database(persistence, health, stop):
+    persistence.insist(failing([None]))
+
+    def work(_failures: int) -> None:
+        stop.set()
+        raise StoreUnavailable("told to stop")
+
+    assert persistence.insist(work) is None
+    assert health.snapshot().ok
