@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import sqlalchemy as sa
-from historian_database import NOW, arrival_of, fill, prepared, write
+from historian_database import fill, prepared, write
+from historian_parts import NOW, arrival
 from prometheus_client import CollectorRegistry, generate_latest
 from real_postgres import query
 
@@ -114,6 +115,75 @@ def test_rows_of_no_month_go_by_their_time_and_stay_without_one(database: str, k
     assert query(database, "SELECT count(*) FROM dotbus.dop_other") == [(1,)]
 
 
+ORPHANS = (
+    *(
+        f"SELECT count(*) FROM dotbus.{rows} WHERE event_no NOT IN (SELECT event_no FROM dotbus.{batch})"
+        for rows, batch in (
+            ("instruction", "dispatch_batch"),
+            ("instruction_detail", "dispatch_batch"),
+            ("dop", "trajectory_batch"),
+            ("compliance", "trajectory_batch"),
+        )
+    ),
+    "SELECT count(*) FROM dotbus.price WHERE report_no NOT IN (SELECT report_no FROM dotbus.price_report)",
+    "SELECT count(*) FROM dotbus.price_report WHERE report_no NOT IN (SELECT report_no FROM dotbus.price)",
+)
+
+
+def orphans(database: str) -> int:
+    """Rows without the one that says where they came from, and reports without prices."""
+    return sum(query(database, statement)[0][0] for statement in ORPHANS)
+
+
+def test_a_report_goes_with_its_prices_to_the_minute(database: str, kept: Database):
+    month = datetime(2026, 9, 1, tzinfo=UTC)
+    for number, start in enumerate((month - timedelta(minutes=5), month), 41):
+        times = {"interval_start": start, "interval_end": start + timedelta(minutes=5), "fetched_at": start}
+        fill(kept, msgspec.structs.replace(samples.prices(), id=f"edge{number}", seq=number, **times))
+    list(drop_old(kept, EVERYTHING, datetime(2026, 10, 13, tzinfo=UTC)))
+    assert [seq for seq in seqs(database, "price_report") if seq > 40] == [42]
+    assert orphans(database) == 0
+
+
+def test_a_batch_stays_while_anything_of_it_does(database: str, kept: Database):
+    """What is of the next month is not lost with the last: of a batch that CAISO gives no start, and of a curve."""
+    ahead = dispatch(50, AUGUST)
+    late = {"start_at": SEPTEMBER, "end_at": SEPTEMBER + timedelta(hours=1)}
+    curve = msgspec.structs.replace(samples.trajectory_batch(), id="c", seq=51, compliance=())
+    later = msgspec.structs.replace(curve.dops[0], target_at=SEPTEMBER)
+    both = (msgspec.structs.replace(ahead.instructions[0], instruction_uid="later", **late), *ahead.instructions)
+    fill(
+        kept,
+        msgspec.structs.replace(ahead, instructions=both, batch=msgspec.structs.replace(ahead.batch, start_at=None)),
+        msgspec.structs.replace(
+            curve, batch=msgspec.structs.replace(curve.batch, batch_uid="C", batch_received_at=AUGUST), dops=(later,)
+        ),
+    )
+    list(drop_old(kept, EVERYTHING, datetime(2026, 10, 13, tzinfo=UTC)))
+    assert query(database, "SELECT instruction_uid FROM dotbus.instruction_history WHERE seq = 50") == [("later",)]
+    assert 51 in seqs(database, "dop_history")
+    list(drop_old(kept, EVERYTHING, datetime(2026, 11, 13, tzinfo=UTC)))
+    assert not {50, 51} & {*seqs(database, "dispatch_batch"), *seqs(database, "trajectory_batch")}
+    assert orphans(database) == 0
+
+
+def test_a_batch_of_the_last_day_of_a_month_goes_with_the_month(database: str, kept: Database):
+    fill(kept, dispatch(60, datetime(2026, 8, 31, 23, 50, tzinfo=UTC)))
+    list(drop_old(kept, EVERYTHING, datetime(2026, 10, 13, tzinfo=UTC)))
+    assert 60 not in seqs(database, "dispatch_batch")
+
+
+def test_what_has_no_time_goes_with_its_event(database: str, kept: Database):
+    undated = msgspec.structs.replace(samples.trajectory_batch().dops[0], target_at=None)
+    curve = samples.trajectory_batch()
+    batch = msgspec.structs.replace(curve.batch, batch_uid="U", batch_received_at=AUGUST)
+    fill(kept, msgspec.structs.replace(curve, id="u", seq=70, batch=batch, dops=(undated,), compliance=()))
+    list(drop_old(kept, EVERYTHING, datetime(2026, 10, 13, tzinfo=UTC)))
+    assert 70 not in seqs(database, "trajectory_batch")
+    assert query(database, "SELECT count(*) FROM dotbus.dop_other") == [(0,)]
+    assert orphans(database) == 0
+
+
 def test_rows_of_whole_tables_go_in_pieces_however_many_they_are(database: str, kept: Database):
     rows = AT_ONCE * 2 + 3
     columns = "environment, source, service, instance, online, started_at, software_version, upstreams, cursors"
@@ -145,7 +215,7 @@ def test_what_was_not_in_a_month_moves_into_it_when_it_is_made(database: str, ke
 
 
 def letters(kept: Database, topic: str, count: int, size: int) -> None:
-    write(kept, [arrival_of(topic, b"%05d" % number + b"x" * size) for number in range(count)])
+    write(kept, [arrival(b"%05d" % number + b"x" * size, topic) for number in range(count)])
 
 
 def of_topic(database: str) -> dict[str, int]:
@@ -163,6 +233,16 @@ def test_dead_letters_beyond_their_bytes_go_from_the_topic_that_has_the_most(dat
     number = "min(convert_from(substring(payload FOR 5), 'UTF8'))"
     oldest = query(database, f"SELECT {number} FROM dotbus.dead_letter WHERE topic LIKE '%RTM%'")
     assert int(oldest[0][0]) > 60
+
+
+def test_of_letters_that_each_have_a_topic_of_their_own_the_oldest_go_and_topics_count(database: str, kept: Database):
+    """Whoever may choose topics may choose long ones, and another for each letter."""
+    write(kept, [arrival(b"x", f"dotbus/v1/plant/{number:05}{'n' * 2000}/R/dispatch") for number in range(500)])
+    steps: list[object] = []
+    sa.event.listen(kept._engine, "begin", steps.append)
+    assert shed_dead_letters(kept, 255_000) in range(395, 410)
+    assert len(steps) < 10
+    assert query(database, "SELECT min(substring(topic from 17 for 5)::int) > 390 FROM dotbus.dead_letter") == [(True,)]
 
 
 def test_those_that_were_stored_after_all_go_first(database: str, kept: Database):

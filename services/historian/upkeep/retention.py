@@ -1,4 +1,9 @@
-"""Retention: what is too old is dropped, a whole month of a table at once; dead letters are bounded by their size."""
+"""Retention: what is too old is dropped, a whole month of a table at once; dead letters are bounded by their size.
+
+The row that says where an event came from goes once it is too old itself and nothing of the event is left, so no row stands
+without it: a curve of the last minutes of a month has points of the next, and what a batch without a start instructs may begin
+days after it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +15,7 @@ from historian.database import Database
 from historian.upkeep.months import OTHER, drop_months, month_of
 
 AT_ONCE = 10_000
-# A batch of the last minutes of a month has instructions of the next.
-_OVERLAP = timedelta(days=1)
+_LETTER_BYTES = "(length(payload) + octet_length(dead_letter.topic) + 500)"
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,20 @@ class Retention:
 
 @dataclass(frozen=True)
 class _Kept:
+    """What is kept for some days.
+
+    Attributes:
+        whole: the table that goes row by row.
+        is_old: which of its rows are too old, as SQL with `:before`.
+        divided: the tables with the rest of its events, which go by months, each with the column that says of which month.
+        number: what rows of one event share; None where the event and the rest of it are of one time, and so go together.
+    """
+
     days: int | None
-    divided: tuple[tuple[str, str], ...]
     whole: str
-    time: str
+    is_old: str
+    divided: tuple[tuple[str, str], ...] = ()
+    number: str | None = None
 
 
 def drop_old(database: Database, retention: Retention, now: datetime) -> Iterator[str]:
@@ -45,9 +59,18 @@ def drop_old(database: Database, retention: Retention, now: datetime) -> Iterato
         for table, column in kept.divided:
             with database.transaction(as_owner=True) as connection:
                 yield from drop_months(connection, table, before)
-                connection.execute(sa.text(f"DELETE FROM {table}_{OTHER} WHERE {column} < :before"), {"before": before})  # noqa: S608  # names of ours
-        if count := _delete(database, kept.whole, kept.time, before - _OVERLAP if kept.divided else before):
+                connection.execute(sa.text(_of_no_month(kept, table, column)), {"before": before})
+        if count := _delete(database, kept, before):
             yield f"{count} rows of {kept.whole}"
+
+
+def _of_no_month(kept: _Kept, table: str, column: str) -> str:
+    """Deletes what is too old of what is of no month. What has no time is as old as its event."""
+    statement = f"DELETE FROM {table}_{OTHER} WHERE {column} < :before"  # noqa: S608  # names of ours
+    if kept.number is None:
+        return statement
+    old = f"SELECT {kept.number} FROM {kept.whole} WHERE {kept.is_old}"  # noqa: S608  # names of ours
+    return f"{statement} OR ({column} IS NULL AND {kept.number} IN ({old}))"
 
 
 def shed_dead_letters(database: Database, max_bytes: int) -> int:
@@ -58,45 +81,60 @@ def shed_dead_letters(database: Database, max_bytes: int) -> int:
     shed = 0
     while True:
         with database.transaction(as_owner=True) as connection:
-            total = connection.scalar(sa.text("SELECT coalesce(sum(length(payload) + 500), 0) FROM dead_letter"))
+            total = connection.scalar(_ALL_LETTERS)
             if total <= max_bytes:
                 return shed
             if connection.execute(_SHED_STORED, {"at_once": AT_ONCE}).rowcount == 0:
-                shed += connection.execute(_SHED_MOST, {"at_once": AT_ONCE, "excess_bytes": total - max_bytes}).rowcount
+                shed += connection.execute(_SHED_MOST, {"at_once": AT_ONCE, "total": total, "max_bytes": max_bytes}).rowcount
 
 
 def _kept(retention: Retention) -> tuple[_Kept, ...]:
     instructions = (("instruction", "interval_start"), ("instruction_detail", "interval_start"))
     curves = (("dop", "target_at"), ("compliance", "start_at"))
     return (
-        _Kept(retention.dispatch_days, instructions, "dispatch_batch", "coalesce(start_at, time)"),
-        _Kept(retention.dispatch_days, (), "instruction_response", "time"),
-        _Kept(retention.trajectory_days, curves, "trajectory_batch", "coalesce(batch_received_at, time)"),
-        _Kept(retention.prices_days, (("price", "interval_start"),), "price_report", "interval_start"),
-        _Kept(retention.statuses_days, (), "service_state", "heard_at"),
+        _Kept(retention.dispatch_days, "dispatch_batch", _old("start_at"), instructions, "event_no"),
+        _Kept(retention.dispatch_days, "instruction_response", "time < :before"),
+        _Kept(retention.trajectory_days, "trajectory_batch", _old("batch_received_at"), curves, "event_no"),
+        _Kept(retention.prices_days, "price_report", "interval_start < :before", (("price", "interval_start"),)),
+        _Kept(retention.statuses_days, "service_state", "heard_at < :before"),
     )
 
 
-def _delete(database: Database, table: str, time: str, before: datetime) -> int:
-    """Delete rows of before a time, some at once, so that nobody waits long."""
-    statement = sa.text(
-        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {time} < :before LIMIT :at_once))"  # noqa: S608  # names of ours
-    )
+def _old(column: str) -> str:
+    """Of a batch that need not have that time. In a form that the index on it answers."""
+    return f"({column} < :before OR {column} IS NULL AND time < :before)"
+
+
+def _delete(database: Database, kept: _Kept, before: datetime) -> int:
+    """Delete rows that are too old and of whose events nothing else is left, some at once, so that nobody waits long."""
+    tables = [table for table, _ in kept.divided if kept.number]
+    left = [f"NOT EXISTS (SELECT FROM {table} AS r WHERE r.{kept.number} = w.{kept.number})" for table in tables]
+    conditions = " AND ".join([kept.is_old, *left])
+    old = f"SELECT ctid FROM {kept.whole} AS w WHERE {conditions} LIMIT :at_once"  # noqa: S608  # names of ours
+    statement = sa.text(f"DELETE FROM {kept.whole} WHERE ctid = ANY(ARRAY({old}))")  # noqa: S608  # names of ours
     count = 0
     while True:
         with database.transaction(as_owner=True) as connection:
+            # By the index of each month. To read all months at each step would take the database longer than it may.
+            connection.execute(sa.text("SET LOCAL enable_hashjoin = off"))
+            connection.execute(sa.text("SET LOCAL enable_mergejoin = off"))
             gone = connection.execute(statement, {"before": before, "at_once": AT_ONCE}).rowcount
         count += gone
         if gone < AT_ONCE:
             return count
 
 
+_ALL_LETTERS = sa.text(f"SELECT coalesce(sum({_LETTER_BYTES}), 0) FROM dead_letter")  # noqa: S608  # names of ours
 _SHED_STORED = sa.text(
     "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE stored_at IS NOT NULL ORDER BY id LIMIT :at_once)"
 )
-_SHED_MOST = sa.text("""
+# Whoever may choose topics could give each letter its own: where no topic has a hundredth of all, the oldest of all go.
+_SHED_MOST = sa.text(f"""
+    WITH most AS MATERIALIZED (
+      SELECT topic, sum({_LETTER_BYTES}) AS bytes FROM dead_letter GROUP BY topic ORDER BY bytes DESC, topic LIMIT 1
+    )
     DELETE FROM dead_letter WHERE id IN (
       SELECT id FROM (
-        SELECT id, sum(length(payload) + 500) OVER (ORDER BY id) - length(payload) - 500 AS before_bytes FROM dead_letter
-        WHERE topic = (SELECT topic FROM dead_letter GROUP BY topic ORDER BY sum(length(payload)) DESC, topic LIMIT 1)
-      ) AS oldest WHERE before_bytes < :excess_bytes ORDER BY id LIMIT :at_once)""")
+        SELECT id, sum({_LETTER_BYTES}) OVER (ORDER BY id) - {_LETTER_BYTES} AS before_bytes
+        FROM dead_letter CROSS JOIN most WHERE dead_letter.topic = most.topic OR most.bytes * 100 < :total
+      ) AS oldest WHERE before_bytes < CAST(:total AS bigint) - :max_bytes ORDER BY id LIMIT :at_once)""")  # noqa: S608  # names of ours
