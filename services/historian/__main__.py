@@ -46,6 +46,9 @@ STUCK_AFTER = timedelta(seconds=180)
 LATE_AFTER_S = 30.0
 """No healthy database lets a delivery wait so long: what may wait is stored in seconds."""
 LATE = f"what came waits for its commit for more than {LATE_AFTER_S:.0f} s"
+CROWDED = "somebody names streams without end; events of those beyond the bounds are dead letters"
+CROWDED_FOR = timedelta(minutes=10)
+"""So long after the last of them it is told."""
 REPLAY_MOST_S = 300.0
 COLLECT_AFTER_OBJECTS = 200_000
 """A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
@@ -87,7 +90,9 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
     def describe(now: datetime) -> ServiceStatus:
         database, late = hearing.snapshot(), writers.lag_s > LATE_AFTER_S
-        told = replace(database, ok=database.ok and not late, complaints=(LATE,) if late else ())
+        crowded = writers.crowded_at is not None and now - writers.crowded_at < CROWDED_FOR
+        complaints = tuple(text for text, holds in ((LATE, late), (CROWDED, crowded)) if holds)
+        told = replace(database, ok=database.ok and not late, complaints=complaints)
         return identity.status(now, upstreams=[told])
 
     def health() -> dict[str, object]:

@@ -17,7 +17,7 @@ from historian.database import Database
 from historian.write.accounts import Accounts
 from historian.write.arrivals import Arrival, Written
 from historian.write.gaps import RANGES_AT_ONCE, Gaps
-from historian.write.numbers import MAX_STREAMS_OF_SOURCE
+from historian.write.numbers import MAX_STREAMS_OF_KIND, MAX_STREAMS_OF_SOURCE, NO_MORE, SILENT_DAYS
 from historian.write.record import Stream
 from historian.write.store import Store
 
@@ -126,9 +126,10 @@ def test_a_source_has_so_many_streams_and_what_is_of_another_is_a_dead_letter(da
     written = Store(open_database).write([*others, again, arrival(old)], NOW)
     assert (written.events, len(written.repeats), len(written.rejections)) == (2, 1, 3)
     assert [reason for _kind, reason in letters(database) if "streams" in reason] == [
-        f"ads_ingest/a has {most} streams; it names no more of them, unless in its own status"
+        f"ads_ingest/a has {most} streams{NO_MORE}"
     ] * 2
     assert stored(database, "SELECT count(*) FROM origin") == [(most + 1,)]
+    assert written.strangers == 2
 
 
 def test_a_stream_that_its_source_names_is_taken_however_many_others_named(database, open_database):
@@ -148,6 +149,35 @@ def test_a_refused_event_of_a_stream_beyond_the_bound_is_a_dead_letter_all_the_s
     written = store.write([refused, arrival(dispatch(2, batch_uid="B2")), *of_new_streams(1)], NOW)
     assert len(written.rejections) == 2
     assert sum("version 7" in reason for _kind, reason in letters(database)) == 1
+
+
+def of_one_kind(database: str, kind: str, count: int = MAX_STREAMS_OF_KIND) -> None:
+    """As many sources with a stream each, all of which were heard just now."""
+    names = f"SELECT 'stage', '{kind}x' || n, 's' FROM generate_series(1, {count}) AS n"
+    stored(database, f"INSERT INTO origin (environment, source, stream) {names}")
+    stored(database, "INSERT INTO source_sequence (origin_no) SELECT origin_no FROM origin ON CONFLICT DO NOTHING")
+
+
+def test_sources_of_a_kind_have_so_many_streams_together_and_take_no_room_of_another_kind(database, open_database):
+    of_one_kind(database, "ads_ingest/")
+    store, mine = Store(open_database), arrival(dispatch(1))
+    written = store.write([mine, arrival(samples.prices()), *of_new_streams(1, "scada/a")], NOW)
+    assert (written.events, written.strangers) == (2, 1)
+    assert [reason for _kind, reason in letters(database)] == [
+        f"sources ads_ingest/... have {MAX_STREAMS_OF_KIND} streams together{NO_MORE}"
+    ]
+    assert store.write([announced(ADS.source, ADS.stream), mine], NOW).events == 1, "whoever names it himself has room"
+
+
+def test_not_even_in_statuses_can_sources_be_named_without_end(database, open_database):
+    of_one_kind(database, "ads_ingest/", 2 * MAX_STREAMS_OF_KIND)
+    assert Store(open_database).write([announced(ADS.source, ADS.stream), arrival(dispatch(1))], NOW).strangers == 1
+
+
+def test_streams_that_are_silent_for_long_leave_their_room_to_others(database, open_database):
+    of_one_kind(database, "ads_ingest/")
+    stored(database, f"UPDATE source_sequence SET updated_at = now() - interval '{SILENT_DAYS + 1} days'")
+    assert Store(open_database).write([arrival(dispatch(1))], NOW).events == 1
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ class Written(msgspec.Struct):
         rejections: what became a dead letter.
         statuses: how many statuses of the batch are kept, in the order in which they are written.
         renumbered: by stream, numbers that had come already with another event.
+        strangers: how many of the rejections are of streams beyond the bounds.
     """
 
     events: int = 0
@@ -43,6 +44,7 @@ class Written(msgspec.Struct):
     rejections: list[Rejection] = []
     statuses: int = 0
     renumbered: dict[Stream, str] = {}
+    strangers: int = 0
 
 
 def recorded_of(arrival: Arrival) -> Recorded:

@@ -4,7 +4,7 @@ Names are made known in transactions of their own, so that two historians never 
 remembered; what a hostile publisher invents pushes the oldest out of the memory and no more.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
@@ -14,26 +14,42 @@ from historian.database import Database
 from historian.tables import node
 from historian.write.copying import VISIBLE_NUL
 from historian.write.events import KeptPrices
-from historian.write.record import Position, Recorded, Stream
+from historian.write.record import OF_DISPATCHES, OF_PRICES, Position, Recorded, Stream
 
 REMEMBERED = 40_000
 """Of names; a network of CAISO's has half as many nodes."""
 REMEMBERED_STREAMS = 10_000
 MAX_STREAMS_OF_SOURCE = 1000
 """A source has one at a time, and another when its outbox is made anew or restored."""
+MAX_STREAMS_OF_KIND = 10_000
+"""Of all sources of a kind together, or whoever may publish events could name sources without end."""
+SILENT_DAYS = 30
+"""Streams of which nothing came for so long count no longer."""
+NO_MORE = "; no more are taken, unless a source names one in its own status"
+KINDS = (OF_DISPATCHES, OF_PRICES)
+"""Sources of the events of others do not fill their room. All other sources are of one kind more."""
 _AS = "AS k (environment, source, stream)"
 _STREAMS = f"unnest(CAST(:environments AS text[]), CAST(:sources AS text[]), CAST(:streams AS text[])) {_AS}"
 _FIND_ORIGINS = sa.text(
     f"SELECT k.*, o.origin_no FROM {_STREAMS} JOIN origin AS o "  # noqa: S608  # our own words
     "ON o.environment = CAST(k.environment AS environment) AND o.source = k.source AND o.stream = k.stream"
 )
-_COUNT_ORIGINS = sa.text(
-    "SELECT CAST(environment AS text), source, count(*) FROM origin WHERE (environment, source) IN "  # noqa: S608  # our own words
-    f"(SELECT CAST(k.environment AS environment), k.source FROM {_STREAMS}) GROUP BY environment, source"
-)
+# What is made is in source_sequence as well, so that it has a time.
+_HEARD_ORIGINS = f"""
+    SELECT o.environment, o.source FROM origin AS o JOIN source_sequence AS s USING (origin_no)
+    WHERE s.updated_at > now() - interval '{SILENT_DAYS} days'"""  # noqa: S608  # our own words
+_COUNT_OF_SOURCES = sa.text(f"""
+    SELECT CAST(environment AS text), source, count(*) FROM ({_HEARD_ORIGINS}) AS h WHERE (environment, source) IN
+      (SELECT CAST(k.environment AS environment), k.source FROM {_STREAMS}) GROUP BY environment, source""")  # noqa: S608  # our own words
+_COUNT_OF_KINDS = sa.text(f"""
+    SELECT coalesce(substring(source from '^({"|".join(KINDS)})'), '') AS kind, count(*) FROM ({_HEARD_ORIGINS}) AS h
+    GROUP BY kind""")  # noqa: S608  # our own words
 _MAKE_ORIGINS = sa.text(
     "INSERT INTO origin (environment, source, stream) "  # noqa: S608  # our own words
     f"SELECT CAST(k.environment AS environment), k.source, k.stream FROM {_STREAMS} ON CONFLICT DO NOTHING"
+)
+_BEGIN_SEQUENCES = sa.text(
+    "INSERT INTO source_sequence (origin_no) SELECT k FROM unnest(CAST(:origins AS int[])) AS k ON CONFLICT DO NOTHING"
 )
 _TAKE = sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :blocks)")
 
@@ -80,18 +96,24 @@ class Streams:
         self._database = database
         self.known: dict[Stream, int] = {}
 
-    def learn(self, streams: Iterable[Stream], named: Collection[Stream] = ()) -> None:
+    def learn(self, streams: Iterable[Stream], named: Collection[Stream] = ()) -> dict[Stream, str]:
         """Know the number of each of these streams, and of those that their sources named themselves.
 
-        None is made for a stream that is one too many of its source: whoever may publish events of its kind can name it, and
-        names without end. What a source names itself has room of its own.
+        None is made for a stream that is one too many of its source, or of all sources of its kind: whoever may publish events
+        of a kind can name them, and names without end. What sources name themselves has room of its own.
+
+        Returns:
+            The streams that have no number, and why.
         """
         wanted = dict.fromkeys([*named, *streams])
         unknown = [stream for stream in wanted if stream not in self.known]
         if len(self.known) + len(unknown) > REMEMBERED_STREAMS:
             self.known, unknown = {}, list(wanted)
-        if unknown:
-            self.known |= self._ask(unknown, named)
+        if not unknown:
+            return {}
+        found, without = self._ask(unknown, named)
+        self.known |= found
+        return without
 
     def seqs(self, positions: Iterable[Position]) -> dict[int, list[int]]:
         """The sequence numbers of positions by the number of their stream; without those of a stream that has none."""
@@ -102,14 +124,18 @@ class Streams:
                 seqs.setdefault(number, []).append(position.seq)
         return seqs
 
-    def _ask(self, unknown: Sequence[Stream], named: Collection[Stream]) -> dict[Stream, int]:
+    def _ask(self, unknown: Sequence[Stream], named: Collection[Stream]) -> tuple[dict[Stream, int], dict[Stream, str]]:
+        without: dict[Stream, str] = {}
         with self._database.transaction() as connection:
             found = _numbers_of(connection, unknown)
-            missing = [stream for stream in unknown if stream not in found]
-            if missing and (made := _within_bounds(connection, missing, named)):
-                connection.execute(_MAKE_ORIGINS, _as_columns(sorted(made)))
-                found |= _numbers_of(connection, made)
-        return found
+            if missing := [stream for stream in unknown if stream not in found]:
+                without = _beyond_bounds(connection, missing, named)
+                if made := sorted(set(missing) - without.keys()):
+                    connection.execute(_MAKE_ORIGINS, _as_columns(made))
+                    new = _numbers_of(connection, made)
+                    connection.execute(_BEGIN_SEQUENCES, {"origins": sorted(new.values())})
+                    found |= new
+        return found, without
 
     def forget(self) -> None:
         """Ask the database again for every stream."""
@@ -120,16 +146,25 @@ def _numbers_of(connection: sa.Connection, streams: Sequence[Stream]) -> dict[St
     return {Stream(row[0], row[1], row[2]): row[3] for row in connection.execute(_FIND_ORIGINS, _as_columns(streams))}
 
 
-def _within_bounds(connection: sa.Connection, streams: Sequence[Stream], named: Collection[Stream]) -> list[Stream]:
-    """Those of new streams that their sources may have."""
-    counts = {(row[0], row[1]): row[2] for row in connection.execute(_COUNT_ORIGINS, _as_columns(streams))}
-    made = []
+def _beyond_bounds(connection: sa.Connection, streams: Sequence[Stream], named: Collection[Stream]) -> dict[Stream, str]:
+    """Those of new streams that there may not be, and why."""
+    of_sources = Counter({(row[0], row[1]): row[2] for row in connection.execute(_COUNT_OF_SOURCES, _as_columns(streams))})
+    of_kinds: Counter[str] = Counter({row[0]: row[1] for row in connection.execute(_COUNT_OF_KINDS)})
+    without = {}
     for stream in streams:
-        source = (stream.environment, stream.source)
-        if counts.get(source, 0) < (2 * MAX_STREAMS_OF_SOURCE if stream in named else MAX_STREAMS_OF_SOURCE):
-            counts[source] = counts.get(source, 0) + 1
-            made.append(stream)
-    return made
+        source, kind, rooms = (stream.environment, stream.source), _kind_of(stream.source), 2 if stream in named else 1
+        if of_sources[source] >= rooms * MAX_STREAMS_OF_SOURCE:
+            without[stream] = f"{stream.source} has {of_sources[source]} streams{NO_MORE}"
+        elif of_kinds[kind] >= rooms * MAX_STREAMS_OF_KIND:
+            without[stream] = f"sources {kind}... have {of_kinds[kind]} streams together{NO_MORE}"
+        else:
+            of_sources[source] += 1
+            of_kinds[kind] += 1
+    return without
+
+
+def _kind_of(source: str) -> str:
+    return next((kind for kind in KINDS if source.startswith(kind)), "")
 
 
 def _as_columns(streams: Iterable[Stream]) -> dict[str, list[str]]:

@@ -42,10 +42,12 @@ from historian.write.events import (
 from historian.write.size import excess_of, memory_bytes
 
 MAX_REASON = 500
-_OF_DISPATCHES, _OF_PRICES = "ads_ingest/", "lmp_ingest/"
+OF_DISPATCHES, OF_PRICES = "ads_ingest/", "lmp_ingest/"
 """The sources of one kind of event each. Any other service may say all of them."""
 _STREAMS_REMEMBERED = 1000
-_TOPICS_REMEMBERED = 20_000
+_TOPICS_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 200
+"""Of topics. One may have 65,535 bytes, so as many of those would be half a gigabyte."""
 
 
 class Stream(msgspec.Struct, frozen=True, order=True):
@@ -241,9 +243,9 @@ def _may_say(address: Address, source: str) -> bool:
     subject = address.subject
     if subject is Subject.GAP:
         return source == f"{address.scope}/{address.name}"
-    if source.startswith(_OF_PRICES):
+    if source.startswith(OF_PRICES):
         return subject is Subject.PRICES
-    return subject is not Subject.PRICES or not source.startswith(_OF_DISPATCHES)
+    return subject is not Subject.PRICES or not source.startswith(OF_DISPATCHES)
 
 
 def _position_in(payload: bytes, address: Address) -> Position | None:

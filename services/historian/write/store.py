@@ -25,7 +25,7 @@ from historian.write.copying import FORMAT
 from historian.write.events import KeptPrices, Key
 from historian.write.ledger import add_received
 from historian.write.months import Months
-from historian.write.numbers import MAX_STREAMS_OF_SOURCE, Numbers
+from historian.write.numbers import Numbers
 from historian.write.price_times import require_own, share_a_node
 from historian.write.record import Position, Recorded, Refused, Stream
 from historian.write.rejected import keep_rejections
@@ -37,7 +37,6 @@ TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
 STATUSES_AT_ONCE = 500
 """In one transaction, which holds a lock for each service: a server has room for some thousand."""
-ONE_TOO_MANY = f"has {MAX_STREAMS_OF_SOURCE} streams; it names no more of them, unless in its own status"
 WARY_BATCHES = 50
 """After a repetition so many batches are sifted first, because repetitions come together."""
 
@@ -85,15 +84,16 @@ class Store:
 
     def _of_known_streams(self, arrivals: Sequence[Arrival], written: Written) -> list[Arrival]:
         """The events of streams that have numbers now."""
-        streams = self._numbers.streams
-        streams.learn((position.stream for position in _positions(arrivals)), _named_by_their_sources(arrivals))
+        wanted = (position.stream for position in _positions(arrivals))
+        without = self._numbers.streams.learn(wanted, _named_by_their_sources(arrivals))
         known = []
         for arrival in arrivals:
             if isinstance(meaning := arrival.meaning, Recorded):
-                if meaning.position.stream in streams.known:
+                if (reason := without.get(meaning.position.stream)) is None:
                     known.append(arrival)
                 else:
-                    written.rejections.append(Rejection(arrival, f"{meaning.position.stream.source} {ONE_TOO_MANY}"))
+                    written.rejections.append(Rejection(arrival, reason))
+                    written.strangers += 1
         return known
 
     def _keep_each(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:

@@ -42,8 +42,9 @@ class Writers:
     """Several writers of one queue.
 
     Attributes:
-        heard: what sources said of themselves, in the order of arrival, for whoever asks for what is missing.
-        renumbered: streams with numbers that came again with other events, for the same.
+        heard: what sources said of themselves, in the order of arrival.
+        renumbered: streams with numbers that came again with other events, for whoever asks for what is missing.
+        crowded_at: when an event of a stream beyond the bounds came last.
 
     Args:
         stores: one for each writer.
@@ -75,8 +76,9 @@ class Writers:
         self._at_work: dict[int, datetime] = {}
         self._turned_at = [clock()] * len(stores)
         self._log = get_logger("historian")
-        self.heard: deque[ServiceStatus | ReplayReply] = deque()
+        self.heard = Heard()
         self.renumbered: deque[Stream] = deque()
+        self.crowded_at: datetime | None = None
         self._threads = [
             threading.Thread(target=self._run, args=(number, store), name=f"writer-{number}", daemon=True)
             for number, store in enumerate(stores)
@@ -168,6 +170,8 @@ class Writers:
 
     def _note(self, written: Written) -> None:
         self._meters.note(written)
+        if written.strangers:
+            self.crowded_at = self._clock()
         for rejection in written.rejections[:LOGGED_REJECTIONS]:
             self._log.error(
                 "a delivery cannot be stored and is kept as a dead letter",
