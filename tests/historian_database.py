@@ -5,25 +5,19 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
+from historian_parts import NOW, arrival, write_batch
 from real_postgres import PASSWORD, Postgres
 
-from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, ServiceStatus, TrajectoryBatch, UpstreamGap
-from dotbus.contracts.topics import Topics
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
 from historian.tables import SCHEMA
 from historian.write.arrivals import Arrival, Written
-from historian.write.record import Recorder
 from historian.write.store import Store
 
-TOPICS = Topics()
-NOW = datetime(2026, 10, 13, 14, 9, 30, tzinfo=UTC)
-"""Half a minute before the interval of the samples."""
 ROLES_SCRIPT = Path(__file__).parents[1] / "deploy/postgres/10-roles.sh"
 OWNER, WRITER, READERS = "dotbus_owner", "dotbus_writer", "dotbus_reader"
 HISTORIAN_PASSWORD, READER_PASSWORD = "of-the-historian", "of-the-reader"
@@ -94,34 +88,9 @@ def prepared(
         yield database
 
 
-def topic_of(message) -> str:
-    """Where a message is said."""
-    match message:
-        case Dispatch():
-            return TOPICS.dispatch(message.plant, message.resource_id)
-        case TrajectoryBatch():
-            return TOPICS.trajectory_batch(message.plant, message.resource_id)
-        case InstructionAnswered():
-            return TOPICS.response(message.plant, message.resource_id)
-        case Prices():
-            return TOPICS.prices(message.market)
-        case UpstreamGap():
-            return TOPICS.gap(*message.source.split("/", 1))
-        case ServiceStatus():
-            return TOPICS.service(message.service, message.instance)
-    raise TypeError(type(message))
-
-
 def arrivals(*messages, received_at: datetime = NOW) -> list[Arrival]:
     """Messages as they come from the bus."""
-    recorder = Recorder(TOPICS)
-    payloads = [(topic_of(message), encode(message)) for message in messages]
-    return [Arrival(topic, payload, received_at, recorder.record(topic, payload)) for topic, payload in payloads]
-
-
-def arrival_of(topic: str, payload: bytes, received_at: datetime = NOW) -> Arrival:
-    """Anything on any topic."""
-    return Arrival(topic, payload, received_at, Recorder(TOPICS).record(topic, payload))
+    return [arrival(message, received_at=received_at) for message in messages]
 
 
 def fill(database: Database, *messages, received_at: datetime = NOW) -> Written:
@@ -131,10 +100,7 @@ def fill(database: Database, *messages, received_at: datetime = NOW) -> Written:
 
 def write(database: Database, deliveries: Sequence[Arrival]) -> Written:
     """Store deliveries."""
-    store = Store(database)
-    written = store.write(deliveries, NOW)
-    store.write_statuses([delivery for delivery in deliveries if isinstance(delivery.meaning, ServiceStatus)], written)
-    return written
+    return write_batch(Store(database), deliveries)
 
 
 CONFIG = """

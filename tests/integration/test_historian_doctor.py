@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,13 +11,11 @@ import msgspec
 import pytest
 from click.testing import Result
 from historian_database import (
-    NOW,
     OWNER,
     READERS,
     ROLE_SETTINGS,
     WRITER,
     Addresses,
-    arrival_of,
     arrivals,
     environment,
     fill,
@@ -25,6 +24,7 @@ from historian_database import (
     prepared,
     write,
 )
+from historian_parts import NOW, arrival
 from historian_source import Source, running_historian
 from real_mosquitto import Mosquitto
 from real_postgres import Postgres, query
@@ -37,6 +37,7 @@ from dotbus.testing import samples
 from historian.__main__ import build_app, open_database
 from historian.settings import load_configuration
 from historian.upkeep.doctor import examine
+from historian.upkeep.examination import STREAMS_SHOWN
 from historian.upkeep.findings import Finding, Level
 from historian.upkeep.months import month_of, part_name
 from historian.upkeep.upstream_gaps import read_upstream_gaps
@@ -160,10 +161,43 @@ def test_a_clock_that_differs_is_wrong(historian: Command):
     assert "-30" in told["clock"] or "-29" in told["clock"]
 
 
+@pytest.mark.parametrize(
+    ("sequence", "table", "column"),
+    [
+        ("event_number", "dispatch_batch", "event_no"),
+        ("report_number", "price_report", "report_no"),
+        ("origin_origin_no_seq", "origin", "origin_no"),
+        ("node_node_no_seq", "node", "node_no"),
+    ],
+)
+def test_numbers_that_the_database_would_give_twice_are_wrong(
+    at: Addresses, historian: Command, sequence: str, table: str, column: str
+):
+    """As after a restore that left out the sequences: each event would be refused for its number."""
+    with opened(at.historian, owner=OWNER, writer=WRITER) as database:
+        fill(database, samples.dispatch(), samples.prices())
+    assert "numbers" not in wrongs(findings())
+    query(at.superuser, f"UPDATE dotbus.{table} SET {column} = {column} + 5000")
+    told = wrongs(findings())["numbers"]
+    (mend,) = re.findall(rf"SELECT setval\('({sequence}', \d+)\)", told)
+    query(at.superuser, f"SELECT setval('dotbus.{mend})")
+    assert "numbers" not in wrongs(findings())
+
+
+def test_of_thousands_of_invented_streams_with_gaps_the_first_are_named(at: Addresses, historian: Command):
+    many = "FROM generate_series(1, 3000) AS n"
+    query(at.superuser, f"INSERT INTO dotbus.origin (environment, source, stream) SELECT 'simulator', 'x/y', n {many}")
+    query(at.superuser, "INSERT INTO dotbus.source_sequence SELECT origin_no, '{[7,8)}' FROM dotbus.origin")
+    told = [finding for finding in findings() if finding.about == "sequences"]
+    assert len(told) == STREAMS_SHOWN + 2
+    assert told[-1].says == f"{3000 - STREAMS_SHOWN} more streams have gaps"
+    assert len(historian("gaps").output.splitlines()) == 3000
+
+
 def test_what_waits_as_dead_letter_is_a_note(at: Addresses, historian: Command):
     with opened(at.historian, owner=OWNER, writer=WRITER) as database:
         other = msgspec.structs.replace(samples.dispatch(), instructions=())
-        write(database, [arrival_of("dotbus/v1/market/RTM/prices", b"{"), *arrivals(samples.dispatch(), other)])
+        write(database, [arrival(b"{", "dotbus/v1/market/RTM/prices"), *arrivals(samples.dispatch(), other)])
     told = {finding.says for finding in findings() if finding.about == "dead letters"}
     assert told == {"1 wait", "1 say something else than what came first under the same key"}
 
@@ -279,7 +313,7 @@ def test_numbers_that_are_no_range_are_asked_of_nobody(at: Addresses, historian:
 def test_dead_letters_are_listed_shown_exported_and_tried_again(at: Addresses, historian: Command, tmp_path: Path):
     good, topic = arrivals(samples.dispatch())[0], "dotbus/v1/market/RTM/prices"
     with opened(at.historian, owner=OWNER, writer=WRITER) as database:
-        write(database, [arrival_of(topic, b'{"kind": "prices"}'), arrival_of(topic, b"\xff")])
+        write(database, [arrival(b'{"kind": "prices"}', topic), arrival(b"\xff", topic)])
         # As if an earlier version had not understood it.
         text = good.payload.decode().replace("'", "''")
         known = f"payload = convert_to('{text}', 'UTF8'), payload_bytes = {len(good.payload)}, topic = '{good.topic}'"
@@ -317,7 +351,7 @@ def test_where_no_dead_letter_waits_a_retry_says_so(historian: Command):
 def test_a_status_that_is_understood_at_last_is_stored_with_the_others(at: Addresses, historian: Command):
     status = arrivals(samples.service_status())[0]
     with opened(at.historian, owner=OWNER, writer=WRITER) as database:
-        write(database, [arrival_of(status.topic, b"{}")])
+        write(database, [arrival(b"{}", status.topic)])
     text = status.payload.decode().replace("'", "''")
     known = f"payload = convert_to('{text}', 'UTF8'), payload_bytes = {len(status.payload)}"
     query(at.superuser, f"UPDATE dotbus.dead_letter SET {known}")

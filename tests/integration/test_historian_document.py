@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
-from historian_database import NOW, fill, prepared
+from historian_database import fill, prepared
+from historian_parts import NOW
 from real_postgres import Postgres, new_database, query
 from sqlalchemy.dialects import postgresql
 

@@ -10,19 +10,18 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 from historian_database import (
-    NOW,
     OWNER,
     READERS,
     WRITER,
     Addresses,
     addresses,
-    arrival_of,
     fill,
     make_roles,
     opened,
     prepared,
     write,
 )
+from historian_parts import NOW, arrival
 from real_postgres import Postgres, query
 
 from dotbus.testing import samples
@@ -112,7 +111,7 @@ def test_not_even_the_writer_changes_what_an_event_said(kept: Database):
 
 def test_the_writer_writes_whatever_comes_months_of_long_ago_included(kept: Database):
     assert fill(kept, of_long_ago()).events == 1
-    assert len(write(kept, [arrival_of("dotbus/v1/market/RTM/prices", b"no message")]).rejections) == 1
+    assert len(write(kept, [arrival(b"no message", "dotbus/v1/market/RTM/prices")]).rejections) == 1
     fill(kept, msgspec.structs.replace(samples.service_status(), time=NOW + timedelta(seconds=5)))
     with kept.transaction() as connection:
         part = part_name("price", month_of(LONG_AGO))

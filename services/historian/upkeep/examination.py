@@ -16,7 +16,7 @@ from historian.tables import DIVIDED
 from historian.upkeep.findings import Finding, note, ok, wrong
 from historian.upkeep.letters import count_letters
 from historian.upkeep.months import AHEAD_MONTHS, OTHER, month_of, months_ahead, part_name, parts
-from historian.upkeep.streams import count, read_accounts, shown
+from historian.upkeep.streams import Account, count, read_accounts, shown
 from historian.write.arrivals import CONTRADICTION, REFUSED
 
 OLDEST, NEWEST = 140000, 180000
@@ -26,8 +26,22 @@ LAG_LONG = timedelta(seconds=60)
 LEAST_FREE_BYTES, LEAST_FREE_SHARE = 2_000_000_000, 0.1
 _MB = 1_000_000
 _LARGEST = 3
+STREAMS_SHOWN = 20
+"""With gaps; whoever invents streams makes thousands."""
 MIGRATE = "`historian migrate` (a start does the same)"
 
+# A sequence gives numbers from its value on, as many as it grows by.
+_NUMBERS = sa.text("""
+    SELECT k.sequence, k.used, coalesce(s.last_value + s.increment_by - 1, 0) AS given
+    FROM (
+      SELECT 'event_number' AS sequence, greatest(
+        (SELECT max(event_no) FROM dispatch_batch), (SELECT max(event_no) FROM trajectory_batch),
+        (SELECT max(event_no) FROM instruction_response), (SELECT max(event_no) FROM upstream_gap)) AS used
+      UNION ALL SELECT 'report_number', max(report_no) FROM price_report
+      UNION ALL SELECT 'origin_origin_no_seq', max(origin_no) FROM origin
+      UNION ALL SELECT 'node_node_no_seq', max(node_no) FROM node
+    ) AS k LEFT JOIN pg_sequences AS s ON s.schemaname = current_schema() AND s.sequencename = k.sequence
+    ORDER BY k.sequence""")
 _NEWEST_EVENTS = sa.text("""
     SELECT received_at, recorded_at FROM (
       (SELECT received_at, recorded_at FROM dispatch_batch ORDER BY event_no DESC LIMIT 1)
@@ -103,6 +117,19 @@ def examine_months(connection: sa.Connection, now: datetime) -> Iterable[Finding
             )
 
 
+def examine_numbers(connection: sa.Connection) -> Iterable[Finding]:
+    """Whether the database's own sequences give numbers that nothing has yet."""
+    behind = [row for row in connection.execute(_NUMBERS) if row.used is not None and row.used > row.given]
+    for row in behind:
+        yield wrong(
+            "numbers",
+            f"{row.sequence} gives numbers from {row.given + 1} on, and {row.used} is taken: what comes would be refused",
+            f"as the owner: SELECT setval('{row.sequence}', {row.used}); then `historian dead-letters retry`",
+        )
+    if not behind:
+        yield ok("numbers", "those of events, reports, streams and nodes are given once")
+
+
 def examine_streams(connection: sa.Connection) -> Iterable[Finding]:
     """Whether every event of every source came."""
     accounts = read_accounts(connection)
@@ -110,21 +137,29 @@ def examine_streams(connection: sa.Connection) -> Iterable[Finding]:
     yield ok(
         "sequences", f"{len(whole)} of {len(accounts)} streams without a gap, {sum(a.received for a in accounts)} events came"
     )
-    for account in accounts:
-        name = f"{account.stream.source} ({account.stream.environment}), stream {account.stream.stream}"
-        if account.missing:
-            asked = f", asked for at {account.asked_at:%Y-%m-%dT%H:%M:%SZ}" if account.asked_at else ", not asked for yet"
-            yield wrong(
-                "sequences",
-                f"{name}: {count(account.missing)} events are missing ({shown(account.missing)}){asked}",
-                f"see that {account.stream.source} runs; `historian replay {account.stream.source}` asks at once",
-            )
-        if account.lost:
-            yield note(
-                "sequences",
-                f"{name}: {account.lost} events are lost since {account.lost_since}; the source has them no more",
-                "the table lost_events says which; whoever has them may send them with the same numbers",
-            )
+    incomplete = [account for account in accounts if account.missing or account.lost]
+    incomplete.sort(key=lambda account: (not account.missing, account.heard_at is None))  # those that a source speaks of first
+    for account in incomplete[:STREAMS_SHOWN]:
+        yield from _examine_stream(account)
+    if (more := len(incomplete) - STREAMS_SHOWN) > 0:
+        yield note("sequences", f"{more} more streams have gaps", "`historian gaps` tells of all")
+
+
+def _examine_stream(account: Account) -> Iterable[Finding]:
+    name = f"{account.stream.source} ({account.stream.environment}), stream {account.stream.stream}"
+    if account.missing:
+        asked = f", asked for at {account.asked_at:%Y-%m-%dT%H:%M:%SZ}" if account.asked_at else ", not asked for yet"
+        yield wrong(
+            "sequences",
+            f"{name}: {count(account.missing)} events are missing ({shown(account.missing)}){asked}",
+            f"see that {account.stream.source} runs; `historian replay {account.stream.source}` asks at once",
+        )
+    if account.lost:
+        yield note(
+            "sequences",
+            f"{name}: {account.lost} events are lost since {account.lost_since}; the source has them no more",
+            "the table lost_events says which; whoever has them may send them with the same numbers",
+        )
 
 
 def examine_letters(connection: sa.Connection) -> Iterable[Finding]:

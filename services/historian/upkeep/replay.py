@@ -49,13 +49,14 @@ def add_replay_commands(app: typer.Typer, load: Load, open_database: Open) -> No
     def gaps() -> None:
         """Tell what is missing or lost. Of each stream: how much came, what did not, since when; then what no source had."""
         with asking(load, open_database) as (_, database), database.transaction() as connection:
-            told = [(account, missing_since(connection, account)) for account in read_accounts(connection)]
+            accounts = read_accounts(connection)
+            since = missing_since(connection, accounts)
             of_upstreams = read_upstream_gaps(connection)
-        for account, since in told:
-            typer.echo(account_line(account, since))
+        for account in accounts:
+            typer.echo(account_line(account, since.get(account.origin_no)))
         for line in of_upstreams:
             typer.echo(line)
-        if not told:
+        if not accounts:
             typer.echo("no source has sent anything yet")
 
     @app.command()

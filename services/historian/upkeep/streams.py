@@ -46,13 +46,14 @@ _MISSING = sa.text("""
       LIMIT :limit
     ) AS m""")
 _CAME_AT = sa.text("""
-    SELECT max(received_at) FROM (
-      SELECT received_at FROM dispatch_batch WHERE origin_no = :origin_no AND seq = :seq
-      UNION ALL SELECT received_at FROM trajectory_batch WHERE origin_no = :origin_no AND seq = :seq
-      UNION ALL SELECT received_at FROM instruction_response WHERE origin_no = :origin_no AND seq = :seq
-      UNION ALL SELECT received_at FROM upstream_gap WHERE origin_no = :origin_no AND seq = :seq
-      UNION ALL SELECT received_at FROM price_report WHERE origin_no = :origin_no AND seq = :seq
-    ) AS came""")
+    SELECT k.origin_no, max(came.received_at)
+    FROM unnest(CAST(:origins AS int[]), CAST(:seqs AS bigint[])) AS k (origin_no, seq)
+    JOIN (
+      SELECT origin_no, seq, received_at FROM dispatch_batch UNION ALL SELECT origin_no, seq, received_at FROM trajectory_batch
+      UNION ALL SELECT origin_no, seq, received_at FROM instruction_response
+      UNION ALL SELECT origin_no, seq, received_at FROM upstream_gap
+      UNION ALL SELECT origin_no, seq, received_at FROM price_report
+    ) AS came USING (origin_no, seq) GROUP BY k.origin_no""")
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,16 @@ def _missing(connection: sa.Connection, last_seqs: Mapping[int, int]) -> dict[in
     return missing
 
 
-def missing_since(connection: sa.Connection, account: Account) -> datetime | None:
-    """When the event before the first missing one came; None when that cannot be told. Looks through whole tables."""
-    if not account.missing:
-        return None
-    before = {"origin_no": account.origin_no, "seq": account.missing[0][0] - 1}
-    found: datetime | None = connection.scalar(_CAME_AT, before)
-    return found
+def missing_since(connection: sa.Connection, accounts: Sequence[Account]) -> dict[int, datetime]:
+    """When the event before the first missing one came, by number of the stream; none where that cannot be told.
+
+    Looks through whole tables, once.
+    """
+    before = {account.origin_no: account.missing[0][0] - 1 for account in accounts if account.missing}
+    if not before:
+        return {}
+    found = connection.execute(_CAME_AT, {"origins": list(before), "seqs": list(before.values())})
+    return {row[0]: row[1] for row in found}
 
 
 def count(ranges: Sequence[Range]) -> int:
