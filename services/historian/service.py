@@ -148,8 +148,8 @@ class Historian:
 
     def _hear(self, now: datetime) -> None:
         """Take what the writers heard, and tell sources that they gave numbers twice."""
-        while self._writers.heard and not self._stop.is_set():
-            self._gaps.heard(self._writers.heard.popleft())
+        for word in self._writers.heard.take():
+            self._gaps.heard(word)
         while self._writers.renumbered:
             self._gaps.renumbered.note(self._writers.renumbered.popleft(), now)
         if self._bus.connected:

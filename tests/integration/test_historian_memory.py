@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from real_mosquitto import Mosquitto
 from waiting import eventually
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import MAX_NODES
+from dotbus.contracts.messages import MAX_NODES, MAX_RANGES
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import Outgoing
 from dotbus.runtime.schedule import utc_now
@@ -68,6 +69,12 @@ def network(number: int, digits: int) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
 
 
+def most_kb(historian: Process) -> int:
+    """The most memory that it ever took."""
+    status = Path(f"/proc/{historian.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
 @pytest.fixture
 def historian(broker: Mosquitto, database: str, tmp_path: Path) -> Iterator[Process]:
     process = Process(tmp_path, broker.port, database)
@@ -96,5 +103,30 @@ def test_memory_stays_within_what_was_promised_whatever_comes(historian: Process
     bus.publish([Outgoing(DISPATCH, encode(last))], 60)
     eventually(lambda: stored(database, "SELECT 1 FROM dispatch_batch WHERE batch_uid = 'LAST'") != [], 300)
     assert stored(database, "SELECT count(*) FROM price_report WHERE event_id LIKE 'n%'") == [(3,)]
-    status = Path(f"/proc/{historian.pid}/status").read_text()
-    assert int(status.split("VmHWM:")[1].split()[0]) < PROMISED_KB
+    assert most_kb(historian) < PROMISED_KB
+
+
+def crowding() -> Iterator[Outgoing]:
+    """Small messages that leave, or bring, much beside themselves."""
+    for number in range(3000):
+        yield Outgoing(TOPICS.dispatch("n" * 60_000, str(number)), b"x")
+    for number in range(4000):
+        yield Outgoing(DISPATCH, str(number).encode(), response_topic="r" * 60_000, correlation=b"c" * 60_000)
+    lost = [[3 * number + 2**40, 3 * number + 2**40 + 1] for number in range(MAX_RANGES)]
+    reply = json.dumps({**document(samples.replay_reply()), "last_seq": 2**50, "lost": lost}).encode()
+    for _ in range(500):
+        yield Outgoing(REPLY, reply)
+    for number in range(20):
+        cursors = {f"{number}-{place}": "" for place in range(90_000)}
+        yield Outgoing(STATUS, json.dumps({**document(samples.service_status()), "cursors": cursors}).encode())
+
+
+def test_no_more_of_what_small_messages_bring_beside_themselves_is_kept(historian: Process, bus: Bus, database: str):
+    historian.start()
+    eventually(lambda: historian.is_ready)
+    messages = crowding()
+    while some := list(islice(messages, 50)):
+        bus.publish(some, 60)
+    bus.publish([Outgoing(DISPATCH, encode(dispatch(1000, batch_uid="LAST")))], 60)
+    eventually(lambda: stored(database, "SELECT 1 FROM dispatch_batch WHERE batch_uid = 'LAST'") != [], 300)
+    assert most_kb(historian) < PROMISED_KB

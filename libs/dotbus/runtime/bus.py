@@ -34,6 +34,8 @@ QOS = 1
 MAX_PACKET_BYTES = 64 * 1024 * 1024
 RECONNECT_FIRST_S, RECONNECT_MOST_S = 1, 30
 TOPICS_REMEMBERED = 10_000
+LONGEST_REMEMBERED = 200
+"""Of topics. One may have 65,535 bytes, so as many of those would be half a gigabyte."""
 _MOST_UNANSWERED = 65535  # what a broker takes that says nothing of it: MQTT 5, section 3.2.2.3.3
 _TAKEN_OVER = "Session taken over"
 DROPPED_SOON_S, DROPPED_OFTEN = 15.0, 3
@@ -234,10 +236,12 @@ class Bus:
                 self._log.exception("a delivery was not handled; the broker will send it again", topic=message.topic)
 
     def _find_subscriber(self, topic: str) -> Callable[[Delivery], None]:
-        if len(self._by_topic) >= TOPICS_REMEMBERED:
-            self._by_topic.clear()
         # What nobody asks for is left over from an earlier subscription of a kept session.
-        handle = self._by_topic[topic] = self._subscribers.first(topic) or Delivery.ack
+        handle = self._subscribers.first(topic) or Delivery.ack
+        if len(topic) <= LONGEST_REMEMBERED:
+            if len(self._by_topic) >= TOPICS_REMEMBERED:
+                self._by_topic.clear()
+            self._by_topic[topic] = handle
         return handle
 
     def _tell(self, *, connected: bool) -> None:

@@ -106,7 +106,11 @@ class Recorder:
     """Says what deliveries mean, for one installation's topics."""
 
     def __init__(self, topics: Topics) -> None:
-        self._read = lru_cache(_TOPICS_REMEMBERED)(topics.read)
+        self._topics = topics
+        self._remembered = lru_cache(_TOPICS_REMEMBERED)(topics.read)
+
+    def _read(self, topic: str) -> Address | None:
+        return self._remembered(topic) if len(topic) <= _LONGEST_REMEMBERED else self._topics.read(topic)
 
     def memory_bytes(self, topic: str, payload: bytes) -> int:
         """The most memory that a delivery takes until it is in the database."""

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from sys import getsizeof
 
 import msgspec
 
@@ -107,4 +108,6 @@ class Waiting:
 
 
 def _size(delivery: Delivery) -> int:
-    return len(delivery.payload) + len(delivery.topic) + _OF_EACH_BYTES
+    """With what only requests need, which anybody may add to anything."""
+    answer = len(delivery.response_topic or "") + len(delivery.correlation or "")
+    return len(delivery.payload) + getsizeof(delivery.topic) + answer + _OF_EACH_BYTES

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dotbus.contracts.messages import ReplayReply, ServiceStatus
+from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
 from historian.meters import Meters
 from historian.write.arrivals import Arrival, Written
+from historian.write.heard import Heard, Word
 from historian.write.persistence import Persistence
 from historian.write.record import Recorder, Stream
 from historian.write.store import Store
@@ -26,8 +27,6 @@ BATCH_BYTES = 16_000_000
 LOGGED_CHARACTERS = 200
 LOGGED_REJECTIONS = 20
 """Of one batch; all of them are dead letters."""
-_Word = ServiceStatus | ReplayReply
-"""What a source says of itself. Named, because the union would be made anew for each delivery."""
 
 
 class Acknowledging(Protocol):
@@ -165,8 +164,7 @@ class Writers:
             self._turn.notify_all()
 
     def _hear(self, arrivals: Sequence[Arrival]) -> None:
-        meanings = [arrival.meaning for arrival in arrivals]
-        self.heard.extend(meaning for meaning in meanings if isinstance(meaning, _Word))
+        self.heard.add(meaning for arrival in arrivals if isinstance(meaning := arrival.meaning, Word))
 
     def _note(self, written: Written) -> None:
         self._meters.note(written)
@@ -175,7 +173,7 @@ class Writers:
         for rejection in written.rejections[:LOGGED_REJECTIONS]:
             self._log.error(
                 "a delivery cannot be stored and is kept as a dead letter",
-                topic=rejection.arrival.topic,
+                topic=rejection.arrival.topic[:LOGGED_CHARACTERS],
                 kind=rejection.kind,
                 reason=rejection.reason,
             )

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from dotbus.runtime.bus_messages import Delivery
@@ -83,3 +84,15 @@ def test_a_batch_is_no_larger_than_asked_unless_its_first_is(waiting: Waiting):
     assert len(first.deliveries) == 1
     waiting.release(first.size)
     assert len(waiting.take(5000, 700_000, 0.0).deliveries) == 1
+
+
+def test_what_only_requests_need_has_its_room_as_well(waiting: Waiting):
+    """Anybody may add it to anything, and the broker hands it on."""
+    answer = {"response_topic": "r" * 150_000, "correlation": b"c" * 150_000}
+    for second in range(3):
+        waiting.put(msgspec.structs.replace(delivery(second), **answer))
+    thread = put_later(waiting, delivery(3, 300_000))
+    assert len(waiting) == 3
+    waiting.take(1, 2_000_000, 0.0)
+    thread.join()
+    assert len(waiting) == 3
