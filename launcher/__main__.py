@@ -31,6 +31,7 @@ with packages_of("launcher"):
     from launcher.check import check_configuration, compare_maps, load_with_map
     from launcher.children import ChildFailed, Stopped
     from launcher.compare import Comparison, compare_until
+    from launcher.online import ask_caiso
     from launcher.ports import NoFreePort
     from launcher.registers import GatewaySilent, Registers
     from launcher.registers_table import registers_table
@@ -179,14 +180,21 @@ def check(
     against: Annotated[
         Path | None, typer.Option(help="The file that is in use: tell what its registers say otherwise, and end with 3 if any.")
     ] = None,
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask CAISO one harmless question, ADS by each account and OASIS, and tell what it said.")
+    ] = False,
 ) -> None:
     """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
 
-    Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against.
+    Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against, 1 when
+    CAISO was asked (--online) and did not answer.
     """
     installation = load_or_exit(lambda: check_configuration(config))
     plants = ", ".join(plant.name for plant in installation.plants)
     typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
+    if online:
+        _ask_caiso(installation)
     if against is None:
         return
     (_, before), (_, after) = _load(against), _load(config)
@@ -194,6 +202,17 @@ def check(
     typer.echo("\n".join(lines))
     if moved:
         raise typer.Exit(EXIT_MOVED)
+
+
+def _ask_caiso(installation: Installation) -> None:
+    good: list[bool] = []
+    for answer in ask_caiso(installation, utc_now):
+        typer.echo(str(answer), err=not answer.is_good)
+        good.append(answer.is_good)
+    if not good:
+        typer.echo("--online: neither ADS_INGEST_ nor LMP_INGEST_ variables are set here, so there is nobody to ask", err=True)
+    if not good or not all(good):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:

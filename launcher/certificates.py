@@ -65,10 +65,13 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Replace the PEM when it is there.")] = False,
 ) -> None:
     """Make one PEM (key, certificate, chain) of a PKCS#12 file."""
+    for given in (source, password_file):
+        if given and target.exists() and target.samefile(given):
+            _fail(f"{target} is {given} itself, which would be lost; name another file to write")
     if target.exists() and not force:
         _fail(f"{target} is there already and may hold a key that is in use; --force replaces it")
     if password_file:
-        password = password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        password = _password_in(password_file)
     else:
         password = typer.prompt(f"Password of {source.name}", hide_input=True, default="", show_default=False)
     try:
@@ -88,6 +91,15 @@ def show(file: Annotated[Path, typer.Argument(help="A PEM file.", exists=True, d
     except (CredentialRefused, OSError) as error:
         _fail(f"{file}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
     _tell(found)
+
+
+def _password_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig").rstrip("\r\n")
+    except OSError as error:
+        _fail(f"{file}: cannot be read: {error.strerror}", error)
+    except UnicodeError as error:
+        _fail(f"{file}: is no text in UTF-8; store the password in it as such, and nothing else", error)
 
 
 def _tell(found: Iterable[CertificateFacts]) -> None:

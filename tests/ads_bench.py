@@ -57,7 +57,8 @@ class Bench:
         """A process begins: with what is on disk, and nothing else."""
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
-        caiso = AdsClient(self.source, max_bytes=self.max_reply_bytes)
+        clocks = {"clock": lambda: self.now, "monotonic_s": lambda: self.monotonic_s}
+        caiso = AdsClient(self.source, max_bytes=self.max_reply_bytes, **clocks)  # type: ignore[arg-type]
         sender, unassigned = Sender(self.installation, "ads_ingest/test"), UnassignedResources()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),
@@ -81,7 +82,7 @@ class Bench:
             validations=Validations(caiso, enabled=True),
             quarantine_log=QuarantineLog(self.quarantine),
             files=files,
-            batches=open_batches(PACE, self.installation, VALID_FOR_LEAST),
+            batches=open_batches(PACE, self.installation, VALID_FOR_LEAST, lambda: 0.0),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
             silence=self.of_dispatches,
@@ -102,7 +103,9 @@ class Bench:
         )
 
     def outages(self, sender: Sender, upstream: str, batches: str) -> Outages:
-        return Outages(Followed(upstream, None, batches), self.outbox, sender, committed=self.count_commit)
+        followed = Followed(upstream, None, batches)
+        clocks = {"monotonic_s": lambda: self.monotonic_s}
+        return Outages(followed, self.outbox, sender, committed=self.count_commit, **clocks)
 
     def count_commit(self) -> None:
         self.commits += 1

@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from caiso.deadline import Deadline, pools, tls_sockets
-from caiso.tls import TlsFiles, TlsRefusal
+from caiso.tls import TlsFiles, TlsFileUnusable, TlsRefusal
 
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
@@ -98,7 +98,7 @@ class BoundedHttp:
         not_renewed: why a replaced certificate or CA bundle is not used yet, and the one before is; None when all is well.
 
     Raises:
-        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+        TlsFileUnusable: the certificate, its key or the CA bundle cannot be used.
     """
 
     def __init__(
@@ -159,8 +159,8 @@ class BoundedHttp:
             return
         try:
             session = self._new_session()
-        except OSError as error:  # ssl.SSLError is one
-            self.not_renewed = f"{error.strerror or error}"
+        except TlsFileUnusable as error:
+            self.not_renewed = str(error)
             return
         self._session.close()
         self._session, self._of_versions, self.not_renewed = session, versions, None

@@ -85,6 +85,20 @@ class TlsRefusal:
     text: str
 
 
+class TlsFileUnusable(Exception):
+    """A certificate, its key or a CA bundle that no connection can be made with.
+
+    Attributes:
+        file: which.
+        reason: what is wrong with it, and what to do.
+    """
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class TlsFiles:
     """The files that say whom we trust and who we are, all PEM.
@@ -103,14 +117,40 @@ class TlsFiles:
         """What a connection needs to know: TLS 1.2 or later.
 
         Raises:
-            ssl.SSLError, OSError: a file cannot be used.
+            TlsFileUnusable: a file is not there, or not what it should be.
         """
-        context = ssl.create_default_context(cafile=str(self.authorities))
+        _read(self.authorities)
+        try:
+            context = ssl.create_default_context(cafile=str(self.authorities))
+        except ssl.SSLError as error:
+            raise TlsFileUnusable(self.authorities, "holds no CA certificate in PEM form; put the root CA into it") from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.certificate:
-            # Without a password of ours OpenSSL would ask for one on the terminal, and wait.
-            context.load_cert_chain(self.certificate, self.key, password="")
+            self._show(context, self.certificate, self.key or self.certificate)
         return context
+
+    def _show(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+        asked: list[bool] = []
+
+        def no_password() -> str:
+            """Without one of ours OpenSSL would ask for it on the terminal, and wait."""
+            asked.append(True)
+            return ""
+
+        if b"BEGIN CERTIFICATE" not in _read(certificate):
+            raise TlsFileUnusable(certificate, "holds no certificate in PEM form; a .pfx or .p12 must be converted first")
+        if b"PRIVATE KEY" not in _read(key):
+            raise TlsFileUnusable(key, "holds no private key in PEM form; name the file that does")
+        try:
+            context.load_cert_chain(certificate, key, password=no_password)
+        except ssl.SSLError as error:
+            if asked:
+                reason = "its key is encrypted, and nobody is there to be asked for its password; store it without one"
+                raise TlsFileUnusable(key, reason) from error
+            if "MISMATCH" in (error.reason or ""):
+                raise TlsFileUnusable(key, f"the key is not that of the certificate in {certificate}") from error
+            where = certificate if certificate == key else f"{certificate} and {key}"
+            raise TlsFileUnusable(certificate, f"{where} cannot be used ({error.reason}); get it anew") from error
 
     def versions(self) -> Versions:
         """What is different once one of the files has been replaced or written to."""
@@ -134,6 +174,13 @@ class TlsFiles:
                 return self.certificate
             case _:
                 return None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise TlsFileUnusable(path, f"cannot be read: {error.strerror}") from error
 
 
 def file_versions(*paths: Path | None) -> Versions:

@@ -21,7 +21,10 @@ silence it for ever."""
 class Ads(Protocol):
     """Those of ADS's operations that are asked for here, as `caiso.ads.AdsClient` has them."""
 
-    clock_offset_s: float | None
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus ours."""
+        ...
 
     def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
         """Headers of the batches after one."""
@@ -53,12 +56,14 @@ def answered_at(client: Ads, now: datetime) -> datetime:
 
     A clock of ours that is ahead would make what was heard look young for as long as it is ahead.
     """
-    return min(now, time_of(client, now))
+    return min(now, time_of(client, now) or now)
 
 
-def time_of(client: Ads, now: datetime) -> datetime:
-    """The time by CAISO's clock, as far as it is known to differ from ours."""
-    offset_s = client.clock_offset_s or 0.0
+def time_of(client: Ads, now: datetime) -> datetime | None:
+    """The time by CAISO's clock, ours where they agree; None while CAISO did not tell it."""
+    offset_s = client.clock_offset_s
+    if offset_s is None:
+        return None
     return now + timedelta(seconds=offset_s) if abs(offset_s) > CLOCK_DOUBT_S else now
 
 

@@ -1,5 +1,6 @@
 """Wiring of the streams: who asks CAISO, where it is kept, what is told of failures. Everything but the bus."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -45,7 +46,7 @@ def wire_connection(settings: AdsSettings, clock: Callable[[], datetime]) -> Ads
     """To both services of CAISO's.
 
     Raises:
-        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+        TlsFileUnusable: the certificate, its key or the CA bundle cannot be used.
     """
     return AdsConnection(
         AdsAddress.of(settings.url, namespace=settings.namespace),
@@ -70,6 +71,7 @@ class Shared:
         clock: the wall clock.
         committed: called when there is something new to deliver.
         monotonic_s: seconds of a clock that nobody sets.
+        chance: 0 to 1, for pauses that do not end together.
     """
 
     outbox: Outbox
@@ -79,6 +81,7 @@ class Shared:
     clock: Callable[[], datetime]
     committed: Callable[[], None]
     monotonic_s: Callable[[], float] = time.monotonic
+    chance: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,9 @@ def _wire_account(
 
     def outages(upstream: str, batches: str) -> Outages:
         followed = Followed(upstream, account.name or None, batches)
-        return Outages(followed, shared.outbox, shared.sender, committed=shared.committed)
+        return Outages(
+            followed, shared.outbox, shared.sender, committed=shared.committed, monotonic_s=shared.monotonic_s
+        )
 
     dispatches = DispatchStream(
         caiso,
@@ -178,7 +183,7 @@ def _wire_account(
         validations=Validations(caiso, enabled=settings.validate_batches),
         quarantine_log=of_dispatch,
         files=files,
-        batches=open_batches(settings, shared.sender.installation, known_states.dots.valid_for),
+        batches=open_batches(settings, shared.sender.installation, known_states.dots.valid_for, shared.chance),
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,
@@ -218,8 +223,8 @@ def _wire_account(
     return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)
 
 
-def open_batches(pace: AdsPace, installation: Installation, lasts: timedelta) -> OpenBatches:
+def open_batches(pace: AdsPace, installation: Installation, lasts: timedelta, chance: Callable[[], float]) -> OpenBatches:
     """None yet. What CAISO does not confirm is told before it makes a state stale, here or at a gateway."""
     counts_for = min(lasts, timedelta(seconds=installation.modbus.stale_after_s))
     vouched = vouched_for(timedelta(seconds=pace.confirmed_after_s), counts_for)
-    return OpenBatches(timedelta(seconds=pace.recheck_s), vouched)
+    return OpenBatches(timedelta(seconds=pace.recheck_s), vouched, chance)

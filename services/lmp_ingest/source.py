@@ -36,7 +36,7 @@ class OasisSource:
         clock: the wall clock, to be compared with CAISO's.
 
     Raises:
-        ssl.SSLError, OSError: the CA bundle cannot be used.
+        TlsFileUnusable: the CA bundle cannot be used.
     """
 
     def __init__(self, settings: OasisSettings, clock: Callable[[], datetime]) -> None:

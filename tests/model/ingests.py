@@ -138,7 +138,7 @@ class AdsProcess:
         dots = Publisher(ingest.disk, known_dots(sender, kept, lasts), ingest.topics, "dispatch", **told)
         known_state = known_trajectories(sender, kept, valid_for(PACE.poll_s))
         curves = Publisher(ingest.disk, known_state, ingest.topics, "trajectory", **told)
-        batches = open_batches(PACE, ingest.installation, lasts)
+        batches = open_batches(PACE, ingest.installation, lasts, lambda: 0.0)
         of_dispatches = of_trajectories = Unwatched(ingest.clock())
         dispatch = DispatchStream(
             ingest.caiso,

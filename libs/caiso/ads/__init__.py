@@ -17,6 +17,7 @@ from caiso.ads.errors import (
     Unforeseen,
     UnknownUid,
     Unreachable,
+    Unsendable,
 )
 from caiso.ads.load_following import (
     LoadFollowingInstruction,
@@ -43,7 +44,7 @@ from caiso.ads.records import (
     TrajectoryHeader,
 )
 from caiso.ads.saved import NotADocument, SavedDocument, parse_saved
-from caiso.tls import TlsProblem
+from caiso.tls import TlsFileUnusable, TlsProblem
 
 __all__ = [
     "WHOLE_CACHE",
@@ -76,6 +77,7 @@ __all__ = [
     "SoapFault",
     "Source",
     "TimedOut",
+    "TlsFileUnusable",
     "TlsProblem",
     "TlsRefused",
     "TrajectoryBatch",
@@ -87,6 +89,7 @@ __all__ = [
     "UnknownAddress",
     "UnknownUid",
     "Unreachable",
+    "Unsendable",
     "connect",
     "parse_saved",
 ]

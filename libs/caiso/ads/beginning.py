@@ -10,6 +10,7 @@ import html
 import re
 import zlib
 
+from caiso.ads.unpack import SPACES
 from caiso.ads.xml import Element, NotThisDocument, read_beginning
 
 _RESULT = re.compile(rb"<(?:[\w.-]+:)?result(?:\s[^<>]*)?>\s*")
@@ -38,7 +39,7 @@ def first_batches(body: bytes, max_bytes: int) -> Element | None:
 def _unpacked(text: bytes, max_bytes: int) -> bytes:
     """As much as fits of the document that begins here: packed, escaped, or as it is."""
     if text.startswith(_GZIP_IN_BASE64):
-        return _gunzipped(b"".join(text.partition(b"<")[0].split()), max_bytes)
+        return _gunzipped(text.partition(b"<")[0].translate(None, SPACES), max_bytes)
     if text.startswith(b"&lt;"):
         return html.unescape(text[: 2 * max_bytes].partition(b"<")[0].decode(errors="replace")).encode()[:max_bytes]
     return text[:max_bytes]

@@ -3,6 +3,8 @@
 UIDs are CAISO's texts and have no order: go on from the last one that was processed, or from WHOLE_CACHE (specification, 2.1).
 """
 
+import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from caiso.ads.documents import (
     parse_receipt,
     parse_trajectories,
 )
-from caiso.ads.errors import AdsFailure, Oversized, Unforeseen
+from caiso.ads.errors import AdsFailure, Oversized, Unforeseen, Unsendable
 from caiso.ads.load_following import (
     LoadFollowingRequest,
     LoadFollowingResponse,
@@ -38,6 +40,7 @@ from caiso.ads.records import (
     TrajectoryBatchList,
 )
 from caiso.ads.soap import SUBMIT
+from caiso.clock_offset import ClockOffset
 
 T = TypeVar("T")
 MAX_REPLY_BYTES = 64 * 1024 * 1024
@@ -64,9 +67,8 @@ class AdsClient:
         document_namespace: of the documents that are sent (MSSLFRequest).
         max_bytes: the bound on an unpacked document.
         close: lets go of the source.
-
-    Attributes:
-        clock_offset_s: CAISO's clock minus ours in seconds, as the last reply that told it said; None before.
+        clock: the wall clock, to be compared with CAISO's.
+        monotonic_s: seconds of a clock that nobody sets.
     """
 
     def __init__(
@@ -76,12 +78,19 @@ class AdsClient:
         document_namespace: str = "",
         max_bytes: int = MAX_REPLY_BYTES,
         close: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._document_namespace = document_namespace
         self._max_bytes = max_bytes
         self.close = close
-        self.clock_offset_s: float | None = None
+        self._clock_offset = ClockOffset(clock, monotonic_s)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus ours in seconds, as its replies agree on (`caiso.clock_offset`); None before one told it."""
+        return self._clock_offset.seconds
 
     def __enter__(self) -> Self:
         return self
@@ -157,9 +166,12 @@ class AdsClient:
         """Submit load following of a metered subsystem (section 2.8). For such participants only.
 
         Raises:
-            AdsFailure: why it is not known whether ADS took it.
+            AdsFailure: why it is not known whether ADS took it; Unsendable when it was not asked.
         """
-        document = write_load_following_request(request, self._document_namespace)
+        try:
+            document = write_load_following_request(request, self._document_namespace)
+        except ValueError as error:
+            raise Unsendable(Question(SUBMIT, request.sc_batch_id or ""), str(error)) from error
         question = Question(SUBMIT, request.sc_batch_id or "", (("request", document),))
         return self._ask(question, self._bounded(parse_load_following_response))
 
@@ -177,7 +189,8 @@ class AdsClient:
         Raises:
             AdsFailure: why it is not known what ADS made of it.
         """
-        return self._respond("declineInstruction", batch_uid, instruction_uid, ("reasonCode", str(int(reason_code))))
+        operation = "declineInstruction"
+        return self._respond(operation, batch_uid, instruction_uid, _reason(operation, batch_uid, reason_code))
 
     def partial_accept_instruction(
         self, batch_uid: str, instruction_uid: str, accept_dot_mw: float, reason_code: int
@@ -187,10 +200,11 @@ class AdsClient:
         Since 2023-11-15 the megawatts must lie between 0 and the hourly DOT (CAISO's notice of the day before).
 
         Raises:
-            AdsFailure: why it is not known what ADS made of it.
+            AdsFailure: why it is not known what ADS made of it; Unsendable for megawatts that are no number.
         """
-        more = (("acceptDOT", repr(float(accept_dot_mw))), ("reasonCode", str(int(reason_code))))
-        return self._respond("partialAcceptInstruction", batch_uid, instruction_uid, *more)
+        operation = "partialAcceptInstruction"
+        accepted = ("acceptDOT", _written(Question(operation, batch_uid), "acceptDOT", accept_dot_mw, float))
+        return self._respond(operation, batch_uid, instruction_uid, accepted, _reason(operation, batch_uid, reason_code))
 
     def _respond(self, operation: str, batch_uid: str, instruction_uid: str, *more: tuple[str, str]) -> ResponseResult:
         question = Question(operation, batch_uid, (("instructionUID", instruction_uid), *more))
@@ -205,12 +219,30 @@ class AdsClient:
             reply = self._source.fetch(question)
             content = reply.body
             if reply.clock_offset_s is not None:
-                self.clock_offset_s = reply.clock_offset_s
+                self._clock_offset.note(reply.clock_offset_s)
             return parse(reply)
         except AdsFailure:
             raise
         except Exception as error:
             raise Unforeseen(question, repr(error), content) from error
+
+
+def _reason(operation: str, batch_uid: str, reason_code: int) -> tuple[str, str]:
+    return "reasonCode", _written(Question(operation, batch_uid), "reasonCode", reason_code, int)
+
+
+def _written(question: Question, name: str, number: float, kind: type[float]) -> str:
+    """A number as CAISO reads it.
+
+    Raises:
+        Unsendable: it is none.
+    """
+    try:
+        if math.isfinite(number):
+            return repr(kind(number))
+    except (TypeError, ValueError, OverflowError):  # of a caller without types
+        pass
+    raise Unsendable(question, f"{name} is {number!r}, which is no number")
 
 
 def connect(
@@ -236,7 +268,7 @@ def connect(
 
     Raises:
         UnknownAddress: the address is no APIWebService's, or names no version.
-        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+        TlsFileUnusable: the certificate, its key or the CA bundle cannot be used; it says which file, and what to do.
     """
     at = AdsAddress.of(address) if isinstance(address, str) else address
     connection = AdsConnection(
@@ -248,4 +280,10 @@ def connect(
         max_reply_bytes=max_reply_bytes,
         clock=clock,
     )
-    return AdsClient(connection, document_namespace=at.document_namespace, max_bytes=max_reply_bytes, close=connection.close)
+    return AdsClient(
+        connection,
+        document_namespace=at.document_namespace,
+        max_bytes=max_reply_bytes,
+        close=connection.close,
+        clock=clock,
+    )

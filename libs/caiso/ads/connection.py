@@ -40,7 +40,7 @@ class AdsConnection:
         clock: the wall clock, to be compared with CAISO's.
 
     Raises:
-        ssl.SSLError, OSError: the certificate, its key or the CA bundle cannot be used.
+        TlsFileUnusable: the certificate, its key or the CA bundle cannot be used; it says which file, and what to do.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ AdsFailure
  |    +-- UnknownUid     one that says that it does not know the UID
  +-- Oversized           more bytes than we are ready to hold, packed or unpacked
  +-- Malformed           not the document that the question asks for
+ +-- Unsendable          what is to be said cannot be said to CAISO, and was not
  +-- Unforeseen          what CAISO sent met a fault of this software
 """
 
@@ -119,6 +120,15 @@ class Malformed(AdsFailure):
     """The reply is not XML, not SOAP, or not the document that the question asks for."""
 
     kind = "malformed"
+
+
+class Unsendable(AdsFailure):
+    """What is to be said is nothing that CAISO could read: megawatts that are no number, a character that XML has not."""
+
+    kind = "unsendable"
+
+    def __init__(self, question: Question, reason: str) -> None:
+        super().__init__(question, reason, is_unsent=True)
 
 
 class Unforeseen(AdsFailure):

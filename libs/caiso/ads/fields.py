@@ -1,7 +1,7 @@
 """Fields: the records of an ADS document by their tables, whole.
 
-What a table does not know is kept in `extra` by name and text; so is the text of a known element that is not of its type, whose
-field then stays None.
+What a table does not know is kept in `extra` by name and text; so is the text of a known element that is not of its type, or
+has elements in it where a text belongs: its field then stays None.
 
 A batch of a thousand resources has some 40,000 elements, and nobody who waits for a set-point should wait for them: names are
 looked up in CAISO's spelling, namespace included, and each of them is taken apart once for a document.
@@ -26,6 +26,7 @@ from caiso.ads.xml import (
     leaves_inside,
     local_name,
     name_of_tag,
+    whole_text,
     written_attributes,
 )
 
@@ -125,7 +126,9 @@ class FieldReader:
             if field is None:
                 beside += self._unknown(child, name)
                 continue
-            if (told := child.text) and (told := told.strip()):
+            if len(child):  # what it says is not in the text before them alone
+                beside += self._bounded([(name, whole_text(child))])
+            elif (told := child.text) and (told := told.strip()):
                 value = read(told)
                 if value is None or field in fields:
                     beside.append((name, told))

@@ -1,5 +1,6 @@
 """Load following of metered subsystems: the two documents of submitMSSLFRequest (specification, 2.8). Pure."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from xml.sax.saxutils import escape, quoteattr
@@ -88,7 +89,11 @@ class LoadFollowingResponse:
 
 
 def write_load_following_request(request: LoadFollowingRequest, namespace: str) -> str:
-    """An MSSLFRequest document in a namespace; what a record leaves open is left out."""
+    """An MSSLFRequest document in a namespace; what a record leaves open is left out.
+
+    Raises:
+        ValueError: megawatts are no number, or a time has no zone.
+    """
     inside = "".join(
         f"<MSSLFInstructionRequest>{_elements(each, schema.MSS_INSTRUCTION_REQUEST)}</MSSLFInstructionRequest>"
         for each in request.instructions
@@ -105,7 +110,13 @@ def _elements(record: LoadFollowingRequest | LoadFollowingInstruction, table: sc
 
 
 def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no zone, and could be any hour")
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no number of megawatts")
+    return str(value)
 
 
 def parse_load_following_request(xml: bytes) -> LoadFollowingRequest:

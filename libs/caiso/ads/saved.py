@@ -12,7 +12,7 @@ from caiso.ads.documents import parse_dispatch_element, parse_trajectory_element
 from caiso.ads.errors import SoapFault
 from caiso.ads.fields import NoIdentity
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
-from caiso.ads.soap import fault_text
+from caiso.ads.soap import fault_text, text_of
 from caiso.ads.unpack import NotUnpackable, TooLarge, gunzip, unpack
 from caiso.ads.xml import Element, NotThisDocument, descendants, local_name, read_any_xml, written
 
@@ -77,10 +77,10 @@ def _in_envelope(envelope: Element, max_bytes: int) -> bytes:
             return written(inside)
     if (fault := next(iter(descendants(envelope, "Fault")), None)) is not None:
         raise NotADocument(f"CAISO answered with a {SoapFault.kind}: {fault_text(fault)}")
-    result = next(iter(descendants(envelope, "result")), None)
-    if result is None:
+    results = list(descendants(envelope, "result"))
+    if not results:
         raise NotADocument("the SOAP envelope holds no result")
-    return unpack(result.text or "", max_bytes)
+    return unpack(text_of(results), max_bytes)
 
 
 def _records(root: Element, xml: bytes) -> SavedDocument:

@@ -5,9 +5,10 @@ words tell whether ADS cannot answer now, does not know the UID, or means someth
 """
 
 import re
+from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from caiso.ads.errors import AdsFailure, Busy, HttpRefused, SoapFault, UnknownUid
+from caiso.ads.errors import AdsFailure, Busy, HttpRefused, SoapFault, UnknownUid, Unsendable
 from caiso.ads.records import Question, Reply
 from caiso.ads.unpack import unpack
 from caiso.ads.xml import Element, NotThisDocument, descendants, local_name, read_xml, whole_text, written
@@ -16,6 +17,7 @@ SUBMIT = "submitMSSLFRequest"
 """The only operation that is not asked about a batch of CAISO's."""
 
 _HTTP_OK = 200
+_IN_XML = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
 _FAULT_CHARACTERS = 500
 _SAYS_BUSY = re.compile(
     r"\bbusy\b|temporar|try (again|later)|\bretry\b|overload|too many|time[ -]?out|timed out|maintenance|at the moment"
@@ -31,8 +33,15 @@ _SAYS_UNKNOWN = re.compile(
 
 
 def wrap(question: Question, namespace: str) -> bytes:
-    """The request envelope: one operation with its parameters, in the namespace of the API."""
+    """The request envelope: one operation with its parameters, in the namespace of the API.
+
+    Raises:
+        Unsendable: a parameter is no text, or has a character that XML cannot carry.
+    """
     about = () if question.operation == SUBMIT else (("batchUID", question.batch_uid),)
+    for name, text in (*about, *question.more):
+        if not (isinstance(text, str) and _IN_XML.fullmatch(text)):
+            raise Unsendable(question, f"{name} is no text, or has a character that XML cannot carry")
     parameters = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in (*about, *question.more))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'
@@ -93,7 +102,20 @@ def _result_of(answer: Element) -> str:
     named = [child for child in answer if local_name(child) == "result"] or (list(answer) if len(answer) == 1 else [])
     if not named:
         raise NotThisDocument(f"<{local_name(answer)}> holds no result")
-    return named[0].text or ""
+    return text_of(named)
+
+
+def text_of(results: Sequence[Element]) -> str:
+    """The text of the only result.
+
+    Raises:
+        NotThisDocument: there are several, or elements where its text belongs.
+    """
+    if len(results) > 1:
+        raise NotThisDocument(f"it holds {len(results)} results, and nobody can tell which one counts")
+    if len(results[0]):
+        raise NotThisDocument(f"there is <{local_name(results[0][0])}> in the result where its text belongs")
+    return results[0].text or ""
 
 
 def _fault(reply: Reply, text: str) -> AdsFailure:

@@ -7,12 +7,20 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterator
+from typing import Final
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _HEAD = 4096
 """In which a declaration is looked for."""
 _MEMBERS_MOST = 100
 """Each one copies what is behind it."""
+_PIECE_BYTES = 1024 * 1024
+"""Of what is unpacked at once: what is too large is given up a piece after the bound."""
+_TAKEN_BYTES = 64 * 1024
+"""Of what is packed at once: what is not unpacked yet is copied each time."""
+SPACES: Final = b" \t\n\r\v\f"
+"""Between the characters of Base64."""
 _DECLARED_UTF_16 = re.compile(rb"<\?xml[^<>]*encoding\s*=\s*[\"']utf-16[\"'][^<>]*\?>", re.IGNORECASE)
 _DECLARATION = re.compile(r"<\?xml[^<>]*\?>", re.IGNORECASE)
 
@@ -50,7 +58,7 @@ def _bounded(document: bytes, max_bytes: int) -> bytes:
 
 def _decode_base64(text: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(text.encode("ascii").translate(None, SPACES), validate=True)
     except (binascii.Error, ValueError) as error:
         raise NotUnpackable(f"the result is neither XML nor Base64: {error}") from error
 
@@ -64,28 +72,36 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     """
     if not packed.startswith(_GZIP_MAGIC):
         raise NotUnpackable("the result is Base64 of something that is not gzip")
-    document, left, members = b"", packed, 0
+    pieces: list[bytes] = []
+    room, left, members = max_bytes, packed, 0
     while left.startswith(_GZIP_MAGIC):
         members += 1
         if members > _MEMBERS_MOST:
             raise NotUnpackable(f"the gzip has more than {_MEMBERS_MOST} members")
-        member, left = _member(left, max_bytes - len(document))
-        document += member
-    return document
+        stream, taken = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS), 0
+        while taken < len(left) and not stream.eof:
+            for piece in _pieces(stream, left[taken : taken + _TAKEN_BYTES]):
+                pieces.append(piece)
+                room -= len(piece)
+                if room < 0:
+                    raise TooLarge(f"the document unpacks to more than {max_bytes} bytes")
+            taken += _TAKEN_BYTES
+        if not stream.eof:
+            raise NotUnpackable(f"the gzip ends after {len(left)} bytes, before its end mark")
+        left = stream.unused_data + left[taken:]
+    return b"".join(pieces)
 
 
-def _member(packed: bytes, max_bytes: int) -> tuple[bytes, bytes]:
-    """The first member, and what is behind it."""
-    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+def _pieces(stream: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """What some bytes of a member unpack to."""
+    piece, left = b"-", packed
     try:
-        content = stream.decompress(packed, max_bytes + 1)
+        while (left or len(piece) == _PIECE_BYTES) and not stream.eof:
+            piece = stream.decompress(left, _PIECE_BYTES)
+            left = stream.unconsumed_tail
+            yield piece
     except zlib.error as error:
         raise NotUnpackable(f"damaged gzip: {error}") from error
-    if len(content) > max_bytes:
-        raise TooLarge(f"the document unpacks to more than {max_bytes} bytes")
-    if not stream.eof:
-        raise NotUnpackable(f"the gzip ends after {len(packed)} bytes, before its end mark")
-    return content, stream.unused_data
 
 
 def _without_false_declaration(document: bytes) -> bytes:

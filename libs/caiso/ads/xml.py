@@ -1,11 +1,12 @@
 """XML: bytes to XML elements, bounded and without surprises. The only importer of lxml.
 
-No entities, no DTD, no network; depth and text sizes are bounded by libxml2. Names are local names: ADS has changed its
+No entities, no DTD, no network; attributes and names are bounded before libxml2 reads them, depth and text sizes by it. Names are local names: ADS has changed its
 namespaces with each version.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from lxml import etree
 
@@ -24,8 +25,20 @@ _ENCODINGS = re.compile(rb"utf-?8|us-ascii|ascii|iso-8859-[0-9]+|latin-?1|window
 """Those in which a tag is written as in ASCII, so that one can look for it in the bytes."""
 _HEAD_BYTES = 4096
 """In which a declaration and the tag of the root are looked for."""
+ATTRIBUTES_MOST: Final = 64
+"""Of one element, its namespaces among them; those of CAISO's documents have two. Parsers compare each with all before it."""
+NAME_BYTES_MOST: Final = 1000
+"""Of a name in a tag, with the space around it."""
+_TOO_MANY_ATTRIBUTES = re.compile(rb"""<(?:[^<>="']*+=\s*+(?:"[^"<]*+"|'[^'<]*+')){%d}""" % (ATTRIBUTES_MOST + 1))
+_TOO_LONG_A_NAME = re.compile(
+    rb"""<(?![!?])(?:[^<>="']{0,%d}+=\s*+(?:"[^"<]*+"|'[^'<]*+'))*+[^<>="']{%d}""" % (NAME_BYTES_MOST, NAME_BYTES_MOST + 1)
+)
+"""Neither goes on behind the next tag, nor looks at anything twice: both take as long as the document is large."""
+_LARGE_TEXT_BYTES = 10_000_000
+"""Up to here libxml2 allows a text without being told to, and then it allows depth, too: 256 elements in each other, else 2048."""
 _MARKS_MOST = 5_000_000
 """An element takes some 200 bytes of memory and may be written in four."""
+WHOLE_TEXT_CHARACTERS: Final = 1000
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
@@ -61,7 +74,7 @@ def read_any_xml(xml: bytes, *, large_texts: bool = True) -> Element:
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=large_texts,
+        huge_tree=large_texts and len(xml) > _LARGE_TEXT_BYTES,
         remove_comments=True,
         remove_pis=True,
         remove_blank_text=True,
@@ -104,6 +117,10 @@ def _harmless(xml: bytes) -> bytes:
         raise NotThisDocument(f"it has more than {_MARKS_MOST} tags, which no CAISO document has")
     if _DTD_MARK in xml:
         raise NotThisDocument("it has a document type declaration, which no CAISO document has")
+    if _TOO_MANY_ATTRIBUTES.search(xml):
+        raise NotThisDocument(f"an element has more than {ATTRIBUTES_MOST} attributes, which none of CAISO's has")
+    if _TOO_LONG_A_NAME.search(xml):
+        raise NotThisDocument(f"a name is longer than {NAME_BYTES_MOST} bytes, which none of CAISO's is")
     return xml
 
 
@@ -181,8 +198,16 @@ def own_text(element: Element) -> str:
 
 
 def whole_text(element: Element) -> str:
-    """All text in an element and below, in one line."""
-    return " ".join(" ".join(str(text) for text in element.itertext()).split())
+    """All text in an element and below, in one line; of more than `WHOLE_TEXT_CHARACTERS` the beginning."""
+    pieces: list[str] = []
+    room = WHOLE_TEXT_CHARACTERS
+    for text in element.itertext():
+        if piece := " ".join(str(text)[:WHOLE_TEXT_CHARACTERS].split()):
+            pieces.append(piece)
+            room -= len(piece)
+        if room < 0:
+            break
+    return " ".join(pieces)[:WHOLE_TEXT_CHARACTERS]
 
 
 def leaves(element: Element, path: str) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ class DispatchAlarms:
         self._is_silent = False
         self._log = get_logger("ads")
 
-    def note_heard(self, now: datetime, caiso_now: datetime) -> None:
+    def note_heard(self, now: datetime, caiso_now: datetime | None) -> None:
         """CAISO answered what is new: as `Outages.note_heard`."""
         self._outages.note_heard(now, caiso_now)
 

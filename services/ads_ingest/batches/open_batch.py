@@ -16,6 +16,7 @@ from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType, Schedule, schedules_of
+from dotbus.runtime.schedule import backoff_s
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
@@ -145,9 +146,14 @@ class OpenBatch:
         held = replace(self, header=had, had=had, validation_owed=True, validations_refused=0)
         return held.confirmed(now, recheck)
 
-    def failed(self, failure: AdsFailure, now: datetime) -> "OpenBatch":
-        """After a question without a usable answer: the next one comes later each time."""
-        wait = min(ASK_AGAIN_FIRST * 2 ** min(self.failures, 16), ASK_AGAIN_MOST)
+    def failed(self, failure: AdsFailure, now: datetime, jitter: float) -> "OpenBatch":
+        """After a question without a usable answer: the next one comes later each time.
+
+        `jitter` (0 to 1) takes up to half of the pause away: what failed together, here and at other clients, is not asked
+        for again together.
+        """
+        first_s, most_s = ASK_AGAIN_FIRST.total_seconds(), ASK_AGAIN_MOST.total_seconds()
+        wait = timedelta(seconds=backoff_s(self.failures + 1, first_s, most_s, jitter))
         unusable = self.unusable + (not isinstance(failure, Away))
         return replace(self, failures=self.failures + 1, unusable=unusable, why=failure, ask_at=now + wait)
 

@@ -3,7 +3,7 @@
 Each question that fails puts off its own batch and no other.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -34,11 +34,13 @@ class OpenBatches:
     Args:
         recheck: how often one that was had is asked for its revision.
         vouched: how long CAISO's last word counts while it does not answer.
+        chance: 0 to 1, for pauses that do not end together.
     """
 
-    def __init__(self, recheck: timedelta, vouched: timedelta) -> None:
+    def __init__(self, recheck: timedelta, vouched: timedelta, chance: Callable[[], float]) -> None:
         self._recheck = recheck
         self.vouched = vouched
+        self._chance = chance
         self._batches: dict[str, OpenBatch] = {}
 
     def get(self, batch_uid: str) -> OpenBatch | None:
@@ -79,7 +81,7 @@ class OpenBatches:
 
     def note_failed(self, batch_uid: str, failure: AdsFailure, now: datetime) -> OpenBatch:
         """A question about a batch had no usable answer. Returns what is known of it then."""
-        return self._put(self._batches[batch_uid].failed(failure, now))
+        return self._put(self._batches[batch_uid].failed(failure, now, self._chance()))
 
     def missing_headers(self) -> tuple[DispatchBatchHeader, ...]:
         """What CAISO listed, was not had, or not as it is now, and is not given up."""

@@ -25,7 +25,8 @@ from dotbus.runtime.setting_values import MB
 
 STREAM: Final = "decode"
 SOURCE: Final = "ads_ingest/decode"
-MAX_BYTES: Final = 512 * MB
+MAX_BYTES: Final = 64 * MB
+"""Of a file, and of what it unpacks to: as much as `ads_ingest` takes from CAISO unless it is told otherwise."""
 
 Files = Annotated[list[Path], typer.Argument(help="Saved documents: XML, gzip, Base64 of gzip or a SOAP reply; - is input.")]
 ConfigFile = Annotated[
@@ -88,9 +89,12 @@ class Decoder:
 
 def _decoded(decoder: Decoder, file: Path) -> bool:
     try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        content = _beginning(file)
     except OSError as error:
         typer.echo(f"{file}: cannot be read: {error.strerror}", err=True)
+        return False
+    if len(content) > MAX_BYTES:
+        typer.echo(f"{file}: is larger than {MAX_BYTES / MB:g} MB, which no document of ADS is", err=True)
         return False
     try:
         lines, notes = decoder.lines(content)
@@ -102,6 +106,14 @@ def _decoded(decoder: Decoder, file: Path) -> bool:
     for note in notes:
         typer.echo(f"{file}: {note}", err=True)
     return True
+
+
+def _beginning(file: Path) -> bytes:
+    """As much as may be, and a byte more."""
+    if str(file) == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
 
 
 def _nowhere() -> Installation:

@@ -62,7 +62,7 @@ def wire_answering(
 
     Raises:
         sqlite3.Error: the outbox cannot be read, or keeps nothing.
-        ssl.SSLError, OSError: a certificate, its key or the CA bundle cannot be used.
+        TlsFileUnusable: a certificate, its key or the CA bundle cannot be used.
     """
     sender, clock, count = shared.sender, shared.clock, shared.meters.answers
     quick = settings.model_copy(update={"keepalive_s": min(settings.keepalive_s, KEEPALIVE_S)})

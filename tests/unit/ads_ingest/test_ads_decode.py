@@ -1,5 +1,6 @@
 """`ads-ingest decode` prints what a saved document becomes on the bus, and says of each file that is none why."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ads_replies import SAMPLES, envelope, fault, packed
 from typer.testing import CliRunner
 
 from ads_ingest.__main__ import app
+from ads_ingest.files import decode as decode_module
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import Dispatch, TrajectoryBatch
 from dotbus.contracts.topics import Topics
@@ -50,6 +52,20 @@ def test_a_file_that_is_none_is_told_and_the_others_are_printed(tmp_path: Path) 
         f"{files[0]}: cannot be read: No such file or directory",
         f"{files[1]}: CAISO answered with a SOAP fault: S:Server: unknown batch",
     ]
+
+
+def test_a_file_that_is_too_large_or_unpacks_to_too_much_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_module, "MAX_BYTES", 1024 * 1024)
+    (tmp_path / "bomb").write_bytes(gzip.compress(b"<DispatchBatch>" + b" " * 10**7 + b"</DispatchBatch>"))
+    (tmp_path / "large").write_bytes(b"<a>" + b" " * 10**7 + b"</a>")
+    ran = CliRunner().invoke(app, ["decode", str(tmp_path / "bomb"), str(tmp_path / "large")])
+    assert ran.exit_code == 1
+    assert ran.stderr.splitlines() == [
+        f"{tmp_path / 'bomb'}: the document unpacks to more than 1048576 bytes",
+        f"{tmp_path / 'large'}: is larger than 1 MB, which no document of ADS is",
+    ]
+    piped = CliRunner().invoke(app, ["decode", "-"], input=b" " * 10**7)
+    assert piped.stderr.splitlines() == ["-: is larger than 1 MB, which no document of ADS is"]
 
 
 def test_what_no_message_is_made_of_is_told_beside_them(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def header(revision_no: int | None = 1, status: int = 1, batch_type: int = 0, **
 
 
 def batches(*, had: bool = True) -> OpenBatches:
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     known.note_listed([header()], T0)
     if had:
         known.note_names("B1", ["R1"])
@@ -68,7 +68,7 @@ def test_what_was_never_had_speaks_against_everyone_once_it_cannot_be_had_and_wh
     ids=["cancelled", "deferred", "new", "advisory", "award"],
 )
 def test_what_asks_nothing_by_its_header_speaks_against_nobody(told: dict[str, object]) -> None:
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     known.note_told(header(**told), T0)  # type: ignore[arg-type]
     known.note_failed("B1", FAULT, T0)
     assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY
@@ -90,7 +90,7 @@ def test_while_caiso_does_not_answer_its_last_word_counts_for_a_while() -> None:
 
 
 def test_an_instruction_in_doubt_speaks_against_its_resource_and_keeps_the_batch_on_the_list() -> None:
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     known.note_told(header(status=5, batch_type=1), T0)
     known.note_names("B1", ["R1", "R2"])
     known.note_had(header(status=5, batch_type=1), T0 + 60 * MINUTE, ["R2"], T0)
@@ -100,7 +100,7 @@ def test_an_instruction_in_doubt_speaks_against_its_resource_and_keeps_the_batch
 
 
 def test_a_restored_batch_is_in_doubt_until_caiso_confirms_it() -> None:
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     known.restore(known_of("B1", 1), "R1", T0 + 5 * MINUTE, T0)
     assert known.doubts(T0, Schedule.FIVE_MINUTE) == Doubts(frozenset({"R1"}))
     assert [batch.batch_uid for batch in known.to_ask_again(T0)] == ["B1"]
@@ -127,6 +127,15 @@ def test_each_failure_puts_the_next_question_off_further_up_to_a_bound(failures:
     assert waits[-1] <= ASK_AGAIN_MOST
 
 
+def test_what_failed_together_is_not_asked_for_again_together() -> None:
+    chances = iter([0.0, 0.5, 1.0])
+    known = OpenBatches(RECHECK, VOUCHED, lambda: next(chances))
+    for uid in ("B1", "B2", "B3"):
+        known.note_told(header(batch_uid=uid), T0)
+    waits = [known.note_failed(uid, AWAY, T0).ask_at - T0 for uid in ("B1", "B2", "B3")]
+    assert waits == [2 * SECOND, 1.5 * SECOND, SECOND]
+
+
 def test_a_batch_is_given_up_after_a_few_unusable_answers_and_never_for_want_of_one() -> None:
     known = batches(had=False)
     for _ in range(50):
@@ -140,7 +149,7 @@ def test_a_batch_is_given_up_after_a_few_unusable_answers_and_never_for_want_of_
 
 
 def test_a_failing_batch_keeps_no_other_waiting() -> None:
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     for uid in ("B1", "B2"):
         known.note_told(header(batch_uid=uid), T0)
     known.note_failed("B1", AWAY, T0)
@@ -161,7 +170,7 @@ def test_what_is_over_settled_and_not_listed_is_forgotten_once_its_validation_is
 
 
 def test_what_is_not_known_of_an_hourly_batch_says_nothing_about_five_minute_dots():
-    known = OpenBatches(RECHECK, VOUCHED)
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     known.restore(known_of("B1", 1, 1), "R1", T0 + 60 * MINUTE, T0)
     assert known.doubts(T0, Schedule.FIVE_MINUTE) == NOBODY
     assert known.doubts(T0, Schedule.HOURLY) == Doubts(frozenset({"R1"}))

@@ -125,6 +125,97 @@ def test_a_clock_of_ours_that_is_set_makes_no_outage_while_caiso_says_the_time(b
     assert bench.gaps() == []
 
 
+LIE_S = 40 * 3600.0
+
+
+def test_one_wrong_date_of_caiso_s_makes_no_outage(bench: Bench) -> None:
+    bench.round()
+    bench.trajectory.round()
+    bench.ads.clock_offset_s = LIE_S
+    bench.round(MINUTE)
+    bench.trajectory.round()
+    bench.ads.clock_offset_s = 0.0
+    bench.round(MINUTE)
+    bench.trajectory.round()
+    assert bench.gaps() == []
+
+
+@pytest.mark.parametrize("lies_s", [[LIE_S] * 100, [LIE_S, 0.0] * 50, [LIE_S, LIE_S, LIE_S, -LIE_S, -LIE_S, -LIE_S] * 15])
+def test_dates_that_lie_for_long_or_now_and_then_make_no_outage(bench: Bench, lies_s: list[float]) -> None:
+    bench.round()
+    bench.trajectory.round()
+    for lie_s in (*lies_s, 0.0, 0.0):
+        bench.ads.clock_offset_s = lie_s
+        bench.round(MINUTE)
+        bench.trajectory.round()
+    assert bench.gaps() == []
+
+
+@pytest.mark.parametrize("lie_s", [LIE_S, -LIE_S])
+def test_an_outage_is_told_though_caiso_s_date_lies_and_by_a_clock_that_does_not(bench: Bench, lie_s: float) -> None:
+    bench.dispatch.round()
+    bench.later(30 * HOUR)
+    bench.ads.clock_offset_s = lie_s
+    bench.dispatch.round()
+    assert [told(event) for event in bench.gaps()] == [("ads_dispatch", None, T0, T0 + 6 * HOUR)]
+
+
+@pytest.mark.parametrize("lie_s", [LIE_S, -LIE_S])
+def test_after_a_restart_a_wrong_date_alone_decides_nothing(bench: Bench, lie_s: float) -> None:
+    bench.dispatch.round()
+    bench.restart()
+    bench.ads.clock_offset_s = lie_s
+    bench.round(MINUTE)
+    bench.ads.clock_offset_s = 0.0
+    bench.round(MINUTE)
+    assert bench.gaps() == []
+
+
+@pytest.mark.parametrize("wrong_by", [-48 * HOUR, 48 * HOUR])
+def test_after_a_restart_with_a_wrong_clock_of_ours_an_outage_is_told_once_it_is_set(bench: Bench, wrong_by: timedelta) -> None:
+    bench.dispatch.round()
+    bench.later(30 * HOUR)
+    bench.set_clock(wrong_by)
+    bench.ads.clock_offset_s = -wrong_by.total_seconds()
+    bench.restart()
+    bench.dispatch.round()
+    bench.later(MINUTE)
+    bench.set_clock(-wrong_by)
+    bench.ads.clock_offset_s = 0.0
+    bench.dispatch.round()
+    assert [told(event)[0] for event in bench.gaps()] == ["ads_dispatch"]
+    assert bench.gaps()[0].missing_from == T0
+
+
+def test_after_a_restart_with_a_clock_of_ours_that_stays_wrong_caiso_s_counts_in_the_end(bench: Bench) -> None:
+    bench.dispatch.round()
+    bench.later(HOUR)
+    bench.set_clock(48 * HOUR)
+    bench.ads.clock_offset_s = -48 * 3600.0
+    bench.restart()
+    for _ in range(20):
+        bench.round(MINUTE)
+    assert bench.gaps() == [], "by CAISO's clock it was an hour"
+
+
+def test_what_was_noted_by_one_clock_before_an_upgrade_counts_for_both(bench: Bench) -> None:
+    bench.outbox.keep_note("heard/ads_dispatch", (T0 - 30 * HOUR).isoformat())
+    bench.restart()
+    bench.dispatch.round()
+    assert [told(event) for event in bench.gaps()] == [("ads_dispatch", None, T0 - 30 * HOUR, T0 - 24 * HOUR)]
+
+
+def test_a_caiso_that_never_says_the_time_is_judged_by_our_clock_after_a_while(bench: Bench) -> None:
+    outages = Outages(followed("ads_dispatch", None), bench.outbox, sender(bench), committed=bench.count_commit)
+    outages.note_heard(T0, None)
+    clocks = {"monotonic_s": lambda: bench.monotonic_s}
+    outages = Outages(followed("ads_dispatch", None), bench.outbox, sender(bench), committed=bench.count_commit, **clocks)
+    for n in range(15):
+        outages.note_heard(T0 + 30 * HOUR + n * MINUTE, None)
+        bench.later(MINUTE)
+    assert [told(event)[2] for event in bench.gaps()] == [T0]
+
+
 def test_each_account_has_outages_of_its_own(bench: Bench) -> None:
     north, south = (
         Outages(followed("ads_dispatch", account), bench.outbox, sender(bench), committed=bench.count_commit)

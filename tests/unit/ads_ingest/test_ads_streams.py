@@ -120,8 +120,18 @@ def test_by_a_clock_that_is_ahead_of_caiso_s_nothing_was_heard_later_than_caiso_
     bench.round()
     assert bench.dot().heard_at == T0
     bench.ads.clock_offset_s = 3600.0
-    bench.round(RECHECK)
+    for _ in range(3):
+        bench.round(RECHECK)
     assert bench.dot().heard_at == bench.now, "one of ours that is behind makes nothing younger"
+
+
+def test_one_wrong_date_of_caiso_s_makes_no_state_old(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, at=bench.now)]
+    bench.round()
+    for offset_s in (-40 * 3600.0, 0.0, 40 * 3600.0, 0.0):
+        bench.ads.clock_offset_s = offset_s
+        bench.round(RECHECK)
+        assert bench.dot().heard_at == bench.now
 
 
 def test_a_state_says_until_when_it_counts_and_is_said_again_before(bench: Bench) -> None:

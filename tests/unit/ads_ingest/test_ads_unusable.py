@@ -70,6 +70,22 @@ def test_a_batch_that_stays_unusable_is_given_up_and_the_stream_goes_on(bench: B
     assert bench.dots() == [("B2", 2.0)]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "<dot>8<x/>9</dot>",
+        "<endTime>2026-03-01T12:10:00Z<x/></endTime>",
+        "<startTime><x>2026-03-01T12:00:00Z</x></startTime>",
+    ],
+)
+def test_elements_where_the_text_of_a_dot_belongs_speak_against_its_resources(bench: Bench, told: str) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.ads.batches[0].told = told
+    bench.round()
+    assert bench.reasons() == ("incomplete",)
+    assert bench.dots() in ([], [("B1", 1.0)]), "not 8, nor 9, nor 89"
+
+
 def test_a_batch_that_was_given_up_is_asked_for_while_it_is_in_force(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.ads.troubles["getDispatchBatch", "B1"] = damaged

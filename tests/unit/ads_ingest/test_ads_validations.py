@@ -31,7 +31,7 @@ class Owing:
 
     def __init__(self, ads: FakeAds, *, enabled: bool = True) -> None:
         self._validations = Validations(AdsClient(ads, max_bytes=10**6), enabled=enabled)
-        self._batches = OpenBatches(RECHECK, RECHECK)
+        self._batches = OpenBatches(RECHECK, RECHECK, lambda: 0.0)
         for batch_uid in OWED:
             header = DispatchBatchHeader(batch_uid=batch_uid)
             self._batches.note_told(header, samples.AT)

@@ -79,6 +79,46 @@ def test_convert_replaces_a_key_that_may_be_in_use_only_when_told_to(tmp_path: P
     assert "BEGIN CERTIFICATE" in target.read_text()
 
 
+@pytest.mark.parametrize("password", [b"\xe9t\xe9\n", b"\xff\xfes\0e\0c\0"])
+def test_convert_says_of_a_password_file_that_is_no_utf_8_what_it_must_be(tmp_path: Path, pfx: Path, password: bytes):
+    file = tmp_path / "password"
+    file.write_bytes(password)
+
+    status, output = run("convert", pfx, tmp_path / "out.pem", "--password-file", file)
+
+    assert (status, output) == (1, f"{file}: is no text in UTF-8; store the password in it as such, and nothing else\n")
+    assert not (tmp_path / "out.pem").exists()
+
+
+def test_convert_takes_a_password_file_that_begins_with_a_byte_order_mark(tmp_path: Path, pfx: Path):
+    (tmp_path / "password").write_bytes(b"\xef\xbb\xbfsecret\r\n")
+
+    assert run("convert", pfx, tmp_path / "out.pem", "--password-file", tmp_path / "password")[0] == 0
+
+
+@pytest.mark.parametrize("way", ["the same name", "another spelling", "a symbolic link", "a hard link"])
+@pytest.mark.parametrize("given", ["participant.pfx", "password"])
+def test_convert_never_overwrites_what_it_reads_even_when_told_to(tmp_path: Path, pfx: Path, way: str, given: str):
+    password, before = tmp_path / "password", pfx.read_bytes()
+    password.write_text("secret")
+    target = tmp_path / given
+    match way:
+        case "another spelling":
+            target = tmp_path / ".." / tmp_path.name / given
+        case "a symbolic link":
+            (tmp_path / "link").symlink_to(given)
+            target = tmp_path / "link"
+        case "a hard link":
+            (tmp_path / "link").hardlink_to(target)
+            target = tmp_path / "link"
+
+    status, output = run("convert", pfx, target, "--force", "--password-file", password)
+
+    assert status == 1
+    assert "would be lost; name another file" in output
+    assert (pfx.read_bytes(), password.read_text()) == (before, "secret")
+
+
 def test_show_tells_what_is_in_a_file_or_that_it_is_not_one(tmp_path: Path):
     assert run("init", tmp_path / "credentials", "--config", EXAMPLE)[0] == 0
 

@@ -172,6 +172,11 @@ def replies(draw: st.DrawFn) -> bytes:
 @example(envelope("x", "<a>" * 3000 + "</a>" * 3000), 200)
 @example(envelope("x", base64.b64encode(gzip.compress(bytes(10 * BOUND_BYTES))).decode()), 200)
 @example(fault("x" * 100_000), 500)
+@example(envelope("x", "<DispatchBatch " + " ".join(f"a{n}='1'" for n in range(20_000)) + "/>"), 200)
+@example(envelope("x", "<DispatchBatch " + " ".join(f"xmlns:a{n}='urn:{n}'" for n in range(20_000)) + "/>"), 200)
+@example(envelope("x", f"<{'x' * 100_000}/>"), 200)
+@example(envelope("x", f"<DispatchBatch batchUID='B1' {'x' * 100_000}='1'/>"), 200)
+@example(envelope("x", "A " * 100_000), 200)
 def test_any_reply_gives_records_or_one_typed_error(body: bytes, status: int) -> None:
     check(body, status)
 

@@ -6,12 +6,13 @@ from ads_replies import MEGABYTE, answer, envelope, escaped, fault, packed, repl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caiso.ads import InstructionDetail
+from caiso.ads import InstructionDetail, schema
 from caiso.ads.documents import (
     parse_batch_header,
     parse_dispatch_batch,
     parse_dispatch_list,
     parse_flag,
+    parse_number,
     parse_receipt,
     parse_trajectories,
 )
@@ -94,6 +95,45 @@ def test_a_text_that_is_not_of_its_type_is_kept_as_text_and_the_field_is_none(el
     (found,) = parse_dispatch_batch(answer(xml), MEGABYTE).instructions
     assert found.extra == {element: text}
     assert (found.dot_mw, found.instruction_type, found.start_at, found.end_at) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(("table", "wrap"), [(schema.INSTRUCTION, "instruction"), (schema.DISPATCH_BATCH, "batch")])
+@pytest.mark.parametrize("inside", ["<x/>", "<x>7</x>", "<x></x>9", "<x y='1'/>9"])
+@pytest.mark.parametrize("before", ["", "8", "2006-10-13T14:10:00Z"])
+def test_a_field_with_elements_where_its_text_belongs_is_unreadable(
+    table: schema.Table, wrap: str, inside: str, before: str
+) -> None:
+    names = [name for name in table if name not in {"instructionUID", "resourceId"}]
+    elements = "".join(f"<{name}>{before}{inside}</{name}>" for name in names)
+    xml = instruction(f"<resourceId>R</resourceId>{elements}") if wrap == "instruction" else batch(elements)
+    document = parse_dispatch_batch(answer(xml), MEGABYTE)
+    found = document.instructions[0] if wrap == "instruction" else document.header
+    fields = {field for field, _read in table.values()} - {"instruction_uid", "resource_id"}
+    if wrap == "instruction":
+        assert {getattr(found, field) for field in fields} == {None}
+    else:
+        assert {getattr(found, field) for field in fields - {"batch_uid"}} == {None}
+    assert set(names) <= set(found.extra), "whoever needs it has to see that it is there and not readable"
+
+
+@pytest.mark.parametrize("name", ["dopUID", "dop", "targetTime", "sequenceNumber"])
+def test_a_point_with_elements_where_a_text_belongs_is_unreadable(name: str) -> None:
+    texts = {"dopUID": "D1", "resourceId": "R", "dop": "8", "targetTime": "2006-10-13T14:10:00Z", "sequenceNumber": "1"}
+    dop = "".join(f"<{key}>{text}{'<x/>' if key == name else ''}</{key}>" for key, text in texts.items())
+    inside = f"<trajectoryBatch batchUID='T1'><dopList><trajectoryDop>{dop}</trajectoryDop></dopList></trajectoryBatch>"
+    xml = f"<APITrajectoryResponse><trajectoryBatchList>{inside}</trajectoryBatchList></APITrajectoryResponse>".encode()
+    listed = parse_trajectories(answer(xml, "getTrajectoryData"), MEGABYTE)
+    dops = listed.batches[0].dops
+    assert [name in each.extra for each in dops] == ([] if name == "dopUID" else [True])
+    assert len(listed.problems) == (name == "dopUID")
+
+
+@pytest.mark.parametrize("body", ["<result>0<x/>5</result>", "<result><x>0</x></result>", "<result>0</result><result>5</result>"])
+def test_a_result_that_is_not_one_text_is_malformed(body: str) -> None:
+    told = f"<E:Envelope xmlns:E='e'><E:Body><acceptInstructionResponse>{body}</acceptInstructionResponse></E:Body></E:Envelope>"
+    for parse in (parse_number, parse_flag):
+        with pytest.raises(Malformed, match="result"):
+            parse(reply(told.encode(), "acceptInstruction"))
 
 
 def test_an_element_that_comes_twice_keeps_its_first_value_and_shows_the_second() -> None:

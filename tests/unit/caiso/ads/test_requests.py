@@ -1,5 +1,6 @@
 """What is asked: the address of each version, and the bytes of each question. Read with the standard library's parser."""
 
+import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from caiso.ads import (
     ResponseResult,
     ResultCode,
     UnknownAddress,
+    Unsendable,
 )
 from caiso.ads.records import RESULT_WORDS
 from caiso.ads.soap import wrap
@@ -64,12 +66,73 @@ def test_a_version_may_be_named_beside_the_address() -> None:
         "https://adsws.prod.caiso.com/ADS/APIWebService/v5",
         "https://adsws.prod.caiso.com/ADS/APIResponseWebService/v8",
         "https://adsws.prod.caiso.com/",
+        "http://adsws.prod.caiso.com/ADS/APIWebService/v8",
+        "HTTP://127.0.0.1:8080/ADS/APIWebService/v8",
+        "https://me:secret@adsws.prod.caiso.com/ADS/APIWebService/v8",
+        "https:///ADS/APIWebService/v8",
+        "adsws.prod.caiso.com/ADS/APIWebService/v8",
         "",
     ],
 )
 def test_an_address_without_a_version_or_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(UnknownAddress):
         AdsAddress.of(url)
+
+
+@pytest.mark.parametrize("plain", ["url", "response_url"])
+def test_neither_service_is_asked_in_clear(plain: str) -> None:
+    addresses = dict.fromkeys(("url", "response_url"), "https://127.0.0.1/ADS") | {plain: "http://127.0.0.1/ADS"}
+    with pytest.raises(UnknownAddress, match="must begin with https://"):
+        AdsAddress(**addresses)
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(UnknownAddress) as raised:
+        AdsAddress.of("https://me:secret@adsws.prod.caiso.com/ADS/APIWebService/v8")
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("megawatts", [math.nan, math.inf, -math.inf, None, "many"])
+def test_what_is_no_number_of_megawatts_is_not_sent(megawatts: float) -> None:
+    ads = Told()
+    with pytest.raises(Unsendable, match="acceptDOT") as raised:
+        AdsClient(ads).partial_accept_instruction("B1", "I1", megawatts, 13)
+    assert (raised.value.is_unsent, ads.asked) == (True, [])
+
+
+@pytest.mark.parametrize("reason", [None, "economic", math.nan])
+def test_what_is_no_reason_code_is_not_sent(reason: int) -> None:
+    ads = Told()
+    for respond in (
+        lambda client: client.decline_instruction("B1", "I1", reason),
+        lambda client: client.partial_accept_instruction("B1", "I1", 1.0, reason),
+    ):
+        with pytest.raises(Unsendable, match="reasonCode"):
+            respond(AdsClient(ads))
+    assert ads.asked == []
+
+
+@pytest.mark.parametrize("uid", ["B\0", "\x1f", "\ufffe", "\ud800", None])
+def test_what_xml_cannot_carry_is_not_sent(uid: str) -> None:
+    for question in (Question("getDispatchBatch", uid), Question("acceptInstruction", "B1", (("instructionUID", uid),))):
+        with pytest.raises(Unsendable, match="XML") as raised:
+            wrap(question, NAMESPACE)
+        assert raised.value.is_unsent
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        LoadFollowingInstruction("B1", "I", "R", None, None, math.nan),
+        LoadFollowingInstruction("B1", "I", "R", None, None, math.inf),
+        LoadFollowingInstruction("B1", "I", "R", datetime(2026, 3, 1, 12), None, 1.0),  # noqa: DTZ001  # that is the point
+    ],
+)
+def test_load_following_of_no_number_or_at_no_certain_time_is_not_sent(instruction: LoadFollowingInstruction) -> None:
+    ads = Told()
+    with pytest.raises(Unsendable):
+        AdsClient(ads).submit_mss_lf_request(LoadFollowingRequest("B1", (instruction,)))
+    assert ads.asked == []
 
 
 def test_a_response_names_batch_instruction_megawatts_and_reason() -> None:
