@@ -182,7 +182,8 @@ def check(
     ] = None,
     *,
     online: Annotated[
-        bool, typer.Option("--online", help="Ask CAISO one harmless question, ADS by each account and OASIS, and tell what it said.")
+        bool,
+        typer.Option("--online", help="Ask CAISO one harmless question, ADS by each account and OASIS, and tell what it said."),
     ] = False,
 ) -> None:
     """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.

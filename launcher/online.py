@@ -1,7 +1,7 @@
 """`dotbus check --online`: whether CAISO answers who we are, and if not why. One harmless question to each.
 
-ADS is asked by each account whether there are trajectories (isNewTrajData): that changes nothing, marks nothing as received, and
-its answer is one word. OASIS is asked for two hours of one node, in one request.
+ADS is asked by each account whether there are trajectories (isNewTrajData): that changes nothing, marks nothing as received,
+and its answer is one word. OASIS is asked for two hours of one node, in one request.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from ads_ingest.accounts import Account, load_accounts
@@ -28,6 +29,8 @@ from lmp_ingest.settings import OasisSettings
 from lmp_ingest.source import OasisSource
 
 _ASKED_OF: Final = timedelta(hours=2)
+_HUNG_UP: Final = ("SSL", "ConnectionReset", "RemoteDisconnected", "BrokenPipe")
+"""How the reason of a lost connection begins. Many servers say no more to a certificate that they do not accept."""
 _HINTS: Final[tuple[tuple[type[AdsFailure], str], ...]] = (
     (TlsRefused, ""),  # says by itself what to do
     (TimedOut, "see that no firewall stands between here and there"),
@@ -89,10 +92,17 @@ def ask_ads(account: Account, clock: Callable[[], datetime]) -> Answer:
     except TlsFileUnusable as unusable:
         return Answer(asked, is_good=False, said=str(unusable))
     except AdsFailure as failure:
-        hint = next(text for kind, text in _HINTS if isinstance(failure, kind))
-        told = [f"{failure.kind}: {failure.reason}", hint, "" if left > 0 else certificate]
+        told = [f"{failure.kind}: {failure.reason}", _hint(failure, settings.certificate_file), "" if left > 0 else certificate]
         return Answer(asked, is_good=False, said="; ".join(text for text in told if text))
     return Answer(asked, is_good=True, said=_answered(time.monotonic() - began_s, client.clock_offset_s, certificate))
+
+
+def _hint(failure: AdsFailure, certificate: Path) -> str:
+    if isinstance(failure, Unreachable) and failure.reason.startswith(_HUNG_UP):
+        return (
+            f"the server hung up, as many do on a certificate that they do not accept: see that {certificate} was issued for it"
+        )
+    return next(text for kind, text in _HINTS if isinstance(failure, kind))
 
 
 def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callable[[], datetime]) -> Answer:

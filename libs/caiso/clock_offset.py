@@ -1,7 +1,7 @@
 """Clock offset: how far a server's clock is from ours, by the Dates of its replies, of which none is believed alone. Pure.
 
-Behind one address stand many machines, and the clock of one of them may be wrong for one reply, for minutes or now and then. What
-does not change meanwhile is that its time goes on as evenly as a clock of ours that nobody sets.
+Behind one address stand many machines, and the clock of one of them may be wrong for one reply, for minutes or now and then.
+What is right goes on as evenly as a clock of ours that nobody sets.
 """
 
 import time

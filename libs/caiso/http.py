@@ -169,8 +169,7 @@ class BoundedHttp:
         context = self._files.context()
         context.sslsocket_class = tls_sockets(self._deadline)
         session = _NoRedirects()
-        session.trust_env = False
-        session.verify = str(self._files.authorities)
+        session.trust_env = False  # verify stays True: anything else would be read for each connection
         session.headers.update(self._headers)
         adapter = _Bounded(context, self._deadline)
         session.mount("https://", adapter)
@@ -208,6 +207,9 @@ class _Bounded(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the signature is requests'
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
         self.poolmanager.pool_classes_by_scheme = pools(self._deadline)
+
+    def cert_verify(self, *_args: Any) -> None:  # noqa: ANN401  # the signature is requests'
+        """The context says whom to trust. Requests would add the public authorities, or read our bundle for each connection."""
 
 
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:

@@ -65,7 +65,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
             ingest.outbox, Sender(installation, identity.source), ingest.quarantine, meters, utc_now, ingest.courier.wake
         )
         asked = [
-            (account, AdsClient(connection, max_bytes=account.settings.max_reply_bytes))
+            (account, AdsClient(connection, max_bytes=account.settings.max_reply_bytes, clock=utc_now))
             for account, connection in zip(configuration.accounts, connections, strict=True)
         ]
         known = wire_known(configuration.accounts, shared)

@@ -164,9 +164,7 @@ def _wire_account(
 
     def outages(upstream: str, batches: str) -> Outages:
         followed = Followed(upstream, account.name or None, batches)
-        return Outages(
-            followed, shared.outbox, shared.sender, committed=shared.committed, monotonic_s=shared.monotonic_s
-        )
+        return Outages(followed, shared.outbox, shared.sender, committed=shared.committed, monotonic_s=shared.monotonic_s)
 
     dispatches = DispatchStream(
         caiso,

@@ -25,7 +25,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What an HTTP request brought. `clock_offset_s` is CAISO's Date minus our clock, when it sent one."""
+    """What an HTTP request brought. `clock_offset_s` is CAISO's clock minus ours, as its replies agree on."""
 
     status: int
     content: bytes

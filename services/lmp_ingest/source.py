@@ -10,6 +10,7 @@ from types import MappingProxyType
 from urllib.parse import urlencode
 
 from caiso import http
+from caiso.clock_offset import ClockOffset
 from caiso.http import BoundedHttp, NoReply
 from lmp_ingest.faults import CutShort, OasisFailure, Oversized, TimedOut, Unreachable
 from lmp_ingest.records import Question, Reply
@@ -42,6 +43,7 @@ class OasisSource:
     def __init__(self, settings: OasisSettings, clock: Callable[[], datetime]) -> None:
         self._settings = settings
         self._clock = clock
+        self._clock_offset = ClockOffset(clock)
         self._http = BoundedHttp(
             ca_file=settings.ca_file,
             headers={"User-Agent": f"dotbus/{version('dotbus')}", "Accept-Encoding": "identity"},
@@ -60,7 +62,9 @@ class OasisSource:
             reply = self._http.fetch("GET", f"{self._settings.url}/SingleZip?{self._query(question)}")
         except NoReply as failure:
             raise _FAILURES[type(failure)](str(failure), failure.content) from failure
-        return Reply(reply.status, reply.content, self._clock(), reply.clock_offset_s)
+        if reply.clock_offset_s is not None:
+            self._clock_offset.note(reply.clock_offset_s)
+        return Reply(reply.status, reply.content, self._clock(), self._clock_offset.seconds)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 from simulator_client import Keys
 
@@ -304,6 +305,15 @@ def test_a_server_of_another_authority_is_not_trusted(keys: Keys, tmp_path: Path
     )
 
 
+def test_public_authorities_are_not_trusted_beside_the_ones_that_are_named(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = Keys.made_in(tmp_path)
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(keys.authority))
+    with asking(keys, silent, ca_file=elsewhere.authority) as (source, _server), pytest.raises(TlsRefused):
+        source.fetch(QUESTION)
+
+
 @dataclass(frozen=True)
 class Certificates:
     """An authority that issues what a test needs, each time to one file."""
@@ -413,6 +423,23 @@ def test_a_renewal_that_cannot_be_used_is_told_and_the_old_certificate_serves_un
         certificates.issued("client", "client")
         assert source.fetch(QUESTION).body == b"good"
         assert source.not_renewed is None
+
+
+@pytest.mark.parametrize("file", ["trusted.pem", "client.pem"])
+@pytest.mark.parametrize("spoilt", [None, b"", b"half a file"])
+def test_while_a_file_is_gone_or_half_written_new_connections_are_made_with_what_was_in_it(
+    certificates: Certificates, keys: Keys, tmp_path: Path, file: str, spoilt: bytes | None
+) -> None:
+    (tmp_path / "trusted.pem").write_bytes(keys.authority.read_bytes())
+    (tmp_path / "client.pem").write_bytes(keys.client.read_bytes())
+    files = {"ca_file": tmp_path / "trusted.pem", "certificate_file": tmp_path / "client.pem"}
+    with asking(keys, good, **files) as (source, _server):  # type: ignore[arg-type]
+        (tmp_path / file).unlink()
+        if spoilt is not None:
+            (tmp_path / file).write_bytes(spoilt)
+        for _ in range(2):
+            assert source.fetch(QUESTION).body == b"good"
+        assert str(tmp_path / file) in (source.not_renewed or "")
 
 
 def test_a_new_authority_is_trusted_from_the_next_question_on(certificates: Certificates, keys: Keys, tmp_path: Path) -> None:

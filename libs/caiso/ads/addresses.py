@@ -43,7 +43,9 @@ class AdsAddress:
     def __post_init__(self) -> None:
         for url in (self.url, self.response_url):
             if not _HTTPS.fullmatch(url):
-                raise UnknownAddress(f"{url.partition('@')[2] or url} must begin with https://, name a host, and have no user or query")
+                raise UnknownAddress(
+                    f"{url.partition('@')[2] or url} must begin with https://, name a host, and have no user or query"
+                )
 
     @classmethod
     def of(cls, url: str, *, version: int | None = None, namespace: str = NAMESPACE) -> Self:

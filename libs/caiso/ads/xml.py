@@ -1,7 +1,7 @@
 """XML: bytes to XML elements, bounded and without surprises. The only importer of lxml.
 
-No entities, no DTD, no network; attributes and names are bounded before libxml2 reads them, depth and text sizes by it. Names are local names: ADS has changed its
-namespaces with each version.
+No entities, no DTD, no network; attributes and names are bounded before libxml2 reads them, depth and text sizes by it. Names
+are local names: ADS has changed its namespaces with each version.
 """
 
 import re
@@ -26,7 +26,7 @@ _ENCODINGS = re.compile(rb"utf-?8|us-ascii|ascii|iso-8859-[0-9]+|latin-?1|window
 _HEAD_BYTES = 4096
 """In which a declaration and the tag of the root are looked for."""
 ATTRIBUTES_MOST: Final = 64
-"""Of one element, its namespaces among them; those of CAISO's documents have two. Parsers compare each with all before it."""
+"""Of one element, its namespaces among them; those of CAISO's documents have two. lxml looks for each of them among all."""
 NAME_BYTES_MOST: Final = 1000
 """Of a name in a tag, with the space around it."""
 _TOO_MANY_ATTRIBUTES = re.compile(rb"""<(?:[^<>="']*+=\s*+(?:"[^"<]*+"|'[^'<]*+')){%d}""" % (ATTRIBUTES_MOST + 1))
@@ -35,7 +35,7 @@ _TOO_LONG_A_NAME = re.compile(
 )
 """Neither goes on behind the next tag, nor looks at anything twice: both take as long as the document is large."""
 _LARGE_TEXT_BYTES = 10_000_000
-"""Up to here libxml2 allows a text without being told to, and then it allows depth, too: 256 elements in each other, else 2048."""
+"""Up to here libxml2 allows a text without being told to. Once it is, it allows depth, too: 2048 elements, else 256."""
 _MARKS_MOST = 5_000_000
 """An element takes some 200 bytes of memory and may be written in four."""
 WHOLE_TEXT_CHARACTERS: Final = 1000

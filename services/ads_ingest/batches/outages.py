@@ -1,8 +1,8 @@
 """Outages: CAISO was not heard for longer than it keeps batches, so that ADS cannot say any more what it had in between.
 
-Each is an event, which the historian keeps for ever, so that no single clock makes one: neither ours, which somebody may set, nor
-CAISO's, which may lie in a reply. When CAISO was heard last is kept beside the cursor, of each stream and account by itself and
-by both clocks, so that an outage is seen across a restart.
+Each is an event, which the historian keeps for ever, so that no single clock makes one: neither ours, which somebody may set,
+nor CAISO's, which may lie in a reply. When CAISO was heard last is kept beside the cursor, of each stream and account by itself
+and by both clocks, so that an outage is seen across a restart.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ KEPT_EVERY: Final = timedelta(minutes=1)
 NOT_TOLD: Final = "-"
 """In place of a time of CAISO's."""
 UNDECIDED_S: Final = 600.0
-"""How long after a restart the two clocks may differ about an outage: one of them is being set, or lies for a reply. Then CAISO's
-counts, which has said the same for so long."""
+"""How long after a restart the two clocks may differ about an outage: one of them is being set, or lies for a reply. Then
+CAISO's counts, which has said the same for so long."""
 EVENT_IDS: Final = "gap/"
 
 

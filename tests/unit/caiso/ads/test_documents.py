@@ -128,9 +128,13 @@ def test_a_point_with_elements_where_a_text_belongs_is_unreadable(name: str) -> 
     assert len(listed.problems) == (name == "dopUID")
 
 
-@pytest.mark.parametrize("body", ["<result>0<x/>5</result>", "<result><x>0</x></result>", "<result>0</result><result>5</result>"])
+@pytest.mark.parametrize(
+    "body", ["<result>0<x/>5</result>", "<result><x>0</x></result>", "<result>0</result><result>5</result>"]
+)
 def test_a_result_that_is_not_one_text_is_malformed(body: str) -> None:
-    told = f"<E:Envelope xmlns:E='e'><E:Body><acceptInstructionResponse>{body}</acceptInstructionResponse></E:Body></E:Envelope>"
+    told = (
+        f"<E:Envelope xmlns:E='e'><E:Body><acceptInstructionResponse>{body}</acceptInstructionResponse></E:Body></E:Envelope>"
+    )
     for parse in (parse_number, parse_flag):
         with pytest.raises(Malformed, match="result"):
             parse(reply(told.encode(), "acceptInstruction"))

@@ -89,7 +89,12 @@ def test_beyond_the_bound_a_reply_is_malformed_wherever_it_stands(write: Write, 
         parse_saved(compress(document), MEGABYTE)
 
 
-@given(st.integers(0, 200), st.sampled_from(["", ">", "=", " a='1'", "&lt;"]), st.sampled_from("'\""), st.sampled_from(["", " ", "\n"]))
+@given(
+    st.integers(0, 200),
+    st.sampled_from(["", ">", "=", " a='1'", "&lt;"]),
+    st.sampled_from("'\""),
+    st.sampled_from(["", " ", "\n"]),
+)
 def test_what_stands_in_a_value_hides_no_attribute(count: int, said: str, mark: str, space: str) -> None:
     value = mark + said.replace(mark, "") + mark
     xml = "<x" + "".join(f" a{n}{space}={space}{value}" for n in range(count)) + "/>"
