@@ -33,6 +33,10 @@ from caiso.ads.xml import (
 R = TypeVar("R")
 _NAME_CHARACTERS: Final = 200
 _BESIDE_CHARACTERS: Final = 16_000_000
+_ENTRY_CHARACTERS: Final = 64
+"""What each takes beside its own: four bytes of a document may be one."""
+PROBLEMS_MOST: Final = 1000
+"""How many of them a document is told of one by one."""
 _NO_PARTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -52,12 +56,15 @@ def judging(reply: Reply) -> Iterator[None]:
 
 
 def each(elements: Iterable[Element], read: Callable[[Element], R], problems: list[str]) -> Iterator[R]:
-    """What `read` makes of each element; those without identity become problems."""
+    """What `read` makes of each element; those without identity become problems, the first of them one by one."""
     for element in elements:
         try:
             yield read(element)
         except NoIdentity as error:
-            problems.append(f"line {element.sourceline}: {error}")
+            if len(problems) < PROBLEMS_MOST:
+                problems.append(f"line {element.sourceline}: {error}")
+            elif len(problems) == PROBLEMS_MOST:
+                problems.append("and more than anybody can be told of")
 
 
 _Known = tuple[str, str | None, Reader]
@@ -156,7 +163,7 @@ class FieldReader:
     def _bounded(self, texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         """Long names inside each other make paths that are many times as long as the document."""
         for path, text in texts:
-            self._room -= len(path) + len(text)
+            self._room -= len(path) + len(text) + _ENTRY_CHARACTERS
             if self._room < 0:
                 raise NotThisDocument("it has more that CAISO's schema does not know than anybody can be told of")
             yield path, text

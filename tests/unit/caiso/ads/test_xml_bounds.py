@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from caiso.ads import NotADocument, parse_saved
+from caiso.ads import NotADocument, fields, parse_saved
 from caiso.ads.documents import parse_batch_header, parse_dispatch_batch, parse_receipt
 from caiso.ads.errors import Malformed
 from caiso.ads.unpack import TooLarge, gunzip
@@ -145,3 +145,12 @@ def test_all_members_are_unpacked_whole_or_not_at_all(members: list[bytes], most
             gunzip(gzip, most)
     else:
         assert gunzip(gzip, most) == content
+
+
+def test_a_small_file_of_very_many_elements_makes_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "_BESIDE_CHARACTERS", 640_000)
+    with pytest.raises(NotADocument, match="more that CAISO's schema does not know"):
+        parse_saved(compress(b"<DispatchBatch batchUID='B1'>" + b"<a/>" * 10_001 + b"</DispatchBatch>"), MEGABYTE)
+    nameless = b"<DispatchBatch batchUID='B1'><instructions>" + b"<instruction/>" * 20_000 + b"</instructions></DispatchBatch>"
+    (batch,) = parse_saved(compress(nameless), MEGABYTE).dispatches
+    assert len(batch.problems) == fields.PROBLEMS_MOST + 1
