@@ -20,6 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from caiso.clock_offset import AGREE_WITHIN_S
 from caiso.deadline import Deadline, pools, tls_sockets
 from caiso.tls import TlsFiles, TlsFileUnusable, TlsRefusal
 
@@ -215,7 +216,8 @@ class _Bounded(HTTPAdapter):
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:
     """The server's clock minus ours, from a Date header that was written while the reply came.
 
-    Of a reply that took long the least difference that explains its Date; None when none is needed, or there is no Date.
+    Of a reply that took long the least difference that explains its Date; None when that would show no disagreement, because the
+    clocks may differ by more, or there is no Date.
     """
     try:
         theirs = parsedate_to_datetime(date) if date else None
@@ -227,7 +229,7 @@ def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> floa
     most_s = (theirs + _DATE_RESOLUTION - began_at).total_seconds()
     if took_s <= _PROMPT_S:
         return (least_s + most_s) / 2
-    return least_s if least_s > 0 else most_s if most_s < 0 else None
+    return least_s if least_s > AGREE_WITHIN_S else most_s if most_s < -AGREE_WITHIN_S else None
 
 
 def _never_connected(error: requests.RequestException) -> bool:

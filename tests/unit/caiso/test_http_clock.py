@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caiso.clock_offset import AGREE_WITHIN_S
 from caiso.http import _clock_offset_s
 
 BEGAN_AT = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
@@ -25,6 +26,12 @@ def test_a_prompt_reply_tells_the_difference_of_the_clocks_within_a_second(offse
 def test_a_slow_reply_never_tells_more_than_the_difference_that_there_is(offset_s, took_s, share):
     measured_s = _clock_offset_s(date_of(took_s * share, offset_s), BEGAN_AT, took_s)
     assert measured_s is None or (abs(measured_s) <= abs(offset_s) + 1e-6 and measured_s * offset_s > 0)
+
+
+@given(st.floats(-100, 100), st.floats(1.01, 30), st.floats(0, 1))
+def test_a_slow_reply_never_shows_that_clocks_agree(offset_s, took_s, share):
+    measured_s = _clock_offset_s(date_of(took_s * share, offset_s), BEGAN_AT, took_s)
+    assert measured_s is None or abs(measured_s) > AGREE_WITHIN_S
 
 
 @pytest.mark.parametrize("offset_s", [-60, 60])
