@@ -121,9 +121,10 @@ class Requester:
         return eventually(lambda: (replies := self.replies(command_id))[number - 1 :] and replies[number - 1], within_s)
 
     def events(self, command_id: str | None = None) -> list[tuple[str, str]]:
-        """Source and outcome of what was said of a command."""
+        """Source and outcome of what was said of a command; an event that comes again after a crash is the same."""
         said = [json.loads(each.payload) for each in tuple(self.heard) if each.topic == EVENTS]
-        return [(each["source"], each["outcome"]) for each in said if command_id in {None, each["command_id"]}]
+        once = {each["id"]: each for each in said}.values()
+        return [(each["source"], each["outcome"]) for each in once if command_id in {None, each["command_id"]}]
 
     def until_answering(self) -> None:
         """Wait until somebody takes commands."""
@@ -314,7 +315,8 @@ def test_of_two_instances_one_accepts_by_a_rule_once_the_other_when_that_one_is_
 
         def said(uid: str) -> list[tuple[str, str]]:
             events = [json.loads(each.payload) for each in tuple(screen.heard) if each.topic == EVENTS]
-            return [(each["source"], each["outcome"]) for each in events if each["instruction_uid"] == uid]
+            once = {each["id"]: each for each in events}.values()
+            return [(each["source"], each["outcome"]) for each in once if each["instruction_uid"] == uid]
 
         first = stack.issue(dot_mw=30.0)["instruction_uid"]
         eventually(lambda: [outcome for _source, outcome in said(first)] == outcomes, within_s=30)

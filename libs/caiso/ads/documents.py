@@ -25,7 +25,7 @@ from caiso.ads.records import (
     TrajectoryDop,
     TrajectoryHeader,
 )
-from caiso.ads.soap import read_answer, read_document, read_result
+from caiso.ads.soap import read_document, read_own_answer, read_result, result_of
 from caiso.ads.xml import Element, NotThisDocument, descendants, read_xml, written
 
 
@@ -101,7 +101,7 @@ def parse_flag(reply: Reply) -> bool:
 def parse_number(reply: Reply) -> int:
     """The number of getBatchStatus and of the response service."""
     with judging(reply):
-        text = read_result(reply).strip()
+        text = result_of(read_own_answer(reply)).strip()
         number = schema.read_int(text)
         if number is None:
             raise NotThisDocument(f"{text[:40]!r} is no number")
@@ -109,9 +109,9 @@ def parse_number(reply: Reply) -> int:
 
 
 def parse_receipt(reply: Reply) -> None:
-    """An answer without a result (validateDispatchBatch): all that counts is that it is no fault."""
+    """An answer without a result (validateDispatchBatch): all that counts is that it is that operation's, and no fault."""
     with judging(reply):
-        read_answer(reply)
+        read_own_answer(reply)
 
 
 def _asked_for(root: Element, reply: Reply) -> BatchHeader:

@@ -77,13 +77,25 @@ def read_answer(reply: Reply) -> Element:
     return answer
 
 
+def read_own_answer(reply: Reply) -> Element:
+    """The answer, of the operation that was asked: for what nothing else in it tells that it is.
+
+    Raises:
+        Busy, UnknownUid, SoapFault, HttpRefused, NotThisDocument: as `read_answer`, and when another operation is answered.
+    """
+    answer, wanted = read_answer(reply), f"{reply.question.operation}Response"
+    if local_name(answer) != wanted:
+        raise NotThisDocument(f"<{local_name(answer)}> where <{wanted}> belongs")
+    return answer
+
+
 def read_result(reply: Reply) -> str:
     """The text of `result`, or of the only element in the answer.
 
     Raises:
         Busy, UnknownUid, SoapFault, HttpRefused, NotThisDocument: as `read_answer`, and when there is no result.
     """
-    return _result_of(read_answer(reply))
+    return result_of(read_answer(reply))
 
 
 def read_document(reply: Reply, root_name: str, max_bytes: int) -> bytes:
@@ -95,10 +107,15 @@ def read_document(reply: Reply, root_name: str, max_bytes: int) -> bytes:
     """
     answer = read_answer(reply)
     inside = next(iter(descendants(answer, root_name)), None)
-    return unpack(_result_of(answer), max_bytes) if inside is None else written(inside)
+    return unpack(result_of(answer), max_bytes) if inside is None else written(inside)
 
 
-def _result_of(answer: Element) -> str:
+def result_of(answer: Element) -> str:
+    """The text of `result`, or of the only element in an answer.
+
+    Raises:
+        NotThisDocument: there is no result.
+    """
     named = [child for child in answer if local_name(child) == "result"] or (list(answer) if len(answer) == 1 else [])
     if not named:
         raise NotThisDocument(f"<{local_name(answer)}> holds no result")

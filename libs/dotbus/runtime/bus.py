@@ -21,6 +21,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused
 from dotbus.runtime.logs import get_logger
@@ -68,7 +69,7 @@ class Bus:
         self._clock = clock
         self._session_s = session_s
         self._receive_maximum = receive_maximum
-        self._filters: list[str] = []
+        self._filters: dict[str, bool] = {}
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._by_topic: dict[str, Callable[[Delivery], None]] = {}
         self._listeners: list[Callable[[bool], None]] = []
@@ -90,15 +91,20 @@ class Bus:
         """Whether the broker has accepted us and the connection stands."""
         return self._connected
 
-    def subscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
+    def subscribe(
+        self, filters: Sequence[str], on_delivery: Callable[[Delivery], None], *, retained_as_published: bool = False
+    ) -> None:
         """Ask for topics, now and after each reconnect. Call before `start`.
+
+        With `retained_as_published` a delivery says that it is retained when it was published so, also while we listen; a
+        broker of MQTT 3.1.1 knows nothing of it.
 
         `on_delivery` runs in the network thread: while it blocks nothing more is read, which is how a full queue slows the
         broker. It must not publish. Whoever takes the delivery calls its `ack` once it is safe, or `ack_all` for many.
         """
         for topic_filter in filters:
             self._subscribers.add(topic_filter, on_delivery)
-            self._filters.append(topic_filter)
+            self._filters[topic_filter] = retained_as_published
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """Be told, in the network thread, that the connection stands (True) or is lost (False)."""
@@ -176,8 +182,13 @@ class Bus:
         self._complaint, self._connected_at_s = "", time.monotonic()
         self._log.info("connected")
         if self._filters:
-            self._client.subscribe([(topic_filter, QOS) for topic_filter in self._filters])
+            self._client.subscribe(self._subscriptions())
         self._tell(connected=True)
+
+    def _subscriptions(self) -> list[tuple[str, int]] | list[tuple[str, SubscribeOptions]]:
+        if not self._is_five:
+            return [(topic_filter, QOS) for topic_filter in self._filters]
+        return [(each, SubscribeOptions(qos=QOS, retainAsPublished=as_it_is)) for each, as_it_is in self._filters.items()]
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: object) -> None:
         self._complain("the broker cannot be reached")

@@ -274,6 +274,12 @@ class Outbox:
         """What was noted under a name, None when nothing was."""
         return self._positions().get(_NOTE + name)
 
+    def notes(self, prefix: str) -> Mapping[str, str]:
+        """What was noted under all names that begin so."""
+        start = _NOTE + prefix
+        found = self._positions().items()
+        return {name.removeprefix(_NOTE): text for name, text in found if name.startswith(start)}
+
     def keep_note(self, name: str, text: str) -> None:
         """Note something beside the cursors that is nobody else's matter.
 

@@ -26,7 +26,13 @@ class FakeBus:
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._listeners: list[Callable[[bool], None]] = []
 
-    def subscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
+    def subscribe(
+        self,
+        filters: Sequence[str],
+        on_delivery: Callable[[Delivery], None],
+        *,
+        retained_as_published: bool = False,  # noqa: ARG002  # as the real bus
+    ) -> None:
         """As the real bus."""
         for topic_filter in filters:
             self._subscribers.add(topic_filter, on_delivery)

@@ -49,9 +49,19 @@ class SaidBatch:
     instructions: tuple[KnownInstruction, ...] = ()
 
     def joined(self, other: Self) -> Self:
-        """With what another revision says, or the same again: in either order the same comes out."""
+        """With what another revision says, or the same again: in either order the same comes out.
+
+        What is said again, as after a restart, was told when it was said first.
+        """
         until = max(self.until, other.until)
+        if self.instructions and self._said == other._said:
+            return replace(min(self, other, key=lambda each: each.told_at), until=until)
         return replace(max(self, other, key=_precedence), until=until)
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        timeless = [msgspec.structs.replace(each, told_at=_LONG_AGO, batch_until=_LONG_AGO) for each in self.instructions]
+        return timeless, self.revision_no, self.batch_type, self.batch_status
 
 
 def _precedence(said: SaidBatch) -> tuple[int, int, datetime, bytes]:

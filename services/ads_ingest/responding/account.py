@@ -4,25 +4,28 @@ So neither a slow answer holds back the loop that follows the instructions, nor 
 """
 
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ads_ingest.responding.answer_log import AnswerLog
+from ads_ingest.responding.answer_log import Claim
 from ads_ingest.responding.checks import Check
-from ads_ingest.responding.commands import REFUSED, SENDING, UNKNOWN, Asked, Result
+from ads_ingest.responding.commands import ELSEWHERE, REFUSED, UNKNOWN, Asked, Result
 from ads_ingest.responding.questions import Responses, failed, send
 from caiso.ads import AdsFailure
 from dotbus.runtime.logs import get_logger
 
 WAITING_MOST = 20
 """How many answers wait for CAISO at the most. Each may take as long as the time-out: the last of more would be too late."""
-_ASKING = Result(SENDING, "CAISO is asked to take the answer")
 _NOT_TOLD = Result(
     REFUSED,
-    "the broker does not take what other instances must know before CAISO is asked; nothing was sent",
+    "the broker did not bring back to us that CAISO is to be asked, so other instances may not know it; nothing was sent. "
+    "Does its access list let this service read the response topics?",
     Check.BROKER.value,
+)
+_ELSEWHERE = Result(ELSEWHERE, "another instance was the first to say that it asks CAISO, and tells what became of it")
+_BEHIND = Result(
+    REFUSED, "another instance asks CAISO about this instruction and has no answer yet; nothing was sent", Check.BUSY.value
 )
 _STOPS = Result(REFUSED, "the service stops; nothing was sent", Check.BUSY.value)
 
@@ -38,11 +41,10 @@ class AccountAnswers:
     Args:
         name: of the account, empty for the only one.
         caiso: who is asked.
-        log: keeps that CAISO is asked, before it is.
-        judge: asked again just before: what holds may have changed while the answer waited.
+        claim: waits until the other instances can know that CAISO is asked, and says whether we are the one to ask. While the
+            broker is away what a rule gives is sent nevertheless: to lose it would be worse than to ask CAISO twice.
+        judge: asked just before: what holds may have changed while the answer waited.
         settle: told what became of each. It must not raise.
-        is_told: waits until the other instances can know that CAISO is asked. What a rule gives is sent without, too: CAISO is
-            asked twice at the worst, and to lose it because a broker is away would be worse.
         failed: told of each failure, for metrics.
         let_go: of the connection to CAISO, after each answer. The next may be hours away, and one that a firewall has forgotten
             by then would take it and give no answer: nobody would know what became of it.
@@ -52,20 +54,18 @@ class AccountAnswers:
         self,
         name: str,
         caiso: Responses,
-        log: AnswerLog,
         *,
+        claim: Callable[[Asked], Claim],
         judge: Judge,
         settle: Settle,
-        is_told: Callable[[Asked], bool] = lambda _asked: True,
         failed: Callable[[AdsFailure], None] = lambda _failure: None,
         let_go: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._caiso = caiso
-        self._answers = log
+        self._claim = claim
         self._judge = judge
         self._settle = settle
-        self._is_told = is_told
         self._failed = failed
         self._let_go = let_go
         self._queue: queue.Queue[Asked | None] = queue.Queue(WAITING_MOST)
@@ -117,18 +117,23 @@ class AccountAnswers:
 
     def _result(self, asked: Asked) -> Result:
         try:
-            return self._judge(asked) or self._send(asked)
+            return self._withheld(asked) or self._judge(asked) or self._send(asked)
         except Exception as error:  # noqa: BLE001  # whoever asked must hear, and the next answer must go on
             self._log.exception("a fault of this software ended an answer; please report it", command_id=asked.id)
             return Result(UNKNOWN, f"a fault of this software: {error!r}; CAISO may have taken the answer")
 
+    def _withheld(self, asked: Asked) -> Result | None:
+        """Why it is not ours to ask CAISO; None when it is."""
+        match self._claim(asked):
+            case Claim.ELSEWHERE:
+                return _ELSEWHERE
+            case Claim.BEHIND:
+                return _BEHIND
+            case Claim.NOT_TOLD if asked.rule is None:
+                return _NOT_TOLD
+        return None
+
     def _send(self, asked: Asked) -> Result:
-        try:
-            self._answers.keep(asked, _ASKING)
-        except sqlite3.Error as error:
-            return Result(REFUSED, f"nothing can be kept, so nothing was sent: {error}", Check.OUTBOX.value)
-        if not self._is_told(asked) and asked.rule is None:
-            return _NOT_TOLD
         try:
             return send(self._caiso, asked)
         except AdsFailure as failure:

@@ -1,16 +1,17 @@
-"""Log of answers: every command and what became of it in the outbox, and what of it has to be remembered."""
+"""Log of answers: every command and what became of it in the outbox, what others said, and what of it has to be remembered."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 
 import msgspec
 
 from ads_ingest.kept_events import kept_events
-from ads_ingest.responding.answers import Answers
+from ads_ingest.responding.answers import Answers, Begun
 from ads_ingest.responding.checks import Situation, refusal
-from ads_ingest.responding.commands import SENDING, UNKNOWN, Asked, Result, event_of
+from ads_ingest.responding.commands import ELSEWHERE, SENDING, UNKNOWN, Asked, Result, event_of, key_of, named
+from ads_ingest.responding.heard import HeardAnswers
 from ads_ingest.responding.rules import automatic_answers
 from ads_ingest.translate import Sender
 from dotbus.contracts.messages import InstructionAnswered, KnownInstruction
@@ -19,19 +20,31 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox import Outbox
 
 EVENT_IDS = "response/"
+SILENT_MOST = timedelta(minutes=10)
+"""How long an instance may ask CAISO of which the broker never said whether it is there: longer than what may wait there."""
 _ENDED = "the process ended while CAISO was asked: it may have taken the answer, which is not sent again by itself"
+_GONE = "{} went while it asked CAISO, which may have taken the answer; it is not sent again by itself"
+_LEFT = Result(ELSEWHERE, "another instance has said what became of it")
 _RESULT = "result"
-_LOOK_EVERY_S = 0.01
+
+
+class Claim(Enum):
+    """Who may ask CAISO."""
+
+    OURS = "ours"
+    ELSEWHERE = "elsewhere"
+    BEHIND = "behind"
+    NOT_TOLD = "not told"
 
 
 class AnswerLog:
-    """What became of each command. For any number of threads.
+    """What became of each command, here and elsewhere. For any number of threads.
 
-    An answer is kept before CAISO is asked (`sending`), and what became of it after. Where a process before us ended between
-    the two nobody knows: that is kept as its result now.
+    That CAISO is to be asked is kept before it is (`sending`), and what became of it after. Where a process before us ended
+    between the two nobody knows: that is kept as its result now.
 
     Args:
-        outbox: where the events are kept.
+        outbox: where the events are kept, and what others said.
         sender: who says them.
         committed: called when there is something new to deliver.
         clock: the wall clock.
@@ -45,28 +58,42 @@ class AnswerLog:
         self._sender = sender
         self._committed = committed
         self._clock = clock
-        self._lock = threading.Lock()
+        self._heard = HeardAnswers(outbox)
+        self._changed = threading.Condition()
         self._log = get_logger("responding")
-        self._answers = Answers()
+        self._answers = Answers(source=sender.source)
         self._take_up()
 
     def _take_up(self) -> None:
-        last: dict[str, InstructionAnswered] = {}
-        for event in kept_events(self._outbox, EVENT_IDS, InstructionAnswered):
+        own = list(kept_events(self._outbox, EVENT_IDS, InstructionAnswered))
+        for event in sorted([*own, *self._heard.read()], key=lambda event: event.time):
             self._answers.note(event)
-            which = event.id.rpartition("/")[0]
-            if event.outcome != SENDING or which not in last:
-                last[which] = event
-        lost = [_without_result(event, self._clock()) for event in last.values() if event.outcome == SENDING]
+        lost = [self._closed(event) for event in _without_end(own)]
         for event in lost:
-            self._log.warning("it is not known whether CAISO took an answer", cause=_ENDED, **_named(event))
+            self._log.warning("it is not known whether CAISO took an answer", cause=event.detail, **named(event))
             self._answers.note(event)
         self._commit(lost)
 
+    def _closed(self, sending: InstructionAnswered) -> InstructionAnswered:
+        """The end of what had none: what another instance said of it before stands."""
+        result = _LEFT if self._answers.has_result(key_of(sending)) else Result(UNKNOWN, _ENDED)
+        return _ended(sending, result, sending.source, sending.id.rpartition("/")[0], self._clock())
+
+    def begin(self, asked: Asked) -> Begun | Result:
+        """A command came; as `Answers.begin`."""
+        with self._changed:
+            return self._answers.begin(asked)
+
+    def drop(self, asked: Asked) -> None:
+        """What was begun does not go on now, and nothing was sent."""
+        with self._changed:
+            self._answers.drop(asked)
+            self._changed.notify_all()
+
     def result_of(self, asked: Asked) -> Result | None:
-        """What became of the same command before; None when it is new."""
-        with self._lock:
-            return self._answers.result_of(asked)
+        """What became of a command, once nothing goes on here for it any more; None before."""
+        with self._changed:
+            return None if self._answers.is_ours(asked) else self._answers.result_of(asked)
 
     def judge(self, asked: Asked, known: Sequence[KnownInstruction], caiso_now: datetime) -> Result | None:
         """Why an answer is not sent; None when it can be.
@@ -76,41 +103,82 @@ class AnswerLog:
             known: what is instructed to its resource.
             caiso_now: the time by CAISO's clock.
         """
-        with self._lock:
+        with self._changed:
             situation = Situation(self._sender.installation, known, self._answers, self._clock(), caiso_now)
             return refusal(asked, situation)
 
     def automatic(self, known: Mapping[str, Sequence[KnownInstruction]]) -> list[tuple[Asked, AcceptanceRule]]:
         """The answers that the configured rules give now, as `automatic_answers`."""
-        with self._lock:
+        with self._changed:
             return list(automatic_answers(known, self._answers, self._sender, self._clock()))
 
     def keep(self, asked: Asked, result: Result) -> None:
-        """On the disk, and remembered; `sending` is remembered by whoever asks, until there is a result.
+        """On the disk, and remembered; `sending` is remembered when it is heard from the broker.
 
         Raises:
             sqlite3.Error: it is not on the disk. A result is remembered all the same.
         """
         event = event_of(asked, result, self._sender, self._clock())
         if result.outcome != SENDING:
-            self.note(event)
+            self._note(event)
         self._commit([event])
 
-    def is_told(self, asked: Asked, within_s: float) -> bool:
-        """Wait until the broker has it that CAISO is asked: every other instance hears that before a later command.
+    def claim(self, asked: Asked, told_within_s: float, turn_within_s: float) -> Claim:
+        """Wait until the broker has brought back to us that we ask CAISO, and it is our turn.
 
-        Returns whether it had it in time.
+        Every instance hears in the broker's order who asks. Of one command the first asks CAISO; of one instruction one after
+        the other does.
+
+        Args:
+            asked: begun, and kept as `sending`.
+            told_within_s: how long the broker may take.
+            turn_within_s: how long another instance's answer to the same instruction is waited for.
         """
-        event_id = event_of(asked, Result(SENDING, ""), self._sender, self._clock()).id
-        deadline_s = time.monotonic() + within_s
-        while not (is_published := self._outbox.is_published(event_id)) and time.monotonic() < deadline_s:
-            time.sleep(_LOOK_EVERY_S)
-        return is_published
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._answers.has_claimed(asked), told_within_s):
+                return Claim.NOT_TOLD
+            if self._answers.is_elsewhere(asked):
+                return Claim.ELSEWHERE
+            is_turn = self._changed.wait_for(lambda: not self._answers.is_behind(asked), turn_within_s)
+            return Claim.OURS if is_turn else Claim.BEHIND
 
-    def note(self, event: InstructionAnswered) -> None:
-        """Another instance answered, or we did."""
-        with self._lock:
+    def hear(self, event: InstructionAnswered) -> None:
+        """The broker brought what an instance said. Others' words are kept, for the next start.
+
+        Raises:
+            sqlite3.Error: it is not on the disk. It is remembered all the same.
+        """
+        is_own = event.source == self._sender.source
+        if not is_own or event.outcome == SENDING:
+            self._note(event)
+        if not is_own:
+            self._heard.keep(event)
+
+    def give_up(self, is_gone: Callable[[str], bool | None], *, tell: bool) -> list[InstructionAnswered]:
+        """Where an instance went while it asked CAISO nobody knows: that is the result. Returns what was found so.
+
+        Args:
+            is_gone: whether an instance is not there any more; None when the broker never said of it.
+            tell: whether we are the one to tell it.
+        """
+        now = self._clock()
+        with self._changed:
+            open_claims = list(self._answers.claims_of_others())
+        gone = [event for event in open_claims if _is_over(is_gone(event.source), now - event.time)]
+        found = [self._given_up(event, now) for event in gone]
+        for event in found:
+            self._note(event)
+        self._commit(found if tell else [])
+        return found
+
+    def _given_up(self, claim: InstructionAnswered, now: datetime) -> InstructionAnswered:
+        which = f"{claim.id.rpartition('/')[0]}/{self._sender.source}"
+        return _ended(claim, Result(UNKNOWN, _GONE.format(claim.source)), self._sender.source, which, now)
+
+    def _note(self, event: InstructionAnswered) -> None:
+        with self._changed:
             self._answers.note(event)
+            self._changed.notify_all()
 
     def _commit(self, events: Sequence[InstructionAnswered]) -> None:
         if events:
@@ -120,19 +188,26 @@ class AnswerLog:
             self._committed()
 
 
-def _named(event: InstructionAnswered) -> Mapping[str, object]:
-    """What a line of the log says of an answer."""
-    return {
-        "action": event.action,
-        "resource_id": event.resource_id,
-        "instruction_uid": event.instruction_uid,
-        "requested_by": event.requested_by,
-        "command_id": event.command_id,
-    }
+def _without_end(own: Sequence[InstructionAnswered]) -> list[InstructionAnswered]:
+    """What we said that CAISO is asked, and no more."""
+    ended = {event.id.rpartition("/")[0] for event in own if event.outcome != SENDING}
+    return [event for event in own if event.outcome == SENDING and event.id.rpartition("/")[0] not in ended]
 
 
-def _without_result(event: InstructionAnswered, now: datetime) -> InstructionAnswered:
-    which = event.id.rpartition("/")[0]
+def _is_over(is_gone: bool | None, since: timedelta) -> bool:  # noqa: FBT001  # what the broker said, or nothing
+    return since >= SILENT_MOST if is_gone is None else is_gone
+
+
+def _ended(sending: InstructionAnswered, result: Result, source: str, which: str, now: datetime) -> InstructionAnswered:
+    stage = ELSEWHERE if result.outcome == ELSEWHERE else _RESULT
     return msgspec.structs.replace(
-        event, id=f"{which}/{_RESULT}", time=now, outcome=UNKNOWN, detail=_ENDED, stream="", seq=0, response_seq=None
+        sending,
+        source=source,
+        id=f"{which}/{stage}",
+        time=now,
+        outcome=result.outcome,
+        detail=result.detail,
+        stream="",
+        seq=0,
+        response_seq=None,
     )

@@ -18,6 +18,8 @@ from dotbus.runtime.installation_answers import AcceptanceRule
 SETTLE_S = 10.0
 """After a connection came or went. An instance that starts at the same time says that it is online a few seconds later: once
 the broker has all its states, and with its next heartbeat at the latest."""
+GONE_AFTER_S = 5.0
+"""How long an instance that asks CAISO may be offline before nobody waits for it any more: it may have lost its connection."""
 STEP_S = 5.0
 """How much later each further instance gives an answer: several times what an event needs from one to the other."""
 
@@ -34,6 +36,7 @@ class Instances:
         self._source = source
         self._monotonic_s = monotonic_s
         self._online: dict[str, bool] = {}
+        self._turned_s: dict[str, float] = {}
         self._changed_s = monotonic_s()
 
     def note_connection(self, _connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
@@ -47,7 +50,19 @@ class Instances:
             status = decode_as(delivery.payload, ServiceStatus)
         except UndecodableMessage:
             return
+        if self._online.get(status.source) is not status.online:
+            self._turned_s = {**self._turned_s, status.source: self._monotonic_s()}
         self._online = {**self._online, status.source: status.online}
+
+    def is_gone(self, source: str) -> bool | None:
+        """Whether an instance has been offline for a while; None when the broker never said of it."""
+        is_online = self._online.get(source)
+        return None if is_online is None else not is_online and self._monotonic_s() - self._turned_s[source] >= GONE_AFTER_S
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no instance that is online comes before us by name."""
+        return not any(is_online and source < self._source for source, is_online in self._online.items())
 
     @property
     def wait_s(self) -> float | None:

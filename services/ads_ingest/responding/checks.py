@@ -19,6 +19,8 @@ from dotbus.runtime.installation import Installation
 
 LASTS = timedelta(minutes=5)
 """How long a command counts that does not say when it expires: the broker may have kept it while we were away."""
+AHEAD_MOST = timedelta(minutes=1)
+"""How far the requester's clock may be ahead of ours: a command that is dated later would count for longer than that."""
 REASONS = range(10, 17)
 _STATUS_WORDS = {
     0: "new",
@@ -37,12 +39,14 @@ class Check(StrEnum):
     MESSAGE = "message"
     TOPIC = "topic"
     ENVIRONMENT = "environment"
+    TIME = "time"
     EXPIRED = "expired"
     INSTRUCTION = "instruction"
     WINDOW = "window"
     MEGAWATTS = "megawatts"
     REASON = "reason"
     REPEATED = "repeated"
+    ANSWERED = "answered"
     ACCOUNT = "account"
     BUSY = "busy"
     OUTBOX = "outbox"
@@ -104,6 +108,13 @@ def _environment(asked: Asked, situation: Situation) -> str | None:
     return None if meant is ours else f"the command is for {meant}, and this installation is of {ours}"
 
 
+def _time(asked: Asked, situation: Situation) -> str | None:
+    ahead = asked.command.time - situation.now
+    if ahead <= AHEAD_MOST:
+        return None
+    return f"the command is dated {ahead.total_seconds():.0f} s ahead of our clock, of which {AHEAD_MOST.seconds} s are taken"
+
+
 def _expired(asked: Asked, situation: Situation) -> str | None:
     expires_at = asked.command.expires_at or asked.command.time + LASTS
     return None if situation.now < expires_at else f"the command expired at {expires_at:%Y-%m-%d %H:%M:%SZ}"
@@ -139,8 +150,8 @@ def _megawatts(asked: Asked, situation: Situation) -> str | None:
     match asked.command.action:
         case InstructionAction.ACCEPT if accept_mw not in {None, dot_mw}:
             return f"accept takes the whole DOT of {dot_mw:g} MW; to take {accept_mw:g} MW of it use partial"
-        case InstructionAction.DECLINE if accept_mw not in {None, 0.0}:
-            return f"decline takes nothing of the DOT; to take {accept_mw:g} MW of it use partial"
+        case InstructionAction.DECLINE if accept_mw is not None:
+            return "decline takes no megawatts: CAISO returns the instruction to its schedule; to take a part of it use partial"
         case InstructionAction.PARTIAL if accept_mw is None:
             return "partial needs accept_dot_mw"
         case InstructionAction.PARTIAL if accept_mw is not None and not min(0.0, dot_mw) <= accept_mw <= max(0.0, dot_mw):
@@ -159,11 +170,18 @@ def _reason(asked: Asked, _situation: Situation) -> str | None:
 
 def _repeated(asked: Asked, situation: Situation) -> str | None:
     known, command = _found(asked, situation), asked.command
-    before = situation.answers.taken(known) or _told(known)
+    before = situation.answers.taken(asked.resource_id, known) or _told(known)
     if before is None or before[0] != command.action:
         return None
     is_same = command.action is not InstructionAction.PARTIAL or before[1] == command.accept_dot_mw
     return f"CAISO has this answer already: {before[0]}" if is_same else None
+
+
+def _answered(asked: Asked, situation: Situation) -> str | None:
+    """CAISO may not have told yet what somebody answered, or have told it and been asked for something else by then."""
+    if asked.rule is None or not situation.answers.is_answered_by_somebody(asked.about):
+        return None
+    return "somebody has answered the instruction, or is about to: no rule answers it any more"
 
 
 def _told(known: KnownInstruction) -> tuple[str, float | None] | None:
@@ -189,10 +207,12 @@ def _found(asked: Asked, situation: Situation) -> KnownInstruction:
 _CHECKS: Sequence[tuple[Check, Callable[[Asked, Situation], str | None]]] = (
     (Check.TOPIC, _topic),
     (Check.ENVIRONMENT, _environment),
+    (Check.TIME, _time),
     (Check.EXPIRED, _expired),
     (Check.INSTRUCTION, _instruction),
     (Check.WINDOW, _window),
     (Check.MEGAWATTS, _megawatts),
     (Check.REASON, _reason),
     (Check.REPEATED, _repeated),
+    (Check.ANSWERED, _answered),
 )

@@ -1,6 +1,7 @@
 """Commands: what a delivery on a command topic asks, where its reply belongs, and what is said and kept of it. Pure."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +13,20 @@ from dotbus.contracts.messages import InstructionAnswered, InstructionResponse, 
 from dotbus.contracts.topics import Address, Subject, Topics
 from dotbus.runtime.bus_messages import Delivery
 
+_RETAINED = (
+    "a retained command is not taken: it would come again at each start, and nobody can tell how old it is; nothing was sent. "
+    "Publish it without the retain flag, and an empty retained message to its topic to take it back"
+)
 MAX_NAME = 200
 """As long as the historian takes one; CAISO's are shorter."""
 SENDING, TAKEN, REFUSED, UNKNOWN, DRY_RUN = "sending", "taken", "refused", "unknown", "dry-run"
+ELSEWHERE = "elsewhere"
+"""Another instance was the first to say that it asks CAISO, and says what became of it."""
+
+Key = tuple[str, str, str]
+"""What tells a command from all others: plant, resource and command_id."""
+Content = tuple[str, str, str, float | None, int | None]
+"""What a command asks for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,21 @@ class Asked:
     id: str
     rule: str | None = None
 
+    @property
+    def key(self) -> Key:
+        """What tells it from all other commands."""
+        return self.plant, self.resource_id, self.id
+
+    @property
+    def about(self) -> tuple[str, str]:
+        """The resource, and the instruction to it."""
+        return self.resource_id, self.command.instruction_uid
+
+    @property
+    def content(self) -> Content:
+        """What it asks for."""
+        return content_of(self.action, self.command)
+
 
 @dataclass(frozen=True)
 class Unreadable:
@@ -53,7 +80,7 @@ class Result:
     """What became of a command.
 
     Attributes:
-        outcome: sending, taken, refused, unknown or dry-run.
+        outcome: sending, taken, refused, unknown, dry-run or elsewhere.
         detail: the same in words.
         refused_by: which check, `caiso` where CAISO did.
         result_code: CAISO's.
@@ -66,11 +93,13 @@ class Result:
 
 
 def read_command(delivery: Delivery, topics: Topics) -> Asked | Unreadable | None:
-    """What is asked. None of what is to be passed over: no command topic, or retained, and so of nobody knows when."""
+    """What is asked. None on another topic than a command's, or of an empty payload that takes back what was retained."""
     address = topics.read(delivery.topic)
-    if address is None or address.subject is not Subject.RESPOND or delivery.retained:
+    if address is None or address.subject is not Subject.RESPOND or (delivery.retained and not delivery.payload):
         return None
     plant, resource_id, action = address.scope, address.name or "", address.action or ""
+    if delivery.retained:
+        return Unreadable(plant, resource_id, action, _RETAINED)
     try:
         command = decode_as(delivery.payload, InstructionResponse)
     except UndecodableMessage as error:
@@ -89,6 +118,7 @@ def _unfit_name(asked: Asked) -> str | None:
         "requested_by": command.requested_by,
         "source": command.source,
         "command_id": asked.id,
+        "the resource of the topic": asked.resource_id,
         "the action of the topic": asked.action,
     }
     for name, value in names.items():
@@ -102,10 +132,10 @@ def reply_topic(delivery: Delivery, address: Address, topics: Topics) -> str:
 
     We may write where the requester may not: elsewhere a reply would be written in our name, on another plant's topic even.
     """
-    plant, resource_id = address.scope, address.name or ""
-    if delivery.response_topic and topics.is_respond_reply(delivery.response_topic, plant, resource_id):
-        return delivery.response_topic
-    return topics.respond_reply(plant, resource_id, address.action or "")
+    plant, resource_id, wanted = address.scope, address.name, delivery.response_topic
+    if wanted and resource_id and topics.is_respond_reply(wanted, plant, resource_id):
+        return wanted
+    return f"{delivery.topic}/reply"  # also where a level of the topic is empty, of which none can be made
 
 
 def reply_of(asked: Asked | Unreadable, result: Result, sender: Sender, now: datetime) -> InstructionResponseReply:
@@ -128,7 +158,7 @@ def reply_of(asked: Asked | Unreadable, result: Result, sender: Sender, now: dat
 def event_of(asked: Asked, result: Result, sender: Sender, now: datetime) -> InstructionAnswered:
     """What is kept of it."""
     command = asked.command
-    stage = SENDING if result.outcome == SENDING else "result"
+    stage = result.outcome if result.outcome in {SENDING, ELSEWHERE} else "result"
     which = _digest(msgspec.json.encode((sender.source, asked.plant, asked.resource_id, asked.id)))
     return InstructionAnswered(
         environment=sender.environment,
@@ -152,6 +182,28 @@ def event_of(asked: Asked, result: Result, sender: Sender, now: datetime) -> Ins
         result_code=result.result_code,
         detail=result.detail,
     )
+
+
+def content_of(action: str, said: InstructionAnswered | InstructionResponse) -> Content:
+    """What a command asks for."""
+    return action, said.batch_uid, said.instruction_uid, said.accept_dot_mw, said.reason_code
+
+
+def key_of(event: InstructionAnswered) -> Key:
+    """Which command an event is of."""
+    return event.plant, event.resource_id, event.command_id
+
+
+def named(answer: Asked | InstructionAnswered) -> Mapping[str, object]:
+    """What a line of the log says of an answer."""
+    command = answer.command if isinstance(answer, Asked) else answer
+    return {
+        "action": answer.action,
+        "resource_id": answer.resource_id,
+        "instruction_uid": command.instruction_uid,
+        "requested_by": command.requested_by,
+        "command_id": answer.id if isinstance(answer, Asked) else answer.command_id,
+    }
 
 
 def _digest(content: bytes) -> str:

@@ -5,6 +5,7 @@ not acknowledged; the broker keeps those behind them.
 """
 
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -16,9 +17,11 @@ from ads_ingest.responding.checks import Check
 from ads_ingest.responding.commands import (
     DRY_RUN,
     REFUSED,
+    SENDING,
     Asked,
     Result,
     Unreadable,
+    key_of,
     read_command,
     reply_topic,
 )
@@ -35,13 +38,16 @@ SERVICE = "ads_ingest"
 SHARE_GROUP = "ads_ingest"
 """Instances of one installation divide the commands between them: each is answered once."""
 TICK_S = 0.5
+_ASKING = Result(SENDING, "CAISO is to be asked to take the answer")
 _BUSY = Result(REFUSED, "too many answers wait for CAISO already; nothing was sent", Check.BUSY.value)
 
 
 class Connection(Protocol):
-    """The bus, as far as commands come over it."""
+    """A connection to the broker, as far as something comes over it."""
 
-    def subscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
+    def subscribe(
+        self, filters: Sequence[str], on_delivery: Callable[[Delivery], None], *, retained_as_published: bool = False
+    ) -> None:
         """Ask for topics."""
         ...
 
@@ -54,7 +60,8 @@ class Responder:
     """Answers what it is asked to, in a thread of its own.
 
     Args:
-        bus: not started yet; whoever has it starts and stops it.
+        bus: for commands; not started yet; whoever has it starts and stops it.
+        hearing: for what every instance says became of them: one for which the broker keeps that while we are away.
         sender: who answers, for which installation.
         log: remembers and keeps what was answered.
         settling: tells what became of each answer.
@@ -69,6 +76,7 @@ class Responder:
     def __init__(
         self,
         bus: Connection,
+        hearing: Connection,
         sender: Sender,
         log: AnswerLog,
         settling: Settling,
@@ -88,14 +96,16 @@ class Responder:
         self._account_of = account_of
         self._accounts = accounts
         self._automatic = automatic(self._give) if automatic else None
-        self._came: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._instances = instances
+        self._came: queue.SimpleQueue[Delivery | InstructionAnswered | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="responder", daemon=True)
         self._log = get_logger("responding")
         share = f"$share/{SHARE_GROUP}/" if is_shared else ""
         plants = [plant.name for plant in sender.installation.plants]
-        bus.subscribe([share + self._topics.every_respond(plant) for plant in plants], self._came.put)
-        bus.subscribe([self._topics.every(Subject.RESPONSE)], self._on_answered)
+        commands = [share + self._topics.every_respond(plant) for plant in plants]
+        bus.subscribe(commands, self._came.put, retained_as_published=True)
+        hearing.subscribe([self._topics.every(Subject.RESPONSE)], self._on_answered)
         bus.subscribe([self._topics.every_instance(SERVICE)], instances.note)
         bus.on_connection(instances.note_connection)
 
@@ -125,15 +135,21 @@ class Responder:
             account.stop()
 
     def _on_answered(self, delivery: Delivery) -> None:
-        """What another instance answered is not answered again by us."""
-        delivery.ack()
+        """What an instance said, ourselves included. The broker says it again until it is kept."""
         try:
             event = decode_as(delivery.payload, InstructionAnswered)
         except UndecodableMessage as error:
             self._log.warning("what another instance answered was not understood", reason=error.reason)
+            delivery.ack()
             return
-        if event.source != self._sender.source and event.environment is self._sender.environment:
-            self._answers.note(event)
+        if event.environment is self._sender.environment:
+            try:
+                self._answers.hear(event)
+            except sqlite3.Error as error:
+                self._log.error("what another instance answered is not kept", cause=str(error))
+                return
+            self._came.put(event)
+        delivery.ack()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -143,22 +159,31 @@ class Responder:
                 self._log.exception("a fault of this software ended a command; please report it")
 
     def _turn(self) -> None:
+        """What came is taken before a rule speaks: a command in it bars the rule."""
         try:
-            delivery = self._came.get(timeout=TICK_S)
+            self._take_one(self._came.get(timeout=TICK_S))
+            for _ in range(self._came.qsize()):
+                self._take_one(self._came.get_nowait())
         except queue.Empty:
-            delivery = None
-        if delivery is not None:
-            try:
-                self._take(delivery)
-            finally:
-                delivery.ack()
+            pass
+        for event in self._answers.give_up(self._instances.is_gone, tell=self._instances.is_first):
+            self._settling.settled_elsewhere(key_of(event))
         if self._automatic:
             self._automatic.turn()
+
+    def _take_one(self, came: Delivery | InstructionAnswered | None) -> None:
+        match came:
+            case Delivery():
+                try:
+                    self._take(came)
+                finally:
+                    came.ack()
+            case InstructionAnswered():
+                self._settling.settled_elsewhere(key_of(came))
 
     def _take(self, delivery: Delivery) -> None:
         read, address = read_command(delivery, self._topics), self._topics.read(delivery.topic)
         if read is None or address is None:
-            self._log.warning("a command was passed over: it is retained, so nobody knows how old it is", topic=delivery.topic)
             return
         reply_to = ReplyTo(reply_topic(delivery, address, self._topics), delivery.correlation)
         if isinstance(read, Unreadable):
@@ -188,5 +213,16 @@ class Responder:
         elif not (account := self._account_of(asked.resource_id)):
             words = f"no account is known to see {asked.resource_id}; nothing was sent"
             self._settling.settle(asked, Result(REFUSED, words, Check.ACCOUNT.value))
-        elif not account.put(asked):
+        else:
+            self._put(asked, account)
+
+    def _put(self, asked: Asked, account: AccountAnswers) -> None:
+        """Every instance hears that it is to be sent, in the order of the broker, before it is."""
+        try:
+            self._answers.keep(asked, _ASKING)
+        except sqlite3.Error as error:
+            words = f"nothing can be kept, so nothing was sent: {error}"
+            self._settling.settle(asked, Result(REFUSED, words, Check.OUTBOX.value))
+            return
+        if not account.put(asked):
             self._settling.settle(asked, _BUSY)

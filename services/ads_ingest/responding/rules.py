@@ -29,7 +29,7 @@ def automatic_answers(
         for instruction in instructions:
             rule = next((each for each in sender.installation.acceptance_rules if _fits(each, resource_id, instruction)), None)
             asked = _asked(rule, resource_id, instruction, sender, now) if rule else None
-            if rule and asked and answers.result_of(asked) is None and answers.taken(instruction) is None:
+            if rule and asked and not answers.is_known(asked) and not answers.is_answered_by_somebody(asked.about):
                 yield asked, rule
 
 
@@ -41,8 +41,8 @@ def _fits(rule: AcceptanceRule, resource_id: str, instruction: KnownInstruction)
 
 
 def _asked(rule: AcceptanceRule, resource_id: str, instruction: KnownInstruction, sender: Sender, now: datetime) -> Asked:
-    """A change of the instruction is another question; of the batch's revision alone it is not."""
-    said = (rule.name, rule.dry_run, instruction.instruction_uid, instruction.revision_number, instruction.instructed_mw)
+    """A change of the instruction is another question; of the batch's revision alone, or of the rule, it is not."""
+    said = (rule.dry_run, instruction.instruction_uid, instruction.revision_number, instruction.instructed_mw)
     command_id = hashlib.sha256(repr(said).encode()).hexdigest()[:32]
     command = InstructionResponse(
         environment=sender.environment,

@@ -2,14 +2,15 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from ads_ingest.responding.answer_log import AnswerLog
+from ads_ingest.responding.answers import Begun
 from ads_ingest.responding.checks import NOT_NOW
-from ads_ingest.responding.commands import REFUSED, UNKNOWN, Asked, Result, Unreadable, reply_of
+from ads_ingest.responding.commands import ELSEWHERE, REFUSED, UNKNOWN, Asked, Key, Result, Unreadable, named, reply_of
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import encode
 from dotbus.runtime.bus_messages import BusError, Outgoing
@@ -25,6 +26,14 @@ class ReplyTo:
 
     topic: str
     correlation: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Who waits for what becomes of a command."""
+
+    asked: Asked
+    reply_to: tuple[ReplyTo, ...] = ()
 
 
 class Replier(Protocol):
@@ -61,41 +70,56 @@ class Settling:
         self._clock = clock
         self._count = count
         self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, str, str], list[ReplyTo]] = {}
+        self._waiting: dict[Key, _Waiting] = {}
         self._told: set[str] = set()
         self._log = get_logger("responding")
 
     def begin(self, asked: Asked, reply_to: ReplyTo | None = None) -> bool:
         """An answer was asked for. Returns whether it is new, and so to be gone on with and settled.
 
-        Another time the same command is answered at once with what became of the first, or together with that.
+        Another time the same command is answered at once with what became of the first, or together with that, here or at
+        another instance.
         """
         with self._lock:
-            before = self._answers.result_of(asked)
-            is_new = before is None and _key(asked) not in self._under_way
-            if before is None:
-                waiting = self._under_way.setdefault(_key(asked), [])
-                waiting += [reply_to] if reply_to else []
-        if before is not None and reply_to:
-            self.reply(asked, before, [reply_to])
-        return is_new
+            begun = self._answers.begin(asked)
+            if isinstance(begun, Begun) and reply_to:
+                before = self._waiting.get(asked.key, _Waiting(asked))
+                self._waiting[asked.key] = replace(before, reply_to=(*before.reply_to, reply_to))
+        if isinstance(begun, Result) and reply_to:
+            self.reply(asked, begun, [reply_to])
+        return begun is Begun.NEW
 
     def settle(self, asked: Asked, result: Result) -> None:
-        """An answer that was begun came to its end.
+        """An answer that was begun came to its end, here.
 
         A rule's answer that could not be sent only now is as good as not given: it is given again.
         """
         is_put_off = asked.rule is not None and result.outcome == REFUSED and result.refused_by in NOT_NOW
-        if not is_put_off:
+        if is_put_off:
+            self._answers.drop(asked)
+        else:
             self._keep(asked, result)
             self._count(result.outcome)
         with self._lock:
-            waiting = self._under_way.pop(_key(asked), [])
             is_told = asked.id in self._told
             self._told = {asked.id} if len(self._told) >= TOLD_MOST else self._told | {asked.id}
         if not (is_put_off and is_told):
             self._tell(asked, result)
-        self.reply(asked, result, waiting)
+        self._answer_waiting(asked.key, None if result.outcome == ELSEWHERE else result)
+
+    def settled_elsewhere(self, key: Key) -> None:
+        """Another instance said what became of a command: who waits for that here is told."""
+        self._answer_waiting(key, None)
+
+    def _answer_waiting(self, key: Key, result: Result | None) -> None:
+        """Reply with a result, or with what is known; while nothing is, whoever asked waits."""
+        with self._lock:
+            waiting = self._waiting.get(key)
+            known = result or (self._answers.result_of(waiting.asked) if waiting else None)
+            if waiting is None or known is None:
+                return
+            del self._waiting[key]
+        self.reply(waiting.asked, known, waiting.reply_to)
 
     def reply(self, asked: Asked | Unreadable, result: Result, to: Sequence[ReplyTo]) -> None:
         """Tell whoever asked."""
@@ -111,23 +135,8 @@ class Settling:
         try:
             self._answers.keep(asked, result)
         except sqlite3.Error as error:
-            what = {"outcome": result.outcome, **_named(asked)}
-            self._log.error("what became of an answer is not kept", cause=str(error), **what)
+            self._log.error("what became of an answer is not kept", cause=str(error), outcome=result.outcome, **named(asked))
 
     def _tell(self, asked: Asked, result: Result) -> None:
         log = self._log.warning if result.outcome == UNKNOWN else self._log.info
-        log("instruction answered", outcome=result.outcome, detail=result.detail, rule=asked.rule, **_named(asked))
-
-
-def _key(asked: Asked) -> tuple[str, str, str]:
-    return asked.plant, asked.resource_id, asked.id
-
-
-def _named(asked: Asked) -> Mapping[str, object]:
-    return {
-        "action": asked.action,
-        "resource_id": asked.resource_id,
-        "instruction_uid": asked.command.instruction_uid,
-        "requested_by": asked.command.requested_by,
-        "command_id": asked.id,
-    }
+        log("instruction answered", outcome=result.outcome, detail=result.detail, rule=asked.rule, **named(asked))

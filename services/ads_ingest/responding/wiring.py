@@ -27,22 +27,28 @@ COMMANDS_AT_ONCE = 20
 KEEPALIVE_S = 7
 """At most. A broker waits half as long again for an instance that stands still, and gives it its share meanwhile."""
 TOLD_WITHIN_S = 5.0
-"""How long the broker may take to acknowledge that CAISO is asked; it needs some milliseconds."""
+"""How long the broker may take to bring back that CAISO is asked; it needs some milliseconds."""
+TURN_WITHIN_S = 20.0
+"""How long another instance's answer to the same instruction is waited for; one that went is given up before that."""
+HEARING_S = 86_400
+"""So long the broker keeps for us what other instances say: as long as CAISO keeps a batch."""
 
 
 @dataclass(frozen=True)
 class Answering:
-    """Whoever answers instructions, and the connection that commands come on: many of them hold back no event."""
+    """Whoever answers instructions, and two connections: many commands hold back no event, and what others say waits for us."""
 
     bus: Bus
+    hearing: Bus
     responder: Responder
 
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Answer meanwhile. At the end what CAISO is asked is waited for, and replied to."""
         with ExitStack() as running:
-            self.bus.start()
-            running.callback(self.bus.stop)
+            for connection in (self.hearing, self.bus):
+                connection.start()
+                running.callback(connection.stop)
             self.responder.start()
             running.callback(self.responder.stop)
             yield
@@ -67,6 +73,7 @@ def wire_answering(
     sender, clock, count = shared.sender, shared.clock, shared.meters.answers
     quick = settings.model_copy(update={"keepalive_s": min(settings.keepalive_s, KEEPALIVE_S)})
     bus = Bus(quick, f"{sender.source}/answers", clock=clock, receive_maximum=COMMANDS_AT_ONCE)
+    hearing = Bus(quick, f"{sender.source}/heard", clock=clock, session_s=HEARING_S)
     log = AnswerLog(shared.outbox, sender, committed=shared.committed, clock=clock)
     settling = Settling(bus, log, sender, clock=clock, count=lambda outcome: count.labels(outcome).inc())
     now, instances = KnownNow(known.instructions, known.lock), Instances(sender.source)
@@ -90,6 +97,7 @@ def wire_answering(
     has_rules = bool(sender.installation.acceptance_rules)
     responder = Responder(
         bus,
+        hearing,
         sender,
         log,
         settling,
@@ -100,7 +108,7 @@ def wire_answering(
         instances=instances,
         is_shared=settings.protocol == "5",
     )
-    return Answering(bus, responder)
+    return Answering(bus, hearing, responder)
 
 
 def _wire_account(
@@ -115,10 +123,9 @@ def _wire_account(
     return AccountAnswers(
         account.name,
         AdsClient(connection),
-        log,
+        claim=lambda answer: log.claim(answer, TOLD_WITHIN_S, TURN_WITHIN_S),
         judge=judge,
         settle=settle,
-        is_told=lambda answer: log.is_told(answer, TOLD_WITHIN_S),
         failed=failed,
         let_go=connection.close,
     )

@@ -307,6 +307,16 @@ def test_a_receipt_needs_no_result() -> None:
         parse_receipt(reply(b"<E:Envelope xmlns:E='x'><E:Body/></E:Envelope>", "validateDispatchBatch"))
 
 
+@pytest.mark.parametrize("operation", ["acceptInstruction", "getBatchStatus"])
+def test_a_number_or_a_receipt_of_another_operation_is_none(operation: str) -> None:
+    """Nothing else in it tells what it answers."""
+    assert parse_number(reply(envelope(operation, "0"), operation)) == 0
+    with pytest.raises(Malformed, match="declineInstructionResponse"):
+        parse_number(reply(envelope("declineInstruction", "0"), operation))
+    with pytest.raises(Malformed, match="validateDispatchBatchResponse"):
+        parse_receipt(reply(envelope(operation, ""), "validateDispatchBatch"))
+
+
 def inline(xml: bytes, within: str = "result") -> bytes:
     """A reply that holds its document as it is, not as text."""
     inside = f"<{within}>{xml.decode()}</{within}>" if within else xml.decode()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.responding.answers import Answers
+from ads_ingest.responding.answers import Answers, Begun
 from ads_ingest.responding.checks import Check, Situation, refusal
 from ads_ingest.responding.commands import (
     Asked,
@@ -106,7 +106,7 @@ PARTIAL = {"action": InstructionAction.PARTIAL, "accept_dot_mw": 15.0, "reason_c
 DECLINE = {"action": InstructionAction.DECLINE, "reason_code": 10}
 
 
-@pytest.mark.parametrize("told", [{}, {"accept_dot_mw": 40.0}, PARTIAL, DECLINE, DECLINE | {"accept_dot_mw": 0.0}])
+@pytest.mark.parametrize("told", [{}, {"accept_dot_mw": 40.0}, PARTIAL, DECLINE])
 def test_what_caiso_takes_passes(told: dict[str, object]) -> None:
     assert refused_by(asked(**told)) is None
 
@@ -127,6 +127,9 @@ def test_every_reason_of_the_specification_is_one(reason: int) -> None:
         ({"batch_uid": "another"}, Check.INSTRUCTION),
         ({"accept_dot_mw": 15.0}, Check.MEGAWATTS),
         (DECLINE | {"accept_dot_mw": 15.0}, Check.MEGAWATTS),
+        (DECLINE | {"accept_dot_mw": 0.0}, Check.MEGAWATTS),
+        ({"time": T0 + timedelta(seconds=61)}, Check.TIME),
+        ({"time": T0 + timedelta(days=1), "expires_at": T0 + timedelta(days=2)}, Check.TIME),
         (PARTIAL | {"accept_dot_mw": None}, Check.MEGAWATTS),
         (PARTIAL | {"accept_dot_mw": 40.1}, Check.MEGAWATTS),
         (PARTIAL | {"accept_dot_mw": -0.1}, Check.MEGAWATTS),
@@ -142,6 +145,10 @@ def test_what_does_not_hold_is_named(told: dict[str, object], check: Check) -> N
 
 def test_a_command_with_a_time_of_its_own_counts_until_then() -> None:
     assert refused_by(asked(time=T0 - 30 * MINUTE, expires_at=T0 + MINUTE)) is None
+
+
+def test_a_requesters_clock_may_be_a_little_ahead() -> None:
+    assert refused_by(asked(time=T0 + MINUTE)) is None
 
 
 def test_topic_and_message_must_say_the_same_action() -> None:
@@ -252,8 +259,13 @@ def test_a_command_without_an_id_is_told_from_others_by_what_it_says() -> None:
     assert first.id == again.id != later.id
 
 
-def test_what_is_retained_or_on_another_topic_is_passed_over() -> None:
-    assert read_command(delivery(retained=True), TOPICS) is None
+def test_what_is_retained_is_no_command() -> None:
+    read = read_command(delivery(retained=True), TOPICS)
+    assert isinstance(read, Unreadable)
+    assert "retain" in read.why
+
+
+def test_what_is_on_another_topic_is_passed_over() -> None:
     assert read_command(delivery(topic=TOPICS.dot("north", "R1")), TOPICS) is None
     assert read_command(delivery(topic=TOPICS.respond_reply("north", "R1", "accept")), TOPICS) is None
 
@@ -313,7 +325,7 @@ def test_what_is_kept_says_who_asked_what_and_what_became_of_it() -> None:
     assert (event.accept_dot_mw, event.reason_code, event.outcome, event.result_code) == (15.0, 13, "taken", 0)
 
 
-def test_a_command_has_two_events_and_no_more_however_often_it_comes() -> None:
+def test_a_command_has_two_events_of_one_instance_and_no_more_however_often_it_comes() -> None:
     outcomes = ("sending", "taken", "unknown")
     ids = [event_of(asked(), Result(outcome, "-"), SENDER, T0 + MINUTE).id for outcome in outcomes]
     assert len(set(ids)) == 2
@@ -324,16 +336,22 @@ def test_a_command_has_two_events_and_no_more_however_often_it_comes() -> None:
 def test_the_same_command_again_is_answered_with_what_became_of_the_first() -> None:
     sending, taken = (event_of(asked(), Result(outcome, outcome), SENDER, T0) for outcome in ("sending", "taken"))
     answers = Answers()
-    assert answers.result_of(asked()) is None
+    assert not answers.is_known(asked())
     answers.note(sending)
-    lost = answers.result_of(asked())
-    assert lost
-    assert lost.outcome == "unknown", "the process may have ended between the two"
+    assert answers.begin(asked()) is Begun.JOINED, "another instance asks CAISO"
     answers.note(taken)
-    assert answers.result_of(asked()) == Result("taken", "taken")
+    assert answers.begin(asked()) == Result("taken", "taken")
     answers.note(sending)
     assert answers.result_of(asked()) == Result("taken", "taken")
     assert answers.result_of(asked("south", "S1")) is None
+
+
+@pytest.mark.parametrize("order", [("unknown", "taken"), ("taken", "unknown"), ("taken", "refused"), ("unknown", "refused")])
+def test_of_two_results_of_one_command_the_one_that_knows_more_counts(order: tuple[str, str]) -> None:
+    answers = Answers([event_of(asked(), Result(outcome, "-"), SENDER, T0) for outcome in order])
+    found = answers.result_of(asked())
+    assert found
+    assert found.outcome == ("taken" if "taken" in order else "refused")
 
 
 RULE = {"name": "small", "resources": ["R*"], "max_mw": 50.0, "dry_run": False}
@@ -384,9 +402,40 @@ def test_a_rule_answers_once_and_anew_when_the_instruction_changes() -> None:
     assert anew.id != given.id
 
 
-def test_a_rule_does_not_answer_over_somebodys_answer() -> None:
-    taken = event_of(asked(**DECLINE), Result("taken", "-"), SENDER, T0)
-    assert automatic(answers=Answers([taken])) == []
+@pytest.mark.parametrize("told", [{}, DECLINE, PARTIAL])
+@pytest.mark.parametrize("outcome", ["sending", "taken", "unknown"])
+def test_a_rule_never_answers_over_somebodys_answer_however_caiso_changes_the_instruction(
+    told: dict[str, object], outcome: str
+) -> None:
+    answers = Answers([event_of(asked(**told), Result(outcome, "-"), SENDER, T0)])
+    changed = replace(KNOWN, instructed_mw=30.0, revision_number=2, told_at=T0 + MINUTE)
+    assert automatic(answers=answers) == automatic(changed, answers=answers) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "refused_by", "is_barred"),
+    [
+        (DECLINE, "unreachable", True),
+        (DECLINE, "caiso", True),
+        (PARTIAL, "megawatts", True),
+        (DECLINE, "topic", False),
+        (DECLINE, "environment", False),
+        ({}, "unreachable", False),
+        ({}, "caiso", False),
+    ],
+)
+def test_a_refused_answer_bars_a_rule_when_somebody_did_not_want_the_instruction_as_it_is(
+    told: dict[str, object], refused_by: str, *, is_barred: bool
+) -> None:
+    answers = Answers([event_of(asked(**told), Result("refused", "-", refused_by), SENDER, T0)])
+    assert (automatic(answers=answers) == []) is is_barred
+
+
+def test_a_rule_by_another_name_does_not_answer_once_more() -> None:
+    (given,) = automatic()
+    answers = Answers([event_of(given, Result("taken", "-"), SENDER, T0)])
+    later = replace(KNOWN, told_at=T0 + MINUTE)
+    assert automatic(later, answers=answers, name="renamed") == []
 
 
 def test_a_dry_run_is_told_once_and_the_rule_then_acts_when_it_is_turned_on() -> None:
@@ -399,4 +448,5 @@ def test_a_dry_run_is_told_once_and_the_rule_then_acts_when_it_is_turned_on() ->
 def test_a_command_of_another_content_is_not_answered_with_what_became_of_the_one_that_had_its_id() -> None:
     answers = Answers([event_of(asked(command_id="shift 7"), Result("taken", "-", result_code=0), SENDER, T0)])
     same, other = asked(command_id="shift 7"), asked(**DECLINE | {"command_id": "shift 7"})
-    assert [found.outcome for found in (answers.result_of(same), answers.result_of(other)) if found] == ["taken", "refused"]
+    found = [answers.begin(each) for each in (same, other)]
+    assert [each.outcome for each in found if isinstance(each, Result)] == ["taken", "refused"]

@@ -2,190 +2,55 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
-from ads_replies import envelope, fault
+from ads_replies import fault
+from answering_bench import (
+    ACCEPT,
+    COMMAND,
+    MINUTE,
+    REPLY,
+    RULE,
+    T0,
+    TOPICS,
+    Bench,
+    Broker,
+    replace,
+    status,
+)
+from answering_bench import code as code_of
 from waiting import eventually
 
-from ads_ingest.responding.account import WAITING_MOST, AccountAnswers
-from ads_ingest.responding.answer_log import AnswerLog
-from ads_ingest.responding.automatic import AutomaticAnswers, Instances
+from ads_ingest.responding.account import WAITING_MOST
+from ads_ingest.responding.answer_log import Claim
+from ads_ingest.responding.automatic import Instances
 from ads_ingest.responding.commands import SENDING, Asked, Result, event_of, read_command
-from ads_ingest.responding.responder import Responder
-from ads_ingest.responding.settling import Settling
 from ads_ingest.translate import Sender
-from caiso.ads import AdsClient
 from caiso.ads.errors import TimedOut, Unreachable
-from caiso.ads.records import Question, Reply
-from dotbus.contracts.codec import decode_as, encode
-from dotbus.contracts.messages import (
-    Environment,
-    InstructionAction,
-    InstructionAnswer,
-    InstructionAnswered,
-    InstructionResponse,
-    InstructionResponseReply,
-    KnownInstruction,
-)
-from dotbus.contracts.topics import Topics
+from caiso.ads.records import Question
+from dotbus.contracts.codec import encode
+from dotbus.contracts.messages import InstructionAction, InstructionAnswered
 from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.outbox import Outbox
-from dotbus.runtime.presence import Identity
-from dotbus.testing.bus import FakeBus
-
-T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-TOPICS = Topics()
-ACCEPT = TOPICS.respond("north", "R1", "accept")
-REPLY = TOPICS.respond_reply("north", "R1", "accept")
-PLANTS = [{"name": "north", "resource": [{"id": "R1"}, {"id": "R2"}]}]
-RULE = {"name": "small", "resources": ["R*"], "max_mw": 50.0, "dry_run": False}
-COMMAND = InstructionResponse(
-    environment=Environment.SIMULATOR,
-    source="screen/1",
-    time=T0,
-    batch_uid="H1",
-    instruction_uid="H1-R1",
-    action=InstructionAction.ACCEPT,
-    requested_by="somebody",
-    command_id="c1",
-)
-replace = msgspec.structs.replace
-
-
-def known(resource_id: str = "R1") -> KnownInstruction:
-    return KnownInstruction(
-        what="dot",
-        standing="in force",
-        start_at=T0 + 60 * MINUTE,
-        instructed_mw=40.0,
-        answer=InstructionAnswer(answer="none", is_open=True, open_until=T0 + 10 * MINUTE),
-        instruction_uid=f"H1-{resource_id}",
-        batch_uid="H1",
-        batch_type=1,
-        batch_status=1,
-        batch_until=T0 + 120 * MINUTE,
-        told_at=T0 - MINUTE,
-    )
 
 
 def code(number: int) -> bytes:
-    return envelope("acceptInstruction", str(number))
+    return code_of("acceptInstruction", number)
 
 
-@dataclass
-class Caiso:
-    """The response service in memory: `answer` says what it does with a question."""
-
-    answer: Callable[[Question], bytes | Exception] = lambda _question: code(0)
-    asked: list[Question] = field(default_factory=list)
-
-    def fetch(self, question: Question) -> Reply:
-        self.asked.append(question)
-        answer = self.answer(question)
-        if isinstance(answer, Exception):
-            raise answer
-        return Reply(question, 200, answer)
+def command(**told: object) -> Asked:
+    asked = read_command(Delivery(ACCEPT, encode(replace(COMMAND, **told)), retained=False, received_at=T0), TOPICS)
+    assert isinstance(asked, Asked)
+    return asked
 
 
-class Bench:
-    """A responder with a bus, an outbox on the disk and accounts with a CAISO each."""
-
-    def __init__(
-        self, folder: Path, *rules: dict[str, object], name: str = "a", sees: dict[str, set[str]] | None = None
-    ) -> None:
-        document = {"environment": "simulator", "plant": PLANTS, "automatic_acceptance": list(rules)}
-        self.sender = Sender(Installation.model_validate(document), f"ads_ingest/{name}")
-        self.folder = folder / name
-        self.sees = sees or {"": {"R1", "R2"}}
-        self.caiso = {account: Caiso() for account in self.sees}
-        self.known: dict[str, tuple[KnownInstruction, ...]] = {each: (known(each),) for each in ("R1", "R2")}
-        self.now = T0
-        self.monotonic_s = 100.0
-        self.is_told = True
-        self.start()
-
-    def start(self) -> None:
-        clock = lambda: self.now  # noqa: E731  # of this start
-        self.bus, self.outcomes, self.let_go = FakeBus(), list[str](), list[int]()
-        self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
-        self.log = AnswerLog(self.outbox, self.sender, committed=lambda: None, clock=clock)
-        settling = Settling(self.bus, self.log, self.sender, clock=clock, count=self.outcomes.append)
-        accounts = {
-            name: AccountAnswers(
-                name,
-                AdsClient(caiso),
-                self.log,
-                judge=self.judge,
-                settle=settling.settle,
-                is_told=lambda _asked: self.is_told,
-                let_go=lambda: self.let_go.append(len(self.outcomes)),
-            )
-            for name, caiso in self.caiso.items()
-        }
-        instances = Instances(self.sender.source, lambda: self.monotonic_s)
-
-        def automatic(give: Callable[..., None]) -> AutomaticAnswers:
-            return AutomaticAnswers(self.log, lambda: self.known, instances, give, lambda: self.monotonic_s)
-
-        self.responder = Responder(
-            self.bus,
-            self.sender,
-            self.log,
-            settling,
-            judge=self.judge,
-            account_of=lambda resource: next((accounts[name] for name, seen in self.sees.items() if resource in seen), None),
-            accounts=list(accounts.values()),
-            automatic=automatic,
-            instances=instances,
-            is_shared=True,
-        )
-        self.bus.start()
-        self.monotonic_s += 20.0
-        self.responder.start()
-
-    def judge(self, asked: Asked) -> Result | None:
-        return self.log.judge(asked, self.known.get(asked.resource_id, ()), self.now)
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def stop(self) -> None:
-        self.responder.stop()
-        self.outbox.close()
-
-    def ask(self, topic: str = ACCEPT, response_topic: str = f"{REPLY}/1", correlation: bytes = b"7", **told: object) -> None:
-        self.bus.deliver(
-            topic, encode(replace(COMMAND, **told)), response_topic=response_topic, correlation=correlation, received_at=T0
-        )
-
-    def replies(self) -> list[InstructionResponseReply]:
-        return [decode_as(each.payload, InstructionResponseReply) for each in self.bus.published]
-
-    def reply(self, number: int = 1) -> InstructionResponseReply:
-        """The how manieth reply, waited for."""
-        return eventually(lambda: len(self.bus.published) >= number and self.replies()[number - 1])
-
-    def events(self) -> list[InstructionAnswered]:
-        return [decode_as(kept.payload, InstructionAnswered) for kept in self.outbox.events_of("response/")]
-
-    def kept(self) -> list[tuple[str, str | None]]:
-        return [(event.outcome, event.refused_by) for event in self.events()]
-
-    def asked(self, account: str = "") -> list[str]:
-        return [question.operation for question in self.caiso[account].asked]
-
-    def look(self) -> None:
-        """The loop came round, and the responder looked."""
-        self.responder.look()
-        eventually(lambda: not self.responder._automatic._is_due.is_set())
+def elsewhere(bench: Bench, outcome: str, name: str = "b", **told: object) -> InstructionAnswered:
+    """What another instance says becomes of a command, brought by the broker."""
+    other = Sender(bench.sender.installation, f"ads_ingest/{name}")
+    event = replace(event_of(command(**told), Result(outcome, "said elsewhere"), other, bench.now), stream="s", seq=1)
+    bench.broker.say(TOPICS.response("north", "R1"), encode(event))
+    return event
 
 
 @pytest.fixture
@@ -250,11 +115,34 @@ def test_what_cannot_be_read_is_answered_and_not_kept(bench: Bench) -> None:
     assert bench.kept() == []
 
 
-def test_a_retained_command_is_passed_over(bench: Bench) -> None:
-    bench.bus.deliver(ACCEPT, encode(COMMAND), retained=True)
+def test_a_retained_command_is_refused_in_words_and_never_sent(bench: Bench) -> None:
+    """It would come again at each start."""
+    bench.bus.deliver(ACCEPT, encode(COMMAND), retained=True, response_topic=f"{REPLY}/1", correlation=b"7")
+    reply = bench.reply()
+    assert (reply.outcome, reply.refused_by) == ("refused", "message")
+    assert "retain" in reply.detail
+    assert (bench.asked(), bench.kept()) == ([], [])
+
+
+def test_that_a_retained_command_is_taken_back_is_no_command(bench: Bench) -> None:
+    bench.bus.deliver(ACCEPT, b"", retained=True)
     bench.ask(command_id="c2")
     assert bench.reply().command_id == "c2"
-    assert len(bench.asked()) == 1
+
+
+@pytest.mark.parametrize("action", ["", "ACCEPT", "re%2Fply"])
+def test_an_action_that_is_none_is_refused_in_words_below_its_own_topic(bench: Bench, action: str) -> None:
+    topic = f"{TOPICS.root}/plant/north/R1/command/{action}"
+    bench.bus.deliver(topic, encode(COMMAND))
+    reply = bench.reply()
+    assert reply.outcome == "refused"
+    assert "fault" not in reply.detail
+    assert bench.bus.published[0].topic == f"{topic}/reply"
+
+
+def test_a_resource_without_a_name_is_refused_in_words(bench: Bench) -> None:
+    bench.bus.deliver(f"{TOPICS.root}/plant/north//command/accept", encode(COMMAND))
+    assert (bench.reply().refused_by, "resource" in bench.reply().detail) == ("message", True)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 77])
@@ -329,10 +217,7 @@ def test_the_same_command_while_caiso_is_asked_is_answered_together_with_the_fir
 
 def test_after_a_crash_between_asking_and_the_result_nobody_knows_and_it_is_not_sent_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    delivery = Delivery(ACCEPT, encode(COMMAND), retained=False, received_at=T0)
-    asked = read_command(delivery, TOPICS)
-    assert isinstance(asked, Asked)
-    bench.log.keep(asked, Result(SENDING, "-"))  # and then the process was killed
+    bench.log.keep(command(), Result(SENDING, "-"))  # and then the process was killed
     bench.restart()
     assert [event.outcome for event in bench.events()] == ["sending", "unknown"]
     bench.ask()
@@ -362,14 +247,16 @@ def test_when_other_instances_cannot_be_told_nothing_is_sent(bench: Bench) -> No
     assert bench.kept() == [("sending", None), ("refused", "broker")]
 
 
-def test_others_are_told_once_the_broker_has_the_event(bench: Bench) -> None:
-    delivery = Delivery(ACCEPT, encode(COMMAND), retained=False, received_at=T0)
-    asked = read_command(delivery, TOPICS)
-    assert isinstance(asked, Asked)
-    bench.log.keep(asked, Result(SENDING, "-"))
-    assert not bench.log.is_told(asked, within_s=0.0)
-    bench.outbox.mark_published([bench.outbox.events_of("response/")[0].number])
-    assert bench.log.is_told(asked, within_s=0.0)
+def test_caiso_is_asked_once_the_broker_has_brought_back_that_it_is_to_be_asked(bench: Bench) -> None:
+    bench.broker.hold()
+    bench.ask()
+    eventually(lambda: bench.kept() == [("sending", None)])
+    assert bench.asked() == []
+    bench.broker.release()
+    assert bench.reply().outcome == "taken"
+    assert bench.log.claim(command(command_id="another"), 0.0, 0.0) is Claim.ELSEWHERE, (
+        "of what was never begun nothing is sent"
+    )
 
 
 def test_when_too_many_wait_the_next_is_refused_at_once_and_those_before_it_are_answered(bench: Bench) -> None:
@@ -442,15 +329,9 @@ def test_a_stop_waits_for_caisos_answer_and_refuses_what_waits(tmp_path: Path) -
 
 
 def test_what_another_instance_answered_is_not_answered_again_by_this_one(bench: Bench) -> None:
-    delivery = Delivery(ACCEPT, encode(COMMAND), retained=False, received_at=T0)
-    asked = read_command(delivery, TOPICS)
-    assert isinstance(asked, Asked)
-    other = Sender(bench.sender.installation, "ads_ingest/b")
-    for result, said in ((Result(SENDING, "-"), "unknown"), (Result("taken", "done", result_code=0), "taken")):
-        event = replace(event_of(asked, result, other, T0), stream="s", seq=1)
-        bench.bus.deliver(TOPICS.response("north", "R1"), encode(event))
-        bench.ask()
-        assert bench.reply(len(bench.bus.published) + 1).outcome == said
+    elsewhere(bench, "taken")
+    bench.ask()
+    assert bench.reply().outcome == "taken"
     assert bench.asked() == []
 
 
@@ -515,14 +396,9 @@ def test_a_rules_answer_that_finds_no_connection_is_given_again_and_kept_when_it
     bench.stop()
 
 
-def online(name: str, *, is_online: bool = True) -> bytes:
-    identity = Identity("ads_ingest", name, Environment.SIMULATOR, T0)
-    return encode(identity.status(T0, online=is_online))
-
-
 def test_an_instance_gives_a_rules_answer_when_it_heard_nothing_of_the_one_that_comes_before_it(tmp_path: Path) -> None:
     bench = Bench(tmp_path, RULE | {"resources": ["R1"], "dry_run": True}, name="b")
-    bench.bus.deliver(TOPICS.service("ads_ingest", "a"), online("a"), retained=True)
+    bench.bus.deliver(TOPICS.service("ads_ingest", "a"), status("a"), retained=True)
     bench.responder.look()
     eventually(lambda: bench.responder._automatic._since_s)
     assert bench.kept() == []
@@ -537,9 +413,252 @@ def test_an_instance_waits_for_nobody_who_is_offline_or_comes_after_it() -> None
     assert instances.wait_s is None, "nobody knows yet who is there"
     now_s[0] = 10.0
     for name, is_online in (("a", True), ("b", True), ("c", True), ("aa", False)):
-        instances.note(Delivery(TOPICS.service("ads_ingest", name), online(name, is_online=is_online), True, T0))  # noqa: FBT003
+        instances.note(Delivery(TOPICS.service("ads_ingest", name), status(name, is_online=is_online), True, T0))  # noqa: FBT003
     assert instances.wait_s == 5.0
-    instances.note(Delivery(TOPICS.service("ads_ingest", "a"), online("a", is_online=False), False, T0))  # noqa: FBT003
+    instances.note(Delivery(TOPICS.service("ads_ingest", "a"), status("a", is_online=False), False, T0))  # noqa: FBT003
     assert instances.wait_s == 0.0
     instances.note_connection(False)  # noqa: FBT003
     assert instances.wait_s is None
+
+
+def test_another_content_under_an_id_that_is_under_way_is_refused_at_once_and_the_same_content_joins(bench: Bench) -> None:
+    go_on = threading.Event()
+    bench.caiso[""].answer = lambda _question: code(0) if go_on.wait(10) else code(1)
+    bench.ask()
+    eventually(bench.asked)
+    bench.ask(action=InstructionAction.DECLINE, reason_code=11)
+    refused = bench.reply()
+    assert (refused.outcome, refused.refused_by) == ("refused", "message")
+    assert "another command had this command_id" in refused.detail
+    bench.ask()
+    eventually(lambda: len(bench.bus.acknowledged) == 3)
+    go_on.set()
+    assert [bench.reply(2).outcome, bench.reply(3).outcome] == ["taken", "taken"]
+    assert bench.asked() == ["acceptInstruction"]
+
+
+DECLINE = {"action": InstructionAction.DECLINE, "reason_code": 11, "command_id": "no"}
+
+
+def test_no_rule_accepts_what_somebody_declined_whatever_caiso_shows_and_after_a_restart_with_other_rules(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    bench.ask(**DECLINE)
+    assert bench.reply().outcome == "taken"
+    bench.now = T0 + MINUTE
+    bench.restart(RULE | {"resources": ["R1"]})
+    again = replace(bench.known["R1"][0], told_at=bench.now)
+    changed = replace(again, revision_number=2, instructed_mw=20.0)
+    for shown in (again, changed):
+        bench.known["R1"] = (shown,)
+        bench.look()
+    assert bench.asked() == ["declineInstruction"]
+    bench.stop()
+
+
+@pytest.mark.parametrize("broken", [TimedOut(Question("declineInstruction", "H1"), "no reply"), fault("ADS is busy")])
+def test_no_rule_accepts_what_somebody_may_have_declined(tmp_path: Path, broken: bytes | Exception) -> None:
+    bench = Bench(tmp_path, RULE | {"resources": ["R1"]})
+    bench.caiso[""].answer = lambda _question: broken
+    bench.ask(**DECLINE)
+    assert bench.reply().outcome == "unknown"
+    bench.look()
+    bench.restart()
+    bench.look()
+    assert bench.asked() == ["declineInstruction"]
+    bench.stop()
+
+
+def test_no_rule_accepts_what_somebody_tried_to_decline_and_did_not_get_through(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RULE | {"resources": ["R1"]})
+    bench.caiso[""].answer = lambda question: Unreachable(question, "refused", is_unsent=True)
+    bench.ask(**DECLINE)
+    assert bench.reply().refused_by == "unreachable"
+    bench.look()
+    assert bench.asked() == ["declineInstruction"]
+    bench.stop()
+
+
+def test_no_rule_accepts_while_somebodys_decline_waits_or_caiso_is_asked_for_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RULE | {"resources": ["R1"]})
+    go_on = threading.Event()
+    bench.caiso[""].answer = lambda question: code_of(question, 0 if go_on.wait(10) else 1)
+    bench.ask(TOPICS.respond("north", "R2", "accept"), instruction_uid="H1-R2", command_id="slow")
+    eventually(bench.asked)
+    bench.ask(**DECLINE)
+    eventually(lambda: len(bench.bus.acknowledged) == 2)
+    bench.look()
+    go_on.set()
+    bench.reply(2)
+    bench.look()
+    assert bench.asked() == ["acceptInstruction", "declineInstruction"]
+    bench.stop()
+
+
+def test_a_rules_answer_that_waits_is_not_sent_once_somebody_declines(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, RULE | {"resources": ["R1"]})
+    go_on = threading.Event()
+    bench.caiso[""].answer = lambda question: code_of(question, 0 if go_on.wait(10) else 1)
+    bench.ask(TOPICS.respond("north", "R2", "accept"), instruction_uid="H1-R2", command_id="slow")
+    eventually(bench.asked)
+    bench.look()
+    bench.ask(**DECLINE)
+    eventually(lambda: len(bench.bus.acknowledged) == 2)
+    go_on.set()
+    bench.reply(2)
+    assert bench.asked() == ["acceptInstruction", "declineInstruction"]
+    assert ("refused", "answered") in bench.kept()
+    bench.stop()
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_what_somebody_answered_through_another_instance_bars_a_rule_after_a_restart(tmp_path: Path, *, is_away: bool) -> None:
+    bench = Bench(tmp_path)
+    if is_away:
+        bench.stop()
+    elsewhere(bench, "taken", **DECLINE)
+    if not is_away:
+        bench.stop()
+    bench.rules = (RULE | {"resources": ["R1"]},)
+    bench.start()
+    bench.look()
+    assert bench.asked() == []
+    bench.stop()
+
+
+def test_an_instruction_that_another_instances_rule_accepted_while_this_one_was_away_is_not_accepted_again(
+    tmp_path: Path,
+) -> None:
+    broker = Broker()
+    first, second = (Bench(tmp_path, RULE | {"resources": ["R1"]}, name=name, broker=broker) for name in ("a", "b"))
+    first.stop()
+    second.look()
+    eventually(lambda: second.outcomes == ["taken"])
+    first.rules = (RULE | {"resources": ["R1"], "name": "renamed"},)
+    first.start()
+    first.look()
+    assert (first.asked(), second.asked()) == ([], ["acceptInstruction"])
+    first.stop()
+    second.stop()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[tuple[Bench, Bench]]:
+    broker = Broker()
+    made = Bench(tmp_path, broker=broker), Bench(tmp_path, name="b", broker=broker)
+    yield made
+    for each in made:
+        each.stop()
+
+
+def test_of_a_command_that_reaches_two_instances_at_once_caiso_is_asked_once_and_both_reply_the_same(
+    two: tuple[Bench, Bench],
+) -> None:
+    first, second = two
+    first.broker.hold()
+    for each in two:
+        each.ask()
+        eventually(lambda each=each: each.kept() == [("sending", None)])
+    first.broker.release()
+    assert [first.reply().outcome, second.reply().outcome] == ["taken", "taken"]
+    assert (first.asked(), second.asked()) == (["acceptInstruction"], [])
+    assert first.kept() == [("sending", None), ("taken", None)]
+    eventually(lambda: second.kept() == [("sending", None), ("elsewhere", None)])
+
+
+def test_a_command_that_another_instance_asks_caiso_about_waits_for_its_result(two: tuple[Bench, Bench]) -> None:
+    first, second = two
+    go_on = threading.Event()
+    first.caiso[""].answer = lambda _question: code(0) if go_on.wait(10) else code(1)
+    first.ask()
+    eventually(first.asked)
+    second.ask()
+    eventually(lambda: second.bus.acknowledged)
+    assert second.bus.published == []
+    go_on.set()
+    assert [first.reply().outcome, second.reply().outcome] == ["taken", "taken"]
+    assert second.kept() == []
+
+
+def test_two_answers_to_one_instruction_go_to_caiso_one_after_the_other_whichever_instances_have_them(
+    two: tuple[Bench, Bench],
+) -> None:
+    first, second = two
+    go_on = threading.Event()
+    first.caiso[""].answer = lambda _question: code(0) if go_on.wait(10) else code(1)
+    first.ask()
+    eventually(first.asked)
+    second.ask(**DECLINE)
+    eventually(lambda: second.kept() == [("sending", None)])
+    assert second.asked() == []
+    go_on.set()
+    assert second.reply().outcome == "taken"
+    assert second.asked() == ["declineInstruction"]
+
+
+def test_the_same_answer_under_two_ids_at_two_instances_is_given_once(two: tuple[Bench, Bench]) -> None:
+    first, second = two
+    first.broker.hold()
+    for each in two:
+        each.ask(command_id=each.name)
+        eventually(lambda each=each: each.kept() == [("sending", None)])
+    first.broker.release()
+    assert [first.reply().outcome, second.reply().refused_by] == ["taken", "repeated"]
+
+
+def test_an_answer_that_does_not_get_its_turn_is_refused_and_not_sent(two: tuple[Bench, Bench]) -> None:
+    first, second = two
+    second.turn_within_s = 0.0
+    go_on = threading.Event()
+    first.caiso[""].answer = lambda _question: code(0) if go_on.wait(10) else code(1)
+    first.ask()
+    eventually(first.asked)
+    second.ask(**DECLINE)
+    assert second.reply().refused_by == "busy"
+    go_on.set()
+    first.reply()
+
+
+def test_when_the_instance_that_asks_caiso_goes_the_result_is_unknown_and_who_waits_elsewhere_is_told(bench: Bench) -> None:
+    bench.bus.deliver(TOPICS.service("ads_ingest", "b"), status("b"))
+    elsewhere(bench, "sending")
+    bench.ask()
+    eventually(lambda: bench.bus.acknowledged)
+    bench.bus.deliver(TOPICS.service("ads_ingest", "b"), status("b", is_online=False))
+    assert bench.bus.published == []
+    bench.monotonic_s += 6.0
+    reply = bench.reply()
+    assert (reply.outcome, "ads_ingest/b went" in reply.detail) == ("unknown", True)
+    assert (bench.asked(), bench.kept()) == ([], [("unknown", None)])
+    elsewhere(bench, "taken")
+    bench.ask()
+    assert bench.reply(2).outcome == "taken", "it had only lost its connection, and knows more"
+
+
+def test_an_instance_of_which_the_broker_never_said_anything_is_given_up_after_a_while(bench: Bench) -> None:
+    elsewhere(bench, "sending")
+    bench.ask()
+    eventually(lambda: bench.bus.acknowledged)
+    bench.now = T0 + 11 * MINUTE
+    assert bench.reply().outcome == "unknown"
+
+
+def test_a_crash_after_another_instance_was_first_leaves_its_result(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.log.keep(command(), Result(SENDING, "-"))
+    elsewhere(bench, "taken")
+    bench.restart()
+    assert bench.kept() == [("sending", None), ("elsewhere", None)]
+    bench.ask()
+    assert (bench.reply().outcome, bench.asked()) == ("taken", [])
+    bench.stop()
+
+
+@pytest.mark.parametrize("operation", ["getBatchStatus", "declineInstruction"])
+def test_a_reply_to_another_question_is_no_answer_of_caisos(bench: Bench, operation: str) -> None:
+    bench.caiso[""].answer = lambda _question: code_of(operation, 0)
+    bench.ask()
+    reply = bench.reply()
+    assert reply.outcome == "unknown"
+    assert f"{operation}Response" in reply.detail

@@ -10,7 +10,7 @@ from ads_ingest.__main__ import app
 from ads_ingest.responding.command_line import _configured, exit_status, reply_line
 from dotbus.testing import samples
 
-EXAMPLE = Path(__file__).parents[3] / "config" / "dotbus.example.toml"
+EXAMPLE = Path(__file__).parents[4] / "config" / "dotbus.example.toml"
 REPLY = next(message for message in samples.every_message() if type(message).__name__ == "InstructionResponseReply")
 
 
@@ -46,6 +46,8 @@ def test_for_a_resource_that_no_plant_claims_nothing_is_sent() -> None:
         ["decline", "SIERRA_2_SOLAR1", "I", "--reason", "9"],
         ["partial", "SIERRA_2_SOLAR1", "I", "--reason", "11"],
         ["accept", "SIERRA_2_SOLAR1"],
+        *(["partial", "SIERRA_2_SOLAR1", "I", "--reason", "11", "--mw", mw] for mw in ("nan", "inf", "-inf", "1e999")),
+        ["accept", "SIERRA_2_SOLAR1", "I", "--within-s", "nan"],
     ],
 )
 def test_what_is_missing_or_impossible_on_the_command_line_is_a_mistake_of_its_own(arguments: list[str]) -> None:
