@@ -153,8 +153,13 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
 - What speaks against sending it now and not against the answer (`refused_by` account, busy, outbox, broker, unreachable) may be
   asked for again with another `command_id`.
 - The same `command_id` again is answered with what became of the first: after a lost reply it is safe to send a command again.
-- Of several instances of ads_ingest one answers (an MQTT 5 shared subscription divides the commands), and the others hear what.
-- A retained command is passed over, because nobody can tell how old it is.
+  Another content under it is refused (`message`): a `command_id` means one command.
+- Of several instances of ads_ingest one asks CAISO: an MQTT 5 shared subscription divides the commands, and where one reaches
+  two of them the first `sending` event in the broker's order counts. The other's event says `elsewhere`, which no reply does.
+- A retained command is refused (`message`): it would come again at each start. So is one that is dated more than a minute
+  ahead of the service's clock (`time`).
+- A decline names no megawatts: CAISO returns the instruction to its schedule.
+- No rule answers what somebody answers (`answered`).
 - Who answered is in `requested_by`, as the requester says. MQTT tells a subscriber nothing of the user who published.
 - Every command and its result is a `response` event, which the historian keeps in `instruction_response`.
 

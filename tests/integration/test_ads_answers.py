@@ -93,7 +93,9 @@ class Requester:
     client: mqtt.Client
     heard: list[mqtt.MQTTMessage]
 
-    def ask(self, action: str, instruction: dict[str, Any], command_id: str, **told: object) -> None:
+    def ask(
+        self, action: str, instruction: dict[str, Any], command_id: str, *, is_retained: bool = False, **told: object
+    ) -> None:
         command = {
             "kind": "respond",
             "version": 1,
@@ -110,7 +112,7 @@ class Requester:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ResponseTopic = f"{TOPICS.respond_reply(PLANT, RESOURCE, action)}/screen-1"
         properties.CorrelationData = command_id.encode()
-        self.client.publish(TOPICS.respond(PLANT, RESOURCE, action), json.dumps(command), qos=1, properties=properties)
+        self.client.publish(TOPICS.respond(PLANT, RESOURCE, action), json.dumps(command), 1, is_retained, properties)
 
     def replies(self, command_id: str) -> list[dict[str, Any]]:
         came = [each for each in tuple(self.heard) if each.topic.endswith("/screen-1")]
@@ -301,6 +303,36 @@ def test_two_instances_ask_caiso_once_however_often_the_command_comes(stack: Sta
             assert screen.reply(command, number)["outcome"] == "taken"
         assert stack.answers()[before:] == [("acceptInstruction", 0)]
         assert len({source for source, _outcome in screen.events(command)}) == 1
+
+
+def test_a_command_that_reaches_two_instances_at_once_is_asked_of_caiso_once_and_told_to_all(stack: Stack) -> None:
+    with requester(stack.broker) as screen:
+        for name in ("a", "b"):
+            stack.start(name)
+        instruction = stack.issue()
+        screen.until_open(instruction)
+        eventually(lambda: all((stack.folder / name / "latest").exists() for name in ("a", "b")))
+        for _ in range(5):
+            command, before = new_id(), len(stack.answers())
+            for _ in range(6):
+                screen.ask("partial", instruction, command, accept_dot_mw=float(before % 39), reason_code=13)
+            eventually(lambda command=command: len(screen.replies(command)) == 6)
+            assert {reply["outcome"] for reply in screen.replies(command)} == {"taken"}
+            assert len(stack.answers()) == before + 1
+            outcomes = [outcome for _source, outcome in screen.events(command)]
+            assert [outcome for outcome in outcomes if outcome not in {"sending", "elsewhere"}] == ["taken"]
+
+
+def test_a_retained_command_is_refused_in_words_while_we_listen_and_does_not_come_again(stack: Stack) -> None:
+    with requester(stack.broker) as screen:
+        stack.start()
+        instruction, command = stack.issue(), new_id()
+        screen.until_open(instruction)
+        before = len(stack.answers())
+        screen.ask("accept", instruction, command, is_retained=True)
+        assert "retain" in screen.reply(command)["detail"]
+        assert len(stack.answers()) == before
+        screen.client.publish(TOPICS.respond(PLANT, RESOURCE, "accept"), b"", qos=1, retain=True)
 
 
 @pytest.mark.parametrize(("dry_run", "outcomes", "asked"), [("true", ["dry-run"], 0), ("false", ["sending", "taken"], 1)])

@@ -91,7 +91,7 @@ ORDER BY interval_start, instruction_uid;""",
     Question(
         "Who answered",
         "Every answer that was asked for or given by a rule, refused ones included. `sending` as the last word means that the "
-        "process ended before it knew what CAISO said.",
+        "process ended before it knew what CAISO said, `elsewhere` that another source's row has the command's result.",
         """
 SELECT time, resource_id, instruction_uid, action, accept_dot_mw, reason_code, requested_by, rule, outcome, refused_by, detail
 FROM instruction_response_latest

@@ -27,8 +27,8 @@ class InstructionResponse(Command, frozen=True, kw_only=True, tag="respond"):
         accept_dot_mw: how much is accepted in part, between 0 and the DOT.
         reason_code: why it is declined or accepted in part: 10 to 16 (ADS specification, section 6).
         requested_by: who answers, as the sender says: a person's or a program's name.
-        command_id: chosen by the sender. The same command again, with the same id, is answered with what became of the first.
-            Without one, the content of the command takes its place, `time` included.
+        command_id: chosen by the sender. The same command again, with the same id, is answered with what became of the first;
+            another content under it is refused. Without one, the content of the command takes its place, `time` included.
         expires_at: when it is too late to send it; without it five minutes after `time`.
     """
 
@@ -53,9 +53,9 @@ class InstructionResponseReply(Command, frozen=True, kw_only=True, tag="respond-
         outcome: taken (CAISO accepts the answer), refused (`refused_by` says by what), unknown (CAISO was asked and did not
             answer: it may have taken it; the resource's `instructions` state will tell), or dry-run. Null from a source of
             before this field.
-        refused_by: what refused it: a check of the command (message, topic, environment, expired, instruction, window,
-            megawatts, reason, repeated); what stands in its way now, so that another command may pass (account, busy, outbox,
-            broker, unreachable, fault); or caiso. Later versions may know more.
+        refused_by: what refused it: a check of the command (message, topic, environment, time, expired, instruction, window,
+            megawatts, reason, repeated, answered); what stands in its way now, so that another command may pass (account, busy,
+            outbox, broker, unreachable, fault); or caiso. Later versions may know more.
         command_id: the command's, or what took its place; null when the command could not be read.
     """
 
@@ -72,7 +72,8 @@ class InstructionAnswered(Event, frozen=True, kw_only=True, tag="response"):
     """A command to answer an instruction and what became of it, those that were refused or given by a rule included.
 
     A command that is sent to CAISO has two: one with the outcome `sending` before, and one with the result after it. Where the
-    second is missing the process ended between them, and CAISO may have taken the answer.
+    second is missing the process ended between them, and CAISO may have taken the answer. Where several instances say
+    `sending` of one command, the first asks CAISO and tells the result, and each other one says `elsewhere`.
 
     Attributes:
         plant: the plant of the topic that the command came on, or that claims the resource.
@@ -88,7 +89,8 @@ class InstructionAnswered(Event, frozen=True, kw_only=True, tag="response"):
         requested_from: the `source` that the command says; nobody has proven it.
         requested_at: the command's `time`.
         rule: the rule of the configuration that gave the answer; null when it was a command.
-        outcome: sending, taken, refused, unknown or dry-run, as of a reply.
+        outcome: taken, refused, unknown or dry-run, as of a reply; sending before, and elsewhere where another instance tells.
+            Of several results of one command taken counts before refused, and that before unknown.
         refused_by: what refused it, as of a reply.
         result_code: CAISO's answer, 0 to 5 of ADS section 1.3.
         detail: what happened, in words for a person.
