@@ -1,5 +1,6 @@
 """Log of answers: every command and what became of it in the outbox, what others said, and what of it has to be remembered."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -84,12 +85,6 @@ class AnswerLog:
         with self._changed:
             return self._answers.begin(asked)
 
-    def drop(self, asked: Asked) -> None:
-        """What was begun does not go on now, and nothing was sent."""
-        with self._changed:
-            self._answers.drop(asked)
-            self._changed.notify_all()
-
     def result_of(self, asked: Asked) -> Result | None:
         """What became of a command, once nothing goes on here for it any more; None before."""
         with self._changed:
@@ -168,7 +163,10 @@ class AnswerLog:
         found = [self._given_up(event, now) for event in gone]
         for event in found:
             self._note(event)
-        self._commit(found if tell else [])
+        try:
+            self._commit(found if tell else [])
+        except sqlite3.Error as error:  # who waits is told nevertheless, and the instance that went says the same at its start
+            self._log.error("what became of another instance's answers is not kept", cause=str(error))
         return found
 
     def _given_up(self, claim: InstructionAnswered, now: datetime) -> InstructionAnswered:

@@ -5,6 +5,7 @@ So nothing is sent twice, and no rule speaks where somebody has spoken.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from itertools import count
 from typing import TypeVar
@@ -72,6 +73,7 @@ class Answers:
         self._source = source
         self._order = count()
         self._results: dict[Key, tuple[Content, Result]] = {}
+        self._ended_at: dict[Key, datetime] = {}
         self._under_way: dict[Key, _UnderWay] = {}
         self._taken: dict[About, InstructionAnswered] = {}
         self._answered: dict[About, None] = {}
@@ -93,13 +95,6 @@ class Answers:
         entry.is_ours = True
         return Begun.NEW
 
-    def drop(self, asked: Asked) -> None:
-        """What was begun does not go on, and may be begun anew: nothing was sent."""
-        entry = self._under_way.get(asked.key)
-        if entry is not None:
-            entry.is_ours = False
-            self._forget_when_idle(asked.key)
-
     def note(self, event: InstructionAnswered) -> None:
         """An instance said what becomes of a command, we ourselves or another."""
         key = key_of(event)
@@ -116,6 +111,11 @@ class Answers:
         if known is None:
             return None
         return known[1] if known[0] == asked.content else _OTHER
+
+    def refusal_of(self, asked: Asked) -> tuple[str | None, datetime] | None:
+        """What refused a command, and when; None when nothing did."""
+        known = self._results.get(asked.key)
+        return (known[1].refused_by, self._ended_at[asked.key]) if known and known[1].outcome == REFUSED else None
 
     def has_result(self, key: Key) -> bool:
         """Whether any instance said what became of a command."""
@@ -196,6 +196,7 @@ class Answers:
         if known is None or _weight(event.outcome) >= _weight(known[1].outcome):
             result = Result(event.outcome, event.detail, event.refused_by, event.result_code)
             _put(self._results, key, (content_of(event.action, event), result))
+            _put(self._ended_at, key, event.time)
 
     def _forget_when_idle(self, key: Key) -> None:
         if not self._under_way[key].is_ours and not self._under_way[key].claims:

@@ -9,14 +9,12 @@ from typing import Protocol
 
 from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.answers import Begun
-from ads_ingest.responding.checks import NOT_NOW
-from ads_ingest.responding.commands import ELSEWHERE, REFUSED, UNKNOWN, Asked, Key, Result, Unreadable, named, reply_of
+from ads_ingest.responding.commands import ELSEWHERE, UNKNOWN, Asked, Key, Result, Unreadable, named, reply_of
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import encode
 from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
 
-TOLD_MOST = 1000
 _REPLY_WITHIN_S = 5.0
 
 
@@ -71,7 +69,6 @@ class Settling:
         self._count = count
         self._lock = threading.Lock()
         self._waiting: dict[Key, _Waiting] = {}
-        self._told: set[str] = set()
         self._log = get_logger("responding")
 
     def begin(self, asked: Asked, reply_to: ReplyTo | None = None) -> bool:
@@ -90,21 +87,10 @@ class Settling:
         return begun is Begun.NEW
 
     def settle(self, asked: Asked, result: Result) -> None:
-        """An answer that was begun came to its end, here.
-
-        A rule's answer that could not be sent only now is as good as not given: it is given again.
-        """
-        is_put_off = asked.rule is not None and result.outcome == REFUSED and result.refused_by in NOT_NOW
-        if is_put_off:
-            self._answers.drop(asked)
-        else:
-            self._keep(asked, result)
-            self._count(result.outcome)
-        with self._lock:
-            is_told = asked.id in self._told
-            self._told = {asked.id} if len(self._told) >= TOLD_MOST else self._told | {asked.id}
-        if not (is_put_off and is_told):
-            self._tell(asked, result)
+        """An answer that was begun came to its end, here."""
+        self._keep(asked, result)
+        self._count(result.outcome)
+        self._tell(asked, result)
         self._answer_waiting(asked.key, None if result.outcome == ELSEWHERE else result)
 
     def settled_elsewhere(self, key: Key) -> None:

@@ -149,6 +149,18 @@ def test_a_cancelled_batch_leaves_and_is_remembered_until_what_it_instructed_is_
     assert entry.pruned(T0 + 30 * MINUTE) == InstructionRecord()
 
 
+@pytest.mark.parametrize("revision", [1, None])
+def test_what_is_said_again_was_told_when_it_was_said_first_also_over_a_restart(revision: int | None) -> None:
+    """An answer that CAISO took since then would seem to be older than what it answers."""
+    first = dispatch(instruction(0, dot_mw=40.0), kind=1, revision=revision)
+    again = dispatch(instruction(0, dot_mw=40.0), kind=1, revision=revision, heard_min=5)
+    other = dispatch(instruction(0, dot_mw=30.0), kind=1, revision=revision and 2, heard_min=6)
+    restarted = InstructionRecord.of_state(published(book_of(first)))
+    for book in (book_of(first, again), book_of(again, first), restarted.with_dispatch(again)):
+        assert [each.told_at for each in book.instructions] == [T0]
+        assert [each.told_at for each in book.with_dispatch(other).instructions] == [T0 + 6 * MINUTE]
+
+
 def test_a_revision_that_no_longer_names_the_resource_ends_what_the_one_before_said() -> None:
     entry = book_of(dispatch(instruction(4), kind=2), dispatch(kind=2, revision=2))
     assert entry.instructions == ()

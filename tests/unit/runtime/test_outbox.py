@@ -44,6 +44,14 @@ def test_what_is_committed_is_on_the_disk_when_the_power_fails(outbox: Outbox):
     assert mode == 2, "FULL: each commit waits for the disk"
 
 
+def test_notes_are_found_by_how_their_names_begin_and_are_no_cursors(outbox: Outbox):
+    for name, text in {"said/1": "one", "said/2": "two", "other": "three"}.items():
+        outbox.keep_note(name, text)
+    outbox.keep_note("said/1", "one again")
+    assert outbox.notes("said/") == {"said/1": "one again", "said/2": "two"}
+    assert outbox.cursors() == {}
+
+
 def test_the_same_fact_seen_again_gets_no_second_number(outbox: Outbox):
     outbox.commit(NOW, events=[event(1)])
     assert outbox.commit(NOW, events=[event(1), event(2)]) == 1

@@ -386,12 +386,12 @@ def test_a_rules_answer_that_finds_no_connection_is_given_again_and_kept_when_it
     eventually(lambda: len(bench.asked()) == 1)
     bench.caiso[""].answer = lambda _question: code(0)
 
-    def taken() -> bool:
-        bench.look()
-        return bench.outcomes == ["taken"]
-
-    eventually(taken)
-    assert bench.kept() == [("sending", None), ("taken", None)]
+    bench.look()
+    assert len(bench.asked()) == 1, "not at once"
+    bench.now = T0 + MINUTE
+    bench.look()
+    eventually(lambda: bench.outcomes == ["refused", "taken"])
+    assert bench.kept() == [("sending", None), ("refused", "unreachable"), ("sending", None), ("taken", None)]
     assert len(bench.asked()) == 2
     bench.stop()
 
@@ -662,3 +662,21 @@ def test_a_reply_to_another_question_is_no_answer_of_caisos(bench: Bench, operat
     reply = bench.reply()
     assert reply.outcome == "unknown"
     assert f"{operation}Response" in reply.detail
+
+
+def test_an_instance_is_gone_once_it_has_been_offline_for_a_while_and_one_that_nobody_heard_of_is_neither() -> None:
+    now_s = [0.0]
+    instances = Instances("ads_ingest/a", lambda: now_s[0])
+
+    def say(*, is_online: bool) -> None:
+        topic = TOPICS.service("ads_ingest", "b")
+        instances.note(Delivery(topic, status("b", is_online=is_online), retained=False, received_at=T0))
+
+    assert instances.is_gone("ads_ingest/b") is None
+    for is_online in (True, False, False):
+        say(is_online=is_online)
+        assert instances.is_gone("ads_ingest/b") is False
+        now_s[0] += 3.0
+    assert instances.is_gone("ads_ingest/b") is True
+    say(is_online=True)
+    assert instances.is_gone("ads_ingest/b") is False

@@ -279,6 +279,10 @@ def test_what_is_on_another_topic_is_passed_over() -> None:
         encode(replace(COMMAND, requested_by="")),
         encode(replace(COMMAND, requested_by="x" * 201)),
         encode(replace(COMMAND, command_id="a\nb")),
+        *(
+            encode(replace(COMMAND, accept_dot_mw=7.5)).replace(b"7.5", mw)
+            for mw in (b"NaN", b"Infinity", b"-Infinity", b"1e999")
+        ),
         encode(replace(COMMAND, instruction_uid="a\0b")),
     ],
 )
