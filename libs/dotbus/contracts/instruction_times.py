@@ -16,6 +16,8 @@ DOT_INSTRUCTION = 0
 
 _LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}
 _USUAL_LENGTH = timedelta(minutes=5)
+_TARGET_WITHIN = timedelta(hours=1)
+"""How far ahead of its batch a five-minute or hourly DOT may name its target when it names no end."""
 _NO = frozenset({"n", "no", "false", "0"})
 
 
@@ -42,6 +44,29 @@ def times_of(header: DispatchBatchHeader, instruction: Instruction) -> Instructi
         return InstructionTimes(start, end, _target(instruction, start, end))
     except OverflowError:
         return None
+
+
+def misfit_of(header: DispatchBatchHeader, instruction: Instruction) -> str | None:
+    """What contradicts itself in the times of an instruction, so that nobody can tell when it holds; None when they fit.
+
+    An end before its start; and of a DOT, whose startTime is its target within the interval that begins with its batch (section
+    6), a target outside, or an end that is hours away though its type lasts an hour at the most. What `times_of` gives then is
+    a guess.
+    """
+    end, target = instruction.end_at, instruction.start_at
+    start = header.start_at or target
+    if header.batch_type not in DOT_BATCH_TYPES or instruction.instruction_type not in {DOT_INSTRUCTION, None}:
+        start = target or start
+    if start is not None and end is not None and (end < start or (target is not None and end < target)):
+        return f"endTime is {end.isoformat()}, before its start"
+    if start is target or start is None:
+        return None
+    is_short = header.batch_type in {BatchType.FIVE_MINUTE, BatchType.HOURLY}
+    if is_short and end is not None and end - start > 2 * _TARGET_WITHIN:
+        return f"endTime is {end.isoformat()}, hours after its start"
+    if target is not None and (target < start or (is_short and target - start > _TARGET_WITHIN)):
+        return f"startTime is {target.isoformat()}, outside of its interval"
+    return None
 
 
 def standing_of(header: DispatchBatchHeader, instruction: Instruction) -> Holding | None:

@@ -108,7 +108,8 @@ class OpenBatch:
 
     def may_be_of(self, schedule: Schedule) -> bool:
         """Whether its DOTs are of a schedule, or may be while its type is not known."""
-        return self.header.batch_type is None or schedule in schedules_of(self.header.batch_type)
+        kind = self.header.batch_type
+        return kind is None or (kind in DOT_BATCH_TYPES and schedule in schedules_of(kind))
 
     def is_current(self, now: datetime) -> bool:
         """Whether it may be in force or ahead. How long an out-of-sequence dispatch lasts only its instructions tell."""

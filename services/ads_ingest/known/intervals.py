@@ -7,8 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from dotbus.contracts.instruction_kinds import lasting
-from dotbus.contracts.instruction_states import Holding, Standing, Status
-from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding, standing_of, times_of, usual_end
+from dotbus.contracts.instruction_states import Holding, Standing, Status, is_nothing_by_status
+from dotbus.contracts.instruction_times import (
+    DOT_INSTRUCTION,
+    is_binding,
+    misfit_of,
+    standing_of,
+    times_of,
+    usual_end,
+)
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -55,7 +62,7 @@ def is_in_doubt(dispatch: Dispatch) -> bool:
 
 
 def unreadable_of(dispatch: Dispatch) -> list[str]:
-    """What of a batch's DOTs for a resource has a text that nobody can read, a time without its zone among it."""
+    """What of a batch nobody can read for a resource: the text of a DOT, such as a time without its zone, and misfit times."""
     header = dispatch.batch
     found = _unreadable(header.extra, _DECISIVE_OF_BATCH, "batch")
     if header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra:
@@ -65,7 +72,14 @@ def unreadable_of(dispatch: Dispatch) -> list[str]:
                 name = f"instruction {instruction.instruction_uid}"
                 found += _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION, name)
                 found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT, name)]
-    return found
+    misfits = ((each.instruction_uid, misfit_of(header, each)) for each in dispatch.instructions if _may_hold(header, each))
+    return found + [f"instruction {uid}: {misfit}" for uid, misfit in misfits if misfit]
+
+
+def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
+    """Whether it matters when an instruction holds: what was cancelled may have been cut short before it began."""
+    is_nothing = is_nothing_by_status(header.batch_status) or is_nothing_by_status(instruction.status_code)
+    return is_binding(header.binding_flag) and not is_nothing
 
 
 def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:

@@ -553,6 +553,47 @@ def test_a_dot_without_readable_megawatts_or_start_speaks_against_its_resource_u
     assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 7.0)], ())
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("<endTime>2026-03-01T11:55:00Z</endTime>", "endTime is 2026-03-01T11:55:00+00:00, before its start"),
+        ("<startTime>2026-03-01T12:04:00Z</startTime><endTime>2026-03-01T12:03:00Z</endTime>", "before its start"),
+        ("<startTime>2026-03-01T09:02:30Z</startTime>", "startTime is 2026-03-01T09:02:30+00:00, outside of its interval"),
+        ("<startTime>2026-03-01T17:02:30Z</startTime>", "outside of its interval"),
+        ("<endTime>2026-03-02T12:05:00Z</endTime>", "hours after its start"),
+    ],
+)
+def test_a_dot_whose_times_contradict_each_other_speaks_against_its_resource_and_is_told(
+    bench: Bench, told: str, said: str
+) -> None:
+    bench.ads.batches = [batch(1, R1=7.0), batch(2, R2=3.0)]
+    bench.ads.batches[0].told = told
+    unanswered = bench.dispatch.round()
+    assert [(failure.kind, said in str(failure)) for failure in unanswered.failures] == [("unreadable", True)]
+    assert (bench.reasons("R1"), bench.reasons("R2")) == (("incomplete",), ())
+    bench.restart()
+    bench.round(RECHECK)
+    assert bench.reasons("R1") == ("incomplete",), "after a restart, too"
+    bench.ads.batches[0].told, bench.ads.batches[0].revision_no = "", 2
+    bench.round(RECHECK)
+    assert (bench.dots("R1"), bench.reasons("R1")) == ([("B1", 7.0)], ())
+
+
+def test_a_constraint_that_ends_before_it_begins_speaks_against_what_is_instructed_and_against_no_dot(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=7.0), batch(2, R1=3.0)]
+    bench.ads.batches[1].batch_type, bench.ads.batches[1].instruction_type = 2, 4
+    bench.ads.batches[1].told = "<startTime>2026-03-01T12:04:00Z</startTime><endTime>2026-03-01T11:04:00Z</endTime>"
+    assert [failure.kind for failure in bench.dispatch.round().failures] == ["unreadable"]
+    assert (bench.instructions("R1").reasons, bench.reasons("R1")) == (("incomplete",), ())
+
+
+def test_of_a_cancelled_dot_it_does_not_matter_that_its_end_was_cut_to_before_its_start(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=7.0)]
+    bench.ads.batches[0].status, bench.ads.batches[0].told = 4, "<endTime>2026-03-01T11:55:00Z</endTime>"
+    assert bench.dispatch.round().failures == ()
+    assert bench.reasons("R1") == ()
+
+
 def test_a_time_of_a_batch_at_caiso_without_its_zone_speaks_against_its_dots_which_it_would_rank(bench: Bench) -> None:
     bench.ads.batches = [batch(1, R1=60.0), batch(2, R1=5.0)]
     asked = bench.ads.batches[1]
