@@ -1,6 +1,7 @@
 """CAISO: what the streams ask the client library, and how they take what it says."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -112,6 +113,37 @@ class CursorQuestion:
         return Since(answer, WHOLE_CACHE)
 
 
-def after(cursor: str, uids: Sequence[str]) -> int | None:
-    """Where in all that CAISO has begins what came after a cursor; None when the cursor is not among it any more."""
-    return uids.index(cursor) + 1 if cursor in uids else None
+@dataclass(frozen=True)
+class WholeQuestion(Generic[T]):
+    """Asks for all that CAISO has, whether there is something though it names nothing new.
+
+    Attributes:
+        ask: one operation of CAISO's.
+        uids_of: the batches in an answer.
+        without_first: an answer without the first so many.
+        what: the batches, for the log.
+        left_out: how CAISO kept back what came after a cursor that it knows, for the log.
+    """
+
+    ask: Callable[[str], T]
+    uids_of: Callable[[T], Sequence[str]]
+    without_first: Callable[[T, int], T]
+    what: str
+    left_out: str
+
+    def since(self, cursor: str) -> Since[T]:
+        """What came after the cursor in all that CAISO has; all, when it knows the cursor no more.
+
+        Raises:
+            AdsFailure: CAISO did not tell.
+        """
+        everything = self.ask(WHOLE_CACHE)
+        uids = self.uids_of(everything)
+        is_known = cursor in uids
+        begin = uids.index(cursor) + 1 if is_known else 0
+        if begin < len(uids):
+            cause = self.left_out if is_known else "it does not know our last UID"
+            message = f"CAISO has {self.what} and did not name them"
+            get_logger("ads").warning(message, cause=cause, cursor=cursor, batches=len(uids) - begin)
+        continues = cursor if is_known or not uids else WHOLE_CACHE
+        return Since(self.without_first(everything, begin), continues)

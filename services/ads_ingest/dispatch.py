@@ -15,13 +15,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
+import msgspec
+
 from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
-from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at, time_of
+from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, answered_at, time_of
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import (
@@ -42,7 +44,6 @@ from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule
-from dotbus.runtime.logs import get_logger
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
@@ -92,8 +93,10 @@ class DispatchStream:
         self._of_trajectories = of_trajectories
         self._alarms = alarms
         self._note_seen = note_seen
-        self._log = get_logger("ads")
         self._new = CursorQuestion()
+        self._whole = WholeQuestion(
+            caiso.get_dispatch_batches_since_uid, _listed_in, _listed_behind, "dispatch batches", "its list left them out"
+        )
         self._publisher = publisher
         self._sender = sender
         self._validations = validations
@@ -134,8 +137,9 @@ class DispatchStream:
         listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._publisher.cursor)
         unheard: tuple[AdsFailure, ...] = ()
         if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
+            self._silence.note_checked(self._clock())
             try:
-                listed, cursor = self._look_at_all(cursor)
+                listed, cursor = self._whole.since(cursor)
             except AdsFailure as failure:  # CAISO did answer what is new
                 unheard = (failure,)
         now = self._clock()
@@ -162,22 +166,6 @@ class DispatchStream:
             self._batches.forget_settled(self._needed(), self._clock())
         self._validations.send(self._batches)
         return Unanswered(failures, self._batches.missing(self._clock()), self._alarms.alarms(self._clock()))
-
-    def _look_at_all(self, cursor: str) -> Since[DispatchBatchList]:
-        """What came after the cursor in all that CAISO has, though it names nothing new; all, when it knows the cursor no more.
-
-        Raises:
-            AdsFailure: CAISO did not tell.
-        """
-        self._silence.note_checked(self._clock())
-        everything = self._caiso.get_dispatch_batches_since_uid(WHOLE_CACHE)
-        begin = after(cursor, [header.batch_uid for header in everything.headers])
-        headers = everything.headers[begin or 0 :]
-        if headers:
-            cause = "it does not know our last UID" if begin is None else "its list left them out"
-            self._log.warning("CAISO has batches and did not name them", cause=cause, cursor=cursor, batches=len(headers))
-        listed = DispatchBatchList(headers, everything.problems, everything.xml)
-        return Since(listed, WHOLE_CACHE if begin is None and headers else cursor)
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""
@@ -373,6 +361,14 @@ class DispatchStream:
         entries, batch = self._publisher.known_state.entries.items(), self._batches.get(batch_uid)
         held = (resource for resource, entry in entries if any(one.batch_uid == batch_uid for one in entry.intervals))
         return frozenset(filter(self._publisher.known_state.is_of, held)) | (batch.resources if batch else frozenset())
+
+
+def _listed_in(listed: DispatchBatchList) -> list[str]:
+    return [header.batch_uid for header in listed.headers]
+
+
+def _listed_behind(listed: DispatchBatchList, begin: int) -> DispatchBatchList:
+    return msgspec.structs.replace(listed, headers=listed.headers[begin:])
 
 
 def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now: datetime) -> None:

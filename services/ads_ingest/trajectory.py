@@ -14,7 +14,7 @@ import msgspec
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.outages import Outages
 from ads_ingest.batches.silence import Silence
-from ads_ingest.caiso import Ads, CursorQuestion, Since, after, answered_at, time_of
+from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, answered_at, time_of
 from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import Doubts
@@ -74,6 +74,9 @@ class TrajectoryStream:
         self._note_seen = note_seen
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
+        self._whole = WholeQuestion(
+            caiso.get_trajectory_data, _listed_in, _listed_behind, "trajectories", "it said that nothing is new"
+        )
         self._publisher = publisher
         self._sender = sender
         self._quarantine_log = quarantine_log
@@ -111,7 +114,8 @@ class TrajectoryStream:
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
         elif cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_dispatches, self._clock()):
-            listed, cursor = self._look_at_all(cursor)
+            self._silence.note_checked(self._clock())
+            listed, cursor = self._whole.since(cursor)
         if listed.batches:
             self._silence.note_news(self._clock())
         self._tell_parts(listed)
@@ -124,22 +128,6 @@ class TrajectoryStream:
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         return Unanswered(failures, tuple(self._unpassed.values()), self._outages.alarms(self._clock()))
-
-    def _look_at_all(self, cursor: str) -> Since[TrajectoryBatchList]:
-        """Whether CAISO has something though it says that there is nothing new, as for dispatch batches.
-
-        Raises:
-            AdsFailure: CAISO did not tell.
-        """
-        self._silence.note_checked(self._clock())
-        everything = self._caiso.get_trajectory_data(WHOLE_CACHE)
-        begin = after(cursor, [batch.header.batch_uid for batch in everything.batches])
-        batches = everything.batches[begin or 0 :]
-        if batches:
-            cause = "it does not know our last UID" if begin is None else "it said that nothing is new"
-            self._log.warning("CAISO has trajectories and did not say so", cause=cause, cursor=cursor, batches=len(batches))
-        listed = msgspec.structs.replace(everything, batches=batches)
-        return Since(listed, WHOLE_CACHE if begin is None and batches else cursor)
 
     def _tell_parts(self, listed: TrajectoryBatchList) -> None:
         if not listed.is_whole and not self._in_parts:
@@ -208,3 +196,11 @@ class TrajectoryStream:
             self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
             self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
             self._publisher.commit(now, events, cursor)
+
+
+def _listed_in(listed: TrajectoryBatchList) -> list[str]:
+    return [batch.header.batch_uid for batch in listed.batches]
+
+
+def _listed_behind(listed: TrajectoryBatchList, begin: int) -> TrajectoryBatchList:
+    return msgspec.structs.replace(listed, batches=listed.batches[begin:])

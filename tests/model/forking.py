@@ -19,7 +19,7 @@ CONSTANT = frozenset(
     {
         *("installation", "topics", "map", "begin", "source", "topic", "taken", "count"),
         *("_log", "_map", "_topics", "_sender", "_files", "_quarantine_log", "_validations", "_unassigned", "_clock", "_wall"),
-        *("_silence", "_of_trajectories", "_of_dispatches", "_alarms", "_outages", "lock"),
+        *("_silence", "_of_trajectories", "_of_dispatches", "_alarms", "_outages", "_whole", "lock"),
     }
 )
 """Attributes that are the same in every world of one exploration, or that say nothing beside the rest."""
