@@ -11,6 +11,7 @@ from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
+from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
@@ -68,11 +69,13 @@ class Bench:
         self.commits = 0
         self.of_dispatches, self.of_trajectories = Silence(self.now), Silence(self.now)
         told = {"committed": self.count_commit, "unassigned": unassigned}
+        dots = known_dots(sender, kept)
+        batches = open_batches(PACE, self.installation, VALID_FOR_LEAST, lambda: 0.0)
         self.dispatch = DispatchStream(
             caiso,
             Publisher(  # type: ignore[misc]
                 self.outbox,
-                known_dots(sender, kept),
+                dots,
                 topics,
                 "dispatch",
                 instructions=known_instructions(sender, kept),
@@ -82,7 +85,8 @@ class Bench:
             validations=Validations(caiso, enabled=True),
             quarantine_log=QuarantineLog(self.quarantine),
             files=files,
-            batches=open_batches(PACE, self.installation, VALID_FOR_LEAST, lambda: 0.0),
+            batches=batches,
+            views=Views(View(batches, dots.sees, dots.formerly.update)),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
             silence=self.of_dispatches,

@@ -23,6 +23,7 @@ from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_l
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
+from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, answered_at, time_of
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
@@ -64,6 +65,7 @@ class DispatchStream:
         quarantine_log: where unusable ones go.
         files: the documents for whoever reads files.
         batches: what is known of each.
+        views: which of them this account is shown, and the others are.
         clock: the wall clock.
         clock_steps: whether it was set.
         silence: since when no batch came, and of_trajectories the same of those.
@@ -82,6 +84,7 @@ class DispatchStream:
         files: DocumentFiles,
         batches: OpenBatches,
         clock: Callable[[], datetime],
+        views: Views,
         clock_steps: ClockSteps,
         silence: Silence,
         of_trajectories: Silence,
@@ -103,6 +106,7 @@ class DispatchStream:
         self._quarantine_log = quarantine_log
         self._files = files
         self._batches = batches
+        self._views = views
         self._clock = clock
         self._clock_steps = clock_steps
         self._listed: Sequence[DispatchBatchHeader] = ()
@@ -267,17 +271,22 @@ class DispatchStream:
     def _pass_on(self, document: DispatchBatch) -> list[str]:
         """Events, states and cursor into the outbox. Returns what nobody can read, which speaks against its resources."""
         now, header = self._clock(), translate_header(document.header)
-        self._note_seen({each.resource_id for each in document.instructions})
-        events = translate_dispatch(document, self._sender, now, self._named_by(header.batch_uid))
-        fold(self._publisher.known_state, header, events)
+        named = {each.resource_id for each in document.instructions}
+        self._note_seen(named)
+        before = self._named_before(header.batch_uid)
+        unnamed = self._views.silence(header, named, before)
+        events = translate_dispatch(document, self._sender, now, unnamed.gone)
+        fold(self._publisher.known_state, header, events, unnamed.over)
         if self._publisher.instructions:
-            fold_instructions(self._publisher.instructions, header, events)
+            fold_instructions(self._publisher.instructions, header, events, unnamed.over, now)
         in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
+        in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
         instructed = chain.from_iterable(event.instructions for event in events)
         unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
-        self._batches.note_had(header, until, in_doubt, now)
+        self._batches.note_had(header, until, in_doubt, now, named)
+        self._views.note(header, named, unnamed)
         self._commit(events, self._settled_to(), news_only=True)
         return unreadable
 
@@ -287,7 +296,9 @@ class DispatchStream:
         if not failed.is_given_up or was_given_up:
             return
         if failed.is_known_replaced:
-            self._withdraw_from(batch.batch_uid, None, None, self._named_by(batch.batch_uid))
+            held = self._named_before(batch.batch_uid)
+            older = [resource for resource, revision in held.items() if (revision or 0) < (failed.header.revision_no or 0)]
+            self._withdraw_from(batch.batch_uid, None, None, older)
             self._withdraw_instructions(failed)
         doubts = failed.doubted(now, self._batches.vouched)
         self._quarantine_log.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
@@ -336,9 +347,16 @@ class DispatchStream:
         known_state.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
         known_state.doubts_of_past = batches.doubts_of_past(now)
         known_state.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
+        known_state.untold = frozenset(resource for resource in known_state.sees if self._is_untold(resource, now))
         if instructions := self._publisher.instructions:
             confirmed = judge_instructions(instructions, batches, now)
             instructions.confirmed = {resource: answered_at(self._caiso, at) for resource, at in confirmed.items()}
+
+    def _is_untold(self, resource_id: str, now: datetime) -> bool:
+        """Whether a state holds DOTs that only another account was told of."""
+        intervals = self._publisher.known_state.entry(resource_id).intervals
+        held = {one.batch_uid for one in intervals if one.interval_end > now}
+        return any((batch := self._batches.get(uid)) is None or resource_id not in batch.resources for uid in held)
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""
@@ -357,10 +375,22 @@ class DispatchStream:
         return frozenset(in_states) | {header.batch_uid for header in self._listed}
 
     def _named_by(self, batch_uid: str) -> frozenset[str]:
-        """The resources that a batch has named, as far as that is known: a revision may leave some out."""
+        """The resources of this account that a batch has named, as far as that is known: a revision may leave some out."""
         entries, batch = self._publisher.known_state.entries.items(), self._batches.get(batch_uid)
-        held = (resource for resource, entry in entries if any(one.batch_uid == batch_uid for one in entry.intervals))
-        return frozenset(filter(self._publisher.known_state.is_of, held)) | (batch.resources if batch else frozenset())
+        held = {resource for resource, entry in entries if any(one.batch_uid == batch_uid for one in entry.intervals)}
+        return frozenset(filter(self._publisher.known_state.is_of, held.union(batch.resources if batch else ())))
+
+    def _named_before(self, batch_uid: str) -> dict[str, int | None]:
+        """The same, each with the revision in which it is held; None when nothing of it is."""
+        return {resource: self._held_revision(batch_uid, resource) for resource in self._named_by(batch_uid)}
+
+    def _held_revision(self, batch_uid: str, resource_id: str) -> int | None:
+        intervals = self._publisher.known_state.entry(resource_id).intervals
+        held = [one.revision_no or 0 for one in intervals if one.batch_uid == batch_uid]
+        if self._publisher.instructions:
+            said = self._publisher.instructions.entry(resource_id).batches.get(batch_uid)
+            held += [said.revision_no or 0] if said and said.instructions else []
+        return max(held, default=None)
 
 
 def _listed_in(listed: DispatchBatchList) -> list[str]:
@@ -383,15 +413,12 @@ def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now
             batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
 
 
-def fold(known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch]) -> None:
-    """Put a batch into the entries of its resources, and take it out of those that its revision no longer names."""
-    named = {event.resource_id for event in events}
+def fold(
+    known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str]
+) -> None:
+    """Put a batch into the entries of its resources, and take it out of those of which it holds no more."""
     for event in events:
         known_state.put(event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
-    for resource_id, entry in tuple(known_state.entries.items()):
-        if (
-            resource_id not in named
-            and known_state.is_of(resource_id)
-            and any(one.batch_uid == header.batch_uid for one in entry.intervals)
-        ):
-            known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))
+    for resource_id in over:
+        entry = known_state.entry(resource_id)
+        known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))

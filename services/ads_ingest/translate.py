@@ -59,18 +59,19 @@ def translate_header(header: records.BatchHeader) -> DispatchBatchHeader:
 
 
 def translate_dispatch(
-    document: records.DispatchBatch, sender: Sender, now: datetime, named: Collection[str] = ()
+    document: records.DispatchBatch, sender: Sender, now: datetime, gone: Collection[str] = ()
 ) -> tuple[Dispatch, ...]:
     """One event for each resource in a batch, in the order in which CAISO names them.
 
-    Those that were named before and are not any more come last, with no instruction: for them that is the news.
+    Those that were named before and are gone come last, with no instruction: for them that is the news. Their ids say so, lest
+    what is told of a resource that is not named passes for what an account is told that sees it.
     """
     header = translate_header(document.header)
     instructions = msgspec.convert(document.instructions, tuple[Instruction, ...], from_attributes=True)
     by_resource: dict[str, list[Instruction]] = {}
     for instruction in instructions:
         by_resource.setdefault(instruction.resource_id, []).append(instruction)
-    for resource_id in sorted(named):
+    for resource_id in sorted(gone):
         by_resource.setdefault(resource_id, [])
     revision = _revision(header, instructions)
     return tuple(
@@ -78,7 +79,7 @@ def translate_dispatch(
             environment=sender.environment,
             source=sender.source,
             time=now,
-            id=f"dispatch/{header.batch_uid}/{revision}/{resource_id}",
+            id=f"dispatch/{header.batch_uid}/{revision}/{resource_id}" + ("" if own else "/unnamed"),
             plant=sender.installation.plant_of(resource_id),
             resource_id=resource_id,
             batch=header,

@@ -15,6 +15,7 @@ from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
+from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import Ads
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.files.archive import Archive
@@ -118,7 +119,7 @@ class KnownToAccounts:
 
 def wire_known(accounts: Sequence[Account], shared: Shared) -> KnownToAccounts:
     """What was known before a restart."""
-    sights = Sights(accounts[0].settings.state_dir / SIGHTS_FILE)
+    sights = Sights(accounts[0].settings.state_dir / SIGHTS_FILE, [account.name for account in accounts])
     return KnownToAccounts(_known_states(accounts, shared, sights), sights)
 
 
@@ -131,10 +132,17 @@ def wire_streams(
     its id is made of batch, revision and resource, and the higher revision counts whoever was told of it.
     """
     unassigned = UnassignedResources()
+    views = [_wire_view(account, shared, own, known.sights) for (account, _), own in zip(asked, known.states, strict=True)]
+    beside = [Views(view, [one for one in views if one is not view]) for view in views]
     return [
-        _wire_account(account, caiso, shared, own, known.sights, unassigned)
-        for (account, caiso), own in zip(asked, known.states, strict=True)
+        _wire_account(account, caiso, shared, own, known.sights, of_account, unassigned)
+        for (account, caiso), own, of_account in zip(asked, known.states, beside, strict=True)
     ]
+
+
+def _wire_view(account: Account, shared: Shared, own: _KnownStates, sights: Sights) -> View:
+    batches = open_batches(account.settings, shared.sender.installation, own.dots.valid_for, shared.chance)
+    return View(batches, own.dots.sees, sights.losing(account.name))
 
 
 def _known_states(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list[_KnownStates]:
@@ -143,15 +151,19 @@ def _known_states(accounts: Sequence[Account], shared: Shared, sights: Sights) -
     lasts = valid_for(max(poll_s, *(account.settings.recheck_s for account in accounts)))
     dots, instructions = known_dots(shared.sender, kept, lasts), known_instructions(shared.sender, kept, lasts)
     trajectories = known_trajectories(shared.sender, kept, valid_for(poll_s))
-    if len(accounts) == 1:
-        return [_KnownStates(dots, instructions, trajectories)]
-    sees = [sights.of(account.name) for account in accounts]
-    of_each = zip(dots.for_accounts(sees), instructions.for_accounts(sees), trajectories.for_accounts(sees), strict=True)
+    sees = [sights.of(account.name) for account in accounts], sights.formerly
+    of_each = zip(dots.for_accounts(*sees), instructions.for_accounts(*sees), trajectories.for_accounts(*sees), strict=True)
     return [_KnownStates(*known_states) for known_states in of_each]
 
 
 def _wire_account(
-    account: Account, caiso: Ads, shared: Shared, known_states: _KnownStates, sights: Sights, unassigned: UnassignedResources
+    account: Account,
+    caiso: Ads,
+    shared: Shared,
+    known_states: _KnownStates,
+    sights: Sights,
+    views: Views,
+    unassigned: UnassignedResources,
 ) -> tuple[FollowedStream, FollowedStream]:
     """Each stream remembers by itself what it told already."""
     settings, clock, topics = account.settings, shared.clock, shared.sender.installation.topics
@@ -159,7 +171,7 @@ def _wire_account(
     files = DocumentFiles(account.folder("latest"), archive)
     of_dispatches, of_trajectories = Silence(clock()), Silence(clock())
     of_dispatch, of_trajectory = QuarantineLog(shared.quarantine), QuarantineLog(shared.quarantine)
-    note_seen = sights.noting(account.name) if account.name else lambda _resources: None
+    note_seen = sights.noting(account.name)
     alarm_after = timedelta(minutes=settings.no_batch_alarm_min)
 
     def outages(upstream: str, batches: str) -> Outages:
@@ -181,7 +193,8 @@ def _wire_account(
         validations=Validations(caiso, enabled=settings.validate_batches),
         quarantine_log=of_dispatch,
         files=files,
-        batches=open_batches(settings, shared.sender.installation, known_states.dots.valid_for, shared.chance),
+        batches=views.own.batches,
+        views=views,
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,

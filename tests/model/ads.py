@@ -16,6 +16,7 @@ from model.said import Batch, Curve, Said
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.validations import Validations
+from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import CursorQuestion
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.known.state import KnownState, _Shelf
@@ -213,5 +214,7 @@ LIVE |= {
     Validations,
     ClockSteps,
     OpenBatches,
+    View,
+    Views,
     UpstreamHealth,
 }

@@ -17,6 +17,7 @@ from model.forking import LIVE
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
+from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.known.state import known_dots, known_trajectories, valid_for
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
@@ -135,7 +136,8 @@ class AdsProcess:
         validations = Validations(ingest.caiso, enabled=False)
         around = {"quarantine_log": nothing, "files": nothing, "clock": ingest.clock}
         lasts = valid_for(PACE.recheck_s)
-        dots = Publisher(ingest.disk, known_dots(sender, kept, lasts), ingest.topics, "dispatch", **told)
+        known = known_dots(sender, kept, lasts)
+        dots = Publisher(ingest.disk, known, ingest.topics, "dispatch", **told)
         known_state = known_trajectories(sender, kept, valid_for(PACE.poll_s))
         curves = Publisher(ingest.disk, known_state, ingest.topics, "trajectory", **told)
         batches = open_batches(PACE, ingest.installation, lasts, lambda: 0.0)
@@ -146,6 +148,7 @@ class AdsProcess:
             sender,
             validations=validations,
             batches=batches,
+            views=Views(View(batches, known.sees, nothing.noted)),
             clock_steps=steps_of(ingest),
             silence=of_dispatches,
             of_trajectories=of_trajectories,

@@ -49,7 +49,8 @@ class OpenBatch:
         had: the one that is passed on; None while none is.
         until: when the last of its intervals is over, as far as that is known.
         resources: that any revision of it named.
-        in_doubt: resources of which CAISO has not decided an instruction.
+        named: those of them that the one that was had names.
+        in_doubt: resources of which CAISO has not decided an instruction, or another account is to say whether it holds.
         ask_at: when to ask for it next.
         confirmed_at: when CAISO was last asked for it and said that what we had is what it is.
         failures: questions without a usable answer in a row, for any reason.
@@ -66,6 +67,7 @@ class OpenBatch:
     ask_at: datetime
     had: DispatchBatchHeader | None = None
     resources: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     in_doubt: frozenset[str] = frozenset()
     confirmed_at: datetime | None = None
     failures: int = 0

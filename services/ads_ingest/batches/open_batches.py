@@ -74,10 +74,24 @@ class OpenBatches:
         if batch:
             self._put(batch)
 
-    def note_had(self, header: DispatchBatchHeader, until: datetime | None, in_doubt: Collection[str], now: datetime) -> None:
-        """A batch is in the outbox, as its document says, and lasts until a time."""
-        batch = replace(self._batches[header.batch_uid], until=until or now, in_doubt=frozenset(in_doubt))
+    def note_had(
+        self,
+        header: DispatchBatchHeader,
+        until: datetime | None,
+        in_doubt: Collection[str],
+        now: datetime,
+        named: Collection[str] = (),
+    ) -> None:
+        """A batch is in the outbox, as its document says, which names these resources, and lasts until a time."""
+        batch = self._batches[header.batch_uid]
+        batch = replace(batch, until=until or now, named=frozenset(named), in_doubt=frozenset(in_doubt))
         self._put(batch.passed_on(header, now, self._recheck))
+
+    def note_decided(self, batch_uid: str, resources: Collection[str]) -> None:
+        """Another account was told what holds of resources that a batch does not name to this one."""
+        batch = self._batches.get(batch_uid)
+        if batch and not batch.in_doubt.isdisjoint(unnamed := frozenset(resources) - batch.named):
+            self._put(replace(batch, in_doubt=batch.in_doubt - unnamed))
 
     def note_failed(self, batch_uid: str, failure: AdsFailure, now: datetime) -> OpenBatch:
         """A question about a batch had no usable answer. Returns what is known of it then."""
@@ -97,7 +111,8 @@ class OpenBatches:
             batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, validation_owed=True)
         if (header.revision_no or 0) > (batch.header.revision_no or 0):
             batch = replace(batch, header=header, had=header)
-        self._put(replace(batch, until=max(batch.until, until), resources=batch.resources | {resource_id}))
+        resources, named = batch.resources | {resource_id}, batch.named | {resource_id}
+        self._put(replace(batch, until=max(batch.until, until), resources=resources, named=named))
 
     def read_anew(self, now: datetime) -> None:
         """Everything is to be had again, because what held had counted as past."""

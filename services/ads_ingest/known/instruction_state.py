@@ -54,16 +54,21 @@ def restore_instructions(batches: OpenBatches, known_state: KnownInstructions, n
             batches.restore(known_of(said.batch_uid, said.revision_no, said.batch_type), resource_id, said.until, now)
 
 
-def fold_instructions(known_state: KnownInstructions, header: DispatchBatchHeader, events: Sequence[Dispatch]) -> None:
-    """Put a batch into the entries of its resources, and take it out of those that its revision no longer names."""
-    named = {event.resource_id for event in events}
+def fold_instructions(
+    known_state: KnownInstructions,
+    header: DispatchBatchHeader,
+    events: Sequence[Dispatch],
+    over: Collection[str],
+    now: datetime,
+) -> None:
+    """Put a batch into the entries of its resources, and take it out of those of which it holds no more."""
     for event in events:
         _put(known_state, event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
-    for resource_id, entry in tuple(known_state.entries.items()):
+    for resource_id in over:
+        entry = known_state.entry(resource_id)
         said = entry.batches.get(header.batch_uid)
-        if said and said.instructions and resource_id not in named and known_state.is_of(resource_id):
-            told_at = max((event.time for event in events), default=said.told_at)
-            _put(known_state, resource_id, entry.without_batch(header, said.until, told_at))
+        if said and said.instructions:
+            _put(known_state, resource_id, entry.without_batch(header, said.until, now))
 
 
 def withdraw_instructions(known_state: KnownInstructions, batch: OpenBatch, named: Collection[str], now: datetime) -> None:

@@ -93,12 +93,15 @@ class KnownState(Generic[B, S]):
         refresh: how long a state that did not change waits before it is said again.
         valid_for: how long a state counts without being said again.
 
-    Of several ADS accounts each has a known state (`for_accounts`): what it was told and doubts is its own, the entries are
-    those of all. A resource is judged by the accounts that see it, by all while none is known to.
+    Each ADS account has a known state (`for_accounts`): what it was told and doubts is its own, the entries are those of all. A
+    resource is judged by the accounts that see it, by all while none is known ever to have seen it. Of one that only others
+    saw, which are configured no more or see it no more, nobody says anything: what is known of it stays as it was heard.
 
     Attributes:
         heard_at: when CAISO last answered this account; None before.
         sees: the resources that CAISO has named to this account.
+        formerly: the resources that an account saw which is configured no more, or sees them no more.
+        untold: resources whose states hold what this account was not told of: it vouches for none of them where another does.
         is_failing: whether CAISO does not answer this account what is new.
         lock: held by whoever changes entries, and until they are safe, where several accounts are followed at a time.
         doubts: whose states name a reason against themselves.
@@ -133,27 +136,30 @@ class KnownState(Generic[B, S]):
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
-        self.begin(set())
+        self.begin(set(), set())
 
-    def begin(self, sees: set[str]) -> None:
+    def begin(self, sees: set[str], formerly: set[str]) -> None:
         """Nothing was heard by this account yet."""
         self.heard_at: datetime | None = None
         self.sees = sees
+        self.formerly = formerly
+        self.untold: frozenset[str] = frozenset()
         self.is_failing = False
         self.doubts: DoubtsOf = dict.fromkeys(Schedule, Doubts())
         self.doubts_of_past: Mapping[str, frozenset[str]] = {}
         self.confirmed: Mapping[str, datetime] = {}
         self.complete = False
 
-    def for_accounts(self, sees: Sequence[set[str]]) -> "list[KnownState[B, S]]":
-        """A known state for each of several accounts in place of this one.
+    def for_accounts(self, sees: Sequence[set[str]], formerly: set[str]) -> "list[KnownState[B, S]]":
+        """A known state for each account in place of this one.
 
         Args:
-            sees: of each the resources that CAISO has named to it. They are the callers', who add to them.
+            sees: of each the resources that CAISO has named to it. They are the callers', who change them.
+            formerly: the resources that an account saw which is configured no more, or sees them no more; the callers', too.
         """
         known_states = [copy(self) for _ in sees]
         for known_state, seen in zip(known_states, sees, strict=True):
-            known_state.begin(seen)
+            known_state.begin(seen, formerly)
         self._accounts[:] = known_states
         return known_states
 
@@ -163,8 +169,10 @@ class KnownState(Generic[B, S]):
         return len(self._accounts) > 1
 
     def is_of(self, resource_id: str) -> bool:
-        """Whether what this account is told may be about a resource: it sees it, or none is known to."""
-        return resource_id in self.sees or not any(resource_id in known_state.sees for known_state in self._accounts)
+        """Whether what this account is told may be about a resource: it sees it, or none is known to have seen it ever."""
+        if resource_id in self.sees:
+            return True
+        return resource_id not in self.formerly and not any(resource_id in one.sees for one in self._accounts)
 
     def _judges(self, resource_id: str) -> "list[KnownState[B, S]]":
         return [known_state for known_state in self._accounts if known_state.is_of(resource_id)]
@@ -224,9 +232,14 @@ class KnownState(Generic[B, S]):
     def _rests_on(self, resource_id: str) -> datetime | None:
         """The oldest answer of CAISO's that a resource's state rests on, None while nothing can be said of it.
 
-        Of several accounts that see it the one that was answered last counts, and all while none is known to.
+        Of several accounts that see it the one that was answered last counts, and all while none is known to. What no account
+        sees any more rests on what it was said to rest on.
         """
-        answers = [known_state.answered(resource_id) for known_state in self._judges(resource_id)]
+        if not (judges := self._judges(resource_id)):
+            said = self._shelf.said.get(resource_id)
+            return said.heard_at if said else None
+        told = [known_state for known_state in judges if resource_id not in known_state.untold]
+        answers = [known_state.answered(resource_id) for known_state in told or judges]
         known = [at for at in answers if at]
         if any(resource_id in known_state.sees for known_state in self._accounts):
             return max(known, default=None)
@@ -249,10 +262,12 @@ class KnownState(Generic[B, S]):
         return (said.entry, said.reasons) != (entry, self._against(resource_id))
 
     def _against(self, resource_id: str) -> Spoken:
-        """What any account that may be told of a resource knows against it, and that none of several is answered."""
+        """What any account that may be told of a resource knows against it, and that none is answered, or sees it."""
         judges = self._judges(resource_id)
         spoken = [known_state.spoken(resource_id) for known_state in judges]
-        if self.is_one_of_several and all(known_state.is_failing for known_state in judges):
+        if judges and all(resource_id in known_state.untold for known_state in judges):
+            spoken.append(Spoken(INCOMPLETE, INCOMPLETE))
+        if not judges or (self.is_one_of_several and all(known_state.is_failing for known_state in judges)):
             spoken.append(Spoken(FAILING, FAILING))
         if len(spoken) == 1:
             return spoken[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import trustme
-from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, timed_out, trajectory
+from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, damaged, timed_out, trajectory
 from ads_fake import Batch, FakeAds
 from prometheus_client import CollectorRegistry
 
@@ -20,7 +20,7 @@ from ads_ingest.translate import Sender
 from ads_ingest.wiring import Shared, wire_known, wire_streams
 from caiso.ads import AdsClient
 from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Dot, Upstream, UpstreamGap
+from dotbus.contracts.messages import Dispatch, Dot, Upstream, UpstreamGap
 from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -47,7 +47,8 @@ class Two:
         self.now = T0
         self.start()
 
-    def start(self) -> None:
+    def start(self, names: tuple[str, ...] = NAMES) -> None:
+        """With these accounts; an empty name is that of the only one, which the environment names. Its ADS is east's."""
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         shared = Shared(
             self.outbox,
@@ -58,19 +59,19 @@ class Two:
             lambda: None,
             monotonic_s=lambda: 0.0 + (self.now - T0).total_seconds(),
         )
-        asked = [(Account(name, self.settings), AdsClient(self.ads[name])) for name in NAMES]
+        asked = [(Account(name, self.settings), AdsClient(self.ads[name or "east"])) for name in names]
         known = wire_known([account for account, _caiso in asked], shared)
-        self.streams = dict(zip(NAMES, wire_streams(asked, known, shared), strict=True))
+        self.streams = dict(zip(names, wire_streams(asked, known, shared), strict=True))
 
-    def restart(self) -> None:
+    def restart(self, names: tuple[str, ...] = NAMES) -> None:
         self.outbox.close()
         for ads in self.ads.values():
             ads.asked.clear()
-        self.start()
+        self.start(names)
 
-    def round(self, later: timedelta = timedelta(0), names: tuple[str, ...] = NAMES) -> None:
+    def round(self, later: timedelta = timedelta(0), names: tuple[str, ...] | None = None) -> None:
         self.now += later
-        for name in names:
+        for name in names or tuple(self.streams):
             for stream in self.streams[name]:
                 stream.follow()
 
@@ -85,6 +86,22 @@ class Two:
 
     def dots(self, resource: str) -> list[tuple[str, float]]:
         return [(interval.batch_uid, interval.dot_mw) for interval in self.dot(resource).intervals]
+
+    def both(self, number: int, revision: int = 1, *, east: dict[str, float], west: dict[str, float]) -> None:
+        """CAISO gives a batch, or a revision of it: to each account what that sees of it."""
+        for name, dots_mw in (("east", east), ("west", west)):
+            batches = self.ads[name].batches
+            given = {batch.batch_uid: batch for batch in batches} | {f"B{number}": self.batch(number, revision, **dots_mw)}
+            batches[:] = given.values()
+
+    def told(self, resource: str) -> list[tuple[str, int | None, list[float | None]]]:
+        """Of each event that a resource had its batch, revision and megawatts."""
+        events = [decode_as(kept.payload, Dispatch) for kept in self.outbox.events_of("dispatch/")]
+        return [
+            (event.batch.batch_uid, event.batch.revision_no, [each.dot_mw for each in event.instructions])
+            for event in events
+            if event.resource_id == resource
+        ]
 
     def events(self) -> list[str]:
         return [msgspec.json.decode(event.payload)["id"] for event in self.outbox.between(1, 10**6, 10**6)]
@@ -174,6 +191,158 @@ def test_a_batch_that_one_account_cannot_have_speaks_against_its_own_resources(t
     two.ads["east"].troubles["getDispatchBatch", "B2"] = timed_out
     two.round(MINUTE)
     assert (two.dot("R1").reasons, two.dot("R2").reasons) == (("incomplete",), ())
+
+
+@pytest.mark.parametrize("left", [("east",), ("",)])
+def test_of_a_resource_whose_account_is_configured_no_more_nobody_says_anything(two: Two, left: tuple[str, ...]) -> None:
+    """Whether the accounts' file has one account less or the environment names the only one: its batch names others, too."""
+    two.both(1, east={"R1": 1.0}, west={"R2": 2.0})
+    two.round()
+    heard_at = two.dot("R2").heard_at
+    two.restart(left)
+    for _ in range(2):
+        two.round(MINUTE)
+        two.both(1, 2, east={"R1": 1.5}, west={"R2": 2.5})
+    two.both(2, east={"R1": 3.0}, west={"R2": 4.0})
+    two.round(MINUTE)
+    state = two.dot("R2")
+    assert (two.dots("R2"), state.withdrawn, state.reasons) == ([("B1", 2.0)], (), ("source_failing",))
+    assert state.heard_at == heard_at, "it grows old where it is read"
+    assert (two.dots("R1"), two.dot("R1").reasons) == ([("B1", 1.5), ("B2", 3.0)], ())
+    assert two.told("R2") == [("B1", 1, [2.0])]
+    two.restart()
+    two.round(MINUTE)
+    assert (two.dots("R2"), two.dot("R2").reasons, two.dot("R2").heard_at) == ([("B1", 2.5), ("B2", 4.0)], (), two.now)
+    assert sorted(two.told("R2")) == [("B1", 1, [2.0]), ("B1", 2, [2.5]), ("B2", 1, [4.0])]
+
+
+def test_a_resource_that_another_account_sees_goes_on_when_one_is_configured_no_more(two: Two) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0, "R2": 2.0})
+    two.round()
+    two.restart(("east",))
+    two.both(1, 2, east={"R1": 1.5}, west={})
+    two.round(MINUTE)
+    assert (two.dots("R1"), two.dot("R1").reasons, two.dot("R1").heard_at) == ([("B1", 1.5)], (), two.now)
+    two.both(1, 3, east={}, west={})
+    two.round(MINUTE)
+    assert (two.dots("R1"), two.dot("R1").reasons) == ([], ()), "its word alone counts"
+
+
+def test_a_resource_that_no_account_sees_any_more_is_heard_again_by_one_that_is_named_it(two: Two) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R2": 2.0})
+    two.round()
+    two.restart(("east",))
+    two.round(MINUTE)
+    two.both(2, east={"R1": 3.0, "R2": 4.0}, west={})
+    two.round(MINUTE)
+    assert (two.dots("R2"), two.dot("R2").reasons) == ([("B1", 2.0), ("B2", 4.0)], ("incomplete",)), "B1 was another's"
+    two.round(4 * MINUTE)
+    assert (two.dot("R2").reasons, two.dot("R2").heard_at) == ((), two.now)
+
+
+ORDERS = [("east", "west"), ("west", "east")]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_one_account_sees_no_more_is_told_and_held_as_the_other_is_told_it(two: Two, order: tuple[str, ...]) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0, "R2": 2.0})
+    two.round()
+    two.both(2, east={"R1": 3.0}, west={"R2": 4.0})
+    two.both(1, 2, east={"R1": 1.5}, west={"R2": 2.5})
+    two.round(RECHECK, order[:1])
+    two.round(names=order[1:])
+    for _ in range(3):
+        assert (two.dots("R1"), two.dot("R1").reasons) == ([("B1", 1.5), ("B2", 3.0)], ())
+        assert (two.dots("R2"), two.dot("R2").reasons) == ([("B1", 2.5), ("B2", 4.0)], ())
+        two.round(RECHECK)
+    two.restart()
+    two.round(RECHECK)
+    assert (two.dots("R1"), two.dot("R1").reasons, two.dot("R1").withdrawn) == ([("B1", 1.5), ("B2", 3.0)], (), ())
+    assert sorted(two.told("R1")) == [("B1", 1, [1.0]), ("B1", 2, [1.5]), ("B2", 1, [3.0])]
+    assert sorted(two.told("R2")) == [("B1", 1, [2.0]), ("B1", 2, [2.5]), ("B2", 1, [4.0])]
+
+
+def test_an_account_that_sees_a_resource_no_more_does_not_vouch_for_it(two: Two) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0, "R2": 2.0})
+    two.round()
+    two.both(2, east={"R1": 3.0}, west={"R2": 4.0})
+    two.round(RECHECK)
+    heard_at = two.now
+    two.ads["east"].troubles["getDispatchBatchesSinceUID", None] = timed_out
+    two.round(RECHECK)
+    two.round(RECHECK)
+    assert (two.dot("R1").reasons, two.dot("R1").heard_at) == (("source_failing",), heard_at)
+
+
+def test_an_account_does_not_vouch_for_a_batch_that_only_another_was_told_of(two: Two) -> None:
+    """It sees the resource, as far as anybody knows, and CAISO has left the whole batch out of its list."""
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0})
+    two.round()
+    two.ads["east"].batches.append(two.batch(2, R1=3.0))
+    two.round(RECHECK)
+    heard_at = two.now
+    two.ads["east"].troubles["getDispatchBatchesSinceUID", None] = timed_out
+    two.round(RECHECK)
+    assert (two.dots("R1"), two.dot("R1").heard_at) == ([("B1", 1.0), ("B2", 3.0)], heard_at)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_caiso_revises_away_goes_once_every_account_that_sees_it_was_given_that(two: Two, order: tuple[str, ...]) -> None:
+    two.both(1, east={"R1": 1.0, "R2": 2.0}, west={"R1": 1.0, "R2": 2.0})
+    two.round()
+    two.both(1, 2, east={"R2": 5.0}, west={"R2": 5.0})
+    two.round(RECHECK, order[:1])
+    assert (two.dots("R1"), two.dot("R1").reasons) == ([("B1", 1.0)], ("incomplete",))
+    two.round(names=order[1:])
+    two.round(RECHECK)
+    assert (two.dots("R1"), two.dot("R1").reasons, two.dots("R2")) == ([], (), [("B1", 5.0)])
+    assert [batch.revision_no for batch in two.dot("R1").withdrawn] == [2]
+    two.restart()
+    two.round(RECHECK)
+    assert (two.dots("R1"), two.dot("R1").reasons) == ([], ())
+    assert two.told("R1") == [("B1", 1, [1.0]), ("B1", 2, [])]
+    assert two.events().count("dispatch/B1/2.1/R1/unnamed") == 1
+
+
+def test_a_resource_that_a_batch_names_no_more_in_the_same_revision_was_taken_from_the_accounts_view(two: Two) -> None:
+    two.restart(("east",))
+    two.both(1, east={"R1": 1.0, "R2": 2.0}, west={})
+    two.round()
+    two.both(1, east={"R1": 1.0}, west={})
+    two.restart(("east",))
+    two.round(RECHECK)
+    for _ in range(2):
+        assert (two.dots("R2"), two.dot("R2").withdrawn, two.dot("R2").reasons) == ([("B1", 2.0)], (), ("source_failing",))
+        assert two.dot("R2").heard_at == T0
+        two.restart(("east",))
+        two.round(RECHECK)
+    assert two.told("R2") == [("B1", 1, [2.0])]
+    assert (two.dots("R1"), two.dot("R1").reasons) == ([("B1", 1.0)], ())
+    two.both(2, east={"R1": 3.0, "R2": 4.0}, west={})
+    two.round(5 * MINUTE)
+    assert (two.dots("R2")[-1], two.dot("R2").reasons) == (("B2", 4.0), ())
+
+
+def test_a_cancel_that_names_a_resource_to_one_account_only_holds_and_is_told_as_that_is_told_it(two: Two) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0, "R2": 2.0})
+    two.round()
+    two.both(1, 2, east={"R1": 1.0}, west={"R2": 2.0})
+    for ads in two.ads.values():
+        ads.batches[0].status = 4
+    for name in ("west", "east"):
+        two.round(RECHECK, (name,))
+        assert two.dots("R1") == two.dots("R2") == []
+    assert two.told("R1") == [("B1", 1, [1.0]), ("B1", 2, [1.0])]
+
+
+def test_a_revision_that_one_account_cannot_read_takes_nothing_from_what_the_other_was_given(two: Two) -> None:
+    two.both(1, east={"R1": 1.0}, west={"R1": 1.0})
+    two.round()
+    two.both(1, 2, east={"R1": 5.0}, west={"R1": 5.0})
+    two.ads["west"].troubles["getDispatchBatch", "B1"] = damaged
+    for _ in range(4):
+        two.round(RECHECK)
+    assert (two.dots("R1"), two.dot("R1").withdrawn) == ([("B1", 5.0)], ())
 
 
 def test_after_a_restart_each_account_is_asked_for_the_batches_of_its_own_resources(two: Two) -> None:

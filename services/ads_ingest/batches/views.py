@@ -1,0 +1,125 @@
+"""Views: what it means that CAISO does not name a resource to an account in a batch in which it was named before.
+
+CAISO gives each account the instructions of the resources that it may see, and no word of the others. So silence has three
+causes: the batch was revised and asks nothing of the resource any more, the account sees the resource no more, or it never saw
+it and knows of it by another account. Only the first takes anything away, and only when no account that sees the resource is
+named it: CAISO raises the revision with each change (specification, section 6), so silence in a revision that named the
+resource, to this account or to another, is none of CAISO's words about it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ads_ingest.batches.open_batch import Known, OpenBatch
+from ads_ingest.batches.open_batches import OpenBatches
+from dotbus.contracts.instruction_states import is_nothing_by_status
+from dotbus.contracts.messages import DispatchBatchHeader
+
+
+@dataclass(frozen=True)
+class View:
+    """What one account is shown.
+
+    Attributes:
+        batches: what is known of each by this account.
+        sees: the resources that CAISO has named to it.
+        note_lost: told of resources that it sees no more.
+    """
+
+    batches: OpenBatches
+    sees: set[str]
+    note_lost: Callable[[Collection[str]], None]
+
+    def had(self, header: DispatchBatchHeader) -> OpenBatch | None:
+        """A batch as this account was given it in the same revision and status; None while it was not."""
+        batch = self.batches.get(header.batch_uid)
+        if batch is None or batch.had is None or batch.known is Known.RESTORED or header.revision_no is None:
+            return None
+        is_same = (batch.had.revision_no, batch.had.batch_status) == (header.revision_no, header.batch_status)
+        return batch if is_same else None
+
+    def is_behind(self, header: DispatchBatchHeader) -> bool:
+        """Whether this account was not given a batch in that revision, nor in a higher one."""
+        batch = self.batches.get(header.batch_uid)
+        if batch is None or batch.had is None or batch.known is Known.RESTORED:
+            return True
+        return (batch.had.revision_no or 0) < (header.revision_no or 0)
+
+
+class Meaning(Enum):
+    """What silence about a resource means."""
+
+    GONE = "CAISO revised it away: no account that sees it is named it"
+    AWAITED = "another account that sees it has not been given this revision"
+    LOST = "the account does not see it any more"
+    NOTHING = "the account was never told of it in this batch"
+
+
+@dataclass(frozen=True)
+class Silence:
+    """The resources that a document does not name and that were named before.
+
+    Attributes:
+        gone: those that CAISO revised away, which is told.
+        over: those of which the batch holds no more, though another account may have a word on them: its status says so.
+        awaited: those that another account is to speak of.
+        lost: those that the account sees no more.
+    """
+
+    gone: frozenset[str]
+    over: frozenset[str]
+    awaited: frozenset[str]
+    lost: frozenset[str]
+
+
+class Views:
+    """The view of one account beside those of the others.
+
+    Attributes:
+        own: that of the account.
+    """
+
+    def __init__(self, own: View, others: Sequence[View] = ()) -> None:
+        self.own = own
+        self._others = others
+
+    def silence(self, header: DispatchBatchHeader, named: Collection[str], before: Mapping[str, int | None]) -> Silence:
+        """What a document means for the resources that it does not name.
+
+        Args:
+            header: of the document.
+            named: the resources that it names.
+            before: those that the batch named before, each with the revision in which it is held; None when it is not.
+        """
+        unnamed = {
+            resource: self._meaning(header, resource, held) for resource, held in before.items() if resource not in named
+        }
+
+        def of(meaning: Meaning) -> frozenset[str]:
+            return frozenset(resource for resource, means in unnamed.items() if means is meaning)
+
+        gone = of(Meaning.GONE)
+        over = frozenset(unnamed) if is_nothing_by_status(header.batch_status) else gone
+        return Silence(gone, over, of(Meaning.AWAITED), of(Meaning.LOST))
+
+    def note(self, header: DispatchBatchHeader, named: Collection[str], silence: Silence) -> None:
+        """A document is being passed on: whoever was given the same without what it names does not see that."""
+        self.own.note_lost(silence.lost)
+        for other in self._others:
+            if batch := other.had(header):
+                other.note_lost((other.sees & frozenset(named)) - batch.named)
+            other.batches.note_decided(header.batch_uid, silence.gone.union(named))
+
+    def _meaning(self, header: DispatchBatchHeader, resource_id: str, held: int | None) -> Meaning:
+        own = self.own.batches.get(header.batch_uid)
+        if any((batch := other.had(header)) and resource_id in batch.named for other in self._others):
+            return Meaning.LOST
+        if own is None or resource_id not in own.resources:
+            return Meaning.NOTHING
+        is_same = held is not None and header.revision_no is not None and held >= header.revision_no
+        if is_same and not is_nothing_by_status(header.batch_status):
+            return Meaning.LOST if held == header.revision_no else Meaning.NOTHING
+        if any(resource_id in other.sees and other.is_behind(header) for other in self._others):
+            return Meaning.AWAITED
+        return Meaning.GONE
