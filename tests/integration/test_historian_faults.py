@@ -22,7 +22,7 @@ from historian_parts import (
 )
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import OutboxSpan
+from dotbus.contracts.messages import Dispatch, OutboxSpan
 from dotbus.testing import samples
 from historian.database import Database
 from historian.write.accounts import Accounts
@@ -178,6 +178,27 @@ def test_the_same_key_with_another_value_is_kept_as_a_contradiction_and_the_firs
     assert (kind, "says something else than what came first as dispatch_batch/" in reason) == ("contradiction", True)
     assert [(each.kind, each.reason) for each in written[-1].rejections] == [(kind, reason)]
     assert received(database)[0] == "{[1,3)}"
+
+
+def unnamed(seq: int) -> Dispatch:
+    """The same revision as it is told by a source whose account does not see the resource."""
+    event = dispatch(seq)
+    return replace(event, id=f"{event.id}/unnamed", source="ads_ingest/b", instructions=())
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("named_first", [True, False])
+def test_a_revision_that_one_source_is_not_named_the_resource_in_contradicts_none_that_names_it(
+    database, store, named_first, together
+):
+    events = [dispatch(1, dot_mw=12.0), unnamed(2), unnamed(3)]
+    events = events if named_first else events[1:] + events[:1]
+    for batch in [events] if together else [[event] for event in events]:
+        assert store.write([arrival(event) for event in batch], NOW).rejections == []
+    assert letters(database) == []
+    assert stored(database, "SELECT dot_mw FROM instruction_latest") == [(12.0,)]
+    assert stored(database, "SELECT count(*) FROM dispatch_batch") == [(1 if named_first or together else 2,)]
+    assert store.write([arrival(event) for event in events], NOW).events == 0, "all of it was said before"
 
 
 def test_of_several_under_one_key_the_first_that_can_be_stored_stays(database, store):

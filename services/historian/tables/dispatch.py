@@ -29,7 +29,9 @@ dispatch_batch = sa.Table(
     environment(),
     needed("batch_uid", TEXT, "CAISO's identifier of the batch (batchUID)."),
     needed(
-        "revision_key", TEXT, "Revision and status of the batch, as in 2.3; the event's id where CAISO numbers no revision."
+        "revision_key",
+        TEXT,
+        "Revision and status, as in 2.3, and /unnamed without instructions; the event's id where CAISO numbers no revision.",
     ),
     resource_id(),
     needed("plant", TEXT, "The plant that claimed the resource then; unassigned where none did."),

@@ -29,6 +29,9 @@ MAX_NAME: Final = 200
 MAX_SEQ: Final = 2**63 - 2
 """The largest number that PostgreSQL's ranges of bigint can hold."""
 
+_UNNAMED: Final = "/unnamed"
+"""Ends the key of an event without instructions: it may be that its source does not see the resource."""
+
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 """What is part of a key has an end."""
 StreamName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
@@ -212,7 +215,20 @@ def key_of(event: Event) -> Key:
             return ("upstream_gap", str(event.environment), "", event.id, "")
 
 
+def named_key_of(event: Event) -> Key | None:
+    """The key of an event that names the resource in the same revision of a batch as one that does not; None of any other.
+
+    The two are no contradiction: two sources whose accounts see different resources are told different parts of a batch.
+    """
+    if not isinstance(event, KeptDispatch) or event.instructions or event.batch.revision_no is None:
+        return None
+    kind, environment, resource_id, batch_uid, revision = key_of(event)
+    return kind, environment, resource_id, batch_uid, revision.removesuffix(_UNNAMED)
+
+
 def _revision(event: KeptDispatch) -> str:
     """What tells one state of a batch from another. Its status counts too: a cancellation must not pass for a repetition."""
     revision_no, status = event.batch.revision_no, event.batch.batch_status
-    return event.id if revision_no is None else f"{revision_no}.{'-' if status is None else status}"
+    if revision_no is None:
+        return event.id
+    return f"{revision_no}.{'-' if status is None else status}{'' if event.instructions else _UNNAMED}"

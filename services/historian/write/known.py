@@ -5,7 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 
 from historian.write.copying import VISIBLE_NUL
-from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory, Key, key_of
+from historian.write.events import (
+    Event,
+    KeptAnswer,
+    KeptDispatch,
+    KeptGap,
+    KeptPrices,
+    KeptTrajectory,
+    Key,
+    key_of,
+    named_key_of,
+)
 
 _DISPATCHES = sa.text("""
     SELECT k.no, b.digest
@@ -34,7 +44,10 @@ _REPORTS = sa.text("""
 
 
 def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, int | None]:
-    """The digests of those among these events whose keys are taken; None of one that was stored before digests were kept."""
+    """The digests of those among these events whose keys are taken; None of one that was stored before digests were kept.
+
+    Of one that does not name its resource also that of one that does, under the key of that.
+    """
     dispatches = [event for event in events if isinstance(event, KeptDispatch)]
     trajectories = [event for event in events if isinstance(event, KeptTrajectory)]
     answers = [event for event in events if isinstance(event, KeptAnswer)]
@@ -42,8 +55,8 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     gaps = [event for event in events if isinstance(event, KeptGap)]
     known: dict[Key, int | None] = {}
     if dispatches:
-        batches = {**_batches(dispatches), "revisions": _texts(key_of(event)[-1] for event in dispatches)}
-        known |= _find(connection, _DISPATCHES, dispatches, batches)
+        known |= _find_dispatches(connection, {key_of(event): event for event in dispatches})
+        known |= _find_dispatches(connection, {key: event for event in dispatches if (key := named_key_of(event))})
     if trajectories:
         known |= _find(connection, _TRAJECTORIES, trajectories, _batches(trajectories))
     if answers:
@@ -53,6 +66,14 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     if prices:
         known |= _find(connection, _REPORTS, prices, {"ids": _texts(event.id for event in prices)})
     return known
+
+
+def _find_dispatches(connection: sa.Connection, events: Mapping[Key, KeptDispatch]) -> dict[Key, int | None]:
+    if not events:
+        return {}
+    keys, of_keys = list(events), list(events.values())
+    columns = {**_batches(of_keys), "revisions": _texts(key[-1] for key in keys)}
+    return {keys[number]: digest for number, digest in _rows(connection, _DISPATCHES, of_keys, columns)}
 
 
 def _batches(events: Sequence[KeptDispatch] | Sequence[KeptTrajectory]) -> dict[str, list[str]]:
@@ -69,5 +90,11 @@ def _texts(values: Iterable[str]) -> list[str]:
 def _find(
     connection: sa.Connection, query: sa.TextClause, events: Sequence[Event], columns: Mapping[str, Sequence[object]]
 ) -> dict[Key, int | None]:
+    return {key_of(events[number]): digest for number, digest in _rows(connection, query, events, columns)}
+
+
+def _rows(
+    connection: sa.Connection, query: sa.TextClause, events: Sequence[Event], columns: Mapping[str, Sequence[object]]
+) -> list[tuple[int, int | None]]:
     parameters = {"numbers": list(range(len(events))), "environments": [str(event.environment) for event in events], **columns}
-    return {key_of(events[row[0]]): row[1] for row in connection.execute(query, parameters)}
+    return [(row[0], row[1]) for row in connection.execute(query, parameters)]

@@ -1,5 +1,7 @@
 """Sifting: what of a batch of events is news, what was said before, and what says something else than what came first.
 
+A dispatch that does not name its resource is no news beside one that does: its source may not see it.
+
 Events are sifted in their order, each against what is stored and against those before it. What comes of it counts once all that
 is news is stored.
 """
@@ -11,7 +13,7 @@ import msgspec
 from historian.database import Connection
 from historian.write.arrivals import CONTRADICTION, Arrival, Rejection, Written, recorded_of
 from historian.write.digest import PRICE_COLUMNS, digest_of
-from historian.write.events import KeptPrices, Key
+from historian.write.events import KeptPrices, Key, named_key_of
 from historian.write.known import digests_of
 from historian.write.numbers import Numbers
 from historian.write.price_times import Said, Time, Values, read_said, time_of, values_of
@@ -47,9 +49,10 @@ def sift(connection: Connection, numbers: Numbers, events: Sequence[Arrival]) ->
         if isinstance(each.event, KeptPrices) and (each.key not in known or known[each.key] not in (None, each.digest))
     ]
     said = read_said(connection, prices, numbers.nodes.known) if prices else {}
+    keys = known.keys() | {each.key for each in recorded}
     for arrival, each in zip(events, recorded, strict=True):
         is_known = each.key in known
-        if is_known and known[each.key] in (None, each.digest):
+        if named_key_of(each.event) in keys or (is_known and known[each.key] in (None, each.digest)):
             sifted.repeats.append(each.position)
         elif isinstance(each.event, KeptPrices):
             _sift_prices(arrival, each.event, said, sifted, is_known=is_known)

@@ -22,7 +22,7 @@ from historian.database import (
 )
 from historian.write.arrivals import Arrival, Rejection, Written, recorded_of
 from historian.write.copying import FORMAT
-from historian.write.events import KeptPrices, Key
+from historian.write.events import KeptPrices, Key, named_key_of
 from historian.write.ledger import add_received
 from historian.write.months import Months
 from historian.write.numbers import Numbers
@@ -119,7 +119,7 @@ class Store:
         self._go_on()
         refused: Exception | None = None
         for _ in range(TRIES):
-            is_wary = self._wary_batches > 0 or share_a_node(_prices_of(events))
+            is_wary = self._wary_batches > 0 or share_a_node(_prices_of(events)) or _leaves_out(events)
             sifted = self._sift(events) if is_wary else Sifted(list(events))
             refused = self._try(sifted.news, written, now, failures) if sifted.news else None
             if refused is None:
@@ -267,6 +267,11 @@ def _service(arrival: Arrival) -> tuple[str, str]:
 def _positions(arrivals: Iterable[Arrival]) -> list[Position]:
     meanings = (arrival.meaning for arrival in arrivals)
     return [meaning.position for meaning in meanings if isinstance(meaning, Recorded | Refused) and meaning.position]
+
+
+def _leaves_out(events: Iterable[Arrival]) -> bool:
+    """Whether a dispatch does not name its resource: no key that is taken tells that another does."""
+    return any(named_key_of(recorded_of(arrival).event) for arrival in events)
 
 
 def _named_by_their_sources(arrivals: Iterable[Arrival]) -> list[Stream]:
