@@ -312,7 +312,8 @@ class DispatchStream:
         named = self._named_by(batch.batch_uid)
         if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
             named = frozenset(filter(self._publisher.known_state.is_of, self._publisher.known_state.entries))
-        self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
+        if batch.header.batch_type is None or batch.header.batch_type in DOT_BATCH_TYPES:
+            self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
         if batch.instructs_nothing:
             self._withdraw_instructions(batch)
         self._commit((), self._publisher.cursor, news_only=True)

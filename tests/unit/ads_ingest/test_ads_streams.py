@@ -363,3 +363,14 @@ def test_what_a_clock_that_was_ahead_took_for_past_comes_back_when_it_is_right_a
     bench.ads.batches[1].revision_no, bench.ads.batches[1].status = 2, 4
     bench.round(RECHECK)
     assert bench.dots() == [("B1", 1.0)], "open batches are watched again"
+
+
+def test_a_batch_without_dots_is_withdrawn_in_no_state_of_dots_when_it_is_read_again(bench: Bench) -> None:
+    """A commitment that holds still, after a restart: its header asks for no DOT."""
+    bench.ads.batches = [batch(1, R1=7.0), batch(2, R1=3.0)]
+    bench.ads.batches[1].batch_type, bench.ads.batches[1].instruction_type = 2, 4
+    bench.round()
+    bench.restart()
+    bench.round(RECHECK)
+    assert (bench.dots("R1"), bench.dot("R1").withdrawn) == ([("B1", 7.0)], ())
+    assert [known.batch_uid for known in bench.instructions("R1").instructions] == ["B2"]
