@@ -63,6 +63,8 @@ class DotSchedule:
     def without_batch(self, batch_uid: str, revision_no: int | None = None, until: datetime | None = None) -> Self:
         """Without the DOTs of a batch, which was cancelled or whose revision does not name the resource any more.
 
+        An older revision than is known is ignored: of several accounts one may hear of it late.
+
         That it is withdrawn is kept until the last of its intervals ends, also when it was never held here: another source may
         hold it still.
 
@@ -71,6 +73,8 @@ class DotSchedule:
             revision_no: that says so, None when it is not known.
             until: when the last that the batch instructs ends, None when it is not known.
         """
+        if revision_no is not None and revision_no < self._known_revision(batch_uid):
+            return self
         gone = [interval for interval in self.intervals if interval.batch_uid == batch_uid]
         said = [batch for batch in self.withdrawn if batch.batch_uid == batch_uid]
         ends = [*(interval.interval_end for interval in gone), *(batch.until for batch in said), *([until] if until else [])]

@@ -345,6 +345,16 @@ def test_a_revision_that_one_account_cannot_read_takes_nothing_from_what_the_oth
     assert (two.dots("R1"), two.dot("R1").withdrawn) == ([("B1", 5.0)], ())
 
 
+def test_a_header_that_one_account_is_told_late_takes_nothing_from_a_higher_revision_of_the_other(two: Two) -> None:
+    two.both(1, 2, east={"R1": 5.0}, west={"R1": 5.0})
+    late = two.batch(1, 1, R1=5.0)
+    late.status = 0
+    two.ads["west"].batches = [late]
+    for _ in range(2):
+        two.round(RECHECK)
+        assert (two.dots("R1"), two.dot("R1").withdrawn) == ([("B1", 5.0)], ())
+
+
 def test_after_a_restart_each_account_is_asked_for_the_batches_of_its_own_resources(two: Two) -> None:
     two.ads["east"].batches, two.ads["west"].batches = [two.batch(1, R1=1.0)], [two.batch(2, R2=2.0)]
     two.round()
