@@ -13,6 +13,7 @@ from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
+from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import known_instructions
@@ -71,22 +72,23 @@ class Bench:
         told = {"committed": self.count_commit, "unassigned": unassigned}
         dots = known_dots(sender, kept)
         batches = open_batches(PACE, self.installation, VALID_FOR_LEAST, lambda: 0.0)
+        publisher = Publisher(  # type: ignore[misc]
+            self.outbox,
+            dots,
+            topics,
+            "dispatch",
+            instructions=known_instructions(sender, kept),
+            **told,  # type: ignore[arg-type]
+        )
+        views = Views(View(batches, dots.sees, dots.formerly.update))
         self.dispatch = DispatchStream(
             caiso,
-            Publisher(  # type: ignore[misc]
-                self.outbox,
-                dots,
-                topics,
-                "dispatch",
-                instructions=known_instructions(sender, kept),
-                **told,  # type: ignore[arg-type]
-            ),
-            sender,
+            publisher,
             validations=Validations(caiso, enabled=True),
             quarantine_log=QuarantineLog(self.quarantine),
             files=files,
             batches=batches,
-            views=Views(View(batches, dots.sees, dots.formerly.update)),
+            changes=DispatchChanges(caiso, publisher, sender, batches=batches, views=views, clock=lambda: self.now),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
             silence=self.of_dispatches,

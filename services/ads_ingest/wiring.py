@@ -18,6 +18,7 @@ from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import Ads
 from ads_ingest.dispatch import DispatchStream
+from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import KnownInstructions, known_instructions
@@ -178,29 +179,30 @@ def _wire_account(
         followed = Followed(upstream, account.name or None, batches)
         return Outages(followed, shared.outbox, shared.sender, committed=shared.committed, monotonic_s=shared.monotonic_s)
 
+    dots = Publisher(
+        shared.outbox,
+        known_states.dots,
+        topics,
+        account.named(dispatch.CURSOR),
+        committed=shared.committed,
+        unassigned=unassigned,
+        instructions=known_states.instructions,
+    )
+    batches = views.own.batches
+    changes = DispatchChanges(caiso, dots, shared.sender, batches=batches, views=views, clock=clock, note_seen=note_seen)
     dispatches = DispatchStream(
         caiso,
-        Publisher(
-            shared.outbox,
-            known_states.dots,
-            topics,
-            account.named(dispatch.CURSOR),
-            committed=shared.committed,
-            unassigned=unassigned,
-            instructions=known_states.instructions,
-        ),
-        shared.sender,
+        dots,
         validations=Validations(caiso, enabled=settings.validate_batches),
         quarantine_log=of_dispatch,
         files=files,
-        batches=views.own.batches,
-        views=views,
+        batches=batches,
+        changes=changes,
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
         silence=of_dispatches,
         of_trajectories=of_trajectories,
         alarms=DispatchAlarms(of_dispatches, alarm_after, outages(DISPATCH, "dispatch batches")),
-        note_seen=note_seen,
     )
     trajectories = TrajectoryStream(
         caiso,

@@ -19,6 +19,7 @@ from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
+from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.known.state import known_dots, known_trajectories, valid_for
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.service import FollowedStream
@@ -141,14 +142,14 @@ class AdsProcess:
         known_state = known_trajectories(sender, kept, valid_for(PACE.poll_s))
         curves = Publisher(ingest.disk, known_state, ingest.topics, "trajectory", **told)
         batches = open_batches(PACE, ingest.installation, lasts, lambda: 0.0)
+        views = Views(View(batches, known.sees, nothing.noted))
         of_dispatches = of_trajectories = Unwatched(ingest.clock())
         dispatch = DispatchStream(
             ingest.caiso,
             dots,
-            sender,
             validations=validations,
             batches=batches,
-            views=Views(View(batches, known.sees, nothing.noted)),
+            changes=DispatchChanges(ingest.caiso, dots, sender, batches=batches, views=views, clock=ingest.clock),
             clock_steps=steps_of(ingest),
             silence=of_dispatches,
             of_trajectories=of_trajectories,

@@ -1,0 +1,269 @@
+"""Dispatch changes: what a dispatch batch makes of what is known - DOTs, instructions and the batches that they are of.
+
+All of it or nothing: events, states and cursor go into the outbox in one transaction, and what cannot be kept was never known.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+
+from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
+from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.views import Views
+from ads_ingest.caiso import Ads, answered_at
+from ads_ingest.known.instruction_state import (
+    fold_instructions,
+    judge_instructions,
+    restore_instructions,
+    withdraw_instructions,
+)
+from ads_ingest.known.intervals import is_in_doubt, open_until, unreadable_of
+from ads_ingest.known.schedules import DotSchedule
+from ads_ingest.known.state import KnownState
+from ads_ingest.publishing import Publisher
+from ads_ingest.translate import Sender, translate_dispatch, translate_header
+from caiso.ads import WHOLE_CACHE
+from caiso.ads.records import DispatchBatch
+from dotbus.contracts.instruction_states import Status
+from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule
+
+
+class DispatchChanges:
+    """Makes them.
+
+    Args:
+        caiso: by whose clock it was heard.
+        publisher: where they go.
+        sender: who passes them on.
+        batches: what is known of each.
+        views: which of them this account is shown, and the others are.
+        clock: the wall clock.
+        note_seen: told which resources CAISO names, where that matters.
+    """
+
+    def __init__(
+        self,
+        caiso: Ads,
+        publisher: Publisher[DotSchedule, Dot],
+        sender: Sender,
+        *,
+        batches: OpenBatches,
+        views: Views,
+        clock: Callable[[], datetime],
+        note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
+    ) -> None:
+        self._caiso = caiso
+        self._publisher = publisher
+        self._sender = sender
+        self._batches = batches
+        self._views = views
+        self._clock = clock
+        self._note_seen = note_seen
+        self._listed: Sequence[DispatchBatchHeader] = ()
+        self._looked_through = publisher.cursor != WHOLE_CACHE
+        self._listed_at: datetime | None = None
+        batches.note_listed(publisher.missing, clock())  # before a restart
+        restore(batches, publisher.known_state, clock())
+        if publisher.instructions:
+            restore_instructions(batches, publisher.instructions, clock())
+
+    def begin_anew(self, set_back_by: timedelta) -> None:
+        """The clock was set back: all that CAISO has is to be had again.
+
+        Raises:
+            sqlite3.Error: the outbox cannot keep anything.
+        """
+        self._batches.read_anew(self._clock())
+        with self._publisher.lock:
+            self._judge(self._clock())
+            self._publisher.begin_anew(set_back_by, self._clock())
+
+    def note_listed(self, listed: Sequence[DispatchBatchHeader], now: datetime) -> None:
+        """CAISO listed batches, in this round."""
+        self._listed = listed
+        self._listed_at = self._listed_at or now
+        self._batches.note_listed(listed, now)
+
+    def pass_on(self, document: DispatchBatch) -> list[str]:
+        """Pass a batch on, or leave everything as it was. Returns what nobody can read, which speaks against its resources.
+
+        Raises:
+            sqlite3.Error: the outbox cannot keep anything.
+        """
+        known_state, instructions = self._publisher.known_state, self._publisher.instructions
+        entries, known = dict(known_state.entries), self._batches.get(document.header.batch_uid)
+        instructed = dict(instructions.entries) if instructions else {}
+        try:
+            return self._pass_on(document)
+        except Exception:
+            known_state.take_back(entries)
+            if instructions:
+                instructions.take_back(instructed)
+            self._batches.take_back(known)
+            raise
+
+    def _pass_on(self, document: DispatchBatch) -> list[str]:
+        now, header = self._clock(), translate_header(document.header)
+        named = {each.resource_id for each in document.instructions}
+        self._note_seen(named)
+        before = self._named_before(header.batch_uid)
+        unnamed = self._views.silence(header, named, before)
+        events = translate_dispatch(document, self._sender, now, unnamed.gone)
+        fold(self._publisher.known_state, header, events, unnamed.over)
+        if self._publisher.instructions:
+            fold_instructions(self._publisher.instructions, header, events, unnamed.over, now)
+        in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
+        in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
+        instructed = chain.from_iterable(event.instructions for event in events)
+        unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
+        untold = may_last_until(header, now) if unreadable else None
+        until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
+        self._batches.note_had(header, until, in_doubt, now, named)
+        self._views.note(header, named, unnamed)
+        self.commit(events, self._settled_to(), news_only=True)
+        return unreadable
+
+    def withdraw(self, batch: OpenBatch) -> None:
+        """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own.
+
+        Raises:
+            sqlite3.Error: the outbox cannot keep anything.
+        """
+        with self._publisher.lock:
+            self._withdraw_at_once(batch)
+
+    def _withdraw_at_once(self, batch: OpenBatch) -> None:
+        named = self._named_by(batch.batch_uid)
+        if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
+            named = frozenset(filter(self._publisher.known_state.is_of, self._publisher.known_state.entries))
+        if batch.header.batch_type is None or batch.header.batch_type in DOT_BATCH_TYPES:
+            self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
+        if batch.instructs_nothing:
+            self._withdraw_instructions(batch)
+        self.commit(news_only=True)
+
+    def withdraw_replaced(self, batch: OpenBatch) -> None:
+        """Take away what a batch said in older revisions than its header, which nobody could read. It is kept with the next."""
+        held, newest = self._named_before(batch.batch_uid), batch.header.revision_no or 0
+        older = [resource_id for resource_id, revision in held.items() if (revision or 0) < newest]
+        self._withdraw_from(batch.batch_uid, None, None, older)
+        self._withdraw_instructions(batch)
+
+    def _withdraw_from(
+        self, batch_uid: str, revision_no: int | None, until: datetime | None, resources: Collection[str]
+    ) -> None:
+        known_state = self._publisher.known_state
+        for resource_id in resources:
+            known_state.put(resource_id, known_state.entry(resource_id).without_batch(batch_uid, revision_no, until))
+
+    def _withdraw_instructions(self, batch: OpenBatch) -> None:
+        if self._publisher.instructions:
+            withdraw_instructions(self._publisher.instructions, batch, self._named_by(batch.batch_uid), self._clock())
+
+    def commit(self, events: Sequence[Dispatch] = (), cursor: str | None = None, *, news_only: bool = False) -> None:
+        """Keep events, the states that are due by now and the cursor, if it moves.
+
+        Raises:
+            sqlite3.Error: nothing of it was kept.
+        """
+        with self._publisher.lock:
+            now = self._clock()
+            self._judge(now)
+            cursor = self._publisher.cursor if cursor is None else cursor
+            self._publisher.commit(now, events, cursor, news_only=news_only, events_only=self._knows_a_part_only(now))
+
+    def commit_round(self) -> None:
+        """The same at the end of a round, when all that CAISO listed was asked for; what is settled is let go of.
+
+        Raises:
+            sqlite3.Error: nothing of it was kept.
+        """
+        self._looked_through = True
+        self._publisher.known_state.complete |= self._batches.lacks_none(self._clock())
+        if self._publisher.instructions:
+            self._publisher.instructions.complete = self._publisher.known_state.complete
+        self.commit(cursor=self._settled_to())
+        with self._publisher.lock:
+            self._batches.forget_settled(self._needed(), self._clock())
+
+    def _knows_a_part_only(self, now: datetime) -> bool:
+        """Whether nothing of before is known, and what CAISO lists was asked for in part only.
+
+        A state that is made of it would pass for all that holds. What takes longer speaks against the states by then.
+        """
+        return not self._looked_through and self._listed_at is not None and now - self._listed_at <= ASKED_SOON
+
+    def _judge(self, now: datetime) -> None:
+        """What speaks against each state, and since when each counts."""
+        known_state, batches = self._publisher.known_state, self._batches
+        known_state.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
+        known_state.doubts_of_past = batches.doubts_of_past(now)
+        known_state.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
+        known_state.untold = frozenset(resource for resource in known_state.sees if self._is_untold(resource, now))
+        if instructions := self._publisher.instructions:
+            confirmed = judge_instructions(instructions, batches, now)
+            instructions.confirmed = {resource: answered_at(self._caiso, at) for resource, at in confirmed.items()}
+
+    def _is_untold(self, resource_id: str, now: datetime) -> bool:
+        """Whether a state holds DOTs that only another account was told of."""
+        intervals = self._publisher.known_state.entry(resource_id).intervals
+        held = {one.batch_uid for one in intervals if one.interval_end > now}
+        return any((batch := self._batches.get(uid)) is None or resource_id not in batch.resources for uid in held)
+
+    def _settled_to(self) -> str:
+        """The last listed batch before the first that has to be listed again after a restart."""
+        cursor, now = self._publisher.cursor, self._clock()
+        for header in self._listed:
+            if not self._batches.is_settled(header.batch_uid, now):
+                break
+            cursor = header.batch_uid
+        return cursor
+
+    def _needed(self) -> frozenset[str]:
+        """The batches that CAISO lists, and those that a state is made of."""
+        in_states = (
+            interval.batch_uid for entry in self._publisher.known_state.entries.values() for interval in entry.intervals
+        )
+        return frozenset(in_states) | {header.batch_uid for header in self._listed}
+
+    def _named_by(self, batch_uid: str) -> frozenset[str]:
+        """The resources of this account that a batch has named, as far as that is known: a revision may leave some out."""
+        entries, batch = self._publisher.known_state.entries.items(), self._batches.get(batch_uid)
+        held = {resource for resource, entry in entries if any(one.batch_uid == batch_uid for one in entry.intervals)}
+        return frozenset(filter(self._publisher.known_state.is_of, held.union(batch.resources if batch else ())))
+
+    def _named_before(self, batch_uid: str) -> dict[str, int | None]:
+        """The same, each with the revision in which it is held; None when nothing of it is."""
+        return {resource: self._held_revision(batch_uid, resource) for resource in self._named_by(batch_uid)}
+
+    def _held_revision(self, batch_uid: str, resource_id: str) -> int | None:
+        intervals = self._publisher.known_state.entry(resource_id).intervals
+        held = [one.revision_no or 0 for one in intervals if one.batch_uid == batch_uid]
+        if self._publisher.instructions:
+            said = self._publisher.instructions.entry(resource_id).batches.get(batch_uid)
+            held += [said.revision_no or 0] if said and said.instructions else []
+        return max(held, default=None)
+
+
+def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now: datetime) -> None:
+    """After a restart: the batches of the kept states are open until their intervals end."""
+    for resource_id, entry in known_state.entries.items():
+        if not known_state.is_of(resource_id):
+            continue
+        for interval in entry.intervals:
+            header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
+            batches.restore(header, resource_id, interval.interval_end, now)
+        for withdrawn in entry.withdrawn:
+            batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
+
+
+def fold(
+    known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str]
+) -> None:
+    """Put a batch into the entries of its resources, and take it out of those of which it holds no more."""
+    for event in events:
+        known_state.put(event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
+    for resource_id in over:
+        entry = known_state.entry(resource_id)
+        known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))
