@@ -17,7 +17,8 @@ from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import known_instructions
-from ads_ingest.known.state import VALID_FOR_LEAST, known_dots, known_trajectories
+from ads_ingest.known.schedule_state import known_dots, known_trajectories
+from ads_ingest.known.state import VALID_FOR_LEAST
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace

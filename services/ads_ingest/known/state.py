@@ -6,16 +6,13 @@ oldest answer that it rests on: the question for what is new, and that for the r
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, Self, TypeVar
 
-import msgspec
-
 from ads_ingest.known.doubts import FAILING, INCOMPLETE, Doubts, DoubtsOf, Reasons, Spoken
-from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
@@ -305,57 +302,6 @@ def _of_other(spoken: Spoken) -> Reasons:
     return spoken.other
 
 
-def known_dots(
-    sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
-) -> KnownState[DotSchedule, Dot]:
-    """The DOTs, taken up where the kept states left them."""
-    said, configured = restored(sender, kept, Dot), configured_in(sender)
-    entries = {state.resource_id: DotSchedule.of_state(state) for state in said}
-
-    def make_state(resource_id: str, entry: DotSchedule, judgement: Judgement) -> Dot:
-        return Dot(
-            environment=sender.environment,
-            source=sender.source,
-            time=judgement.now,
-            plant=sender.installation.plant_of(resource_id),
-            resource_id=resource_id,
-            heard_at=judgement.heard_at,
-            valid_until=judgement.valid_until,
-            reasons=judgement.reasons.state,
-            received_at=entry.received_at,
-            intervals=tuple(_marked(entry.intervals, configured.get(resource_id), judgement.reasons)),
-            withdrawn=entry.withdrawn,
-        )
-
-    return KnownState(configured, DotSchedule(), entries, said, make_state, sender.dot_topic, refresh_of(sender), valid_for)
-
-
-def known_trajectories(
-    sender: Sender, kept: Mapping[str, bytes], valid_for: timedelta = VALID_FOR_LEAST
-) -> KnownState[TrajectoryCurve, Trajectory]:
-    """The curves, taken up where the kept states left them."""
-    said = restored(sender, kept, Trajectory)
-    entries = {state.resource_id: TrajectoryCurve.of_state(state) for state in said}
-
-    def make_state(resource_id: str, entry: TrajectoryCurve, judgement: Judgement) -> Trajectory:
-        return Trajectory(
-            environment=sender.environment,
-            source=sender.source,
-            time=judgement.now,
-            plant=sender.installation.plant_of(resource_id),
-            resource_id=resource_id,
-            heard_at=judgement.heard_at,
-            valid_until=judgement.valid_until,
-            reasons=judgement.reasons.state,
-            received_at=entry.received_at,
-            points=entry.points,
-            latest=entry.latest,
-        )
-
-    empty, topic = TrajectoryCurve(), sender.trajectory_topic
-    return KnownState(configured_in(sender), empty, entries, said, make_state, topic, refresh_of(sender), valid_for)
-
-
 def refresh_of(sender: Sender) -> timedelta:
     """How often an unchanged state is said again: often enough for the limit that its installation's gateways judge by."""
     return min(REFRESH_MOST, timedelta(seconds=sender.installation.modbus.stale_after_s / REFRESHES_BEFORE_STALE))
@@ -366,15 +312,8 @@ def configured_in(sender: Sender) -> dict[str, Schedule]:
     return {resource.id: resource.schedule for plant in sender.installation.plants for resource in plant.resources}
 
 
-def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, spoken: Spoken) -> Iterator[DotInterval]:
-    """DOTs with what speaks against each alone: its batch when that is over, or a schedule that is not followed."""
-    for interval in intervals:
-        other = spoken.other if _is_of_other(interval, follows) else ()
-        reasons = INCOMPLETE if interval.batch_uid in spoken.past else other
-        yield msgspec.structs.replace(interval, reasons=reasons) if reasons else interval
-
-
-def _is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
+def is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
+    """Whether a DOT is not of the schedule that its resource follows."""
     return follows is not None and follows not in schedules_of(interval.batch_type)
 
 
@@ -382,8 +321,8 @@ def _spoken_in(state: Dot | Trajectory | Instructions, configured: Mapping[str, 
     """What a kept state said against itself. Where that can be read in two ways, the state is said once more than need be."""
     follows = configured.get(state.resource_id)
     marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
-    other = next((interval.reasons for interval in marked if _is_of_other(interval, follows)), ())
-    past = frozenset(interval.batch_uid for interval in marked if not _is_of_other(interval, follows))
+    other = next((interval.reasons for interval in marked if is_of_other(interval, follows)), ())
+    past = frozenset(interval.batch_uid for interval in marked if not is_of_other(interval, follows))
     return Spoken(state.reasons, other, past)
 
 
