@@ -216,8 +216,8 @@ class _Bounded(HTTPAdapter):
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:
     """The server's clock minus ours, from a Date header that was written while the reply came.
 
-    Of a reply that took long the least difference that explains its Date; None when that would show no disagreement, because the
-    clocks may differ by more, or there is no Date.
+    Of a reply that took long the least difference that explains its Date; None when that would show no disagreement, because
+    the clocks may differ by more, or there is no Date.
     """
     try:
         theirs = parsedate_to_datetime(date) if date else None
