@@ -114,10 +114,10 @@ def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callab
     try:
         with closing(OasisSource(settings, clock)) as source:
             question = Question(market, (node,), start, start + _ASKED_OF)
-            answer = Caiso(source, settings.bounds).fetch_prices(question)
+            Caiso(source, settings.bounds).fetch_prices(question)
     except (TlsFileUnusable, OasisFailure) as failure:
         return Answer(asked, is_good=False, said=str(failure))
-    return Answer(asked, is_good=True, said=_answered(time.monotonic() - began_s, answer.clock_offset_s, f"{market} of {node}"))
+    return Answer(asked, is_good=True, said=_answered(time.monotonic() - began_s, source.clock_offset_s, f"{market} of {node}"))
 
 
 def _answered(took_s: float, clock_offset_s: float | None, more: str) -> str:

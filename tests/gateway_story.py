@@ -116,7 +116,7 @@ def upstreams(ok_s: float, *, service: str = "ads_ingest", **changed: object) ->
 
 def upstream(ok_s: float, **changed: object) -> Upstream:
     """CAISO, heard so long after noon."""
-    return Upstream(**{"name": "ads_dispatch", "ok": True, "last_ok_at": at(ok_s), **changed})  # type: ignore[arg-type]
+    return Upstream(**{"name": "ads_dispatch", "ok": True, "last_ok_at": at(ok_s), "clock_offset_s": 0.0, **changed})  # type: ignore[arg-type]
 
 
 def plant_of(resource: str) -> str:

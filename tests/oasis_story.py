@@ -49,7 +49,7 @@ class ScriptedOasis:
     def fetch(self, question: Question) -> Reply:
         self.asked.append((self.clock(), question))
         content = self.answer(question)
-        return Reply(self.status, content, self.clock(), self.clock_offset_s)
+        return Reply(self.status, content, self.clock())
 
 
 class Story:

@@ -420,11 +420,13 @@ class Subscriber:
         """Whether the clocks of the source, of CAISO and of this subscriber may disagree."""
         if source is None or source.connection != self._connection or not source.ahead:
             return True
-        offsets = [each.get("clock_offset_s") or 0 for each in upstreams]
+        ahead, told = max(source.ahead), [each.get("clock_offset_s") for each in upstreams]
+        offsets = [timedelta(seconds=offset) for offset in told if offset is not None]
         return (
-            abs(max(source.ahead)) > AGREE
+            abs(ahead) > AGREE
             or now > source.compared + AGREED_FOR
-            or any(abs(offset) > AGREE.total_seconds() for offset in offsets)
+            or None in told
+            or any(abs(offset) > AGREE or abs(offset + ahead) > AGREE for offset in offsets)
             or max(claims(state.message)) > state.arrived + AGREE
         )
 

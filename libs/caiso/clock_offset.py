@@ -44,6 +44,7 @@ class ClockOffset:
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._ahead_s: float | None = None
+        self._last_ahead_s: float | None = None
         self._claim: _Claim | None = None
 
     @property
@@ -51,9 +52,15 @@ class ClockOffset:
         """The server's clock minus ours; None before a reply told it."""
         return None if self._ahead_s is None else self._ahead_s - self._ours_s()
 
+    @property
+    def last_said_s(self) -> float | None:
+        """The same as the last reply said it, believed or not: enough to doubt, too little to act on."""
+        return None if self._last_ahead_s is None else self._last_ahead_s - self._ours_s()
+
     def note(self, offset_s: float) -> None:
         """A reply said that the server's clock is so far from ours, seconds."""
         said_s, now_s = self._ours_s() + offset_s, self._monotonic_s()
+        self._last_ahead_s = said_s
         if self._ahead_s is None or abs(offset_s) <= AGREE_WITHIN_S or abs(said_s - self._ahead_s) <= AGREE_WITHIN_S:
             self._believe(said_s)
             return

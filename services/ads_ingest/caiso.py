@@ -27,6 +27,11 @@ class Ads(Protocol):
         """CAISO's clock minus ours."""
         ...
 
+    @property
+    def clock_offset_said_s(self) -> float | None:
+        """The same as its last reply said it, believed or not."""
+        ...
+
     def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
         """Headers of the batches after one."""
         ...

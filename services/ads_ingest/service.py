@@ -38,7 +38,7 @@ class FollowedStream:
         stream: asks.
         quarantine_log: keeps what was unusable.
         clock: the wall clock.
-        clock_offset_s: CAISO's clock minus ours, when known.
+        clock_offset_s: CAISO's clock minus ours at this moment, when known.
         failed: told of each failure, for metrics.
 
     Attributes:
@@ -59,10 +59,9 @@ class FollowedStream:
         self._stream = stream
         self._quarantine_log = quarantine_log
         self._clock = clock
-        self._clock_offset_s = clock_offset_s
         self._failed = failed
         self._log = get_logger("service").bind(upstream=name)
-        self.health = UpstreamHealth(name)
+        self.health = UpstreamHealth(name, clock_offset_s)
         self.rounds_in_vain = 0
 
     def follow(self) -> bool:
@@ -98,7 +97,7 @@ class FollowedStream:
         if not missing and not unanswered.failures:
             self._quarantine_log.forget()
         complaints = [*unanswered.alarms, *missing[:COMPLAINTS_MOST], *more]
-        if self.health.succeeded(self._clock(), self._clock_offset_s(), complaints=complaints):
+        if self.health.succeeded(self._clock(), complaints=complaints):
             self._log.info("recovered")
 
 

@@ -231,7 +231,7 @@ def _wire_account(
         shared.meters.failures.labels(failure.kind).inc()
 
     def follow(name: str, stream: Stream, quarantine_log: QuarantineLog) -> FollowedStream:
-        offset = {"clock_offset_s": lambda: caiso.clock_offset_s}
+        offset = {"clock_offset_s": lambda: caiso.clock_offset_said_s}
         return FollowedStream(account.named(name), stream, quarantine_log, clock=clock, failed=failed, **offset)
 
     return follow(DISPATCH, dispatches, of_dispatch), follow(TRAJECTORY, trajectories, of_trajectory)

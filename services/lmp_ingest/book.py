@@ -116,8 +116,8 @@ class Book:
                 page.doubts |= {reason}
 
     def compare_clocks(self, offset_s: float | None) -> None:
-        """Note how far CAISO's clock is from ours, when it said so."""
-        self._clock_in_doubt = abs(offset_s or 0.0) > CLOCK_DOUBT_S
+        """Note how far CAISO's clock is from ours, None when it did not say so: then nobody knows whether they agree."""
+        self._clock_in_doubt = offset_s is None or abs(offset_s) > CLOCK_DOUBT_S
 
     def set_back(self, by: timedelta, now: datetime) -> None:
         """The clock was set back: nothing is known of what is the future now."""

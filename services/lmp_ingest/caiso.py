@@ -15,6 +15,11 @@ from lmp_ingest.unpack import Bounds
 class Source(Protocol):
     """Where replies come from."""
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
+        ...
+
     def fetch(self, question: Question) -> Reply:
         """The reply to a question."""
         ...
@@ -27,7 +32,6 @@ class Answer:
     assembled: Assembled
     content: bytes
     received_at: datetime
-    clock_offset_s: float | None
 
 
 class Caiso:
@@ -41,6 +45,11 @@ class Caiso:
     def __init__(self, source: Source, bounds: Bounds) -> None:
         self._source = source
         self._bounds = bounds
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
+        return self._source.clock_offset_s
 
     def fetch_prices(self, question: Question, *, was_given: bool = False) -> Answer:
         """The prices that a question asks for, as far as they are published.
@@ -61,7 +70,7 @@ class Caiso:
         except OasisFailure as failure:
             failure.content = reply.content
             raise
-        return Answer(assembled, reply.content, reply.received_at, reply.clock_offset_s)
+        return Answer(assembled, reply.content, reply.received_at)
 
     def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[PriceRow]:
         """None while OASIS says that there is no data, and there need not be."""

@@ -25,12 +25,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What an HTTP request brought. `clock_offset_s` is CAISO's clock minus ours, as its replies agree on."""
+    """What an HTTP request brought."""
 
     status: int
     content: bytes
     received_at: datetime
-    clock_offset_s: float | None = None
 
 
 class Component(StrEnum):

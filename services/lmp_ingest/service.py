@@ -108,7 +108,8 @@ class Loop:
         self._turned = turned
         self._clock = clock
         self._told = told
-        self._health = {track.market: UpstreamHealth(upstream_of(track.market)) for track in tracks}
+        markets = {track.market: upstream_of(track.market) for track in tracks}
+        self._health = {market: UpstreamHealth(name, lambda: caiso.clock_offset_s) for market, name in markets.items()}
         self._cursors = outbox.cursors()
         self._keeps = True
         self._log = get_logger("service")
@@ -211,14 +212,14 @@ class Loop:
         after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at, denied)
         self._replace(track, after)
         heard = [node for node in track.nodes if node not in after.unpriced]
-        self._book.compare_clocks(answer.clock_offset_s)
+        self._book.compare_clocks(self._caiso.clock_offset_s)
         self._book.hear(market, heard, prices, now, answer.assembled.holes)
         self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
         self._tell(track, after, answer, prices)
         self._patience.answered()
         self._measure(track, after, now)
         if heard_at := condition.heard_at(self._tracks, market):
-            self._health[market].succeeded(heard_at, answer.clock_offset_s)
+            self._health[market].succeeded(heard_at)
         if track.failures:
             self._log.info("answered again", question=str(question), failures=track.failures)
 

@@ -64,7 +64,12 @@ class OasisSource:
             raise _FAILURES[type(failure)](str(failure), failure.content) from failure
         if reply.clock_offset_s is not None:
             self._clock_offset.note(reply.clock_offset_s)
-        return Reply(reply.status, reply.content, self._clock(), self._clock_offset.seconds)
+        return Reply(reply.status, reply.content, self._clock())
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
+        return self._clock_offset.last_said_s
 
     def close(self) -> None:
         """Let go of the connection."""

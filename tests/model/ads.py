@@ -67,7 +67,17 @@ class AdsLine:
         self.ads = ads
         self.ahead = clock
         self.answers = True
-        self.clock_offset_s: float | None = None
+        self.was_heard = False
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """CAISO's clock minus the ingest's: once it was told, a step of the ingest's clock changes it without an answer."""
+        return -self.ahead.ahead_s if self.was_heard else None
+
+    @property
+    def clock_offset_said_s(self) -> float | None:
+        """The same: no answer of the model lies about its time."""
+        return self.clock_offset_s
 
     def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
         self._hear("getDispatchBatchesSinceUID", batch_uid)
@@ -107,7 +117,7 @@ class AdsLine:
     def _hear(self, operation: str, batch_uid: str) -> None:
         if not self.answers:
             raise TimedOut(Question(operation, batch_uid), "no reply")
-        self.clock_offset_s = -self.ahead.ahead_s
+        self.was_heard = True
 
     def _batch(self, batch_uid: str) -> Batch:
         return next(batch for batch in self.ads.said.newest() if batch.uid == batch_uid)

@@ -224,7 +224,7 @@ class OasisProcess:
 
     def __init__(self, ingest: Ingest) -> None:
         self.ingest = ingest
-        self.health = UpstreamHealth("oasis_rtm")
+        self.health = UpstreamHealth("oasis_rtm", CaisoOffset(ingest.caiso))
         self.book = Book(PriceSender(ingest.installation.environment, ingest.source), REFRESH, {MARKET: VOUCHED_FOR})
         for payload in ingest.disk.states().values():
             self.book.restore(MARKET, decode_as(payload, Lmp), ingest.clock())
@@ -232,10 +232,10 @@ class OasisProcess:
     def ask(self) -> None:
         caiso, now = self.ingest.caiso, self.ingest.clock()
         if caiso.answers:
-            caiso.clock_offset_s = -self.ingest.clock.ahead_s
+            caiso.was_heard = True
             self.book.compare_clocks(caiso.clock_offset_s)
             self.book.hear(MARKET, [NODE], self._answer(), now)
-            self.health.succeeded(now, caiso.clock_offset_s)
+            self.health.succeeded(now)
         else:
             self.health.failed(now, "no reply")
         states = self.book.states(now)

@@ -92,6 +92,11 @@ class AdsClient:
         """CAISO's clock minus ours in seconds, as its replies agree on (`caiso.clock_offset`); None before one told it."""
         return self._clock_offset.seconds
 
+    @property
+    def clock_offset_said_s(self) -> float | None:
+        """The same as the last reply said it, believed or not; None before one told it."""
+        return self._clock_offset.last_said_s
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,7 +1,7 @@
 """How a service hears what it depends on: the last success, the failures since, and whether a cause is new."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,25 +10,30 @@ from dotbus.contracts.messages import Upstream
 
 
 class UpstreamHealth:
-    """Remembers successes and failures of one upstream. Safe to use from several threads."""
+    """Remembers successes and failures of one upstream. Safe to use from several threads.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the upstream.
+        clock_offset_s: its clock minus ours at this moment; None while nobody knows. Asked for with each snapshot: our clock
+            may have been set since the last success.
+    """
+
+    def __init__(self, name: str, clock_offset_s: Callable[[], float | None] = lambda: None) -> None:
+        self._clock_offset_s = clock_offset_s
         self._lock = threading.Lock()
         self._upstream = Upstream(name=name, ok=False)
 
-    def succeeded(self, now: datetime, clock_offset_s: float | None = None, *, complaints: Sequence[str] = ()) -> bool:
+    def succeeded(self, now: datetime, *, complaints: Sequence[str] = ()) -> bool:
         """Note a success. Returns whether it ends a run of failures: the moment to log a recovery.
 
         Args:
             now: when.
-            clock_offset_s: the upstream's clock minus ours; None keeps what was known.
             complaints: what is wrong with a part of it, though it is well.
         """
         with self._lock:
             before = self._upstream
-            offset = before.clock_offset_s if clock_offset_s is None else clock_offset_s
             self._upstream = msgspec.structs.replace(
-                before, ok=True, last_ok_at=now, failures_in_a_row=0, clock_offset_s=offset, complaints=tuple(complaints)
+                before, ok=True, last_ok_at=now, failures_in_a_row=0, complaints=tuple(complaints)
             )
             return before.failures_in_a_row > 0
 
@@ -44,9 +49,11 @@ class UpstreamHealth:
     def snapshot(self) -> Upstream:
         """What is known now."""
         with self._lock:
-            return self._upstream
+            known = self._upstream
+        return msgspec.structs.replace(known, clock_offset_s=self._clock_offset_s())
 
     @property
     def failures_in_a_row(self) -> int:
         """Failures since the last success."""
-        return self.snapshot().failures_in_a_row
+        with self._lock:
+            return self._upstream.failures_in_a_row

@@ -98,6 +98,7 @@ class ArchivedAds:
     timeline: Timeline
     clock: Callable[[], datetime]
     clock_offset_s: float | None = 0.0
+    clock_offset_said_s: float | None = 0.0
     _played: int = 0
     _dispatches: dict[str, DispatchBatch] = field(default_factory=dict)
     _trajectories: dict[str, TrajectoryBatch] = field(default_factory=dict)

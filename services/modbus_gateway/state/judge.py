@@ -211,9 +211,12 @@ def _against(statement: Statement, received: Received, now: datetime) -> Iterato
 
 
 def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
-    """Whether the source's clock was not shown to agree with ours of late, or does not agree with CAISO's."""
-    caisos = any(abs(known.clock_offset_s or 0.0) > CLOCK_DOUBT_S for known in source.behind(upstream))
-    return caisos or source.clock_agrees_until is None or now > source.clock_agrees_until
+    """Whether CAISO's clock, the source's and ours were not shown to agree of late, each with each."""
+    if source.clock_agrees_until is None or now > source.clock_agrees_until:
+        return True
+    ahead_s = max(source.clock_offsets_s, default=0.0)
+    offsets_s = [known.clock_offset_s for known in source.behind(upstream)]
+    return any(offset_s is None or max(abs(offset_s), abs(offset_s + ahead_s)) > CLOCK_DOUBT_S for offset_s in offsets_s)
 
 
 def _against_topic(received: Received, topic: str) -> Iterator[Reason]:

@@ -28,18 +28,19 @@ def test_a_recovery_is_news_once_and_makes_the_next_failure_news_again():
 
 
 def test_the_last_success_and_the_last_error_are_both_kept():
-    health = UpstreamHealth("ads")
-    health.succeeded(AT, clock_offset_s=0.4)
+    health = UpstreamHealth("ads", lambda: 0.4)
+    health.succeeded(AT)
     health.failed(AT + timedelta(seconds=5), "time-out")
     upstream = health.snapshot()
     assert (upstream.ok, upstream.last_ok_at, upstream.last_error, upstream.clock_offset_s) == (False, AT, "time-out", 0.4)
 
 
-def test_an_answer_without_a_date_keeps_the_known_offset():
-    health = UpstreamHealth("ads")
-    health.succeeded(AT, clock_offset_s=3.0)
+def test_the_clock_offset_is_that_of_the_moment_also_when_our_clock_was_set_since_the_last_answer():
+    offset_s = 0.0
+    health = UpstreamHealth("ads", lambda: offset_s)
     health.succeeded(AT)
-    assert health.snapshot().clock_offset_s == 3.0
+    offset_s = -40.0
+    assert health.snapshot().clock_offset_s == -40.0
 
 
 def test_what_cannot_be_had_from_an_upstream_that_is_well_is_told_beside_it() -> None:

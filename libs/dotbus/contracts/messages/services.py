@@ -23,7 +23,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         last_error: why it did not, the last time that it did not.
         last_error_at: when that was.
         failures_in_a_row: how often it did not answer since it last did.
-        clock_offset_s: CAISO's Date minus our clock, when CAISO said one.
+        clock_offset_s: CAISO's clock minus ours at the time of this message, by the Date of its last reply; None while CAISO
+            has not said one, and then nobody knows whether they agree.
         complaints: what is wrong now with a part of it, in words for a person (a node without a price, a day that is missing);
             `ok` and the rest of it are not in doubt for that.
     """

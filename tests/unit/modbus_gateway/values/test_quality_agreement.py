@@ -26,6 +26,7 @@ ASKS = (
 instances = st.sampled_from("ab")
 offsets_s = st.sampled_from((0, 0, 0, 1, -1, -30, -100, 3, 70))
 """How long after it is said that a message's times lie: now and then a clock that is wrong."""
+caiso_offsets_s = st.sampled_from((0,) * 9 + (1.5, -1.5, 1, 40, None))
 few_mw = st.sampled_from((10, 20))
 quarter_hours = st.sampled_from((-300, 0, 300))
 
@@ -128,7 +129,10 @@ def statuses(draw: st.DrawFn, at_s: float) -> Mapping[str, Any]:
     service, instance = draw(st.sampled_from(("ads_ingest", "ads_ingest", "lmp_ingest"))), draw(instances)
     online, time_s = draw(st.sampled_from((True, True, True, False))), at_s + draw(offsets_s)
     named = UPSTREAMS[service] if draw(st.integers(0, 9)) else UPSTREAMS[service][1:]
-    upstreams = [{"name": name, "ok": draw(st.sampled_from((True, True, True, False)))} for name in named]
+    upstreams = [
+        {"name": name, "ok": draw(st.sampled_from((True, True, True, False))), "clock_offset_s": draw(caiso_offsets_s)}
+        for name in named
+    ]
     will = not online and draw(st.booleans())
     fields = {"service": service, "instance": instance, "online": online, "software_version": "1", "upstreams": upstreams}
     payload = said("service", f"{service}/{instance}", time_s, **fields, started_at=iso(-3600))
@@ -146,7 +150,7 @@ def two_runs(draw: st.DrawFn, at_s: float) -> Sequence[Mapping[str, Any]]:
     """Heartbeats of two processes of one name, some of which come late."""
     service, instance = draw(st.sampled_from(tuple(UPSTREAMS))), draw(instances)
     fields = {"service": service, "instance": instance, "online": True, "software_version": "1"}
-    fields["upstreams"] = [{"name": name, "ok": True} for name in UPSTREAMS[service]]
+    fields["upstreams"] = [{"name": name, "ok": True, "clock_offset_s": 0} for name in UPSTREAMS[service]]
     topic, starts, beats = f"dotbus/v1/service/{service}/{instance}", (at_s - 3600, at_s - draw(st.sampled_from((0, 5)))), []
     for started_s in draw(st.permutations((*starts, *starts)))[: draw(st.integers(2, 4))]:
         time_s = max(at_s - draw(st.sampled_from((0, 0, 2, 4, 10))), started_s)
@@ -162,7 +166,7 @@ def histories(draw: st.DrawFn) -> Sequence[Mapping[str, Any]]:
     at_s: float = -120
     happened: list[Mapping[str, Any]] = [{"at": iso(-120), "connected": True}]
     for service, names in UPSTREAMS.items():  # else hardly anything would ever be good
-        upstreams = [{"name": name, "ok": True} for name in names]
+        upstreams = [{"name": name, "ok": True, "clock_offset_s": 0} for name in names]
         fields = {"service": service, "instance": "a", "online": True, "started_at": iso(-3600), "software_version": "1"}
         payload = said("service", f"{service}/a", -120, **fields, upstreams=upstreams)
         happened.append({"at": iso(-120), "topic": f"dotbus/v1/service/{service}/a", "retained": False, "payload": payload})
