@@ -216,7 +216,7 @@ class _Bounded(HTTPAdapter):
 def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> float | None:
     """The server's clock minus ours, from a Date header that was written while the reply came.
 
-    Of a reply that took long the least difference that explains its Date; None when that would show no disagreement, because
+    Of a reply that took long the least difference that explains its Date; None when that would show no disagreement, though
     the clocks may differ by more, or there is no Date.
     """
     try:
