@@ -263,6 +263,6 @@ ROWS = (
         "The clock of ADS is wrong by 60 s",
         replies("wrong_date"),
         lambda shown: all(Reason.CLOCK_IN_DOUBT in shown.reasons(name) for name in ("dot", "set_point", "trajectory")),
-        noticed=ASKED,
+        noticed="once replies said so for 10 s",
     ),
 )
