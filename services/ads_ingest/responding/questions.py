@@ -4,7 +4,7 @@ from typing import Protocol
 
 from ads_ingest.responding.checks import Check
 from ads_ingest.responding.commands import REFUSED, TAKEN, UNKNOWN, Asked, Result
-from caiso.ads import AdsFailure, ResponseResult, UnknownUid
+from caiso.ads import AdsFailure, ResponseResult, UnknownUid, Unsendable
 from dotbus.contracts.messages import InstructionAction
 
 
@@ -44,6 +44,8 @@ def failed(failure: AdsFailure) -> Result:
     Only what certainly never left us, or what CAISO says it knows nothing of, is as good as not asked. After anything else it
     may have taken the answer, a fault and an HTTP status included: nobody has written down what ADS did before it failed.
     """
+    if isinstance(failure, Unsendable):  # nor will it be: "unreachable" would have a rule try it again and again
+        return Result(REFUSED, f"CAISO could not read it, nothing was sent: {failure.reason}", Check.MESSAGE.value)
     if failure.is_unsent:
         return Result(REFUSED, f"CAISO cannot be reached, nothing was sent: {failure.reason}", Check.UNREACHABLE.value)
     if isinstance(failure, UnknownUid):

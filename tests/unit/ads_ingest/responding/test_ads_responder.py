@@ -28,10 +28,13 @@ from ads_ingest.responding.answer_log import Claim
 from ads_ingest.responding.automatic import Instances
 from ads_ingest.responding.commands import SENDING, Asked, Result, event_of, read_command
 from ads_ingest.translate import Sender
-from caiso.ads.errors import TimedOut, Unreachable
+from caiso.ads.errors import TimedOut, Unreachable, Unsendable
 from caiso.ads.records import Question
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import InstructionAction, InstructionAnswered
+from dotbus.contracts.messages import (
+    InstructionAction,
+    InstructionAnswered,
+)
 from dotbus.runtime.bus_messages import Delivery
 
 
@@ -162,6 +165,12 @@ def test_when_there_is_no_connection_to_caiso_the_requester_hears_at_once_that_n
     bench.caiso[""].answer = lambda _question: Unreachable(QUESTION, "refused", is_unsent=True)
     bench.ask()
     assert (bench.reply().outcome, bench.reply().refused_by) == ("refused", "unreachable")
+
+
+def test_what_caiso_could_not_read_is_refused_as_a_message_which_no_rule_tries_again(bench: Bench) -> None:
+    bench.caiso[""].answer = lambda _question: Unsendable(QUESTION, "acceptDOT is nan, which is no number")
+    bench.ask()
+    assert (bench.reply().outcome, bench.reply().refused_by) == ("refused", "message")
 
 
 @pytest.mark.parametrize(
