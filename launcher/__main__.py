@@ -19,7 +19,7 @@ from dotbus.runtime.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.setting_values import Port, ReadableFile, read_secret
+from dotbus.runtime.setting_values import Port, SecretFile, read_secret
 from dotbus.runtime.settings import BusSettings, load_settings
 from dotbus.runtime.starting import packages_of
 
@@ -75,7 +75,7 @@ class PlacesSettings(BaseSettings):
     modbus_host: str = "127.0.0.1"
     modbus_port: Port = 5020
     database_url: str = "postgresql+psycopg2://reader@127.0.0.1/dotbus"
-    database_password_file: ReadableFile | None = None
+    database_password_file: SecretFile | None = None
     database_password: SecretStr | None = None
     simulator_url: str = "http://127.0.0.1:8449"
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.setting_values import ReadableFile, read_secret
+from dotbus.runtime.setting_values import SecretFile, read_secret
 from historian.tables import SCHEMA
 from historian.upkeep.retention import Retention
 
@@ -41,7 +41,7 @@ class HistorianSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: SecretStr
-    database_password_file: ReadableFile | None = None
+    database_password_file: SecretFile | None = None
     database_schema: Name = SCHEMA
     owner_role: Name | None = None
     writer_role: Name | None = None

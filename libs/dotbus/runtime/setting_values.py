@@ -18,6 +18,14 @@ def _is_readable(file: Path) -> Path:
         raise ValueError(f"must name a file that can be read: {error.strerror}") from error
 
 
+def _holds_text(file: Path) -> Path:
+    try:
+        file.read_text(encoding="utf-8")
+    except UnicodeError as error:
+        raise ValueError("must name a file that holds a text in UTF-8") from error
+    return file
+
+
 def _holds_certificates(file: Path) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
@@ -47,6 +55,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Megabytes = Annotated[float, Field(gt=0, le=65536)]
 Days = Annotated[float, Field(ge=1, le=3650)]
 ReadableFile = Annotated[Path, AfterValidator(_is_readable)]
+SecretFile = Annotated[ReadableFile, AfterValidator(_holds_text)]
 AuthorityFile = Annotated[ReadableFile, AfterValidator(_holds_certificates)]
 Folder = Annotated[Path, AfterValidator(_is_folder)]
 MB = 1024 * 1024

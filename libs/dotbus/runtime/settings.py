@@ -14,7 +14,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.addresses import is_this_machine
 from dotbus.runtime.mistakes import ConfigurationRefused, Mistake, mistakes_of, nearest
-from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, Port, ReadableFile, read_secret
+from dotbus.runtime.setting_values import (
+    MB,
+    AuthorityFile,
+    Days,
+    Folder,
+    Megabytes,
+    Port,
+    ReadableFile,
+    SecretFile,
+    read_secret,
+)
 
 S = TypeVar("S", bound=BaseSettings)
 _NEAR: Final = 0.85
@@ -35,7 +45,7 @@ class BusSettings(BaseSettings):
     protocol: Literal["5", "3.1.1"] = "5"
     username: str | None = None
     password: SecretStr | None = None
-    password_file: ReadableFile | None = None
+    password_file: SecretFile | None = None
     ca_file: Annotated[AuthorityFile | None, Field(validate_default=True)] = None
     key_file: ReadableFile | None = None
     certificate_file: Annotated[ReadableFile | None, Field(validate_default=True)] = None

@@ -64,6 +64,9 @@ def test_a_password_comes_from_one_place_and_is_not_shown(load, tmp_path: Path):
     assert "s3cret" not in repr(load(PASSWORD_FILE="", PASSWORD="s3cret"))
     with pytest.raises(ConfigurationRefused, match="keep one") as refusal:
         load(PASSWORD_FILE=str(file))
+    file.write_bytes(b"\xe9t\xe9")
+    with pytest.raises(ConfigurationRefused, match="X_MQTT_PASSWORD_FILE: must name a file that holds a text in UTF-8"):
+        load(USERNAME="historian", PASSWORD_FILE=str(file))
     assert "s3cret" not in str(refusal.value)
 
 
