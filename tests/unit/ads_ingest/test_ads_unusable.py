@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ads_bench import MINUTE, RECHECK, T0, Bench, batch, damaged, faulted, timed_out
-from ads_fake import FakeAds, Trouble
+from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import envelope, packed
 
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
@@ -73,7 +73,6 @@ def test_a_batch_that_stays_unusable_is_given_up_and_the_stream_goes_on(bench: B
 @pytest.mark.parametrize(
     "told",
     [
-        "<dot>8<x/>9</dot>",
         "<endTime>2026-03-01T12:10:00Z<x/></endTime>",
         "<startTime><x>2026-03-01T12:00:00Z</x></startTime>",
     ],
@@ -84,6 +83,13 @@ def test_elements_where_the_text_of_a_dot_belongs_speak_against_its_resources(be
     bench.round()
     assert bench.reasons() == ("incomplete",)
     assert bench.dots() in ([], [("B1", 1.0)]), "not 8, nor 9, nor 89"
+
+
+def test_megawatts_with_an_element_among_them_are_none_and_their_resource_is_in_doubt(bench: Bench) -> None:
+    bench.ads.batches = [Batch("B1", T0, {"R1": "8<x/>9", "R2": 5.0})]  # type: ignore[dict-item]  # what CAISO must not write
+    bench.round()
+    assert (bench.dots("R1"), bench.reasons("R1")) == ([], ("incomplete",))
+    assert (bench.dots("R2"), bench.reasons("R2")) == ([("B1", 5.0)], ())
 
 
 def test_a_batch_that_was_given_up_is_asked_for_while_it_is_in_force(bench: Bench) -> None:
