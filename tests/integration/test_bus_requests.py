@@ -28,6 +28,7 @@ from caiso.ads.records import Question, Reply
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import InstructionResponseReply
 from dotbus.runtime.bus import Bus
+from dotbus.runtime.bus_messages import Outgoing
 from dotbus.runtime.installation import Installation
 from dotbus.runtime.outbox import Outbox
 from dotbus.runtime.schedule import utc_now
@@ -67,15 +68,25 @@ def answering(broker: Mosquitto, folder: Path, name: str = "a") -> Iterator[Cais
     sender, caiso = Sender(INSTALLATION, f"ads_ingest/{name}"), Caiso()
     outbox = Outbox(folder / name / "outbox.sqlite", max_age_s=1e9, max_bytes=10**8)
     bus = Bus(BusSettings(port=broker.port), f"{sender.source}/answers", clock=utc_now)
-    log = AnswerLog(outbox, sender, committed=lambda: None, clock=at)
+    hearing = Bus(BusSettings(port=broker.port), f"{sender.source}/heard", clock=utc_now)
+
+    def deliver() -> None:
+        for event in outbox.unpublished(100):
+            bus.publish([Outgoing(event.topic, event.payload)])
+            outbox.mark_published([event.number])
+
+    log = AnswerLog(outbox, sender, committed=deliver, clock=at)
     settling = Settling(bus, log, sender, clock=at)
 
     def judge(asked: Asked) -> Result | None:
         return log.judge(asked, samples.instructions().instructions, at())
 
-    account = AccountAnswers("", AdsClient(caiso), log, judge=judge, settle=settling.settle)
+    account = AccountAnswers(
+        "", AdsClient(caiso), claim=lambda asked: log.claim(asked, 10.0, 10.0), judge=judge, settle=settling.settle
+    )
     responder = Responder(
         bus,
+        hearing,
         sender,
         log,
         settling,
@@ -87,9 +98,10 @@ def answering(broker: Mosquitto, folder: Path, name: str = "a") -> Iterator[Cais
         is_shared=True,
     )
     listening: list[bool] = []
-    bus._client.on_subscribe = lambda *_: listening.append(True)
-    with Answering(bus, responder).serving():
-        eventually(lambda: listening)
+    for each in (bus, hearing):
+        each._client.on_subscribe = lambda *_: listening.append(True)
+    with Answering(bus, hearing, responder).serving():
+        eventually(lambda: len(listening) == 2)
         yield caiso
     outbox.close()
 
