@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import paho.mqtt.client as mqtt
 import pytest
-from ads_replies import envelope, reply
+from ads_replies import envelope
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -59,7 +59,7 @@ class Caiso:
 
     def fetch(self, question: Question) -> Reply:
         self.asked.append(question)
-        return reply(envelope(question.operation, "0"))
+        return Reply(question, 200, envelope(question.operation, "0"))
 
 
 @contextmanager
