@@ -72,14 +72,17 @@ def encode_value(value: float, form: Form) -> bytes:
     Raises:
         DoesNotFit: it is not finite, too large for the type, or would read as "no value".
     """
-    scaled = value * form.scale
-    if not math.isfinite(scaled):
-        raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
-    number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
-    try:
-        return _in_order(struct.pack(_FORMAT[form.type], number), form.word_order)
-    except OverflowError as error:
-        raise DoesNotFit(f"{value} is too large for {form.type}") from error
+    return _in_order(_packed(value, form), form.word_order)
+
+
+def number_shown(value: float, form: Form) -> float:
+    """The number that SCADA reads where a value is written: scaled and rounded, for float32 to the nearest that it has.
+
+    Raises:
+        DoesNotFit: as `encode_value` does.
+    """
+    (number,) = struct.unpack(_FORMAT[form.type], _packed(value, form))
+    return float(number)
 
 
 def carries(form: Form, value: float) -> bool:
@@ -93,9 +96,21 @@ def carries(form: Form, value: float) -> bool:
     return True
 
 
+def _packed(value: float, form: Form) -> bytes:
+    try:
+        scaled = value * form.scale
+        if not math.isfinite(scaled):
+            raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
+        number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
+        return struct.pack(_FORMAT[form.type], number)
+    except OverflowError as error:
+        raise DoesNotFit(f"the value is too large for {form.type}") from error
+
+
 def _whole(value: float, form: Form) -> int:
     """A scaled value rounded as on paper, half away from zero: 0.125 times 100 is 13, and 2.675 times 100 is 268."""
-    number = value if isinstance(value, int) and form.scale == 1 else _rounded(Decimal(repr(value)) * Decimal(repr(form.scale)))
+    plain = int(value) if isinstance(value, int) else float(value)  # a flag or a level is written as its number, not its name
+    number = plain if isinstance(plain, int) and form.scale == 1 else _rounded(Decimal(repr(plain)) * Decimal(repr(form.scale)))
     least, most = _RANGE[form.type]
     if not least <= number <= most:
         raise DoesNotFit(f"{number} is outside {least} to {most} of {form.type}")

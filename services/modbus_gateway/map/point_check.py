@@ -83,7 +83,10 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
     if quantity.scope is Scope.UNIT and (point.scale != 1 or form.type not in _KEEPS_EVERY_DIGIT):
         told = f"{quantity.name} needs uint32 or int32, and scale 1: no other type keeps every digit of it"
         yield from facts.tell(at, "type", told, "scale", "quantity", "table")
-    if point.scale == 0:
+    elif point.scale != 1 and not quantity.is_measured:
+        told = f"{quantity.name} takes no scale: only megawatts and prices do, all else would mean another thing"
+        yield from facts.tell(at, "scale", told, "quantity", "table")
+    elif point.scale == 0:
         yield from facts.tell(at, "scale", "0 would show every value as 0", "table")
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None
     if reason:

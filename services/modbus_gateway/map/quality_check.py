@@ -10,7 +10,8 @@ from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import OnBad, Point, Table
 from dotbus.runtime.mistakes import Location, Mistake
 from modbus_gateway.map.file_facts import FileFacts
-from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Quantity, Scope
+from modbus_gateway.map.form import DoesNotFit, Form, number_shown
+from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Scope
 from modbus_gateway.map.register_map import Cell
 
 _IDENTITY = frozenset({"unit_id", "quantity", "profile", "plants", "plant", "resources", "resource", "node", "market"})
@@ -62,20 +63,34 @@ def _may_mislead(point: Point, cell: Cell, facts: FileFacts) -> bool:
     if point.on_bad is OnBad.HOLD:
         return True
     resource = facts.resources.get(point.resource or "")
-    return point.on_bad is OnBad.VALUE and _is_possible(point.bad_value or 0.0, cell.quantity, resource)
+    if point.on_bad is not OnBad.VALUE:
+        return False
+    try:
+        return _is_possible(point.bad_value or 0.0, cell, resource)
+    except DoesNotFit:  # told as a mistake of its own
+        return False
 
 
-def _is_possible(bad_value: float, quantity: Quantity, resource: Resource | None) -> bool:
-    """Whether a number could be a real value: megawatts within the resource's limits, a time, a flag, any price."""
+def _is_possible(bad_value: float, cell: Cell, resource: Resource | None) -> bool:
+    """Whether what stands for a bad value could be a good one: megawatts within limits, a time, a flag, any price.
+
+    Compared is what the registers show: a number just outside the limits may be rounded to one within.
+    """
+    shown, quantity = number_shown(bad_value, cell.form), cell.quantity
     match quantity.unit:
         case unit if unit == FLAG:
-            return bad_value in (0, 1)
+            return shown in {number_shown(flag, cell.form) for flag in (0, 1)}
         case unit if unit == EPOCH:
-            return bad_value > 0
+            return shown > 0
         case unit if unit == MW and quantity.name != "supp_mw" and resource:
-            below = resource.pmin_mw is not None and bad_value < resource.pmin_mw
-            return not below and not (resource.pmax_mw is not None and bad_value > resource.pmax_mw)
+            return not _is_outside(shown, resource, cell.form)
     return True
+
+
+def _is_outside(shown: float, resource: Resource, form: Form) -> bool:
+    sign = -1 if form.scale < 0 else 1
+    below = resource.pmin_mw is not None and sign * shown < sign * number_shown(resource.pmin_mw, form)
+    return below or (resource.pmax_mw is not None and sign * shown > sign * number_shown(resource.pmax_mw, form))
 
 
 def _tells(other: Cell, cell: Cell) -> bool:

@@ -144,8 +144,10 @@ def _entries_of(span: Span) -> Iterator[Entry]:
 
 
 def _called(cell: Cell) -> str:
-    """The quantity, with the schedule that it is of unless that is the usual one."""
+    """The quantity, with the schedule that it is of unless that is the usual one; of a flag to follow, that CAISO gives it."""
     quantity, resources = cell.quantity, [member.resource for member in cell.about.members]
+    if quantity.name == "must_follow" and any(resource.variable for resource in resources):
+        return f"{quantity.name} (variable)"
     hourly = quantity.follows_schedule and any(resource.schedule is Schedule.HOURLY for resource in resources)
     return f"{quantity.name} ({Schedule.HOURLY})" if hourly else quantity.name
 

@@ -96,11 +96,25 @@ def test_the_quality_of_a_price_is_that_of_its_market_and_node():
         ({"quantity": "must_follow", "bad_value": 1}, REFUSED),
         ({"quantity": "must_follow", "bad_value": 2}, set()),
         ({"quantity": "dot_start", "bad_value": 0}, set()),
+        ({"type": "int16", "scale": 10, "bad_value": -0.04}, REFUSED),  # all that reads as a number within the limits
+        ({"type": "int16", "scale": 10, "bad_value": 100.04}, REFUSED),
+        ({"type": "int16", "scale": -10, "bad_value": 100.04}, REFUSED),
+        ({"type": "int16", "scale": 10, "bad_value": -0.1}, set()),
+        ({"type": "int16", "bad_value": -0.4, "quantity": "trajectory_mw"}, REFUSED),
+        ({"bad_value": 100.0000001}, REFUSED),
+        ({"bad_value": -1e-50}, REFUSED),
+        ({"quantity": "must_follow", "bad_value": 0.6}, REFUSED),
+        ({"quantity": "must_follow", "bad_value": 0.4}, REFUSED),
         ({"quantity": "dot_start", "bad_value": 1_800_000_000}, REFUSED),
     ],
 )
 def test_a_bad_value_that_could_be_real_needs_its_quality_too(changes: dict[str, object], told: set[str]):
     assert mistakes({**ZERO, **changes}).keys() == told
+
+
+@pytest.mark.parametrize("name", ["must_follow", "dot_start", "dot_age_s", "dot_quality", "dot_reasons", "trajectory_fresh"])
+def test_only_megawatts_and_prices_take_a_scale(name: str):
+    assert mistakes(quantity(name, type="int32", scale=10)).keys() == {"modbus.point[0].scale"}
 
 
 def test_what_is_never_bad_or_falls_to_0_needs_none():
