@@ -29,7 +29,7 @@ from lmp_ingest.settings import OasisSettings
 from lmp_ingest.source import OasisSource
 
 _ASKED_OF: Final = timedelta(hours=2)
-_HUNG_UP: Final = ("SSL", "ConnectionReset", "RemoteDisconnected", "BrokenPipe")
+_HUNG_UP: Final = ("SSL", "ConnectionReset", "RemoteDisconnected", "BrokenPipe", "ConnectionError: Remote end closed")
 """How the reason of a lost connection begins. Many servers say no more to a certificate that they do not accept."""
 _HINTS: Final[tuple[tuple[type[AdsFailure], str], ...]] = (
     (TlsRefused, ""),  # says by itself what to do

@@ -196,7 +196,8 @@ def test_of_thousands_of_invented_streams_with_gaps_the_first_are_named(at: Addr
 
 def test_what_waits_as_dead_letter_is_a_note(at: Addresses, historian: Command):
     with opened(at.historian, owner=OWNER, writer=WRITER) as database:
-        other = msgspec.structs.replace(samples.dispatch(), instructions=())
+        first, *rest = samples.dispatch().instructions
+        other = msgspec.structs.replace(samples.dispatch(), instructions=(msgspec.structs.replace(first, dot_mw=-1.0), *rest))
         write(database, [arrival(b"{", "dotbus/v1/market/RTM/prices"), *arrivals(samples.dispatch(), other)])
     told = {finding.says for finding in findings() if finding.about == "dead letters"}
     assert told == {"1 wait", "1 say something else than what came first under the same key"}
