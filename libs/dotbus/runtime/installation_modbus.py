@@ -88,10 +88,10 @@ class Block(Section):
 class Point(Section):
     """One value at one address, for a map that follows no profile. `quantity` is a name of docs/registers.md.
 
-    What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of a
-    `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
-    `bad_value`, times `scale`; an integer rounded. What keeps or shows a number while it is bad must have its quality at the
-    same unit id.
+    What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
+    a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
+    `bad_value`, times `scale`, which only megawatts and prices take; an integer rounded. What keeps or shows a number
+    while it is bad must have its quality at the same unit id.
     """
 
     unit_id: UnitId

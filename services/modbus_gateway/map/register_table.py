@@ -48,15 +48,16 @@ and then "no value"; `value` the `bad_value` of the block or point, scaled like 
 discrete input falls to 0 at once, except with `exception`. Uncertain values are shown. Quality, reasons, ages and the header
 are never bad themselves.
 
-An integer shows the value times `scale`, rounded half away from zero. A value that its registers cannot carry (400 MW times 100
-in an int16) is `invalid`, and so bad, for its quality and reasons registers at the same unit id too.
+Megawatts and prices may have a `scale`, nothing else: their registers show the value times it, an integer rounded half away
+from zero. A value that its registers cannot carry (400 MW times 100 in an int16) is `invalid`, and so bad, for its quality
+and reasons registers at the same unit id too.
 
 A number that stands in place of a bad value must be told from a good one. So a `[[modbus.point]]` that holds, or whose
-`bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table of
-quantities names beside it, of the same resource or price, or the reasons for it. For the latest DOP `trajectory_fresh` or
-`trajectories_fresh` serves as well, for the latest published price `lmp_fresh`. A `bad_value` could be real unless it lies
-outside the resource's pmin_mw and pmax_mw (SUPP and prices have no limits, so any could be), is neither 1 nor 0 for a flag,
-or not above 0 for a time.
+`bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table
+of quantities names beside it, of the same resource or price, or the reasons for it. For the latest DOP `trajectory_fresh`
+or `trajectories_fresh` serves as well, for the latest published price `lmp_fresh`. A `bad_value` could be real unless what
+its registers show, scaled and rounded, lies outside what they show of the resource's pmin_mw and pmax_mw (SUPP and prices
+have no limits, so any could be), is neither 1 nor 0 for a flag, or not above 0 for a time.
 
 Registers of a block that no value uses are reserved and read 0xFFFF, reserved discrete inputs 0. Addresses outside every block
 answer exception 02, a unit id that is not configured 0B, an impossible count 03. What is shown was true
@@ -73,7 +74,8 @@ SCADA reads addresses and knows no names, so what stands at one must not change 
   does not count it. To take a resource out write `""` in its place; a new one goes there or to the end. A block without
   `resources` has them in the file's order, and taking one out moves those after it.
 - `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and
-  for every address the quantity (and that it is of the hourly schedule, when the resource follows that), whose it is (resource,
+  for every address the quantity (and that it is of the hourly schedule, when the resource follows that, and for `must_follow`
+  that the resource is variable), whose it is (resource,
   or market and node), type, word order, scale and `on_bad`. **Write it
   down at commissioning; when it differs, the map moved.** A change elsewhere leaves it alone: other units, limits, names
   of plants, the order of plants and resources where `resources` gives the places. A later version of dotbus that puts

@@ -34,6 +34,14 @@ def test_taking_a_resource_out_of_the_file_tells_where_the_others_go():
     assert 1 not in found
 
 
+def test_a_resource_that_becomes_variable_has_another_must_follow():
+    sierra, delta = INSTALLATION["plant"]
+    turned = [{**one, "variable": not one.get("variable", False)} if one["id"] == "BESS" else one for one in sierra["resource"]]
+    given = {**INSTALLATION, "plant": [{**sierra, "resource": turned}, delta], "modbus": {"block": [PLANT]}}
+    found = changes_between(read_map(installation(block=[PLANT])), read_map(Installation.model_validate(given)))
+    assert [("must_follow" in str(change), "BESS" in str(change)) for change in found] == [(True, True)]
+
+
 def test_a_free_place_in_its_stead_moves_nobody():
     names = ["SOLAR", "BESS", "HYDRO", "PUMP"]
     found = changes({"block": [{**PLANT, "resources": names}]}, {"block": [{**PLANT, "resources": ["", *names[1:]]}]})

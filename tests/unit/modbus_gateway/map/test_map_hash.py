@@ -76,6 +76,13 @@ def test_what_follows_another_schedule_is_another_quantity():
     assert hashes(**of_hour)[20] == hashes(plants=[{**sierra, "resource": hourly}, delta], **of_hour)[20]
 
 
+def test_must_follow_of_a_variable_resource_is_another_quantity():
+    sierra, delta = INSTALLATION["plant"]
+    turned = [{**one, "variable": not one.get("variable", False)} if one["id"] == "BESS" else one for one in sierra["resource"]]
+    before, after = hashes(), hashes(plants=[{**sierra, "resource": turned}, delta])
+    assert (before[11] != after[11], before[20] != after[20]) == (True, False), "unit 20 shows no `must_follow`"
+
+
 def test_the_order_in_which_a_file_names_its_plants_moves_only_blocks_without_places():
     sierra, delta = INSTALLATION["plant"]
     without = [{"profile": "plant", "unit_id": 11}]

@@ -1,3 +1,4 @@
+import contextlib
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
-from dotbus.contracts.quality import Quality, Reason
+from dotbus.contracts.quality import Level, Quality, Reason
 from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
 from modbus_gateway.values.reading import Reading, fits
@@ -127,3 +128,12 @@ def test_a_bad_flag_is_0_at_once_even_when_values_are_held():
     assert encode_bit(Reading(1, BAD), held) is False
     assert encode_bit(Reading(None), held) is False
     assert encode_bit(Reading(1, BAD), Form(RegisterType.BIT, on_bad=OnBad.EXCEPTION)) is None
+
+
+ANY_NUMBERS = st.one_of(st.integers(), st.booleans(), st.floats(), st.sampled_from(list(Level)), st.integers(10**300, 10**320))
+
+
+@given(ANY_NUMBERS, st.sampled_from(NUMBERS), st.floats(allow_nan=False, allow_infinity=False))
+def test_whatever_number_comes_it_is_written_or_does_not_fit(number, kind, scale):
+    with contextlib.suppress(DoesNotFit):
+        assert len(encode_value(number, Form(kind, scale=scale))) == 2 * Form(kind).registers
