@@ -147,6 +147,16 @@ def _turn(world: World, ingest: Ingest) -> None:
     world.deliver(ingest.line.send(ingest.turn()))
 
 
+def _beat(world: World, ingest: Ingest) -> None:
+    """It says that it is there, while CAISO keeps it waiting."""
+    world.deliver(ingest.line.send(ingest.say()))
+
+
+def _set_machine(world: World, ingest: Ingest) -> None:
+    """One machine has one clock."""
+    ingest.clock.ahead_s = world.gateway.clock.ahead_s = FAR_S
+
+
 def of_ingest(name: str) -> dict[str, Action]:
     """What may happen to one ingest and its line."""
 
@@ -155,6 +165,7 @@ def of_ingest(name: str) -> dict[str, Action]:
 
     return {
         f"{name} asks and speaks": act(lambda _w, i: i.process and i.connected, _turn),
+        f"{name} beats while it waits": act(lambda _w, i: i.process and i.connected, _beat),
         f"{name} hears CAISO no more": act(lambda _w, i: i.caiso.answers, lambda _w, i: setattr(i.caiso, "answers", False)),
         f"{name} hears CAISO again": act(lambda _w, i: not i.caiso.answers, lambda _w, i: setattr(i.caiso, "answers", True)),
         f"{name} is killed": act(lambda _w, i: i.process, _kill),
@@ -174,6 +185,9 @@ def of_ingest(name: str) -> dict[str, Action]:
         ),
         f"{name}'s clock goes {FAR_S:g} s behind": act(
             lambda _w, i: i.clock.ahead_s == 0, lambda _w, i: setattr(i.clock, "ahead_s", -FAR_S)
+        ),
+        f"the clock of {name} and of the gateway goes {FAR_S:g} s ahead": act(
+            lambda w, i: i.clock.ahead_s == w.gateway.clock.ahead_s == 0, _set_machine
         ),
         f"{name}'s clock is set right": act(lambda _w, i: i.clock.ahead_s, lambda _w, i: setattr(i.clock, "ahead_s", 0.0)),
     }

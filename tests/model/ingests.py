@@ -106,7 +106,11 @@ class Ingest:
         if self.process is None:
             return []
         self.process.ask()
-        if not self.connected:
+        return self.say() if self.connected else []
+
+    def say(self) -> list[Packet]:
+        """Every state that was not said yet, and then a heartbeat. It beats while CAISO keeps it waiting, too."""
+        if self.process is None:
             return []
         changed = {topic: rev for topic, rev in self.disk.revisions.items() if self.said.get(topic) != rev}
         self.said |= changed

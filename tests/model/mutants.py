@@ -19,7 +19,8 @@ import modbus_gateway.values.readings as of_readings
 import modbus_gateway.values.resource_readings as of_resources
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
-from dotbus.contracts.messages import Dot, Trajectory
+from dotbus.contracts.messages import Dot, Trajectory, Upstream
+from dotbus.runtime.health import UpstreamHealth
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.judge import Judged, Known
 from modbus_gateway.state.received import Received, Statement
@@ -118,6 +119,19 @@ def _only_offsets_are_void(received: Received, _by: timedelta) -> None:
     received.sources = {name: replace(one, clock_offsets_s=(), compared_at=None) for name, one in received.sources.items()}
 
 
+def _offset_when_it_answered(succeeded: Callable[..., bool]) -> Callable[..., bool]:
+    def mutant(health: UpstreamHealth, *about: Any, **more: Any) -> bool:
+        recovers = succeeded(health, *about, **more)
+        health._upstream = msgspec.structs.replace(health._upstream, clock_offset_s=health._clock_offset_s())
+        return recovers
+
+    return mutant
+
+
+def _as_it_was(health: UpstreamHealth) -> Upstream:
+    return health._upstream
+
+
 def _dated_when_it_came(images: CurrentImage, arrival: Any) -> None:
     images._note_step(images._now())
     images.received.take(arrival)
@@ -214,6 +228,15 @@ MUTANTS: Mapping[str, Mutant] = {
         4,
         ((Received, "clock_stepped", _only_offsets_are_void),),
         ("70 s behind", "60 s", "10 s", "asks"),
+    ),
+    "4 offset": Mutant(
+        "CAISO's clock is as far away as its last answer said, though ours was set since",
+        "clocks",
+        3,
+        (
+            (UpstreamHealth, "succeeded", _offset_when_it_answered(UpstreamHealth.succeeded)),
+            (UpstreamHealth, "snapshot", _as_it_was),
+        ),
     ),
     "4 waiting": Mutant(
         "what waited while our clock was set is dated by the clock before",

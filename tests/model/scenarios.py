@@ -89,7 +89,7 @@ SCENARIOS = {
                 **passing(10),
                 **passing(60),
                 **_some(_DISPATCH, "5 MW"),
-                **_some(_A, "asks", "hears", "clock"),
+                **_some(_A, "asks", "beats", "hears", "clock"),
                 **_some(GATEWAY, "killed", "starts", "clock", "held up", "goes on"),
             },
             3,

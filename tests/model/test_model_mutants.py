@@ -12,6 +12,7 @@ SHORTEST = {
     "4 clocks agree": 1,
     "4 no step": 2,
     "4 one machine": 3,
+    "4 offset": 2,
     "4 waiting": 4,
     "5 spoke last": 6,
     "5 withdrawn": 8,
