@@ -3,6 +3,7 @@
 Anonymous, over HTTPS. What is read is bounded in bytes and, as a whole, in time.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -35,15 +36,18 @@ class OasisSource:
     Args:
         settings: where it is.
         clock: the wall clock, to be compared with CAISO's.
+        monotonic_s: seconds of a clock that nobody sets.
 
     Raises:
         TlsFileUnusable: the CA bundle cannot be used.
     """
 
-    def __init__(self, settings: OasisSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: OasisSettings, clock: Callable[[], datetime], monotonic_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._clock = clock
-        self._clock_offset = ClockOffset(clock)
+        self._clock_offset = ClockOffset(clock, monotonic_s)
         self._http = BoundedHttp(
             ca_file=settings.ca_file,
             headers={"User-Agent": f"dotbus/{version('dotbus')}", "Accept-Encoding": "identity"},

@@ -138,7 +138,7 @@ def status(source: str, now: datetime) -> ServiceStatus:
         online=True,
         started_at=now - MINUTE,
         software_version="0",
-        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now) for name in UPSTREAMS[source]),
+        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now, clock_offset_s=0.0) for name in UPSTREAMS[source]),
     )
 
 

@@ -79,7 +79,9 @@ def status(*, online: bool = True) -> ServiceStatus:
         online=online,
         started_at=now(),
         software_version="1",
-        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now()) for name in UPSTREAMS) if online else (),
+        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now(), clock_offset_s=0.0) for name in UPSTREAMS)
+        if online
+        else (),
     )
 
 

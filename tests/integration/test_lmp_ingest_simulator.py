@@ -82,7 +82,7 @@ class Run:
         self.scene = scene
         self.settings = scene.settings(**settings)
         self.outbox = open_outbox(self.settings)
-        self.source = OasisSource(self.settings, scene.clock)
+        self.source = OasisSource(self.settings, scene.clock, lambda: scene.clock().timestamp())
         self.installation = Installation.model_validate(
             {
                 "environment": "simulator",

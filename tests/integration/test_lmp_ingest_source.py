@@ -219,6 +219,7 @@ def test_what_is_not_http_is_unreachable(ask) -> None:
 def test_caiso_s_clock_is_compared_with_ours_when_it_says_a_date(ask, date: bytes, offset_s: float | None) -> None:
     source, _ = ask(replying(b"200 OK\nContent-Length: 0\nConnection: close\nDate: " + date))
 
-    measured = source.fetch(QUESTION).clock_offset_s
+    source.fetch(QUESTION)
+    measured = source.clock_offset_s
 
     assert measured == (None if offset_s is None else pytest.approx(offset_s, abs=0.5))
