@@ -69,6 +69,10 @@ def dot(environment: Environment = Environment.PRODUCTION, dot_mw: float = 12.5)
     )
 
 
+def well(upstream: str) -> Upstream:
+    return Upstream(name=upstream, ok=True, last_ok_at=now(), clock_offset_s=0.0)
+
+
 def status(*, online: bool = True) -> ServiceStatus:
     return ServiceStatus(
         environment=Environment.PRODUCTION,
@@ -79,9 +83,7 @@ def status(*, online: bool = True) -> ServiceStatus:
         online=online,
         started_at=now(),
         software_version="1",
-        upstreams=tuple(Upstream(name=name, ok=True, last_ok_at=now(), clock_offset_s=0.0) for name in UPSTREAMS)
-        if online
-        else (),
+        upstreams=tuple(well(name) for name in UPSTREAMS if online),
     )
 
 
