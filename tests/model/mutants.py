@@ -106,9 +106,11 @@ def _take_the_last(received: Received, message: Any, arrival: Any) -> None:
     received._problems.pop(arrival.topic, None)
 
 
-def _agrees_until_shown(source: Source) -> datetime | None:
-    agrees = not source.clock_offsets_s or abs(max(source.clock_offsets_s)) <= of_judge.CLOCK_DOUBT_S
-    return datetime.max.replace(tzinfo=UTC) if agrees else None
+def _agrees_until_shown(against_clock: Callable[..., bool]) -> Callable[..., bool]:
+    def mutant(source: Source, *about: Any) -> bool:
+        return bool(source.clock_offsets_s) and against_clock(source, *about)
+
+    return mutant
 
 
 def _no_step(_later: Moment, _earlier: Moment) -> timedelta:
@@ -219,7 +221,7 @@ MUTANTS: Mapping[str, Mutant] = {
         "clocks agree until a heartbeat shows that they do not",
         "clocks",
         3,
-        ((Source, "clock_agrees_until", property(_agrees_until_shown)),),
+        ((of_judge, "_against_clock", _agrees_until_shown(of_judge._against_clock)),),
     ),
     "4 no step": Mutant("a step of our clock is not seen", "clocks", 2, ((Moment, "step_since", _no_step),)),
     "4 one machine": Mutant(

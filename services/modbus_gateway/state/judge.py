@@ -214,7 +214,7 @@ def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
     """Whether CAISO's clock, the source's and ours were not shown to agree of late, each with each."""
     if source.clock_agrees_until is None or now > source.clock_agrees_until:
         return True
-    ahead_s = max(source.clock_offsets_s, default=0.0)
+    ahead_s = max(source.clock_offsets_s)
     offsets_s = [known.clock_offset_s for known in source.behind(upstream)]
     return any(offset_s is None or max(abs(offset_s), abs(offset_s + ahead_s)) > CLOCK_DOUBT_S for offset_s in offsets_s)
 

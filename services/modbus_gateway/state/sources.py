@@ -80,9 +80,9 @@ class Runs:
     def after(self, heard: SourceStatus) -> Self:
         """After a heartbeat. One that a run said before the next one started may come late, and shows nothing."""
         began_at = heard.status.started_at
-        if self.started_at is None or self.heard_at is None or began_at >= self.started_at:
-            return replace(self, started_at=began_at, heard_at=heard.arrived_at)
-        if heard.arrived_at - self.heard_at > TWO_AT_ONCE_LASTS:  # the later one is gone, or had a clock that was ahead
+        # A later run that is not heard any more is gone, or had a clock that was ahead.
+        is_gone = self.heard_at is None or heard.arrived_at - self.heard_at > TWO_AT_ONCE_LASTS
+        if self.started_at is None or is_gone or began_at >= self.started_at:
             return replace(self, started_at=began_at, heard_at=heard.arrived_at)
         if heard.status.time <= self.started_at + _TOLERANCE:
             return self
