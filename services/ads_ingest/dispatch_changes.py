@@ -108,7 +108,7 @@ class DispatchChanges:
         named = {each.resource_id for each in document.instructions}
         self._note_seen(named)
         before = self._named_before(header.batch_uid)
-        unnamed = self._views.silence(header, named, before)
+        unnamed = self._views.unnamed(header, named, before)
         events = translate_dispatch(document, self._sender, now, unnamed.gone)
         fold(self._publisher.known_state, header, events, unnamed.over)
         if self._publisher.instructions:

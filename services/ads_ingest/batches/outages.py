@@ -102,11 +102,11 @@ def judge(before: Heard, after: Heard) -> Verdict:
     return Verdict.UNDECIDED if any(votes) and before.steady_s is None else Verdict.SHORT
 
 
-def missing_between(before: Heard, after: Heard) -> Missed | None:
-    """What is missing: by CAISO's clock where it tells, unless two of ours say otherwise."""
+def missing_between(before: Heard, after: Heard, verdict: Verdict) -> Missed | None:
+    """What is missing: by CAISO's clock where it tells, unless two of ours say otherwise. `verdict` as `judge` gives it."""
     by_caisos = missed(before.caiso_at, after.caiso_at) if after.caiso_at else None
     tells = before.caiso_at is not None and after.caiso_at is not None
-    if by_caisos or (tells and judge(before, after) is Verdict.UNDECIDED):
+    if by_caisos or (tells and verdict is Verdict.UNDECIDED):
         return by_caisos
     return missed(before.at, after.at)
 
@@ -179,7 +179,7 @@ class Outages:
         verdict = judge(self._heard, heard) if self._heard else Verdict.SHORT
         if verdict is Verdict.UNDECIDED and self._is_too_soon():
             return
-        if self._heard and verdict is not Verdict.SHORT and (gap := missing_between(self._heard, heard)):
+        if self._heard and verdict is not Verdict.SHORT and (gap := missing_between(self._heard, heard, verdict)):
             self._keep(gap, now)
         # After the event: should the process end between the two, the same event is made again and passed over.
         if self._kept is None or not heard.is_near(self._kept):

@@ -33,18 +33,21 @@ class View:
 
     def had(self, header: DispatchBatchHeader) -> OpenBatch | None:
         """A batch as this account was given it in the same revision and status; None while it was not."""
-        batch = self.batches.get(header.batch_uid)
-        if batch is None or batch.had is None or batch.known is Known.RESTORED or header.revision_no is None:
+        given = self._given(header.batch_uid)
+        if given is None or header.revision_no is None:
             return None
-        is_same = (batch.had.revision_no, batch.had.batch_status) == (header.revision_no, header.batch_status)
-        return batch if is_same else None
+        batch, had = given
+        return batch if (had.revision_no, had.batch_status) == (header.revision_no, header.batch_status) else None
 
     def is_behind(self, header: DispatchBatchHeader) -> bool:
         """Whether this account was not given a batch in that revision, nor in a higher one."""
-        batch = self.batches.get(header.batch_uid)
-        if batch is None or batch.had is None or batch.known is Known.RESTORED:
-            return True
-        return (batch.had.revision_no or 0) < (header.revision_no or 0)
+        given = self._given(header.batch_uid)
+        return given is None or (given[1].revision_no or 0) < (header.revision_no or 0)
+
+    def _given(self, batch_uid: str) -> tuple[OpenBatch, DispatchBatchHeader] | None:
+        """A batch that this process was given, and as what; a state of before a restart does not tell who was."""
+        batch = self.batches.get(batch_uid)
+        return (batch, batch.had) if batch and batch.had and batch.known is not Known.RESTORED else None
 
 
 class Meaning(Enum):
@@ -57,7 +60,7 @@ class Meaning(Enum):
 
 
 @dataclass(frozen=True)
-class Silence:
+class Unnamed:
     """The resources that a document does not name and that were named before.
 
     Attributes:
@@ -84,7 +87,7 @@ class Views:
         self.own = own
         self._others = others
 
-    def silence(self, header: DispatchBatchHeader, named: Collection[str], before: Mapping[str, int | None]) -> Silence:
+    def unnamed(self, header: DispatchBatchHeader, named: Collection[str], before: Mapping[str, int | None]) -> Unnamed:
         """What a document means for the resources that it does not name.
 
         Args:
@@ -92,24 +95,22 @@ class Views:
             named: the resources that it names.
             before: those that the batch named before, each with the revision in which it is held; None when it is not.
         """
-        unnamed = {
-            resource: self._meaning(header, resource, held) for resource, held in before.items() if resource not in named
-        }
+        means = {resource: self._meaning(header, resource, held) for resource, held in before.items() if resource not in named}
 
         def of(meaning: Meaning) -> frozenset[str]:
-            return frozenset(resource for resource, means in unnamed.items() if means is meaning)
+            return frozenset(resource for resource, found in means.items() if found is meaning)
 
         gone = of(Meaning.GONE)
-        over = frozenset(unnamed) if is_nothing_by_status(header.batch_status) else gone
-        return Silence(gone, over, of(Meaning.AWAITED), of(Meaning.LOST))
+        over = frozenset(means) if is_nothing_by_status(header.batch_status) else gone
+        return Unnamed(gone, over, of(Meaning.AWAITED), of(Meaning.LOST))
 
-    def note(self, header: DispatchBatchHeader, named: Collection[str], silence: Silence) -> None:
+    def note(self, header: DispatchBatchHeader, named: Collection[str], unnamed: Unnamed) -> None:
         """A document is being passed on: whoever was given the same without what it names does not see that."""
-        self.own.note_lost(silence.lost)
+        self.own.note_lost(unnamed.lost)
         for other in self._others:
             if batch := other.had(header):
                 other.note_lost((other.sees & frozenset(named)) - batch.named)
-            other.batches.note_decided(header.batch_uid, silence.gone.union(named))
+            other.batches.note_decided(header.batch_uid, unnamed.gone.union(named))
 
     def _meaning(self, header: DispatchBatchHeader, resource_id: str, held: int | None) -> Meaning:
         own = self.own.batches.get(header.batch_uid)
