@@ -12,23 +12,19 @@ answers: the list, and itself.
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the stack is the tests'
 
+from dispatch_listener import DispatchListener
 from plant_stack import RESOURCES, PlantStack
 from real_mosquitto import remove_mosquitto, start_mosquitto
 from waiting import eventually
 
-from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch
 
 SHARES = (0.0, 0.05, 0.15, 0.3)
@@ -49,25 +45,13 @@ class Seen:
 
     def __init__(self, port: int) -> None:
         self.at_s: dict[float, float] = {}
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self._client.on_message = self._on_message
-        subscribed = threading.Event()
-        self._client.on_subscribe = lambda *_: subscribed.set()
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self._client.subscribe("dotbus/v1/plant/+/+/dispatch", qos=1)
-        subscribed.wait(WITHIN_S)
+        self.listener = DispatchListener(port, self._note)
 
-    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+    def _note(self, dispatch: Dispatch) -> None:
         now_s = time.monotonic()
-        for instruction in decode_as(message.payload, Dispatch).instructions:
+        for instruction in dispatch.instructions:
             if instruction.dot_mw is not None:
                 self.at_s.setdefault(instruction.dot_mw, now_s)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @contextmanager
@@ -115,7 +99,7 @@ def measure(folder: Path, share: float, trials: int, chance: random.Random) -> N
         for number in range(OPEN_BATCHES, OPEN_BATCHES + trials):
             time.sleep(chance.random() * POLL_S)
             took_s.append(trial_s(plant, seen, number))
-        seen.close()
+        seen.listener.close()
     found = (median(took_s), percentile(took_s, 0.99), max(took_s))
     p50, p99, most = (f"{seconds / POLL_S:5.2f}" for seconds in found)
     print(f"{share:4.0%} of the answers fail: {p50} poll intervals in the median, p99 {p99}, at most {most}", flush=True)

@@ -10,7 +10,6 @@ that shows the new megawatts, asked for every 2 ms.
 
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,18 +18,16 @@ from pathlib import Path
 from statistics import median
 
 import msgspec
-import paho.mqtt.client as mqtt
 import requests
-from paho.mqtt.enums import CallbackAPIVersion
 from pymodbus.client import ModbusTcpClient
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the stack is the tests'
 
+from dispatch_listener import DispatchListener
 from plant_stack import PlantStack
 from real_mosquitto import remove_mosquitto, start_mosquitto
 from waiting import eventually
 
-from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch
 from launcher.sent import SentBatch
 from modbus_gateway.map.draft import read_map
@@ -75,24 +72,12 @@ class Seen:
     def __init__(self, port: int) -> None:
         self.last_at: dict[tuple[str, int | None], datetime] = {}
         self.count: dict[tuple[str, int | None], int] = {}
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self._client.on_message = self._on_message
-        subscribed = threading.Event()
-        self._client.on_subscribe = lambda *_: subscribed.set()
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self._client.subscribe("dotbus/v1/plant/+/+/dispatch", qos=1)
-        subscribed.wait(WITHIN_S)
+        self.listener = DispatchListener(port, self._note)
 
-    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        now, batch = datetime.now(UTC), decode_as(message.payload, Dispatch).batch
+    def _note(self, dispatch: Dispatch) -> None:
+        now, batch = datetime.now(UTC), dispatch.batch
         key = (batch.batch_uid, batch.revision_no)
         self.last_at[key], self.count[key] = now, self.count.get(key, 0) + 1
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 class Controller:
@@ -181,7 +166,7 @@ def measure(folder: Path, resources: int, trials: int) -> None:
         seen, controller = Seen(plant.broker.port), Controller(plant, f"R{resources - 1}")
         took_ms = [trial(plant, seen, controller, f"R{resources - 1}", 10 + number / 8) for number in range(trials)]
         controller.close()
-        seen.close()
+        seen.listener.close()
     for what, of_trials_ms in zip(("last event at a subscriber", "register"), zip(*took_ms, strict=True), strict=True):
         p50_ms, p99_ms = median(of_trials_ms), percentile(of_trials_ms, 0.99)
         print(f"{resources:5} resources: {what:27} p50 {p50_ms:6.0f} ms, p99 {p99_ms:6.0f} ms", flush=True)

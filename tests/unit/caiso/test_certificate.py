@@ -2,31 +2,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from caiso.certificate import CertificateUnusable, days_left, read_expiry
-
-
-@pytest.fixture
-def pki(tmp_path: Path) -> Path:
-    """ca.pem, client.pem with its key, cert.pem and key.pem apart, other.pem: somebody else's key."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    client, other = authority.issue_cert("client"), authority.issue_cert("other")
-    client.private_key_and_cert_chain_pem.write_to_path(tmp_path / "client.pem")
-    client.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    client.private_key_pem.write_to_path(tmp_path / "key.pem")
-    other.private_key_pem.write_to_path(tmp_path / "other.pem")
-    key = load_pem_private_key(client.private_key_pem.bytes(), None)
-    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    (tmp_path / "locked.pem").write_bytes(locked)
-    return tmp_path
 
 
 def test_certificate_and_key_may_be_in_one_file_or_two(pki: Path) -> None:

@@ -1,9 +1,11 @@
 """Answers to instructions before anything is sent: read, checked, replied to, kept, and given by rules."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+import answering_bench
 import msgspec
 import pytest
+from answering_bench import MINUTE, T0, TOPICS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,14 +30,10 @@ from dotbus.contracts.messages import (
     InstructionResponse,
     KnownInstruction,
 )
-from dotbus.contracts.topics import Topics
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.installation import Installation
 from dotbus.testing import samples
 
-T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-TOPICS = Topics()
 PLANTS = [
     {"name": "north", "resource": [{"id": "R1"}, {"id": "R2"}]},
     {"name": "south", "resource": [{"id": "S1"}]},
@@ -44,16 +42,7 @@ INSTALLATION = Installation.model_validate({"environment": "simulator", "plant":
 SENDER = Sender(INSTALLATION, "ads_ingest/test")
 replace = msgspec.structs.replace
 
-COMMAND = InstructionResponse(
-    environment=Environment.SIMULATOR,
-    source="screen/1",
-    time=T0,
-    batch_uid="H1",
-    instruction_uid="H1-I0",
-    action=InstructionAction.ACCEPT,
-    requested_by="somebody",
-    command_id="c1",
-)
+COMMAND = replace(answering_bench.COMMAND, instruction_uid="H1-I0")
 KNOWN = KnownInstruction(
     what="dot",
     standing="in force",
