@@ -129,11 +129,13 @@ class Historian:
         self._turned_at = self._clock()
 
     def _attempt(self, work: Callable[[], object]) -> None:
-        """Do it, or say why the database never will: what is written does not depend on it."""
+        """Do it, or say why that cannot be: what is written does not depend on it."""
         try:
             work()
         except StatementRefused as refused:
             self._log.error("the database refuses for good; going on without", reason=str(refused))  # its words say it all
+        except Exception:  # noqa: BLE001  # what nobody foresaw must not end the writing
+            self._log.exception("failed; going on without, and trying again")
 
     def _look_for_gaps(self) -> None:
         now = self._clock()

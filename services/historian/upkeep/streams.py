@@ -44,7 +44,7 @@ _MISSING = sa.text("""
     CROSS JOIN LATERAL (
       SELECT r FROM unnest(int8multirange(int8range(1, k.last_seq, '[]')) - coalesce(s.received + s.lost, '{}')) AS r
       LIMIT :limit
-    ) AS m""")
+    ) AS m ORDER BY k.origin_no, m.r""")
 _CAME_AT = sa.text("""
     SELECT k.origin_no, max(came.received_at)
     FROM unnest(CAST(:origins AS int[]), CAST(:seqs AS bigint[])) AS k (origin_no, seq)

@@ -142,6 +142,7 @@ def _event(address: Address, topic: str, payload: bytes) -> Recorded:
         _require_fit(address, topic, event)
     if _is_odd(payload):
         event = _plain(event)
+    _require_source(event.source)
     if not _may_say(address, event.source):
         raise _Contradiction(f"{event.source} says no {address.subject}")
     _require_whole(event)
@@ -157,12 +158,13 @@ def _word(address: Address | None, topic: str, payload: bytes) -> ServiceStatus 
         message = _plain(message)
     match message:
         case ServiceStatus():
-            _require_names(message.source)
+            _require_source(message.source)
             if message.outbox:
                 _require_span(message.outbox)
             return message
         case ReplayReply():
-            _require_names(message.source, message.stream)
+            _require_source(message.source)
+            _require_names(message.stream)
             return message
         case _:
             raise _Contradiction(f"a {type(message).__name__} is not kept here")
@@ -233,6 +235,18 @@ def _require_names(*names: str) -> None:
             raise _Contradiction(f"a name of {len(name)} characters; the longest that is taken has {MAX_NAME}")
 
 
+def _require_source(source: str) -> None:
+    """A source is asked on a topic of its name."""
+    _require_names(source)
+    if not _is_source(source):
+        raise _Contradiction(f"the source {source!r} is no SERVICE/INSTANCE")
+
+
+def _is_source(source: str) -> bool:
+    service, _, instance = source.partition("/")
+    return bool(service and instance)
+
+
 def _require_span(span: OutboxSpan) -> None:
     """Its numbers go to the database as they are, whenever something may be missing."""
     _require_names(span.stream)
@@ -258,7 +272,7 @@ def _position_in(payload: bytes, address: Address) -> Position | None:
         probe = _probe.decode(payload)
     except NOT_OURS:
         return None
-    if "\0" in probe.source + probe.stream or not _may_say(address, probe.source):
+    if "\0" in probe.source + probe.stream or not (_is_source(probe.source) and _may_say(address, probe.source)):
         return None
     return Position(_stream(probe.environment, probe.source, probe.stream), probe.seq)
 

@@ -148,6 +148,19 @@ def test_a_refused_event_keeps_its_place_when_it_can_be_read():
     assert refused == Refused("version 9 of a message; this software speaks version 1", Position(ADS, 41))
 
 
+@pytest.mark.parametrize("source", ["", "/", "x", "ads_ingest", "ads_ingest/", "/a"])
+def test_a_source_that_no_topic_can_name_is_refused(source):
+    """It could not be asked for what is missing, nor told that it gave its numbers twice."""
+    refused = refusal(DISPATCH, msgspec.structs.replace(samples.dispatch(), source=source))
+    assert ("SERVICE/INSTANCE" in refused.reason, refused.position) == (True, None)
+    service, _, instance = source.partition("/")
+    names = {"source": f"{service}/{instance}", "service": service, "instance": instance}
+    status = msgspec.structs.replace(samples.service_status(), **names)
+    assert "SERVICE/INSTANCE" in refusal(f"dotbus/v1/service/{service}/{instance}", status).reason
+    reply = msgspec.structs.replace(samples.replay_reply(), source=f"{service}/{instance}")
+    assert "SERVICE/INSTANCE" in refusal(f"dotbus/v1/service/{service}/{instance}/replay/reply", reply).reason
+
+
 @pytest.mark.parametrize("topic", [STATUS, TOPICS.service("modbus_gateway", "g"), "elsewhere", TOPICS.dot("sierra", "R")])
 def test_nobody_says_on_another_topic_that_an_event_has_come(topic):
     """Else who may publish his own status only could hide that an event of another is missing."""
