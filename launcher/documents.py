@@ -104,7 +104,8 @@ _AFTER_TABLE = """
   those after it; its `id` does not change.
 - Quantities end in their unit, times are UTC with Z, absent is null, never 0. Readers ignore fields that they do not know.
   An unknown `version` is refused.
-- Names are percent-encoded where MQTT forbids a character (`/`, `+`, `#`, `%` and control characters).
+- Names are percent-encoded where MQTT forbids a character (`/`, `+`, `#`, `%`, control characters and what is no character,
+  such as U+FFFE).
 
 ## Is something missing?
 

@@ -55,6 +55,22 @@ def event(number: int):
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_topic_of_any_name_ends_no_connection(connect, protocol: str):
+    got: list[str] = []
+
+    def keep(delivery: Delivery) -> None:
+        got.append(delivery.topic)
+        delivery.ack()
+
+    connect("reader", filters=[TOPICS.every(Subject.DISPATCH)], on_delivery=keep, protocol=protocol)
+    codes = (*range(1, 0x100), 0x2028, 0xFDCF, *range(0xFDD0, 0xFDF1), 0xFFFD, 0xFFFE, 0xFFFF, 0x1F600, 0x1FFFE, 0x10FFFF)
+    names = [f"a{chr(code)}b" for code in codes]
+    connect("writer", protocol=protocol).publish([Outgoing(TOPICS.dispatch(name, "R"), b"x") for name in names])
+    eventually(lambda: len(got) >= len(names))
+    assert [address.scope for topic in got if (address := TOPICS.read(topic))] == names
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_what_is_published_arrives_once_acknowledged(connect, protocol: str):
     got: list[Delivery] = []
 

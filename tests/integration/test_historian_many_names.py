@@ -111,10 +111,8 @@ def test_a_look_for_gaps_costs_no_more_statements_for_many_streams_than_for_one(
 def test_what_is_missing_of_each_of_many_streams_is_told_in_its_order(database, open_database):
     """Else a request would end before it begins, and nobody would be asked for anything."""
     holes = "'{[5,6),[2,3),[11,12),[8,9),[20,21),[30,31),[40,41)}'"
-    stored(
-        database,
-        "INSERT INTO origin (environment, source, stream) SELECT 'simulator', 'ads_ingest/a', n FROM generate_series(1, 900) AS n",
-    )
+    names = "SELECT 'simulator', 'ads_ingest/a', n FROM generate_series(1, 900) AS n"
+    stored(database, f"INSERT INTO origin (environment, source, stream) {names}")
     stored(database, f"INSERT INTO source_sequence (origin_no, received) SELECT origin_no, {holes} FROM origin")
     stored(database, "CLUSTER origin USING origin_environment_source_stream")
     gaps = Gaps(5.0, 300.0, lambda: 0.0)

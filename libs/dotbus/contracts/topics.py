@@ -14,7 +14,10 @@ DEFAULT_ROOT = "dotbus/v1"
 UNASSIGNED = "unassigned"
 """The plant of a resource that CAISO names and no configured plant claims."""
 
-_FORBIDDEN = frozenset("%/+#") | {chr(code) for code in (*range(0x20), 0x7F)}
+_CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
+_NO_CHARACTERS = (*range(0xFDD0, 0xFDF0), *(plane + last for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)))
+_FORBIDDEN = frozenset("%/+#") | {chr(code) for code in (*_CONTROLS, *_NO_CHARACTERS)}
+"""A broker may end the connection of whoever says such a character (MQTT 5, section 1.5.4), and Mosquitto does."""
 
 
 class Subject(StrEnum):

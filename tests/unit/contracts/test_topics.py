@@ -22,6 +22,13 @@ def test_names_that_operators_know_stay_readable():
     assert encode_name("A/B+C#D%") == "A%2FB%2BC%23D%25"
 
 
+@pytest.mark.parametrize("character", ["\x85", "\x7f", "\x9f", "\ufdd0", "\uffff", "\U0001fffe", "\U0010ffff"])
+def test_what_a_broker_may_end_a_connection_for_is_encoded(character: str):
+    level = encode_name(f"a{character}b")
+    assert level.isascii()
+    assert decode_name(level) == f"a{character}b"
+
+
 def test_an_empty_name_is_refused():
     with pytest.raises(ValueError, match="empty"):
         encode_name("")
