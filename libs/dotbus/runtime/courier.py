@@ -114,9 +114,10 @@ class Courier:
         self._thread.join()
 
     def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
-        self._said = {}
         if connected:
             self.wake()
+        else:  # not when the next one stands: by then something may have been said on it
+            self._said = {}
 
     def _on_request(self, delivery: Delivery) -> None:
         try:

@@ -113,7 +113,7 @@ class OwnStream:
             self._log.warning("an outbox that is restored from a back-up will not be noticed", cause=str(error))
 
     def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
-        if connected:  # to a broker that may have forgotten it
+        if not connected:  # the next broker may have forgotten it
             self._announced_seq = 0
 
     def _on_stream(self, delivery: Delivery) -> None:

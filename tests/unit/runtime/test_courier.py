@@ -75,6 +75,19 @@ def test_what_waits_goes_out_in_order_when_the_broker_comes(bus: FakeBus, outbox
     assert outbox.span().unpublished == 0
 
 
+def test_what_was_said_before_we_were_told_of_the_connection_is_not_said_again(bus: FakeBus, outbox: Outbox, courier: Courier):
+    outbox.commit(clock(), events=events(1), states=[STATE])
+    bus.connected = True
+    courier.wake()
+    eventually(lambda: len(said(bus)) == 2)
+    bus.turn(connected=True)
+    outbox.commit(clock(), events=events(2))
+    courier.wake()
+    eventually(lambda: len(said(bus)) == 3)
+    assert [message.topic.rsplit("/", 1)[1] for message in said(bus)] == ["dot", "dispatch", "dispatch"]
+    assert len([each for each in bus.published if each.topic == TOPICS.stream("ads_ingest", "a")]) == 2, "once a piece"
+
+
 def test_a_state_that_did_not_change_is_said_once_per_connection(bus: FakeBus, outbox: Outbox, courier: Courier):
     outbox.commit(clock(), states=[STATE])
     bus.start()
