@@ -42,6 +42,7 @@ def connect(broker: Mosquitto):
         bus.start()
         buses.append(bus)
         eventually(lambda: bus.connected)
+        bus.publish([Outgoing("listening", b"")])  # answered once the broker has read our subscriptions
         return bus
 
     yield connected

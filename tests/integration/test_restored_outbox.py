@@ -38,6 +38,7 @@ def heard(broker: Mosquitto):
     bus.subscribe([TOPICS.every(Subject.STREAM)], keep)
     bus.start()
     eventually(lambda: bus.connected)
+    bus.publish([Outgoing("listening", b"")])  # answered once the broker has read our subscriptions
     yield heard, bus
     bus.stop()
 

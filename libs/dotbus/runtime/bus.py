@@ -174,6 +174,8 @@ class Bus:
         if reason.is_failure:
             self._complain(f"the broker refuses us: {reason}")
             return
+        if self._filters:  # before anybody can publish: whoever is answered is known to be listening, too
+            self._client.subscribe(self._subscriptions())
         with self._changed:
             self._broker_takes_bytes = getattr(properties, "MaximumPacketSize", MAX_PACKET_BYTES)
             self._generation += 1
@@ -181,8 +183,6 @@ class Bus:
             self._publishing.begin(getattr(properties, "ReceiveMaximum", _MOST_UNANSWERED))
         self._complaint, self._connected_at_s = "", time.monotonic()
         self._log.info("connected")
-        if self._filters:
-            self._client.subscribe(self._subscriptions())
         self._tell(connected=True)
 
     def _subscriptions(self) -> list[tuple[str, int]] | list[tuple[str, SubscribeOptions]]:
