@@ -8,7 +8,7 @@ from dotbus.runtime.mistakes import Location, Mistake, did_you_mean
 from modbus_gateway.map.check import ADDRESSES
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
-from modbus_gateway.map.quantities import MW, QUANTITIES, Quantity, Scope
+from modbus_gateway.map.quantities import EPOCH, MW, QUANTITIES, Quantity, Scope
 
 _SUBJECTS: Final = ("plant", "resource", "node")
 _TAKES: Final = {
@@ -19,6 +19,11 @@ _TAKES: Final = {
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
 }
 _KEEPS_EVERY_DIGIT: Final = (RegisterType.UINT32, RegisterType.INT32)
+SCALE_LEAST: Final = 1e-6
+SCALE_MOST: Final = 1e9
+"""Terawatts and milliwatts. Far beyond them a small value is no longer told from 0, or a large one fits nowhere."""
+INTEGER_SCALE_LEAST: Final = 1.0
+"""A smaller one would round away megawatts: at 1e-9 every value reads 0."""
 _OF_NUMBERS: Final = ("scale", "word_order", "bad_value")
 
 
@@ -80,14 +85,11 @@ def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location)
 
 def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     form = Form(point.type or quantity.type, scale=point.scale)
-    if quantity.scope is Scope.UNIT and (point.scale != 1 or form.type not in _KEEPS_EVERY_DIGIT):
-        told = f"{quantity.name} needs uint32 or int32, and scale 1: no other type keeps every digit of it"
-        yield from facts.tell(at, "type", told, "scale", "quantity", "table")
-    elif point.scale != 1 and not quantity.is_measured:
-        told = f"{quantity.name} takes no scale: only megawatts and prices do, all else would mean another thing"
-        yield from facts.tell(at, "scale", told, "quantity", "table")
-    elif point.scale == 0:
-        yield from facts.tell(at, "scale", "0 would show every value as 0", "table")
+    if (quantity.scope is Scope.UNIT or quantity.unit == EPOCH) and form.type not in _KEEPS_EVERY_DIGIT:
+        told = f"{quantity.name} needs uint32 or int32: no other type keeps every digit of it"
+        yield from facts.tell(at, "type", told, "quantity", "table")
+    if point.scale != 1:
+        yield from _check_scale(point, quantity, form.type, facts, at)
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None
     if reason:
         yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table", "scale")
@@ -98,10 +100,21 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
         yield from _check_limits(point, form.type, facts, at)
 
 
+def _check_scale(point: Point, quantity: Quantity, kind: RegisterType, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    """A scale under which the registers would say something else, or nothing."""
+    least = SCALE_LEAST if kind is RegisterType.FLOAT32 else INTEGER_SCALE_LEAST
+    if not quantity.is_measured:
+        told = f"{quantity.name} takes no scale: only megawatts and prices do, all else would mean another thing"
+        yield from facts.tell(at, "scale", told, "quantity", "table")
+    elif not least <= abs(point.scale) <= SCALE_MOST:
+        told = f"{point.scale:g} is not between {least:g} and {SCALE_MOST:g} or their negatives: {kind} would lose the value"
+        yield from facts.tell(at, "scale", told, "type", "quantity", "table")
+
+
 def _check_limits(point: Point, kind: RegisterType, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     """A type that cannot show the megawatts that the resource can have."""
     resource = facts.resources.get(point.resource or "")
-    if resource is None or point.scale == 0:
+    if resource is None:
         return
     for name, limit_mw in (("pmin_mw", resource.pmin_mw), ("pmax_mw", resource.pmax_mw)):
         if limit_mw is not None and why_it_does_not_fit(limit_mw, Form(kind, scale=point.scale)):

@@ -21,7 +21,7 @@ PLACE = installation(
     point=[
         {"unit_id": 20, "address": 0, "quantity": "dot_mw", "resource": "SOLAR", "type": "int16", "scale": 10.0},
         {"unit_id": 20, "address": 1, "quantity": "dot_quality", "resource": "SOLAR"},
-        {"unit_id": 20, "address": 2, "quantity": "dot_end", "resource": "SOLAR", "type": "int16"},
+        {"unit_id": 20, "address": 2, "quantity": "dot_end", "resource": "SOLAR", "type": "int32"},
     ],
 )
 MAP = read_map(PLACE)

@@ -117,7 +117,7 @@ def test_the_plant_header_shows_the_hash_of_its_unit():
     assert len(set(shown.values())) == 2, "units that serve the same have the same hash"
 
 
-@pytest.mark.parametrize("change", [{"type": "uint16"}, {"type": "float32"}, {"scale": 10}])
+@pytest.mark.parametrize("change", [{"type": "uint16"}, {"type": "float32"}])
 def test_a_point_that_cannot_carry_every_digit_of_the_hash_is_a_mistake(change):
     point = {"unit_id": 13, "address": 0, "quantity": "map_hash", **change}
     with pytest.raises(ConfigurationRefused) as refused:
