@@ -59,6 +59,7 @@ class FakeAds:
         trajectories: (uid, trajectoryBatch XML) in the order in which they came.
         troubles: for an operation, or an operation and UID, what to do instead of answering; None as the key's UID means any.
         asked: every question, in order.
+        on_question: what happens while it answers one.
         clock_offset_s: its clock minus the ingest's.
     """
 
@@ -66,12 +67,14 @@ class FakeAds:
     trajectories: list[tuple[str, str]] = field(default_factory=list)
     troubles: dict[tuple[str, str | None], Callable[[Question], Trouble]] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
+    on_question: Callable[[Question], None] = lambda _question: None
     clock_offset_s: float = 0.0
     validated: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def fetch(self, question: Question) -> Reply:
         """As the source does."""
         self.asked.append(question)
+        self.on_question(question)
         for key in ((question.operation, question.batch_uid), (question.operation, None)):
             if key in self.troubles:
                 trouble = self.troubles[key](question)

@@ -57,12 +57,13 @@ class Ads(Protocol):
         ...
 
 
-def answered_at(client: Ads, now: datetime) -> datetime:
-    """When CAISO answered what was just heard: by the earlier of both clocks where they differ.
+def true_at(client: Ads, asked_at: datetime) -> datetime:
+    """As of when an answer counts: when it was asked for, by the earlier of both clocks where they differ.
 
-    A clock of ours that is ahead would make what was heard look young for as long as it is ahead.
+    CAISO may have looked at once and answered slowly. A clock of ours that is ahead would make what was heard look young for as
+    long as it is ahead.
     """
-    return min(now, time_of(client, now) or now)
+    return min(asked_at, time_of(client, asked_at) or asked_at)
 
 
 def time_of(client: Ads, now: datetime) -> datetime | None:

@@ -22,7 +22,7 @@ from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
-from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, answered_at, time_of
+from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
@@ -113,6 +113,7 @@ class DispatchStream:
         if back := self._clock_steps.set_back_by():
             self._batches.read_anew(self._clock())
             self._changes.begin_anew(back)
+        asked_at = self._clock()
         listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._publisher.cursor)
         unheard: tuple[AdsFailure, ...] = ()
         if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
@@ -126,7 +127,7 @@ class DispatchStream:
         if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
             self._silence.note_news(now)
         self._changes.note_listed(tuple(translate_header(header) for header in listed.headers), now)
-        self._publisher.note_heard(answered_at(self._caiso, now))
+        self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
         self._publisher.keep_missing(self._batches.missing_headers())
         self._withdraw_what_asks_nothing()
         if cursor != self._publisher.cursor:
@@ -197,14 +198,15 @@ class DispatchStream:
         """Fetch and keep one batch. Returns why not, or what of it nobody can read."""
         if batch.is_missing and batch.asks_nothing:
             self._changes.withdraw(batch)  # without waiting for a document that may not come
+        asked_at = self._clock()
         try:
             document = self._caiso.get_dispatch_batch(batch.batch_uid)
-            self._batches.note_names(batch.batch_uid, {each.resource_id for each in document.instructions})
+            self._batches.note_names(batch.batch_uid, document.resources)
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
                 raise Outdated(question, "an older revision than its header says", document.xml)
             with self._publisher.lock:
-                unreadable = self._keep(batch, document)
+                unreadable = self._keep(batch, document, asked_at)
         except AdsFailure as failure:
             with self._publisher.lock:
                 self._note_failed(batch, failure)
@@ -212,7 +214,7 @@ class DispatchStream:
         self._files.note_dispatch(document, self._clock())
         return unreadable
 
-    def _keep(self, batch: OpenBatch, document: DispatchBatch) -> Unreadable | None:
+    def _keep(self, batch: OpenBatch, document: DispatchBatch, asked_at: datetime) -> Unreadable | None:
         """Pass a batch on, all of it or nothing: whatever is wrong with it ends here. Returns what of it nobody can read.
 
         Raises:
@@ -221,7 +223,7 @@ class DispatchStream:
         """
         uid = batch.batch_uid
         try:
-            unreadable = self._changes.pass_on(document)
+            unreadable = self._changes.pass_on(document, asked_at)
         except sqlite3.Error:
             raise
         except Exception as error:

@@ -10,7 +10,7 @@ from itertools import chain
 from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
-from ads_ingest.caiso import Ads, answered_at
+from ads_ingest.caiso import Ads, true_at
 from ads_ingest.known.instruction_state import (
     fold_instructions,
     judge_instructions,
@@ -85,8 +85,12 @@ class DispatchChanges:
         self._listed_at = self._listed_at or now
         self._batches.note_listed(listed, now)
 
-    def pass_on(self, document: DispatchBatch) -> list[str]:
+    def pass_on(self, document: DispatchBatch, asked_at: datetime) -> list[str]:
         """Pass a batch on, or leave everything as it was. Returns what nobody can read, which speaks against its resources.
+
+        Args:
+            document: the batch.
+            asked_at: when CAISO was asked for it: it may be otherwise since.
 
         Raises:
             sqlite3.Error: the outbox cannot keep anything.
@@ -95,7 +99,7 @@ class DispatchChanges:
         entries, known = dict(known_state.entries), self._batches.get(document.header.batch_uid)
         instructed = dict(instructions.entries) if instructions else {}
         try:
-            return self._pass_on(document)
+            return self._pass_on(document, asked_at)
         except Exception:
             known_state.take_back(entries)
             if instructions:
@@ -103,9 +107,9 @@ class DispatchChanges:
             self._batches.take_back(known)
             raise
 
-    def _pass_on(self, document: DispatchBatch) -> list[str]:
+    def _pass_on(self, document: DispatchBatch, asked_at: datetime) -> list[str]:
         now, header = self._clock(), translate_header(document.header)
-        named = {each.resource_id for each in document.instructions}
+        named = document.resources
         self._note_seen(named)
         before = self._named_before(header.batch_uid)
         unnamed = self._views.unnamed(header, named, before)
@@ -113,13 +117,14 @@ class DispatchChanges:
         fold(self._publisher.known_state, header, events, unnamed.over)
         if self._publisher.instructions:
             fold_instructions(self._publisher.instructions, header, events, unnamed.over, now)
-        in_doubt = {event.resource_id for event in events if is_in_doubt(event)}
+        in_doubt = {event.resource_id for event in events if is_in_doubt(event)} | document.nameless
         in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
         instructed = chain.from_iterable(event.instructions for event in events)
         unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
+        unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
-        self._batches.note_had(header, until, in_doubt, now, named)
+        self._batches.note_had(header, until, in_doubt, min(asked_at, now), named)
         self._views.note(header, named, unnamed)
         self.commit(events, self._settled_to(), news_only=True)
         return unreadable
@@ -199,11 +204,11 @@ class DispatchChanges:
         known_state, batches = self._publisher.known_state, self._batches
         known_state.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
         known_state.doubts_of_past = batches.doubts_of_past(now)
-        known_state.confirmed = {resource: answered_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
+        known_state.confirmed = {resource: true_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
         known_state.untold = frozenset(resource for resource in known_state.sees if self._is_untold(resource, now))
         if instructions := self._publisher.instructions:
             confirmed = judge_instructions(instructions, batches, now)
-            instructions.confirmed = {resource: answered_at(self._caiso, at) for resource, at in confirmed.items()}
+            instructions.confirmed = {resource: true_at(self._caiso, at) for resource, at in confirmed.items()}
 
     def _is_untold(self, resource_id: str, now: datetime) -> bool:
         """Whether a state holds DOTs that only another account was told of."""

@@ -67,6 +67,7 @@ class FollowedStream:
     def follow(self) -> bool:
         """One round. Returns whether the upstream is well."""
         self.rounds_in_vain += 1
+        begun_at = self._clock()
         try:
             unanswered = self._stream.round()
         except AdsFailure as failure:
@@ -83,7 +84,7 @@ class FollowedStream:
             return False
         self.rounds_in_vain = 0
         self._tell(unanswered.failures)
-        self._note_heard(unanswered)
+        self._note_heard(unanswered, min(begun_at, self._clock()))
         return True
 
     def _tell(self, failures: Sequence[AdsFailure]) -> None:
@@ -91,13 +92,13 @@ class FollowedStream:
             self._failed(failure)
             self._quarantine_log.of_failure(failure, self._clock())
 
-    def _note_heard(self, unanswered: Unanswered) -> None:
+    def _note_heard(self, unanswered: Unanswered, asked_at: datetime) -> None:
         missing = [str(failure) for failure in unanswered.missing]
         more = [f"and {len(missing) - COMPLAINTS_MOST} more"] if missing[COMPLAINTS_MOST:] else []
         if not missing and not unanswered.failures:
             self._quarantine_log.forget()
         complaints = [*unanswered.alarms, *missing[:COMPLAINTS_MOST], *more]
-        if self.health.succeeded(self._clock(), complaints=complaints):
+        if self.health.succeeded(asked_at, complaints=complaints):
             self._log.info("recovered")
 
 

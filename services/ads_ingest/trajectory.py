@@ -2,23 +2,25 @@
 
 All that is new comes in one document, so there is nothing to go on with when that cannot be had: it is asked for again, and the
 dispatch batches are not held up by it. A batch in it that this software cannot pass on is quarantined, and the curves of its
-resources are in doubt until a newer one comes or its last target time is past.
+resources are in doubt until its last target time is past, or a newer batch replaces what nobody could read: from its own first
+target time on.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.outages import Outages
 from ads_ingest.batches.silence import Silence
-from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, answered_at, time_of
+from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import Doubts
-from ads_ingest.known.intervals import unreadable_points_of
+from ads_ingest.known.intervals import trajectory_points, unreadable_points_of
 from ads_ingest.known.schedules import TrajectoryCurve
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
@@ -27,13 +29,45 @@ from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import WHOLE_CACHE, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
-from dotbus.contracts.messages import Dop, Trajectory, TrajectoryBatch
+from dotbus.contracts.messages import Trajectory, TrajectoryBatch, TrajectoryPoint
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.logs import get_logger
 
 CURSOR = "trajectory"
+NEVER = datetime.min.replace(tzinfo=UTC)
 UNTOLD_LENGTH = timedelta(hours=1)
 """How far a batch may reach that names no target time."""
+
+
+@dataclass(frozen=True)
+class CurveDoubt:
+    """Points of a resource that nobody can read.
+
+    Attributes:
+        until: when the last of them is past, or what nobody could read is replaced.
+        first_at: the first target time of their batch; None when they may be anywhere on the curve.
+        received_at: when their batch came into ADS; None while that is not known, as after a restart.
+    """
+
+    until: datetime
+    first_at: datetime | None = None
+    received_at: datetime | None = None
+
+    def replaced_by(self, points: Sequence[TrajectoryPoint]) -> "CurveDoubt":
+        """After the points of a batch: a newer one replaces older points at or after its first target time."""
+        if not points or (self.received_at and (points[0].batch_received_at or self.received_at) < self.received_at):
+            return self
+        first_at = min(point.target_at for point in points)
+        is_all = self.first_at is not None and first_at <= self.first_at
+        return replace(self, until=NEVER if is_all else min(self.until, first_at))
+
+    def beside(self, other: "CurveDoubt | None") -> "CurveDoubt":
+        """Both doubts as one: it lasts as long as the longer, and only what is newer than both replaces it."""
+        if other is None:
+            return self
+        received = [at for at in (self.received_at, other.received_at) if at]
+        first_at = min(self.first_at, other.first_at) if self.first_at and other.first_at else None
+        return CurveDoubt(max(self.until, other.until), first_at, max(received, default=None))
 
 
 class TrajectoryStream:
@@ -87,7 +121,7 @@ class TrajectoryStream:
         self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
         doubted = filter(publisher.known_state.is_of, publisher.known_state.doubted())
-        self._doubted_until = dict.fromkeys(doubted, clock() + UNTOLD_LENGTH)
+        self._doubts = dict.fromkeys(doubted, CurveDoubt(clock() + UNTOLD_LENGTH))
 
     def round(self) -> Unanswered:
         """Ask whether there is something new, and for it. Returns what could not be passed on.
@@ -109,6 +143,7 @@ class TrajectoryStream:
             with self._publisher.lock:
                 self._publisher.begin_anew(back, self._clock())
         self._publisher.known_state.complete = True  # all that is new comes at once, before anything is said
+        asked_at = self._clock()
         is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._publisher.cursor)
         listed = TrajectoryBatchList()
         if is_new:
@@ -121,7 +156,7 @@ class TrajectoryStream:
         self._tell_parts(listed)
         now = self._clock()
         self._outages.note_heard(now, time_of(self._caiso, now))
-        self._publisher.note_heard(answered_at(self._caiso, now))
+        self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
         failures = self._pass_on(listed)
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._quarantine_log.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
@@ -153,8 +188,8 @@ class TrajectoryStream:
             uid = record.header.batch_uid
             failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
             failure.__cause__ = error
-            for resource_id in {*(dop.resource_id for dop in record.dops), *(part.resource_id for part in record.compliance)}:
-                self._doubt(resource_id, record.dops, failure)
+            for resource_id in record.resources:
+                self._doubt(resource_id, record, failure)
             return (failure,)
 
     def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
@@ -164,37 +199,60 @@ class TrajectoryStream:
 
     def _keep_all(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
         now, known_state = self._clock(), self._publisher.known_state
-        entries, doubted_until, unpassed = dict(known_state.entries), dict(self._doubted_until), dict(self._unpassed)
+        entries, doubts, unpassed = dict(known_state.entries), dict(self._doubts), dict(self._unpassed)
         failures: list[Unreadable] = []
+        events: list[TrajectoryBatch] = []
         try:
-            events = [event for record in listed for event in translate_trajectory(record, self._sender, now)]
+            for record in listed:
+                told = translate_trajectory(record, self._sender, now)
+                self._fold(told)
+                failures += self._doubt_unreadable(record, told, xml)
+                events += told
             self._note_seen({event.resource_id for event in events})
-            for event in events:
-                known_state.put(event.resource_id, known_state.entry(event.resource_id).with_batch(event))
-                self._doubted_until.pop(event.resource_id, None)
-                if unreadable := unreadable_points_of(event):
-                    question = Question("getTrajectoryData", event.batch.batch_uid)
-                    failures.append(Unreadable(question, "; ".join(unreadable), xml))
-                    self._doubt(event.resource_id, event.dops, failures[-1])
             self._commit(events, self._publisher.cursor)
         except Exception:
             known_state.take_back(entries)
-            self._doubted_until, self._unpassed = doubted_until, unpassed
+            self._doubts, self._unpassed = doubts, unpassed
             raise
         return tuple(failures)
 
-    def _doubt(self, resource_id: str, dops: Sequence[Dop | records.TrajectoryDop], failure: AdsFailure) -> None:
-        """A curve is in doubt until its last target, or a newer batch."""
-        targets = [dop.target_at for dop in dops if dop.target_at]
-        self._doubted_until[resource_id] = max(targets, default=self._clock() + UNTOLD_LENGTH)
+    def _fold(self, events: Sequence[TrajectoryBatch]) -> None:
+        known_state = self._publisher.known_state
+        for event in events:
+            known_state.put(event.resource_id, known_state.entry(event.resource_id).with_batch(event))
+            if doubt := self._doubts.get(event.resource_id):
+                self._doubts[event.resource_id] = doubt.replaced_by(trajectory_points(event))
+
+    def _doubt_unreadable(
+        self, record: records.TrajectoryBatch, events: Sequence[TrajectoryBatch], xml: bytes
+    ) -> Iterator[Unreadable]:
+        """What of a batch nobody can read, by resource, and so what is not on their curves."""
+        question = Question("getTrajectoryData", record.header.batch_uid)
+        unreadable = {event.resource_id: unreadable_points_of(event) for event in events}
+        for resource_id in record.nameless:
+            unreadable[resource_id] = [*unreadable.get(resource_id, []), f"a DOP of {resource_id} without a UID"]
+        for resource_id, texts in unreadable.items():
+            if texts:
+                failure = Unreadable(question, "; ".join(texts), xml)
+                self._doubt(resource_id, record, failure)
+                yield failure
+
+    def _doubt(self, resource_id: str, record: records.TrajectoryBatch, failure: AdsFailure) -> None:
+        told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
+        targets = [at for at in told if at]
+        is_anywhere = not targets or None in told or resource_id in record.nameless
+        received_at = record.header.batch_received_at or record.header.batch_sent_at
+        until = max(targets, default=self._clock() + UNTOLD_LENGTH)
+        doubt = CurveDoubt(until, None if is_anywhere else min(targets), received_at)
+        self._doubts[resource_id] = doubt.beside(self._doubts.get(resource_id))
         self._unpassed[resource_id] = failure
 
     def _commit(self, events: Sequence[TrajectoryBatch], cursor: str) -> None:
         with self._publisher.lock:
             now = self._clock()
-            self._doubted_until = {resource: until for resource, until in self._doubted_until.items() if until > now}
-            self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubted_until}
-            self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubted_until)))
+            self._doubts = {resource: doubt for resource, doubt in self._doubts.items() if doubt.until > now}
+            self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubts}
+            self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubts)))
             self._publisher.commit(now, events, cursor)
 
 

@@ -92,17 +92,22 @@ class Book:
         page.set_back(max(state.heard_at - now, timedelta()))
         self._pages[market, state.node] = page
 
-    def hear(self, market: Market, nodes: Iterable[str], prices: ByInterval, now: datetime, holes: Holes | None = None) -> None:
-        """Take in an answer: CAISO was heard about these nodes, and these are its prices and what is missing of them."""
+    def hear(
+        self, market: Market, nodes: Iterable[str], prices: ByInterval, asked_at: datetime, holes: Holes | None = None
+    ) -> None:
+        """Take in an answer: CAISO was heard about these nodes, and these are its prices and what is missing of them.
+
+        It counts as of when it was asked for: OASIS may have looked at once and answered slowly.
+        """
         for node in nodes:
-            page = self._pages.setdefault((market, node), _Page(now))
-            page.heard_at = now
+            page = self._pages.setdefault((market, node), _Page(asked_at))
+            page.heard_at = asked_at
             page.doubts = frozenset()
             page.holes = frozenset(start for start, lacking in (holes or {}).items() if node in lacking)
             for priced in prices.values():
                 if node in priced:
                     page.learn(priced[node])
-            page.forget(now, window_end(market, now))
+            page.forget(asked_at, window_end(market, asked_at))
 
     def denied(self, question: Question, prices: ByInterval) -> frozenset[str]:
         """The nodes of which an answer lacks a price that was asked for, that CAISO gave before and that still counts."""

@@ -54,8 +54,9 @@ def parse_dispatch_element(root: Element, xml: bytes) -> DispatchBatch:
         NoIdentity: it has no UID.
     """
     problems: list[str] = []
-    instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems))
-    return DispatchBatch(_header_reader()(root), instructions, tuple(problems), xml)
+    nameless: set[str] = set()
+    instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems, nameless))
+    return DispatchBatch(_header_reader()(root), instructions, tuple(problems), xml, frozenset(nameless))
 
 
 def parse_batch_header(reply: Reply, max_bytes: int) -> BatchHeader:
@@ -152,8 +153,9 @@ def _trajectory_reader(problems: list[str]) -> Callable[[Element], TrajectoryBat
 
     def read(element: Element) -> TrajectoryBatch:
         header = TrajectoryHeader(**reader.read(element))
-        dops = each(descendants(element, "trajectoryDop"), read_dop, problems)
-        compliance = each(descendants(element, "trajectoryCompliance"), read_compliance, problems)
-        return TrajectoryBatch(header, tuple(dops), tuple(compliance))
+        nameless: set[str] = set()
+        dops = tuple(each(descendants(element, "trajectoryDop"), read_dop, problems, nameless))
+        compliance = tuple(each(descendants(element, "trajectoryCompliance"), read_compliance, problems))
+        return TrajectoryBatch(header, dops, compliance, frozenset(nameless))
 
     return read

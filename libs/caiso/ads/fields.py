@@ -41,7 +41,15 @@ _NO_PARTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class NoIdentity(Exception):
-    """A record lacks what tells it from others, or whom it is for."""
+    """A record lacks what tells it from others, or whom it is for.
+
+    Attributes:
+        resource_id: whom it is for, where it says so.
+    """
+
+    def __init__(self, reason: str, resource_id: str | None) -> None:
+        super().__init__(reason)
+        self.resource_id = resource_id
 
 
 @contextmanager
@@ -55,12 +63,19 @@ def judging(reply: Reply) -> Iterator[None]:
         raise Malformed(reply.question, str(error), reply.body) from error
 
 
-def each(elements: Iterable[Element], read: Callable[[Element], R], problems: list[str]) -> Iterator[R]:
-    """What `read` makes of each element; those without identity become problems, the first of them one by one."""
+def each(
+    elements: Iterable[Element], read: Callable[[Element], R], problems: list[str], nameless: set[str] | None = None
+) -> Iterator[R]:
+    """What `read` makes of each element; those without identity become problems, the first of them one by one.
+
+    `nameless` takes up the resources that those are for.
+    """
     for element in elements:
         try:
             yield read(element)
         except NoIdentity as error:
+            if nameless is not None and error.resource_id:
+                nameless.add(error.resource_id)
             if len(problems) < PROBLEMS_MOST:
                 problems.append(f"line {element.sourceline}: {error}")
             elif len(problems) == PROBLEMS_MOST:
@@ -171,7 +186,8 @@ class FieldReader:
     def _identify(self, element: Element, fields: Mapping[str, Any]) -> None:
         missing = [name for name in self._needed if not _is_name(fields.get(name, ""))]
         if missing:
-            raise NoIdentity(f"<{local_name(element)}> without a usable {' and '.join(missing)}")
+            resource_id = None if "resource_id" in missing else fields.get("resource_id")
+            raise NoIdentity(f"<{local_name(element)}> without a usable {' and '.join(missing)}", resource_id)
 
 
 def _numbered(texts: Iterable[tuple[str, str]]) -> dict[str, str]:

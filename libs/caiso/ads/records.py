@@ -207,12 +207,19 @@ class DispatchBatch(msgspec.Struct, frozen=True, gc=False):
         instructions: of every resource, in CAISO's order.
         problems: instructions without a UID or a resource, each with its line in `xml`.
         xml: the document that it was read from.
+        nameless: resources with an instruction without a UID: what it asks of them is not among the instructions.
     """
 
     header: BatchHeader
     instructions: tuple[Instruction, ...] = ()
     problems: tuple[str, ...] = ()
     xml: bytes = b""
+    nameless: frozenset[str] = frozenset()
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """Every resource that it names."""
+        return self.nameless.union(each.resource_id for each in self.instructions)
 
 
 class DispatchBatchList(msgspec.Struct, frozen=True, gc=False):
@@ -298,11 +305,19 @@ class TrajectoryBatch(msgspec.Struct, frozen=True, gc=False):
         header: the batch itself.
         dops: the points of every resource in it, in CAISO's order.
         compliance: the compliance records of every resource in it.
+        nameless: resources with a point without a UID, which is not among the points.
     """
 
     header: TrajectoryHeader
     dops: tuple[TrajectoryDop, ...] = ()
     compliance: tuple[TrajectoryCompliance, ...] = ()
+    nameless: frozenset[str] = frozenset()
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """Every resource that it names."""
+        named = {dop.resource_id for dop in self.dops} | {part.resource_id for part in self.compliance}
+        return self.nameless | named
 
 
 class TrajectoryBatchList(msgspec.Struct, frozen=True, gc=False):

@@ -49,16 +49,18 @@ def times_of(header: DispatchBatchHeader, instruction: Instruction) -> Instructi
 def misfit_of(header: DispatchBatchHeader, instruction: Instruction) -> str | None:
     """What contradicts itself in the times of an instruction, so that nobody can tell when it holds; None when they fit.
 
-    An end before its start; and of a DOT, whose startTime is its target within the interval that begins with its batch (section
-    6), a target outside, or an end that is hours away though its type lasts an hour at the most. What `times_of` gives then is
-    a guess.
+    An end before its start; and of a DOT, which lasts for a while, an end that is its start. The startTime of a DOT
+    is its target within the interval that begins with its batch (section 6): so a target outside, too, or an end that is hours
+    away though its type lasts an hour at the most. What `times_of` gives then is a guess.
     """
     end, target = instruction.end_at, instruction.start_at
-    start = header.start_at or target
-    if header.batch_type not in DOT_BATCH_TYPES or instruction.instruction_type not in {DOT_INSTRUCTION, None}:
-        start = target or start
+    start, is_dot = header.start_at or target, instruction.instruction_type in {DOT_INSTRUCTION, None}
+    if header.batch_type not in DOT_BATCH_TYPES or not is_dot:
+        start, is_dot = target or start, False
     if start is not None and end is not None and (end < start or (target is not None and end < target)):
         return f"endTime is {end.isoformat()}, before its start"
+    if is_dot and end is not None and end == start:
+        return f"endTime is {end.isoformat()}, which is its start"
     if start is target or start is None:
         return None
     is_short = header.batch_type in {BatchType.FIVE_MINUTE, BatchType.HOURLY}

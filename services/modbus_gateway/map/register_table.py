@@ -50,8 +50,9 @@ are never bad themselves.
 
 Megawatts and prices may have a `scale`, nothing else: their registers show the value times it, an integer rounded half away
 from zero. It is at least 1 for an integer, which would lose the value otherwise, at least 0.000001 for float32, at most 1e9,
-or the negative of such a number. Times and `map_hash` need uint32 or int32: no other type keeps every digit. A value that its registers cannot carry (400 MW times 100 in an int16) is `invalid`, and so bad, for its quality
-and reasons registers at the same unit id too.
+or the negative of such a number. Times and `map_hash` need uint32 or int32: no other type keeps every digit. A value that its
+registers cannot carry (400 MW times 100 in an int16) is `invalid`, and so bad, for its quality and reasons registers at the
+same unit id too.
 
 A number that stands in place of a bad value must be told from a good one. So a `[[modbus.point]]` that holds, or whose
 `bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table

@@ -109,6 +109,9 @@ def test_a_batch_that_this_software_cannot_pass_on_ends_neither_the_others_nor_t
     bench.trajectory.round()
     assert bench.curve().reasons == ("incomplete",), "a restart makes it no better"
     bench.ads.trajectories.append(trajectory("T3", 2, (10, 30)))
+    bench.trajectory.round()
+    assert bench.curve().reasons == ("incomplete",), "until its first target time the older points count"
+    bench.later(9 * MINUTE)
     assert bench.trajectory.round() == Unanswered()
     assert bench.curve().reasons == ()
 
@@ -134,7 +137,55 @@ def test_a_point_that_nobody_can_read_speaks_against_its_curve_until_a_newer_bat
     bench.ads.trajectories.append(trajectory("T2", 1, (5, 1.5)))
     bench.later(MINUTE)
     assert bench.trajectory.round().failures == ()
+    is_anywhere = tag == "targetTime"
+    assert bench.curve().reasons == (("incomplete",) if is_anywhere else ())
+    bench.later(4 * MINUTE)
+    bench.trajectory.round()
+    assert bench.curve().reasons == (), "from its first target time on, nothing older is left"
+
+
+NOTHING_NEWER = {
+    "advisory": lambda xml: xml.replace("<dopList>", "<bindingFlag>N</bindingFlag><dopList>"),
+    "older": lambda xml: re.sub("<batchReceived>[^<]*<", "<batchReceived>2026-03-01T11:00:00Z<", xml),
+    "compliance only": lambda xml: re.sub(
+        "<dopList>.*</dopList>",
+        "<complianceList><trajectoryCompliance complianceUID='C'><resourceId>R1</resourceId>"
+        "</trajectoryCompliance></complianceList>",
+        xml,
+        flags=re.DOTALL,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NOTHING_NEWER)
+def test_what_replaces_no_point_ends_no_doubt(bench: Bench, what: str) -> None:
+    """A curve whose newest points nobody can read was good again as soon as CAISO said anything of its resource."""
+    bench.ads.trajectories = [trajectory("T0", 0, (0, 100), (30, 100))]
+    bench.trajectory.round()
     assert bench.curve().reasons == ()
+    uid, xml = trajectory("T1", 1, (5, 200), (10, 300))
+    bench.ads.trajectories.append((uid, re.sub("(<targetTime>[^<]*)(?:Z|[+-][0-9:]*)<", r"\1<", xml)))
+    bench.trajectory.round()
+    uid, xml = trajectory("T2", 2, (1, 400))
+    changed = NOTHING_NEWER[what](xml)
+    assert changed != xml
+    bench.ads.trajectories.append((uid, changed))
+    bench.later(2 * MINUTE)
+    bench.trajectory.round()
+    assert bench.curve().reasons == ("incomplete",)
+
+
+def test_a_point_without_a_uid_speaks_against_the_curve_of_its_resource(bench: Bench) -> None:
+    uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
+    bench.ads.trajectories = [(uid, re.sub(" dopUID='[^']*'", "", xml, count=1))]
+    assert "without a UID" in str(bench.trajectory.round().failures[0])
+    assert bench.curve().reasons == ("incomplete",)
+
+
+def test_what_was_answered_slowly_counts_as_of_when_it_was_asked_for(bench: Bench) -> None:
+    bench.ads.on_question = lambda _question: bench.later(timedelta(seconds=25))
+    bench.trajectory.round()
+    assert bench.curve().heard_at == T0
 
 
 def test_a_time_of_a_trajectory_batch_without_its_zone_speaks_against_its_curve_whose_age_it_tells(bench: Bench) -> None:

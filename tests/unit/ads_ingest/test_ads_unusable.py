@@ -564,6 +564,7 @@ def test_a_dot_without_readable_megawatts_or_start_speaks_against_its_resource_u
     [
         ("<endTime>2026-03-01T11:55:00Z</endTime>", "endTime is 2026-03-01T11:55:00+00:00, before its start"),
         ("<startTime>2026-03-01T12:04:00Z</startTime><endTime>2026-03-01T12:03:00Z</endTime>", "before its start"),
+        ("<endTime>2026-03-01T12:00:00Z</endTime>", "which is its start"),
         ("<startTime>2026-03-01T09:02:30Z</startTime>", "startTime is 2026-03-01T09:02:30+00:00, outside of its interval"),
         ("<startTime>2026-03-01T17:02:30Z</startTime>", "outside of its interval"),
         ("<endTime>2026-03-02T12:05:00Z</endTime>", "hours after its start"),
@@ -620,3 +621,33 @@ def test_an_instruction_that_a_batch_says_twice_and_not_the_same_speaks_against_
         bench.ads.troubles["getDispatchBatch", "B1"] = lambda _question, it=document: envelope("getDispatchBatch", it)
         bench.round(RECHECK)
         assert (bench.reasons("R1"), bench.reasons("R2")) == (reasons, ())
+
+
+def test_an_instruction_without_a_uid_speaks_against_its_resource_and_withdraws_nothing(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    assert bench.round() == []
+    bench.ads.batches[0].revision_no = 2
+    whole = bench.ads.batches[0].xml(whole=True).replace(" instructionUID='B1-R1'", "")
+    bench.ads.troubles["getDispatchBatch", "B1"] = lambda _question: envelope("getDispatchBatch", packed(whole.encode()))
+    bench.later(RECHECK)
+    assert [failure.kind for failure in bench.dispatch.round().failures] == ["unreadable"]
+    assert bench.dots() == [("B1", 1.0)]
+    assert (bench.reasons(), bench.reasons("R2")) == (("incomplete",), ())
+
+
+def test_an_instruction_without_a_uid_in_a_batch_of_its_own_speaks_against_what_its_resource_has(bench: Bench) -> None:
+    bench.ads.batches = [batch(1), batch(2, R1=999.0)]
+    whole = bench.ads.batches[1].xml(whole=True).replace(" instructionUID='B2-R1'", "")
+    bench.ads.troubles["getDispatchBatch", "B2"] = lambda _question: envelope("getDispatchBatch", packed(whole.encode()))
+    bench.dispatch.round()
+    assert (bench.reasons(), bench.reasons("R2")) == (("incomplete",), ())
+
+
+def test_what_was_answered_slowly_counts_as_of_when_it_was_asked_for(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    takes_s = {"getDispatchBatchesSinceUID": 25, "getDispatchBatch": 7}
+    bench.ads.on_question = lambda question: bench.later(timedelta(seconds=takes_s.get(question.operation, 0)))
+    bench.round()
+    assert bench.dot().heard_at == T0
+    bench.round(timedelta(seconds=10))
+    assert bench.dot().heard_at == T0 + timedelta(seconds=42)
