@@ -47,9 +47,10 @@ class ScriptedOasis:
         self.asked: list[tuple[datetime, Question]] = []
 
     def fetch(self, question: Question) -> Reply:
-        self.asked.append((self.clock(), question))
+        asked_at = self.clock()
+        self.asked.append((asked_at, question))
         content = self.answer(question)
-        return Reply(self.status, content, self.clock())
+        return Reply(self.status, content, min(asked_at, self.clock()), self.clock())
 
 
 class Story:

@@ -261,16 +261,26 @@ def overlap(one: Message, other: Message) -> bool:
     return bool(one["interval_start"] < other["interval_end"] and other["interval_start"] < one["interval_end"])
 
 
-def fetched_last(versions: list[tuple[datetime, Message, Reasons]]) -> tuple[Message, Reasons]:
-    """The price of one interval that was fetched last, by the best state that says it; the best one comes last."""
+def against_price(price: Message, now: datetime) -> Reasons:
+    """What is impossible about a price."""
+    too_long = price["interval_end"] - price["interval_start"] > LONG
+    return frozenset({"invalid"} if too_long or price["interval_start"] > now + FAR_AHEAD else ())
+
+
+def fetched_last(versions: list[tuple[datetime, datetime, Message, Reasons]]) -> tuple[Message, Reasons]:
+    """The price of one interval that was fetched last, by the best state that says it; the best one comes last.
+
+    Each version is when it was fetched, when its state was heard, the price, and what speaks against it.
+    """
 
     def words(price: Message) -> str:
         return without_reasons({**price, "fetched_at": None})
 
-    last = max(fetched for fetched, _, _ in versions)
-    latest = [words(price) for fetched, price, _ in versions if fetched == last]
-    price, reasons = [(price, reasons) for _, price, reasons in versions if words(price) == latest[-1]][-1]
-    return price, reasons | ({"incomplete"} if len({*latest}) > 1 else frozenset())
+    last = max(fetched for fetched, _, _, _ in versions)
+    latest = [words(price) for fetched, _, price, _ in versions if fetched == last]
+    price, reasons = [(price, reasons) for _, _, price, reasons in versions if words(price) == latest[-1]][-1]
+    since = [words(each) for _, heard, each, against in versions if heard >= last and quality(against) > 0]
+    return price, reasons | ({"incomplete"} if {*since} - {latest[-1]} else frozenset())
 
 
 def is_torn(points: list[Message]) -> bool:
@@ -571,10 +581,11 @@ class Subscriber:
 
     def _price(self, judged: Judged, now: datetime, *, active: bool) -> Value:
         """The active or the last published price."""
-        every: defaultdict[datetime, list[tuple[datetime, Message, Reasons]]] = defaultdict(list)
+        every: defaultdict[datetime, list[tuple[datetime, datetime, Message, Reasons]]] = defaultdict(list)
         for state, reasons in judged:
             for price in prices_of(state.message):
-                every[price["interval_start"]].append((min(price["fetched_at"], state.arrived), price, reasons))
+                fetched, heard = min(price["fetched_at"], state.arrived), min(state.message["heard_at"], state.arrived)
+                every[price["interval_start"]].append((fetched, heard, price, reasons | against_price(price, now)))
         found = {start: fetched_last(versions) for start, versions in every.items()}
         those = [each for each in found.values() if not active or each[0]["interval_start"] <= now < each[0]["interval_end"]]
         if not those:
@@ -582,8 +593,7 @@ class Subscriber:
         price, reasons = (min if active else max)(those, key=lambda each: each[0]["interval_start"])
         if any(overlap(other, price) for other, _ in found.values() if other is not price):
             reasons |= {"incomplete"}
-        too_long = price["interval_end"] - price["interval_start"] > LONG
-        if price.get("lmp_usd_per_mwh") is None or too_long or price["interval_start"] > now + FAR_AHEAD:
+        if price.get("lmp_usd_per_mwh") is None:
             reasons |= {"invalid"}
         if not active and now > price["interval_end"] + self._limits["price"]:
             reasons |= {"stale"}

@@ -79,6 +79,8 @@ class QuarantineLog:
         if tuple(problems) == self._told_problems.get(question, ()):
             return
         self._told_problems = {question: tuple(problems)}
+        if not problems:
+            return
         kept = self._keep(xml, f"parts-left-out-{question}.xml", now)
         self._log.error("parts of a document are not passed on", question=question, problems=list(problems), raw=kept)
 

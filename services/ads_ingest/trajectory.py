@@ -2,8 +2,8 @@
 
 All that is new comes in one document, so there is nothing to go on with when that cannot be had: it is asked for again, and the
 dispatch batches are not held up by it. A batch in it that this software cannot pass on is quarantined, and the curves of its
-resources are in doubt until its last target time is past, or a newer batch replaces what nobody could read: from its own first
-target time on.
+resources are in doubt for an hour and until its last target time is past, or until a newer batch replaces what nobody could
+read: from its own first target time on.
 """
 
 import sqlite3
@@ -44,7 +44,7 @@ class CurveDoubt:
     """Points of a resource that nobody can read.
 
     Attributes:
-        until: when the last of them is past, or what nobody could read is replaced.
+        until: when the last of them is past and the curve without them stale, or what nobody could read is replaced.
         first_at: the first target time of their batch; None when they may be anywhere on the curve.
         received_at: when their batch came into ADS; None while that is not known, as after a restart.
     """
@@ -242,7 +242,7 @@ class TrajectoryStream:
         targets = [at for at in told if at]
         is_anywhere = not targets or None in told or resource_id in record.nameless
         received_at = record.header.batch_received_at or record.header.batch_sent_at
-        until = max(targets, default=self._clock() + UNTOLD_LENGTH)
+        until = max([self._clock() + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
         doubt = CurveDoubt(until, None if is_anywhere else min(targets), received_at)
         self._doubts[resource_id] = doubt.beside(self._doubts.get(resource_id))
         self._unpassed[resource_id] = failure

@@ -27,10 +27,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """The prices in a reply, none when they are not published yet, and the reply's bytes for whoever doubts them."""
+    """The prices in a reply, none when they are not published yet, and the reply's bytes for whoever doubts them.
+
+    What it says counts as of when it was asked for.
+    """
 
     assembled: Assembled
     content: bytes
+    asked_at: datetime
     received_at: datetime
 
 
@@ -65,12 +69,12 @@ class Caiso:
         try:
             rows = self._rows(question, reply, was_given=was_given)
             require_answer(rows, question)
-            assembled = assemble(rows, reply.received_at)
+            assembled = assemble(rows, reply.asked_at)
             _require_price(rows, assembled)
         except OasisFailure as failure:
             failure.content = reply.content
             raise
-        return Answer(assembled, reply.content, reply.received_at)
+        return Answer(assembled, reply.content, reply.asked_at, reply.received_at)
 
     def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[PriceRow]:
         """None while OASIS says that there is no data, and there need not be."""

@@ -25,10 +25,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What an HTTP request brought."""
+    """What an HTTP request brought. CAISO may have looked as early as at `asked_at`."""
 
     status: int
     content: bytes
+    asked_at: datetime
     received_at: datetime
 
 

@@ -213,7 +213,7 @@ class Loop:
         self._replace(track, after)
         heard = [node for node in track.nodes if node not in after.unpriced]
         self._book.compare_clocks(self._caiso.clock_offset_s)
-        self._book.hear(market, heard, prices, min(asked_at, now), answer.assembled.holes)
+        self._book.hear(market, heard, prices, answer.asked_at, answer.assembled.holes)
         self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
         self._tell(track, after, answer, prices)
         self._patience.answered()

@@ -62,13 +62,15 @@ class OasisSource:
         Raises:
             Unreachable, TimedOut, CutShort, Oversized: why there is none.
         """
+        asked_at = self._clock()
         try:
             reply = self._http.fetch("GET", f"{self._settings.url}/SingleZip?{self._query(question)}")
         except NoReply as failure:
             raise _FAILURES[type(failure)](str(failure), failure.content) from failure
         if reply.clock_offset_s is not None:
             self._clock_offset.note(reply.clock_offset_s)
-        return Reply(reply.status, reply.content, self._clock())
+        received_at = self._clock()
+        return Reply(reply.status, reply.content, min(asked_at, received_at), received_at)
 
     @property
     def clock_offset_s(self) -> float | None:

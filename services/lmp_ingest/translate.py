@@ -161,9 +161,7 @@ def completed(price: NodePrice, known: Values | None) -> NodePrice:
     )
 
 
-def price_events(
-    sender: Sender, market: Market, prices: ByInterval, fetched_at: datetime, nodes_per_event: int
-) -> Iterator[Prices]:
+def price_events(sender: Sender, market: Market, prices: ByInterval, now: datetime, nodes_per_event: int) -> Iterator[Prices]:
     """An event for each interval and chunk of its nodes. Its id says of which nodes it is, and what their prices are.
 
     The same prices have the same id; a corrected one differs from it after the last slash only.
@@ -171,7 +169,7 @@ def price_events(
     for priced in prices.values():
         chunks = list(_chunks(priced, nodes_per_event))
         for number, chunk in enumerate(chunks, 1):
-            yield _event(sender, market, chunk, fetched_at, number, len(chunks))
+            yield _event(sender, market, chunk, now, number, len(chunks))
 
 
 def gap_events(
@@ -194,21 +192,19 @@ def gap_events(
     ]
 
 
-def _event(
-    sender: Sender, market: Market, chunk: Mapping[str, NodePrice], fetched_at: datetime, number: int, of: int
-) -> Prices:
+def _event(sender: Sender, market: Market, chunk: Mapping[str, NodePrice], now: datetime, number: int, of: int) -> Prices:
     columns = [values_of(price) for price in chunk.values()]
     lmp, energy, congestion, loss, ghg = zip(*columns, strict=True)
     first = next(iter(chunk.values()))
     return Prices(
         environment=sender.environment,
         source=sender.source,
-        time=fetched_at,
+        time=now,
         id=f"prices/{market}/{first.interval_start:{ID_TIME}}/{_digest(list(chunk))}/{_digest(columns)}",
         market=market,
         interval_start=first.interval_start,
         interval_end=first.interval_end,
-        fetched_at=fetched_at,
+        fetched_at=first.fetched_at,
         chunk=number,
         chunks=of,
         nodes=tuple(chunk),

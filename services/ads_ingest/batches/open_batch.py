@@ -25,9 +25,11 @@ ASK_AGAIN_MOST = timedelta(minutes=5)
 ASKED_SOON = timedelta(seconds=5)
 """How long something newer may be known of and wait for its turn before that speaks against what it replaces."""
 UNTOLD_LENGTH = timedelta(hours=1)
-"""How long a batch may last whose header does not tell: an out-of-sequence dispatch, or one without a start."""
+"""How long a batch may last whose header does not tell even its start."""
 KEPT = timedelta(hours=24)
-"""How long CAISO can be asked for a batch that is over, or told that we have it: it forgets them (specification, 2.1)."""
+"""How long CAISO can be asked for a batch that is over, or told that we have it: it forgets them (specification, 2.1).
+
+So long an out-of-sequence dispatch may last of which only the header is known: its type tells no length."""
 CLOCKS_DIFFER_BY = timedelta(seconds=CLOCK_DOUBT_S)
 
 
@@ -230,4 +232,4 @@ def may_last_until(header: DispatchBatchHeader, now: datetime) -> datetime:
     if until is None or header.start_at is None:
         return now + UNTOLD_LENGTH
     tells = header.batch_type in {BatchType.FIVE_MINUTE, BatchType.HOURLY}
-    return until if tells else header.start_at + UNTOLD_LENGTH
+    return until if tells else header.start_at + KEPT

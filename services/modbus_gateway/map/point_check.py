@@ -8,7 +8,7 @@ from dotbus.runtime.mistakes import Location, Mistake, did_you_mean
 from modbus_gateway.map.check import ADDRESSES
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
-from modbus_gateway.map.quantities import EPOCH, MW, QUANTITIES, Quantity, Scope
+from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, Quantity, Scope
 
 _SUBJECTS: Final = ("plant", "resource", "node")
 _TAKES: Final = {
@@ -78,6 +78,10 @@ def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location)
         yield from facts.tell(at, "type", f"a discrete input is a bit, not a {point.type}", "table")
     if not quantity.is_flag:
         yield from facts.tell(at, "quantity", f"{quantity.name} is no flag, so it cannot be a discrete input", "table")
+    resource = facts.resources.get(point.resource or "")
+    if quantity.name == MUST_FOLLOW and resource and resource.variable:
+        told = f"{quantity.name} of a variable resource is unknown until CAISO says it, which a discrete input cannot show"
+        yield from facts.tell(at, "table", told, "quantity", "resource")
     for name in _OF_NUMBERS:
         if name in point.model_fields_set:
             yield from facts.tell(at, name, "means nothing for a discrete input", "table")

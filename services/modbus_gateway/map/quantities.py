@@ -66,6 +66,7 @@ EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 NEVER_BAD: Final = ""
+MUST_FOLLOW: Final = "must_follow"
 _OF_THE_SCHEDULE: Final = {"dot_quality", "set_point_quality", "previous_dot_quality", "next_dot_quality"}
 _FLAGS: Final = {"latest_dop_quality": ("trajectory_fresh", "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
 """Flags that are 0 whenever values of that quality are bad."""
@@ -97,7 +98,7 @@ _RESOURCE = (
     ("dot_end", U32, EPOCH, "dot_quality", "End of its interval"),
     ("dot_target", U32, EPOCH, "dot_quality", "When it is to be reached: the middle of its interval"),
     ("supp_mw", F32, MW, "dot_quality", "Supplemental energy (SUPP) segment of the DOT in force; no value when there is none"),
-    ("must_follow", U16, FLAG, "dot_quality", "1 unless the resource is variable, then as CAISO says; no value if it does not"),
+    (MUST_FOLLOW, U16, FLAG, "dot_quality", "1 unless the resource is variable, then as CAISO says; no value if it does not"),
     ("dot_age_s", U16, "s", "", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
     ("set_point_quality", U16, LEVEL, "", "Quality of the set-point"),
     ("set_point_reasons", U16, REASONS, "", "Why it is less than good"),

@@ -16,7 +16,7 @@ from dotbus.runtime.installation import Resource
 from dotbus.runtime.installation_modbus import Modbus, OnBad, RegisterType, Table
 from dotbus.runtime.toml_values import Market
 from modbus_gateway.map.form import Form
-from modbus_gateway.map.quantities import Quantity, Scope
+from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
 
 SERVED: Final = "(served from here)"
 _LARGEST_INT32: Final = 0x7FFF_FFFF
@@ -146,7 +146,7 @@ def _entries_of(span: Span) -> Iterator[Entry]:
 def _called(cell: Cell) -> str:
     """The quantity, with the schedule that it is of unless that is the usual one; of a flag to follow, that CAISO gives it."""
     quantity, resources = cell.quantity, [member.resource for member in cell.about.members]
-    if quantity.name == "must_follow" and any(resource.variable for resource in resources):
+    if quantity.name == MUST_FOLLOW and any(resource.variable for resource in resources):
         return f"{quantity.name} (variable)"
     hourly = quantity.follows_schedule and any(resource.schedule is Schedule.HOURLY for resource in resources)
     return f"{quantity.name} ({Schedule.HOURLY})" if hourly else quantity.name

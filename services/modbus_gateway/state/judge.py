@@ -113,10 +113,11 @@ def _contradict(curves: Sequence[Trajectory], now: datetime) -> bool:
 def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
     """Each interval's price as it was fetched last, of every source, in the order of the intervals."""
     judged = _judged(received, topic, Lmp, stale_after_s, now)
-    said: defaultdict[datetime, list[Judged[NodePrice]]] = defaultdict(list)
+    said: defaultdict[datetime, list[_Priced]] = defaultdict(list)
     for one in judged:
         for price in _prices(one.said):
-            said[price.interval_start].append(one.about(price, *_against_price(price, now)))
+            priced = one.about(price, *_against_price(price, now))
+            said[price.interval_start].append(_Priced(priced, min(one.said.heard_at, one.arrived_at)))
     in_order = [_fetched_last(said[start]) for start in sorted(said)]
     return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
 
@@ -246,13 +247,30 @@ def _agreed(versions: Sequence[Judged[DotInterval]]) -> Judged[DotInterval]:
     return best if agree else best.about(best.said, Reason.INCOMPLETE)
 
 
-def _fetched_last(versions: Sequence[Judged[NodePrice]]) -> Judged[NodePrice]:
-    """Of one interval's prices the one that was fetched last, by the best of the sources that say the same."""
-    fetched_at = max(min(one.said.fetched_at, one.arrived_at) for one in versions)
-    latest = [one for one in versions if min(one.said.fetched_at, one.arrived_at) == fetched_at]
-    best = [one for one in versions if is_same_price(one.said, latest[-1].said)][-1]
-    agree = all(is_same_price(one.said, best.said) for one in latest)
-    return best if agree else best.about(best.said, Reason.INCOMPLETE)  # two answers at one time: nobody can say which holds
+@dataclass(frozen=True)
+class _Priced:
+    """A price as a source says it, and when CAISO last told that source of it."""
+
+    judged: Judged[NodePrice]
+    heard_at: datetime
+
+    @property
+    def fetched_at(self) -> datetime:
+        """When it was first told so, no later than that came here."""
+        return min(self.judged.said.fetched_at, self.judged.arrived_at)
+
+
+def _fetched_last(versions: Sequence[_Priced]) -> Judged[NodePrice]:
+    """Of one interval's prices the one that was fetched last, by the best of the sources that say the same.
+
+    Where another source was told otherwise since, by CAISO as well, nobody can say which holds.
+    """
+    fetched_at = max(one.fetched_at for one in versions)
+    latest = [one.judged for one in versions if one.fetched_at == fetched_at]
+    best = [one.judged for one in versions if is_same_price(one.judged.said, latest[-1].said)][-1]
+    others = [one for one in versions if not is_same_price(one.judged.said, best.said)]
+    contradict = any(not one.judged.quality().is_bad and one.heard_at >= fetched_at for one in others)
+    return best.about(best.said, Reason.INCOMPLETE) if contradict else best
 
 
 def _against_price(price: NodePrice, now: datetime) -> Iterator[Reason]:

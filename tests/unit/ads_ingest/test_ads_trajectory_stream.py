@@ -175,6 +175,17 @@ def test_what_replaces_no_point_ends_no_doubt(bench: Bench, what: str) -> None:
     assert bench.curve().reasons == ("incomplete",)
 
 
+def test_a_curve_that_an_unreadable_batch_replaced_does_not_come_back_after_its_last_target(bench: Bench) -> None:
+    bench.ads.trajectories = [trajectory("T0", 0, (0, 100), (60, 100))]
+    bench.trajectory.round()
+    uid, xml = trajectory("T1", 1, (2, 300))
+    bench.ads.trajectories.append((uid, xml.replace("<dop>300</dop>", "<dop>3OO</dop>")))
+    for _ in range(30):
+        bench.later(2 * MINUTE)
+        bench.trajectory.round()
+        assert bench.curve().reasons == ("incomplete",)
+
+
 def test_a_point_without_a_uid_speaks_against_the_curve_of_its_resource(bench: Bench) -> None:
     uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
     bench.ads.trajectories = [(uid, re.sub(" dopUID='[^']*'", "", xml, count=1))]

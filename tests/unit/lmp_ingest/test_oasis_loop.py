@@ -48,6 +48,23 @@ def test_reading_the_same_prices_again_stores_nothing_and_an_interval_s_turn_say
     assert one.state(Market.RTM, "N1").published.interval_start == BEGIN
 
 
+def test_what_oasis_answers_slowly_counts_as_of_when_it_was_asked(story) -> None:
+    one = story()
+    good = published(lambda: BEGIN)
+
+    def slowly(question: Question) -> bytes:
+        one.now += timedelta(seconds=52)
+        return good(question)
+
+    one.oasis.answer = slowly
+    while not one.oasis.asked:
+        one.run(1)
+    (asked_at, _), state = one.oasis.asked[0], one.state(Market.RTM, "N1")
+    assert one.now - asked_at >= timedelta(seconds=52)
+    assert {state.heard_at, state.published.fetched_at, one.health(Market.RTM).last_ok_at} == {asked_at}
+    assert {event.fetched_at for event in one.events()} == {asked_at}
+
+
 def test_requests_keep_their_distance_from_start_to_start_over_all_markets_and_after_errors(story) -> None:
     one = story(tuple(Market), tuple(f"N{number}" for number in range(25)))
     good = published(lambda: one.now)

@@ -247,8 +247,8 @@ class Dot(CaisoState, frozen=True, kw_only=True, tag="dot"):
     """The DOTs of one resource: the last one past of each schedule, the one in force and all ahead, in the order of intervals.
 
     Five-minute and hourly DOTs stand side by side, told apart by `batch_type` (1 is hourly): a resource follows one of the two
-    schedules, and the other never stands in for it. `heard_at` is when CAISO last answered the question for new batches or, if
-    that is longer ago, for the revision of a batch in it.
+    schedules, and the other never stands in for it. `heard_at` is when CAISO was last asked, and answered, for new batches
+    or, if that is longer ago, for the revision of a batch in it.
 
     Attributes:
         plant: the plant that claims the resource, or `unassigned`.

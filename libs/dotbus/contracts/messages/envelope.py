@@ -72,8 +72,8 @@ class CaisoState(State, frozen=True, kw_only=True):
     A source of before `valid_until` and `reasons` says neither.
 
     Attributes:
-        heard_at: when CAISO last answered the question that this state is the answer to, of several the one whose answer is
-            the oldest.
+        heard_at: when CAISO was last asked, and answered, the question that this state is the answer to, of several the one
+            that was asked the longest ago.
         valid_until: until when the source vouches for it. As long as it hears CAISO it says the state again before, so whoever
             still holds it then has missed something, or the source has.
         reasons: what the source itself knows against it, by the names of docs/quality.md. The value is never better than they

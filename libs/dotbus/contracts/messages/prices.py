@@ -22,7 +22,8 @@ class Prices(Event, frozen=True, kw_only=True, tag="prices"):
         market_seq: counts the market's events from 1 without gaps within `stream`; null from a source of before this field.
         interval_start: the start of the interval.
         interval_end: its end.
-        fetched_at: when OASIS said them. It tells revisions of one interval apart: CAISO corrects prices without saying so.
+        fetched_at: when OASIS was asked for them, which then said so. It tells revisions of one interval apart: CAISO corrects
+            prices without saying so.
         chunk: which part this is of a reply that is too large for one message, from 1.
         chunks: how many parts there are.
         nodes: the pricing nodes by CAISO's names.
@@ -54,7 +55,7 @@ class NodePrice(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         interval_start: the start of the interval.
         interval_end: its end.
-        fetched_at: when OASIS said it.
+        fetched_at: when OASIS was asked for it, which then said so.
         lmp_usd_per_mwh: the locational marginal price.
         energy_usd_per_mwh: its energy component.
         congestion_usd_per_mwh: its congestion component.

@@ -19,7 +19,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: what it depends on.
         ok: whether it answered when it was last asked.
-        last_ok_at: when it last answered.
+        last_ok_at: when it was last asked and answered.
         last_error: why it did not, the last time that it did not.
         last_error_at: when that was.
         failures_in_a_row: how often it did not answer since it last did.

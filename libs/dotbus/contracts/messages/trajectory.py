@@ -114,7 +114,7 @@ class Trajectory(CaisoState, frozen=True, kw_only=True, tag="trajectory"):
     """The DOP curve of one resource, from the last point past on, ordered as ADS section 6 (sequenceNumber) says.
 
     Two points at one time are a step. After the target time of the last point the curve has ended. `heard_at` is when CAISO
-    last answered the question for trajectories.
+    was last asked for trajectories, and answered.
 
     Attributes:
         plant: the plant that claims the resource, or `unassigned`.

@@ -119,7 +119,7 @@ def test_only_megawatts_and_prices_take_a_scale(name: str):
 
 def test_what_is_never_bad_or_falls_to_0_needs_none():
     assert mistakes(quantity("dot_quality", on_bad="hold"), quantity("dot_age_s", on_bad="hold", address=51)) == {}
-    assert mistakes(quantity("must_follow", table="discrete", on_bad="hold")) == {}
+    assert mistakes(quantity("must_follow", table="discrete", on_bad="hold", resource="BESS")) == {}
 
 
 def test_a_misspelt_quality_is_told_once():

@@ -15,6 +15,7 @@ from modbus_gateway.map.quantities import QUANTITIES
 EXAMPLE = Path(__file__).parents[4] / "config" / "dotbus.example.toml"
 BLOCK = {"profile": "plant", "unit_id": 1}
 POINT = {"unit_id": 1, "address": 0, "quantity": "dot_mw", "resource": "SOLAR"}
+STORED = {"quantity": "must_follow", "table": "discrete", "resource": "BESS"}
 
 
 def mistakes(**modbus: object) -> dict[str, str]:
@@ -98,7 +99,8 @@ def test_more_than_ten_resources_do_not_fit_the_classic_map():
         ({"quantity": "lmp_age_s", "resource": None, "node": "NODE9"}, "node", "no price would come"),
         ({"type": "bit"}, "type", "belongs in table"),
         ({"table": "discrete"}, "quantity", "is no flag"),
-        ({"quantity": "must_follow", "table": "discrete", "type": "uint16"}, "type", "is a bit, not a uint16"),
+        ({**STORED, "type": "uint16"}, "type", "is a bit, not a uint16"),
+        ({"quantity": "must_follow", "table": "discrete"}, "table", "which a discrete input cannot show"),
         ({"type": "uint16", "on_bad": "value", "bad_value": -1}, "bad_value", "outside 0 to 65534"),
         ({"on_bad": "value", "bad_value": 1e39}, "bad_value", "too large for float32"),
         ({"type": "int16", "scale": 10, "on_bad": "value", "bad_value": -4000}, "bad_value", "-40000 is outside -32767"),

@@ -314,11 +314,12 @@ def test_points_show_any_quantity_anywhere():
         {"unit_id": 5, "address": 7, "quantity": "dot_mw", "resource": "SOLAR", "type": "int16", "scale": 10},
         {"unit_id": 5, "address": 8, "quantity": "lmp_active_usd_per_mwh", "node": "NODE2", "word_order": "little"},
         {"unit_id": 5, "address": 20, "quantity": "worst_quality", "plant": "sierra"},
-        {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "SOLAR"},
+        {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "BESS"},
         {"unit_id": 5, "address": 4, "table": "discrete", "quantity": "lmp_works", "on_bad": "exception"},
     ]
     gateway = Gateway(point=points)
-    gateway.hear(dot(interval(0, 12.34, must_follow=True)), lmp(None, active=price(0, 12.5), node="NODE2"))
+    gateway.hear(dot(interval(0, 12.34)), dot(interval(0, 5), resource="BESS"))
+    gateway.hear(lmp(None, active=price(0, 12.5), node="NODE2"))
     assert gateway.words(1, 5, 7, 3) == [123, 0x0000, 0x4148]
     assert gateway.words(1, 5, 20, 1) == [0]
     assert gateway.bits(1, 5, 3, 2) == [1, 0]
@@ -326,7 +327,7 @@ def test_points_show_any_quantity_anywhere():
 
 
 def test_a_bad_discrete_point_may_be_an_exception():
-    point_ = {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "SOLAR"}
+    point_ = {"unit_id": 5, "address": 3, "table": "discrete", "quantity": "must_follow", "resource": "BESS"}
     gateway = Gateway(point=[{**point_, "on_bad": "exception"}])
     assert gateway.render(1).read_bits(5, 3, 1) is Refusal.FAILURE
 
