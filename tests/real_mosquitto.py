@@ -45,6 +45,7 @@ def configuration(folder: str, port: int, *extra: str) -> str:
         f"persistence_location {folder}/",
         "autosave_interval 1",
         "max_queued_messages 10000000",
+        "set_tcp_nodelay true",
         *extra,
     ]
     return "\n".join(lines) + "\n"

@@ -151,10 +151,11 @@ class ApiService:
 
     def _whole(self, question: Question) -> bytes:
         batch = self._batch(question)
+        document = compressed(dispatch_batch(batch, question.style, with_instructions=True))
         if question.arrives:
             self._ads.ledger.note_fetched(batch, question.client)
             self._ads.told.note_dispatch(batch, question.client, self._ads.clock())
-        return compressed(dispatch_batch(batch, question.style, with_instructions=True))
+        return document
 
     def _trajectories(self, question: Question) -> bytes:
         batches = self._trajectories_since(question)
