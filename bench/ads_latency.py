@@ -5,8 +5,8 @@
 The whole way on the real processes: simulated CAISO, ads_ingest with its outbox on the disk, Mosquitto, gateway. In each trial
 CAISO revises one resource's DOT in the batch in force, which makes it say the whole batch anew. Measured is from the moment at
 which the simulator had the document of its reply to the last message of it at a subscriber, be it event or state, and to the
-first answer of the gateway that shows the new megawatts, asked for every 2 ms. The subscriber notes when messages came and reads
-them once the trial is over, because on two cores its work would be measured, too.
+first answer of the gateway that shows the new megawatts, asked for every 2 ms. The subscriber notes when messages came, and
+reads them once the trial is over, because on two cores its work would be measured, too.
 """
 
 import sys

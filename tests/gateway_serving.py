@@ -33,7 +33,7 @@ class Serving:
     """A server in a thread of its own, with a clock that only the test moves."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, units: frozenset[int], image: Image | None, limits: Limits) -> None:
-        self.images: Callable[[], Image | None] = lambda: image
+        self.images: Callable[[int], Image | None] = lambda _unit_id: image
         self.now_s = 1000.0
         self.meter = Counted()
         self.server = Server(units, self._look, limits, self.meter, lambda: self.now_s)
@@ -43,9 +43,9 @@ class Serving:
         asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
         self.port = self.server.addresses[0][1]
 
-    def _look(self) -> Image | None:
+    def _look(self, unit_id: int) -> Image | None:
         """What a test may replace while the server runs."""
-        return self.images()
+        return self.images(unit_id)
 
     def do(self, act: Callable[[], None]) -> None:
         """Act in the server's thread and wait for it."""

@@ -31,7 +31,7 @@ async def serve(port: int) -> None:
     server = Server(register_map.units, images.look, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
     while True:
-        images.renew()
+        images.renew(1)
         await asyncio.sleep(0.5)
 
 

@@ -1,8 +1,8 @@
-"""Service: bus messages to the image that the server reads from.
+"""Service: bus messages to the images that the server reads from.
 
-Messages are decoded in the bus's thread and handed to the event loop. There the image is rendered anew when something
-arrived, and as soon as time itself changes what it says: an interval ends, something grows stale, and ramps and ages move all
-the time (`render_s`).
+Messages are decoded in the bus's thread and handed to the event loop. There the image of each unit that shows what arrived is
+rendered anew, and each as soon as time itself changes what it says: an interval ends, something grows stale, and ramps and ages
+move all the time (`render_s`).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from modbus_gateway.state.hearing import hear_ingests, needed_services
 from modbus_gateway.wire.current_image import CurrentImage
 
 BURST_S: Final = 0.02
-"""How long arrivals are gathered before the image is rendered again."""
+"""How long arrivals are gathered before what they outdate is rendered again; who asks for it meanwhile does not wait."""
 
 
 class Service:
@@ -34,11 +34,11 @@ class Service:
         images: where what came is kept, and rendered from.
         clock: the wall clock.
         render_s: how often an image is made when nothing arrives and nothing turns.
-        turned: called after each image.
+        turned: called after each round of images.
         delivered: told the outcome of each delivery, for metrics.
 
     Attributes:
-        upstreams: how the ingests are heard, as of the latest image. Replaced as a whole: any thread may read it.
+        upstreams: how the ingests are heard, as of the latest round of images. Replaced as a whole: any thread may read it.
     """
 
     def __init__(
@@ -87,21 +87,23 @@ class Service:
     async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
         """Render until `stop` is set; `started` is called once the first image is shown and messages may come."""
         self._loop = asyncio.get_running_loop()
-        self._render()
+        await self._render()
         started()
         while not stop.is_set():
-            self._render()
+            await self._render()
             await asyncio.sleep(BURST_S)
             await self._something_new()
 
-    def _render(self) -> None:
-        self._images.renew()
+    async def _render(self) -> None:
+        for unit_id in self._images.due(self._render_s):
+            self._images.renew(unit_id)
+            await asyncio.sleep(0)  # who asks meanwhile waits for one unit, not for all
         self.upstreams = hear_ingests(self._images.received, self._needed, self._clock())
         self._turned()
 
     async def _something_new(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), min(self._render_s, self._images.holds_for_s()))
+            await asyncio.wait_for(self._changed.wait(), self._images.rests_for_s(self._render_s))
         except TimeoutError:
             return
         self._changed.clear()
@@ -113,7 +115,7 @@ class Service:
         self._changed.set()
 
     def _turn(self, *, connected: bool) -> None:
-        self._images.received.turn(connected=connected)
+        self._images.turn(connected=connected)
         self._changed.set()
 
     def _in_loop(self, act: Callable[[], None]) -> None:

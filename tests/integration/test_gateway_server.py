@@ -178,7 +178,7 @@ def test_a_request_that_waited_while_the_gateway_was_held_up_is_answered_by_what
 
 
 def test_without_an_image_a_request_is_a_failure(serving, line):
-    serving.images = lambda: None
+    serving.images = lambda _unit_id: None
     line.sendall(ask(2))
     assert receive(line, 9) == bytes.fromhex("0002 0000 0003 01 83 04")
 

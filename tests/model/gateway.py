@@ -10,8 +10,21 @@ from dotbus.runtime.installation import Installation
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Arrival, read_delivery
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.image import Image
+from modbus_gateway.wire.current_image import CurrentImage, UnitImage
+from modbus_gateway.wire.image import Image, Refusal
+
+
+class Shown:
+    """What clients of every unit read at one moment."""
+
+    def __init__(self, images: dict[int, Image]) -> None:
+        self._images = images
+
+    def read_registers(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+        return self._images[unit_id].read_registers(unit_id, address, count)
+
+    def read_bits(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+        return self._images[unit_id].read_bits(unit_id, address, count)
 
 
 class Gateway:
@@ -19,7 +32,6 @@ class Gateway:
 
     Attributes:
         inbox: what came and was stamped by our clock, and waits while the event loop is held up (`busy`).
-        dirty: whether something changed since the image was rendered.
         taken: how many messages were taken.
     """
 
@@ -32,7 +44,6 @@ class Gateway:
         self.images: CurrentImage | None = None
         self.inbox: list[Arrival] = []
         self.busy = False
-        self.dirty = False
         self.taken = 0
 
     def start(self) -> None:
@@ -46,8 +57,7 @@ class Gateway:
     def turn(self, *, connected: bool) -> None:
         """The connection to the broker came or went."""
         if self.images:
-            self.images.received.turn(connected=connected)
-            self.dirty = True
+            self.images.turn(connected=connected)
 
     def hear(self, packets: list[Packet]) -> None:
         """Packets come: stamped at once, taken when the event loop has time."""
@@ -64,15 +74,12 @@ class Gateway:
         self.busy = False
         for arrival in self.inbox:
             self.images.take(arrival)
-            self.dirty = True
             self.taken += 1
         self.inbox = []
 
-    def look(self) -> Image:
+    def look(self) -> Shown:
         """What a client reads now."""
-        image = self.images.renew() if self.dirty else self.images.look()
-        self.dirty = False
-        return image
+        return Shown({unit_id: self.images.look(unit_id) for unit_id in self.map.units})
 
 
-LIVE |= {Gateway, CurrentImage, Received}
+LIVE |= {Gateway, CurrentImage, UnitImage, Received}

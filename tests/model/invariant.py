@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from gateway_story import NOON
+from model.gateway import Shown
 from model.said import OF_FIVE_MINUTE, OF_HOURLY, Price, Said
 
 from dotbus.contracts.quality import CLOCK_DOUBT_S
-from modbus_gateway.wire.image import Image
 
 STALE_S, CURVE_STALE_S, PRICE_STALE_S = 90.0, 420.0, 900.0
 """The limits that an installation has unless it says otherwise."""
@@ -39,7 +39,7 @@ class Violation:
 class Bench:
     """One image, the truth, and the time."""
 
-    def __init__(self, image: Image, said: Said, now_s: float) -> None:
+    def __init__(self, image: Shown, said: Said, now_s: float) -> None:
         self.image = image
         self.said = said
         self.now_s = now_s

@@ -137,6 +137,7 @@ def _as_it_was(health: UpstreamHealth) -> Upstream:
 def _dated_when_it_came(images: CurrentImage, arrival: Any) -> None:
     images._note_step(images._now())
     images.received.take(arrival)
+    images._outdate()
 
 
 def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[Any]:

@@ -111,6 +111,12 @@ class RegisterMap:
         return frozenset(span.unit_id for span in self.spans)
 
     @cached_property
+    def by_unit(self) -> "Mapping[int, RegisterMap]":
+        """The same for each unit by itself."""
+        spans = {unit_id: tuple(span for span in self.spans if span.unit_id == unit_id) for unit_id in sorted(self.units)}
+        return {unit_id: RegisterMap(of_unit, self.judging) for unit_id, of_unit in spans.items()}
+
+    @cached_property
     def judged_cells(self) -> Mapping[int, tuple[Cell, ...]]:
         """The cells of each unit whose values have a quality."""
         cells = [(span.unit_id, cell) for span in self.spans for cell in span.cells if cell.quantity.told_by]
@@ -129,10 +135,14 @@ class RegisterMap:
         """
         return {unit_id: _hash_of([one for one in self.entries if one.unit_id == unit_id]) for unit_id in self.units}
 
+    def states(self, topics: Topics) -> list[str]:
+        """The topics of the states that are shown."""
+        of_members = [say(m.plant, m.resource.id) for m in self.members for say in (topics.dot, topics.trajectory)]
+        return [*of_members, *(topics.lmp(price.market, price.node) for price in self.prices)]
+
     def filters(self, topics: Topics) -> list[str]:
         """The topics to follow. Services come last: a heartbeat confirms the states that came before it."""
-        of_members = [say(m.plant, m.resource.id) for m in self.members for say in (topics.dot, topics.trajectory)]
-        return [*of_members, *(topics.lmp(price.market, price.node) for price in self.prices), topics.every(Subject.SERVICE)]
+        return [*self.states(topics), topics.every(Subject.SERVICE)]
 
 
 def _entries_of(span: Span) -> Iterator[Entry]:

@@ -1,10 +1,12 @@
-"""The current image: what every register says now, rendered again as soon as it may say something else.
+"""The current image: what the registers of each unit say now, rendered again as soon as they may say something else.
 
-An image says until when it holds. Whoever asks later gets a new one, so that a gateway that was held up never shows what was
-true before.
+Each unit has an image of its own: a state that arrives outdates those that show it, and whoever asks waits for the one that it
+asks for. An image says until when it holds. Whoever asks later gets a new one, so that a gateway that was held up never shows
+what was true before.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +20,7 @@ from modbus_gateway.wire.image import Earlier, Image, render
 
 
 class CurrentImage:
-    """Renders an image when it is needed, and knows how long it holds.
+    """Renders a unit's image when it is needed, and knows how long it holds.
 
     Args:
         register_map: what stands where.
@@ -27,54 +29,68 @@ class CurrentImage:
         monotonic_s: seconds that never go back: how long an image holds must not depend on a clock that can be set.
 
     Attributes:
-        received: what came from the bus; see `take`, and call `renew` after a change of it.
+        received: what came from the bus; see `take` and `turn`.
     """
 
     def __init__(
         self, register_map: RegisterMap, topics: Topics, *, wall: Callable[[], datetime], monotonic_s: Callable[[], float]
     ) -> None:
         self.received = Received()
-        self._map = register_map
+        self._units = {unit_id: UnitImage(of_unit) for unit_id, of_unit in register_map.by_unit.items()}
+        self._shows = _shows(self._units.values(), topics)
         self._topics = topics
         self._wall = wall
         self._monotonic_s = monotonic_s
-        self._image: Image | None = None
-        self._rendered: Moment | None = None
         self._compared: Moment | None = None
         self._log = get_logger("image")
 
     @property
     def age_s(self) -> float | None:
-        """Seconds since an image was rendered, None before the first."""
-        return None if self._rendered is None else self._monotonic_s() - self._rendered.monotonic_s
+        """Seconds since the oldest image was rendered, None while a unit has none."""
+        now_s, rendered = self._monotonic_s(), [unit.rendered for unit in self._units.values()]
+        return None if None in rendered else max((now_s - one.monotonic_s for one in rendered if one), default=0.0)
 
-    def look(self) -> Image:
-        """The last image while it holds and no clock was set, else a new one."""
-        now = self._now()
-        if self._image is None or self._rendered is None or now.is_after_step(self._rendered):
-            return self._render(now)
-        return self._image if self._left_s(self._image, self._rendered, now.monotonic_s) > 0 else self._render(now)
+    def look(self, unit_id: int) -> Image | None:
+        """The image of a unit: the last one while it holds, nothing came that it shows and no clock was set, else a new one.
 
-    def renew(self) -> Image:
-        """A new image."""
-        return self._render(self._now())
+        None of a unit that is not served.
+        """
+        unit, now = self._units.get(unit_id), self._now()
+        if unit is None:
+            return None
+        is_current = unit.rendered and not now.is_after_step(unit.rendered) and unit.left_s(now.monotonic_s) > 0
+        return unit.image if is_current else self._render(unit, now)
 
-    def holds_for_s(self) -> float:
-        """For how long the last image still holds, seconds; 0 when it does not any more."""
-        if self._image is None or self._rendered is None:
-            return 0.0
-        return max(self._left_s(self._image, self._rendered, self._monotonic_s()), 0.0)
+    def renew(self, unit_id: int) -> None:
+        """A new image of a unit."""
+        self._render(self._units[unit_id], self._now())
 
-    @staticmethod
-    def _left_s(image: Image, rendered: Moment, monotonic_s: float) -> float:
-        """For how long an image holds still; 0 or less when it does not any more."""
-        return (image.holds_until - image.rendered_at).total_seconds() - (monotonic_s - rendered.monotonic_s)
+    def due(self, render_s: float) -> list[int]:
+        """The units whose images do not hold any more, or are as old as that."""
+        now_s = self._monotonic_s()
+        return [unit_id for unit_id, unit in self._units.items() if unit.rests_for_s(render_s, now_s) <= 0]
+
+    def rests_for_s(self, render_s: float) -> float:
+        """For how long none of them is due, seconds."""
+        now_s = self._monotonic_s()
+        return max(min((unit.rests_for_s(render_s, now_s) for unit in self._units.values()), default=render_s), 0.0)
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
         now = self._now()
         self._note_step(now)
         self.received.take(replace(arrival, at=now.wall))
+        self._outdate(self._shows.get(arrival.topic))
+
+    def turn(self, *, connected: bool) -> None:
+        """The connection to the broker came or went."""
+        self.received.turn(connected=connected)
+        self._outdate()
+
+    def _outdate(self, units: "Iterable[UnitImage] | None" = None) -> None:
+        """Some images show what has changed; all of them do, unless it is said which."""
+        for unit in self._units.values() if units is None else units:
+            unit.is_outdated = True
 
     def _now(self) -> Moment:
         return Moment(self._wall(), self._monotonic_s())
@@ -87,10 +103,45 @@ class CurrentImage:
                 "our clock was set; nothing is good until a heartbeat shows that clocks agree", by_s=step.total_seconds()
             )
             self.received.clock_stepped(step)
+            self._outdate()
 
-    def _render(self, now: Moment) -> Image:
+    def _render(self, unit: "UnitImage", now: Moment) -> Image:
         self._note_step(now)
-        earlier = Earlier(self._image, now.monotonic_s - self._rendered.monotonic_s) if self._image and self._rendered else None
-        self._image = render(self._map, self.received, self._topics, now.wall, earlier)
-        self._rendered = now
-        return self._image
+        return unit.render(self.received, self._topics, now)
+
+
+class UnitImage:
+    """A unit's last image, and when it was rendered."""
+
+    def __init__(self, of_unit: RegisterMap) -> None:
+        self.map = of_unit
+        self.image: Image | None = None
+        self.rendered: Moment | None = None
+        self.is_outdated = True
+
+    def render(self, received: Received, topics: Topics, now: Moment) -> Image:
+        """A new one."""
+        earlier = Earlier(self.image, now.monotonic_s - self.rendered.monotonic_s) if self.image and self.rendered else None
+        self.image = render(self.map, received, topics, now.wall, earlier)
+        self.rendered, self.is_outdated = now, False
+        return self.image
+
+    def left_s(self, now_s: float) -> float:
+        """For how long the image holds still; 0 or less when it does not any more."""
+        if self.image is None or self.rendered is None or self.is_outdated:
+            return 0.0
+        return (self.image.holds_until - self.image.rendered_at).total_seconds() - (now_s - self.rendered.monotonic_s)
+
+    def rests_for_s(self, render_s: float, now_s: float) -> float:
+        """For how long it needs no other; 0 or less when it does."""
+        age_s = now_s - self.rendered.monotonic_s if self.rendered else render_s
+        return min(self.left_s(now_s), render_s - age_s)
+
+
+def _shows(units: Iterable[UnitImage], topics: Topics) -> dict[str, list[UnitImage]]:
+    """The units that show what is said on a topic of a state."""
+    found: defaultdict[str, list[UnitImage]] = defaultdict(list)
+    for unit in units:
+        for topic in unit.map.states(topics):
+            found[topic].append(unit)
+    return dict(found)

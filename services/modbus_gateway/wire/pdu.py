@@ -21,7 +21,7 @@ def answer(image: Image | None, units: frozenset[int], unit_id: int, request: by
     """The reply to a request.
 
     Args:
-        image: the registers now; None when they are not up to date, which answers every read with a failure.
+        image: the unit's registers now; None when they are not up to date, which answers every read with a failure.
         units: the unit ids that are served.
         unit_id: the one that was asked.
         request: function code and what follows it; at least one byte.

@@ -42,7 +42,7 @@ class Server:
 
     Args:
         units: the unit ids that are served.
-        images: gives the image of now; None refuses every read as a failure.
+        images: gives the image of a unit as it is now; None refuses every read as a failure.
         clock: seconds that never go back, for idle connections.
         closed: told why a connection was turned away or had to leave.
     """
@@ -50,7 +50,7 @@ class Server:
     def __init__(
         self,
         units: frozenset[int],
-        images: Callable[[], Image | None],
+        images: Callable[[int], Image | None],
         limits: Limits,
         meter: Meter,
         clock: Callable[[], float],
@@ -106,7 +106,7 @@ class Server:
 
     def reply(self, unit_id: int, request: bytes) -> bytes:
         """The reply to one request."""
-        reply = answer(self._images(), self._units, unit_id, request)
+        reply = answer(self._images(unit_id), self._units, unit_id, request)
         self._meter.answered(request[0], reply)
         return reply
 

@@ -93,16 +93,16 @@ class Bench:
     def __init__(self) -> None:
         self.now_s = 0.0
         self.images = CurrentImage(MAP, TOPICS, wall=lambda: at(self.now_s), monotonic_s=lambda: self.now_s)
-        self.images.received.turn(connected=True)
+        self.images.turn(connected=True)
 
     def deliver(self, topic: str, payload: bytes) -> object:
         arrival = read_delivery(Delivery(topic, payload, retained=False, received_at=at(self.now_s)), TOPICS, list(Environment))
         assert arrival
-        self.images.received.take(arrival)
+        self.images.take(arrival)
         return arrival.said
 
     def words(self, unit_id: int, address: int, count: int) -> list[int]:
-        content = self.images.renew().read_registers(unit_id, address, count)
+        content = self.images.look(unit_id).read_registers(unit_id, address, count)
         assert isinstance(content, bytes)
         return [int.from_bytes(content[i : i + 2], "big") for i in range(0, len(content), 2)]
 
