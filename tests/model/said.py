@@ -6,7 +6,7 @@ seconds after noon by CAISO's clock, which is the true one.
 An instant has two times: `by_s`, what CAISO had said by then, and `at_s`, the moment that it is about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
@@ -95,8 +95,7 @@ class Said:
 
         if dot(at_s) is None:
             return None
-        middles = sorted({batch.middle_s for batch in self.newest(by_s)})
-        line = [(middle_s, found.mw) for middle_s in middles if (found := dot(middle_s)) and found.middle_s == middle_s]
+        line = [point for stretch in self._stretches(dot, by_s) for point in _anchors(*stretch)]
         if not line:
             return None
         before = [point for point in line if point[0] <= at_s]
@@ -107,6 +106,18 @@ class Said:
         if any(dot(edge) is None for edge in edges if begin_s <= edge < end_s):
             return None
         return _on_line(ends, at_s)
+
+    def _stretches(self, dot: Callable[[float], Batch | None], by_s: float) -> list[tuple[float, float, Batch]]:
+        """Begin, end and DOT of each time for which one is in force without a break."""
+        edges = sorted({edge for batch in self.newest(by_s) for edge in (batch.start_s, batch.end_s)})
+        found: list[tuple[float, float, Batch]] = []
+        for begin_s, end_s in pairwise(edges):
+            batch = dot(begin_s)
+            if batch and found and found[-1][1:] == (begin_s, batch):
+                found[-1] = found[-1][0], end_s, batch
+            elif batch:
+                found.append((begin_s, end_s, batch))
+        return found
 
     def mixes(self, instants: Sequence[float]) -> Iterator["Said"]:
         """Every way in which each batch may be as CAISO had said it by one of some instants, each by its own."""
@@ -151,6 +162,12 @@ class Said:
 
     def _prices(self, by_s: float) -> list[Price]:
         return list({price.start_s: price for price in self.prices if price.said_s <= by_s}.values())
+
+
+def _anchors(begin_s: float, end_s: float, batch: Batch) -> list[tuple[float, float]]:
+    """What the ramp leads through: a DOT's target, or where another one cuts that off the whole time for which it is held."""
+    times = (batch.middle_s,) if begin_s <= batch.middle_s < end_s else (begin_s, end_s)
+    return [(at_s, batch.mw) for at_s in times]
 
 
 def _on_line(points: Points, at_s: float) -> float:
