@@ -17,7 +17,7 @@ from ads_ingest.known.instruction_state import (
     restore_instructions,
     withdraw_instructions,
 )
-from ads_ingest.known.intervals import is_in_doubt, open_until, unreadable_of
+from ads_ingest.known.intervals import is_undecided, open_until, unreadable_of
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher
@@ -117,10 +117,12 @@ class DispatchChanges:
         fold(self._publisher.known_state, header, events, unnamed.over)
         if self._publisher.instructions:
             fold_instructions(self._publisher.instructions, header, events, unnamed.over, now)
-        in_doubt = {event.resource_id for event in events if is_in_doubt(event)} | document.nameless
+        unreadable_in = {event.resource_id: unreadable_of(event) for event in events}
+        in_doubt = {each.resource_id for each in events if unreadable_in[each.resource_id] or is_undecided(each)}
+        in_doubt |= document.nameless
         in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
         instructed = chain.from_iterable(event.instructions for event in events)
-        unreadable = list(dict.fromkeys(chain.from_iterable(map(unreadable_of, events))))
+        unreadable = list(dict.fromkeys(chain.from_iterable(unreadable_in.values())))
         unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)

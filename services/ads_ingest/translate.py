@@ -5,7 +5,7 @@ of the time that it holds for is in `intervals`.
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -26,6 +26,7 @@ from dotbus.contracts.messages import (
 from dotbus.runtime.installation import Installation
 
 M = TypeVar("M", bound=msgspec.Struct)
+P = TypeVar("P", Dop, Compliance)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _revision(header: DispatchBatchHeader, instructions: tuple[Instruction, ...]
 def translate_trajectory(record: records.TrajectoryBatch, sender: Sender, now: datetime) -> tuple[TrajectoryBatch, ...]:
     """One event for each resource in a trajectory batch."""
     header = _as_message(record.header, TrajectoryBatchHeader)
-    named = [part.resource_id for part in record.dops] + [part.resource_id for part in record.compliance]
+    dops, compliance = _by_resource(record.dops, Dop), _by_resource(record.compliance, Compliance)
     return tuple(
         TrajectoryBatch(
             environment=sender.environment,
@@ -115,11 +116,19 @@ def translate_trajectory(record: records.TrajectoryBatch, sender: Sender, now: d
             plant=sender.installation.plant_of(resource_id),
             resource_id=resource_id,
             batch=header,
-            dops=tuple(_as_message(part, Dop) for part in record.dops if part.resource_id == resource_id),
-            compliance=tuple(_as_message(part, Compliance) for part in record.compliance if part.resource_id == resource_id),
+            dops=tuple(dops.get(resource_id, ())),
+            compliance=tuple(compliance.get(resource_id, ())),
         )
-        for resource_id in dict.fromkeys(named)
+        for resource_id in {**dops, **compliance}
     )
+
+
+def _by_resource(parts: Iterable[records.TrajectoryDop | records.TrajectoryCompliance], kind: type[P]) -> dict[str, list[P]]:
+    """What is said of each resource, in the order in which CAISO names them."""
+    found: dict[str, list[P]] = {}
+    for part in parts:
+        found.setdefault(part.resource_id, []).append(_as_message(part, kind))
+    return found
 
 
 def _as_message(record: msgspec.Struct, kind: type[M]) -> M:

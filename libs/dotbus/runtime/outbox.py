@@ -107,21 +107,28 @@ class Outbox:
         with self._lock:
             draft = Draft(self._numbers)
             with self._transaction():
-                kept_bytes = [self._keep(draft, topic, event, now) for topic, event in events]
+                kept_bytes = self._keep(draft, events, now) if events else []
                 self._write_counts(draft)
                 self._write_states(states, cursors or {})
             self._numbers = draft.kept()
             self._kept_bytes += sum(kept_bytes)
             self.states_version += bool(states)
-        return sum(size > 0 for size in kept_bytes)
+        return len(kept_bytes)
 
-    def _keep(self, draft: Draft, topic: str, event: OutgoingEvent, now: datetime) -> int:
-        """Keep an event unless it is kept already. Returns the bytes that it takes."""
-        if self._database.execute("SELECT 1 FROM event WHERE id = ?", (event.id,)).fetchone():
-            return 0
-        payload = zlib.compress(encode(draft.stamped(event)), outbox_events.COMPRESSION)
-        outbox_events.insert(self._database, draft.last, event.id, topic, payload, now.timestamp())
-        return len(payload)
+    def _keep(self, draft: Draft, events: Sequence[tuple[str, OutgoingEvent]], now: datetime) -> list[int]:
+        """Keep the events that are not kept already. Returns the bytes that each of them takes."""
+        known = outbox_events.known_ids(self._database, [event.id for _topic, event in events])
+        kept: list[StoredEvent] = []
+        ids: list[str] = []
+        for topic, event in events:
+            if event.id in known:
+                continue
+            known.add(event.id)
+            payload = zlib.compress(encode(draft.stamped(event)), outbox_events.COMPRESSION)
+            kept.append((draft.last, topic, payload))
+            ids.append(event.id)
+        outbox_events.insert(self._database, kept, ids, now)
+        return [len(payload) for _number, _topic, payload in kept]
 
     def _write_counts(self, draft: Draft) -> None:
         for count in (*draft.counts.items(), *([(ALL, draft.last)] if draft.last > self._numbers.last else ())):
@@ -130,12 +137,10 @@ class Outbox:
             )
 
     def _write_states(self, states: Sequence[tuple[str, OutgoingState]], cursors: Mapping[str, str]) -> None:
-        for topic, state in states:
-            self._replace_state(topic, encode(state))
-            self._database.execute("DELETE FROM retraction WHERE topic = ?", (topic,))
+        self._replace_states([(topic, encode(state)) for topic, state in states])
+        self._database.executemany("DELETE FROM retraction WHERE topic = ?", [(topic,) for topic, _state in states])
         move = "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position"
-        for cursor in cursors.items():
-            self._database.execute(move, cursor)
+        self._database.executemany(move, cursors.items())
 
     def begin_stream(self, *, again: bool = False) -> int:
         """Count from 1 under a new name: in the stream so far, later events than this file has were published.
@@ -166,11 +171,11 @@ class Outbox:
             self._kept_bytes += kept_bytes
             return renumbered
 
-    def _replace_state(self, topic: str, payload: bytes) -> None:
-        self._database.execute(
+    def _replace_states(self, states: Sequence[tuple[str, bytes]]) -> None:
+        self._database.executemany(
             "INSERT INTO state VALUES (?, ?, 1) ON CONFLICT (topic) "
             "DO UPDATE SET payload = excluded.payload, revision = revision + 1",
-            (topic, payload),
+            states,
         )
 
     def retract(self, topics: Iterable[str], now: datetime) -> None:
@@ -180,9 +185,10 @@ class Outbox:
             sqlite3.Error: the disk is full or broken; nothing was taken back.
         """
         with self._transaction():
-            for topic in topics:
-                self._replace_state(topic, RETRACTED)
-                self._database.execute("INSERT OR REPLACE INTO retraction VALUES (?, ?)", (topic, now.timestamp()))
+            gone = list(topics)
+            self._replace_states([(topic, RETRACTED) for topic in gone])
+            retractions = [(topic, now.timestamp()) for topic in gone]
+            self._database.executemany("INSERT OR REPLACE INTO retraction VALUES (?, ?)", retractions)
         with self._lock:
             self.states_version += 1
 

@@ -90,12 +90,16 @@ def renumber_some(database: sqlite3.Connection, draft: Draft, base: int) -> list
     return grown
 
 
-def insert(database: sqlite3.Connection, number: int, event_id: str, topic: str, payload: bytes, kept_at: float) -> None:
-    """Keep an event."""
-    database.execute(
-        "INSERT INTO event (seq, id, topic, payload, kept_at) VALUES (?, ?, ?, ?, ?)",
-        (number, event_id, topic, payload, kept_at),
-    )
+def known_ids(database: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of some ids whose events are kept. One question for all."""
+    question = "SELECT event.id FROM json_each(?) AS asked CROSS JOIN event ON event.id = asked.value"
+    return {event_id for (event_id,) in database.execute(question, (json.dumps(ids),))}
+
+
+def insert(database: sqlite3.Connection, events: Sequence[StoredEvent], ids: Sequence[str], now: datetime) -> None:
+    """Keep events, each with its id."""
+    rows = ((*event, event_id, now.timestamp()) for event, event_id in zip(events, ids, strict=True))
+    database.executemany("INSERT INTO event (seq, topic, payload, id, kept_at) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def too_old(database: sqlite3.Connection, before: datetime) -> list[tuple[int, int]]:

@@ -54,11 +54,9 @@ def dot_intervals(dispatch: Dispatch) -> tuple[DotInterval, ...]:
     return tuple(interval for interval in intervals if interval)
 
 
-def is_in_doubt(dispatch: Dispatch) -> bool:
-    """Whether CAISO has not decided, or not said so that it can be read, what holds of a DOT of this resource."""
-    return bool(unreadable_of(dispatch)) or any(
-        held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch)
-    )
+def is_undecided(dispatch: Dispatch) -> bool:
+    """Whether CAISO has not decided what holds of a DOT of this resource."""
+    return any(held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch))
 
 
 def unreadable_of(dispatch: Dispatch) -> list[str]:
@@ -96,6 +94,8 @@ def _contradictions(instructions: Iterable[Instruction]) -> list[str]:
 
 
 def _unreadable(extra: Mapping[str, str], decisive: frozenset[str], where: str) -> list[str]:
+    if not extra:  # of nearly all
+        return []
     return [f"{where}: {name} is {text[:40]!r}" for name, text in extra.items() if name in decisive]
 
 

@@ -216,15 +216,15 @@ class KnownState(Generic[B, S]):
         """
         self._shelf.entries = {resource_id: entry.pruned(now) for resource_id, entry in self._shelf.entries.items()}
         states = [
-            self._make_state(resource_id, entry, self._judgement(resource_id, rests_on, now))
+            self._make_state(resource_id, entry, Judgement(rests_on, rests_on + self.valid_for, against, now))
             for resource_id, entry in self._shelf.entries.items()
             if (rests_on := self._rests_on(resource_id))
-            and (self._is_news(resource_id, entry) or (not news_only and self._is_old(resource_id, entry, rests_on, now)))
+            and (
+                self._is_news(resource_id, entry, against := self._against(resource_id))
+                or (not news_only and self._is_old(resource_id, entry, rests_on, now))
+            )
         ]
         return [(self._topic(state.resource_id), state) for state in states]
-
-    def _judgement(self, resource_id: str, rests_on: datetime, now: datetime) -> Judgement:
-        return Judgement(rests_on, rests_on + self.valid_for, self._against(resource_id), now)
 
     def _rests_on(self, resource_id: str) -> datetime | None:
         """The oldest answer of CAISO's that a resource's state rests on, None while nothing can be said of it.
@@ -252,11 +252,11 @@ class KnownState(Generic[B, S]):
             entry = self._shelf.entries[state.resource_id]
             self._shelf.said[state.resource_id] = _Said(entry, self._against(state.resource_id), state.heard_at)
 
-    def _is_news(self, resource_id: str, entry: B) -> bool:
+    def _is_news(self, resource_id: str, entry: B, against: Spoken) -> bool:
         said = self._shelf.said.get(resource_id)
         if said is None:
             return entry != self._empty or all(known_state.complete for known_state in self._judges(resource_id))
-        return (said.entry, said.reasons) != (entry, self._against(resource_id))
+        return (said.entry, said.reasons) != (entry, against)
 
     def _against(self, resource_id: str) -> Spoken:
         """What any account that may be told of a resource knows against it, and that none is answered, or sees it."""
