@@ -87,6 +87,10 @@ class Seen:
         self._came.append((delivery.received_at, delivery.payload))
         delivery.ack()
 
+    def has_come(self) -> bool:
+        """Whether anything was said."""
+        return bool(self._came)
+
     def last_at(self, revision: Revision, resources: int) -> datetime | None:
         """When the last message of a revision came, None while not all are here: of each resource an event and a state."""
         came = list(self._came)
@@ -203,7 +207,8 @@ def measure(folder: Path, resources: int, trials: int) -> None:
     """Print one line."""
     with running(folder, resources) as plant:
         seen, controller = Seen(plant.broker.port), Controller(plant, f"R{resources - 1}")
-        trial(plant, seen, controller, f"R{resources - 1}", 5)  # until then processes start and clocks are compared
+        eventually(seen.has_come, WITHIN_S, 0.1)
+        trial(plant, seen, controller, f"R{resources - 1}", 5)  # until then clocks are compared
         took_ms = [trial(plant, seen, controller, f"R{resources - 1}", 10 + number / 8) for number in range(trials)]
         controller.close()
         seen.close()

@@ -90,9 +90,8 @@ class Service:
         await self._render()
         started()
         while not stop.is_set():
-            await self._render()
-            await asyncio.sleep(BURST_S)
             await self._something_new()
+            await self._render()
 
     async def _render(self) -> None:
         for unit_id in self._images.due(self._render_s):
@@ -105,7 +104,9 @@ class Service:
         try:
             await asyncio.wait_for(self._changed.wait(), self._images.rests_for_s(self._render_s))
         except TimeoutError:
+            await asyncio.sleep(0)  # also when something is always due
             return
+        await asyncio.sleep(BURST_S)
         self._changed.clear()
 
     def _take(self, arrival: Arrival) -> None:
