@@ -1,8 +1,8 @@
 """Encode: a reading to the words of its registers, as good as it is. Pure."""
 
 from dotbus.runtime.installation_modbus import OnBad
-from modbus_gateway.map.form import Form, encode_value, no_value
-from modbus_gateway.values.reading import Reading, fits
+from modbus_gateway.map.form import DoesNotFit, Form, encode_value, no_value
+from modbus_gateway.values.reading import Reading
 
 
 def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
@@ -15,7 +15,12 @@ def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
     """
     if reading.quality.is_bad:
         return _instead(form, held)
-    return encode_value(reading.value, form) if reading.value is not None and fits(reading, form) else no_value(form)
+    if reading.value is None:
+        return no_value(form)
+    try:
+        return encode_value(reading.value, form)
+    except DoesNotFit:
+        return no_value(form)
 
 
 def encode_bit(reading: Reading, form: Form) -> bool | None:
