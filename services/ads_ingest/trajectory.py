@@ -157,12 +157,12 @@ class TrajectoryStream:
         now = self._clock()
         self._outages.note_heard(now, time_of(self._caiso, now))
         self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
-        failures = self._pass_on(listed)
+        failures = [*self._pass_on(listed), *self._doubt_nameless(listed)]
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._quarantine_log.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
-        return Unanswered(failures, tuple(self._unpassed.values()), self._outages.alarms(self._clock()))
+        return Unanswered(tuple(failures), tuple(self._unpassed.values()), self._outages.alarms(self._clock()))
 
     def _tell_parts(self, listed: TrajectoryBatchList) -> None:
         if not listed.is_whole and not self._in_parts:
@@ -235,6 +235,16 @@ class TrajectoryStream:
             if texts:
                 failure = Unreadable(question, "; ".join(texts), xml)
                 self._doubt(resource_id, record, failure)
+                yield failure
+
+    def _doubt_nameless(self, listed: TrajectoryBatchList) -> Iterator[Unreadable]:
+        """A batch without a UID may be the newest of its resources."""
+        nobodys = records.TrajectoryBatch(records.TrajectoryHeader(batch_uid=""), nameless=listed.nameless)
+        with self._publisher.lock:
+            for resource_id in listed.nameless:
+                told = f"a batch of {resource_id} without a UID"
+                failure = Unreadable(Question("getTrajectoryData", self._publisher.cursor), told, listed.xml)
+                self._doubt(resource_id, nobodys, failure)
                 yield failure
 
     def _doubt(self, resource_id: str, record: records.TrajectoryBatch, failure: AdsFailure) -> None:

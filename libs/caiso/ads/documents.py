@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from caiso.ads import schema
 from caiso.ads.beginning import first_batches
-from caiso.ads.fields import FieldReader, each, judging
+from caiso.ads.fields import FieldReader, NoIdentity, each, judging
 from caiso.ads.records import (
     BatchHeader,
     DispatchBatch,
@@ -75,8 +75,9 @@ def parse_trajectories(reply: Reply, max_bytes: int) -> TrajectoryBatchList:
 def parse_trajectory_element(root: Element, xml: bytes, *, is_whole: bool = True) -> TrajectoryBatchList:
     """The trajectory batches below an element."""
     problems: list[str] = []
-    batches = tuple(each(descendants(root, "trajectoryBatch"), _trajectory_reader(problems), problems))
-    return TrajectoryBatchList(batches, tuple(problems), xml, is_whole)
+    nameless: set[str] = set()
+    batches = tuple(each(descendants(root, "trajectoryBatch"), _trajectory_reader(problems, nameless), problems))
+    return TrajectoryBatchList(batches, tuple(problems), xml, is_whole, frozenset(nameless))
 
 
 def parse_first_trajectories(body: bytes, max_bytes: int) -> TrajectoryBatchList:
@@ -138,8 +139,11 @@ def _instruction_reader() -> Callable[[Element], Instruction]:
     return read
 
 
-def _trajectory_reader(problems: list[str]) -> Callable[[Element], TrajectoryBatch]:
-    """`problems` takes up points and compliance records without their identity."""
+def _trajectory_reader(problems: list[str], without_batch: set[str]) -> Callable[[Element], TrajectoryBatch]:
+    """`problems` takes up points and compliance records without their identity.
+
+    `without_batch` takes up the resources of batches without theirs.
+    """
     parts = {"dopList": "trajectoryDop", "complianceList": "trajectoryCompliance"}
     reader = FieldReader(schema.TRAJECTORY_BATCH, ("batch_uid",), parts)
     of_dop = FieldReader(schema.TRAJECTORY_DOP, ("dop_uid", "resource_id"))
@@ -152,7 +156,11 @@ def _trajectory_reader(problems: list[str]) -> Callable[[Element], TrajectoryBat
         return TrajectoryCompliance(**of_compliance.read(element))
 
     def read(element: Element) -> TrajectoryBatch:
-        header = TrajectoryHeader(**reader.read(element))
+        try:
+            header = TrajectoryHeader(**reader.read(element))
+        except NoIdentity:
+            without_batch.update(named for part in descendants(element, "resourceId") if (named := (part.text or "").strip()))
+            raise
         nameless: set[str] = set()
         dops = tuple(each(descendants(element, "trajectoryDop"), read_dop, problems, nameless))
         compliance = tuple(each(descendants(element, "trajectoryCompliance"), read_compliance, problems))

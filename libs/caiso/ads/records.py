@@ -328,12 +328,14 @@ class TrajectoryBatchList(msgspec.Struct, frozen=True, gc=False):
         problems: batches, points and compliance records without their identity, each with its line in `xml`.
         xml: the document that it was read from.
         is_whole: False when more came than fits: ask on from the last of these.
+        nameless: resources in batches without a UID, which are not among the batches.
     """
 
     batches: tuple[TrajectoryBatch, ...] = ()
     problems: tuple[str, ...] = ()
     xml: bytes = b""
     is_whole: bool = True
+    nameless: frozenset[str] = frozenset()
 
 
 class ResultCode(IntEnum):

@@ -83,7 +83,14 @@ def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
 def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:
     """The same of a resource's trajectory."""
     found = _unreadable(batch.batch.extra, _DECISIVE_OF_TRAJECTORY, "batch")
-    return found + [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+    found += [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+    if not is_binding(batch.batch.binding_flag):
+        return found
+    for dop in batch.dops:
+        for name, value in (("dop", dop.dop_mw), ("targetTime", dop.target_at)):
+            if value is None and name not in dop.extra:  # the schema has both in every point
+                found.append(f"DOP {dop.dop_uid}: {name} is missing")
+    return found
 
 
 def _contradictions(instructions: Iterable[Instruction]) -> list[str]:

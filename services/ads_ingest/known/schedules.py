@@ -13,7 +13,7 @@ import msgspec
 from ads_ingest.known.intervals import dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
-from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule, rank
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -97,11 +97,12 @@ class DotSchedule:
         return max((*held, *withdrawn), default=0)
 
     def pruned(self, now: datetime) -> Self:
-        """Without what is past, save the last of each schedule, at which its ramp begins."""
+        """Without what is past, save the last of each schedule, at which its ramp begins, and what contradicts that one."""
         withdrawn = tuple(batch for batch in self.withdrawn if batch.until > now)
         past = [interval for interval in self.intervals if interval.interval_end <= now]
         last = [max(of_one, key=_precedence) for schedule in Schedule if (of_one := of_schedule(past, schedule))]
-        rest = tuple(interval for interval in self.intervals if interval.interval_end > now or interval in last)
+        kept = [one for one in past if any(_is_beside(one, each) for each in last)]
+        rest = tuple(interval for interval in self.intervals if interval.interval_end > now or interval in kept)
         return replace(self, intervals=rest, withdrawn=withdrawn)
 
 
@@ -155,9 +156,16 @@ class TrajectoryCurve:
         ]
 
     def pruned(self, now: datetime) -> Self:
-        """Without what is past, save the last point of it, from which the curve goes on."""
-        past = sum(point.target_at <= now for point in self.points)
-        return replace(self, points=self.points[past - 1 :]) if past > 1 else self
+        """Without what is past, save the last point of it, from which the curve goes on, and others at its place."""
+        last = max((_point_order(point) for point in self.points if point.target_at <= now), default=None)
+        kept = tuple(point for point in self.points if point.target_at > now or _point_order(point) == last)
+        return replace(self, points=kept) if len(kept) < len(self.points) else self
+
+
+def _is_beside(one: DotInterval, last: DotInterval) -> bool:
+    """Whether a DOT is the last one past, or as good as that for a part of its time."""
+    overlap = one.interval_start < last.interval_end and last.interval_start < one.interval_end
+    return overlap and rank(one) == rank(last)
 
 
 def _withdrawn_until(dispatch: Dispatch) -> datetime | None:

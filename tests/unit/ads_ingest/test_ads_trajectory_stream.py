@@ -186,6 +186,32 @@ def test_a_curve_that_an_unreadable_batch_replaced_does_not_come_back_after_its_
         assert bench.curve().reasons == ("incomplete",)
 
 
+@pytest.mark.parametrize("lacking", ["<dop>1.5</dop>", "<targetTime>[^<]*</targetTime>", "(?<=<dop>)1.5"])
+def test_a_point_that_lacks_what_every_point_has_speaks_against_its_curve(bench: Bench, lacking: str) -> None:
+    uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
+    bench.ads.trajectories = [(uid, re.sub(lacking, "", xml, count=1))]
+    assert "T1-1" in str(bench.trajectory.round().failures[0])
+    assert bench.curve().reasons == ("incomplete",)
+
+
+def test_a_batch_without_a_uid_speaks_against_the_curves_of_its_resources(bench: Bench) -> None:
+    bench.ads.trajectories = [trajectory("T1", 0, (0, 1.5), (30, 2.0))]
+    bench.trajectory.round()
+    uid, xml = trajectory("T2", 1, (5, 99.0))
+    bench.ads.trajectories.append((uid, xml.replace(" batchUID='T2'", "")))
+    assert "without a UID" in str(bench.trajectory.round().failures[0])
+    assert bench.curve().reasons == ("incomplete",)
+
+
+def test_points_that_contradict_each_other_do_so_after_their_time_as_well(bench: Bench) -> None:
+    uid, xml = trajectory("T1", 0, (1, 10.0), (1, 20.0), (30, 20.0))
+    bench.ads.trajectories = [(uid, xml.replace("<sequenceNumber>2<", "<sequenceNumber>1<"))]
+    for _ in range(3):
+        bench.later(MINUTE)
+        bench.trajectory.round()
+        assert [point.dop_mw for point in bench.curve().points] == [10.0, 20.0, 20.0]
+
+
 def test_a_point_without_a_uid_speaks_against_the_curve_of_its_resource(bench: Bench) -> None:
     uid, xml = trajectory("T1", 0, (5, 1.5), (10, 2.0))
     bench.ads.trajectories = [(uid, re.sub(" dopUID='[^']*'", "", xml, count=1))]
