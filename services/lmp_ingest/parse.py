@@ -23,6 +23,8 @@ from lmp_ingest.unpack import MAGIC, Bounds, Member, unpack
 OK = 200
 TOO_MANY_REQUESTS = 429
 _THROTTLE_WORDS = b"Acceptable Use Policy"
+USD_PER_MWH = "US$/MWH"
+"""The unit of prices in the header of an XML report (UOM); tables name none."""
 PRICE_COLUMNS = ("MW", "VALUE", "PRC")
 """The column of the price is named by report and version; the first of these that a header has is it."""
 
@@ -105,6 +107,8 @@ def _columns(header: list[str], member: str) -> Callable[[list[str]], tuple[str,
     wanted = ["MARKET_RUN_ID", "NODE", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT", "LMP_TYPE", price]
     if missing := [name for name in wanted if name not in header]:
         raise Malformed(f"{member}: no column {', '.join(missing)} in the header {','.join(header)[:200]!r}")
+    if doubled := [name for name in wanted if header.count(name) > 1]:
+        raise Malformed(f"{member}: more than one column {', '.join(doubled)} in the header {','.join(header)[:200]!r}")
     return itemgetter(*(header.index(name) for name in wanted))
 
 
@@ -119,12 +123,14 @@ def parse_xml(member: Member) -> Iterator[ReportRow]:
     root = _root(member)
     _require_no_error(root, member.name)
     for report in root.iter("{*}REPORT_ITEM"):
-        name, market = (report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in ("REPORT", "MKT_TYPE"))
+        tags = ("REPORT", "MKT_TYPE", "UOM")
+        name, market, unit = (report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in tags)
         for row in report.iterfind("{*}REPORT_DATA"):
             where = f"{member.name} line {row.sourceline}"
             yield ReportRow(
                 name,
                 market,
+                unit,
                 _text(row, "DATA_ITEM", where),
                 _text(row, "RESOURCE_NAME", where),
                 _time(_text(row, "INTERVAL_START_GMT", where), where),
@@ -166,6 +172,8 @@ def _price_rows(report: Iterable[ReportRow]) -> tuple[list[PriceRow], set[str]]:
     nameless: set[str] = set()
     for row in report:
         if component := BY_DATA_ITEM.get(row.item):
+            if row.unit and row.unit.upper() != USD_PER_MWH.upper():
+                raise Malformed(f"prices in {row.unit[:40]!r}, and not in {USD_PER_MWH}")
             times = row.interval_start, row.interval_end
             rows.append(PriceRow(row.market, row.resource, *times, component, row.value, row.unreadable))
         else:

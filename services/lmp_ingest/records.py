@@ -76,6 +76,7 @@ class ReportRow(NamedTuple):
 
     report: str
     market: str
+    unit: str
     item: str
     resource: str
     interval_start: datetime

@@ -101,6 +101,11 @@ def test_a_time_that_is_none_refuses_the_reply(start: bytes) -> None:
         parse_lines(HEADER, ROW.replace(b"2025-09-01T08:00:00-00:00", start))
 
 
+def test_a_header_with_a_needed_column_twice_is_refused_by_the_column_s_name() -> None:
+    with pytest.raises(Malformed, match="more than one column MW"):
+        parse_lines(HEADER + b",MW", ROW + b",99.0")
+
+
 def test_a_header_without_a_needed_column_is_refused_by_the_column_s_name() -> None:
     with pytest.raises(Malformed, match="no column MW/VALUE/PRC"):
         parse_lines(HEADER.replace(b"MW", b"DOLLARS"), ROW)
@@ -182,6 +187,19 @@ def test_the_recorded_xml_report_is_read_whole() -> None:
     )
     with pytest.raises(Incomplete, match="of ISO_TOT_EXP_MW"):
         parse(recorded(SLRS))
+
+
+def test_prices_of_another_unit_are_refused() -> None:
+    report = (
+        "<OASISReport><MessagePayload><RTO><REPORT_ITEM><REPORT_HEADER><REPORT>PRC_INTVL_LMP</REPORT><MKT_TYPE>RTM</MKT_TYPE>"
+        "<UOM>MW</UOM></REPORT_HEADER><REPORT_DATA><DATA_ITEM>LMP_PRC</DATA_ITEM><RESOURCE_NAME>N1</RESOURCE_NAME>"
+        "<INTERVAL_START_GMT>2025-09-01T08:00:00-00:00</INTERVAL_START_GMT>"
+        "<INTERVAL_END_GMT>2025-09-01T08:05:00-00:00</INTERVAL_END_GMT><VALUE>1</VALUE></REPORT_DATA></REPORT_ITEM>"
+        "</RTO></MessagePayload></OASISReport>"
+    )
+    with pytest.raises(Malformed, match="'MW'"):
+        parse(zipped(x__xml=report.encode()))
+    assert len(parse(zipped(x__xml=report.replace("<UOM>MW<", "<UOM>US$/MWh<").encode()))) == 1
 
 
 @pytest.mark.parametrize(("prefix", "schema"), [("", "v1"), ("m:", "v1"), ("m:", "v5")])
