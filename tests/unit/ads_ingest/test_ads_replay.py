@@ -7,9 +7,14 @@ import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
 from ads_ingest.files.archive import archived
-from ads_ingest.files.replay import ArchivedAds, Timeline, documents_of, installation_of
-from caiso.ads import UnknownUid
+from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
+from ads_ingest.replaying.played_ads import KeeperAway, Kept, PlayedAds
+from ads_ingest.replaying.replay import simulated
+from ads_ingest.replaying.span import Span
+from ads_ingest.replaying.timeline import Timeline
+from caiso.ads import SavedDocument, UnknownUid, Unreachable
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation import Installation
 from dotbus.runtime.mistakes import ConfigurationRefused
 
 LATER = T0 + timedelta(days=100)
@@ -35,8 +40,8 @@ class Played:
 
     def __init__(self, folder: Path, speed: float) -> None:
         self.now = LATER
-        documents = documents_of(folder, None, None)
-        self.ads = ArchivedAds(documents, Timeline(T0, LATER, speed), lambda: self.now)
+        self.kept: list[Kept] = list(kept_in_archive(folder, Span())[ONLY])
+        self.ads = PlayedAds(self.kept, Timeline(T0, LATER, speed), lambda: self.now)
 
     def listed(self, uid: str = "-1") -> list[str]:
         return [header.batch_uid for header in self.ads.get_dispatch_batches_since_uid(uid).headers]
@@ -85,33 +90,58 @@ def test_a_document_that_is_damaged_is_passed_over(day: Path, capsys: pytest.Cap
     assert first.name in capsys.readouterr().out
 
 
+class Away:
+    """Kept by somebody who does not answer."""
+
+    received_at = T0
+
+    def read(self) -> SavedDocument:
+        raise KeeperAway("the database is restarted")
+
+
+def test_while_who_kept_it_does_not_answer_nothing_is_heard_of_caiso_and_then_it_goes_on(day: Path) -> None:
+    played = Played(day, 1)
+    played.kept.insert(0, Away())
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="the database is restarted"):
+            played.listed()
+    played.kept[0] = played.kept[1]
+    assert played.listed() == ["B1"]
+
+
 def test_a_time_without_documents_is_refused_with_what_there_is(day: Path) -> None:
     with pytest.raises(ConfigurationRefused, match="it has 2026-03-01T12:00:00Z to 2026-03-01T12:06:00Z"):
-        documents_of(day, LATER, None)
+        kept_in_archive(day, Span(LATER))
     with pytest.raises(ConfigurationRefused, match="is no archive"):
-        documents_of(day / "none", None, None)
-    assert len(documents_of(day, T0 + MINUTE, T0 + 5 * MINUTE)) == 2
+        kept_in_archive(day / "none", Span())
+    assert len(kept_in_archive(day, Span(T0 + MINUTE, T0 + 5 * MINUTE))[ONLY]) == 2
 
 
-def test_the_archives_of_several_accounts_are_one(day: Path) -> None:
+def test_the_archives_of_several_accounts_are_played_each_by_itself(day: Path) -> None:
     (day.parent / "all").mkdir()
     day.rename(day.parent / "all" / "east")
-    assert len(documents_of(day.parent / "all", None, None)) == 4
+    west = next(archived(day.parent / "all" / "east"))
+    of_west = day.parent / "all" / "west" / west.path.parent.name
+    of_west.mkdir(parents=True)
+    (of_west / west.path.name).write_bytes(west.path.read_bytes())
+    assert {name: len(own) for name, own in kept_in_archive(day.parent / "all", Span()).items()} == {"east": 4, "west": 1}
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "dotbus.toml"
-    path.write_text('environment = "production"\n[[plant]]\nname = "north"\n[[plant.resource]]\nid = "R1"\n')
-    return path
+@pytest.mark.parametrize("text", ["noon", "2026-03-01T00:00"])
+def test_a_time_that_is_none_or_has_no_zone_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationRefused, match="--to"):
+        Span.told("2026-03-01T00:00Z", text)
 
 
-def test_a_replay_is_a_simulation_on_topics_of_its_own(config: Path) -> None:
-    installation = installation_of(config, "replay/v1")
+REAL = Installation.model_validate({"environment": "production", "plant": [{"name": "north", "resource": [{"id": "R1"}]}]})
+
+
+def test_a_replay_is_a_simulation_on_topics_of_its_own() -> None:
+    installation = simulated(REAL, "replay/v1")
     assert (installation.environment, installation.topic_root) == (Environment.SIMULATOR, "replay/v1")
     assert installation.plant_of("R1") == INSTALLATION.plants[0].name
 
 
-def test_a_replay_into_production_is_refused(config: Path) -> None:
+def test_a_replay_into_production_is_refused() -> None:
     with pytest.raises(ConfigurationRefused, match="are the topics of production"):
-        installation_of(config, "dotbus/v1")
+        simulated(REAL, "dotbus/v1")

@@ -1,0 +1,133 @@
+"""Replay: the service itself follows what was kept of a day in place of CAISO.
+
+What was received by a time of that day is there at the time that it is mapped to, and every time in it is mapped alike, shifted
+to now and as much faster as was asked for. Its messages are of the environment `simulator`, which no gateway of a real plant
+accepts, and on topics of their own.
+"""
+
+import random
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from ads_ingest.accounts import Account
+from ads_ingest.meters import Meters
+from ads_ingest.replaying.played_ads import Kept, PlayedAds
+from ads_ingest.replaying.span import Span
+from ads_ingest.replaying.timeline import Timeline
+from ads_ingest.service import Loop, run_together, upstreams_of
+from ads_ingest.settings import AdsSettings
+from ads_ingest.translate import Sender
+from ads_ingest.wiring import Shared, wire_known, wire_streams
+from dotbus.contracts.messages import Environment
+from dotbus.contracts.topics import Topics
+from dotbus.runtime.ingest import Ingest
+from dotbus.runtime.installation import Installation
+from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.presence import Identity
+from dotbus.runtime.settings import BusSettings, ServiceSettings
+
+SERVICE: Final = "ads_ingest"
+POLL_S: Final = 10.0
+RECHECK_S: Final = 30.0
+FASTEST_POLL_S: Final = 0.2
+PLAYED_AFTER: Final = timedelta(minutes=10)
+"""How much of the day is played after the last that was kept, where nobody says until when."""
+
+
+def simulated(installation: Installation, topic_root: str) -> Installation:
+    """The installation that a replay is for: the plants of another one, simulated, under topics of their own.
+
+    Raises:
+        ConfigurationRefused: the topics are a real plant's.
+    """
+    if topic_root == installation.topic_root and installation.environment is not Environment.SIMULATOR:
+        told = f"{topic_root} are the topics of {installation.environment}, which a replay must not speak on"
+        raise ConfigurationRefused([Mistake("command line", "--topic-root", told)])
+    try:
+        root = Topics.rooted(topic_root).root
+    except ValueError as error:
+        raise ConfigurationRefused([Mistake("command line", "--topic-root", str(error))]) from error
+    return installation.model_copy(update={"topic_root": root, "environment": Environment.SIMULATOR})
+
+
+@dataclass(frozen=True)
+class Replay:
+    """All that a replay is told.
+
+    Attributes:
+        installation: whose plants, simulated.
+        kept: what is played, by the account that was told it, in the order in which it came.
+        span: from when to when of that day.
+        speed: seconds of that day in one second.
+        service: who says it.
+        bus: the broker.
+    """
+
+    installation: Installation
+    kept: Mapping[str, Sequence[Kept]]
+    span: Span
+    speed: float
+    service: ServiceSettings
+    bus: BusSettings
+
+    @property
+    def begin(self) -> datetime:
+        """The first time that is played."""
+        return self.span.begin or min(own[0].received_at for own in self.kept.values())
+
+    @property
+    def end(self) -> datetime:
+        """The last one."""
+        return self.span.end or max(own[-1].received_at for own in self.kept.values()) + PLAYED_AFTER
+
+
+def run(replay: Replay, stop: threading.Event, clock: Callable[[], datetime]) -> None:
+    """Play it, until its end or until told to stop."""
+    timeline = Timeline(replay.begin, clock(), replay.speed)
+    identity = Identity(SERVICE, replay.service.instance, Environment.SIMULATOR, clock())
+    ends_in_s = (timeline.mapped(replay.end) - clock()).total_seconds()
+    documents = sum(map(len, replay.kept.values()))
+    get_logger("replay").info("playing", documents=documents, topics=replay.installation.topic_root, ends_in_s=ends_in_s)
+    with tempfile.TemporaryDirectory(prefix="dotbus-replay-") as folder:
+        settings = _settings(Path(folder), replay.speed)
+        registry = CollectorRegistry()
+        ingest = Ingest(
+            identity,
+            replay.installation.topics,
+            replay.bus,
+            settings,
+            registry,
+            upstreams=lambda: upstreams_of(loops),
+            clock=clock,
+        )
+        meters, sender = Meters(registry, lambda: 0.0), Sender(replay.installation, identity.source)
+        shared = Shared(ingest.outbox, sender, ingest.quarantine, meters, clock, ingest.courier.wake)
+        asked = [(Account(name, settings), PlayedAds(own, timeline, clock)) for name, own in replay.kept.items()]
+        known = wire_known([account for account, _ads in asked], shared)
+        loops = [
+            Loop(streams, settings.poll_s, chance=random.random, turned=ingest.turned, clock=clock)
+            for streams in wire_streams(asked, known, shared)
+        ]
+        end = threading.Timer(max(0.0, ends_in_s), stop.set)
+        end.daemon = True
+        with ingest.serving(replay.service, lambda: False):
+            end.start()
+            run_together(loops, stop)
+        end.cancel()
+
+
+def _settings(folder: Path, speed: float) -> AdsSettings:
+    """Nobody is asked, so there is no address and no certificate."""
+    return AdsSettings.model_construct(
+        state_dir=folder,
+        poll_s=max(FASTEST_POLL_S, POLL_S / speed),
+        recheck_s=max(2 * FASTEST_POLL_S, RECHECK_S / speed),
+    )
