@@ -29,7 +29,9 @@ from real_mosquitto import remove_mosquitto, start_mosquitto
 from waiting import eventually
 
 from dotbus.contracts.codec import decode
+from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, Message
+from dotbus.contracts.schedules import BatchType
 from dotbus.runtime.bus import Bus
 from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.settings import BusSettings
@@ -176,18 +178,22 @@ def told(plant: PlantStack) -> dict[Revision, datetime]:
 
 
 def in_force(plant: PlantStack) -> str | None:
-    """The five-minute batch that holds now and for a while."""
+    """The five-minute batch that holds now and for a while, None while an exceptional dispatch may hold in its place."""
     now = datetime.now(UTC)
-    for batch in plant.sent().batches:
-        passed_s = (now - batch.start_at).total_seconds()
-        if batch.batch_type == 0 and 1 < passed_s < batch.interval_s - WITHIN_S / 3 and batch.batch_status != 4:  # noqa: PLR2004
-            return batch.batch_uid
-    return None
+    covering = [batch for batch in plant.sent().batches if _holds(batch, now)]
+    five_minute = [batch.batch_uid for batch in covering if batch.batch_type == BatchType.FIVE_MINUTE]
+    return five_minute[0] if len(five_minute) == len(covering) == 1 else None
+
+
+def _holds(batch: SentBatch, now: datetime) -> bool:
+    passed_s = (now - batch.start_at).total_seconds()
+    is_dot = batch.batch_type in (BatchType.FIVE_MINUTE, BatchType.OUT_OF_SEQUENCE)
+    return is_dot and batch.batch_status != Status.CANCELLED and 1 < passed_s < batch.interval_s - WITHIN_S / 3
 
 
 def trial(plant: PlantStack, seen: Seen, controller: Controller, resource_id: str, mw: float) -> tuple[float, float]:
     """Milliseconds to the last event and to the register, of one revision."""
-    uid = eventually(lambda: in_force(plant), WITHIN_S, 0.1)
+    uid = eventually(lambda: in_force(plant), 3 * INTERVAL_S, 0.1)
     seen.forget()
     plant.ask_simulator("/revise", batch_uid=uid, resource_id=resource_id, dot_mw=mw)
     shown_at = controller.wait_for(mw)
