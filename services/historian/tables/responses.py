@@ -34,7 +34,12 @@ instruction_response = sa.Table(
     needed("requested_from", TEXT, "The program that said so, as it called itself; nobody has proven it."),
     needed("requested_at", TIME, "The command's own time, UTC."),
     *told(TEXT, {"rule": "The rule of the configuration that gave the answer; null where somebody asked for it."}),
-    needed("outcome", TEXT, "sending (before CAISO is asked), taken, refused, unknown (CAISO did not answer), dry-run."),
+    needed(
+        "outcome",
+        TEXT,
+        "sending (before CAISO is asked), taken, refused, unknown (CAISO did not answer), dry-run, elsewhere (another source's "
+        "row has the result).",
+    ),
     *told(TEXT, {"refused_by": "The check that refused it; caiso where CAISO did."}),
     *told(CODE, {"result_code": "CAISO's answer: 0 taken, 1 invalid, 2 outside the period, 3, 4 not found, 5 no right to."}),
     needed("detail", TEXT, "What happened, in words."),
