@@ -18,6 +18,8 @@ import msgspec
 import psycopg2
 from psycopg2 import sql
 
+from dotbus.runtime.process import WAKE_EVERY_S
+
 with warnings.catch_warnings():
     # Where no desktop is it warns that it keeps its lock file in the folder for temporary files.
     warnings.simplefilter("ignore")
@@ -98,7 +100,8 @@ def main() -> None:
         whole = told.with_suffix(".new")
         whole.write_bytes(msgspec.json.encode(database))
         whole.replace(told)
-        stop.wait()
+        while not stop.wait(WAKE_EVERY_S):
+            pass
 
 
 if __name__ == "__main__":

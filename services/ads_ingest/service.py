@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.process import WAKE_EVERY_S
 from dotbus.runtime.schedule import backoff_s
 
 RETRY_FIRST_S = 2.0
@@ -172,7 +173,9 @@ def run_together(loops: Sequence[Loop], stop: threading.Event) -> None:
     with ThreadPoolExecutor(len(loops), thread_name_prefix="account") as pool:
         running = [pool.submit(loop.run, stop) for loop in loops]
         try:
-            ended, _others = wait(running, return_when=FIRST_COMPLETED)
+            ended: set[Future[None]] = set()
+            while not ended:
+                ended, _others = wait(running, WAKE_EVERY_S, FIRST_COMPLETED)
         finally:
             stop.set()
         for loop in ended:
