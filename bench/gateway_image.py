@@ -1,4 +1,4 @@
-"""How long the gateway takes to render all registers of a hundred resources, which it does twice a second."""
+"""How long the gateway takes to render all registers of a hundred resources: at least every two seconds, and when asked for."""
 
 import statistics
 import time

@@ -43,7 +43,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     topics, register_map = installation.topics, read_map(installation)
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
-    images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic)
+    images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
     server = Server(register_map.units, images.look, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
     service = Service(

@@ -1,8 +1,7 @@
 """Service: bus messages to the images that the server reads from.
 
 Messages are decoded in the bus's thread and handed to the event loop. There the image of each unit that shows what arrived is
-rendered anew, and each as soon as time itself changes what it says: an interval ends, something grows stale, and ramps and ages
-move all the time (`render_s`).
+rendered anew, and each as soon as time itself changes what it says: an interval ends, or something grows stale.
 """
 
 import asyncio
@@ -33,7 +32,7 @@ class Service:
         topics: of this installation.
         images: where what came is kept, and rendered from.
         clock: the wall clock.
-        render_s: how often an image is made when nothing arrives and nothing turns.
+        render_s: how often to look when nothing arrives and nothing turns.
         turned: called after each round of images.
         delivered: told the outcome of each delivery, for metrics.
 
@@ -94,7 +93,7 @@ class Service:
             await self._render()
 
     async def _render(self) -> None:
-        for unit_id in self._images.due(self._render_s):
+        for unit_id in self._images.due():
             self._images.renew(unit_id)
             await asyncio.sleep(0)  # who asks meanwhile waits for one unit, not for all
         self.upstreams = hear_ingests(self._images.received, self._needed, self._clock())
@@ -102,7 +101,7 @@ class Service:
 
     async def _something_new(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), self._images.rests_for_s(self._render_s))
+            await asyncio.wait_for(self._changed.wait(), min(self._render_s, self._images.hold_for_s()))
         except TimeoutError:
             await asyncio.sleep(0)  # also when something is always due
             return

@@ -2,7 +2,8 @@
 
 Each unit has an image of its own: a state that arrives outdates those that show it, and whoever asks waits for the one that it
 asks for. An image says until when it holds. Whoever asks later gets a new one, so that a gateway that was held up never shows
-what was true before.
+what was true before. Ramps and ages move all the time: whoever asks gets an image that is no older than `render_s`, and where
+nobody asks none is rendered for that alone.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Arrival
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.image import Earlier, Image, render
+from modbus_gateway.wire.image import HOLDS_MOST, Earlier, Image, render
 
 
 class CurrentImage:
@@ -27,13 +28,20 @@ class CurrentImage:
         topics: of this installation.
         wall: the wall clock.
         monotonic_s: seconds that never go back: how long an image holds must not depend on a clock that can be set.
+        render_s: how old an image may be that is shown, when nothing came and nothing turned since.
 
     Attributes:
         received: what came from the bus; see `take` and `turn`.
     """
 
     def __init__(
-        self, register_map: RegisterMap, topics: Topics, *, wall: Callable[[], datetime], monotonic_s: Callable[[], float]
+        self,
+        register_map: RegisterMap,
+        topics: Topics,
+        *,
+        wall: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+        render_s: float = HOLDS_MOST.total_seconds(),
     ) -> None:
         self.received = Received()
         self._units = {unit_id: UnitImage(of_unit) for unit_id, of_unit in register_map.by_unit.items()}
@@ -41,6 +49,7 @@ class CurrentImage:
         self._topics = topics
         self._wall = wall
         self._monotonic_s = monotonic_s
+        self._render_s = render_s
         self._compared: Moment | None = None
         self._log = get_logger("image")
 
@@ -51,29 +60,34 @@ class CurrentImage:
         return None if None in rendered else max((now_s - one.monotonic_s for one in rendered if one), default=0.0)
 
     def look(self, unit_id: int) -> Image | None:
-        """The image of a unit: the last one while it holds, nothing came that it shows and no clock was set, else a new one.
+        """The image of a unit: the last one while it is young enough and holds, and no clock was set, else a new one.
 
         None of a unit that is not served.
         """
         unit, now = self._units.get(unit_id), self._now()
         if unit is None:
             return None
-        is_current = unit.rendered and not now.is_after_step(unit.rendered) and unit.left_s(now.monotonic_s) > 0
-        return unit.image if is_current else self._render(unit, now)
+        return unit.image if self._is_current(unit, now) else self._render(unit, now)
+
+    def _is_current(self, unit: "UnitImage", now: Moment) -> bool:
+        if unit.rendered is None or now.is_after_step(unit.rendered):
+            return False
+        is_young = now.monotonic_s - unit.rendered.monotonic_s < self._render_s
+        return is_young and unit.holds_for_s(now.monotonic_s) > 0
 
     def renew(self, unit_id: int) -> None:
         """A new image of a unit."""
         self._render(self._units[unit_id], self._now())
 
-    def due(self, render_s: float) -> list[int]:
-        """The units whose images do not hold any more, or are as old as that."""
+    def due(self) -> list[int]:
+        """The units whose images do not hold any more."""
         now_s = self._monotonic_s()
-        return [unit_id for unit_id, unit in self._units.items() if unit.rests_for_s(render_s, now_s) <= 0]
+        return [unit_id for unit_id, unit in self._units.items() if unit.holds_for_s(now_s) <= 0]
 
-    def rests_for_s(self, render_s: float) -> float:
-        """For how long none of them is due, seconds."""
+    def hold_for_s(self) -> float:
+        """For how long all of them hold still, seconds."""
         now_s = self._monotonic_s()
-        return max(min((unit.rests_for_s(render_s, now_s) for unit in self._units.values()), default=render_s), 0.0)
+        return max(min((unit.holds_for_s(now_s) for unit in self._units.values()), default=self._render_s), 0.0)
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
@@ -126,16 +140,11 @@ class UnitImage:
         self.rendered, self.is_outdated = now, False
         return self.image
 
-    def left_s(self, now_s: float) -> float:
-        """For how long the image holds still; 0 or less when it does not any more."""
+    def holds_for_s(self, now_s: float) -> float:
+        """For how long the image holds still; 0 or less when it does not any more, or something came that it shows."""
         if self.image is None or self.rendered is None or self.is_outdated:
             return 0.0
         return (self.image.holds_until - self.image.rendered_at).total_seconds() - (now_s - self.rendered.monotonic_s)
-
-    def rests_for_s(self, render_s: float, now_s: float) -> float:
-        """For how long it needs no other; 0 or less when it does."""
-        age_s = now_s - self.rendered.monotonic_s if self.rendered else render_s
-        return min(self.left_s(now_s), render_s - age_s)
 
 
 def _shows(units: Iterable[UnitImage], topics: Topics) -> dict[str, list[UnitImage]]:

@@ -100,7 +100,7 @@ def test_what_arrives_is_rendered_though_nobody_asks():
         await told.deliver_dot()
         images, topic = told.screen.images, told.topics.dot("sierra", "SOLAR")
         async with asyncio.timeout(SECONDS):
-            while images.due(3600) or not images.received.statements(topic):  # noqa: ASYNC110  # as above
+            while images.due() or not images.received.statements(topic):  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0)
 
     tell(story, render_s=3600)

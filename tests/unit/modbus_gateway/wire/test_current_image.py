@@ -64,9 +64,13 @@ class TwoUnits:
         blocks = [{"profile": "plant", "unit_id": unit, "plants": [plant]} for unit, plant in ((11, "sierra"), (12, "delta"))]
         self.place, self.now_s = installation(block=blocks), 0.0
         self.images = CurrentImage(
-            read_map(self.place), self.place.topics, wall=lambda: at(self.now_s), monotonic_s=lambda: self.now_s
+            read_map(self.place),
+            self.place.topics,
+            wall=lambda: at(self.now_s),
+            monotonic_s=lambda: self.now_s,
+            render_s=0.5,
         )
-        for unit_id in self.images.due(1):
+        for unit_id in self.images.due():
             self.images.renew(unit_id)
 
     def hear_dot(self) -> None:
@@ -82,7 +86,7 @@ def test_a_state_outdates_the_images_that_show_it_and_no_other():
     units = TwoUnits()
     shown = units.images.look(12)
     units.hear_dot()
-    assert units.images.due(1) == [11]
+    assert units.images.due() == [11]
     assert units.images.look(12) is shown
 
 
@@ -91,27 +95,36 @@ def test_what_came_is_in_the_next_answer():
     before = units.images.look(11)
     units.hear_dot()
     assert units.images.look(11) is not before
-    assert not units.images.due(1)
+    assert not units.images.due()
 
 
 def test_a_status_and_the_broker_outdate_every_image():
     units = TwoUnits()
     units.hear_status()
-    assert units.images.due(1) == [11, 12]
+    assert units.images.due() == [11, 12]
     assert units.images.look(11)
     units.images.turn(connected=True)
-    assert units.images.due(1) == [11, 12]
+    assert units.images.due() == [11, 12]
 
 
-def test_an_image_is_due_when_it_is_old_or_holds_no_longer():
+def test_an_image_is_due_when_it_holds_no_longer():
     units = TwoUnits()
-    assert units.images.rests_for_s(0.5) == 0.5
-    assert units.images.rests_for_s(3600) == HOLDS_MOST.total_seconds()
-    units.now_s = 0.4
+    assert units.images.hold_for_s() == HOLDS_MOST.total_seconds()
+    units.now_s = 1.0
     units.images.renew(12)
+    units.now_s = 2.0
+    assert units.images.due() == [11]
+    assert units.images.age_s == 2.0
+
+
+def test_who_asks_gets_no_image_that_is_older_than_allowed():
+    units = TwoUnits()
+    before = units.images.look(11)
+    units.now_s = 0.4
+    assert units.images.look(11) is before
     units.now_s = 0.5
-    assert units.images.due(0.5) == [11]
-    assert units.images.age_s == 0.5
+    assert units.images.look(11) is not before
+    assert not units.images.due()
 
 
 def test_a_unit_that_is_not_served_has_no_image():
