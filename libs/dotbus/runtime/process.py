@@ -19,8 +19,8 @@ from dotbus.runtime.starting import CannotStart
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
 WAKE_EVERY_S = 1.0
-"""The longest that a main thread may wait at once: Python handles a signal when that thread wakes, and one that comes just before
-it begins to wait does not wake it. A word to end would be heard never."""
+"""The longest that a main thread may wait at once: Python handles a signal when that thread wakes, and one that comes just
+before it begins to wait does not wake it. A word to end would never be heard."""
 _STOP = ("SIGINT", "SIGTERM")
 _NO_REASON_TO_END = ("SIGHUP", "SIGUSR1", "SIGUSR2")
 """By default they end a process: a closed terminal, a rotation of logs, a habit from other daemons. Windows has none."""
