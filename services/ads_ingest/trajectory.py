@@ -8,8 +8,7 @@ read: from its own first target time on.
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -19,7 +18,7 @@ from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.doubts import Doubts
+from ads_ingest.known.doubts import CurveDoubt, Doubts
 from ads_ingest.known.intervals import trajectory_points, unreadable_points_of
 from ads_ingest.known.schedules import TrajectoryCurve
 from ads_ingest.publishing import Publisher
@@ -29,45 +28,13 @@ from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import WHOLE_CACHE, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
-from dotbus.contracts.messages import Trajectory, TrajectoryBatch, TrajectoryPoint
+from dotbus.contracts.messages import Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.logs import get_logger
 
 CURSOR = "trajectory"
-NEVER = datetime.min.replace(tzinfo=UTC)
 UNTOLD_LENGTH = timedelta(hours=1)
 """How far a batch may reach that names no target time."""
-
-
-@dataclass(frozen=True)
-class CurveDoubt:
-    """Points of a resource that nobody can read.
-
-    Attributes:
-        until: when the last of them is past and the curve without them stale, or what nobody could read is replaced.
-        first_at: the first target time of their batch; None when they may be anywhere on the curve.
-        received_at: when their batch came into ADS; None while that is not known, as after a restart.
-    """
-
-    until: datetime
-    first_at: datetime | None = None
-    received_at: datetime | None = None
-
-    def replaced_by(self, points: Sequence[TrajectoryPoint]) -> "CurveDoubt":
-        """After the points of a batch: a newer one replaces older points at or after its first target time."""
-        if not points or (self.received_at and (points[0].batch_received_at or self.received_at) < self.received_at):
-            return self
-        first_at = min(point.target_at for point in points)
-        is_all = self.first_at is not None and first_at <= self.first_at
-        return replace(self, until=NEVER if is_all else min(self.until, first_at))
-
-    def beside(self, other: "CurveDoubt | None") -> "CurveDoubt":
-        """Both doubts as one: it lasts as long as the longer, and only what is newer than both replaces it."""
-        if other is None:
-            return self
-        received = [at for at in (self.received_at, other.received_at) if at]
-        first_at = min(self.first_at, other.first_at) if self.first_at and other.first_at else None
-        return CurveDoubt(max(self.until, other.until), first_at, max(received, default=None))
 
 
 class TrajectoryStream:
@@ -189,7 +156,7 @@ class TrajectoryStream:
             failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
             failure.__cause__ = error
             for resource_id in record.resources:
-                self._doubt(resource_id, record, failure)
+                self._doubt(resource_id, _doubt_of(resource_id, record, self._clock()), failure)
             return (failure,)
 
     def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
@@ -234,26 +201,19 @@ class TrajectoryStream:
         for resource_id, texts in unreadable.items():
             if texts:
                 failure = Unreadable(question, "; ".join(texts), xml)
-                self._doubt(resource_id, record, failure)
+                self._doubt(resource_id, _doubt_of(resource_id, record, self._clock()), failure)
                 yield failure
 
     def _doubt_nameless(self, listed: TrajectoryBatchList) -> Iterator[Unreadable]:
         """A batch without a UID may be the newest of its resources."""
-        nobodys = records.TrajectoryBatch(records.TrajectoryHeader(batch_uid=""), nameless=listed.nameless)
         with self._publisher.lock:
             for resource_id in listed.nameless:
                 told = f"a batch of {resource_id} without a UID"
                 failure = Unreadable(Question("getTrajectoryData", self._publisher.cursor), told, listed.xml)
-                self._doubt(resource_id, nobodys, failure)
+                self._doubt(resource_id, CurveDoubt(self._clock() + UNTOLD_LENGTH), failure)
                 yield failure
 
-    def _doubt(self, resource_id: str, record: records.TrajectoryBatch, failure: AdsFailure) -> None:
-        told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
-        targets = [at for at in told if at]
-        is_anywhere = not targets or None in told or resource_id in record.nameless
-        received_at = record.header.batch_received_at or record.header.batch_sent_at
-        until = max([self._clock() + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
-        doubt = CurveDoubt(until, None if is_anywhere else min(targets), received_at)
+    def _doubt(self, resource_id: str, doubt: CurveDoubt, failure: AdsFailure) -> None:
         self._doubts[resource_id] = doubt.beside(self._doubts.get(resource_id))
         self._unpassed[resource_id] = failure
 
@@ -264,6 +224,16 @@ class TrajectoryStream:
             self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubts}
             self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubts)))
             self._publisher.commit(now, events, cursor)
+
+
+def _doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -> CurveDoubt:
+    """What a batch does to a curve whose points in it nobody can read."""
+    told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
+    targets = [at for at in told if at]
+    is_anywhere = not targets or None in told or resource_id in record.nameless
+    received_at = record.header.batch_received_at or record.header.batch_sent_at
+    until = max([now + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
+    return CurveDoubt(until, None if is_anywhere else min(targets), received_at)
 
 
 def _listed_in(listed: TrajectoryBatchList) -> list[str]:

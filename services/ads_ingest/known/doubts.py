@@ -1,8 +1,10 @@
 """Doubts: whose states, and which DOTs, are made of something that is not known, and the reasons that this is to readers."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from dotbus.contracts.messages import TrajectoryPoint
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.schedules import Schedule
 
@@ -10,6 +12,7 @@ Reasons = tuple[str, ...]
 INCOMPLETE: Reasons = (Reason.INCOMPLETE.value,)
 FAILING: Reasons = (Reason.SOURCE_FAILING.value,)
 """Said in a state where the source has several upstreams of one kind, so that its status does not tell."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,34 @@ class Spoken:
     state: Reasons = ()
     other: Reasons = ()
     past: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class CurveDoubt:
+    """Points of a resource that nobody can read.
+
+    Attributes:
+        until: when the last of them is past and the curve without them stale, or what nobody could read is replaced.
+        first_at: the first target time of their batch; None when they may be anywhere on the curve.
+        received_at: when their batch came into ADS; None while that is not known, as after a restart.
+    """
+
+    until: datetime
+    first_at: datetime | None = None
+    received_at: datetime | None = None
+
+    def replaced_by(self, points: Sequence[TrajectoryPoint]) -> "CurveDoubt":
+        """After the points of a batch: a newer one replaces older points at or after its first target time."""
+        if not points or (self.received_at and (points[0].batch_received_at or self.received_at) < self.received_at):
+            return self
+        first_at = min(point.target_at for point in points)
+        is_all = self.first_at is not None and first_at <= self.first_at
+        return replace(self, until=_LONG_AGO if is_all else min(self.until, first_at))
+
+    def beside(self, other: "CurveDoubt | None") -> "CurveDoubt":
+        """Both doubts as one: it lasts as long as the longer, and only what is newer than both replaces it."""
+        if other is None:
+            return self
+        received = [at for at in (self.received_at, other.received_at) if at]
+        first_at = min(self.first_at, other.first_at) if self.first_at and other.first_at else None
+        return CurveDoubt(max(self.until, other.until), first_at, max(received, default=None))
