@@ -7,7 +7,7 @@ again, and played when the first of it came.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -101,12 +101,20 @@ class Historian:
 
 
 @dataclass(frozen=True)
-class KeptRevision:
-    """One revision of a dispatch batch, as the historian has it."""
+class KeptBatch:
+    """A dispatch batch in one revision, or a trajectory batch, as the historian has it.
+
+    Attributes:
+        received_at: when the first of it came.
+        historian: who is asked.
+        event_nos: the events that tell of it.
+        document: makes it of the historian's rows, None when they are dropped meanwhile, being too old.
+    """
 
     received_at: datetime
     historian: Historian
     event_nos: Sequence[int]
+    document: Callable[[Historian, Sequence[int]], SavedDocument | None]
 
     def read(self) -> SavedDocument:
         """What it says.
@@ -114,52 +122,42 @@ class KeptRevision:
         Raises:
             KeeperAway: the database does not answer.
         """
-        ask, mine = self.historian.rows, {"event_nos": list(self.event_nos)}
-        header = ask("SELECT * FROM dispatch_batch_history WHERE event_no = %(event_no)s", event_no=self.event_nos[0])
-        instructions = ask(
-            "SELECT * FROM instruction_history WHERE event_no = ANY(%(event_nos)s)"
-            " ORDER BY event_no, start_at, instruction_uid, revision_number, is_newest",
-            **mine,
-        )
-        details = ask("SELECT * FROM instruction_detail WHERE event_no = ANY(%(event_nos)s) ORDER BY position", **mine)
-        if not header:
-            return SavedDocument()  # dropped meanwhile, being too old
-        return SavedDocument((DispatchBatch(_record(header[0], BatchHeader), tuple(_instructions(instructions, details))),))
+        return self.document(self.historian, self.event_nos) or SavedDocument()
 
 
-@dataclass(frozen=True)
-class KeptTrajectory:
-    """One trajectory batch, as the historian has it."""
+def _dispatch(historian: Historian, event_nos: Sequence[int]) -> SavedDocument | None:
+    ask, mine = historian.rows, {"event_nos": list(event_nos)}
+    header = ask("SELECT * FROM dispatch_batch_history WHERE event_no = %(event_no)s", event_no=event_nos[0])
+    instructions = ask(
+        "SELECT * FROM instruction_history WHERE event_no = ANY(%(event_nos)s)"
+        " ORDER BY event_no, start_at, instruction_uid, revision_number, is_newest",
+        **mine,
+    )
+    details = ask("SELECT * FROM instruction_detail WHERE event_no = ANY(%(event_nos)s) ORDER BY position", **mine)
+    if not header:
+        return None
+    return SavedDocument((DispatchBatch(_record(header[0], BatchHeader), tuple(_instructions(instructions, details))),))
 
-    received_at: datetime
-    historian: Historian
-    event_nos: Sequence[int]
 
-    def read(self) -> SavedDocument:
-        """What it says.
-
-        Raises:
-            KeeperAway: the database does not answer.
-        """
-        ask, mine = self.historian.rows, {"event_nos": list(self.event_nos)}
-        header = ask("SELECT * FROM trajectory_batch WHERE event_no = %(event_no)s", event_no=self.event_nos[0])
-        dops = ask(
-            "SELECT * FROM dop_history WHERE event_no = ANY(%(event_nos)s)"
-            " ORDER BY event_no, target_at, sequence_number, dop_uid",
-            **mine,
-        )
-        compliance = ask(
-            "SELECT * FROM compliance_history WHERE event_no = ANY(%(event_nos)s) ORDER BY event_no, start_at, compliance_uid",
-            **mine,
-        )
-        if not header:
-            return SavedDocument()
-        batch = TrajectoryBatch(
-            _record(header[0], TrajectoryHeader),
-            tuple(_record(row, TrajectoryDop) for row in dops),
-            tuple(_record(row, TrajectoryCompliance) for row in compliance),
-        )
-        return SavedDocument(trajectories=TrajectoryBatchList((batch,)))
+def _trajectory(historian: Historian, event_nos: Sequence[int]) -> SavedDocument | None:
+    ask, mine = historian.rows, {"event_nos": list(event_nos)}
+    header = ask("SELECT * FROM trajectory_batch WHERE event_no = %(event_no)s", event_no=event_nos[0])
+    dops = ask(
+        "SELECT * FROM dop_history WHERE event_no = ANY(%(event_nos)s) ORDER BY event_no, target_at, sequence_number, dop_uid",
+        **mine,
+    )
+    compliance = ask(
+        "SELECT * FROM compliance_history WHERE event_no = ANY(%(event_nos)s) ORDER BY event_no, start_at, compliance_uid",
+        **mine,
+    )
+    if not header:
+        return None
+    batch = TrajectoryBatch(
+        _record(header[0], TrajectoryHeader),
+        tuple(_record(row, TrajectoryDop) for row in dops),
+        tuple(_record(row, TrajectoryCompliance) for row in compliance),
+    )
+    return SavedDocument(trajectories=TrajectoryBatchList((batch,)))
 
 
 def kept_by_historian(settings: HistorianSettings, environment: Environment, span: Span) -> Sequence[Kept]:
@@ -182,18 +180,14 @@ def kept_by_historian(settings: HistorianSettings, environment: Environment, spa
         "farthest": span.end + _NEAR if span.end else "infinity",
     }
     try:
-        revisions = [
-            KeptRevision(row["received_at"], historian, row["event_nos"])
-            for row in _rising(historian.rows(_OF_DISPATCHES, **asked))
-        ]
-        trajectories = [
-            KeptTrajectory(row["received_at"], historian, row["event_nos"]) for row in historian.rows(_OF_TRAJECTORIES, **asked)
-        ]
-        if not (revisions or trajectories):
+        found = [(row, _dispatch) for row in _rising(historian.rows(_OF_DISPATCHES, **asked))]
+        found += [(row, _trajectory) for row in historian.rows(_OF_TRAJECTORIES, **asked)]
+        if not found:
             raise _nothing(historian, environment, span)
     except KeeperAway as error:
         raise ConfigurationRefused([Mistake("environment", "HISTORIAN_DATABASE_URL", str(error))]) from error
-    return sorted([*revisions, *trajectories], key=lambda kept: kept.received_at)
+    kept = [KeptBatch(row["received_at"], historian, row["event_nos"], document) for row, document in found]
+    return sorted(kept, key=lambda batch: batch.received_at)
 
 
 def _nothing(historian: Historian, environment: Environment, span: Span) -> ConfigurationRefused:
