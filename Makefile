@@ -39,7 +39,7 @@ faults: tools .venv/test.stamp ## force every fault anew, and write what the reg
 	PYTHONPATH=tests $(BIN)/python -m faults.record
 
 docs: .venv/test.stamp ## write the schemas and tables that are made from the code
-	$(BIN)/python -m launcher.documents
+	$(BIN)/python -m launcher.documents.write
 
 bench: MEASURED := yes
 bench: tools .venv/test.stamp ## measure: each program in bench

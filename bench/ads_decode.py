@@ -20,7 +20,7 @@ from lxml import etree
 from ads_ingest.translate import Sender, translate_dispatch
 from caiso.ads import Question, Reply
 from caiso.ads.documents import parse_dispatch_batch
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 SERVICES = ("SCHD", "SUPP", "RMPS", "SPIN", "NSPN", "HASE", "MSS", "RUPS")
 BATCH = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"

@@ -32,10 +32,10 @@ from dotbus.contracts.codec import decode
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, Message
 from dotbus.contracts.schedules import BatchType
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.settings import BusSettings
-from launcher.sent import SentBatch
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery
+from dotbus.runtime.settings.settings import BusSettings
+from launcher.look.sent import SentBatch
 from modbus_gateway.map.draft import read_map
 
 RESOURCES = (1, 100, 1000)

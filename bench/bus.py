@@ -27,10 +27,10 @@ import trustme
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, Outgoing
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery, Outgoing
+from dotbus.runtime.settings.settings import BusSettings
 
 ROUNDS = 3
 SIZES_BYTES = (349, 1900)

@@ -29,7 +29,7 @@ from historian.upkeep.sizes import read_sizes
 from historian.write.arrivals import Arrival
 from historian.write.record import Recorder
 from historian.write.store import Store
-from launcher.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, embedded_database
+from launcher.demo.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, embedded_database
 
 TOPICS = Topics()
 NODES, NODES_A_MESSAGE = 16_600, 100

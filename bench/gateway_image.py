@@ -10,7 +10,7 @@ import msgspec
 
 from dotbus.contracts.messages import Dot, Lmp, Trajectory
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.testing import samples
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Arrival

@@ -36,7 +36,7 @@ from real_mosquitto import LocalMosquitto, free_port
 from dotbus.contracts.codec import encode
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from launcher.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, embedded_database
+from launcher.demo.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, embedded_database
 
 TOPICS = Topics()
 NODES = 1000

@@ -28,14 +28,14 @@ from real_mosquitto import remove_mosquitto, start_mosquitto
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import MAX_RANGES, Dispatch, Environment, ReplayRequest
 from dotbus.contracts.topics import Topics
-from dotbus.runtime import own_stream
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Outgoing
-from dotbus.runtime.courier import Courier
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Outgoing
+from dotbus.runtime.outbox import own_stream
+from dotbus.runtime.outbox.courier import Courier
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 from dotbus.testing.bus import FakeBus
 

@@ -14,30 +14,30 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.setting_values import Port, SecretFile, read_secret
-from dotbus.runtime.settings import BusSettings, load_settings
+from dotbus.runtime.settings.settings import BusSettings, load_settings
+from dotbus.runtime.settings.values import Port, SecretFile, read_secret
 from dotbus.runtime.starting import packages_of
 
 with packages_of("launcher"):
     from rich.console import Console
     from rich.text import Text
 
-    from launcher.certificates import certificates_app
-    from launcher.check import check_configuration, compare_maps, load_with_map
-    from launcher.children import ChildFailed, Stopped
-    from launcher.compare import Comparison, compare_until
-    from launcher.online import ask_caiso
-    from launcher.ports import NoFreePort
-    from launcher.registers import GatewaySilent, Registers
-    from launcher.registers_table import registers_table
-    from launcher.rows import Rows
-    from launcher.sent import Simulator
-    from launcher.status import watch
+    from launcher.demo.children import ChildFailed, Stopped
+    from launcher.demo.ports import NoFreePort
+    from launcher.look.compare import Comparison, compare_until
+    from launcher.look.registers import GatewaySilent, Registers
+    from launcher.look.registers_table import registers_table
+    from launcher.look.rows import Rows
+    from launcher.look.sent import Simulator
+    from launcher.look.status import watch
+    from launcher.setup.certificates import certificates_app
+    from launcher.setup.check import check_configuration, compare_maps, load_with_map
+    from launcher.setup.online import ask_caiso
     from modbus_gateway.map.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
@@ -96,8 +96,8 @@ def demo(
 ) -> None:
     """Run everything here against a simulated CAISO. Broker, database, simulator and four services."""
     try:
-        from launcher.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
-        from launcher.screen import introduce, tell_dots  # noqa: PLC0415
+        from launcher.demo.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
+        from launcher.demo.screen import introduce, tell_dots  # noqa: PLC0415
     except ImportError as error:
         typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
         raise typer.Exit(EXIT_FAILED) from error

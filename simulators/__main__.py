@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from dotbus.runtime.installation_file import load_installation
-from dotbus.runtime.mistakes import Collector, ConfigurationRefused
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, pass_over_other_signals
+from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused
 from dotbus.runtime.starting import CannotStart, packages_of
 
 with packages_of("simulator"):

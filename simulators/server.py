@@ -19,8 +19,8 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.starting import listening
 from simulators.settings import SimulatorSettings
 from simulators.wiring import applications

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, ValidationError, field_validator
 
-from dotbus.runtime.mistakes import ConfigurationRefused, mistakes_of
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, mistakes_of
 from simulators.ads.clients import rights_named
 
 Port = Annotated[int, Field(ge=0, le=65535)]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from starlette.types import ASGIApp
 
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from simulators.admin.ads import AdsAdmin
 from simulators.admin.app import admin_app
 from simulators.admin.misconduct import Misconduct

@@ -30,8 +30,8 @@ from caiso.ads.errors import AdsFailure, TimedOut
 from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot, Instructions, Trajectory, UpstreamGap
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

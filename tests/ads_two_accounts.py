@@ -17,7 +17,7 @@ from ads_ingest.wiring import Shared, wire_known, wire_streams
 from caiso.ads import AdsClient
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot, Upstream
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 
 TOPICS = INSTALLATION.topics

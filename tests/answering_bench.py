@@ -30,8 +30,8 @@ from dotbus.contracts.messages import (
     KnownInstruction,
 )
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity
 from dotbus.testing.bus import FakeBus
 

@@ -15,7 +15,7 @@ from dotbus.contracts.messages import (
     Upstream,
 )
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Arrival, Problem

@@ -13,12 +13,12 @@ import msgspec
 
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.courier import Courier
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.outbox.courier import Courier
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 from historian.__main__ import run
 from historian.settings import load_configuration

@@ -6,10 +6,10 @@ from typing import TypeVar
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 
 M = TypeVar("M")
 

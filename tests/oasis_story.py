@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Lmp, Prices, Upstream, UpstreamGap
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.meters import Meters
 from lmp_ingest.records import Question, Reply

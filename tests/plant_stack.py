@@ -8,13 +8,13 @@ import requests
 from real_mosquitto import Mosquitto
 from waiting import eventually
 
-from dotbus.runtime.installation_file import load_installation
-from launcher.children import Child, Children
-from launcher.ports import free_port
-from launcher.provision import Provision
-from launcher.registers import GatewaySilent, Registers, Shown
-from launcher.rows import Rows
-from launcher.sent import Sent, Simulator
+from dotbus.runtime.installation.file import load_installation
+from launcher.demo.children import Child, Children
+from launcher.demo.ports import free_port
+from launcher.look.registers import GatewaySilent, Registers, Shown
+from launcher.look.rows import Rows
+from launcher.look.sent import Sent, Simulator
+from launcher.setup.provision import Provision
 from modbus_gateway.map.draft import read_map
 
 CONFIG = """

@@ -11,7 +11,7 @@ import requests
 import trustme
 import zeep
 
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from simulators.server import Addresses, running
 from simulators.settings import SimulatorSettings
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import uvloop
 from prometheus_client import CollectorRegistry
 
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics

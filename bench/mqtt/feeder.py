@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 
-from dotbus.runtime.mqtt_packets import encode_publish
+from dotbus.runtime.mqtt.packets import encode_publish
 
 PIECE = 1000
 

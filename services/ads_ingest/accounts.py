@@ -14,11 +14,11 @@ from typing import Any, Final
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ads_ingest.settings import PREFIX, AdsLocation, AdsPace, AdsSettings
-from dotbus.runtime.configuration import ServiceConfiguration, check_environment, load_service_configuration
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.mistakes import Collector, ConfigurationRefused, Mistake, did_you_mean
-from dotbus.runtime.setting_values import ReadableFile
-from dotbus.runtime.settings import load_settings
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.settings.configuration import ServiceConfiguration, check_environment, load_service_configuration
+from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mistake, did_you_mean
+from dotbus.runtime.settings.settings import load_settings
+from dotbus.runtime.settings.values import ReadableFile
 
 _FILES: Final = ("certificate_file", "key_file", "ca_file")
 _OWN: Final = ("certificate_file", "key_file")

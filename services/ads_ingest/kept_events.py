@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import InstructionAnswered, UpstreamGap
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 
 E = TypeVar("E", InstructionAnswered, UpstreamGap)
 

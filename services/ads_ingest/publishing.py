@@ -15,7 +15,7 @@ from dotbus.contracts.codec import UndecodableMessage, decode, encode
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 
 KeptState = Dot | Trajectory | Instructions
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])

@@ -9,9 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from caiso.ads import AdsAddress, UnknownAddress
 from caiso.certificate import CertificateUnusable, read_expiry
-from dotbus.runtime.addresses import web_address
-from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes, ReadableFile
-from dotbus.runtime.settings import KeepingSettings
+from dotbus.runtime.settings.addresses import web_address
+from dotbus.runtime.settings.settings import KeepingSettings
+from dotbus.runtime.settings.values import MB, AuthorityFile, Days, Folder, Megabytes, ReadableFile
 
 PREFIX = "ADS_INGEST_"
 

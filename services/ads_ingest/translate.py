@@ -23,7 +23,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatch,
     TrajectoryBatchHeader,
 )
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 M = TypeVar("M", bound=msgspec.Struct)
 P = TypeVar("P", Dop, Compliance)

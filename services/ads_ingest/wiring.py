@@ -36,8 +36,8 @@ from ads_ingest.translate import Sender
 from caiso.ads import AdsAddress, AdsConnection
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Dot, Trajectory
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
 
 DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.messages import ServiceStatus
-from dotbus.runtime.bus import Bus
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.metrics import serving_health
+from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit, service_app
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.runtime.starting import CannotStart, packages_of
 
 with packages_of("historian"):

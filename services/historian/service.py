@@ -12,10 +12,10 @@ from typing import Protocol
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import ReplayRequest
 from dotbus.contracts.topics import EVENTS, Subject, Topics
-from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.messages import BusError, Outgoing
+from dotbus.runtime.outbox.sequence import Range
 from dotbus.runtime.presence import Identity
-from dotbus.runtime.sequence import Range
 from historian.database import StatementRefused
 from historian.meters import Meters
 from historian.upkeep.service import Upkeep

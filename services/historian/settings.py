@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.setting_values import SecretFile, read_secret
+from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.settings.values import SecretFile, read_secret
 from historian.tables import SCHEMA
 from historian.upkeep.retention import Retention
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.gaps import Span, joined
 from lmp_ingest.plan import Track
 from lmp_ingest.reports import due_by

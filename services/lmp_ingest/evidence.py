@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
-from dotbus.runtime.toml_values import Market
 from lmp_ingest.caiso import Answer
 from lmp_ingest.condition import is_overdue
 from lmp_ingest.faults import OasisFailure

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.reports import RETENTION, due_by
 
 

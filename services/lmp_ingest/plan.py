@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.gaps import Span, common, joined, without
 from lmp_ingest.records import Question
 from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, RETENTION, floor, midnight, trade_day, window_end

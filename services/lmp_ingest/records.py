@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 """Trade days are Pacific; everything else here is UTC."""

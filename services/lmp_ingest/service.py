@@ -17,9 +17,9 @@ from dotbus.contracts.messages import Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
+from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.outbox.outbox import Outbox
 from lmp_ingest import condition, gaps, plan
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso

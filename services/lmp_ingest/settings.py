@@ -8,13 +8,13 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.addresses import host_of, is_caiso, is_this_machine, web_address
-from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
-from dotbus.runtime.setting_values import MB, AuthorityFile, Days, Folder, Megabytes
-from dotbus.runtime.settings import KeepingSettings, load_settings
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.toml_values import Market
+from dotbus.runtime.settings.addresses import host_of, is_caiso, is_this_machine, web_address
+from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.settings import KeepingSettings, load_settings
+from dotbus.runtime.settings.values import MB, AuthorityFile, Days, Folder, Megabytes
 from lmp_ingest.plan import Pace
 from lmp_ingest.unpack import Bounds
 

@@ -10,7 +10,7 @@ from sys import intern
 import msgspec
 
 from dotbus.contracts.messages import Environment, NodePrice, Prices
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.records import Question
 from lmp_ingest.translate import ByInterval, Values, completed, values_of
 

@@ -10,7 +10,7 @@ import msgspec
 
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, UpstreamGap
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
 
 ID_TIME = "%Y%m%dT%H%M%SZ"

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import MAX_SEQ, Lmp, Prices
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
-from dotbus.runtime.toml_values import Market
 from lmp_ingest import gaps
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Caiso

@@ -9,8 +9,8 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.messages import ServiceStatus
-from dotbus.runtime.bus import Bus
 from dotbus.runtime.metrics import serving_health
+from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now

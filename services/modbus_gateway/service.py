@@ -12,9 +12,9 @@ from typing import Final
 
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Arrival, Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests, needed_services

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from dotbus.runtime.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.setting_values import Port
+from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
+from dotbus.runtime.settings.values import Port
 from modbus_gateway.map.draft import check_map
 from modbus_gateway.wire.admission import Limits, Network
 

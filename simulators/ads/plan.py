@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from dotbus.runtime.installation import Resource
+from dotbus.runtime.installation.installation import Resource
 from simulators.chance import fraction
 
 INTERVALS_PER_HOUR = 12

@@ -13,8 +13,8 @@ from chaos.market import Key
 from chaos.rows import ComplianceRow, DopRow, InstructionRow, PriceRow, StreamRow
 from chaos.volume import RESOURCES, TOGETHER_AGAIN, mw_of
 
-from dotbus.runtime.sequence import SequenceRanges
-from launcher.sent import SentBatch, SentDop
+from dotbus.runtime.outbox.sequence import SequenceRanges
+from launcher.look.sent import SentBatch, SentDop
 
 SHOWN = 3
 NOTED_WITHIN = 2 * TOGETHER_AGAIN

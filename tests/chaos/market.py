@@ -11,7 +11,7 @@ import requests
 from chaos.installation import MARKET, nodes
 from chaos.stack import Stack
 
-from launcher.sent import Sent, SentPrice
+from launcher.look.sent import Sent, SentPrice
 
 EVERY_S = (0.1, 0.6)
 RECENT = 6

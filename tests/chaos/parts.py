@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cutting_proxy import CuttingProxy
 
-from launcher.children import Child, Children
+from launcher.demo.children import Child, Children
 
 TESTS = Path(__file__).parents[1]
 LOG_ROOM_BYTES = 20_000

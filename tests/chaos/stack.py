@@ -13,10 +13,10 @@ from chaos.volume import told_in
 from cutting_proxy import CuttingProxy
 from real_mosquitto import remove_mosquitto, start_mosquitto
 
-from dotbus.runtime.installation_file import load_installation
-from launcher.children import Children
-from launcher.ports import free_port
-from launcher.provision import Provision
+from dotbus.runtime.installation.file import load_installation
+from launcher.demo.children import Children
+from launcher.demo.ports import free_port
+from launcher.setup.provision import Provision
 
 VOLUME = "volume"
 SERVICES = ("ads_ingest", "lmp_ingest", *installation.HISTORIANS)

@@ -22,7 +22,7 @@ from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import run_until_stopped
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.settings.settings import BusSettings, KeepingSettings, ServiceSettings
 
 SERVICE, PREFIX = "volume", "VOLUME-"
 SOURCE = f"{SERVICE}/a"

@@ -4,7 +4,7 @@ import pytest
 from paho.mqtt.client import topic_matches_sub
 
 from dotbus.contracts.topics import Subject, Topics
-from launcher.broker_users import BrokerUser, access_list, broker_users
+from launcher.setup.broker_users import BrokerUser, access_list, broker_users
 
 PLANTS = ("sierra", "delta")
 INGESTS = {"ads_ingest", "lmp_ingest"}

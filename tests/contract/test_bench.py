@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from modbus_gateway.map.draft import read_map
 
 BENCH = Path(__file__).parents[2] / "bench"

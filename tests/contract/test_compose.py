@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from launcher.broker_users import SERVICES
-from launcher.provision import FOLDERS
+from launcher.setup.broker_users import SERVICES
+from launcher.setup.provision import FOLDERS
 
 TOP = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import AnyMessage
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.testing import samples
-from launcher.documents import documents
+from launcher.documents.write import documents
 
 ROOT = Path(__file__).parents[2]
 V1 = ROOT / "tests/fixtures/v1"

@@ -2,7 +2,7 @@
 
 from faults.lanes import GROUPS, NAMES
 
-from launcher.fault_table import COLUMNS, FLAGS, load_record
+from launcher.documents.fault_table import COLUMNS, FLAGS, load_record
 
 RECORDED = load_record()
 

@@ -12,7 +12,7 @@ from dotbus.contracts.channels import CHANNELS
 from dotbus.contracts.codec import UndecodableMessage, decode, encode
 from dotbus.contracts.topics import EVENTS
 from dotbus.testing import samples
-from launcher.json_schemas import descriptions, kind_of
+from launcher.documents.json_schemas import descriptions, kind_of
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = {json.loads(encode(message))["kind"]: json.loads(encode(message)) for message in samples.every_message()}

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from ads_ingest.settings import AdsSettings
-from dotbus.runtime.settings import BusSettings, ServiceSettings
+from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
 from historian.settings import HistorianSettings
 from launcher.__main__ import PlacesSettings
 from lmp_ingest.settings import OasisSettings

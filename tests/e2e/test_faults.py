@@ -7,7 +7,7 @@ import pytest
 from faults.forcing import recorded_flags, recorded_qualities
 from faults.lanes import NAMES, Outcome, force_all
 
-from launcher.fault_table import load_record
+from launcher.documents.fault_table import load_record
 
 pytestmark = pytest.mark.e2e
 RECORDED = {fault.name: fault for fault in load_record()}

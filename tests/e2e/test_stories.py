@@ -12,7 +12,7 @@ from waiting import eventually
 from dotbus.contracts.quality import BIT_OF, Reason
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.schedule import utc_now
-from launcher.comparison import dot_in_force, moments_around
+from launcher.look.comparison import dot_in_force, moments_around
 
 pytestmark = pytest.mark.e2e
 

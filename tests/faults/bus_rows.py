@@ -15,11 +15,11 @@ from waiting import eventually
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.quality import Reason
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.schedule import utc_now
-from launcher.children import Children
-from launcher.ports import free_port
-from launcher.registers import Registers, Shown
+from launcher.demo.children import Children
+from launcher.demo.ports import free_port
+from launcher.look.registers import Registers, Shown
 from modbus_gateway.map.draft import read_map
 
 GROUP = "Bus"

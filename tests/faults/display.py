@@ -8,8 +8,8 @@ from datetime import datetime
 
 from dotbus.contracts.quality import BIT_OF, Level, Reason
 from dotbus.runtime.schedule import utc_now
-from launcher.fault_table import COLUMNS, FLAGS, HELD
-from launcher.registers import GatewaySilent, Registers, Shown
+from launcher.documents.fault_table import COLUMNS, FLAGS, HELD
+from launcher.look.registers import GatewaySilent, Registers, Shown
 
 SILENT = "no answer"
 

@@ -10,7 +10,7 @@ from faults.display import SILENT, Column, Display
 from plant_stack import RESOURCES
 
 from dotbus.contracts.quality import Reason
-from launcher.fault_table import COLUMNS, FLAGS, FaultSeen, Flag, Seen, Step
+from launcher.documents.fault_table import COLUMNS, FLAGS, FaultSeen, Flag, Seen, Step
 
 WITHIN_S = 60.0
 EVERY_S = 0.1

@@ -11,7 +11,7 @@ from faults.bus_rows import BusStack
 from faults.forcing import Row, as_row, watch
 from faults.stack import LIMITS_S, FaultStack
 
-from launcher.fault_table import FaultSeen
+from launcher.documents.fault_table import FaultSeen
 
 GROUPS: Mapping[str, tuple[Row, ...]] = {
     caiso_rows.GROUP: caiso_rows.ROWS,

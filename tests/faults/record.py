@@ -11,7 +11,7 @@ from pathlib import Path
 
 from faults.lanes import GROUPS, NAMES, force_all
 
-from launcher.fault_table import load_record, write_record
+from launcher.documents.fault_table import load_record, write_record
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ from real_mosquitto import remove_mosquitto, start_mosquitto
 from waiting import eventually
 
 from dotbus.runtime.schedule import utc_now
-from launcher.registers import Registers
-from launcher.sent import SentBatch
+from launcher.look.registers import Registers
+from launcher.look.sent import SentBatch
 from modbus_gateway.map.draft import read_map
 
 INTERVAL_S = 8

@@ -13,9 +13,9 @@ import requests
 from faults.display import Display
 
 from dotbus.runtime.schedule import utc_now
-from launcher.comparison import Points, assembled, dop_batches, holds_mw, range_on_lines
-from launcher.registers import Shown
-from launcher.sent import Sent, SentBatch, SentInstruction, SentTrajectory, Simulator, SimulatorSilent
+from launcher.look.comparison import Points, assembled, dop_batches, holds_mw, range_on_lines
+from launcher.look.registers import Shown
+from launcher.look.sent import Sent, SentBatch, SentInstruction, SentTrajectory, Simulator, SimulatorSilent
 
 DOT_TYPES, HOURLY, CANCELLED = (0, 4), 1, 4
 FIVE_MINUTES = timedelta(minutes=5)

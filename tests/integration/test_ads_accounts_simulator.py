@@ -22,7 +22,7 @@ from caiso.ads import AdsClient, AdsConnection
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 
 SOLAR, SHARED, HYDRO = "SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"
 INSTALLATION = load_installation(EXAMPLE)

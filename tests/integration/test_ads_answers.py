@@ -21,7 +21,7 @@ from real_mosquitto import Mosquitto, free_port
 from simulator_client import EXAMPLE, Keys, simulating
 from waiting import eventually
 
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.schedule import utc_now
 from simulators.server import Addresses
 

@@ -16,7 +16,7 @@ from waiting import eventually
 
 from dotbus.contracts.messages import Dispatch, Dot, Environment, ServiceStatus, Trajectory, TrajectoryBatch
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.schedule import utc_now
 from simulators.server import Addresses
 

@@ -21,8 +21,8 @@ from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch
 from dotbus.runtime.ingest import open_outbox, open_quarantine
-from dotbus.runtime.installation_file import load_installation
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.outbox.outbox import Outbox
 
 RESOURCES = ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1")
 INSTALLATION = load_installation(EXAMPLE)

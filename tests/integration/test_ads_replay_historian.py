@@ -29,7 +29,7 @@ from caiso.ads import Unreachable, parse_saved
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import Dispatch, Environment, TrajectoryBatch
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 
 pytestmark = pytest.mark.integration
 

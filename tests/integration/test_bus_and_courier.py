@@ -16,13 +16,13 @@ from waiting import eventually
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, ReplayReply, ReplayRequest, ServiceStatus
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
-from dotbus.runtime.courier import Courier
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused, PublishTimedOut
+from dotbus.runtime.outbox.courier import Courier
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 
 pytestmark = pytest.mark.integration
@@ -366,10 +366,10 @@ import sys, time
 from datetime import UTC, datetime
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
+from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 identity = Identity("ads_ingest", "a", Environment.SIMULATOR, datetime.now(UTC))
 bus = Bus(BusSettings(port=int(sys.argv[1])), "vanishing", clock=utc_now, will=identity.will(Topics()))
 presence = Presence(bus, Topics(), identity, identity.status, clock=utc_now)

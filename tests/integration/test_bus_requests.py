@@ -27,12 +27,12 @@ from caiso.ads import AdsClient
 from caiso.ads.records import Question, Reply
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import InstructionResponseReply
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Outgoing
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Outgoing
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 
 pytestmark = pytest.mark.integration

@@ -14,7 +14,7 @@ from simulator_client import EXAMPLE, Keys, simulating
 from typer.testing import CliRunner
 
 from launcher.__main__ import app
-from launcher.check import SERVICES
+from launcher.setup.check import SERVICES
 from simulators.server import Addresses
 
 Set = Callable[..., None]

@@ -25,12 +25,12 @@ from simulator_client import Keys, simulating
 from waiting import eventually
 
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, Outgoing
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery, Outgoing
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
-from launcher.provision import Provision
+from dotbus.runtime.settings.settings import BusSettings
+from launcher.setup.provision import Provision
 
 pytestmark = pytest.mark.integration
 TOP = Path(__file__).parents[2]

@@ -14,12 +14,12 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTv311
 from simulator_client import EXAMPLE, Keys, simulating
 from waiting import eventually
 
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.schedule import utc_now
-from launcher.broker_users import BrokerUser, broker_users
-from launcher.children import Child, Children
-from launcher.embedded_broker import users_json
-from launcher.ports import free_port
+from launcher.demo.children import Child, Children
+from launcher.demo.embedded_broker import users_json
+from launcher.demo.ports import free_port
+from launcher.setup.broker_users import BrokerUser, broker_users
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +41,7 @@ class Running:
         users.write_text(users_json(allowed, passwords), encoding="utf-8")
         assert not any(password in users.read_text() for password in passwords.values())
         self.children = Children(folder)
-        self.child: Child = self.children.start("broker", "launcher.embedded_broker", [str(users), str(self.port)])
+        self.child: Child = self.children.start("broker", "launcher.demo.embedded_broker", [str(users), str(self.port)])
         self.children.wait_for_port(self.port, self.child, WITHIN_S)
 
 

@@ -139,7 +139,7 @@ def test_a_half_open_client_that_takes_no_replies_gives_its_place_at_once(serve,
     eventually(lambda: sent_until_full(stuck) and connection._paused)
 
     def newcomer_is_served() -> bool:
-        serving.now_s += ACTIVE_S  # what the system's buffers still took after the pause counts as activity, until they are full
+        serving.now_s += ACTIVE_S  # what buffers still took after the pause counts as activity, until they are full
         return is_served(connect(serving, lines, OTHER))
 
     eventually(newcomer_is_served)

@@ -18,9 +18,9 @@ from waiting import eventually
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Dot, DotInterval, Environment, ServiceStatus, Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, Outgoing
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery, Outgoing
+from dotbus.runtime.settings.settings import BusSettings
 
 pytestmark = pytest.mark.integration
 

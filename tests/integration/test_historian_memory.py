@@ -13,10 +13,10 @@ from waiting import eventually
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import MAX_NODES, MAX_RANGES
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Outgoing
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Outgoing
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 from historian.write.size import MAX_PAYLOAD_BYTES
 

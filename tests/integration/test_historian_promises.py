@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_postgres import Postgres, new_database
 
-from dotbus.runtime.sequence import SequenceRanges
+from dotbus.runtime.outbox.sequence import SequenceRanges
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.write.accounts import Accounts

@@ -12,7 +12,7 @@ from dotbus.contracts.instruction_times import standing_of
 from dotbus.contracts.messages import Dispatch
 from dotbus.testing import samples
 from historian.write.store import Store
-from launcher.rows import Rows
+from launcher.look.rows import Rows
 
 pytestmark = pytest.mark.integration
 

@@ -22,13 +22,13 @@ from waiting import eventually
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Environment, ServiceStatus
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Outgoing
-from dotbus.runtime.courier import Courier
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Outgoing
+from dotbus.runtime.outbox.courier import Courier
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 
 pytestmark = pytest.mark.integration

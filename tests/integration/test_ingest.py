@@ -15,10 +15,10 @@ from waiting import eventually
 from dotbus.contracts.messages import Environment, Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.ingest import Ingest
-from dotbus.runtime.outbox import OutboxInUse
+from dotbus.runtime.outbox.outbox import OutboxInUse
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.settings.settings import BusSettings, KeepingSettings, ServiceSettings
 
 pytestmark = pytest.mark.integration
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from waiting import eventually
 
-from launcher import children as children_module
-from launcher.children import Child, ChildFailed, Children, Stopped
-from launcher.ports import accepts, claimed_ports, free_port
+from launcher.demo import children as children_module
+from launcher.demo.children import Child, ChildFailed, Children, Stopped
+from launcher.demo.ports import accepts, claimed_ports, free_port
 
 pytestmark = pytest.mark.integration
 
@@ -86,7 +86,7 @@ def test_a_part_that_does_not_listen_to_sigterm_is_killed(children: Children, mo
 def test_parts_end_when_the_demonstration_is_killed(tmp_path: Path, children: Children):
     """SIGKILL leaves it no time to stop them: they notice by themselves."""
     demonstration = (
-        "import sys, threading; from pathlib import Path; from launcher.children import Children\n"
+        "import sys, threading; from pathlib import Path; from launcher.demo.children import Children\n"
         f"child = Children(Path({str(tmp_path)!r})).start('waiting', 'part_waiting')\n"
         "print(child.process.pid, flush=True); threading.Event().wait()"
     )

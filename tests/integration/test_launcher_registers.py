@@ -10,8 +10,8 @@ from gateway_serving import Serving
 from gateway_story import Gateway, at, dot, interval, lmp, price, status
 from rich.console import Console
 
-from launcher.registers import GatewaySilent, Registers, Shown
-from launcher.registers_table import registers_table
+from launcher.look.registers import GatewaySilent, Registers, Shown
+from launcher.look.registers_table import registers_table
 from modbus_gateway.wire.server import Limits
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from simulator_client import Keys
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.faults import CutShort, Oversized, TimedOut, Unreachable
 from lmp_ingest.records import Question
 from lmp_ingest.settings import OasisSettings

@@ -10,12 +10,12 @@ import trustme
 from scripted_broker import PUBACK, PUBLISH, ScriptedBroker
 from waiting import eventually
 
-from dotbus.runtime import bus as bus_module
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Delivery, Outgoing
-from dotbus.runtime.mqtt_packets import encode_publish, write_number
+from dotbus.runtime.mqtt import bus as bus_module
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Delivery, Outgoing
+from dotbus.runtime.mqtt.packets import encode_publish, write_number
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 
 pytestmark = pytest.mark.integration
 LARGE_BYTES = 61 * 1024 * 1024

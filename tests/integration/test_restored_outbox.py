@@ -14,10 +14,10 @@ from waiting import eventually
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Dispatch, Environment, ReplayReply, ReplayRequest, ServiceStatus, StreamState
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import Outgoing
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import Outgoing
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 
 pytestmark = pytest.mark.integration
 
@@ -110,7 +110,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.ingest import Ingest
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.settings.settings import BusSettings, KeepingSettings, ServiceSettings
 from dotbus.testing import samples
 port, folder, *numbers = sys.argv[1:]
 ingest = Ingest(

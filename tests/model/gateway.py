@@ -5,8 +5,8 @@ from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Arrival, read_delivery
 from modbus_gateway.state.received import Received

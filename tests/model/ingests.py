@@ -31,8 +31,8 @@ from ads_ingest.wiring import open_batches
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Lmp, NodePrice, ServiceStatus, Upstream
 from dotbus.runtime.health import UpstreamHealth
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.book import Book, _Page
 from lmp_ingest.translate import Sender as PriceSender
 

@@ -17,7 +17,7 @@ from model.invariant import Bench, Violation, violations
 from model.said import FIVE_MINUTE, HOURLY, Batch, Curve, Price, Said
 from model.shown import Shown
 
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 STEP_S = 30.0
 """The longest time in which every ingest asks and speaks once. A poll is due more often in the product, never more seldom."""

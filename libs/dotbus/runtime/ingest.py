@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from dotbus.contracts.messages import OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.courier import Courier
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.metrics import serving_health
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.outbox.courier import Courier
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.quarantine import Quarantine
-from dotbus.runtime.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.settings.settings import BusSettings, KeepingSettings, ServiceSettings
 from dotbus.runtime.starting import keeping
 
 _DAY_S = 86400.0

@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from dotbus.runtime.settings import ServiceSettings
+from dotbus.runtime.settings.settings import ServiceSettings
 from dotbus.runtime.starting import listening
 
 if TYPE_CHECKING:

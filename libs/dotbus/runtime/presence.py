@@ -11,9 +11,9 @@ import msgspec
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import BusError, Outgoing
 
 HEARTBEAT_S = 5.0
 NOT_READY_S = 0.1

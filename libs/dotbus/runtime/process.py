@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 import typer
 
 from dotbus.runtime.logs import configure_logs, get_logger
-from dotbus.runtime.mistakes import ConfigurationRefused
-from dotbus.runtime.settings import ServiceSettings
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import ServiceSettings
 from dotbus.runtime.starting import CannotStart
 
 EXIT_FAILED = 1

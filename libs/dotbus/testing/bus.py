@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dotbus.runtime.bus_messages import Delivery, NotConnected, Outgoing, PublishRefused
-from dotbus.runtime.topic_filters import TopicFilters
+from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.mqtt.topic_filters import TopicFilters
 
 
 class FakeBus:
-    """Has the methods of `dotbus.runtime.bus.Bus`. Deliveries run in the caller's thread.
+    """Has the methods of `dotbus.runtime.mqtt.bus.Bus`. Deliveries run in the caller's thread.
 
     Attributes:
         published: everything that was published, in order.

@@ -19,7 +19,7 @@ from ads_ingest.kept_events import kept_events
 from ads_ingest.translate import Sender
 from dotbus.contracts.messages import UpstreamGap
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 
 CACHE: Final = timedelta(hours=24)
 """How long ADS keeps a batch (specification, 2.1)."""

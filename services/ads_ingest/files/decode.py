@@ -18,10 +18,10 @@ from ads_ingest.translate import Sender, translate_dispatch, translate_trajector
 from caiso.ads import NotADocument, parse_saved
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Dispatch, Environment, TrajectoryBatch
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
-from dotbus.runtime.setting_values import MB
+from dotbus.runtime.settings.values import MB
 
 STREAM: Final = "decode"
 SOURCE: Final = "ads_ingest/decode"

@@ -20,10 +20,10 @@ from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Upstream
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
-from dotbus.runtime.setting_values import MB
+from dotbus.runtime.outbox.outbox import Outbox
+from dotbus.runtime.settings.values import MB
 
 DISPATCH_FILE: Final = "dispatch-batch.xml"
 TRAJECTORY_FILE: Final = "trajectory.xml"

@@ -15,11 +15,11 @@ from ads_ingest.replaying.settings import HistorianSettings
 from ads_ingest.replaying.span import Span
 from ads_ingest.settings import PREFIX
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.process import load_or_exit, run_until_stopped
-from dotbus.runtime.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.settings import BusSettings, ServiceSettings, load_settings
 from dotbus.runtime.starting import packages_of
 
 TOPIC_ROOT: Final = "replay/v1"

@@ -10,8 +10,8 @@ from ads_ingest.files.archive import ArchivedDocument, archived
 from ads_ingest.replaying.played_ads import NotPlayable
 from ads_ingest.replaying.span import Span
 from caiso.ads import NotADocument, SavedDocument, parse_saved
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
-from dotbus.runtime.setting_values import MB
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.values import MB
 
 MAX_BYTES: Final = 512 * MB
 ONLY = ""

@@ -33,7 +33,7 @@ from caiso.ads.records import (
     TrajectoryHeader,
 )
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 
 R = TypeVar("R", bound=msgspec.Struct)
 Row = Mapping[str, Any]

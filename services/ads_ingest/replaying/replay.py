@@ -28,11 +28,11 @@ from ads_ingest.wiring import Shared, wire_known, wire_streams
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.ingest import Ingest
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.presence import Identity
-from dotbus.runtime.settings import BusSettings, ServiceSettings
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
 
 SERVICE: Final = "ads_ingest"
 POLL_S: Final = 10.0

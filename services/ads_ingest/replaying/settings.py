@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dotbus.runtime.setting_values import SecretFile, read_secret
+from dotbus.runtime.settings.values import SecretFile, read_secret
 
 PREFIX: Final = "HISTORIAN_"
 _SCHEMES: Final = {"postgresql", "postgresql+psycopg2", "postgres"}

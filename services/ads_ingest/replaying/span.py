@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dotbus.runtime.mistakes import ConfigurationRefused, Mistake
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 
 
 @dataclass(frozen=True)

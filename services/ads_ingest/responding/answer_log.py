@@ -16,9 +16,9 @@ from ads_ingest.responding.heard import HeardAnswers
 from ads_ingest.responding.rules import automatic_answers
 from ads_ingest.translate import Sender
 from dotbus.contracts.messages import InstructionAnswered, KnownInstruction
-from dotbus.runtime.installation_answers import AcceptanceRule
+from dotbus.runtime.installation.answers import AcceptanceRule
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 
 EVENT_IDS = "response/"
 SILENT_MOST = timedelta(minutes=10)

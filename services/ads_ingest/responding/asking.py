@@ -12,10 +12,10 @@ from datetime import datetime
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import InstructionAction, InstructionResponse, InstructionResponseReply, Instructions
 from dotbus.contracts.topics import UNASSIGNED
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing, PublishRefused
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing, PublishRefused
+from dotbus.runtime.settings.settings import BusSettings
 
 CONNECT_WITHIN_S = 10.0
 STATE_WITHIN_S = 5.0

@@ -12,8 +12,8 @@ from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.commands import Asked
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import KnownInstruction, ServiceStatus
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation_answers import AcceptanceRule
+from dotbus.runtime.installation.answers import AcceptanceRule
+from dotbus.runtime.mqtt.messages import Delivery
 
 SETTLE_S = 10.0
 """After a connection came or went. An instance that starts at the same time says that it is online a few seconds later: once

@@ -15,7 +15,7 @@ from ads_ingest.responding.commands import REFUSED, Asked, Result
 from dotbus.contracts.instruction_states import Answer
 from dotbus.contracts.messages import InstructionAction, KnownInstruction
 from dotbus.contracts.topics import UNASSIGNED
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 LASTS = timedelta(minutes=5)
 """How long a command counts that does not say when it expires: the broker may have kept it while we were away."""

@@ -22,11 +22,11 @@ from ads_ingest.responding.asking import NotAnswered, NotAsked, Wanted, ask
 from ads_ingest.responding.commands import TAKEN, UNKNOWN
 from ads_ingest.settings import PREFIX
 from dotbus.contracts.messages import InstructionAction, InstructionResponseReply
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import load_installation
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
-from dotbus.runtime.settings import BusSettings, ConfigSettings, load_settings
+from dotbus.runtime.settings.settings import BusSettings, ConfigSettings, load_settings
 
 EXIT_UNKNOWN = 3
 ANSWER_WITHIN_S = 60.0

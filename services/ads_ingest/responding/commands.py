@@ -11,7 +11,7 @@ from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import InstructionAnswered, InstructionResponse, InstructionResponseReply
 from dotbus.contracts.topics import Address, Subject, Topics
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 
 _RETAINED = (
     "a retained command is not taken: it would come again at each start, and nobody can tell how old it is; nothing was sent. "

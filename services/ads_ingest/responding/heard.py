@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import InstructionAnswered
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 
 HEARD_MOST = 1000
 """More than are answered while an instruction can be: the oldest is overwritten."""

@@ -30,9 +30,9 @@ from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import InstructionAnswered
 from dotbus.contracts.topics import Subject
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation_answers import AcceptanceRule
+from dotbus.runtime.installation.answers import AcceptanceRule
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.messages import Delivery
 
 SERVICE = "ads_ingest"
 SHARE_GROUP = "ads_ingest"

@@ -11,7 +11,7 @@ from ads_ingest.responding.commands import Asked
 from ads_ingest.translate import Sender
 from dotbus.contracts.instruction_states import Answer
 from dotbus.contracts.messages import InstructionAction, InstructionResponse, KnownInstruction
-from dotbus.runtime.installation_answers import AcceptanceRule
+from dotbus.runtime.installation.answers import AcceptanceRule
 
 RETRY_FIRST_S, RETRY_MOST_S = 5.0, 60.0
 """The pauses before an answer that could not be sent is given again, each twice the one before."""

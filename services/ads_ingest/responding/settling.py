@@ -12,8 +12,8 @@ from ads_ingest.responding.answers import Begun
 from ads_ingest.responding.commands import ELSEWHERE, UNKNOWN, Asked, Key, Result, Unreadable, named, reply_of
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import encode
-from dotbus.runtime.bus_messages import BusError, Outgoing
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.messages import BusError, Outgoing
 
 _REPLY_WITHIN_S = 5.0
 

@@ -18,8 +18,8 @@ from ads_ingest.responding.settling import Settling
 from ads_ingest.wiring import KnownToAccounts, Shared, wire_connection
 from caiso.ads import AdsClient, AdsConnection
 from caiso.ads.errors import AdsFailure
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.settings.settings import BusSettings
 
 COMMANDS_AT_ONCE = 20
 """How many commands may be on their way to us. The broker keeps what is behind them."""

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 import typer
 
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.mistakes import ConfigurationRefused
 from dotbus.runtime.process import EXIT_FAILED
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from historian.database import Database, StatementRefused, StoreUnavailable
 from historian.settings import Configuration
 from historian.upkeep.asking import Load, Open

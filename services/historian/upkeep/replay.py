@@ -17,14 +17,14 @@ import typer
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus import Bus
-from dotbus.runtime.bus_messages import BusError, Delivery, Outgoing
 from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing
+from dotbus.runtime.outbox.sequence import Range
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import EXIT_FAILED
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.sequence import Range
-from dotbus.runtime.settings import BusSettings
+from dotbus.runtime.settings.settings import BusSettings
 from historian.settings import Configuration
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.streams import Account, count, missing_since, read_accounts, shown

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from dotbus.runtime.sequence import Range
+from dotbus.runtime.outbox.sequence import Range
 from historian.write.events import MAX_SEQ
 from historian.write.record import Stream
 

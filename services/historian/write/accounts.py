@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from dotbus.runtime.sequence import Range
+from dotbus.runtime.outbox.sequence import Range
 from historian.database import Database
 from historian.write.gaps import Gaps
 from historian.write.ledger import add_lost, claim_asking, read_missing

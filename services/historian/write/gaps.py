@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
+from dotbus.runtime.outbox.sequence import Range, SequenceRanges
 from dotbus.runtime.schedule import backoff_s
-from dotbus.runtime.sequence import Range, SequenceRanges
 from historian.write.events import MAX_SEQ
 from historian.write.record import Stream
 from historian.write.renumbered import Renumbered

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from dotbus.runtime.sequence import Range
+from dotbus.runtime.outbox.sequence import Range
 from historian.tables import lost_events
 from historian.write.copying import multirange
 from historian.write.gaps import Source, Spoken

@@ -8,7 +8,7 @@ from sys import getsizeof
 
 import msgspec
 
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 
 FULL_LOOK_S = 0.5
 """How often somebody who waits for room looks whether he is to stop."""

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from dotbus.contracts.messages import ServiceStatus
-from dotbus.runtime.bus_messages import Delivery
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.mqtt.messages import Delivery
 from historian.meters import Meters
 from historian.write.arrivals import Arrival, Written
 from historian.write.heard import Heard, Word

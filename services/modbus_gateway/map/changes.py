@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dotbus.runtime.installation_modbus import Table
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.register_map import SERVED, Entry, RegisterMap
 
 _Meaning = tuple[str, str]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.installation_modbus import Block, Profile, RegisterType, Table
-from dotbus.runtime.mistakes import Location, Mistake
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.modbus import Block, Profile, RegisterType, Table
+from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.file_facts import FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import CLASSIC_RESOURCES, lay_out

@@ -6,11 +6,11 @@ A file with several mistakes has them told at once; `map_check` and `point_check
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.installation_modbus import Block, OnBad, Point, Profile, RegisterType, Table
-from dotbus.runtime.mistakes import ConfigurationRefused, Location, Mistake, key_of
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Block, OnBad, Point, Profile, RegisterType, Table
+from dotbus.runtime.installation.toml_values import Market
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mistake, key_of
 from modbus_gateway.map.check import Area, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form

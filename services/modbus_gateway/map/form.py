@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
+from dotbus.runtime.installation.modbus import OnBad, RegisterType, WordOrder
 
 
 class DoesNotFit(ValueError):

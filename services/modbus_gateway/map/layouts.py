@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from dotbus.runtime.installation_modbus import OnBad, Profile, Table, WordOrder
+from dotbus.runtime.installation.modbus import OnBad, Profile, Table, WordOrder
 
 MAP_VERSION: Final = 1
 """Version of the plant profile. Quantities may be added where registers are reserved; none moves within a version."""

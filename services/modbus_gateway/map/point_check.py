@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from dotbus.runtime.installation_modbus import Point, RegisterType, Table
-from dotbus.runtime.mistakes import Location, Mistake, did_you_mean
+from dotbus.runtime.installation.modbus import Point, RegisterType, Table
+from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean
 from modbus_gateway.map.check import ADDRESSES
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form

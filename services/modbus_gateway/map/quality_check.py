@@ -6,9 +6,9 @@ that says how good the value is.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dotbus.runtime.installation import Resource
-from dotbus.runtime.installation_modbus import OnBad, Point, Table
-from dotbus.runtime.mistakes import Location, Mistake
+from dotbus.runtime.installation.installation import Resource
+from dotbus.runtime.installation.modbus import OnBad, Point, Table
+from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import DoesNotFit, Form, number_shown
 from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Scope

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dotbus.runtime.installation_modbus import RegisterType
+from dotbus.runtime.installation.modbus import RegisterType
 
 F32, U16, U32 = RegisterType.FLOAT32, RegisterType.UINT16, RegisterType.UINT32
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.installation import Resource
-from dotbus.runtime.installation_modbus import Modbus, OnBad, RegisterType, Table
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.installation import Resource
+from dotbus.runtime.installation.modbus import Modbus, OnBad, RegisterType, Table
+from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_modbus import Profile, RegisterType, Table
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Profile, RegisterType, Table
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.layouts import (
     CLASSIC_RESOURCES,

@@ -15,7 +15,7 @@ import msgspec
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Environment, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 
 ADS_INGEST: Final = "ads_ingest"
 LMP_INGEST: Final = "lmp_ingest"

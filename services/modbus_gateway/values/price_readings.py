@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from dotbus.contracts.messages import NodePrice
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation_modbus import Modbus
+from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import PriceAt
 from modbus_gateway.state.arrivals import LMP_INGEST
 from modbus_gateway.state.judge import Judged, Known, hears_caiso, judge_prices

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation_modbus import Modbus
+from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
 from modbus_gateway.map.register_map import About, Cell, PriceAt, RegisterMap

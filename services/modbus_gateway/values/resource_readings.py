@@ -13,8 +13,8 @@ from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Resource
-from dotbus.runtime.installation_modbus import Modbus
+from dotbus.runtime.installation.installation import Resource
+from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import Member
 from modbus_gateway.state.curve import ends_at, trajectory_now
 from modbus_gateway.state.judge import Judged, Known, judge_dots, judge_trajectory

@@ -1,6 +1,6 @@
 """Encode: a reading to the words of its registers, as good as it is. Pure."""
 
-from dotbus.runtime.installation_modbus import OnBad
+from dotbus.runtime.installation.modbus import OnBad
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value, no_value
 from modbus_gateway.values.reading import Reading
 

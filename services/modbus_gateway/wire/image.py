@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation_modbus import OnBad, Table
+from dotbus.runtime.installation.modbus import OnBad, Table
 from modbus_gateway.map.form import no_value
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span
 from modbus_gateway.state.received import Received

@@ -14,7 +14,7 @@ from ads_ingest.accounts import load_accounts, load_configuration
 from ads_ingest.service import Loop, run_together, upstreams_of
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Upstream, UpstreamGap
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 
 TOPICS = INSTALLATION.topics
 

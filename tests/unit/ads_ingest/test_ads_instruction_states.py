@@ -7,7 +7,7 @@ from ads_fake import Batch
 
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import Instructions
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 
 def limit(n: int, mw: float = 10.0, *, resource: str = "R1", last_min: float = 60, **told: object) -> Batch:

@@ -14,8 +14,8 @@ from ads_ingest.replaying.span import Span
 from ads_ingest.replaying.timeline import Timeline
 from caiso.ads import SavedDocument, UnknownUid, Unreachable
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 
 LATER = T0 + timedelta(days=100)
 SECOND = timedelta(seconds=1)

@@ -5,8 +5,8 @@ import trustme
 
 from ads_ingest.accounts import load_configuration
 from ads_ingest.settings import PREFIX, AdsSettings
-from dotbus.runtime.mistakes import ConfigurationRefused
-from dotbus.runtime.settings import load_settings
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import load_settings
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from caiso.ads.errors import Busy, SoapFault, TimedOut
 from caiso.ads.records import Question
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dot
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 
 def test_each_new_batch_becomes_an_event_for_each_resource_a_state_and_a_cursor_together(bench: Bench) -> None:

@@ -20,7 +20,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatch,
     TrajectoryBatchHeader,
 )
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 
 BATCH = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

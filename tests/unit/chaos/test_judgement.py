@@ -8,7 +8,7 @@ from chaos.judgement import Disturbance, SentTrajectory, ToldBatch
 from chaos.rows import DopRow, InstructionRow, PriceRow, StreamRow
 from chaos.volume import RESOURCES, mw_of
 
-from launcher.sent import SentBatch, SentDop, SentInstruction
+from launcher.look.sent import SentBatch, SentDop, SentInstruction
 
 AT = datetime(2026, 10, 13, 14, tzinfo=UTC)
 KEY = ("NODE", AT)

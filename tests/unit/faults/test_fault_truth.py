@@ -9,8 +9,8 @@ from faults.forcing import Row, as_row, is_good
 from faults.truth import Truth, Verdict
 
 from dotbus.contracts.quality import Reason
-from launcher.fault_table import COLUMNS, FLAGS, render_faults
-from launcher.sent import Sent, SentBatch, SentInstruction
+from launcher.documents.fault_table import COLUMNS, FLAGS, render_faults
+from launcher.look.sent import Sent, SentBatch, SentInstruction
 
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LIMITS_S = {"dot": 5.0, "price": 5.0}

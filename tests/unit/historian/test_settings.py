@@ -2,7 +2,7 @@
 
 import pytest
 
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from historian.settings import load_configuration
 
 CONFIG = """

@@ -19,7 +19,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing.bus import FakeBus
 from historian.__main__ import build_app
 from launcher.__main__ import app
-from launcher.status import watch
+from launcher.look.status import watch
 from lmp_ingest.__main__ import app as lmp_ingest
 
 EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"

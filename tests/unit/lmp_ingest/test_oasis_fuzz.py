@@ -20,7 +20,7 @@ from oasis_recordings import as_reply, recorded
 from oasis_story import Story
 
 from dotbus.contracts.messages import NodePrice, Prices
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest import gaps
 from lmp_ingest.records import Question
 from lmp_ingest.reports import REPORTS, midnight, trade_day, window_end

@@ -11,7 +11,7 @@ from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, HEADER, Story, published, table
 
 from dotbus.contracts.messages import Lmp, NodePrice, UpstreamGap
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.records import Question
 from lmp_ingest.reports import midnight, trade_day
 

@@ -9,7 +9,7 @@ from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, published, table
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.faults import Unreachable
 from lmp_ingest.records import Question
 from lmp_ingest.reports import midnight, trade_day

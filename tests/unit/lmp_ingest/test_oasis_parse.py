@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oasis_recordings import as_reply, recorded, zipped
 
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.faults import (
     ErrorReply,
     HttpRefused,

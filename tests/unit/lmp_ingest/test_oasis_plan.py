@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.condition import cursor, heard_at
 from lmp_ingest.gaps import Span
 from lmp_ingest.plan import (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.mistakes import ConfigurationRefused
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from lmp_ingest.settings import Configuration, OasisSettings, load_configuration
 
 INSTALLATION = """

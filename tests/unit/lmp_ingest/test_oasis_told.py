@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from dotbus.contracts.messages import Environment, Prices
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.records import Component, PriceRow
 from lmp_ingest.told import Told
 from lmp_ingest.translate import ByInterval, Sender, assemble, price_events

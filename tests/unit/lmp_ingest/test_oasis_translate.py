@@ -7,7 +7,7 @@ import pytest
 
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, NodePrice, Prices
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.book import Book
 from lmp_ingest.records import Component, PriceRow
 from lmp_ingest.translate import Sender, assemble, lmp_state, price_events, same_price

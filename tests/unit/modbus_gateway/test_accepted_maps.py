@@ -10,7 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from dotbus.contracts.quality import Level
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.quantities import QUANTITIES, Scope
 from modbus_gateway.wire.image import Refusal
 

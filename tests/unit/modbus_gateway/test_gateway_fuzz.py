@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests

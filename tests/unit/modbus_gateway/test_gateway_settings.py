@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.mistakes import ConfigurationRefused
-from dotbus.runtime.settings import load_settings
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import load_settings
 from modbus_gateway.settings import PREFIX, GatewaySettings, load_configuration
 
 TOML = """

@@ -10,7 +10,7 @@ from waiting import eventually
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus_messages import PublishRefused
+from dotbus.runtime.mqtt.messages import PublishRefused
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.testing.bus import FakeBus
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.starting import CannotStart, keeping, listening
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotbus.runtime.installation import Resource
+from dotbus.runtime.installation.installation import Resource
 from simulators.ads.dispatches import Kind
 from simulators.ads.market import Market, Order
 from simulators.ads.plan import Unit, unit_of

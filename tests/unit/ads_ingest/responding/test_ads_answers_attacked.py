@@ -20,7 +20,7 @@ from caiso.ads.errors import TimedOut, Unreachable
 from caiso.ads.records import Question
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import InstructionAction, InstructionAnswered
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 
 NAMES = ("a", "b")
 RESOURCES = ("R1", "R2")

@@ -9,7 +9,7 @@ from answering_bench import MINUTE, T0
 from ads_ingest.responding import heard
 from ads_ingest.responding.heard import HeardAnswers
 from dotbus.contracts.messages import InstructionAnswered
-from dotbus.runtime.outbox import Outbox
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.testing import samples
 
 SAMPLE = next(each for each in samples.every_message() if isinstance(each, InstructionAnswered))

@@ -35,7 +35,7 @@ from dotbus.contracts.messages import (
     InstructionAction,
     InstructionAnswered,
 )
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 
 
 def code(number: int) -> bytes:

@@ -30,8 +30,8 @@ from dotbus.contracts.messages import (
     InstructionResponse,
     KnownInstruction,
 )
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.testing import samples
 
 PLANTS = [

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from dotbus.contracts.messages import OutboxSpan
-from dotbus.runtime.sequence import SequenceRanges
+from dotbus.runtime.outbox.sequence import SequenceRanges
 from dotbus.testing import samples
 from historian.write.gaps import MAX_SOURCES, RANGES_AT_ONCE, Action, Gaps, requests_of
 from historian.write.record import Stream

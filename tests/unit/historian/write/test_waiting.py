@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.testing.samples import AT
 from historian.write.waiting import Waiting
 

@@ -2,7 +2,7 @@
 
 from gateway_story import INSTALLATION, installation
 
-from dotbus.runtime.installation import Installation
+from dotbus.runtime.installation.installation import Installation
 from modbus_gateway.map.changes import Change, changes_between
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import SERVED

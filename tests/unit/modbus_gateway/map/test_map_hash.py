@@ -5,9 +5,9 @@ import hashlib
 import pytest
 from gateway_story import INSTALLATION, Gateway, installation
 
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 
 BLOCK = {"profile": "plant", "unit_id": 11, "resources": ["SOLAR", "BESS"]}

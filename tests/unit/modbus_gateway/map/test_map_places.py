@@ -3,9 +3,9 @@
 import pytest
 from gateway_story import INSTALLATION, Gateway, dot, installation, interval, status
 
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 from modbus_gateway.map.register_map import RegisterMap
 

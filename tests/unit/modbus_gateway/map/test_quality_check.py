@@ -4,8 +4,8 @@ import pytest
 from gateway_story import Gateway, dot, installation, interval, point, status, trajectory
 
 from dotbus.contracts.quality import BIT_OF, Reason
-from dotbus.runtime.installation_file import InstallationFile
-from dotbus.runtime.installation_modbus import OnBad, Profile
+from dotbus.runtime.installation.file import InstallationFile
+from dotbus.runtime.installation.modbus import OnBad, Profile
 from modbus_gateway.map.draft import draft_map, read_map
 from modbus_gateway.map.layouts import PLANT_RESOURCE, lay_out
 from modbus_gateway.map.quantities import QUANTITIES, Scope

@@ -4,10 +4,10 @@ import pytest
 from gateway_story import INSTALLATION, installation
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation import Installation
-from dotbus.runtime.installation_file import InstallationFile, load_installation
-from dotbus.runtime.installation_modbus import Profile, Table
-from dotbus.runtime.mistakes import ConfigurationRefused
+from dotbus.runtime.installation.file import InstallationFile, load_installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Profile, Table
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 from modbus_gateway.map.layouts import PLANT_HEADER, PLANT_RESOURCE, PLANT_STRIDE, lay_out
 from modbus_gateway.map.quantities import QUANTITIES

@@ -4,7 +4,7 @@ from gateway_story import NOON, Gateway, dot, interval, lmp, price, status, traj
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.bus_messages import Delivery
+from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.testing import samples
 from modbus_gateway.state.arrivals import Problem, read_delivery
 

@@ -11,9 +11,9 @@ from dotbus.contracts.messages import Environment
 from dotbus.contracts.quality import Quality
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject
-from dotbus.runtime.bus_messages import Delivery
-from dotbus.runtime.installation import Installation, Resource
-from dotbus.runtime.toml_values import Market
+from dotbus.runtime.installation.installation import Installation, Resource
+from dotbus.runtime.installation.toml_values import Market
+from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import Member, PriceAt
 from modbus_gateway.state.arrivals import read_delivery
 from modbus_gateway.state.received import Received

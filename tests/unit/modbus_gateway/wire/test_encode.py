@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
 from dotbus.contracts.quality import Level, Quality, Reason
-from dotbus.runtime.installation_modbus import OnBad, RegisterType, WordOrder
+from dotbus.runtime.installation.modbus import OnBad, RegisterType, WordOrder
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
 from modbus_gateway.values.reading import Reading, fits
 from modbus_gateway.wire.encode import encode_bit, encode_reading

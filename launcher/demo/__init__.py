@@ -1,0 +1,1 @@
+"""The demonstration: everything on this machine, against a simulated CAISO."""

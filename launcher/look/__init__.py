@@ -1,0 +1,1 @@
+"""Looking at what runs: health, registers, and what CAISO's simulator sent against both."""

@@ -1,0 +1,151 @@
+"""`dotbus check`: every mistake of a configuration at once, in the file, its map, the services' variables and between them."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ads_ingest.accounts import load_configuration as load_ads_ingest
+from ads_ingest.accounts import load_paces
+from dotbus.runtime.installation.file import InstallationFile, read_installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mistake, key_of
+from dotbus.runtime.settings.settings import load_settings
+from historian.settings import load_configuration as load_historian
+from lmp_ingest.settings import OasisPace
+from lmp_ingest.settings import load_configuration as load_lmp_ingest
+from modbus_gateway.map.changes import changes_between
+from modbus_gateway.map.draft import draft_map
+from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.settings import load_configuration as load_modbus_gateway
+
+ADS_INGEST, LMP_INGEST = "ADS_INGEST_", "LMP_INGEST_"
+SERVICES: Mapping[str, Callable[[], object]] = {
+    ADS_INGEST: load_ads_ingest,
+    LMP_INGEST: load_lmp_ingest,
+    "MODBUS_GATEWAY_": load_modbus_gateway,
+    "HISTORIAN_": load_historian,
+}
+_STALE_AFTER: Final = ("modbus", "stale_after_s")
+_PRICE_STALE_AFTER: Final = ("modbus", "price_stale_after_s")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How often something is asked for, by which variable, and where the file says for how long its last answer counts."""
+
+    what: str
+    every_s: float
+    told_by: str
+    limit: tuple[str, str]
+
+
+def check_configuration(config: Path) -> Installation:
+    """Check the file, its register map, each service of which at least one variable is set, and how they fit together.
+
+    Returns what the file says.
+
+    Raises:
+        ConfigurationRefused: with every mistake, each once.
+    """
+    collector = Collector()
+    file = collector.load(lambda: read_installation(config))
+    named = [prefix for prefix in SERVICES if any(name.upper().startswith(prefix) for name in os.environ)]
+    if file:
+        register_map, mistakes = draft_map(file)
+        collector.add([*file.mistakes, *mistakes, *_never_fresh(file, register_map, named)])
+    with _reading(config, named):
+        for prefix in named:
+            collector.load(SERVICES[prefix])
+    collector.finish()
+    if file is None:
+        raise RuntimeError("the file was refused without a reason")
+    return file.installation
+
+
+def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:
+    """The file and its register map, for those who read registers.
+
+    Raises:
+        ConfigurationRefused: with every mistake of both.
+    """
+    file = read_installation(config)
+    register_map, mistakes = draft_map(file)
+    if file.mistakes or mistakes:
+        raise ConfigurationRefused([*file.mistakes, *mistakes])
+    return file.installation, register_map
+
+
+def compare_maps(before: RegisterMap, after: RegisterMap) -> tuple[list[str], bool]:
+    """What moves when one register map takes the place of another, as lines for people, and whether anything does.
+
+    Each address that says something else has a line, and each unit one with its hash, the `map_hash` that SCADA reads; so has
+    what the values come from, when that changes.
+    """
+    changes = changes_between(before, after)
+    lines = [str(change) for change in changes]
+    accepted = [", ".join(sorted(register_map.judging.accept_environments)) for register_map in (before, after)]
+    if accepted[0] != accepted[1]:
+        lines.append(f"all units: values come from {accepted[0]} -> {accepted[1]}")
+    for unit_id in sorted(before.units | after.units):
+        was, now = (register_map.hashes.get(unit_id) for register_map in (before, after))
+        if was == now:
+            lines.append(f"unit {unit_id}: map_hash {now}, nothing moves")
+        else:
+            count = sum(change.unit_id == unit_id for change in changes)
+            told = " -> ".join("not served" if number is None else f"map_hash {number}" for number in (was, now))
+            lines.append(f"unit {unit_id}: {told}, {count} addresses say something else")
+    return lines, bool(changes) or accepted[0] != accepted[1]
+
+
+@contextmanager
+def _reading(config: Path, prefixes: list[str]) -> Iterator[None]:
+    """Services that are told no file of their own, or this one by another path, are checked with this one."""
+    before = {name: os.environ.get(name) for prefix in prefixes for name in [f"{prefix}CONFIG"]}
+    ours = [name for name, told in before.items() if not told or Path(told).absolute() == config.absolute()]
+    os.environ.update(dict.fromkeys(ours, str(config)))
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
+        os.environ.update({name: told for name, told in before.items() if told is not None})
+
+
+def _never_fresh(file: InstallationFile, register_map: RegisterMap, named: list[str]) -> Iterator[Mistake]:
+    """What is asked for more rarely than its answer counts would be stale before each next one."""
+    judging = file.installation.modbus
+    counts_for_s = {_STALE_AFTER: judging.stale_after_s, _PRICE_STALE_AFTER: judging.price_stale_after_s}
+    for asked in (*_ads_asked(register_map, named, judging.stale_after_s), *_oasis_asked(register_map, named)):
+        if asked.every_s >= counts_for_s[asked.limit] and file.is_as_given(*asked.limit):
+            told = f"is {counts_for_s[asked.limit]:g} s, but {asked.what} only every {asked.every_s:g} s ({asked.told_by})"
+            yield Mistake(file.where, key_of(asked.limit), f"{told}: values would be stale in between")
+
+
+def _ads_asked(register_map: RegisterMap, named: list[str], counts_for_s: float) -> Iterator[_Asked]:
+    """What is new, and whether a batch still holds: a state is as old as the older of the two answers."""
+    with suppress(ConfigurationRefused):  # the service itself tells it
+        if ADS_INGEST in named and register_map.members:
+            for account, pace in load_paces().items():
+                poll, recheck = (_told_by(account, key) for key in ("poll_s", "recheck_s"))
+                yield _Asked("ADS is asked", pace.poll_s, poll, _STALE_AFTER)
+                if pace.poll_s < counts_for_s:  # else it follows from that
+                    told_by = f"{recheck} + 2 * {poll}"
+                    yield _Asked("ADS tells whether a batch still holds", pace.confirmed_after_s, told_by, _STALE_AFTER)
+
+
+def _told_by(account: str, key: str) -> str:
+    return f"{key} of account {account}" if account else f"{ADS_INGEST}{key.upper()}"
+
+
+def _oasis_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked]:
+    with suppress(ConfigurationRefused):  # the service itself tells it
+        pace = load_settings(OasisPace, LMP_INGEST).pace
+        for market in dict.fromkeys(price.market for price in register_map.prices if LMP_INGEST in named):
+            every_s = pace.every[market].total_seconds()
+            yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", _PRICE_STALE_AFTER)
+            if market == "DAM":
+                idle_s = pace.day_ahead_idle.total_seconds()
+                yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", _PRICE_STALE_AFTER)

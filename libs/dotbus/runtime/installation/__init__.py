@@ -1,0 +1,1 @@
+"""What an installation is: `dotbus.toml`, read, and what is wrong with it."""

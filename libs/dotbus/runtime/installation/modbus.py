@@ -1,0 +1,128 @@
+"""The `[modbus]` part of `dotbus.toml`: how the gateway judges values, and what stands at which register."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.toml_values import Flag, Market, Name, NameOrNothing, Number, Seconds, Section, Whole
+
+UnitId = Annotated[Whole, Field(ge=0, le=255)]
+Address = Annotated[Whole, Field(ge=0, le=65535)]
+
+
+class Profile(StrEnum):
+    """The register layouts that come with dotbus, see docs/registers.md."""
+
+    CLASSIC = "classic"
+    PLANT = "plant"
+
+
+class WordOrder(StrEnum):
+    """Which 16-bit word of a 32-bit value comes first. BIG is ABCD, LITTLE is CDAB."""
+
+    BIG = "big"
+    LITTLE = "little"
+
+
+class OnBad(StrEnum):
+    """What a register shows while its value's quality is bad."""
+
+    HOLD = "hold"
+    VALUE = "value"
+    NAN = "nan"
+    EXCEPTION = "exception"
+
+
+class Table(StrEnum):
+    """The two tables of a unit. Function codes 03 and 04 read HOLDING, 01 and 02 read DISCRETE."""
+
+    HOLDING = "holding"
+    DISCRETE = "discrete"
+
+
+class RegisterType(StrEnum):
+    """How a value is written: 32-bit types take two registers, BIT one discrete input."""
+
+    FLOAT32 = "float32"
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    BIT = "bit"
+
+
+def _with_on_bad(bad_value: float | None, others: ValidationInfo) -> float | None:
+    if "on_bad" in others.data and (others.data["on_bad"] is OnBad.VALUE) != (bad_value is not None):
+        raise ValueError('goes together with on_bad = "value": give both or neither')
+    return bad_value
+
+
+BadValue = Annotated[Number | None, Field(validate_default=True), AfterValidator(_with_on_bad)]
+"""What a register shows in place of a bad value; declared after `on_bad`."""
+
+
+class Block(Section):
+    """A profile laid out at one unit id, from one address on.
+
+    `resources` says which resource has which place; "" leaves a place free, so that taking a resource out moves no other. In
+    place of it `plants` names plants, whose resources have their places in the file's order, and without both it is all plants.
+    `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
+    flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
+    classic block (without it the first resource's); a plant block shows each resource's own.
+    """
+
+    profile: Profile
+    unit_id: UnitId
+    address: Address = 0
+    plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    resources: Annotated[tuple[NameOrNothing, ...], Field(min_length=1)] | None = None
+    word_order: WordOrder | None = None
+    on_bad: OnBad | None = None
+    bad_value: BadValue = None
+    lmp_market: Market = Market.RTM
+    lmp_node: Name | None = None
+
+
+class Point(Section):
+    """One value at one address, for a map that follows no profile. `quantity` is a name of docs/registers.md.
+
+    What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
+    a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
+    `bad_value`, times `scale`, which only megawatts and prices take; an integer rounded. What keeps or shows a number
+    while it is bad must have its quality at the same unit id.
+    """
+
+    unit_id: UnitId
+    table: Table = Table.HOLDING
+    address: Address
+    quantity: Name
+    plant: Name | None = None
+    resource: Name | None = None
+    market: Market = Market.RTM
+    node: Name | None = None
+    type: RegisterType | None = None
+    scale: Number = 1.0
+    word_order: WordOrder = WordOrder.BIG
+    on_bad: OnBad = OnBad.NAN
+    bad_value: BadValue = None
+
+
+class Modbus(Section):
+    """How the gateway judges values and lays them out.
+
+    A DOT is stale when CAISO has not been heard for `stale_after_s`, a trajectory also when no new one came for
+    `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. A bad value that
+    is held (`on_bad = "hold"`) is shown for `hold_at_most_s`, then "no value". With `clip_set_point` the set-point on the ramp
+    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same.
+    """
+
+    accept_environments: Annotated[tuple[Environment, ...], Field(min_length=1)] = (Environment.PRODUCTION,)
+    stale_after_s: Seconds = 90.0
+    trajectory_stale_after_s: Seconds = 420.0
+    price_stale_after_s: Seconds = 900.0
+    hold_at_most_s: Seconds = 300.0
+    clip_set_point: Flag = False
+    blocks: Annotated[tuple[Block, ...], Field(alias="block")] = ()
+    points: Annotated[tuple[Point, ...], Field(alias="point")] = ()

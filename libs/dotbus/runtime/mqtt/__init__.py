@@ -1,0 +1,1 @@
+"""The bus: paho-mqtt behind what dotbus promises, and what goes over it."""
