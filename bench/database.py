@@ -26,9 +26,9 @@ from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
 from historian.upkeep.months import add_months, month_after, month_of
 from historian.upkeep.sizes import read_sizes
-from historian.write.arrivals import Arrival
-from historian.write.record import Recorder
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival
+from historian.write.reading.record import Recorder
+from historian.write.storing.store import Store
 from launcher.demo.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, embedded_database
 
 TOPICS = Topics()

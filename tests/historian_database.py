@@ -15,8 +15,8 @@ from real_postgres import PASSWORD, Postgres
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
 from historian.tables import SCHEMA
-from historian.write.arrivals import Arrival, Written
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.storing.store import Store
 
 ROLES_SCRIPT = Path(__file__).parents[1] / "deploy/postgres/10-roles.sh"
 OWNER, WRITER, READERS = "dotbus_owner", "dotbus_writer", "dotbus_reader"

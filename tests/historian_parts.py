@@ -26,9 +26,9 @@ from dotbus.testing import samples
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
 from historian.tables import EVENT_TABLES, SCHEMA
-from historian.write.arrivals import Arrival, Written
-from historian.write.record import Recorder, Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.reading.record import Recorder, Stream
+from historian.write.storing.store import Store
 
 TOPICS = Topics()
 NOW = datetime(2026, 10, 13, 14, 9, 30, tzinfo=UTC)

@@ -31,11 +31,11 @@ with packages_of("historian"):
     from historian.upkeep.doctor import add_doctor_command
     from historian.upkeep.replay import add_replay_commands
     from historian.upkeep.service import Upkeep
-    from historian.write.accounts import Accounts
-    from historian.write.gaps import Gaps
     from historian.write.persistence import Persistence
-    from historian.write.record import Recorder
-    from historian.write.store import Store
+    from historian.write.reading.record import Recorder
+    from historian.write.sequences.accounts import Accounts
+    from historian.write.sequences.gaps import Gaps
+    from historian.write.storing.store import Store
     from historian.write.waiting import Waiting
     from historian.write.writers import Writers
 

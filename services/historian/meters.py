@@ -5,7 +5,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from historian.upkeep.sizes import Sizes
-from historian.write.arrivals import CONTRADICTION, REFUSED, Written
+from historian.write.reading.arrivals import CONTRADICTION, REFUSED, Written
 from historian.write.waiting import Waiting
 
 

@@ -19,10 +19,10 @@ from dotbus.runtime.presence import Identity
 from historian.database import StatementRefused
 from historian.meters import Meters
 from historian.upkeep.service import Upkeep
-from historian.write.accounts import Accounts
-from historian.write.gaps import RANGES_AT_ONCE, Action, Gaps, requests_of
 from historian.write.persistence import Persistence
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
+from historian.write.sequences.accounts import Accounts
+from historian.write.sequences.gaps import RANGES_AT_ONCE, Action, Gaps, requests_of
 from historian.write.writers import Writers
 
 LOOK_EVERY_S = 1.0

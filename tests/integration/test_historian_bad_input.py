@@ -14,10 +14,10 @@ from real_postgres import Postgres, new_database
 
 from dotbus.contracts.messages import ReplayReply, ServiceStatus
 from historian.database import Database
-from historian.write.accounts import Accounts
-from historian.write.gaps import Gaps
-from historian.write.record import Recorded, Refused
-from historian.write.store import Store
+from historian.write.reading.record import Recorded, Refused
+from historian.write.sequences.accounts import Accounts
+from historian.write.sequences.gaps import Gaps
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -25,11 +25,11 @@ from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Dispatch, OutboxSpan
 from dotbus.testing import samples
 from historian.database import Database
-from historian.write.accounts import Accounts
-from historian.write.arrivals import Written
-from historian.write.gaps import RANGES_AT_ONCE, Gaps, requests_of
-from historian.write.record import Recorded, Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Written
+from historian.write.reading.record import Recorded, Stream
+from historian.write.sequences.accounts import Accounts
+from historian.write.sequences.gaps import RANGES_AT_ONCE, Gaps, requests_of
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -14,12 +14,12 @@ from real_postgres import Postgres, new_database
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.testing import samples
 from historian.database import Database
-from historian.write.accounts import Accounts
-from historian.write.arrivals import Arrival, Written
-from historian.write.gaps import RANGES_AT_ONCE, Gaps
-from historian.write.numbers import MAX_STREAMS_OF_KIND, MAX_STREAMS_OF_SOURCE, NO_MORE, SILENT_DAYS
-from historian.write.record import Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.reading.record import Stream
+from historian.write.sequences.accounts import Accounts
+from historian.write.sequences.gaps import RANGES_AT_ONCE, Gaps
+from historian.write.storing.numbers import MAX_STREAMS_OF_KIND, MAX_STREAMS_OF_SOURCE, NO_MORE, SILENT_DAYS
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from dotbus.runtime.mqtt.messages import Outgoing
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
-from historian.write.size import MAX_PAYLOAD_BYTES
+from historian.write.reading.size import MAX_PAYLOAD_BYTES
 
 pytestmark = pytest.mark.integration
 

@@ -25,7 +25,7 @@ from dotbus.testing import samples
 from historian.database import StoreUnavailable
 from historian.migrations import LOCK, Roles, bring_up_to_date
 from historian.tables import DIVIDED, metadata
-from historian.write.store import Store
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from real_postgres import query
 
 from dotbus.testing import samples
 from historian.migrations import Roles, bring_up_to_date
-from historian.write.accounts import Accounts
-from historian.write.store import Store
+from historian.write.sequences.accounts import Accounts
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

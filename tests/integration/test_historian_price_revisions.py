@@ -15,9 +15,9 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database
 from historian.upkeep.dead_letters import retry_letters
-from historian.write.arrivals import Arrival
-from historian.write.record import Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival
+from historian.write.reading.record import Stream
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

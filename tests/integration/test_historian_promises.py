@@ -14,10 +14,10 @@ from real_postgres import Postgres, new_database
 from dotbus.runtime.outbox.sequence import SequenceRanges
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
-from historian.write.accounts import Accounts
-from historian.write.arrivals import Arrival, Written
-from historian.write.record import Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.reading.record import Stream
+from historian.write.sequences.accounts import Accounts
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from dotbus.contracts.instruction_states import Standing
 from dotbus.contracts.instruction_times import standing_of
 from dotbus.contracts.messages import Dispatch
 from dotbus.testing import samples
-from historian.write.store import Store
+from historian.write.storing.store import Store
 from launcher.look.rows import Rows
 
 pytestmark = pytest.mark.integration

@@ -29,8 +29,8 @@ from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.dead_letters import retry_letters
-from historian.write.arrivals import Arrival, Written
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.storing.store import Store
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from historian_parts import letters, ready, stored
 
 from historian.database import Database
 from historian.upkeep.upstream_gaps import read_upstream_gaps
-from historian.write.record import Recorder
-from historian.write.store import Arrival, Store
+from historian.write.reading.record import Recorder
+from historian.write.storing.store import Arrival, Store
 
 pytestmark = pytest.mark.integration
 

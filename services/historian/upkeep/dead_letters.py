@@ -16,9 +16,9 @@ from dotbus.runtime.schedule import utc_now
 from historian.database import Database, StoreUnavailable
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.letters import DeadLetter, count_letters, each_letter, letters, mark, not_waiting
-from historian.write.arrivals import Arrival
-from historian.write.record import Recorder
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival
+from historian.write.reading.record import Recorder
+from historian.write.storing.store import Store
 
 SHOWN = 100
 

@@ -17,7 +17,7 @@ from historian.upkeep.findings import Finding, note, ok, wrong
 from historian.upkeep.letters import count_letters
 from historian.upkeep.months import AHEAD_MONTHS, OTHER, month_of, months_ahead, part_name, parts
 from historian.upkeep.streams import Account, count, read_accounts, shown
-from historian.write.arrivals import CONTRADICTION, REFUSED
+from historian.write.reading.arrivals import CONTRADICTION, REFUSED
 
 OLDEST, NEWEST = 140000, 180000
 """Of PostgreSQL's version numbers: below there are no ranges of ranges; above nothing was tried."""

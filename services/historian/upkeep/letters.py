@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from historian.database import Database
 from historian.tables import dead_letter
-from historian.write.copying import VISIBLE_NUL
+from historian.write.storing.copying import VISIBLE_NUL
 
 AT_ONCE = 50
 """Of all that wait: each may have megabytes."""

@@ -29,8 +29,8 @@ from historian.settings import Configuration
 from historian.upkeep.asking import Load, Open, asking
 from historian.upkeep.streams import Account, count, missing_since, read_accounts, shown
 from historian.upkeep.upstream_gaps import read_upstream_gaps
-from historian.write.events import MAX_SEQ
-from historian.write.gaps import requests_of
+from historian.write.reading.events import MAX_SEQ
+from historian.write.sequences.gaps import requests_of
 
 CONNECT_WITHIN_S = 10.0
 ANSWER_WITHIN_S = 60.0

@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from dotbus.runtime.outbox.sequence import Range
-from historian.write.events import MAX_SEQ
-from historian.write.record import Stream
+from historian.write.reading.events import MAX_SEQ
+from historian.write.reading.record import Stream
 
 SHOWN_RANGES = 5
 ALL_RANGES = 1_000_000

@@ -13,11 +13,11 @@ from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.messages import Delivery
 from historian.meters import Meters
-from historian.write.arrivals import Arrival, Written
-from historian.write.heard import Heard, Word
 from historian.write.persistence import Persistence
-from historian.write.record import Recorder, Stream
-from historian.write.store import Store
+from historian.write.reading.arrivals import Arrival, Written
+from historian.write.reading.record import Recorder, Stream
+from historian.write.sequences.heard import Heard, Word
+from historian.write.storing.store import Store
 from historian.write.waiting import Waiting
 
 IDLE_S = 0.5

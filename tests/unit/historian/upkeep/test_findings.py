@@ -12,7 +12,7 @@ from historian.upkeep.months import month_after, months_ahead, part_name
 from historian.upkeep.replay import account_line, reply_line
 from historian.upkeep.sizes import months_from
 from historian.upkeep.streams import Account, shown
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
 
 AT = datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC)
 GB = 1_000_000_000

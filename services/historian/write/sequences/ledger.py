@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from dotbus.runtime.outbox.sequence import Range
 from historian.tables import lost_events
-from historian.write.copying import multirange
-from historian.write.gaps import Source, Spoken
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
+from historian.write.sequences.gaps import Source, Spoken
+from historian.write.storing.copying import multirange
 
 STREAMS_IN_FULL = 5
 """How many streams of as many ranges as are looked at together are looked at in one go."""

@@ -4,7 +4,7 @@ import msgspec
 
 from dotbus.contracts.messages import MAX_RANGES
 from dotbus.testing import samples
-from historian.write.heard import MAX_LOST_RANGES, MAX_WORDS, Heard
+from historian.write.sequences.heard import MAX_LOST_RANGES, MAX_WORDS, Heard
 
 replace = msgspec.structs.replace
 STATUS, REPLY = samples.service_status(), samples.replay_reply()

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from historian.database import Connection
-from historian.write.arrivals import CONTRADICTION, Arrival, Rejection, Written, recorded_of
-from historian.write.digest import PRICE_COLUMNS, digest_of
-from historian.write.events import KeptPrices, Key, named_key_of
-from historian.write.known import digests_of
-from historian.write.numbers import Numbers
-from historian.write.price_times import Said, Time, Values, read_said, time_of, values_of
-from historian.write.record import Position
+from historian.write.reading.arrivals import CONTRADICTION, Arrival, Rejection, Written, recorded_of
+from historian.write.reading.digest import PRICE_COLUMNS, digest_of
+from historian.write.reading.events import KeptPrices, Key, named_key_of
+from historian.write.reading.record import Position
+from historian.write.storing.known import digests_of
+from historian.write.storing.numbers import Numbers
+from historian.write.storing.price_times import Said, Time, Values, read_said, time_of, values_of
 
 NAMED_NODES = 3
 """Of those whose prices differ."""

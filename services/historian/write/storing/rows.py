@@ -9,9 +9,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from historian.write.copying import Row, extra, lines, number_set
-from historian.write.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS
-from historian.write.events import (
+from historian.write.reading.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS
+from historian.write.reading.events import (
     KeptAnswer,
     KeptBatch,
     KeptCompliance,
@@ -25,8 +24,9 @@ from historian.write.events import (
     KeptTrajectory,
     Key,
 )
-from historian.write.numbers import Numbers
-from historian.write.record import Recorded
+from historian.write.reading.record import Recorded
+from historian.write.storing.copying import Row, extra, lines, number_set
+from historian.write.storing.numbers import Numbers
 
 _OF_EVENT = ("origin_no", "seq", "event_id", "digest", "time", "received_at")
 

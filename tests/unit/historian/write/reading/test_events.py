@@ -17,7 +17,7 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import EVENTS, Subject
 from dotbus.testing import samples
-from historian.write import events
+from historian.write.reading import events
 
 PARTS = (
     (events.KeptBatch, DispatchBatchHeader, ("extra",)),

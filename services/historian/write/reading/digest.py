@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from historian.write.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory
+from historian.write.reading.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory
 
 PRICE_COLUMNS = (
     "lmp_usd_per_mwh",

@@ -20,18 +20,18 @@ from historian.database import (
     TransactionLost,
     copy_rows,
 )
-from historian.write.arrivals import Arrival, Rejection, Written, recorded_of
-from historian.write.copying import FORMAT
-from historian.write.events import KeptPrices, Key, named_key_of
-from historian.write.ledger import add_received
-from historian.write.months import Months
-from historian.write.numbers import Numbers
-from historian.write.price_times import require_own, share_a_node
-from historian.write.record import Position, Recorded, Refused, Stream
-from historian.write.rejected import keep_rejections
-from historian.write.rows import COLUMNS, Rows
-from historian.write.sifting import Sifted, pass_over, sift
-from historian.write.statuses import keep_statuses
+from historian.write.reading.arrivals import Arrival, Rejection, Written, recorded_of
+from historian.write.reading.events import KeptPrices, Key, named_key_of
+from historian.write.reading.record import Position, Recorded, Refused, Stream
+from historian.write.sequences.ledger import add_received
+from historian.write.storing.copying import FORMAT
+from historian.write.storing.months import Months
+from historian.write.storing.numbers import Numbers
+from historian.write.storing.price_times import require_own, share_a_node
+from historian.write.storing.rejected import keep_rejections
+from historian.write.storing.rows import COLUMNS, Rows
+from historian.write.storing.sifting import Sifted, pass_over, sift
+from historian.write.storing.statuses import keep_statuses
 
 TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""

@@ -9,8 +9,8 @@ import pytest
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.runtime.outbox.sequence import SequenceRanges
 from dotbus.testing import samples
-from historian.write.gaps import MAX_SOURCES, RANGES_AT_ONCE, Action, Gaps, requests_of
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
+from historian.write.sequences.gaps import MAX_SOURCES, RANGES_AT_ONCE, Action, Gaps, requests_of
 
 STREAM = Stream("simulator", "ads_ingest/a", samples.STREAM)
 OTHER = Stream("simulator", "ads_ingest/a", "an earlier outbox")

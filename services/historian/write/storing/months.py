@@ -5,7 +5,7 @@ from datetime import datetime
 
 from historian.database import Database
 from historian.upkeep.months import add_months, begin_of, is_divided, part_name, parts
-from historian.write.rows import Part
+from historian.write.storing.rows import Part
 
 
 class Months:

@@ -15,9 +15,9 @@ import msgspec
 from dotbus.contracts.messages import MAX_RANGES, ReplayReply, ServiceStatus
 from dotbus.runtime.outbox.sequence import Range, SequenceRanges
 from dotbus.runtime.schedule import backoff_s
-from historian.write.events import MAX_SEQ
-from historian.write.record import Stream
-from historian.write.renumbered import Renumbered
+from historian.write.reading.events import MAX_SEQ
+from historian.write.reading.record import Stream
+from historian.write.sequences.renumbered import Renumbered
 
 Source = tuple[str, str]
 """Environment, and SERVICE/INSTANCE."""

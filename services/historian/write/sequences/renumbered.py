@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.schedule import backoff_s
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
 
 MAX_STREAMS = 200
 """So many are told; whoever makes more is no source that one could tell."""

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from historian.write.copying import VISIBLE_NUL
-from historian.write.events import (
+from historian.write.reading.events import (
     Event,
     KeptAnswer,
     KeptDispatch,
@@ -16,6 +15,7 @@ from historian.write.events import (
     key_of,
     named_key_of,
 )
+from historian.write.storing.copying import VISIBLE_NUL
 
 _DISPATCHES = sa.text("""
     SELECT k.no, b.digest

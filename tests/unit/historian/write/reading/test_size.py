@@ -9,8 +9,8 @@ from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import MAX_NODES
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from historian.write.record import Recorded, Recorder, Refused
-from historian.write.size import MAX_PAYLOAD_BYTES
+from historian.write.reading.record import Recorded, Recorder, Refused
+from historian.write.reading.size import MAX_PAYLOAD_BYTES
 
 TOPICS = Topics()
 PRICES, DISPATCH = TOPICS.prices("RTM"), TOPICS.dispatch("sierra", "TEST_RESOURCE_1")

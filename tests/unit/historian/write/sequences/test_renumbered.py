@@ -8,8 +8,8 @@ import pytest
 
 from dotbus.contracts.messages import OutboxSpan, ServiceStatus
 from dotbus.testing import samples
-from historian.write.record import Stream
-from historian.write.renumbered import MAX_STREAMS, Renumbered
+from historian.write.reading.record import Stream
+from historian.write.sequences.renumbered import MAX_STREAMS, Renumbered
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OURS = Stream("simulator", "ads_ingest/a", "old")

@@ -25,9 +25,8 @@ from dotbus.contracts.messages import (
     UpstreamGap,
 )
 from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
-from historian.write.copying import VISIBLE_NUL
-from historian.write.digest import PRICE_COLUMNS, digest_of
-from historian.write.events import (
+from historian.write.reading.digest import PRICE_COLUMNS, digest_of
+from historian.write.reading.events import (
     MAX_NAME,
     MAX_SEQ,
     READERS,
@@ -39,7 +38,8 @@ from historian.write.events import (
     Name,
     key_of,
 )
-from historian.write.size import excess_of, memory_bytes
+from historian.write.reading.size import excess_of, memory_bytes
+from historian.write.storing.copying import VISIBLE_NUL
 
 MAX_REASON = 500
 OF_DISPATCHES, OF_PRICES = "ads_ingest/", "lmp_ingest/"

@@ -7,9 +7,9 @@ import msgspec
 import sqlalchemy as sa
 
 from historian.database import Connection, KeyTaken, copy_rows, savepoint
-from historian.write.arrivals import Arrival, Rejection
-from historian.write.copying import FORMAT, VISIBLE_NUL, Row, pieces
-from historian.write.size import MAX_PAYLOAD_BYTES
+from historian.write.reading.arrivals import Arrival, Rejection
+from historian.write.reading.size import MAX_PAYLOAD_BYTES
+from historian.write.storing.copying import FORMAT, VISIBLE_NUL, Row, pieces
 
 KEPT_OF_OVERSIZED_BYTES = 1024 * 1024
 _COLUMNS = ("digest", "kind", "topic", "payload", "payload_bytes", "reason", "seen", "received_at")

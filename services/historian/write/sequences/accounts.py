@@ -5,10 +5,10 @@ from datetime import datetime
 
 from dotbus.runtime.outbox.sequence import Range
 from historian.database import Database
-from historian.write.gaps import Gaps
-from historian.write.ledger import add_lost, claim_asking, read_missing
-from historian.write.numbers import Streams
-from historian.write.record import Stream
+from historian.write.reading.record import Stream
+from historian.write.sequences.gaps import Gaps
+from historian.write.sequences.ledger import add_lost, claim_asking, read_missing
+from historian.write.storing.numbers import Streams
 
 
 class Accounts:

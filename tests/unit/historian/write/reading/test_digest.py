@@ -8,8 +8,8 @@ import pytest
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Dispatch, Instruction, InstructionAnswered, InstructionDetail, Prices, TrajectoryBatch
 from dotbus.testing import samples
-from historian.write import digest
-from historian.write.events import KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory
+from historian.write.reading import digest
+from historian.write.reading.events import KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory
 
 LATER = samples.AT + timedelta(hours=1)
 MOVES = ("batch_sent_at", "batch_expires_at")

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from historian.database import Database
 from historian.tables import node
-from historian.write.copying import VISIBLE_NUL
-from historian.write.events import KeptPrices
-from historian.write.record import OF_DISPATCHES, OF_PRICES, Position, Recorded, Stream
+from historian.write.reading.events import KeptPrices
+from historian.write.reading.record import OF_DISPATCHES, OF_PRICES, Position, Recorded, Stream
+from historian.write.storing.copying import VISIBLE_NUL
 
 REMEMBERED = 40_000
 """Of names; a network of CAISO's has half as many nodes."""

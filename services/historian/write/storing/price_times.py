@@ -13,9 +13,9 @@ import msgspec
 import sqlalchemy as sa
 
 from historian.database import Connection, KeyTaken, take_turns
-from historian.write.copying import number_set
-from historian.write.digest import PRICE_COLUMNS
-from historian.write.events import KeptPrices
+from historian.write.reading.digest import PRICE_COLUMNS
+from historian.write.reading.events import KeptPrices
+from historian.write.storing.copying import number_set
 
 Time = tuple[str, str, datetime, datetime]
 """Environment, market, start of the interval, when it was fetched."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from historian.write.record import Meaning, Position, Recorded, Stream
+from historian.write.reading.record import Meaning, Position, Recorded, Stream
 
 REFUSED, CONTRADICTION = "refused", "contradiction"
 """Kinds of dead letters."""

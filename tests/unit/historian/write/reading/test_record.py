@@ -11,8 +11,8 @@ from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import OutboxSpan
 from dotbus.contracts.topics import Topics
 from dotbus.testing import samples
-from historian.write.record import Position, Recorded, Recorder, Refused, Stream, Withdrawn
-from historian.write.size import MAX_PAYLOAD_BYTES
+from historian.write.reading.record import Position, Recorded, Recorder, Refused, Stream, Withdrawn
+from historian.write.reading.size import MAX_PAYLOAD_BYTES
 
 TOPICS = Topics()
 DISPATCH = TOPICS.dispatch("sierra", "TEST_RESOURCE_1")

@@ -1,0 +1,1 @@
+"""What a message says, as records, and what of it cannot be kept."""

@@ -1,0 +1,1 @@
+"""Records into the tables: columns, months, what is there already and what contradicts it."""
