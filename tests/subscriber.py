@@ -276,11 +276,13 @@ def fetched_last(versions: list[tuple[datetime, datetime, Message, Reasons]]) ->
     def words(price: Message) -> str:
         return without_reasons({**price, "fetched_at": None})
 
+    since = max((heard for _, heard, _, against in versions if quality(against)), default=NEVER)
+    versions = [each for each in versions if quality(each[3]) or each[0] > since]
     last = max(fetched for fetched, _, _, _ in versions)
     latest = [words(price) for fetched, _, price, _ in versions if fetched == last]
     price, reasons = [(price, reasons) for _, _, price, reasons in versions if words(price) == latest[-1]][-1]
-    since = [words(each) for _, heard, each, against in versions if heard >= last and quality(against) > 0]
-    return price, reasons | ({"incomplete"} if {*since} - {latest[-1]} else frozenset())
+    believed = {words(each) for _, _, each, against in versions if quality(against)}
+    return price, reasons | ({"incomplete"} if believed - {latest[-1]} else frozenset())
 
 
 def is_torn(points: list[Message]) -> bool:

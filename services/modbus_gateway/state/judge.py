@@ -263,13 +263,16 @@ class _Priced:
 def _fetched_last(versions: Sequence[_Priced]) -> Judged[NodePrice]:
     """Of one interval's prices the one that was fetched last, by the best of the sources that say the same.
 
-    Where another source was told otherwise since, by CAISO as well, nobody can say which holds.
+    It is in doubt while another source says otherwise, whichever of them asked first: that one of them has not heard of a
+    correction yet and that OASIS gave an old answer again look alike. What is bad stands back for what CAISO said since.
     """
-    fetched_at = max(one.fetched_at for one in versions)
-    latest = [one.judged for one in versions if one.fetched_at == fetched_at]
-    best = [one.judged for one in versions if is_same_price(one.judged.said, latest[-1].said)][-1]
-    others = [one for one in versions if not is_same_price(one.judged.said, best.said)]
-    contradict = any(not one.judged.quality().is_bad and one.heard_at >= fetched_at for one in others)
+    believed = [one for one in versions if not one.judged.quality().is_bad]
+    heard_at = max((one.heard_at for one in believed), default=_LONG_AGO)
+    counting = [one for one in versions if one in believed or one.fetched_at > heard_at]
+    latest = max(counting, key=lambda one: one.fetched_at).fetched_at
+    last = [one.judged.said for one in counting if one.fetched_at == latest][-1]
+    best = [one.judged for one in counting if is_same_price(one.judged.said, last)][-1]
+    contradict = any(not is_same_price(one.judged.said, last) for one in believed)
     return best.about(best.said, Reason.INCOMPLETE) if contradict else best
 
 
