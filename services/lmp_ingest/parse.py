@@ -84,21 +84,34 @@ def parse_csv(member: Member) -> tuple[list[PriceRow], set[str]]:
     rows: list[PriceRow] = []
     nameless: set[str] = set()
     try:
-        lines = csv.reader(io.StringIO(member.content.decode("utf-8-sig"), newline=""), strict=True)
+        text = member.content.decode("utf-8-sig")
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(lines, [])
         columns = _columns(header, member.name)
         for line in lines:
             where = f"{member.name} line {lines.line_num}"
             if len(line) != len(header):
                 raise Malformed(f"{where}: {len(line)} columns, the header has {len(header)}")
-            market, node, start, end, kind, price = columns(line)
-            if component := BY_LMP_TYPE.get(kind):
-                rows.append(PriceRow(market, node, _time(start, where), _time(end, where), component, *_number(price)))
+            row = _table_row(columns(line), where)
+            if isinstance(row, PriceRow):
+                rows.append(row)
             else:
-                nameless.add(kind)
+                nameless.add(row)
     except (UnicodeDecodeError, csv.Error) as error:
         raise Malformed(f"{member.name}: {error}") from error
+    if not text.endswith(("\n", "\r")):
+        raise Malformed(f"{member.name}: its last line has no end, so that some of the table may be missing")
     return rows, nameless
+
+
+def _table_row(cells: tuple[str, ...], where: str) -> PriceRow | str:
+    """A row, or its LMP_TYPE when that has no name here. What is no row (an error in the table) has no times or no type."""
+    market, node, start, end, kind, price = cells
+    times = _time(start, where), _time(end, where)
+    if not kind:
+        raise Malformed(f"{where}: a row without LMP_TYPE")
+    component = BY_LMP_TYPE.get(kind)
+    return PriceRow(market, node, *times, component, *_number(price)) if component else kind
 
 
 def _columns(header: list[str], member: str) -> Callable[[list[str]], tuple[str, ...]]:
@@ -175,7 +188,7 @@ def _price_rows(report: Iterable[ReportRow]) -> tuple[list[PriceRow], set[str]]:
             if row.unit and row.unit.upper() != USD_PER_MWH.upper():
                 raise Malformed(f"prices in {row.unit[:40]!r}, and not in {USD_PER_MWH}")
             times = row.interval_start, row.interval_end
-            rows.append(PriceRow(row.market, row.resource, *times, component, row.value, row.unreadable))
+            rows.append(PriceRow(row.market, row.resource, *times, component, row.value, row.unreadable, row.report))
         else:
             nameless.add(row.item)
     return rows, nameless
@@ -208,17 +221,20 @@ def _number(text: str) -> tuple[float | None, str | None]:
 
 
 def require_answer(rows: Iterable[PriceRow], question: Question) -> None:
-    """Refuse rows that are no answer to the question: of another market, node or time than was asked for, or an odd interval.
+    """Refuse rows that are no answer to the question: of another report, market, node or time, or of an odd interval.
 
     One of them tells that the reply is the answer to another question, so none of it is believed.
 
     Raises:
         Malformed: with the first row that does not belong.
     """
-    market, interval = question.market, REPORTS[question.market].interval
+    market, report = question.market, REPORTS[question.market]
+    interval = report.interval
     nodes = frozenset(question.nodes)
     for row in rows:
         start, end = row.interval_start, row.interval_end
+        if row.report is not None and row.report != report.query_name:
+            raise Malformed(f"prices of report {row.report[:40]!r} in the answer for {report.query_name}")
         if row.market != market:
             raise Malformed(f"prices of market {row.market[:40]!r} in the answer for {market}")
         if row.node not in nodes:

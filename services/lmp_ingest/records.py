@@ -59,7 +59,8 @@ BY_DATA_ITEM: Mapping[str, Component] = MappingProxyType(
 class PriceRow(NamedTuple):
     """One component of one node's price in one interval.
 
-    An empty value is None. So is one that is no number: `unreadable` is what stood there.
+    An empty value is None. So is one that is no number: `unreadable` is what stood there. `report` is the name of the report
+    that it came in, as XML says it; None in a table, which names none.
     """
 
     market: str
@@ -69,6 +70,7 @@ class PriceRow(NamedTuple):
     component: Component
     usd_per_mwh: float | None
     unreadable: str | None = None
+    report: str | None = None
 
 
 class ReportRow(NamedTuple):

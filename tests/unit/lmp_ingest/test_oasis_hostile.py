@@ -211,6 +211,49 @@ def test_a_component_that_is_none_is_absent_and_its_lmp_stands(story) -> None:
 # Answers without prices
 
 
+def row(kind: str = "LMP") -> str:
+    return f"{BEGIN:%Y-%m-%dT%H:%M:%S}-00:00,{BEGIN + FIVE:%Y-%m-%dT%H:%M:%S}-00:00,N1,RTM,{kind},9\n"
+
+
+REFUSED: dict[str, tuple[bytes, str]] = {
+    "a table that ends in an error": (
+        zipped(a__csv=(HEADER + row() + "ERROR,1003,Query timed out,,,\n").encode()),
+        "line 3: 'ERROR' is not a time",
+    ),
+    "a table that was cut": (zipped(a__csv=(HEADER + row())[:-1].encode()), "last line has no end"),
+    "a report of another name": (
+        zipped(
+            a__xml=(
+                "<OASISReport><REPORT_ITEM><REPORT_HEADER><REPORT>PRC_CD_INTVL_LMP</REPORT><MKT_TYPE>RTM</MKT_TYPE></REPORT_HEADER>"
+                "<REPORT_DATA><DATA_ITEM>LMP_PRC</DATA_ITEM><RESOURCE_NAME>N1</RESOURCE_NAME>"
+                f"<INTERVAL_START_GMT>{BEGIN:%Y-%m-%dT%H:%M:%S}-00:00</INTERVAL_START_GMT>"
+                f"<INTERVAL_END_GMT>{BEGIN + FIVE:%Y-%m-%dT%H:%M:%S}-00:00</INTERVAL_END_GMT><VALUE>9</VALUE></REPORT_DATA>"
+                "</REPORT_ITEM></OASISReport>"
+            ).encode()
+        ),
+        "report 'PRC_CD_INTVL_LMP' in the answer for PRC_INTVL_LMP",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_whole_answer_to_the_question_is_told_kept_asked_again_and_not_published(story, name: str) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    one.run(60)
+    before, state = one.events(), one.state(Market.RTM, "N1")
+    content, why = REFUSED[name]
+    one.oasis.answer = lambda _: content
+    asked_times = len(one.oasis.asked)
+    one.run(40)
+
+    assert why in one.health(Market.RTM).last_error
+    assert len(one.oasis.asked) > asked_times + 1
+    assert one.events() == before
+    assert (one.state(Market.RTM, "N1").active, one.state(Market.RTM, "N1").reasons) == (state.active, ("source_failing",))
+    assert len(one.quarantined()) == 1
+
+
 def only(kind: str) -> Answer:
     return lambda question: table(question.market, [(BEGIN, "N1", kind, 10.0)])
 
@@ -221,7 +264,7 @@ NO_ANSWERS: dict[str, Answer] = {
     "a header only": lambda _: zipped(a__csv=HEADER.encode()),
     "of unknown types": only("XYZ"),
     "prices and an error": lambda _: zipped(
-        a__csv=(HEADER + f"{BEGIN:%Y-%m-%dT%H:%M:%S}-00:00,{BEGIN + FIVE:%Y-%m-%dT%H:%M:%S}-00:00,N1,RTM,LMP,9\n").encode(),
+        a__csv=(HEADER + row()).encode(),
         b__xml=recorded("error_1000_no_data.xml"),
     ),
     "a number that is none": lambda question: table(question.market, [(BEGIN, "N1", "LMP", "NaN")]),

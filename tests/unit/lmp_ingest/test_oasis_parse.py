@@ -117,6 +117,31 @@ def test_a_line_cut_in_its_middle_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        b"ERROR,1003,Query timed out,,,\n",
+        b"ERROR: Query timed out\n",
+        b",,,,,\n",
+        b"\n",
+        b"2025-09-01T08:05:00-00:00,2025-09-01T08:10:00-00:00,N1,RTM,,12.5\n",
+        b"Total,,N1,RTM,SUM,25\n",
+    ],
+)
+def test_a_table_with_a_line_that_is_no_row_is_refused(line: bytes) -> None:
+    for lines in ((ROW, line), (line, ROW)):
+        with pytest.raises(Malformed, match=f"member 1 line {2 + lines.index(line)}"):
+            parse_lines(HEADER, *lines)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_table_whose_last_line_has_no_end_was_cut_and_is_refused(cut: int) -> None:
+    """Its last price may have lost digits, and what came after it is missing."""
+    assert len(parse_lines(HEADER, ROW, ROW)) == 2
+    with pytest.raises(Malformed, match="last line has no end"):
+        parse_lines(HEADER, ROW, ROW[:-cut])
+
+
+@pytest.mark.parametrize(
     ("name", "code", "remedy"),
     [
         ("error_1000_no_data.xml", "1000", Remedy.BY_MEANING),
@@ -189,17 +214,27 @@ def test_the_recorded_xml_report_is_read_whole() -> None:
         parse(recorded(SLRS))
 
 
-def test_prices_of_another_unit_are_refused() -> None:
-    report = (
-        "<OASISReport><MessagePayload><RTO><REPORT_ITEM><REPORT_HEADER><REPORT>PRC_INTVL_LMP</REPORT><MKT_TYPE>RTM</MKT_TYPE>"
-        "<UOM>MW</UOM></REPORT_HEADER><REPORT_DATA><DATA_ITEM>LMP_PRC</DATA_ITEM><RESOURCE_NAME>N1</RESOURCE_NAME>"
+def xml_report(of: str = "PRC_INTVL_LMP", unit: str = "US$/MWh") -> bytes:
+    return (
+        f"<OASISReport><MessagePayload><RTO><REPORT_ITEM><REPORT_HEADER><REPORT>{of}</REPORT><MKT_TYPE>RTM</MKT_TYPE>"
+        f"<UOM>{unit}</UOM></REPORT_HEADER><REPORT_DATA><DATA_ITEM>LMP_PRC</DATA_ITEM><RESOURCE_NAME>N1</RESOURCE_NAME>"
         "<INTERVAL_START_GMT>2025-09-01T08:00:00-00:00</INTERVAL_START_GMT>"
         "<INTERVAL_END_GMT>2025-09-01T08:05:00-00:00</INTERVAL_END_GMT><VALUE>1</VALUE></REPORT_DATA></REPORT_ITEM>"
         "</RTO></MessagePayload></OASISReport>"
-    )
+    ).encode()
+
+
+def test_prices_of_another_unit_are_refused() -> None:
     with pytest.raises(Malformed, match="'MW'"):
-        parse(zipped(x__xml=report.encode()))
-    assert len(parse(zipped(x__xml=report.replace("<UOM>MW<", "<UOM>US$/MWh<").encode()))) == 1
+        parse(zipped(x__xml=xml_report(unit="MW")))
+    assert len(parse(zipped(x__xml=xml_report()))) == 1
+
+
+@pytest.mark.parametrize("of", ["PRC_LMP", "PRC_CD_INTVL_LMP", "PRC_MPM_RTM_LMP", ""])
+def test_prices_of_another_report_than_was_asked_for_are_refused(of: str) -> None:
+    require_answer(parse(zipped(x__xml=xml_report())), asked())
+    with pytest.raises(Malformed, match=f"report '{of}' in the answer for PRC_INTVL_LMP"):
+        require_answer(parse(zipped(x__xml=xml_report(of))), asked())
 
 
 @pytest.mark.parametrize(("prefix", "schema"), [("", "v1"), ("m:", "v1"), ("m:", "v5")])
@@ -222,7 +257,7 @@ def test_prices_in_xml_are_read_by_local_names_whatever_prefix_and_schema_versio
 
     start = datetime(2025, 9, 1, 8, tzinfo=UTC)
     assert parse(zipped(x__xml=report.encode())) == [
-        PriceRow("RTM", "N1", start, start + timedelta(minutes=5), Component.GHG, -0.5)
+        PriceRow("RTM", "N1", start, start + timedelta(minutes=5), Component.GHG, -0.5, report="PRC_INTVL_LMP")
     ]
 
 
