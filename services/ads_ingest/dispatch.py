@@ -128,14 +128,14 @@ class DispatchStream:
             self._silence.note_news(now)
         self._changes.note_listed(tuple(translate_header(header) for header in listed.headers), now)
         self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
-        self._publisher.keep_missing(self._batches.missing_headers())
+        self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         self._withdraw_what_asks_nothing()
         if cursor != self._publisher.cursor:
             self._changes.commit(cursor=cursor, news_only=True)
         self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
         failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
         self._changes.commit_round()
-        self._publisher.keep_missing(self._batches.missing_headers())
+        self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         self._validations.send(self._batches)
         return Unanswered(failures, self._batches.missing(self._clock()), self._alarms.alarms(self._clock()))
 

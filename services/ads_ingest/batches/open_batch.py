@@ -1,7 +1,8 @@
 """Open batch: what is known of one dispatch batch until nothing more is to be asked of it. Pure.
 
-In one of four states. What cannot be had speaks against the resources that it named, or against all while they are not known:
-against their states while its intervals last, and then against its own DOTs, because a ramp begins at the DOT before.
+In one of four states. What cannot be had speaks against the resources that it named, or against all while they are not known,
+as those of a revision are that nobody could read: against their states while its intervals last, and then against its own DOTs,
+because a ramp begins at the DOT before.
 """
 
 from dataclasses import dataclass, replace
@@ -200,7 +201,7 @@ class OpenBatch:
     def _against(self, now: datetime, vouched: timedelta) -> Doubts:
         if self.is_missing:
             is_told = self.asks_nothing or not (self.failures or now - self.ask_at > ASKED_SOON)
-            everyone = self.known is Known.LISTED and not self.resources
+            everyone = self.is_known_replaced or not self.resources
             return Doubts() if is_told else Doubts(self.resources, everyone=everyone)
         is_lost = self.may_ask_something and self.is_unconfirmed(now, vouched)
         return Doubts(self.resources if is_lost else self.in_doubt)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
 from ads_ingest.known.doubts import Doubts
+from ads_ingest.known.intervals import is_older
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
@@ -97,9 +98,12 @@ class OpenBatches:
         """A question about a batch had no usable answer. Returns what is known of it then."""
         return self._put(self._batches[batch_uid].failed(failure, now, self._chance()))
 
-    def missing_headers(self) -> tuple[DispatchBatchHeader, ...]:
-        """What CAISO listed, was not had, or not as it is now, and is not given up."""
-        return tuple(each.header for each in self._batches.values() if each.is_missing and not each.is_given_up)
+    def missing_headers(self, now: datetime) -> tuple[DispatchBatchHeader, ...]:
+        """What CAISO listed, was not had, or not as it is now, and is to be had or may last still.
+
+        What is given up speaks against others as long as it may last, also after a restart: CAISO may not list it any more.
+        """
+        return tuple(each.header for each in self._batches.values() if each.is_missing and not each.is_settled(now))
 
     def restore(self, header: DispatchBatchHeader, resource_id: str, until: datetime, now: datetime) -> None:
         """A kept state speaks of a batch: after a restart CAISO is to confirm it, and it may lack its validation."""
@@ -109,6 +113,8 @@ class OpenBatches:
         batch = self._batches.get(uid)
         if batch is None:
             batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, validation_owed=True)
+        if batch.known is Known.LISTED and is_older(header, batch.header):
+            batch = replace(batch, known=Known.REPLACED, had=header)
         if (header.revision_no or 0) > (batch.header.revision_no or 0):
             batch = replace(batch, header=header, had=header)
         resources, named = batch.resources | {resource_id}, batch.named | {resource_id}
