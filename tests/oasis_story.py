@@ -43,7 +43,7 @@ class ScriptedOasis:
         self.clock = clock
         self.answer: Callable[[Question], bytes] = lambda _: b""
         self.status = 200
-        self.clock_offset_s: float | None = 0.25
+        self.clock_offset_said_s: float | None = 0.25
         self.asked: list[tuple[datetime, Question]] = []
 
     def fetch(self, question: Question) -> Reply:

@@ -16,7 +16,7 @@ class Source(Protocol):
     """Where replies come from."""
 
     @property
-    def clock_offset_s(self) -> float | None:
+    def clock_offset_said_s(self) -> float | None:
         """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
         ...
 
@@ -51,9 +51,9 @@ class Caiso:
         self._bounds = bounds
 
     @property
-    def clock_offset_s(self) -> float | None:
+    def clock_offset_said_s(self) -> float | None:
         """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
-        return self._source.clock_offset_s
+        return self._source.clock_offset_said_s
 
     def fetch_prices(self, question: Question, *, was_given: bool = False) -> Answer:
         """The prices that a question asks for, as far as they are published.

@@ -109,7 +109,7 @@ class Loop:
         self._clock = clock
         self._told = told
         markets = {track.market: upstream_of(track.market) for track in tracks}
-        self._health = {market: UpstreamHealth(name, lambda: caiso.clock_offset_s) for market, name in markets.items()}
+        self._health = {market: UpstreamHealth(name, lambda: caiso.clock_offset_said_s) for market, name in markets.items()}
         self._cursors = outbox.cursors()
         self._keeps = True
         self._log = get_logger("service")
@@ -212,7 +212,7 @@ class Loop:
         after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at, denied)
         self._replace(track, after)
         heard = [node for node in track.nodes if node not in after.unpriced]
-        self._book.compare_clocks(self._caiso.clock_offset_s)
+        self._book.compare_clocks(self._caiso.clock_offset_said_s)
         self._book.hear(market, heard, prices, answer.asked_at, answer.assembled.holes)
         self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
         self._tell(track, after, answer, prices)

@@ -73,7 +73,7 @@ class OasisSource:
         return Reply(reply.status, reply.content, min(asked_at, received_at), received_at)
 
     @property
-    def clock_offset_s(self) -> float | None:
+    def clock_offset_said_s(self) -> float | None:
         """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
         return self._clock_offset.last_said_s
 

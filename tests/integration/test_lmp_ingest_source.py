@@ -220,6 +220,6 @@ def test_caiso_s_clock_is_compared_with_ours_when_it_says_a_date(ask, date: byte
     source, _ = ask(replying(b"200 OK\nContent-Length: 0\nConnection: close\nDate: " + date))
 
     source.fetch(QUESTION)
-    measured = source.clock_offset_s
+    measured = source.clock_offset_said_s
 
     assert measured == (None if offset_s is None else pytest.approx(offset_s, abs=0.5))

@@ -595,7 +595,7 @@ def test_what_a_failing_question_said_before_a_restart_stays_in_doubt_until_cais
 @pytest.mark.parametrize(("offset_s", "reasons"), [(0.25, ()), (-7.0, ("clock_in_doubt",)), (None, ("clock_in_doubt",))])
 def test_a_clock_that_differs_from_caiso_s_is_said_against_every_state(story, offset_s: float | None, reasons: tuple) -> None:
     one = story()
-    one.oasis.clock_offset_s = offset_s
+    one.oasis.clock_offset_said_s = offset_s
     one.oasis.answer = published(lambda: one.now)
     one.run(60)
 
