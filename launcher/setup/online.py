@@ -117,7 +117,8 @@ def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callab
             Caiso(source, settings.bounds).fetch_prices(question)
     except (TlsFileUnusable, OasisFailure) as failure:
         return Answer(asked, is_good=False, said=str(failure))
-    return Answer(asked, is_good=True, said=_answered(time.monotonic() - began_s, source.clock_offset_said_s, f"{market} of {node}"))
+    said = _answered(time.monotonic() - began_s, source.clock_offset_said_s, f"{market} of {node}")
+    return Answer(asked, is_good=True, said=said)
 
 
 def _answered(took_s: float, clock_offset_s: float | None, more: str) -> str:
