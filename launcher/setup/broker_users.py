@@ -12,11 +12,12 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dotbus.contracts.topics import EVENTS, STATES, Subject, Topics, encode_name
+from dotbus.contracts.topics import EVENTS, REPLAY_ROOT, STATES, Subject, Topics, encode_name
 
 ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN = "ads_ingest", "lmp_ingest", "modbus_gateway", "historian"
 SERVICES = (ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN)
 CONSOLE = "console"
+REPLAY = "replay"
 HEALTH = "health"
 UPTIME_TOPIC = "$SYS/broker/uptime"
 
@@ -36,7 +37,7 @@ class BrokerUser:
 
 
 def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
-    """Every user of an installation: the services, the console, the broker's own health check, and one per plant."""
+    """Every user of an installation: the services, the console, the broker's own health check, replays, and one per plant."""
     return [
         _answering(topics, _ingest(topics, ADS_INGEST, _OF_ADS)),
         _ingest(topics, LMP_INGEST, _OF_LMP),
@@ -44,6 +45,7 @@ def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
         _historian(topics),
         BrokerUser(CONSOLE, reads=(f"{topics.root}/#", "$SYS/#")),
         BrokerUser(HEALTH, reads=(UPTIME_TOPIC,)),
+        *_replaying(topics),
         *(_plant(topics, plant) for plant in plants),
     ]
 
@@ -110,6 +112,12 @@ def _historian(topics: Topics) -> BrokerUser:
         writes=(_of_service(topics, HISTORIAN), topics.every(Subject.REPLAY)),
         reads=(*(topics.every(subject) for subject in sorted(EVENTS)), f"{topics.root}/service/#"),
     )
+
+
+def _replaying(topics: Topics) -> list[BrokerUser]:
+    """One user for whoever plays a day of the past and for the gateway that shows it. Its topics are no plant's."""
+    of_replays = (f"{REPLAY_ROOT}/#",)
+    return [] if topics.root == REPLAY_ROOT else [BrokerUser(REPLAY, writes=of_replays, reads=of_replays)]
 
 
 def _plant(topics: Topics, plant: str) -> BrokerUser:

@@ -3,14 +3,19 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
+from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.process import command_line, load_or_exit
 from launcher.setup.credentials import CertificateFacts, CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
 from launcher.setup.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
+
+_NO_CERTIFICATE: Final = (
+    "ads_ingest starts only with one of its own (DOTBUS_ADS_CERTIFICATE in .env, --ads-certificate), or with several accounts"
+)
 
 certificates_app = command_line("Certificates, keys, passwords: make, convert, look at them.", no_args_is_help=True)
 
@@ -44,9 +49,11 @@ def init(
     try:
         provision.run(installation, CaisoCredentials(_content(ads_certificate), _content(ads_ca)), datetime.now(UTC))
     except (CredentialRefused, OtherEnvironment, OSError, ValueError) as error:
-        _fail(str(error), error)
+        _fail(_told(error), error)
     for path in provision.changed:
         typer.echo(f"made {path}")
+    if ads_certificate is None and installation.environment is not Environment.SIMULATOR:
+        typer.echo(f"no certificate towards the ADS of {installation.environment} was given: {_NO_CERTIFICATE}", err=True)
     typer.echo(f"credentials: {len(provision.changed)} files made, the others are as they were")
 
 
@@ -78,7 +85,7 @@ def convert(
         content = pem_of_pkcs12(source.read_bytes(), password)
         write_secret(target, content)
     except (CredentialRefused, OSError) as error:
-        _fail(f"{source}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
+        _fail(f"{source}: {error}" if isinstance(error, CredentialRefused) else _told(error), error)
     typer.echo(f"wrote {target}; it holds a private key without passphrase, mode 0600")
     _tell(describe_pem(content))
 
@@ -130,6 +137,13 @@ def _owners(given: list[str]) -> dict[str, int]:
             raise typer.BadParameter(f"{one!r} is not PART=UID with PART one of {', '.join(FOLDERS)}")
         owners[part] = int(uid)
     return owners
+
+
+def _told(error: Exception) -> str:
+    """A failure in words; the system's own begin with a number, and name the file last."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: cannot be written: {error.strerror}"
+    return str(error)
 
 
 def _fail(message: str, cause: BaseException | None = None) -> NoReturn:

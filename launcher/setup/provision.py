@@ -19,6 +19,7 @@ from launcher.setup.broker_users import (
     CONSOLE,
     HEALTH,
     HISTORIAN,
+    REPLAY,
     SERVICES,
     UPTIME_TOPIC,
     access_list,
@@ -143,6 +144,7 @@ class Provision:
         passwords = {service: self._password(service, "mqtt.password") for service in SERVICES}
         passwords[CONSOLE] = self._password(OPERATOR, "mqtt.password")
         passwords[HEALTH] = self._password(BROKER, "health.password")
+        passwords[REPLAY] = self._password(OPERATOR, f"{REPLAY}.password")
         for plant in plants:
             passwords[plant_user(plant)] = self._password(OPERATOR, f"{plant_user(plant)}.password")
         known = self._path(BROKER, "passwords")

@@ -141,7 +141,18 @@ def test_a_plant_answers_for_its_own_resources_only_and_reads_its_own_replies(to
 def test_nobody_may_publish_what_is_not_ours_nor_everything(topics: Topics):
     for topic in ("$SYS/broker/uptime", "other/v1/plant/sierra/S1/dot", f"{topics.root}/plant/sierra/S1/unknown"):
         assert writers(topics, topic) == set()
-    assert not [user.name for user in users(topics) if any(one.endswith("#") for one in user.writes)]
+    assert [one for user in users(topics) for one in user.writes if one.endswith("#")] == ["replay/v1/#"], "which is no plant's"
+
+
+def test_nobody_but_the_user_of_replays_says_anything_there_and_it_says_nothing_elsewhere(topics: Topics):
+    (replay,) = (user for user in users(topics) if user.name == "replay")
+
+    assert writers(topics, "replay/v1/plant/sierra/S1/dot") == {"replay"}
+    assert all(one.startswith("replay/v1/") for one in (*replay.writes, *replay.reads))
+
+
+def test_where_replays_are_the_installations_own_topics_they_have_no_user():
+    assert "replay" not in {user.name for user in users(Topics("replay/v1"))}
 
 
 def test_the_text_says_what_the_users_may_and_nothing_else(topics: Topics):

@@ -16,7 +16,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(
 PARTS: dict[str, Any] = COMPOSE["services"]
 IMAGE_OF_PROJECT = "${COMPOSE_PROJECT_NAME}-"
 OURS = {name: part for name, part in PARTS.items() if part["image"].startswith(IMAGE_OF_PROJECT)}
-ONE_SHOTS = {"init", "roles", "cli", "answer", "online", "check"}
+ONE_SHOTS = {"init", "roles", "cli", "answer", "replay", "online", "check"}
 PUBLISHED = {"mosquitto": "127.0.0.1:8883:8883", "postgres": "127.0.0.1:5432:5432", "modbus-gateway": "127.0.0.1:5020:5020"}
 
 
@@ -72,7 +72,7 @@ def test_each_parts_credentials_are_mounted_by_that_part_alone_and_read_only():
         if name == "init":
             assert secrets == {"authority", *(f"credentials-{one.replace('_', '-')}" for one in FOLDERS if one != "authority")}
             continue
-        operators = dict.fromkeys(("cli", "answer", "check"), "operator")
+        operators = dict.fromkeys(("cli", "answer", "replay", "check"), "operator")
         owner = (operators | {"roles": "postgres", "online": "ads-ingest"}).get(name, name)
         assert secrets == {f"credentials-{owner}"}, name
         (mount,) = (one for one in part["volumes"] if isinstance(one, dict) and one["source"] in secrets)

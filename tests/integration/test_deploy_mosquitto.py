@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Self
@@ -24,6 +24,7 @@ from real_mosquitto import IMAGE, free_port
 from simulator_client import Keys, simulating
 from waiting import eventually
 
+from ads_ingest.files.archive import Archive, DocumentKind
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.mqtt.bus import Bus
@@ -47,7 +48,7 @@ class Broker:
     credentials: Path
 
     def password(self, user: str) -> str:
-        homes = {"console": "operator/mqtt", "health": "mosquitto/health"}
+        homes = {"console": "operator/mqtt", "health": "mosquitto/health", "replay": "operator/replay"}
         home = homes.get(user, f"operator/{user}" if user.startswith("plant-") else f"{user}/mqtt")
         return (self.credentials / f"{home}.password").read_text()
 
@@ -168,7 +169,7 @@ def answers(broker: Broker) -> bool:
 
 
 @pytest.mark.parametrize(
-    "user", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "console", "health", "plant-sierra"]
+    "user", ["ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "console", "health", "replay", "plant-sierra"]
 )
 def test_every_user_is_let_in_with_its_own_password_only(broker: Broker, user: str):
     others = "console" if user != "console" else "historian"
@@ -360,3 +361,47 @@ def running(bus: Bus) -> Iterator[None]:
         yield
     finally:
         bus.stop()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """One of CAISO's documents, as ads_ingest keeps it."""
+    kept = Archive(tmp_path / "state" / "archive", timedelta(days=2), 10**6)
+    kept.keep(
+        DocumentKind.DISPATCH, "B1", (TOP / "tests/fixtures/ads/sample-dispatch-batch.xml").read_bytes(), datetime.now(UTC)
+    )
+    return tmp_path / "state"
+
+
+def replayed(broker: Broker, archive: Path, user: str) -> "subprocess.CompletedProcess[str]":
+    operator = broker.credentials / "operator"
+    password = "mqtt.password" if user == "console" else f"{user}.password"
+    environment = {
+        **os.environ,
+        "ADS_INGEST_CONFIG": str(CONFIG),
+        "ADS_INGEST_STATE_DIR": str(archive),
+        "ADS_INGEST_MQTT_HOST": "localhost",
+        "ADS_INGEST_MQTT_PORT": str(broker.port),
+        "ADS_INGEST_MQTT_USERNAME": user,
+        "ADS_INGEST_MQTT_PASSWORD_FILE": str(operator / password),
+        "ADS_INGEST_MQTT_CA_FILE": str(operator / "ca.pem"),
+    }
+    command = [sys.executable, "-m", "ads_ingest", "replay", "--speed", "600"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_a_replay_that_the_broker_refuses_ends_and_says_who_must_be_allowed_what(broker: Broker, archive: Path):
+    ended = replayed(broker, archive, "console")
+
+    assert ended.returncode == 1
+    assert "'console' must be allowed to publish below replay/v1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_user_of_replays_plays_a_day_and_hears_it(broker: Broker, archive: Path):
+    with broker.client("replay") as client:
+        client.subscribe("replay/v1/#")
+        ended = replayed(broker, archive, "replay")
+        assert ended.returncode == 0, ended.stderr
+        eventually(lambda: any(topic.endswith("/dot") for topic in client.received))
+        assert client.publish([TOPICS.dot("sierra", "X")]) == {TOPICS.dot("sierra", "X"): FORBIDDEN}

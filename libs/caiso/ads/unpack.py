@@ -59,6 +59,8 @@ def _bounded(document: bytes, max_bytes: int) -> bytes:
 def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text.encode("ascii").translate(None, SPACES), validate=True)
+    except UnicodeEncodeError as error:
+        raise NotUnpackable("the result is neither XML nor Base64: it has characters that are no ASCII") from error
     except (binascii.Error, ValueError) as error:
         raise NotUnpackable(f"the result is neither XML nor Base64: {error}") from error
 

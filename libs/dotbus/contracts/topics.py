@@ -11,6 +11,8 @@ from typing import Self
 from urllib.parse import unquote
 
 DEFAULT_ROOT = "dotbus/v1"
+REPLAY_ROOT = "replay/v1"
+"""Below it a day of the past is played again, as a simulation."""
 UNASSIGNED = "unassigned"
 """The plant of a resource that CAISO names and no configured plant claims."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -11,19 +11,17 @@ from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
 from ads_ingest.replaying.played_ads import Kept
 from ads_ingest.replaying.replay import SERVICE, Replay, run, simulated
 from ads_ingest.replaying.settings import PREFIX as HISTORIAN
-from ads_ingest.replaying.settings import HistorianSettings
+from ads_ingest.replaying.settings import ArchiveSettings, HistorianSettings
 from ads_ingest.replaying.span import Span
 from ads_ingest.settings import PREFIX
 from dotbus.contracts.messages import Environment
+from dotbus.contracts.topics import REPLAY_ROOT
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import load_or_exit, run_until_stopped
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import BusSettings, ServiceSettings, load_settings
 from dotbus.runtime.starting import packages_of
-
-TOPIC_ROOT: Final = "replay/v1"
-ARCHIVE: Final = Path("var/ads_ingest/archive")
 
 KeptOf = Callable[[Environment, Span], Mapping[str, Sequence[Kept]]]
 
@@ -36,8 +34,8 @@ def add_replay_command(app: typer.Typer, clock: Callable[[], datetime]) -> None:
         begin: Annotated[str | None, typer.Option("--from", help="With its zone, as 2026-03-01T00:00Z.")] = None,
         end: Annotated[str | None, typer.Option("--to", help="The same; else the end of what was kept.")] = None,
         speed: Annotated[float, typer.Option(min=0.1, max=3600, help="How much faster than it was.")] = 1.0,
-        archive: Annotated[Path | None, typer.Option(help=f"The archive of an ads_ingest; {ARCHIVE} unless given.")] = None,
-        topic_root: Annotated[str, typer.Option(help="Every topic begins with this.")] = TOPIC_ROOT,
+        archive: Annotated[Path | None, typer.Option(help="An archive; the one in ADS_INGEST_STATE_DIR unless given.")] = None,
+        topic_root: Annotated[str, typer.Option(help="Every topic begins with this.")] = REPLAY_ROOT,
         *,
         historian: Annotated[bool, typer.Option("--historian", help="The database that HISTORIAN_DATABASE_URL names.")] = False,
     ) -> None:
@@ -51,7 +49,10 @@ def _keeper(archive: Path | None, *, historian: bool) -> KeptOf:
     """Who kept the day."""
     if historian and archive:
         raise ConfigurationRefused([Mistake("command line", "--historian", "and --archive are both given; keep one")])
-    return _of_historian if historian else lambda _environment, span: kept_in_archive(archive or ARCHIVE, span)
+    if historian:
+        return _of_historian
+    folder = archive or load_settings(ArchiveSettings, PREFIX).archive
+    return lambda _environment, span: kept_in_archive(folder, span)
 
 
 def _of_historian(environment: Environment, span: Span) -> Mapping[str, Sequence[Kept]]:

@@ -33,6 +33,7 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
+from dotbus.runtime.starting import CannotStart
 
 SERVICE: Final = "ads_ingest"
 POLL_S: Final = 10.0
@@ -113,7 +114,7 @@ def run(replay: Replay, stop: threading.Event, clock: Callable[[], datetime]) ->
         asked = [(Account(name, settings), PlayedAds(own, timeline, clock)) for name, own in replay.kept.items()]
         known = wire_known([account for account, _ads in asked], shared)
         loops = [
-            Loop(streams, settings.poll_s, chance=random.random, turned=ingest.turned, clock=clock)
+            Loop(streams, settings.poll_s, chance=random.random, turned=lambda: _turned(ingest, replay), clock=clock)
             for streams in wire_streams(asked, known, shared)
         ]
         end = threading.Timer(max(0.0, ends_in_s), stop.set)
@@ -122,6 +123,15 @@ def run(replay: Replay, stop: threading.Event, clock: Callable[[], datetime]) ->
             end.start()
             run_together(loops, stop)
         end.cancel()
+
+
+def _turned(ingest: Ingest, replay: Replay) -> None:
+    """What a refusal ends is a replay alone: nothing is lost with it, and nobody would see a day that plays to no one."""
+    ingest.turned()
+    if refused := ingest.courier.refused:
+        user = repr(replay.bus.username) if replay.bus.username else "a nameless user"
+        remedy = f"{user} must be allowed to publish below {replay.installation.topic_root}, as `replay` of an installation is"
+        raise CannotStart(f"{refused}: {remedy}")
 
 
 def _settings(folder: Path, speed: float) -> AdsSettings:

@@ -1,5 +1,6 @@
-"""Settings of a replay from the historian: its own variables, HISTORIAN_DATABASE_URL and so on, read by another program."""
+"""Settings of a replay: where the archive is, and the historian's own variables, HISTORIAN_DATABASE_URL and so on."""
 
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, field_validator
@@ -9,6 +10,19 @@ from dotbus.runtime.settings.values import SecretFile, read_secret
 
 PREFIX: Final = "HISTORIAN_"
 _SCHEMES: Final = {"postgresql", "postgresql+psycopg2", "postgres"}
+
+
+class ArchiveSettings(BaseSettings):
+    """Where the service keeps its state, of which the archive is a part."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    state_dir: Path = Path("var/ads_ingest")
+
+    @property
+    def archive(self) -> Path:
+        """CAISO's documents as they came."""
+        return self.state_dir / "archive"
 
 
 class HistorianSettings(BaseSettings):

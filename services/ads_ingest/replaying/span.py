@@ -42,5 +42,6 @@ def _time(text: str | None, option: str) -> datetime | None:
             [Mistake("command line", option, f"{text!r} is no time such as 2026-03-01T00:00Z")]
         ) from error
     if time.tzinfo is None:
-        raise ConfigurationRefused([Mistake("command line", option, f"{text!r} names no zone: end it with Z, or -08:00")])
+        told = f"{text!r} names no zone: write a time with one, as {time:%Y-%m-%dT%H:%M}Z or with -08:00"
+        raise ConfigurationRefused([Mistake("command line", option, told)])
     return time

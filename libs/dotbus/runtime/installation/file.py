@@ -38,6 +38,7 @@ _STAND_INS: Final[dict[str, object]] = {
     "max_mw": 1e9,
 }
 _NO_RESOURCE: Final = "is missing: a plant has resources, or patterns of their names"
+_MENDED_BY: Final = "; name the file with --config or the program's variable that ends in _CONFIG, and let its user read it"
 _ROUNDS: Final = 8
 """A stand-in for a table lacks keys of its own in the next round: plant, its resources, their ids. Four rounds were seen."""
 
@@ -104,7 +105,7 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}")]) from error
+        raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}{_MENDED_BY}")]) from error
     except (ValueError, RecursionError) as error:  # tomllib's own error, or a number or a depth that Python refuses
         raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
 

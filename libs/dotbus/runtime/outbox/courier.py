@@ -47,6 +47,9 @@ class Courier:
     Args:
         clock: the wall clock, for what is said.
         published: told how many events were acknowledged, for metrics.
+
+    Attributes:
+        refused: what the broker refuses of us, in its words; None once it takes all.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Courier:
         self._said: dict[str, int] = {}
         self._complete: tuple[dict[str, int], int] | None = None
         self._refusals: list[str] = []
+        self.refused: str | None = None
         self._walked_to = 0
         self._piece = PIECE_FIRST
         self._marked = True
@@ -157,6 +161,7 @@ class Courier:
                 self._stopped.wait(PAUSE_AFTER_REFUSAL_S)
         elif self._bus.connected:
             self._complaint = ""
+            self.refused = None
 
     def _deliver_states(self) -> None:
         said, version = self._said, self._outbox.states_version
@@ -245,6 +250,7 @@ class Courier:
             self._bus.publish(messages)
         except PublishRefused as error:
             self._refusals.append(str(error))
+            self.refused = str(error)
             return error.refused or messages
         return ()
 

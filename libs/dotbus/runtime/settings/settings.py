@@ -6,6 +6,7 @@ Every service has its prefix (`ADS_INGEST_`, `HISTORIAN_`, ...) and the same nam
 import os
 import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -26,6 +27,7 @@ from dotbus.runtime.settings.values import (
     read_secret,
 )
 
+_LEAST_BEGINNING: Final = 2
 S = TypeVar("S", bound=BaseSettings)
 _NEAR: Final = 0.85
 """How like a setting's name a variable must be to be taken for a slip of the pen. Others may be somebody else's: Kubernetes
@@ -153,12 +155,18 @@ def check_names(prefix: str, own: type[BaseSettings]) -> None:
     names = [name for kind in (ServiceSettings, own) for name in kind.model_fields]
     known = [name.upper() for name in (*names, *(f"mqtt_{name}" for name in BusSettings.model_fields))]
     given = {name: name.upper().removeprefix(prefix) for name in os.environ if name.upper().startswith(prefix)}
-    meant = {name: nearest(rest, known, _NEAR) for name, rest in given.items() if rest not in known}
+    meant = {name: _meant(rest, known) for name, rest in given.items() if rest not in known}
     mistakes = [
         Mistake("environment", name, f"is no setting; did you mean {prefix}{like}?") for name, like in meant.items() if like
     ]
     if mistakes:
         raise ConfigurationRefused(mistakes)
+
+
+def _meant(name: str, known: Sequence[str]) -> str | None:
+    """The setting that a name is a slip of, or the beginning of; None when it is like none."""
+    begun = (one for one in known if len(name) >= _LEAST_BEGINNING and one.startswith(name))
+    return nearest(name, known, _NEAR) or next(begun, None)
 
 
 def _load_pair(certificate: Path, key: Path | None) -> None:

@@ -159,6 +159,28 @@ def test_init_refuses_an_owner_that_it_does_not_understand(tmp_path: Path, owner
     assert "PART=UID" in output
 
 
+def test_a_real_plant_without_a_certificate_is_told_where_to_name_one(tmp_path: Path):
+    config = tmp_path / "dotbus.toml"
+    config.write_text(EXAMPLE.read_text().replace('environment = "simulator"', 'environment = "stage"', 1))
+
+    status, output = run("init", tmp_path / "made", "--config", config)
+
+    assert status == 0, output
+    assert "no certificate towards the ADS of stage was given" in output
+    assert "DOTBUS_ADS_CERTIFICATE" in output
+    assert "no certificate" not in run("init", tmp_path / "other", "--config", EXAMPLE)[1]
+
+
+def test_a_place_that_cannot_be_written_is_told_without_a_number(tmp_path: Path, pfx: Path):
+    nowhere = tmp_path / "none" / "out.pem"
+
+    status, output = run("convert", pfx, nowhere, typed="secret\n")
+
+    assert status == 1
+    assert output.splitlines()[-1].startswith(str(nowhere.parent))
+    assert output.splitlines()[-1].endswith("cannot be written: No such file or directory")
+
+
 def test_a_given_ads_certificate_that_is_unusable_is_told(tmp_path: Path):
     status, output = run("init", tmp_path / "credentials", "--config", EXAMPLE, "--ads-certificate", EXAMPLE)
 

@@ -115,9 +115,11 @@ def test_another_name_of_the_broker_renews_its_certificate_alone(tmp_path: Path)
 def test_the_brokers_password_file_holds_the_services_passwords(tmp_path: Path):
     provision(tmp_path)
     lines = dict(line.split(":", 1) for line in (tmp_path / "mosquitto" / "passwords").read_text().splitlines())
-    homes = {"console": "operator/mqtt.password", "health": "mosquitto/health.password"} | {
-        f"plant-{plant.name}": f"operator/plant-{plant.name}.password" for plant in EXAMPLE.plants
-    }
+    homes = {
+        "console": "operator/mqtt.password",
+        "health": "mosquitto/health.password",
+        "replay": "operator/replay.password",
+    } | {f"plant-{plant.name}": f"operator/plant-{plant.name}.password" for plant in EXAMPLE.plants}
 
     for user, hashed in lines.items():
         password = (tmp_path / homes.get(user, f"{user}/mqtt.password")).read_text()

@@ -122,9 +122,11 @@ def test_a_slip_of_the_pen_is_told_and_what_is_somebody_else_s_is_not(monkeypatc
     check_names("S_", BusSettings)
     monkeypatch.setenv("S_LOG_LEVL", "debug")
     monkeypatch.setenv("S_MQTT_USER_NAME", "u")
+    monkeypatch.setenv("S_HEALTH", "8080")
     with pytest.raises(ConfigurationRefused) as refusal:
         check_names("S_", BusSettings)
     assert {str(mistake) for mistake in refusal.value.mistakes} == {
+        "environment: S_HEALTH: is no setting; did you mean S_HEALTH_HOST?",
         "environment: S_LOG_LEVL: is no setting; did you mean S_LOG_LEVEL?",
         "environment: S_MQTT_USER_NAME: is no setting; did you mean S_MQTT_USERNAME?",
     }
