@@ -36,7 +36,7 @@ REST_S = (0.0, 12.0)
 NOISE_MOST = 3
 GROUPS = {
     "ADS": caiso_rows.ROWS,
-    "OASIS": oasis_rows.ROWS,
+    "OASIS": (*oasis_rows.ROWS, *oasis_rows.BY_CHANCE),
     "ingests": process_rows.INGEST_ROWS,
     "broker": process_rows.BROKER_ROWS,
     "gateway": process_rows.GATEWAY_ROWS,

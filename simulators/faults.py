@@ -45,6 +45,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "nan",
         "header_only",
         "no_node",
+        "old_prices",
         "cut",
         "http_503",
         "timeout",

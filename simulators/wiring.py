@@ -72,7 +72,7 @@ def applications(
     own, of_ads = Misconduct(prices, faults, conduct, clock), AdsAdmin(ads, settings.interval_s)
     return Applications(
         ads=ads_app(AdsEndpoints(*services, surprises, faults, clock, stopping, hold_s, size)),
-        oasis=oasis_app(OasisEndpoints(publisher, clock, limit, groups, faults, stopping, hold_s, size)),
+        oasis=oasis_app(OasisEndpoints(publisher, prices, clock, limit, groups, faults, stopping, hold_s, size)),
         admin=admin_app({**own.reads, **of_ads.reads}, {**own.orders, **of_ads.orders}),
         conduct=conduct,
     )

@@ -61,12 +61,20 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     trajectories: tuple[SentTrajectory, ...]
 
 
+class SaidAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """A price that was corrected and that an old answer of the simulated OASIS said again, in $/MWh, and when it last did."""
+
+    lmp: float
+    said_at: datetime
+
+
 class SentPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """A price that the simulated OASIS publishes for one interval, in $/MWh."""
+    """A price that the simulated OASIS publishes for one interval, in $/MWh, and what an old answer said again in its place."""
 
     interval_start: datetime
     interval_end: datetime
     lmp: float
+    said_again: SaidAgain | None = None
 
 
 class SimulatorSilent(Exception):

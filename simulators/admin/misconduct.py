@@ -90,7 +90,7 @@ class Misconduct:
         return [self._price(market, node, at, at + report.interval) for at in starts(start, until, report.interval)]
 
     def _price(self, market: str, node: str, start: datetime, end: datetime) -> dict[str, object]:
-        price = self._prices.price(market, node, start)
+        price, old = self._prices.price(market, node, start), self._prices.said_again.get((market, node, start))
         return {
             "interval_start": utc_text(start),
             "interval_end": utc_text(end),
@@ -99,6 +99,7 @@ class Misconduct:
             "congestion": price.congestion_usd_per_mwh,
             "loss": price.loss_usd_per_mwh,
             "ghg": price.ghg_usd_per_mwh,
+            "said_again": {"lmp": old.lmp_usd_per_mwh, "said_at": utc_text(old.said_at)} if old else None,
         }
 
     def _correct(self, said: Correction) -> dict[str, object]:

@@ -16,6 +16,7 @@ from simulators.broken_replies import CutReply, HeldReply, OversizedReply
 from simulators.faults import Asked, Faults
 from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused
 from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
+from simulators.oasis.prices import CorrectedPrices
 from simulators.oasis.queries import Query, parse_group, parse_single
 from simulators.oasis.recordings import recorded_reply
 
@@ -57,6 +58,7 @@ class OasisEndpoints:
     """What the application serves and how its faults behave."""
 
     publisher: Publisher
+    prices: CorrectedPrices
     clock: Callable[[], datetime]
     limit: RateLimit
     groups: GroupQueue
@@ -153,7 +155,10 @@ def _published(query: Query, endpoints: OasisEndpoints, injected: str | None, no
     if injected in _ERRORS:
         return named_error_reply(_ERRORS[injected], query, now)
     misread = _MISREAD.get(injected or "")
-    reply = endpoints.publisher.reply(misread(query) if misread else query, now)
+    publisher = endpoints.publisher
+    if injected == "old_prices":
+        publisher = replace(publisher, prices=endpoints.prices.lagging(now))
+    reply = publisher.reply(misread(query) if misread else query, now)
     if injected in _SPOILT:
         return rewritten(reply, _SPOILT[injected], now)
     if injected == "bomb":

@@ -44,25 +44,70 @@ class Prices(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class SaidAgain:
+    """An LMP that was corrected away and that an old answer said again, and when it last did."""
+
+    lmp_usd_per_mwh: float
+    said_at: datetime
+
+
+_Key = tuple[str, str, datetime]
+"""A market, a node and an interval's start."""
+
+
 class CorrectedPrices:
-    """Prices some of which were corrected after they had been published, as CAISO does without saying so."""
+    """Prices some of which were corrected after they had been published, as CAISO does without saying so.
+
+    Attributes:
+        said_again: by market, node and interval's start, what `lagging` prices said though it was corrected.
+    """
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
-        self._lmp_usd_per_mwh: dict[tuple[str, str, datetime], float] = {}
+        self._corrections: dict[_Key, tuple[float, ...]] = {}
+        self.said_again: dict[_Key, SaidAgain] = {}
 
     def correct(self, market: str, node: str, start: datetime, lmp_usd_per_mwh: float) -> None:
         """Publish another price from now on."""
-        self._lmp_usd_per_mwh[market, node, start] = lmp_usd_per_mwh
+        key = market, node, start
+        self._corrections[key] = (*self._corrections.get(key, ()), lmp_usd_per_mwh)
 
     def price(self, market: str, node: str, start: datetime) -> Price:
         """The price as it is published now; what was corrected is the energy component."""
+        return self._corrected(market, node, start, self._corrections.get((market, node, start), ()))
+
+    def lagging(self, now: datetime) -> "LaggingPrices":
+        """The prices as a cache has them that does not know the last correction of each, and is asked now."""
+        return LaggingPrices(self, now)
+
+    def price_before(self, market: str, node: str, start: datetime, now: datetime) -> Price:
+        """The price as it was published before its last correction, which is noted as said again at a time."""
+        key = market, node, start
+        corrections = self._corrections.get(key, ())
+        price = self._corrected(market, node, start, corrections[:-1])
+        if corrections:
+            self.said_again[key] = SaidAgain(price.lmp_usd_per_mwh, now)
+        return price
+
+    def _corrected(self, market: str, node: str, start: datetime, corrections: tuple[float, ...]) -> Price:
         price = self._prices.price(market, node, start)
-        lmp = self._lmp_usd_per_mwh.get((market, node, start))
-        if lmp is None:
+        if not corrections:
             return price
-        energy = _rounded(price.energy_usd_per_mwh + lmp - price.lmp_usd_per_mwh)
-        return replace(price, lmp_usd_per_mwh=_rounded(lmp), energy_usd_per_mwh=energy)
+        energy = _rounded(price.energy_usd_per_mwh + corrections[-1] - price.lmp_usd_per_mwh)
+        return replace(price, lmp_usd_per_mwh=_rounded(corrections[-1]), energy_usd_per_mwh=energy)
+
+
+@dataclass(frozen=True)
+class LaggingPrices:
+    """Prices of a cache that lags behind, as it is asked at a time."""
+
+    current: CorrectedPrices
+    now: datetime
+
+    def price(self, market: str, node: str, start: datetime) -> Price:
+        """The price before its last correction."""
+        return self.current.price_before(market, node, start, self.now)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,17 @@ def corrected(stack: FaultStack) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def lagging(stack: FaultStack) -> Iterator[None]:
+    """The active price is corrected, and half of the answers are a cache's that does not know it."""
+    with corrected(stack):
+        stack.plant.ask_simulator("/faults", service="oasis", fault="old_prices", share=0.5)
+        try:
+            yield
+        finally:
+            stack.plant.ask_simulator("/faults", service="oasis", fault="old_prices", times=0)
+
+
 def has_old_prices(display: Display) -> bool:
     """Both prices were not confirmed for longer than they may."""
     return all(Reason.STALE in display.reasons(name) for name in ("lmp_active", "lmp_published"))
@@ -82,3 +93,7 @@ ROWS = (
     Row("oasis_no_node", "OASIS gives no price for the node", replies("no_node"), has_old_prices, noticed=ASKED),
     Row("oasis_corrected", "OASIS corrects the active price", corrected, is_good, after(1.0)),
 )
+BY_CHANCE = (
+    Row("oasis_lagging", "A cache of OASIS gives the price before its correction, now and then", lagging, is_good, after(1.0)),
+)
+"""What a register shows of these depends on chance: they have no row in the table, and the soak has them."""

@@ -29,8 +29,8 @@ TURN_S = 0.4
 PART = 2e-6
 """What a float32 may be off by, as a part of the number."""
 
-Prices = Mapping[tuple[str, datetime], float]
-"""LMP by node and interval start."""
+Prices = Mapping[tuple[str, datetime], tuple[float, ...]]
+"""LMPs by node and interval start: the published one, and the one before its correction while an old answer says it again."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,12 @@ class Truth:
         return tuple(self._batches.values()), tuple(batch for batch in sent.trajectories if batch.received_at > old)
 
     def _prices(self, now: datetime) -> Prices:
-        found: dict[tuple[str, datetime], float] = {}
+        found: dict[tuple[str, datetime], tuple[float, ...]] = {}
         for node in self._nodes:
             for price in self._simulator.prices("RTM", node, now - FIVE_MINUTES, now + 2 * FIVE_MINUTES):
-                found[node, price.interval_start] = price.lmp
+                old = price.said_again
+                again = (old.lmp,) if old and old.said_at >= self.learned_at else ()
+                found[node, price.interval_start] = (price.lmp, *again)
         return found
 
     def verdicts(self, display: Display, resource_id: str, node: str, limits_s: Mapping[str, float]) -> Iterator[Verdict]:
@@ -234,9 +236,8 @@ def _active_check(display: Display, _resource_id: str, node: str) -> Check:
     def ranges(word: Word, check: Check) -> Iterator[tuple[float, float]]:
         for at in moments(check.display, TURN_S):
             start = at - timedelta(seconds=at.timestamp() % FIVE_MINUTES.total_seconds())
-            lmp = word.prices.get((node, start))
-            if lmp is not None and check.starts in (start, None):
-                yield lmp, lmp
+            if check.starts in (start, None):
+                yield from ((lmp, lmp) for lmp in word.prices.get((node, start), ()))
 
     return _check("lmp_active_usd_per_mwh", display, ranges, "lmp_active_start")
 
@@ -245,7 +246,7 @@ def _published_check(display: Display, _resource_id: str, node: str) -> Check:
     def ranges(word: Word, check: Check) -> Iterator[tuple[float, float]]:
         newest = max((start for name, start in word.prices if name == node), default=None)
         if newest is not None and check.starts == newest:
-            yield word.prices[node, newest], word.prices[node, newest]
+            yield from ((lmp, lmp) for lmp in word.prices[node, newest])
 
     return _check("lmp_published_usd_per_mwh", display, ranges, "lmp_published_start")
 

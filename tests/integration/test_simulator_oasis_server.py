@@ -175,6 +175,28 @@ def test_a_reply_whose_rows_are_wrong_is_still_a_zip_of_csv(oasis: Oasis, fault:
         assert rows(archive.read(archive.namelist()[0]).decode().splitlines())
 
 
+def test_an_old_price_can_come_after_its_correction_and_is_told_beside_the_published_one(oasis: Oasis):
+    of = {"market": "DAM", "node": "BAYSHOR2_1_N001"}
+    start = "2026-03-14T20:00:00Z"
+
+    def told() -> dict[str, Any]:
+        return oasis.session.get(f"{oasis.admin_url}/prices", params={**of, "start": start, "end": start}, timeout=10).json()[0]
+
+    published = told()["lmp"]
+    correction = {**of, "start": start, "lmp": 77.25}
+    assert oasis.session.post(f"{oasis.admin_url}/correct", json=correction, timeout=10).ok
+    assert (told()["lmp"], told()["said_again"]) == (77.25, None)
+    for fault, lmp in (("old_prices", published), (None, 77.25)):
+        if fault:
+            oasis.order(fault)
+        reply = oasis.get("SingleZip", {**QUERY, "node": of["node"]})
+        with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+            rows = archive.read(archive.namelist()[0]).decode().splitlines()
+        [row] = [row for row in rows if row.startswith("2026-03-14T20:00") and ",LMP," in row]
+        assert f",{lmp:.10g}," in row
+        assert told()["said_again"]["lmp"] == published
+
+
 def test_a_node_can_be_missing_from_a_reply(oasis: Oasis):
     oasis.order("no_node")
     reply = oasis.get("SingleZip", {**QUERY, "node": "BAYSHOR2_1_N001,CATALYST_7_N002"})

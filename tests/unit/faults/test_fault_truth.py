@@ -10,7 +10,7 @@ from faults.truth import Truth, Verdict
 
 from dotbus.contracts.quality import Reason
 from launcher.documents.fault_table import COLUMNS, FLAGS, render_faults
-from launcher.look.sent import Sent, SentBatch, SentInstruction
+from launcher.look.sent import SaidAgain, Sent, SentBatch, SentInstruction, SentPrice
 
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LIMITS_S = {"dot": 5.0, "price": 5.0}
@@ -22,10 +22,12 @@ def at(seconds: float) -> datetime:
 
 
 class Caiso:
-    """A simulator that says one DOT in force, in the revision that it was told."""
+    """A simulator that says one DOT in force, in the revision that it was told, and one price."""
 
     def __init__(self) -> None:
         self.dot_mw, self.revision_no = 10.0, 1
+        self.lmp = 50.0
+        self.said_again: SaidAgain | None = None
 
     def sent(self) -> Sent:
         instruction = SentInstruction(instruction_uid="I", resource_id="R", dot_mw=self.dot_mw, target_at=at(50))
@@ -41,8 +43,8 @@ class Caiso:
         )
         return Sent(batches=(batch,), trajectories=())
 
-    def prices(self, *_question: object) -> tuple[()]:
-        return ()
+    def prices(self, *_question: object) -> tuple[SentPrice]:
+        return (SentPrice(interval_start=START, interval_end=at(300), lmp=self.lmp, said_again=self.said_again),)
 
 
 @pytest.fixture
@@ -84,6 +86,27 @@ def test_what_caiso_replaced_longer_ago_than_the_limit_is_wrong(truth: Truth):
 
 def test_what_caiso_never_said_is_wrong(truth: Truth):
     assert verdict(truth, 15.0, 15).lag_s is None
+
+
+def test_a_corrected_price_that_an_old_answer_says_again_is_right_from_then_on_for_as_long_as_any_word(
+    caiso: Caiso, monkeypatch: pytest.MonkeyPatch
+):
+    truth = Truth(caiso, ("N",), kept_s=60)
+    caiso.lmp = 60.0
+    columns = {name: Column("good" if name == "lmp_active" else "bad") for name in COLUMNS}
+    shown = {"lmp_active_usd_per_mwh": SimpleNamespace(value=50.0), "lmp_active_start": SimpleNamespace(at=START)}
+    for second in range(31):
+        if second == 15:
+            caiso.said_again = SaidAgain(lmp=50.0, said_at=at(14.5))
+        monkeypatch.setattr("faults.truth.utc_now", lambda second=second: at(second))
+        truth.learn()
+
+    def is_right(second: float) -> bool:
+        display = Display(at(second), at(second), 0.0, columns, {}, {}, shown)  # type: ignore[arg-type]
+        [found] = truth.verdicts(display, "R", "N", LIMITS_S)
+        return found.lag_s is not None
+
+    assert [second for second in range(5, 31) if is_right(second)] == list(range(14, 22))
 
 
 def test_a_good_register_without_a_number_is_wrong(truth: Truth):

@@ -15,7 +15,7 @@ from simulators.ads.market import Market, Order
 from simulators.ads.plan import Unit
 from simulators.ads.records import Batch, BatchType, DispatchBatch
 from simulators.broken_replies import gzip_bomb
-from simulators.oasis.prices import CorrectedPrices, PriceModel
+from simulators.oasis.prices import CorrectedPrices, PriceModel, SaidAgain
 
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parents[2] / "fixtures" / "ads" / "ads.caiso.com.xsd"))
 UNITS = (Unit("ONE", variable=False, pmin_mw=0.0, pmax_mw=100.0, ramp_mw_per_min=20.0),)
@@ -108,3 +108,15 @@ def test_a_corrected_price_is_what_is_published_and_still_the_sum_of_its_compone
     assert price.lmp_usd_per_mwh == 77.25
     assert sum(parts) == pytest.approx(77.25, abs=2e-4)
     assert prices.price("RTM", "TWO", start) == other
+
+
+def test_a_cache_that_lags_says_a_price_as_it_was_before_its_last_correction_and_that_is_noted() -> None:
+    prices, start = CorrectedPrices(PriceModel(1)), datetime(2026, 7, 1, 12, 5, tzinfo=UTC)
+    published = prices.price("RTM", "ONE", start)
+    assert prices.lagging(NOW).price("RTM", "ONE", start) == published
+    assert prices.said_again == {}
+    for lmp, before in ((77.25, published.lmp_usd_per_mwh), (78.5, 77.25)):
+        prices.correct("RTM", "ONE", start, lmp)
+        assert prices.lagging(NOW).price("RTM", "ONE", start).lmp_usd_per_mwh == before
+        assert prices.price("RTM", "ONE", start).lmp_usd_per_mwh == lmp
+        assert prices.said_again == {("RTM", "ONE", start): SaidAgain(before, NOW)}
