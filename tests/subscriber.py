@@ -72,11 +72,14 @@ class Batch(NamedTuple):
     revision: int
     dots: list[Message]
     withdrawn: bool
-    until: datetime
+    gone: int  # the highest revision that is withdrawn, below the others' perhaps
+    until: datetime  # how long that counts
 
-    def lasts_beyond(self, now: datetime, *, silent: bool) -> bool:
-        """Whether it counts though a newer message is silent about it: withdrawn, or that message does not know all."""
-        return self.until > now or (silent and any(dot.get("interval_end", NEVER) > now for dot in self.dots))
+    def lasting(self, now: datetime, *, silent: bool) -> "Batch | None":
+        """What counts though a newer message is silent about it: all where that does not know all, else what is withdrawn."""
+        if silent and any(dot.get("interval_end", NEVER) > now for dot in self.dots):
+            return self
+        return Batch(self.gone, [], withdrawn=True, gone=self.gone, until=self.until) if self.until > now else None
 
 
 @dataclass
@@ -185,8 +188,10 @@ def batches_of(message: Message) -> dict[str, Batch]:
         here = [(each.get("revision_no") or 0, each) for each in dots if each["batch_uid"] == uid]
         away = [each.get("revision_no") or 0 for each in gone if each["batch_uid"] == uid]
         top = max([*(revision for revision, _ in here), *away])
-        until = max((each["until"] for each in gone if each["batch_uid"] == uid and top in away), default=NEVER)
-        found[uid] = Batch(top, [each for revision, each in here if revision == top], top in away, until)
+        last = max(away, default=0)
+        ends = (each["until"] for each in gone if each["batch_uid"] == uid and (each.get("revision_no") or 0) == last)
+        newest_here = [each for revision, each in here if revision == top]
+        found[uid] = Batch(top, newest_here, withdrawn=top in away, gone=last, until=max(ends, default=NEVER))
     return found
 
 
@@ -195,13 +200,12 @@ def ahead_of(newer: State, older: list[State], now: datetime) -> list[State]:
     found = []
     silent = "incomplete" in own_reasons(newer.message)
     for state in older:
-        higher = {
-            uid: batch
-            for uid, batch in state.batches.items()
-            if (
-                batch.revision > newer.batches[uid].revision if uid in newer.batches else batch.lasts_beyond(now, silent=silent)
-            )
-        }
+        higher = {}
+        for uid, batch in state.batches.items():
+            known = newer.batches.get(uid)
+            kept = batch.lasting(now, silent=silent) if known is None else batch if batch.revision > known.revision else None
+            if kept:
+                higher[uid] = kept
         if higher or NEVER < newest(newer.message) < newest(state.message):
             found.append(replace(state, batches=higher, ahead=[]))
     return found
