@@ -20,6 +20,7 @@ class Batch:
         detail: XML of the segments of each instruction.
         told: more XML of each instruction.
         head: more XML of the header.
+        also: XML of more instructions.
     """
 
     batch_uid: str
@@ -31,6 +32,7 @@ class Batch:
     detail: str = ""
     told: str = ""
     head: str = ""
+    also: str = ""
     instruction_type: int = 0
 
     def xml(self, *, whole: bool) -> str:
@@ -46,7 +48,7 @@ class Batch:
             f"<batchType>{self.batch_type}</batchType>{self.head}"
             f"<batchReceived>{self.start_at.isoformat()}</batchReceived><startTime>{self.start_at.isoformat()}</startTime>"
             f"<revisionNo>{self.revision_no}</revisionNo>"
-            f"{f'<instructions>{inside}</instructions>' if whole else ''}</DispatchBatch>"
+            f"{f'<instructions>{inside}{self.also}</instructions>' if whole else ''}</DispatchBatch>"
         )
 
 

@@ -14,7 +14,7 @@ from launcher.setup.credentials import CertificateFacts, CredentialRefused, desc
 from launcher.setup.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
 _NO_CERTIFICATE: Final = (
-    "ads_ingest starts only with one of its own (DOTBUS_ADS_CERTIFICATE in .env, --ads-certificate), or with several accounts"
+    "ads_ingest starts only with one (DOTBUS_ADS_CERTIFICATE in .env, or --ads-certificate), or with a file of several accounts"
 )
 
 certificates_app = command_line("Certificates, keys, passwords: make, convert, look at them.", no_args_is_help=True)

@@ -176,6 +176,9 @@ class DispatchStream:
 
     def _recheck(self, batch: OpenBatch) -> Iterator[AdsFailure]:
         """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
+        if batch.contested:  # the document itself may be another by now, in the same revision
+            yield from self._retry(batch)
+            return
         asked_at = self._clock()
         try:
             header = translate_header(self._caiso.get_batch_header(batch.batch_uid))

@@ -3,10 +3,11 @@
 All of it or nothing: events, states and cursor go into the outbox in one transaction, and what cannot be kept was never known.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
+from ads_ingest.batches.contradictions import told_apart, word_of
 from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
@@ -67,6 +68,7 @@ class DispatchChanges:
         restore(batches, publisher.known_state, clock())
         if publisher.instructions:
             restore_instructions(batches, publisher.instructions, clock())
+        views.restore(publisher.told_otherwise, clock())
 
     def begin_anew(self, set_back_by: timedelta) -> None:
         """The clock was set back: all that CAISO has is to be had again.
@@ -105,6 +107,7 @@ class DispatchChanges:
             if instructions:
                 instructions.take_back(instructed)
             self._batches.take_back(known)
+            self._views.compare(document.header.batch_uid)
             raise
 
     def _pass_on(self, document: DispatchBatch, asked_at: datetime) -> list[str]:
@@ -114,9 +117,7 @@ class DispatchChanges:
         before = self._named_before(header.batch_uid)
         unnamed = self._views.unnamed(header, named, before)
         events = translate_dispatch(document, self._sender, now, unnamed.gone)
-        fold(self._publisher.known_state, header, events, unnamed.over)
-        if self._publisher.instructions:
-            fold_instructions(self._publisher.instructions, header, events, unnamed.over, now)
+        self._fold(header, events, unnamed.over, now)
         unreadable_in = {event.resource_id: unreadable_of(event) for event in events}
         in_doubt = {each.resource_id for each in events if unreadable_in[each.resource_id] or is_undecided(each)}
         in_doubt |= document.nameless
@@ -126,10 +127,31 @@ class DispatchChanges:
         unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
-        self._batches.note_had(header, until, in_doubt, min(asked_at, now), named)
+        words = {event.resource_id: word_of(event) for event in events if event.resource_id in named}
+        self._batches.note_had(header, until, in_doubt, min(asked_at, now), dict.fromkeys(named, "") | words)
         self._views.note(header, named, unnamed)
-        self.commit(events, self._settled_to(), news_only=True)
+        self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
         return unreadable
+
+    def _compared(self, batch_uid: str, events: Sequence[Dispatch], words: Mapping[str, str]) -> Sequence[Dispatch]:
+        """The events of a batch, told apart where another account was told otherwise; that it was is kept."""
+        if not self._publisher.known_state.is_one_of_several:
+            return events
+        self._views.compare(batch_uid)
+        self._publisher.keep_told_otherwise(self._views.told_otherwise())
+        return [told_apart(each, self._publisher.kept(each.id)) if each.resource_id in words else each for each in events]
+
+    def _fold(self, header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str], now: datetime) -> None:
+        """Put a batch into what is known. Of what was contradicted an answer of the same revision is news, too."""
+        dots, instructions = self._publisher.known_state, self._publisher.instructions
+        batch, told = self._batches.get(header.batch_uid), {event.resource_id for event in events}
+        for resource_id in batch.contested & told if batch else ():
+            dots.put(resource_id, dots.entry(resource_id).reopened(header.batch_uid))
+            if instructions:
+                instructions.put(resource_id, instructions.entry(resource_id).reopened(header.batch_uid))
+        fold(dots, header, events, over)
+        if instructions:
+            fold_instructions(instructions, header, events, over, now)
 
     def withdraw(self, batch: OpenBatch) -> None:
         """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own.

@@ -7,6 +7,7 @@ from typing import Any, Generic
 
 import msgspec
 
+from ads_ingest.batches.contradictions import ToldOtherwise
 from ads_ingest.known.instruction_state import KnownInstructions
 from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
@@ -18,6 +19,8 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 
 KeptState = Dot | Trajectory | Instructions
+_CONTRADICTED = "contradicted"
+_told_otherwise = msgspec.json.Decoder(tuple[ToldOtherwise, ...])
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
 
 
@@ -107,6 +110,26 @@ class Publisher(Generic[B, S]):
             self._outbox.keep_note(self._missing_name, missing)
             self._missing = missing
 
+    @property
+    def told_otherwise(self) -> tuple[ToldOtherwise, ...]:
+        """What the accounts were told that contradicts each other, as it was kept last."""
+        return _told_otherwise.decode(self._outbox.note(_CONTRADICTED) or "[]")
+
+    def keep_told_otherwise(self, told: Sequence[ToldOtherwise]) -> None:
+        """Remember that: until a restart is over, nobody else knows that what a state says was contradicted.
+
+        Raises:
+            sqlite3.Error: it was not kept.
+        """
+        text = msgspec.json.encode(told).decode()
+        if text != (self._outbox.note(_CONTRADICTED) or "[]"):
+            self._outbox.keep_note(_CONTRADICTED, text)
+
+    def kept(self, event_id: str) -> list[Dispatch]:
+        """The kept dispatch events whose ids begin so, those of a version that said them otherwise left out."""
+        found = (_kept_event(kept.payload) for kept in self._outbox.events_of(event_id))
+        return [event for event in found if event]
+
     def begin_anew(self, set_back_by: timedelta, now: datetime) -> None:
         """The clock was set back: ask for everything that CAISO has again; what is kept already is passed over.
 
@@ -190,6 +213,14 @@ def take_over(outbox: Outbox, sender: Sender, now: datetime) -> dict[str, bytes]
         get_logger("ads").warning("topics of another configuration are retracted", topics=gone)
         outbox.retract(gone, now)
     return outbox.states()
+
+
+def _kept_event(payload: bytes) -> Dispatch | None:
+    try:
+        event = decode(payload)
+    except UndecodableMessage:
+        return None
+    return event if isinstance(event, Dispatch) else None
 
 
 def _kept_state(payload: bytes) -> KeptState | None:

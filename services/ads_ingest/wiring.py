@@ -144,7 +144,7 @@ def wire_streams(
 
 def _wire_view(account: Account, shared: Shared, own: _KnownStates, sights: Sights) -> View:
     batches = open_batches(account.settings, shared.sender.installation, own.dots.valid_for, shared.chance)
-    return View(batches, own.dots.sees, sights.losing(account.name))
+    return View(batches, own.dots.sees, sights.losing(account.name), account.name)
 
 
 def _known_states(accounts: Sequence[Account], shared: Shared, sights: Sights) -> list[_KnownStates]:

@@ -5,7 +5,8 @@ as those of a revision are that nobody could read: against their states while it
 because a ramp begins at the DOT before.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -55,6 +56,8 @@ class OpenBatch:
         named: those of them that the one that was had names.
         in_doubt: resources of which CAISO has not decided an instruction, or another account is to say whether it holds.
         ask_at: when to ask for it next.
+        words: of each resource that it names what that comes to, where other accounts may be told of it as well.
+        contested: resources of which another account was told otherwise in the same revision.
         confirmed_at: when CAISO was last asked for it and said that what we had is what it is.
         failures: questions without a usable answer in a row, for any reason.
         unusable: those of them that CAISO answered.
@@ -72,6 +75,8 @@ class OpenBatch:
     resources: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     in_doubt: frozenset[str] = frozenset()
+    words: Mapping[str, str] = field(default_factory=dict)
+    contested: frozenset[str] = frozenset()
     confirmed_at: datetime | None = None
     failures: int = 0
     unusable: int = 0
@@ -134,7 +139,9 @@ class OpenBatch:
             return self
         if is_older(header, newest):
             return replace(self, ask_at=now + recheck)
-        return self.confirmed(now, recheck)
+        confirmed = self.confirmed(now, recheck)
+        # A header cannot tell whether what was contradicted is said otherwise by now: its document is due as before.
+        return replace(confirmed, ask_at=min(self.ask_at, confirmed.ask_at)) if self.contested else confirmed
 
     def _to_be_had(self, header: DispatchBatchHeader, now: datetime) -> "OpenBatch":
         known, until = Known.REPLACED if self.had else Known.LISTED, max(self.until, may_last_until(header, now))
@@ -202,9 +209,10 @@ class OpenBatch:
         if self.is_missing:
             is_told = self.asks_nothing or not (self.failures or now - self.ask_at > ASKED_SOON)
             everyone = self.is_known_replaced or not self.resources
-            return Doubts() if is_told else Doubts(self.resources, everyone=everyone)
+            disputed = frozenset() if self.asks_nothing else self.contested
+            return Doubts(disputed) if is_told else Doubts(self.resources, everyone=everyone)
         is_lost = self.may_ask_something and self.is_unconfirmed(now, vouched)
-        return Doubts(self.resources if is_lost else self.in_doubt)
+        return Doubts(self.resources if is_lost else self.in_doubt | self.contested)
 
     def is_unconfirmed(self, now: datetime, vouched: timedelta) -> bool:
         """Whether CAISO's last word on what was had does not count any more."""
@@ -218,7 +226,7 @@ class OpenBatch:
         """Whether CAISO's list need not name it again, not even after a restart."""
         if self.is_missing:
             return self.is_given_up and self.until <= now
-        is_undecided = self.in_doubt or (self.may_ask_something and self.asks_nothing)
+        is_undecided = self.in_doubt or self.contested or (self.may_ask_something and self.asks_nothing)
         return not is_undecided or self.until <= now
 
 

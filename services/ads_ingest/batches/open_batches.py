@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ads_ingest.batches.contradictions import ToldOtherwise
 from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
 from ads_ingest.known.doubts import Doubts
 from ads_ingest.known.intervals import is_older
@@ -81,11 +82,12 @@ class OpenBatches:
         until: datetime | None,
         in_doubt: Collection[str],
         now: datetime,
-        named: Collection[str] = (),
+        words: Mapping[str, str] | None = None,
     ) -> None:
-        """A batch is in the outbox, as its document says, which names these resources, and lasts until a time."""
+        """A batch is in the outbox, as its document says, which tells these resources their words, and lasts until a time."""
+        words = words or {}
         batch = self._batches[header.batch_uid]
-        batch = replace(batch, until=until or now, named=frozenset(named), in_doubt=frozenset(in_doubt))
+        batch = replace(batch, until=until or now, named=frozenset(words), words=words, in_doubt=frozenset(in_doubt))
         self._put(batch.passed_on(header, now, self._recheck))
 
     def note_decided(self, batch_uid: str, resources: Collection[str]) -> None:
@@ -93,6 +95,12 @@ class OpenBatches:
         batch = self._batches.get(batch_uid)
         if batch and not batch.in_doubt.isdisjoint(unnamed := frozenset(resources) - batch.named):
             self._put(replace(batch, in_doubt=batch.in_doubt - unnamed))
+
+    def note_contested(self, batch_uid: str, resources: frozenset[str]) -> None:
+        """Accounts were told different things of these resources in a batch, and of no others."""
+        batch = self._batches.get(batch_uid)
+        if batch and batch.contested != (own := resources.intersection(batch.words)):
+            self._put(replace(batch, contested=own))
 
     def note_failed(self, batch_uid: str, failure: AdsFailure, now: datetime) -> OpenBatch:
         """A question about a batch had no usable answer. Returns what is known of it then."""
@@ -119,6 +127,14 @@ class OpenBatches:
             batch = replace(batch, header=header, had=header)
         resources, named = batch.resources | {resource_id}, batch.named | {resource_id}
         self._put(replace(batch, until=max(batch.until, until), resources=resources, named=named))
+
+    def restore_words(self, told: ToldOtherwise, now: datetime) -> None:
+        """What was told of a batch before a restart, and contradicted."""
+        for resource_id in told.words:
+            self.restore(known_of(told.batch_uid, told.revision_no, told.batch_type), resource_id, told.until, now)
+        batch = self._batches.get(told.batch_uid)
+        if batch and batch.had and (batch.had.revision_no or 0) == (told.revision_no or 0):
+            self._put(replace(batch, words=told.words))
 
     def read_anew(self, now: datetime) -> None:
         """Everything is to be had again, because what held had counted as past."""

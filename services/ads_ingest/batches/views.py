@@ -7,10 +7,12 @@ named it: CAISO raises the revision with each change (specification, section 6),
 resource, to this account or to another, is none of CAISO's words about it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
+from ads_ingest.batches.contradictions import ToldOtherwise, contested
 from ads_ingest.batches.open_batch import Known, OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.instruction_states import is_nothing_by_status
@@ -25,11 +27,13 @@ class View:
         batches: what is known of each by this account.
         sees: the resources that CAISO has named to it.
         note_lost: told of resources that it sees no more.
+        account: its name; empty for the only one.
     """
 
     batches: OpenBatches
     sees: set[str]
     note_lost: Callable[[Collection[str]], None]
+    account: str = ""
 
     def had(self, header: DispatchBatchHeader) -> OpenBatch | None:
         """A batch as this account was given it in the same revision and status; None while it was not."""
@@ -43,6 +47,19 @@ class View:
         """Whether this account was not given a batch in that revision, nor in a higher one."""
         given = self._given(header.batch_uid)
         return given is None or (given[1].revision_no or 0) < (header.revision_no or 0)
+
+    def told_otherwise(self) -> Iterator[ToldOtherwise]:
+        """What this account was told, and another otherwise."""
+        for batch in self.batches.every():
+            if batch.contested and batch.had:
+                yield ToldOtherwise(
+                    account=self.account,
+                    batch_uid=batch.batch_uid,
+                    revision_no=batch.had.revision_no,
+                    batch_type=batch.had.batch_type,
+                    until=batch.until,
+                    words={resource_id: batch.words[resource_id] for resource_id in sorted(batch.contested)},
+                )
 
     def _given(self, batch_uid: str) -> tuple[OpenBatch, DispatchBatchHeader] | None:
         """A batch that this process was given, and as what; a state of before a restart does not tell who was."""
@@ -111,6 +128,25 @@ class Views:
             if batch := other.had(header):
                 other.note_lost((other.sees & frozenset(named)) - batch.named)
             other.batches.note_decided(header.batch_uid, unnamed.gone.union(named))
+
+    def compare(self, batch_uid: str) -> None:
+        """See whether all accounts were told the same in the newest revision of a batch."""
+        known = [(each, batch) for each in (self.own, *self._others) if (batch := each.batches.get(batch_uid))]
+        found = contested([batch for _view, batch in known])
+        for view, _batch in known:
+            view.batches.note_contested(batch_uid, found)
+
+    def told_otherwise(self) -> tuple[ToldOtherwise, ...]:
+        """All contradictions, for a restart."""
+        found = [each for view in (self.own, *self._others) for each in view.told_otherwise()]
+        return tuple(sorted(found, key=lambda each: (each.account, each.batch_uid)))
+
+    def restore(self, told: Iterable[ToldOtherwise], now: datetime) -> None:
+        """After a restart: the contradictions of before are as they were, once each account has restored its own words."""
+        for each in told:
+            if each.account == self.own.account:
+                self.own.batches.restore_words(each, now)
+                self.compare(each.batch_uid)
 
     def _meaning(self, header: DispatchBatchHeader, resource_id: str, held: int | None) -> Meaning:
         own = self.own.batches.get(header.batch_uid)

@@ -115,10 +115,12 @@ def _doubted(batch: OpenBatch, now: datetime, vouched: timedelta) -> Doubts:
         return Doubts()
     if batch.is_missing:
         is_asked_soon = not batch.failures and now - batch.ask_at <= ASKED_SOON
-        if is_asked_soon or (batch.had and is_nothing_by_status(batch.header.batch_status)):
+        if batch.had and is_nothing_by_status(batch.header.batch_status):
             return Doubts()
+        if is_asked_soon:
+            return Doubts(batch.contested)
         return Doubts(batch.resources, everyone=batch.known is Known.LISTED and not batch.resources)
-    return Doubts(batch.resources if batch.is_unconfirmed(now, vouched) else batch.in_doubt)
+    return Doubts(batch.resources if batch.is_unconfirmed(now, vouched) else batch.in_doubt | batch.contested)
 
 
 def _put(known_state: KnownInstructions, resource_id: str, entry: InstructionRecord) -> None:

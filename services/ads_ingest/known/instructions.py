@@ -148,6 +148,10 @@ class InstructionRecord:
         uid, revision = header.batch_uid, header.revision_no
         return self._with(SaidBatch(uid, until, revision, header.batch_type, header.batch_status, now))
 
+    def reopened(self, batch_uid: str) -> Self:
+        """Without a batch of which accounts were told different things in one revision: what is told now replaces it."""
+        return replace(self, batches={uid: said for uid, said in self.batches.items() if uid != batch_uid})
+
     def _with(self, said: SaidBatch) -> Self:
         known = self.batches.get(said.batch_uid)
         joined = known.joined(said) if known else said

@@ -86,6 +86,10 @@ class DotSchedule:
         others = (batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
         return replace(self, intervals=rest, withdrawn=tuple(sorted((*others, withdrawn), key=lambda batch: batch.batch_uid)))
 
+    def reopened(self, batch_uid: str) -> Self:
+        """Where a batch may come back in the revision that withdrew it: accounts were told different things of that."""
+        return replace(self, withdrawn=tuple(batch for batch in self.withdrawn if batch.batch_uid != batch_uid))
+
     def _withdrawn_from(self, revision_no: int) -> set[str]:
         """The batches that are withdrawn in a revision or a higher one: what is withdrawn comes back in a higher one only."""
         return {batch.batch_uid for batch in self.withdrawn if (batch.revision_no or 0) >= revision_no}

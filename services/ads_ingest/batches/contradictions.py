@@ -1,0 +1,82 @@
+"""Contradictions: what accounts were told of one resource in one revision of a batch, and not the same. Pure.
+
+CAISO raises the revision with each change (specification, section 6), so nobody can say which of two such answers holds,
+whoever came first. They are judged as a gateway judges two sources: by the DOTs and instructions that follow from them. A
+higher revision settles it, a cancel, or that an account is told otherwise when it is asked again.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+import msgspec
+
+from ads_ingest.batches.open_batch import OpenBatch
+from ads_ingest.known.instructions import known_in
+from ads_ingest.known.intervals import dot_intervals, is_undecided
+from dotbus.contracts.instruction_states import Status
+from dotbus.contracts.messages import Dispatch
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class ToldOtherwise(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account was told of a batch that another was told otherwise, as it is kept over a restart.
+
+    Attributes:
+        account: its name.
+        until: when the last of the batch is over.
+        words: of each resource that is contradicted what it was told (`word_of`).
+    """
+
+    account: str
+    batch_uid: str
+    revision_no: int | None
+    batch_type: int | None
+    until: datetime
+    words: Mapping[str, str]
+
+
+def word_of(dispatch: Dispatch) -> str:
+    """What an answer comes to for its resource, as a digest.
+
+    Without when it was heard, and without the two times of its header that CAISO fills in or moves under one revision.
+    """
+    header = msgspec.structs.replace(dispatch.batch, batch_sent_at=None, batch_expires_at=None)
+    timeless = msgspec.structs.replace(dispatch, time=_ALWAYS, batch=header)
+    intervals = sorted(dot_intervals(timeless), key=lambda each: (each.instruction_uid, each.interval_start))
+    said = msgspec.json.encode((intervals, known_in(timeless), is_undecided(timeless)))
+    return blake2b(said, digest_size=8).hexdigest()
+
+
+def contested(told: Iterable[OpenBatch]) -> frozenset[str]:
+    """The resources of which the accounts were told different things in the highest revision that any of them was given.
+
+    Args:
+        told: one batch as each account knows it.
+    """
+    given = [(batch.had.revision_no or 0, batch) for batch in told if batch.had]
+    newest = max((revision for revision, _batch in given), default=0)
+    equals = [batch for revision, batch in given if revision == newest]
+    if any(batch.had and batch.had.batch_status == Status.CANCELLED for batch in equals):
+        return frozenset()  # the last word of a revision
+    words: dict[str, set[str]] = {}
+    for batch in equals:
+        for resource_id, word in batch.words.items():
+            words.setdefault(resource_id, set()).add(word)
+    return frozenset(resource_id for resource_id, different in words.items() if len(different) > 1)
+
+
+def told_apart(event: Dispatch, kept: Iterable[Dispatch]) -> Dispatch:
+    """An event as it is to be kept: one that comes to something else than those of its id says so in its id.
+
+    Args:
+        event: of a batch, revision and resource.
+        kept: those whose ids begin with its own.
+    """
+    words = {each.id: word_of(each) for each in kept if each.resource_id == event.resource_id}
+    if event.id not in words:
+        return event
+    word = word_of(event)
+    same = next((event_id for event_id, known in words.items() if known == word), f"{event.id}/{word}")
+    return msgspec.structs.replace(event, id=same)
