@@ -289,6 +289,11 @@ def fetched_last(versions: list[tuple[datetime, datetime, Message, Reasons]]) ->
     return price, reasons | ({"incomplete"} if believed - {latest[-1]} else frozenset())
 
 
+def _place_on_curve(point: dict[str, Any]) -> tuple[Any, ...]:
+    number = point.get("sequence_number")
+    return point["target_at"], point.get("batch_received_at") or NEVER, -1 if number is None else number
+
+
 def is_torn(points: list[Message]) -> bool:
     """Whether two points of one place in a curve differ."""
     return len({(*place_of(each), each["dop_mw"]) for each in points}) > len({place_of(each) for each in points})
@@ -574,10 +579,7 @@ class Subscriber:
 
     def _point(self, state: State, now: datetime) -> Value:
         """The value of one curve."""
-        points = sorted(
-            state.message["points"],
-            key=lambda each: (each["target_at"], each.get("batch_received_at") or NEVER, each.get("sequence_number") or 0),
-        )
+        points = sorted(state.message["points"], key=_place_on_curve)
         before = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] <= now]
         after = [(each["target_at"], each["dop_mw"]) for each in points if each["target_at"] > now]
         if not before or (not after and before[-1][0] < now):

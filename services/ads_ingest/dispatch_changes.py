@@ -139,7 +139,11 @@ class DispatchChanges:
             return events
         self._views.compare(batch_uid)
         self._publisher.keep_told_otherwise(self._views.told_otherwise())
-        return [told_apart(each, self._publisher.kept(each.id)) if each.resource_id in words else each for each in events]
+        return [self._told_apart(each) if each.resource_id in words else each for each in events]
+
+    def _told_apart(self, event: Dispatch) -> Dispatch:
+        kept = [each for each in self._publisher.kept(event.id) if isinstance(each, Dispatch)]
+        return told_apart(event, kept, word_of)
 
     def _fold(self, header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str], now: datetime) -> None:
         """Put a batch into what is known. Of what was contradicted an answer of the same revision is news, too."""

@@ -125,8 +125,8 @@ class Publisher(Generic[B, S]):
         if text != (self._outbox.note(_CONTRADICTED) or "[]"):
             self._outbox.keep_note(_CONTRADICTED, text)
 
-    def kept(self, event_id: str) -> list[Dispatch]:
-        """The kept dispatch events whose ids begin so, those of a version that said them otherwise left out."""
+    def kept(self, event_id: str) -> list[Dispatch | TrajectoryBatch]:
+        """The kept events whose ids begin so, those of a version that said them otherwise left out."""
         found = (_kept_event(kept.payload) for kept in self._outbox.events_of(event_id))
         return [event for event in found if event]
 
@@ -215,12 +215,12 @@ def take_over(outbox: Outbox, sender: Sender, now: datetime) -> dict[str, bytes]
     return outbox.states()
 
 
-def _kept_event(payload: bytes) -> Dispatch | None:
+def _kept_event(payload: bytes) -> Dispatch | TrajectoryBatch | None:
     try:
         event = decode(payload)
     except UndecodableMessage:
         return None
-    return event if isinstance(event, Dispatch) else None
+    return event if isinstance(event, Dispatch | TrajectoryBatch) else None
 
 
 def _kept_state(payload: bytes) -> KeptState | None:

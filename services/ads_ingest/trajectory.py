@@ -7,12 +7,13 @@ read: from its own first target time on.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.contradictions import told_apart, word_of_points
 from ads_ingest.batches.outages import Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
@@ -88,7 +89,7 @@ class TrajectoryStream:
         self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
         doubted = filter(publisher.known_state.is_of, publisher.known_state.doubted())
-        self._doubts = dict.fromkeys(doubted, CurveDoubt(clock() + UNTOLD_LENGTH))
+        self._doubts = {resource: _restored(publisher.known_state.entry(resource), clock()) for resource in doubted}
 
     def round(self) -> Unanswered:
         """Ask whether there is something new, and for it. Returns what could not be passed on.
@@ -172,9 +173,9 @@ class TrajectoryStream:
         try:
             for record in listed:
                 told = translate_trajectory(record, self._sender, now)
-                self._fold(told)
-                failures += self._doubt_unreadable(record, told, xml)
-                events += told
+                contradicted = self._fold(told, now)
+                failures += self._doubt_points(record, told, contradicted, xml)
+                events += [self._told_apart(each, events) if each.resource_id in contradicted else each for each in told]
             self._note_seen({event.resource_id for event in events})
             self._commit(events, self._publisher.cursor)
         except Exception:
@@ -183,17 +184,36 @@ class TrajectoryStream:
             raise
         return tuple(failures)
 
-    def _fold(self, events: Sequence[TrajectoryBatch]) -> None:
-        known_state = self._publisher.known_state
+    def _fold(self, events: Sequence[TrajectoryBatch], now: datetime) -> Mapping[str, CurveDoubt]:
+        """Put a batch on the curves. Returns the doubts of those that hold what is as new and says otherwise."""
+        known_state, contradicted = self._publisher.known_state, {}
         for event in events:
-            known_state.put(event.resource_id, known_state.entry(event.resource_id).with_batch(event))
+            entry = known_state.entry(event.resource_id)
+            joined = entry.with_batch(event)
+            known_state.put(event.resource_id, joined)
             if doubt := self._doubts.get(event.resource_id):
                 self._doubts[event.resource_id] = doubt.replaced_by(trajectory_points(event))
+            if entry.contradicts(event, now):
+                contradicted[event.resource_id] = _doubt_between(joined, event, now)
+        return contradicted
 
-    def _doubt_unreadable(
-        self, record: records.TrajectoryBatch, events: Sequence[TrajectoryBatch], xml: bytes
+    def _told_apart(self, event: TrajectoryBatch, before: Sequence[TrajectoryBatch]) -> TrajectoryBatch:
+        kept = [each for each in self._publisher.kept(event.id) if isinstance(each, TrajectoryBatch)]
+        return told_apart(event, [*kept, *before], word_of_points)
+
+    def _doubt_points(
+        self,
+        record: records.TrajectoryBatch,
+        events: Sequence[TrajectoryBatch],
+        contradicted: Mapping[str, CurveDoubt],
+        xml: bytes,
     ) -> Iterator[Unreadable]:
-        """What of a batch nobody can read, by resource, and so what is not on their curves."""
+        """What of a batch nobody can read, by resource, and so what is not on their curves; and what contradicts them."""
+        for resource_id, doubt in contradicted.items():
+            told = f"a trajectory of {resource_id} that was received at the same time, or is the same, says otherwise"
+            failure = Unreadable(Question("getTrajectoryData", record.header.batch_uid), told, xml)
+            self._doubt(resource_id, doubt, failure)
+            yield failure
         question = Question("getTrajectoryData", record.header.batch_uid)
         unreadable = {event.resource_id: unreadable_points_of(event) for event in events}
         for resource_id in record.nameless:
@@ -224,6 +244,20 @@ class TrajectoryStream:
             self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubts}
             self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubts)))
             self._publisher.commit(now, events, cursor)
+
+
+def _restored(curve: TrajectoryCurve, now: datetime) -> CurveDoubt:
+    """A doubt of before a restart: what is no newer than the curve was known by then."""
+    return CurveDoubt(now + UNTOLD_LENGTH, received_at=curve.latest.batch_received_at if curve.latest else None)
+
+
+def _doubt_between(curve: TrajectoryCurve, batch: TrajectoryBatch, now: datetime) -> CurveDoubt:
+    """What a batch does to a curve that holds others which are as new and say otherwise."""
+    added = trajectory_points(batch)
+    received_at = added[0].batch_received_at
+    equals = [*added, *(point for point in curve.points if point.batch_received_at == received_at)]
+    targets = [point.target_at for point in equals]
+    return CurveDoubt(max(now + UNTOLD_LENGTH, *targets), min(targets), received_at)
 
 
 def _doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -> CurveDoubt:

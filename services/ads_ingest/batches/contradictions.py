@@ -5,9 +5,10 @@ whoever came first. They are judged as a gateway judges two sources: by the DOTs
 higher revision settles it, a cancel, or that an account is told otherwise when it is asked again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import TypeVar
 
 import msgspec
 
@@ -15,8 +16,9 @@ from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.known.instructions import known_in
 from ads_ingest.known.intervals import dot_intervals, is_undecided
 from dotbus.contracts.instruction_states import Status
-from dotbus.contracts.messages import Dispatch
+from dotbus.contracts.messages import Dispatch, TrajectoryBatch
 
+E = TypeVar("E", Dispatch, TrajectoryBatch)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -45,8 +47,7 @@ def word_of(dispatch: Dispatch) -> str:
     header = msgspec.structs.replace(dispatch.batch, batch_sent_at=None, batch_expires_at=None)
     timeless = msgspec.structs.replace(dispatch, time=_ALWAYS, batch=header)
     intervals = sorted(dot_intervals(timeless), key=lambda each: (each.instruction_uid, each.interval_start))
-    said = msgspec.json.encode((intervals, known_in(timeless), is_undecided(timeless)))
-    return blake2b(said, digest_size=8).hexdigest()
+    return _digest((intervals, known_in(timeless), is_undecided(timeless)))
 
 
 def contested(told: Iterable[OpenBatch]) -> frozenset[str]:
@@ -67,14 +68,26 @@ def contested(told: Iterable[OpenBatch]) -> frozenset[str]:
     return frozenset(resource_id for resource_id, different in words.items() if len(different) > 1)
 
 
-def told_apart(event: Dispatch, kept: Iterable[Dispatch]) -> Dispatch:
+def word_of_points(batch: TrajectoryBatch) -> str:
+    """The same of the points of a trajectory, in whatever order they are listed."""
+    header = msgspec.structs.replace(batch.batch, batch_sent_at=None)
+    return _digest((header, sorted(batch.dops, key=lambda each: each.dop_uid)))
+
+
+def _digest(said: object) -> str:
+    return blake2b(msgspec.json.encode(said), digest_size=8).hexdigest()
+
+
+def told_apart(event: E, kept: Iterable[E], word_of: Callable[[E], str]) -> E:
     """An event as it is to be kept: one that comes to something else than those of its id says so in its id.
 
     Args:
         event: of a batch, revision and resource.
-        kept: those whose ids begin with its own.
+        kept: those whose ids begin with its own, and others.
+        word_of: what an event comes to.
     """
-    words = {each.id: word_of(each) for each in kept if each.resource_id == event.resource_id}
+    own = event.id, f"{event.id}/"
+    words = {each.id: word_of(each) for each in kept if each.id == own[0] or each.id.startswith(own[1])}
     if event.id not in words:
         return event
     word = word_of(event)

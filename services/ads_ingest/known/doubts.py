@@ -48,7 +48,7 @@ class Spoken:
 
 @dataclass(frozen=True)
 class CurveDoubt:
-    """Points of a resource that nobody can read.
+    """Points of a resource that nobody can read, or that others contradict which are as new.
 
     Attributes:
         until: when the last of them is past and the curve without them stale, or what nobody could read is replaced.
@@ -62,7 +62,7 @@ class CurveDoubt:
 
     def replaced_by(self, points: Sequence[TrajectoryPoint]) -> "CurveDoubt":
         """After the points of a batch: a newer one replaces older points at or after its first target time."""
-        if not points or (self.received_at and (points[0].batch_received_at or self.received_at) < self.received_at):
+        if not points or (self.received_at and _is_no_newer(points[0], self.received_at)):
             return self
         first_at = min(point.target_at for point in points)
         is_all = self.first_at is not None and first_at <= self.first_at
@@ -75,3 +75,7 @@ class CurveDoubt:
         received = [at for at in (self.received_at, other.received_at) if at]
         first_at = min(self.first_at, other.first_at) if self.first_at and other.first_at else None
         return CurveDoubt(max(self.until, other.until), first_at, max(received, default=None))
+
+
+def _is_no_newer(point: TrajectoryPoint, received_at: datetime) -> bool:
+    return point.batch_received_at is not None and point.batch_received_at <= received_at

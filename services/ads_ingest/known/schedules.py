@@ -11,6 +11,7 @@ from typing import Self
 import msgspec
 
 from ads_ingest.known.intervals import dot_intervals, open_until, tells_age, trajectory_points
+from dotbus.contracts.curves import PointOrder, point_order
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule, rank
@@ -129,24 +130,47 @@ class TrajectoryCurve:
         return max((point.target_at for point in self.points), default=None)
 
     def with_batch(self, batch: TrajectoryBatch) -> Self:
-        """With the points of a batch: a newer batch replaces older points at or after its first target time."""
-        points = trajectory_points(batch)
-        added = sorted(points if tells_age(batch.batch) else self._as_old_as_known(points), key=_point_order)
+        """With the points of a batch: a newer batch replaces older points at or after its first target time.
+
+        Of what is as new nothing replaces anything: all of it is held, whatever the order in which it comes (`contradicts`).
+        """
+        added = self._added(batch)
         if not added:
             return self
-        others = [point for point in self.points if point.batch_uid != batch.batch.batch_uid]
         received = _received(added[0])
-        newer = [point.target_at for point in others if _received(point) > received]
-        kept_old = (p for p in others if _received(p) > received or p.target_at < added[0].target_at)
-        kept_new = (point for point in added if not newer or point.target_at < min(newer))
+        others = [p for p in self.points if p.batch_uid != batch.batch.batch_uid or _received(p) == received]
+        kept_old = (p for p in others if _received(p) >= received or p.target_at < added[0].target_at)
         is_latest = self.latest is None or _received(self.latest) <= received
+        last = max([*added, *([self.latest] if self.latest and _received(self.latest) == received else [])], key=_place)
         is_news = is_latest and (self.latest is None or self.latest.batch_uid != batch.batch.batch_uid)
         return replace(
             self,
-            points=tuple(sorted((*kept_old, *kept_new), key=_point_order)),
-            latest=added[-1] if is_latest else self.latest,
+            points=tuple(sorted({*kept_old, *self._not_replaced(added)}, key=_place)),
+            latest=last if is_latest else self.latest,
             received_at=max(batch.time, self.received_at or batch.time) if is_news else self.received_at,
         )
+
+    def contradicts(self, batch: TrajectoryBatch, now: datetime) -> bool:
+        """Whether what is held and is as new as a batch, under its UID or another's, says otherwise of what is not past.
+
+        Nothing tells which of the two replaces the other.
+        """
+        added = self._added(batch)
+        held = [point for point in self.points if added and _received(point) == _received(added[0])]
+        said, holds = (
+            {(point_order(point), point.dop_mw) for point in TrajectoryCurve(tuple(points)).pruned(now).points}
+            for points in (self._not_replaced(added), held)
+        )
+        return bool(held) and said != holds
+
+    def _added(self, batch: TrajectoryBatch) -> list[TrajectoryPoint]:
+        points = trajectory_points(batch)
+        return sorted(points if tells_age(batch.batch) else self._as_old_as_known(points), key=_place)
+
+    def _not_replaced(self, added: Sequence[TrajectoryPoint]) -> list[TrajectoryPoint]:
+        """The points of a batch that none of a newer one replaces."""
+        newer = [point.target_at for point in self.points if added and _received(point) > _received(added[0])]
+        return [point for point in added if not newer or point.target_at < min(newer)]
 
     def _as_old_as_known(self, points: Sequence[TrajectoryPoint]) -> list[TrajectoryPoint]:
         """Points of a batch that is known already are no younger for being read again."""
@@ -161,8 +185,8 @@ class TrajectoryCurve:
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past, save the last point of it, from which the curve goes on, and others at its place."""
-        last = max((_point_order(point) for point in self.points if point.target_at <= now), default=None)
-        kept = tuple(point for point in self.points if point.target_at > now or _point_order(point) == last)
+        last = max((point_order(point) for point in self.points if point.target_at <= now), default=None)
+        kept = tuple(point for point in self.points if point.target_at > now or point_order(point) == last)
         return replace(self, points=kept) if len(kept) < len(self.points) else self
 
 
@@ -208,6 +232,6 @@ def _received(point: TrajectoryPoint) -> datetime:
     return point.batch_received_at or _LONG_AGO
 
 
-def _point_order(point: TrajectoryPoint) -> tuple[datetime, datetime, int]:
-    """The order that the specification gives (section 6, sequenceNumber)."""
-    return point.target_at, _received(point), point.sequence_number or 0
+def _place(point: TrajectoryPoint) -> tuple[PointOrder, float, str]:
+    """The order on the curve; of equals, which contradict each other, only to be certain."""
+    return point_order(point), point.dop_mw, point.batch_uid

@@ -6,16 +6,15 @@ time on the later one counts. After the last point its value is held; before the
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from dotbus.contracts.curves import PointOrder, point_order
 from dotbus.contracts.messages import TrajectoryPoint
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
     """The trajectory's megawatts, None before its first point."""
-    curve = sorted(points, key=_curve_order)
+    curve = sorted(points, key=point_order)
     after = bisect_right(curve, now, key=lambda point: point.target_at)
     if after == 0:
         return None
@@ -27,8 +26,8 @@ def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | 
 
 def is_contested(points: Sequence[TrajectoryPoint]) -> bool:
     """Whether two points of one place in the curve differ: nobody can say which counts."""
-    found: dict[tuple[datetime, datetime, int], float] = {}
-    return any(found.setdefault(_curve_order(point), point.dop_mw) != point.dop_mw for point in points)
+    found: dict[PointOrder, float] = {}
+    return any(found.setdefault(point_order(point), point.dop_mw) != point.dop_mw for point in points)
 
 
 def ends_at(points: Sequence[TrajectoryPoint]) -> datetime:
@@ -41,8 +40,3 @@ def between_mw(begin: datetime, begin_mw: float, end: datetime, end_mw: float, n
     share = (now - begin) / (end - begin)
     value_mw = begin_mw * (1 - share) + end_mw * share
     return min(max(value_mw, min(begin_mw, end_mw)), max(begin_mw, end_mw))  # rounding must not leave the segment
-
-
-def _curve_order(point: TrajectoryPoint) -> tuple[datetime, datetime, int]:
-    number = point.sequence_number
-    return point.target_at, point.batch_received_at or _LONG_AGO, -1 if number is None else number
