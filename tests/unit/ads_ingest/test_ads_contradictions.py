@@ -9,10 +9,10 @@ import pytest
 from ads_bench import INSTALLATION, RECHECK, T0, timed_out
 from ads_fake import Batch
 from ads_two_accounts import NAMES, Two
-from historian.write.record import Recorded, Recorder
 
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Instructions
+from historian.write.reading.record import Recorded, Recorder
 
 IN_DOUBT = ("incomplete",)
 BOTH_ORDERS = pytest.mark.parametrize("order", [NAMES, NAMES[::-1]])
