@@ -22,6 +22,7 @@ from dotbus.contracts.messages import (
     DotInterval,
     DotSegment,
     Instruction,
+    InstructionDetail,
     TrajectoryBatch,
     TrajectoryBatchHeader,
     TrajectoryPoint,
@@ -60,9 +61,14 @@ def is_undecided(dispatch: Dispatch) -> bool:
 
 
 def unreadable_of(dispatch: Dispatch) -> list[str]:
-    """What of a batch nobody can read for a resource: the text of a DOT, such as a time without its zone, and misfit times."""
+    """What of a batch nobody can read for a resource: the text of a DOT, such as a time without its zone, and misfit times.
+
+    And what contradicts itself: an instruction that is told in two ways, or names another batch than the one that it is in.
+    """
     header = dispatch.batch
     found = _unreadable(header.extra, _DECISIVE_OF_BATCH, "batch")
+    strays = (each for each in dispatch.instructions if each.batch_uid not in (None, header.batch_uid))
+    found += [f"instruction {each.instruction_uid}: it names batch {(each.batch_uid or '')[:40]!r}" for each in strays]
     if header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra:
         found += _contradictions(dispatch.instructions)
         for instruction in dispatch.instructions:
@@ -70,6 +76,7 @@ def unreadable_of(dispatch: Dispatch) -> list[str]:
                 name = f"instruction {instruction.instruction_uid}"
                 found += _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION, name)
                 found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT, name)]
+                found += _contradicting_segments(instruction.details, name)
     misfits = ((each.instruction_uid, misfit_of(header, each)) for each in dispatch.instructions if _may_hold(header, each))
     return found + [f"instruction {uid}: {misfit}" for uid, misfit in misfits if misfit]
 
@@ -98,6 +105,24 @@ def _contradictions(instructions: Iterable[Instruction]) -> list[str]:
     first: dict[tuple[str, int], Instruction] = {}
     keyed = (((each.instruction_uid, each.revision_number or 0), each) for each in instructions)
     return [f"instruction {key[0]}: said twice, and not the same" for key, each in keyed if first.setdefault(key, each) != each]
+
+
+def _contradicting_segments(details: Iterable[InstructionDetail], where: str) -> list[str]:
+    """Segments that an instruction has under one number and service type and that differ. None has to have a number."""
+    first: dict[tuple[int, str | None], float | None] = {}
+    keyed = (((each.seg_no, each.service_type), each.segment_mw) for each in details if each.seg_no is not None)
+    return [f"{where}: segment {key[0]} is told twice" for key, mw in keyed if first.setdefault(key, mw) != mw]
+
+
+def _once(details: Iterable[InstructionDetail]) -> Iterator[InstructionDetail]:
+    """Segments without those that are the same again, under their number."""
+    told: set[tuple[int, str | None, float | None]] = set()
+    for each in details:
+        key = None if each.seg_no is None else (each.seg_no, each.service_type, each.segment_mw)
+        if key not in told:
+            yield each
+        if key:
+            told.add(key)
 
 
 def _unreadable(extra: Mapping[str, str], decisive: frozenset[str], where: str) -> list[str]:
@@ -146,7 +171,7 @@ def _interval(instruction: Instruction, held: Holding, dispatch: Dispatch) -> Do
         return None
     segments = tuple(
         DotSegment(service_type=part.service_type, segment_mw=part.segment_mw)
-        for part in instruction.details
+        for part in _once(instruction.details)
         if part.service_type is not None and part.segment_mw is not None
     )
     supplemental = [part.segment_mw for part in segments if part.service_type.upper() == SUPPLEMENTAL]
