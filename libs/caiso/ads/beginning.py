@@ -11,7 +11,7 @@ import re
 import zlib
 
 from caiso.ads.unpack import SPACES
-from caiso.ads.xml import Element, NotThisDocument, read_beginning
+from caiso.ads.xml import Element, NotThisDocument, read_beginning, within_bound
 
 _RESULT = re.compile(rb"<(?:[\w.-]+:)?result(?:\s[^<>]*)?>\s*")
 _END = re.compile(rb"</(?:[\w.-]+:)?trajectoryBatch\s*>")
@@ -23,12 +23,12 @@ def first_batches(body: bytes, max_bytes: int) -> Element | None:
 
     Args:
         body: of the reply, the whole or its beginning.
-        max_bytes: the most of the document that is looked at.
+        max_bytes: the most of the document that is looked at, and no more elements and attributes of it than may be held.
     """
     found = _RESULT.search(body)
     if found is None:
         return None
-    document = _unpacked(body[found.end() :], max_bytes)
+    document = within_bound(_unpacked(body[found.end() :], max_bytes))
     ends = [match.end() for match in _END.finditer(document)]
     try:
         return read_beginning(document[: ends[-1]], "APITrajectoryResponse") if ends else None

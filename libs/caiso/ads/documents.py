@@ -4,7 +4,7 @@ The tables of `schema` say which element or attribute is which field, `fields` r
 
 Every function raises `Malformed` for a reply that is not the document asked for, `Busy`, `UnknownUid` or `SoapFault` when CAISO
 answered with a fault, `HttpRefused` for another status than 200 without a fault, and `Oversized` for a document larger than the
-bound when unpacked.
+bound when unpacked, or with more elements and attributes than `xml.PARTS_MOST`.
 """
 
 from collections.abc import Callable

@@ -60,6 +60,7 @@ def read_answer(reply: Reply) -> Element:
         Busy, UnknownUid, SoapFault: CAISO answered with a fault.
         HttpRefused: another status than 200, and no fault that would explain it.
         NotThisDocument: the reply is not a SOAP envelope, or an empty one.
+        TooLarge: it has more elements than anybody is ready to hold.
     """
     try:
         envelope = read_xml(reply.body, "Envelope", large_texts=True)

@@ -6,9 +6,12 @@ are local names: ADS has changed its namespaces with each version.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from lxml import etree
+
+from caiso.ads.unpack import TooLarge
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type of an element
 
@@ -36,8 +39,10 @@ _TOO_LONG_A_NAME = re.compile(
 """Neither goes on behind the next tag, nor looks at anything twice: both take as long as the document is large."""
 _LARGE_TEXT_BYTES = 10_000_000
 """Up to here libxml2 allows a text without being told to. Once it is, it allows depth, too: 2048 elements, else 256."""
-_MARKS_MOST = 5_000_000
-"""An element takes some 200 bytes of memory and may be written in four."""
+PARTS_MOST: Final = 1_000_000
+"""Elements and attributes of one document. One takes some 200 bytes of memory and may be written in four."""
+_PART = re.compile(rb"""<[^/!?]|=\s*["']""")
+"""What each element and each attribute begins with. Other text may look so as well: more are counted, never less."""
 WHOLE_TEXT_CHARACTERS: Final = 1000
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
@@ -56,6 +61,7 @@ def read_xml(xml: bytes, root_name: str, *, large_texts: bool = False) -> Elemen
 
     Raises:
         NotThisDocument: it is not well-formed, has a document type declaration, or has another root.
+        TooLarge: it has more than `PARTS_MOST` elements and attributes.
     """
     root = read_any_xml(xml, large_texts=large_texts)
     if local_name(root) != root_name:
@@ -68,6 +74,7 @@ def read_any_xml(xml: bytes, *, large_texts: bool = True) -> Element:
 
     Raises:
         NotThisDocument: it is not well-formed, or has a document type declaration.
+        TooLarge: it has more than `PARTS_MOST` elements and attributes.
     """
     xml = _harmless(xml)
     parser = etree.XMLParser(
@@ -94,6 +101,7 @@ def read_beginning(xml: bytes, root_name: str) -> Element:
 
     Raises:
         NotThisDocument: what is there is not well-formed, has a document type declaration, or has another root.
+        TooLarge: it has more than `PARTS_MOST` elements and attributes.
     """
     parser = etree.XMLPullParser(("start",), resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
@@ -107,14 +115,15 @@ def read_beginning(xml: bytes, root_name: str) -> Element:
 
 
 def _harmless(xml: bytes) -> bytes:
-    """A document in which nothing is that would make more of it than its bytes.
+    """A document in which nothing is that would make more of it than its bytes, and not more than anybody can hold of the rest.
 
     Raises:
         NotThisDocument: there is.
+        TooLarge: it has more than `PARTS_MOST` elements and attributes. It is told before any of them is made.
     """
     xml = _without_default_namespace(_with_plain_tags(xml))
-    if xml.count(b"<") > _MARKS_MOST:
-        raise NotThisDocument(f"it has more than {_MARKS_MOST} tags, which no CAISO document has")
+    if _first_beyond(xml) is not None:
+        raise TooLarge(f"the document has more than {PARTS_MOST} elements and attributes")
     if _DTD_MARK in xml:
         raise NotThisDocument("it has a document type declaration, which no CAISO document has")
     if _TOO_MANY_ATTRIBUTES.search(xml):
@@ -122,6 +131,19 @@ def _harmless(xml: bytes) -> bytes:
     if _TOO_LONG_A_NAME.search(xml):
         raise NotThisDocument(f"a name is longer than {NAME_BYTES_MOST} bytes, which none of CAISO's is")
     return xml
+
+
+def within_bound(xml: bytes) -> bytes:
+    """As much of the beginning of a document as has no more than `PARTS_MOST` elements and attributes."""
+    return xml[: _first_beyond(xml)]
+
+
+def _first_beyond(xml: bytes) -> int | None:
+    """Where the first element or attribute begins that is one too many; None without one."""
+    if xml.count(b"<") + xml.count(b"=") <= PARTS_MOST:
+        return None
+    beyond = next(islice(_PART.finditer(xml), PARTS_MOST, None), None)
+    return beyond.start() if beyond else None
 
 
 def _with_plain_tags(xml: bytes) -> bytes:

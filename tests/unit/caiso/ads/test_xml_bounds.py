@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from caiso.ads import NotADocument, fields, parse_saved
+from caiso.ads.beginning import first_batches
 from caiso.ads.documents import parse_batch_header, parse_dispatch_batch, parse_receipt
-from caiso.ads.errors import Malformed
+from caiso.ads.errors import Malformed, Oversized
 from caiso.ads.unpack import TooLarge, gunzip
-from caiso.ads.xml import ATTRIBUTES_MOST, NAME_BYTES_MOST, NotThisDocument, read_any_xml
+from caiso.ads.xml import ATTRIBUTES_MOST, NAME_BYTES_MOST, PARTS_MOST, NotThisDocument, read_any_xml
 
 Write = Callable[[int], str]
 
@@ -154,3 +155,34 @@ def test_a_small_file_of_very_many_elements_makes_no_more_than_it_may(monkeypatc
     nameless = b"<DispatchBatch batchUID='B1'><instructions>" + b"<instruction/>" * 20_000 + b"</instructions></DispatchBatch>"
     (batch,) = parse_saved(compress(nameless), MEGABYTE).dispatches
     assert len(batch.problems) == fields.PROBLEMS_MOST + 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"<a/>", b"<a></a>", b"<a b=''/>", b"<a b = '' c=\t\"\"/>", b"<n:a xmlns:n='u'/>", b"<![CDATA[</ </ </]]><a/><a/>"],
+    ids=["elements", "pairs of tags", "attributes", "attributes with spaces", "namespaces", "beside text that looks so"],
+)
+def test_a_document_of_more_parts_than_anybody_can_hold_is_too_large_before_any_is_made(part: bytes) -> None:
+    xml = b"<DispatchBatch batchUID='B1'>" + part * (PARTS_MOST + 1) + b"</DispatchBatch>"
+    with pytest.raises(Oversized, match="1000000 elements and attributes"):
+        parse_dispatch_batch(answer(xml), 60 * MEGABYTE)
+
+
+def test_as_many_parts_as_may_be_held_are_read() -> None:
+    assert len(read_any_xml(b"<r>" + b"<a/>" * (PARTS_MOST - 1) + b"</r>")) == PARTS_MOST - 1
+    with pytest.raises(TooLarge):
+        read_any_xml(b"<r>" + b"<a/>" * PARTS_MOST + b"</r>")
+
+
+def test_text_that_looks_like_many_parts_and_is_none_is_read() -> None:
+    assert read_any_xml(b"<r>" + b"=" * (2 * PARTS_MOST) + b"</r>").text
+
+
+def test_trajectories_of_more_parts_than_may_be_held_come_in_parts() -> None:
+    """A client that was away asks for all that came since, and CAISO knows no way to be asked for less."""
+    batch = "<trajectoryBatch batchUID='T{}'><x>" + "<a/>" * (PARTS_MOST // 3) + "</x></trajectoryBatch>"
+    xml = "<APITrajectoryResponse>" + "".join(batch.format(n) for n in range(4)) + "</APITrajectoryResponse>"
+
+    listed = first_batches(envelope("getTrajectoryData", packed(xml.encode())), 60 * MEGABYTE)
+    assert listed is not None
+    assert [each.get("batchUID") for each in listed] == ["T0", "T1"]
