@@ -19,6 +19,7 @@ from ads_ingest.known.instruction_state import (
     withdraw_instructions,
 )
 from ads_ingest.known.intervals import is_undecided, open_until, unreadable_of
+from ads_ingest.known.schedule_state import fold_dots
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher
@@ -153,7 +154,7 @@ class DispatchChanges:
             dots.put(resource_id, dots.entry(resource_id).reopened(header.batch_uid))
             if instructions:
                 instructions.put(resource_id, instructions.entry(resource_id).reopened(header.batch_uid))
-        fold(dots, header, events, over)
+        fold_dots(dots, header, events, over)
         if instructions:
             fold_instructions(instructions, header, events, over, now)
 
@@ -289,14 +290,3 @@ def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now
             batches.restore(header, resource_id, interval.interval_end, now)
         for withdrawn in entry.withdrawn:
             batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)
-
-
-def fold(
-    known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str]
-) -> None:
-    """Put a batch into the entries of its resources, and take it out of those of which it holds no more."""
-    for event in events:
-        known_state.put(event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
-    for resource_id in over:
-        entry = known_state.entry(resource_id)
-        known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))

@@ -1,6 +1,6 @@
 """Known schedules: the DOTs and the curve of every resource as known states, taken up from what was kept."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -17,7 +17,7 @@ from ads_ingest.known.state import (
     restored,
 )
 from ads_ingest.translate import Sender
-from dotbus.contracts.messages import Dot, DotInterval, Trajectory
+from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, DotInterval, Trajectory
 from dotbus.contracts.schedules import Schedule
 
 
@@ -70,6 +70,17 @@ def known_trajectories(
 
     empty, topic = TrajectoryCurve(), sender.trajectory_topic
     return KnownState(configured_in(sender), empty, entries, said, make_state, topic, refresh_of(sender), valid_for)
+
+
+def fold_dots(
+    known_state: KnownState[DotSchedule, Dot], header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str]
+) -> None:
+    """Put a batch into the entries of its resources, and take it out of those of which it holds no more."""
+    for event in events:
+        known_state.put(event.resource_id, known_state.entry(event.resource_id).with_dispatch(event))
+    for resource_id in over:
+        entry = known_state.entry(resource_id)
+        known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))
 
 
 def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, spoken: Spoken) -> Iterator[DotInterval]:
