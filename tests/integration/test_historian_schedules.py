@@ -173,3 +173,31 @@ def test_the_comparison_reads_the_schedule_that_it_asks_for(database, store):
     assert rows.dot_points(RESOURCE, "hourly") == [(at(30), 90.0)]
     assert (rows.dot_mw("B1-I0", "five-minute"), rows.dot_mw("B2-I0", "five-minute")) == (40.0, None)
     rows.close()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["named first", "unnamed first"])
+def test_what_one_account_is_told_without_instructions_hides_none_that_another_is_told_in_the_same_revision(
+    database, store, order: tuple[int, int]
+):
+    named = batch(1, FIVE_MINUTE, 0, 40.0, -2.5, revision_no=2)
+    other = replace(named, id="id-other", seq=1, source="ads_ingest/other", time=at(-1), instructions=())
+    store.write([arrival((named, other)[n], received_at=at(0)) for n in order], at(0))
+
+    assert stored(database, DOTS.format("five-minute")) == [(40.0,)]
+    assert stored(database, "SELECT dot_mw FROM instruction_latest") == [(40.0,)]
+    assert stored(database, "SELECT source FROM dispatch_batch_latest") == [(named.source,)]
+
+    gone = replace(other, id="id-gone", seq=2, time=at(1), batch=replace(other.batch, revision_no=3))
+    write(store, gone)
+    assert stored(database, DOTS.format("five-minute")) == []
+    assert stored(database, "SELECT dot_mw FROM instruction_latest") == []
+    assert stored(database, "SELECT revision_no FROM dispatch_batch_latest") == [(3,)]
+
+
+def test_a_cancel_within_a_revision_takes_its_instructions_away(database, store):
+    named = batch(1, FIVE_MINUTE, 0, 40.0, -2.5, revision_no=2, batch_status=1)
+    cancelled = replace(named, id="id-2", seq=2, time=at(1), batch=replace(named.batch, batch_status=4), instructions=())
+    write(store, named, cancelled)
+
+    assert stored(database, "SELECT dot_mw FROM instruction_latest") == []
+    assert stored(database, "SELECT batch_status FROM dispatch_batch_latest") == [(4,)]
