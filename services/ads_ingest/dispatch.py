@@ -137,7 +137,8 @@ class DispatchStream:
         self._changes.commit_round()
         self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         self._validations.send(self._batches)
-        return Unanswered(failures, self._batches.missing(self._clock()), self._alarms.alarms(self._clock()))
+        now = self._clock()
+        return Unanswered(failures, self._batches.missing(now), self._alarms.alarms(now), self._batches.again_at(now))
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""

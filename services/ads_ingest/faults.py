@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from caiso.ads.errors import AdsFailure
 
@@ -26,8 +27,10 @@ class Unanswered:
         failures: the questions of this round that had no usable answer.
         missing: why each thing that CAISO has could not be had, in this round or the last time that it was asked for.
         alarms: what else somebody should look into.
+        again_at: when the first of what is missing is to be asked for once more; None when that is no sooner than all else.
     """
 
     failures: Sequence[AdsFailure] = ()
     missing: Sequence[AdsFailure] = ()
     alarms: Sequence[str] = ()
+    again_at: datetime | None = None

@@ -19,6 +19,8 @@ from dotbus.runtime.schedule import backoff_s
 
 RETRY_FIRST_S = 2.0
 RETRY_MOST_S = 30.0
+AGAIN_LEAST_S = 0.5
+"""Between two rounds there is a pause, however many questions wait."""
 COMPLAINTS_MOST = 5
 """How many things that cannot be had the status names; the log names each."""
 
@@ -64,10 +66,12 @@ class FollowedStream:
         self._log = get_logger("service").bind(upstream=name)
         self.health = UpstreamHealth(name, clock_offset_s)
         self.rounds_in_vain = 0
+        self.again_at: datetime | None = None
 
     def follow(self) -> bool:
         """One round. Returns whether the upstream is well."""
         self.rounds_in_vain += 1
+        self.again_at = None
         begun_at = self._clock()
         try:
             unanswered = self._stream.round()
@@ -84,6 +88,7 @@ class FollowedStream:
                 self._log.exception("a fault of this software ended a round; please report it")
             return False
         self.rounds_in_vain = 0
+        self.again_at = unanswered.again_at
         self._tell(unanswered.failures)
         self._note_heard(unanswered, min(begun_at, self._clock()))
         return True
@@ -154,14 +159,17 @@ class Loop:
                 break
             if self._due_s[number] <= self._monotonic_s():
                 stream.follow()
-                self._due_s[number] = self._monotonic_s() + self._pause_s(stream.rounds_in_vain)
+                self._due_s[number] = self._monotonic_s() + self._pause_s(stream)
             self.turned_at = self._clock()
         self._turned()
         return max(0.0, min(self._due_s) - self._monotonic_s())
 
-    def _pause_s(self, in_vain: int) -> float:
+    def _pause_s(self, stream: FollowedStream) -> float:
+        """What one question did not bring is not left until the next round; each has a pause of its own, which doubles."""
+        in_vain = stream.rounds_in_vain
         if not in_vain:
-            return self._poll_s
+            until_again = (stream.again_at - self._clock()).total_seconds() if stream.again_at else self._poll_s
+            return min(self._poll_s, max(AGAIN_LEAST_S, until_again))
         return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())
 
 

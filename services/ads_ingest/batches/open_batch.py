@@ -22,7 +22,7 @@ from dotbus.runtime.schedule import backoff_s
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""
-ASK_AGAIN_FIRST = timedelta(seconds=2)
+ASK_AGAIN_FIRST = timedelta(seconds=1)
 ASK_AGAIN_MOST = timedelta(minutes=5)
 ASKED_SOON = timedelta(seconds=5)
 """How long something newer may be known of and wait for its turn before that speaks against what it replaces."""

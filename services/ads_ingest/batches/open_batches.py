@@ -147,6 +147,11 @@ class OpenBatches:
         """What was never asked for and may be in force, in CAISO's order: before everything else, and all of it."""
         return [each for each in self._batches.values() if each.is_missing and not each.failures and each.is_current(now)]
 
+    def again_at(self, now: datetime) -> datetime | None:
+        """When the first of what may be in force and could not be had is to be asked for once more; None when all was had."""
+        missing = (each for each in self._batches.values() if each.is_missing and each.failures and each.is_current(now))
+        return min((each.ask_at for each in missing), default=None)
+
     def to_ask_again(self, now: datetime) -> list[OpenBatch]:
         """What may be in force and is due: what could not be had, and what was had and may have a revision by now.
 

@@ -123,7 +123,7 @@ def test_each_failure_puts_the_next_question_off_further_up_to_a_bound(failures:
         waits.append(batch.ask_at - now)
         now = batch.ask_at
     assert waits == sorted(waits)
-    assert waits[0] == 2 * SECOND
+    assert waits[0] == SECOND
     assert waits[-1] <= ASK_AGAIN_MOST
 
 
@@ -133,7 +133,7 @@ def test_what_failed_together_is_not_asked_for_again_together() -> None:
     for uid in ("B1", "B2", "B3"):
         known.note_told(header(batch_uid=uid), T0)
     waits = [known.note_failed(uid, AWAY, T0).ask_at - T0 for uid in ("B1", "B2", "B3")]
-    assert waits == [2 * SECOND, 1.5 * SECOND, SECOND]
+    assert waits == [SECOND, 0.75 * SECOND, 0.5 * SECOND]
 
 
 def test_a_batch_is_given_up_after_a_few_unusable_answers_and_never_for_want_of_one() -> None:
@@ -146,6 +146,20 @@ def test_a_batch_is_given_up_after_a_few_unusable_answers_and_never_for_want_of_
     assert not known.is_settled("B1", T0), "it may be in force"
     assert known.is_settled("B1", T0 + 5 * MINUTE)
     assert batches(had=False).note_failed("B1", Unforeseen(ASKED, "a fault of ours"), T0).is_given_up
+
+
+def test_the_next_question_is_due_with_the_first_batch_in_force_that_could_not_be_had() -> None:
+    known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
+    for uid in ("B1", "B2", "B3"):
+        known.note_told(header(batch_uid=uid), T0)
+    assert known.again_at(T0) is None, "what is new is for the next round to ask"
+    known.note_failed("B1", AWAY, T0)
+    known.note_failed("B1", AWAY, T0)
+    known.note_failed("B2", AWAY, T0)
+    assert known.again_at(T0) == T0 + SECOND
+    known.note_had(header(batch_uid="B2"), T0 + 5 * MINUTE, (), T0)
+    assert known.again_at(T0) == T0 + 2 * SECOND
+    assert known.again_at(T0 + 60 * MINUTE) is None, "what is over waits for the round"
 
 
 def test_a_failing_batch_keeps_no_other_waiting() -> None:

@@ -1,7 +1,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 
 from ads_ingest.faults import Unanswered
 from ads_ingest.quarantine import QuarantineLog
-from ads_ingest.service import RETRY_MOST_S, FollowedStream, Loop
+from ads_ingest.service import AGAIN_LEAST_S, RETRY_MOST_S, FollowedStream, Loop
 from caiso.ads.errors import AdsFailure, CutShort, Malformed, TimedOut
 from caiso.ads.records import Question
 from dotbus.runtime.quarantine import Quarantine
@@ -142,6 +142,19 @@ def test_a_single_batch_that_cannot_be_had_slows_nothing_down_and_is_told_in_the
         health = stream.health.snapshot()
         assert health.ok
         assert str(health.complaints[0]).startswith("getDispatchBatch(B1): malformed: not XML")
+
+
+@pytest.mark.parametrize(
+    ("again_in_s", "pause_s"), [(1.5, 1.5), (60.0, 10.0), (-5.0, AGAIN_LEAST_S)], ids=["soon", "after the round", "long due"]
+)
+def test_what_one_question_did_not_bring_is_asked_for_in_its_own_time_and_never_at_once(
+    tmp_path: Path, again_in_s: float, pause_s: float
+) -> None:
+    again_at = T0 + timedelta(seconds=again_in_s)
+    stream = followed(tmp_path, lambda: Unanswered(again_at=again_at), fine)
+    loop = Loop([stream], 10.0, chance=lambda: 0.0, clock=lambda: T0, monotonic_s=lambda: 0.0)
+
+    assert loop.turn(threading.Event()) == pytest.approx(pause_s)
 
 
 def test_a_stream_that_caiso_does_not_answer_waits_and_the_other_is_asked_as_often_as_before(tmp_path: Path) -> None:

@@ -28,9 +28,8 @@ from dotbus.runtime.outbox.sequence import SequenceRanges
 from dotbus.runtime.presence import Identity
 
 PIECE_LEAST, PIECE_FIRST, PIECE_MOST = 25, 100, 800
-"""How many events are published together, by how long the broker takes: states wait for the end of a piece."""
+"""How many messages are published together, by how long the broker takes: a state that changes waits for the end of a piece."""
 PIECE_QUICK_S, PIECE_SLOW_S = 0.25, 1.0
-STATES_TOGETHER = 100
 IDLE_S = 1.0
 PAUSE_AFTER_REFUSAL_S = 5.0
 PRUNE_EVERY_S = 60.0
@@ -168,9 +167,10 @@ class Courier:
         revisions = self._outbox.state_revisions()
         changed = [topic for topic, revision in revisions.items() if said.get(topic) != revision]
         current = True
-        for start in range(0, len(changed), STATES_TOGETHER):
-            payloads = self._outbox.state_payloads(changed[start : start + STATES_TOGETHER])
-            refused = self._publish([Outgoing(topic, payload, retain=True) for topic, payload in payloads.items()])
+        while changed:
+            piece, changed = changed[: self._piece], changed[self._piece :]
+            payloads = self._outbox.state_payloads(piece)
+            refused = self._publish_piece([Outgoing(topic, payload, retain=True) for topic, payload in payloads.items()])
             said.update((topic, revisions[topic]) for topic in payloads.keys() - {state.topic for state in refused})
             current = current and all(state.payload == RETRACTED for state in refused)
         if current:
@@ -233,16 +233,20 @@ class Courier:
 
     def _publish_events(self, events: Sequence[KeptEvent]) -> list[int]:
         """Publish events. Returns the numbers of those that the broker took."""
-        begun = time.monotonic()
         messages = [Outgoing(event.topic, event.payload) for event in events]
-        try:
-            refused = self._publish(messages)
-        finally:
-            self._piece = next_piece(self._piece, len(events), time.monotonic() - begun)
+        refused = self._publish_piece(messages)
         if not refused:
             return [event.number for event in events]
         left = set(refused)
         return [event.number for event, message in zip(events, messages, strict=True) if message not in left]
+
+    def _publish_piece(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """The same, and the next piece is as large as the broker was quick."""
+        begun = time.monotonic()
+        try:
+            return self._publish(messages)
+        finally:
+            self._piece = next_piece(self._piece, len(messages), time.monotonic() - begun)
 
     def _publish(self, messages: Sequence[Outgoing]) -> Sequence[Outgoing]:
         """Publish messages. Returns those that the broker refuses."""
@@ -269,7 +273,7 @@ class Courier:
 
 
 def next_piece(size: int, published: int, took_s: float) -> int:
-    """How many events to publish together after a piece of so many took so long."""
+    """How many messages to publish together after a piece of so many took so long."""
     if took_s > PIECE_SLOW_S:
         return max(PIECE_LEAST, size // 2)
     return min(PIECE_MOST, size * 2) if published >= size and took_s < PIECE_QUICK_S else size
