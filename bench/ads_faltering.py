@@ -4,9 +4,9 @@
 
 Simulated CAISO, ads_ingest and Mosquitto as real processes. Twenty batches are open, and every new one comes to them; each is
 asked for its revision again and again. CAISO issues a batch at a random moment, TRIALS times for each share of failing
-answers (0, 5, 15 and 30 % unless told: two thirds of them status 503, the others SOAP faults and replies that are cut). Measured is from
-the order to issue it until its event is at a subscriber, in poll intervals (5 s; 10 are usual); p99 at 15 % is to be below 3.
-It takes two answers: the list, and itself.
+answers (0, 5, 15 and 30 % unless told: two thirds of them status 503, others SOAP faults and replies that are cut). Measured
+is from the order to issue it until its event is at a subscriber, in poll intervals (5 s; 10 are usual); p99 at 15 % is to be
+below 3. It takes two answers: the list, and itself.
 """
 
 import random
