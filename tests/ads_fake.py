@@ -27,7 +27,7 @@ class Batch:
     start_at: datetime
     dots_mw: dict[str, float]
     revision_no: int = 1
-    status: int = 1
+    status: int | None = 1
     batch_type: int = 0
     detail: str = ""
     told: str = ""
@@ -40,16 +40,20 @@ class Batch:
         inside = "".join(
             f"<instruction instructionUID='{self.batch_uid}-{resource}'><resourceId>{resource}</resourceId>"
             f"<instructionType>{self.instruction_type}</instructionType><dot>{dot_mw}</dot><revisionNumber>{self.revision_no}</revisionNumber>"
-            f"<statusCode>{self.status}</statusCode>{self.told}<detail>{self.detail}</detail></instruction>"
+            f"{self._element('statusCode')}{self.told}<detail>{self.detail}</detail></instruction>"
             for resource, dot_mw in self.dots_mw.items()
         )
         return (
-            f"<DispatchBatch batchUID='{self.batch_uid}'><batchStatus>{self.status}</batchStatus>"
+            f"<DispatchBatch batchUID='{self.batch_uid}'>{self._element('batchStatus')}"
             f"<batchType>{self.batch_type}</batchType>{self.head}"
             f"<batchReceived>{self.start_at.isoformat()}</batchReceived><startTime>{self.start_at.isoformat()}</startTime>"
             f"<revisionNo>{self.revision_no}</revisionNo>"
             f"{f'<instructions>{inside}{self.also}</instructions>' if whole else ''}</DispatchBatch>"
         )
+
+    def _element(self, name: str) -> str:
+        """The status, where there is one."""
+        return "" if self.status is None else f"<{name}>{self.status}</{name}>"
 
 
 @dataclass

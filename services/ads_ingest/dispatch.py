@@ -177,9 +177,6 @@ class DispatchStream:
 
     def _recheck(self, batch: OpenBatch) -> Iterator[AdsFailure]:
         """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
-        if batch.contested:  # the document itself may be another by now, in the same revision
-            yield from self._retry(batch)
-            return
         asked_at = self._clock()
         try:
             header = translate_header(self._caiso.get_batch_header(batch.batch_uid))
@@ -195,8 +192,12 @@ class DispatchStream:
                 yield again
         else:
             told = self._batches.note_told(header, asked_at)
-            if told.is_missing:
+            if told.is_missing or self._is_to_be_compared(told):
                 yield from self._retry(told)
+
+    def _is_to_be_compared(self, batch: OpenBatch) -> bool:
+        """Whether the document itself matters: another account is told otherwise, or what this one was told is not known."""
+        return bool(batch.contested) or (self._publisher.known_state.is_one_of_several and not batch.words)
 
     def _take(self, batch: OpenBatch) -> AdsFailure | None:
         """Fetch and keep one batch. Returns why not, or what of it nobody can read."""

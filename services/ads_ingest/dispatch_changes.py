@@ -147,13 +147,14 @@ class DispatchChanges:
         return told_apart(event, kept, word_of)
 
     def _fold(self, header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str], now: datetime) -> None:
-        """Put a batch into what is known. Of what was contradicted an answer of the same revision is news, too."""
+        """Put a batch into what is known. Of what was contradicted the same revision is news, but after a cancel."""
         dots, instructions = self._publisher.known_state, self._publisher.instructions
         batch, told = self._batches.get(header.batch_uid), {event.resource_id for event in events}
-        for resource_id in batch.contested & told if batch else ():
-            dots.put(resource_id, dots.entry(resource_id).reopened(header.batch_uid))
+        for resource_id in batch.contested & told if batch and not self._views.is_cancelled(header) else ():
+            dots.put(resource_id, dots.entry(resource_id).reopened(header.batch_uid, header.revision_no))
             if instructions:
-                instructions.put(resource_id, instructions.entry(resource_id).reopened(header.batch_uid))
+                entry = instructions.entry(resource_id)
+                instructions.put(resource_id, entry.reopened(header.batch_uid, header.revision_no))
         fold_dots(dots, header, events, over)
         if instructions:
             fold_instructions(instructions, header, events, over, now)

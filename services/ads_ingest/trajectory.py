@@ -29,6 +29,7 @@ from ads_ingest.translate import Sender, translate_trajectory
 from caiso.ads import WHOLE_CACHE, records
 from caiso.ads.errors import AdsFailure, Unforeseen
 from caiso.ads.records import Question, TrajectoryBatchList
+from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.logs import get_logger
@@ -171,7 +172,7 @@ class TrajectoryStream:
         failures: list[Unreadable] = []
         events: list[TrajectoryBatch] = []
         try:
-            for record in listed:
+            for record in _advisory_last(listed):
                 told = translate_trajectory(record, self._sender, now)
                 contradicted = self._fold(told, now)
                 failures += self._doubt_points(record, told, contradicted, xml)
@@ -253,11 +254,17 @@ def _restored(curve: TrajectoryCurve, now: datetime) -> CurveDoubt:
 
 def _doubt_between(curve: TrajectoryCurve, batch: TrajectoryBatch, now: datetime) -> CurveDoubt:
     """What a batch does to a curve that holds others which are as new and say otherwise."""
-    added = trajectory_points(batch)
-    received_at = added[0].batch_received_at
-    equals = [*added, *(point for point in curve.points if point.batch_received_at == received_at)]
+    added, uid = trajectory_points(batch), batch.batch.batch_uid
+    as_new = {point.batch_received_at for point in added}
+    equals = [*added, *(point for point in curve.points if point.batch_uid == uid or point.batch_received_at in as_new)]
     targets = [point.target_at for point in equals]
-    return CurveDoubt(max(now + UNTOLD_LENGTH, *targets), min(targets), received_at)
+    received = [point.batch_received_at for point in equals if point.batch_received_at]
+    return CurveDoubt(max(now + UNTOLD_LENGTH, *targets), min(targets), max(received, default=None))
+
+
+def _advisory_last(listed: Sequence[records.TrajectoryBatch]) -> Sequence[records.TrajectoryBatch]:
+    """What is told once as binding and once as advisory contradicts itself, whichever stands first in the list."""
+    return sorted(listed, key=lambda record: not is_binding(record.header.binding_flag))
 
 
 def _doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -> CurveDoubt:

@@ -5,7 +5,7 @@ whoever came first. They are judged as a gateway judges two sources: by the DOTs
 higher revision settles it, a cancel, or that an account is told otherwise when it is asked again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TypeVar
@@ -16,7 +16,7 @@ from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.known.instructions import known_in
 from ads_ingest.known.intervals import dot_intervals, is_undecided
 from dotbus.contracts.instruction_states import Status
-from dotbus.contracts.messages import Dispatch, TrajectoryBatch
+from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, TrajectoryBatch
 
 E = TypeVar("E", Dispatch, TrajectoryBatch)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -50,7 +50,7 @@ def word_of(dispatch: Dispatch) -> str:
     return _digest((intervals, known_in(timeless), is_undecided(timeless)))
 
 
-def contested(told: Iterable[OpenBatch]) -> frozenset[str]:
+def contested(told: Sequence[OpenBatch]) -> frozenset[str]:
     """The resources of which the accounts were told different things in the highest revision that any of them was given.
 
     Args:
@@ -59,13 +59,18 @@ def contested(told: Iterable[OpenBatch]) -> frozenset[str]:
     given = [(batch.had.revision_no or 0, batch) for batch in told if batch.had]
     newest = max((revision for revision, _batch in given), default=0)
     equals = [batch for revision, batch in given if revision == newest]
-    if any(batch.had and batch.had.batch_status == Status.CANCELLED for batch in equals):
+    if any(is_cancel(batch.header, newest) for batch in told):
         return frozenset()  # the last word of a revision
     words: dict[str, set[str]] = {}
     for batch in equals:
         for resource_id, word in batch.words.items():
             words.setdefault(resource_id, set()).add(word)
     return frozenset(resource_id for resource_id, different in words.items() if len(different) > 1)
+
+
+def is_cancel(header: DispatchBatchHeader, revision: int) -> bool:
+    """Whether a header cancels a revision of its batch, and with it all before."""
+    return header.batch_status == Status.CANCELLED and (header.revision_no or 0) >= revision
 
 
 def word_of_points(batch: TrajectoryBatch) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from ads_ingest.batches.contradictions import ToldOtherwise, contested
+from ads_ingest.batches.contradictions import ToldOtherwise, contested, is_cancel
 from ads_ingest.batches.open_batch import Known, OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.instruction_states import is_nothing_by_status
@@ -135,6 +135,11 @@ class Views:
         found = contested([batch for _view, batch in known])
         for view, _batch in known:
             view.batches.note_contested(batch_uid, found)
+
+    def is_cancelled(self, header: DispatchBatchHeader) -> bool:
+        """Whether any account was told, be it by a header alone, that a batch is cancelled in a revision or a higher one."""
+        known = (each.batches.get(header.batch_uid) for each in (self.own, *self._others))
+        return any(batch is not None and is_cancel(batch.header, header.revision_no or 0) for batch in known)
 
     def told_otherwise(self) -> tuple[ToldOtherwise, ...]:
         """All contradictions, for a restart."""

@@ -148,8 +148,11 @@ class InstructionRecord:
         uid, revision = header.batch_uid, header.revision_no
         return self._with(SaidBatch(uid, until, revision, header.batch_type, header.batch_status, now))
 
-    def reopened(self, batch_uid: str) -> Self:
+    def reopened(self, batch_uid: str, revision_no: int | None) -> Self:
         """Without a batch of which accounts were told different things in one revision: what is told now replaces it."""
+        known = self.batches.get(batch_uid)
+        if known is None or (known.revision_no or 0) > (revision_no or 0):
+            return self
         return replace(self, batches={uid: said for uid, said in self.batches.items() if uid != batch_uid})
 
     def _with(self, said: SaidBatch) -> Self:

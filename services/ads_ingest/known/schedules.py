@@ -87,9 +87,11 @@ class DotSchedule:
         others = (batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
         return replace(self, intervals=rest, withdrawn=tuple(sorted((*others, withdrawn), key=lambda batch: batch.batch_uid)))
 
-    def reopened(self, batch_uid: str) -> Self:
+    def reopened(self, batch_uid: str, revision_no: int | None) -> Self:
         """Where a batch may come back in the revision that withdrew it: accounts were told different things of that."""
-        return replace(self, withdrawn=tuple(batch for batch in self.withdrawn if batch.batch_uid != batch_uid))
+        revision = revision_no or 0
+        kept = (batch for batch in self.withdrawn if batch.batch_uid != batch_uid or (batch.revision_no or 0) > revision)
+        return replace(self, withdrawn=tuple(kept))
 
     def _withdrawn_from(self, revision_no: int) -> set[str]:
         """The batches that are withdrawn in a revision or a higher one: what is withdrawn comes back in a higher one only."""
@@ -138,8 +140,10 @@ class TrajectoryCurve:
         if not added:
             return self
         received = _received(added[0])
-        others = [p for p in self.points if p.batch_uid != batch.batch.batch_uid or _received(p) == received]
-        kept_old = (p for p in others if _received(p) >= received or p.target_at < added[0].target_at)
+        uid = batch.batch.batch_uid
+        kept_old = (
+            p for p in self.points if p.batch_uid == uid or _received(p) >= received or p.target_at < added[0].target_at
+        )
         is_latest = self.latest is None or _received(self.latest) <= received
         last = max([*added, *([self.latest] if self.latest and _received(self.latest) == received else [])], key=_place)
         is_news = is_latest and (self.latest is None or self.latest.batch_uid != batch.batch.batch_uid)
@@ -153,10 +157,11 @@ class TrajectoryCurve:
     def contradicts(self, batch: TrajectoryBatch, now: datetime) -> bool:
         """Whether what is held and is as new as a batch, under its UID or another's, says otherwise of what is not past.
 
-        Nothing tells which of the two replaces the other.
+        Nothing tells which of the two replaces the other. Of what is called advisory this time nothing holds.
         """
         added = self._added(batch)
-        held = [point for point in self.points if added and _received(point) == _received(added[0])]
+        received = _received(added[0]) if added else None
+        held = [point for point in self.points if point.batch_uid == batch.batch.batch_uid or _received(point) == received]
         said, holds = (
             {(point_order(point), point.dop_mw) for point in TrajectoryCurve(tuple(points)).pruned(now).points}
             for points in (self._not_replaced(added), held)
@@ -169,7 +174,8 @@ class TrajectoryCurve:
 
     def _not_replaced(self, added: Sequence[TrajectoryPoint]) -> list[TrajectoryPoint]:
         """The points of a batch that none of a newer one replaces."""
-        newer = [point.target_at for point in self.points if added and _received(point) > _received(added[0])]
+        others = [point for point in self.points if added and point.batch_uid != added[0].batch_uid]
+        newer = [point.target_at for point in others if _received(point) > _received(added[0])]
         return [point for point in added if not newer or point.target_at < min(newer)]
 
     def _as_old_as_known(self, points: Sequence[TrajectoryPoint]) -> list[TrajectoryPoint]:

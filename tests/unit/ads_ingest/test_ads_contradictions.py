@@ -156,3 +156,34 @@ def test_accounts_that_are_named_different_resources_of_one_batch_do_not_contrad
         two.round(RECHECK, order)
     assert (two.dots("R1"), two.dots("R2")) == ([("B1", 1.0)], [("B1", 2.0)])
     assert (two.dot("R1").reasons, two.dot("R2").reasons) == ((), ())
+
+
+@BOTH_ORDERS
+@pytest.mark.parametrize("revision", [1, 2], ids=["in the same revision", "in the next one"])
+def test_a_cancel_that_one_account_knows_by_its_header_alone_stays_whatever_the_other_agrees_with_meanwhile(
+    two: Two, order: tuple[str, ...], revision: int
+) -> None:
+    tell(two, of(40.0), of(55.0))
+    for _ in range(2):
+        two.round(RECHECK, order)
+    assert two.dot("R1").reasons == IN_DOUBT
+    tell(two, of(40.0, revision, status=4), of(40.0))
+    two.ads["east"].troubles["getDispatchBatch", "B1"] = timed_out
+    for _ in range(4):
+        two.round(RECHECK, order)
+        assert two.dots("R1") == []
+        assert [batch.batch_uid for batch in two.dot("R1").withdrawn] == ["B1"]
+
+
+@BOTH_ORDERS
+def test_after_a_restart_what_an_account_was_told_is_read_again_before_another_is_believed(
+    two: Two, order: tuple[str, ...]
+) -> None:
+    tell(two, of(40.0, status=None), of(40.0, status=None))
+    two.ads["west"].batches = []
+    two.round(RECHECK, order)
+    two.restart()
+    tell(two, of(40.0, status=None), of(55.0, status=None))
+    for _ in range(3):
+        two.round(RECHECK, order)
+    assert two.dot("R1").reasons == IN_DOUBT

@@ -18,6 +18,7 @@ OTHERS = {
     "another batch received at the same time, for later": trajectory("T2", 0, (20, 25)),
     "the same batch with other megawatts": trajectory("T1", 0, (0, 10), (5, 21), (10, 30)),
     "the same batch with a point less": trajectory("T1", 0, (0, 10), (5, 20)),
+    "the same batch received a second later": trajectory("T1", 1 / 60, (0, 10), (5, 21), (10, 30)),
 }
 BOTH_ORDERS = pytest.mark.parametrize("order", [NAMES, NAMES[::-1]])
 CONTRADICTING = pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
@@ -99,3 +100,12 @@ def test_accounts_that_are_told_the_same_trajectory_agree(two: Two, order: tuple
     for _ in range(8):
         two.round(MINUTE, order)
         assert curve(two).reasons == ()
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["binding first", "advisory first"])
+def test_a_trajectory_that_one_document_has_as_binding_and_as_advisory_is_in_doubt(tmp_path: Path, first: int) -> None:
+    advisory = FIRST[0], FIRST[1].replace("<dopList>", "<bindingFlag>N</bindingFlag><dopList>")
+    bench = Bench(tmp_path)
+    bench.ads.trajectories = [FIRST, advisory] if first == 0 else [advisory, FIRST]
+    bench.trajectory.round()
+    assert bench.curve().reasons == IN_DOUBT
