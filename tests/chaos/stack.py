@@ -1,5 +1,6 @@
 """Stack: the installation that chaos comes over, from CAISO to the database, with every connection through a proxy."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,8 +40,6 @@ class Stack:
     def __init__(self, folder: Path, *, disk_mb: int, rate: float, seed: int) -> None:
         self.folder = folder
         self._broker_folders = 0
-        self._ports = {name: free_port(0) for name in ("ads", "oasis", "admin")}
-        self._simulator_settings = installation.simulator_settings(folder, self._ports, seed)
         self._write_configuration()
         self.children = Children(folder)
         with ExitStack() as begun:
@@ -48,7 +47,12 @@ class Stack:
             begun.callback(lambda: remove_mosquitto(self.broker))  # the one that is there at the end
             self.postgres, self.database_url = start_database(folder / "postgres", disk_mb)
             begun.callback(self.postgres.remove)
-            self.parts = self._make_parts(rate)
+            to_broker = {name: CuttingProxy(self.broker.port) for name in (*SERVICES, VOLUME)}
+            to_database = {name: CuttingProxy(self.postgres.port) for name in installation.HISTORIANS}
+            # Found free when all else listens: what was free before may be what the system gave to one of those.
+            self._ports = {name: free_port(0) for name in ("ads", "oasis", "admin")}
+            self._simulator_settings = installation.simulator_settings(folder, self._ports, seed)
+            self.parts = self._make_parts(rate, to_broker, to_database)
             begun.callback(self._stop_parts)
             self._ending = begun.pop_all()
 
@@ -63,9 +67,9 @@ class Stack:
         loaded = load_installation(self.folder / "dotbus.toml")
         Provision(self.folder / "credentials").run(loaded, None, datetime.now(UTC))
 
-    def _make_parts(self, rate: float) -> dict[str, Part]:
-        to_broker = {name: CuttingProxy(self.broker.port) for name in (*SERVICES, VOLUME)}
-        to_database = {name: CuttingProxy(self.postgres.port) for name in installation.HISTORIANS}
+    def _make_parts(
+        self, rate: float, to_broker: Mapping[str, CuttingProxy], to_database: Mapping[str, CuttingProxy]
+    ) -> dict[str, Part]:
         urls = {
             name: self.database_url.replace(f":{self.postgres.port}/", f":{proxy.port}/") for name, proxy in to_database.items()
         }
