@@ -78,10 +78,13 @@ _INSTRUCTIONS = (
 )
 _DOTS = (
     _some_of(dispatch_batch, "environment batch_uid revision_no batch_type"),
-    _some_of(instruction, "resource_id interval_start interval_end target_at standing instruction_uid"),
+    _some_of(instruction, "resource_id interval_start interval_end target_at instruction_uid"),
     _own(TIME, {"batch_received_at": "When CAISO had the batch, as the registers order DOTs by it, UTC."}),
     _WHOSE,
     _SCHEDULE,
+)
+_STANDING = (
+    "In force or in doubt by type, status and answers; in doubt also where another of the same rank asks something else."
 )
 _RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
 _UPSTREAM_GAPS = (_all_of(upstream_gap, "origin_no digest"), _FROM)
@@ -94,9 +97,10 @@ _PRICES = (
 
 VIEWS = (
     _view("dot_latest", "The DOTs that count: of several for one interval the one received last. Say which schedule.", *_DOTS,
+          _own(TEXT, {"standing": _STANDING}),
           _own(NUMBER, {"dot_mw": "Megawatts that the DOT stands with; null where it is in doubt and they are not known. MW"})),
     _view("dot_history", "Every DOT of the newest revision of its batch, those that do not stand included.", *_DOTS,
-          _some_of(instruction, "event_no standing_mw"),
+          _some_of(instruction, "event_no standing standing_mw"),
           _own(NUMBER, {"instructed_mw": "What CAISO instructed, whatever was answered. MW"})),
     _view("instruction_latest", "Instructions of every type, of the newest revision of each batch.", *_INSTRUCTIONS),
     _view("instruction_history", "Instructions of every type, every revision.", *_INSTRUCTIONS),

@@ -34,7 +34,8 @@ _UNNAMED: Final = "/unnamed"
 
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 """What is part of a key has an end."""
-StreamName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+NonEmptyName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+"""What tells one thing from all others of its kind: of two without a name nobody could say whether they are one."""
 KeptSeq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Place = tuple[str, str | None]
 
@@ -47,7 +48,7 @@ def _nothing() -> Extra:
 class KeptBatch(DispatchBatchHeader, frozen=True, kw_only=True, omit_defaults=True):
     """The header of a dispatch batch."""
 
-    batch_uid: Name
+    batch_uid: NonEmptyName
     extra: Extra = msgspec.field(default_factory=_nothing)
 
 
@@ -70,7 +71,7 @@ class KeptDispatch(Dispatch, frozen=True, kw_only=True, tag="dispatch"):
     version: Literal[1]
     source: Name
     id: Name
-    stream: StreamName
+    stream: NonEmptyName
     seq: KeptSeq
     plant: Name
     resource_id: Name
@@ -86,7 +87,7 @@ class KeptDispatch(Dispatch, frozen=True, kw_only=True, tag="dispatch"):
 class KeptCurve(TrajectoryBatchHeader, frozen=True, kw_only=True, omit_defaults=True):
     """The header of a trajectory batch."""
 
-    batch_uid: Name
+    batch_uid: NonEmptyName
     extra: Extra = msgspec.field(default_factory=_nothing)
 
 
@@ -108,7 +109,7 @@ class KeptTrajectory(TrajectoryBatch, frozen=True, kw_only=True, tag="trajectory
     version: Literal[1]
     source: Name
     id: Name
-    stream: StreamName
+    stream: NonEmptyName
     seq: KeptSeq
     plant: Name
     resource_id: Name
@@ -128,7 +129,7 @@ class KeptAnswer(InstructionAnswered, frozen=True, kw_only=True, tag="response")
     version: Literal[1]
     source: Name
     id: Name
-    stream: StreamName
+    stream: NonEmptyName
     seq: KeptSeq
     plant: Name
     resource_id: Name
@@ -151,7 +152,7 @@ class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
     version: Literal[1]
     source: Name
     id: Name
-    stream: StreamName
+    stream: NonEmptyName
     seq: KeptSeq
     market: Name
     nodes: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NODES)]
@@ -168,7 +169,7 @@ class KeptGap(UpstreamGap, frozen=True, kw_only=True, tag="gap"):
     version: Literal[1]
     source: Name
     id: Name
-    stream: StreamName
+    stream: NonEmptyName
     seq: KeptSeq
     upstream: Name
     account: Name | None = None

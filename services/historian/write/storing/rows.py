@@ -124,7 +124,7 @@ class Rows:
             times, held = times_of(batch, each), standing_of(batch, each)
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing, standing_mw = (held.standing, held.dot_mw) if held else (None, None)
-            is_newest = newest is None or newest[each.instruction_uid] is each
+            is_newest = newest is None or newest.get(each.instruction_uid, each) is each
             month = _month(start)
             self._rows["instruction", month].append(
                 (event_no, start, end, target, standing, standing_mw, is_newest, extra(each.extra), *astuple(each)[:-2])
@@ -177,9 +177,14 @@ _ORDER = {table: place for place, table in enumerate(COLUMNS)}
 
 
 def _newest(instructions: Sequence[KeptInstruction]) -> dict[str, KeptInstruction]:
-    """By uid the instruction that counts, of several in one revision of a batch; of equals the one that comes last."""
+    """By uid the instruction that counts, of several in one revision of a batch; of equals the one that comes last.
+
+    One without a uid is not among them: nothing tells that it is the same as another.
+    """
     newest: dict[str, KeptInstruction] = {}
     for instruction in instructions:
+        if not instruction.instruction_uid:
+            continue
         known = newest.get(instruction.instruction_uid)
         if known is None or (instruction.revision_number or 0) >= (known.revision_number or 0):
             newest[instruction.instruction_uid] = instruction
