@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from historian_parts import named
 
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
+from dotbus.contracts.instruction_times import standing_of, times_of
+from dotbus.contracts.messages import Dispatch, Instruction, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
 
 Event = Dispatch | TrajectoryBatch | InstructionAnswered | Prices | UpstreamGap
 PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
@@ -38,7 +39,7 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             for instruction in event.instructions:
                 row = msgspec.structs.asdict(instruction)
                 details, row["own_batch_uid"] = row.pop("details"), row.pop("batch_uid")
-                yield "instruction_history", {**row, **of_batch}
+                yield "instruction_history", {**row, **of_batch, **_decided(event, instruction)}
                 for position, detail in enumerate(details, 1):
                     uid = {"position": position, "instruction_uid": instruction.instruction_uid}
                     yield DETAILS, {**msgspec.structs.asdict(detail), **uid}
@@ -60,6 +61,17 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
                     "price_history",
                     {**common, **times, "node": node, **{name: getattr(event, name)[place] for name in PRICES}},
                 )
+
+
+def _decided(event: Dispatch, instruction: Instruction) -> dict[str, Any]:
+    """What CAISO leaves open, as the bus has it."""
+    times, held = times_of(event.batch, instruction), standing_of(event.batch, instruction)
+    names = ("interval_start", "interval_end", "target_at")
+    return {
+        **{name: times and getattr(times, name) for name in names},
+        "standing": held and held.standing.value,
+        "standing_mw": held and held.dot_mw,
+    }
 
 
 CURVES = "trajectory_batch"

@@ -14,6 +14,7 @@ from real_postgres import Postgres, new_database
 
 from dotbus.contracts.messages import ReplayReply, ServiceStatus
 from historian.database import Database
+from historian.tables.views import VIEWS
 from historian.write.reading.record import Recorded, Refused
 from historian.write.sequences.accounts import Accounts
 from historian.write.sequences.gaps import Gaps
@@ -87,3 +88,14 @@ def test_nothing_that_is_published_stops_or_spoils_anything(url, open_database, 
     assert all(is_stored(url, each.meaning.event) for each in honest)
     again = store.write(batch, NOW)
     assert again.events == 0, "what came again is not stored again"
+
+
+@settings(max_examples=10)
+@given(st.lists(hostile_deliveries(), min_size=30, max_size=30))
+def test_every_view_answers_whatever_is_stored(url, open_database, hostile):
+    batch = [*(arrival(payload, topic) for topic, payload in hostile), honest := good()]
+    write_batch(Store(open_database), batch)
+    for view in VIEWS:
+        named(url, f"SELECT * FROM {view.name}")
+    uid = honest.meaning.event.batch.batch_uid
+    assert len(named(url, "SELECT 1 FROM instruction_latest WHERE batch_uid = %s", uid)) == 1

@@ -180,6 +180,18 @@ def test_the_same_key_with_another_value_is_kept_as_a_contradiction_and_the_firs
     assert received(database)[0] == "{[1,3)}"
 
 
+def test_however_many_contradict_one_event_they_are_held_against_it_together(database, open_database, store, monkeypatch):
+    """Each in a transaction of its own, a few thousand would keep all that waits behind them from the database for minutes."""
+    store.write([arrival(dispatch(1, dot_mw=1.0))], NOW)
+    begin, begun = open_database.transaction, []
+    monkeypatch.setattr(open_database, "transaction", lambda **asked: begun.append(asked) or begin(**asked))
+    written = store.write([arrival(dispatch(seq, dot_mw=float(seq % 100))) for seq in range(2, 302)], NOW)
+    assert {rejection.kind for rejection in written.rejections} == {"contradiction"}
+    assert (len(written.rejections), len(written.repeats)) == (297, 3)
+    assert len(begun) < 10
+    assert received(database)[0] == "{[1,302)}"
+
+
 def unnamed(seq: int) -> Dispatch:
     """The same revision as it is told by a source whose account does not see the resource."""
     event = dispatch(seq)

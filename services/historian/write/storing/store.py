@@ -6,6 +6,7 @@ the batch is halved until the message is found; it becomes a dead letter, and th
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
@@ -20,7 +21,7 @@ from historian.database import (
     TransactionLost,
     copy_rows,
 )
-from historian.write.reading.arrivals import Arrival, Rejection, Written, recorded_of
+from historian.write.reading.arrivals import CONTRADICTION, Arrival, Rejection, Written, recorded_of
 from historian.write.reading.events import KeptPrices, Key, named_key_of
 from historian.write.reading.record import Position, Recorded, Refused, Stream
 from historian.write.sequences.ledger import add_received
@@ -97,18 +98,23 @@ class Store:
         return known
 
     def _keep_each(self, events: Sequence[Arrival], written: Written, now: datetime, failures: int) -> None:
-        """Keep events of which some may have one key: the first of each, and the next where that one was rejected."""
+        """Keep events of which some may have one key: the first of each, and the next where that one was refused."""
         while events:
             first, others = _first_of_each(events)
+            before = len(written.rejections)
             self._keep(list(first.values()), written, now, failures)
-            rejected = {recorded_of(rejection.arrival).key for rejection in written.rejections}
-            events = []
+            rejected = {recorded_of(rejection.arrival).key: rejection.kind for rejection in written.rejections[before:]}
+            of_kind: defaultdict[str, list[Arrival]] = defaultdict(list)
             for arrival in others:
                 key = recorded_of(arrival).key
-                if key in rejected:
-                    events.append(arrival)
+                if kind := rejected.get(key):
+                    of_kind[kind].append(arrival)
                 else:
                     pass_over(arrival, recorded_of(first[key]).digest, written)
+            # What contradicts something is held against what is stored, however much of it there is, all of it in one go.
+            if contradicting := of_kind.pop(CONTRADICTION, None):
+                self._keep(contradicting, written, now, failures)
+            events = [arrival for arrivals in of_kind.values() for arrival in arrivals]
 
     def _go_on(self) -> None:
         """Not when told to stop: a batch of thousands that are each refused takes minutes, and the broker has it still."""
