@@ -112,6 +112,15 @@ def test_a_question_is_answered_as_what_was_said_wants_it(filled: str, title: st
     assert query(filled, documented()[title]) == ANSWERS[title]
 
 
+def test_an_instruction_that_a_batch_names_twice_has_no_parts(database: str):
+    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
+    event, one = samples.dispatch(), samples.instruction()
+    again = msgspec.structs.replace(one, revision_number=(one.revision_number or 0) + 1)
+    with prepared(database) as opened:
+        fill(opened, msgspec.structs.replace(event, instructions=(one, again)))
+    assert [row[4:] for row in query(database, documented()["Curtailment"])] == [(None, None, None)]
+
+
 def test_gaps_are_what_neither_came_nor_is_lost(filled: str):
     rows = {row[1]: row[3:] for row in query(filled, documented()["Gaps"])}
     assert [str(part) for part in rows["lmp_ingest/a"]] == ["2", "{[1,3),[4,7)}", "{}"]

@@ -36,7 +36,8 @@ ORDER BY batch_received_at DESC LIMIT 1;""",
     Question(
         "Curtailment",
         "What a resource had to stand at, what its trajectory expected at that time, and how far CAISO held it below its "
-        "schedule: SCHD is the scheduled part of the DOT, SUPP below zero the part that was taken away.",
+        "schedule: SCHD is the scheduled part of the DOT, SUPP below zero the part that was taken away. Of an instruction that "
+        "a batch names twice nobody can tell whose the parts are: it has none.",
         """
 SELECT i.interval_start, i.standing_mw, curve.dop_mw, i.standing_mw - curve.dop_mw AS above_trajectory_mw,
   parts.scheduled_mw, parts.curtailed_mw,
@@ -52,6 +53,7 @@ LEFT JOIN LATERAL (
     sum(segment_mw) FILTER (WHERE service_type = 'SCHD') AS scheduled_mw,
     CASE WHEN count(*) > 0 THEN -least(sum(segment_mw) FILTER (WHERE service_type = 'SUPP'), 0) END AS curtailed_mw
   FROM instruction_detail AS d WHERE d.event_no = i.event_no AND d.instruction_uid = i.instruction_uid
+  HAVING (SELECT count(*) FROM instruction AS n WHERE n.event_no = i.event_no AND n.instruction_uid = i.instruction_uid) = 1
 ) AS parts ON true
 WHERE i.resource_id = 'TEST_RESOURCE_1' AND i.batch_type = 0 AND i.standing = 'in force'
   AND i.interval_start >= '2026-10-13 14:00Z' AND i.interval_start < '2026-10-13 15:00Z'
