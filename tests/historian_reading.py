@@ -82,10 +82,7 @@ def numbers_of(url: str, event: Event) -> list[int]:
     """The numbers of the events that are stored under an event's key."""
     match event:
         case Dispatch():
-            status = "-" if event.batch.batch_status is None else event.batch.batch_status
-            revision = event.id if event.batch.revision_no is None else f"{event.batch.revision_no}.{status}"
-            view, column = "dispatch_batch_history", "event_no"
-            key = {"batch_uid": event.batch.batch_uid, "revision_key": revision, "resource_id": event.resource_id}
+            return _numbers_of_dispatch(url, event)
         case TrajectoryBatch():
             view, column = "trajectory_batch", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
@@ -95,10 +92,26 @@ def numbers_of(url: str, event: Event) -> list[int]:
             view, column, key = "upstream_gap_history", "event_no", {"event_id": event.id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}
+    found = _numbers_at(url, event, view, column, key)
+    return found or (_reports_of_one_time(url, event) if isinstance(event, Prices) else [])
+
+
+def _numbers_of_dispatch(url: str, event: Dispatch) -> list[int]:
+    """One that does not name its resource has a key of its own, and is passed over beside one that does."""
+    status = "-" if event.batch.batch_status is None else event.batch.batch_status
+    revision = event.id if event.batch.revision_no is None else f"{event.batch.revision_no}.{status}"
+    is_silent = not event.instructions and event.batch.revision_no is not None
+    key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
+    for one in (f"{revision}/unnamed", revision) if is_silent else (revision,):
+        if found := _numbers_at(url, event, "dispatch_batch_history", "event_no", {**key, "revision_key": one}):
+            return found
+    return []
+
+
+def _numbers_at(url: str, event: Event, view: str, column: str, key: dict[str, str]) -> list[int]:
     asked = {name: visible(value) for name, value in {**key, "environment": event.environment}.items()}
     conditions = " AND ".join(f"{name}::text = %s" for name in asked)
-    found = [row[column] for row in named(url, f"SELECT {column} FROM {view} WHERE {conditions}", *asked.values())]
-    return found or (_reports_of_one_time(url, event) if isinstance(event, Prices) else [])
+    return [row[column] for row in named(url, f"SELECT {column} FROM {view} WHERE {conditions}", *asked.values())]
 
 
 def _reports_of_one_time(url: str, event: Prices) -> list[int]:

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import msgspec
 from historian_parts import TOPICS, topic_of
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from dotbus.testing import samples
 
 KEPT = (
     samples.dispatch(),
+    msgspec.structs.replace(samples.dispatch(), id="unnamed", instructions=()),
     samples.trajectory_batch(),
     samples.answered(),
     samples.prices(),
