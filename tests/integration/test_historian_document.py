@@ -121,6 +121,24 @@ def test_an_instruction_that_a_batch_names_twice_has_no_parts(database: str):
     assert [row[4:] for row in query(database, documented()["Curtailment"])] == [(None, None, None)]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"batch_received_at": None, "batch_sent_at": None}, {"batch_received_at": AT, "binding_flag": "N"}],
+    ids=["an older curve that does not say when CAISO had it", "an advisory one"],
+)
+def test_what_was_expected_is_the_curve_that_the_bus_holds(database: str, other: dict[str, object]):
+    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
+    curve = samples.trajectory_batch()
+    received = msgspec.structs.replace(curve.batch, batch_received_at=AT - timedelta(minutes=1))
+    header = msgspec.structs.replace(curve.batch, batch_uid="OTHER", **other)
+    dops = tuple(msgspec.structs.replace(dop, dop_mw=99.0) for dop in curve.dops)
+    told = {"id": "other", "seq": curve.seq + 1, "time": AT - timedelta(minutes=3)}
+    with prepared(database) as opened:
+        fill(opened, samples.dispatch(), msgspec.structs.replace(curve, batch=received))
+        fill(opened, msgspec.structs.replace(curve, batch=header, dops=dops, **told))
+    assert [row[2] for row in query(database, documented()["Curtailment"])] == [12.0]
+
+
 def test_gaps_are_what_neither_came_nor_is_lost(filled: str):
     rows = {row[1]: row[3:] for row in query(filled, documented()["Gaps"])}
     assert [str(part) for part in rows["lmp_ingest/a"]] == ["2", "{[1,3),[4,7)}", "{}"]

@@ -46,7 +46,9 @@ FROM instruction_latest AS i
 LEFT JOIN LATERAL (
   SELECT d.dop_mw FROM dop_history AS d
   WHERE d.resource_id = i.resource_id AND d.environment = i.environment AND d.target_at = i.target_at
-  ORDER BY d.batch_received_at DESC, d.sequence_number DESC LIMIT 1
+    AND d.dop_mw IS NOT NULL AND lower(coalesce(d.binding_flag, 'y')) NOT IN ('n', 'no', 'false', '0')
+  ORDER BY coalesce(d.batch_received_at, d.batch_sent_at, least(d.time, d.target_at)) DESC, d.sequence_number DESC NULLS LAST
+  LIMIT 1
 ) AS curve ON true
 LEFT JOIN LATERAL (
   SELECT
