@@ -26,7 +26,7 @@ class Batch:
     batch_uid: str
     start_at: datetime
     dots_mw: dict[str, float]
-    revision_no: int = 1
+    revision_no: int | None = 1
     status: int | None = 1
     batch_type: int = 0
     detail: str = ""
@@ -39,7 +39,8 @@ class Batch:
         """The document, with its instructions or without."""
         inside = "".join(
             f"<instruction instructionUID='{self.batch_uid}-{resource}'><resourceId>{resource}</resourceId>"
-            f"<instructionType>{self.instruction_type}</instructionType><dot>{dot_mw}</dot><revisionNumber>{self.revision_no}</revisionNumber>"
+            f"<instructionType>{self.instruction_type}</instructionType><dot>{dot_mw}</dot>"
+            f"<revisionNumber>{self.revision_no or 0}</revisionNumber>"
             f"{self._element('statusCode')}{self.told}<detail>{self.detail}</detail></instruction>"
             for resource, dot_mw in self.dots_mw.items()
         )
@@ -47,7 +48,7 @@ class Batch:
             f"<DispatchBatch batchUID='{self.batch_uid}'>{self._element('batchStatus')}"
             f"<batchType>{self.batch_type}</batchType>{self.head}"
             f"<batchReceived>{self.start_at.isoformat()}</batchReceived><startTime>{self.start_at.isoformat()}</startTime>"
-            f"<revisionNo>{self.revision_no}</revisionNo>"
+            f"{'' if self.revision_no is None else f'<revisionNo>{self.revision_no}</revisionNo>'}"
             f"{f'<instructions>{inside}{self.also}</instructions>' if whole else ''}</DispatchBatch>"
         )
 

@@ -149,6 +149,7 @@ class DispatchStream:
     def _take_new(self) -> Iterator[AdsFailure]:
         for batch in self._batches.to_take(self._clock()):
             if failure := self._take(batch):
+                self._changes.commit(news_only=True)  # the next may take long: what is in doubt is told before
                 yield failure
 
     def _ask_again(self) -> Iterator[AdsFailure]:

@@ -11,14 +11,14 @@ from ads_ingest.batches.contradictions import told_apart, word_of
 from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
-from ads_ingest.caiso import Ads, true_at
+from ads_ingest.caiso import Ads
 from ads_ingest.known.instruction_state import (
     fold_instructions,
-    judge_instructions,
     restore_instructions,
     withdraw_instructions,
 )
-from ads_ingest.known.intervals import is_undecided, open_until, unreadable_of
+from ads_ingest.known.intervals import is_undecided, open_from, open_until, unreadable_of
+from ads_ingest.known.judging import Judge
 from ads_ingest.known.schedule_state import fold_dots
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
@@ -28,7 +28,7 @@ from caiso.ads import WHOLE_CACHE
 from caiso.ads.records import DispatchBatch
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
-from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule
+from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
 
 class DispatchChanges:
@@ -55,11 +55,11 @@ class DispatchChanges:
         clock: Callable[[], datetime],
         note_seen: Callable[[Collection[str]], None] = lambda _resources: None,
     ) -> None:
-        self._caiso = caiso
         self._publisher = publisher
         self._sender = sender
         self._batches = batches
         self._views = views
+        publisher.known_state.judge = Judge(caiso, batches, publisher.known_state, publisher.instructions).judge
         self._clock = clock
         self._note_seen = note_seen
         self._listed: Sequence[DispatchBatchHeader] = ()
@@ -79,7 +79,6 @@ class DispatchChanges:
         """
         self._batches.read_anew(self._clock())
         with self._publisher.lock:
-            self._judge(self._clock())
             self._publisher.begin_anew(set_back_by, self._clock())
 
     def note_listed(self, listed: Sequence[DispatchBatchHeader], now: datetime) -> None:
@@ -123,13 +122,14 @@ class DispatchChanges:
         in_doubt = {each.resource_id for each in events if unreadable_in[each.resource_id] or is_undecided(each)}
         in_doubt |= document.nameless
         in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
-        instructed = chain.from_iterable(event.instructions for event in events)
+        instructed = tuple(chain.from_iterable(event.instructions for event in events))
         unreadable = list(dict.fromkeys(chain.from_iterable(unreadable_in.values())))
         unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
         words = {event.resource_id: word_of(event) for event in events if event.resource_id in named}
-        self._batches.note_had(header, until, in_doubt, min(asked_at, now), dict.fromkeys(named, "") | words)
+        words_of_all, begins_at = dict.fromkeys(named, "") | words, open_from(header, instructed)
+        self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at)
         self._views.note(header, named, unnamed)
         self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
         return unreadable
@@ -147,17 +147,25 @@ class DispatchChanges:
         return told_apart(event, kept, word_of)
 
     def _fold(self, header: DispatchBatchHeader, events: Sequence[Dispatch], over: Collection[str], now: datetime) -> None:
-        """Put a batch into what is known. Of what was contradicted the same revision is news, but after a cancel."""
+        """Put a batch into what is known. What any account was told is cancelled stays so in that revision, and without one."""
+        told = {event.resource_id for event in events}
+        if header.batch_status != Status.CANCELLED and self._views.is_cancelled(header):
+            events, over = (), told.union(over)
+        else:
+            self._reopen(header, told)
+        fold_dots(self._publisher.known_state, header, events, over)
+        if instructions := self._publisher.instructions:
+            fold_instructions(instructions, header, events, over, now)
+
+    def _reopen(self, header: DispatchBatchHeader, told: Collection[str]) -> None:
+        """Of what was contradicted the same revision is news."""
         dots, instructions = self._publisher.known_state, self._publisher.instructions
-        batch, told = self._batches.get(header.batch_uid), {event.resource_id for event in events}
-        for resource_id in batch.contested & told if batch and not self._views.is_cancelled(header) else ():
+        batch = self._batches.get(header.batch_uid)
+        for resource_id in batch.contested.intersection(told) if batch else ():
             dots.put(resource_id, dots.entry(resource_id).reopened(header.batch_uid, header.revision_no))
             if instructions:
                 entry = instructions.entry(resource_id)
                 instructions.put(resource_id, entry.reopened(header.batch_uid, header.revision_no))
-        fold_dots(dots, header, events, over)
-        if instructions:
-            fold_instructions(instructions, header, events, over, now)
 
     def withdraw(self, batch: OpenBatch) -> None:
         """Take the DOTs of a batch away by its header alone. Of a cancel every resource is told while nobody knows its own.
@@ -204,7 +212,6 @@ class DispatchChanges:
         """
         with self._publisher.lock:
             now = self._clock()
-            self._judge(now)
             cursor = self._publisher.cursor if cursor is None else cursor
             self._publisher.commit(now, events, cursor, news_only=news_only, events_only=self._knows_a_part_only(now))
 
@@ -228,23 +235,6 @@ class DispatchChanges:
         A state that is made of it would pass for all that holds. What takes longer speaks against the states by then.
         """
         return not self._looked_through and self._listed_at is not None and now - self._listed_at <= ASKED_SOON
-
-    def _judge(self, now: datetime) -> None:
-        """What speaks against each state, and since when each counts."""
-        known_state, batches = self._publisher.known_state, self._batches
-        known_state.doubts = {schedule: batches.doubts(now, schedule) for schedule in Schedule}
-        known_state.doubts_of_past = batches.doubts_of_past(now)
-        known_state.confirmed = {resource: true_at(self._caiso, at) for resource, at in batches.confirmed(now).items()}
-        known_state.untold = frozenset(resource for resource in known_state.sees if self._is_untold(resource, now))
-        if instructions := self._publisher.instructions:
-            confirmed = judge_instructions(instructions, batches, now)
-            instructions.confirmed = {resource: true_at(self._caiso, at) for resource, at in confirmed.items()}
-
-    def _is_untold(self, resource_id: str, now: datetime) -> bool:
-        """Whether a state holds DOTs that only another account was told of."""
-        intervals = self._publisher.known_state.entry(resource_id).intervals
-        held = {one.batch_uid for one in intervals if one.interval_end > now}
-        return any((batch := self._batches.get(uid)) is None or resource_id not in batch.resources for uid in held)
 
     def _settled_to(self) -> str:
         """The last listed batch before the first that has to be listed again after a restart."""
@@ -288,6 +278,6 @@ def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now
             continue
         for interval in entry.intervals:
             header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
-            batches.restore(header, resource_id, interval.interval_end, now)
+            batches.restore(header, resource_id, interval.interval_end, now, interval.interval_start)
         for withdrawn in entry.withdrawn:
             batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)

@@ -8,12 +8,13 @@ read: from its own first target time on.
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.contradictions import told_apart, word_of_points
+from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
 from ads_ingest.batches.outages import Outages
 from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
@@ -35,8 +36,6 @@ from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.logs import get_logger
 
 CURSOR = "trajectory"
-UNTOLD_LENGTH = timedelta(hours=1)
-"""How far a batch may reach that names no target time."""
 
 
 class TrajectoryStream:
@@ -89,8 +88,10 @@ class TrajectoryStream:
         self._in_parts = False
         self._log = get_logger("ads")
         self._unpassed: dict[str, AdsFailure] = {}
+        self._lacking_since: datetime | None = None
         doubted = filter(publisher.known_state.is_of, publisher.known_state.doubted())
         self._doubts = {resource: _restored(publisher.known_state.entry(resource), clock()) for resource in doubted}
+        publisher.known_state.judge = self._judge
 
     def round(self) -> Unanswered:
         """Ask whether there is something new, and for it. Returns what could not be passed on.
@@ -114,6 +115,7 @@ class TrajectoryStream:
         self._publisher.known_state.complete = True  # all that is new comes at once, before anything is said
         asked_at = self._clock()
         is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._publisher.cursor)
+        self._lacking_since = (self._lacking_since or self._clock()) if is_new else None
         listed = TrajectoryBatchList()
         if is_new:
             listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
@@ -127,6 +129,7 @@ class TrajectoryStream:
         self._outages.note_heard(now, time_of(self._caiso, now))
         self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
         failures = [*self._pass_on(listed), *self._doubt_nameless(listed)]
+        self._lacking_since = None
         self._commit((), listed.batches[-1].header.batch_uid if listed.batches else cursor)
         self._quarantine_log.of_problems("getTrajectoryData", listed.problems, listed.xml, self._clock())
         if listed.batches:
@@ -194,13 +197,22 @@ class TrajectoryStream:
             known_state.put(event.resource_id, joined)
             if doubt := self._doubts.get(event.resource_id):
                 self._doubts[event.resource_id] = doubt.replaced_by(trajectory_points(event))
-            if entry.contradicts(event, now):
+            if entry.contradicts(event, now) or self._was_advisory(event):
                 contradicted[event.resource_id] = _doubt_between(joined, event, now)
         return contradicted
 
+    def _was_advisory(self, event: TrajectoryBatch) -> bool:
+        """Whether another account was told the same batch as advisory, of which nothing is held."""
+        if not self._publisher.known_state.is_one_of_several or not is_binding(event.batch.binding_flag):
+            return False
+        return any(not is_binding(each.batch.binding_flag) for each in self._kept(event))
+
     def _told_apart(self, event: TrajectoryBatch, before: Sequence[TrajectoryBatch]) -> TrajectoryBatch:
-        kept = [each for each in self._publisher.kept(event.id) if isinstance(each, TrajectoryBatch)]
-        return told_apart(event, [*kept, *before], word_of_points)
+        return told_apart(event, [*self._kept(event), *before], word_of_points)
+
+    def _kept(self, event: TrajectoryBatch) -> list[TrajectoryBatch]:
+        kept = (each for each in self._publisher.kept(event.id) if isinstance(each, TrajectoryBatch))
+        return [each for each in kept if each.resource_id == event.resource_id]
 
     def _doubt_points(
         self,
@@ -243,8 +255,13 @@ class TrajectoryStream:
             now = self._clock()
             self._doubts = {resource: doubt for resource, doubt in self._doubts.items() if doubt.until > now}
             self._unpassed = {resource: why for resource, why in self._unpassed.items() if resource in self._doubts}
-            self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(frozenset(self._doubts)))
             self._publisher.commit(now, events, cursor)
+
+    def _judge(self, now: datetime) -> None:
+        """Whose curves are in doubt; all while CAISO has something newer that it does not give away."""
+        lasting = frozenset(resource for resource, doubt in tuple(self._doubts.items()) if doubt.until > now)
+        is_lacking = self._lacking_since is not None and abs(now - self._lacking_since) > ASKED_SOON
+        self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(lasting, everyone=is_lacking))
 
 
 def _restored(curve: TrajectoryCurve, now: datetime) -> CurveDoubt:

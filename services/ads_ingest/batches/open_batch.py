@@ -2,7 +2,7 @@
 
 In one of four states. What cannot be had speaks against the resources that it named, or against all while they are not known,
 as those of a revision are that nobody could read: against their states while its intervals last, and then against its own DOTs,
-because a ramp begins at the DOT before.
+because a ramp begins at the DOT before. What was had and is not confirmed speaks against its own DOTs only until it begins.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ ASK_AGAIN_MOST = timedelta(minutes=5)
 ASKED_SOON = timedelta(seconds=5)
 """How long something newer may be known of and wait for its turn before that speaks against what it replaces."""
 UNTOLD_LENGTH = timedelta(hours=1)
-"""How long a batch may last whose header does not tell even its start."""
+"""How long a batch may last that tells no time: a dispatch without its start, a trajectory without a target time."""
 KEPT = timedelta(hours=24)
 """How long CAISO can be asked for a batch that is over, or told that we have it: it forgets them (specification, 2.1).
 
@@ -52,6 +52,7 @@ class OpenBatch:
         header: the newest that CAISO told.
         had: the one that is passed on; None while none is.
         until: when the last of its intervals is over, as far as that is known.
+        begins_at: when the first of what was had begins; None while that is not known.
         resources: that any revision of it named.
         named: those of them that the one that was had names.
         in_doubt: resources of which CAISO has not decided an instruction, or another account is to say whether it holds.
@@ -72,6 +73,7 @@ class OpenBatch:
     until: datetime
     ask_at: datetime
     had: DispatchBatchHeader | None = None
+    begins_at: datetime | None = None
     resources: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     in_doubt: frozenset[str] = frozenset()
@@ -191,12 +193,18 @@ class OpenBatch:
             now: the time.
             vouched: how long CAISO's last word counts while it does not answer.
         """
-        return self._against(now, vouched) if self.until > now else Doubts()
+        if self.until <= now:
+            return Doubts()
+        return Doubts(self.in_doubt | self.contested) if self._is_to_come(now) else self._against(now, vouched)
 
-    def doubted_past(self, now: datetime, vouched: timedelta) -> frozenset[str]:
-        """Whose DOTs of it are in doubt now that it is over: what has passed says nothing against the rest of a state."""
-        is_past = self.until <= now and self.had is not None
-        return self._against(now, vouched).resources if is_past else frozenset()
+    def doubted_alone(self, now: datetime, vouched: timedelta) -> frozenset[str]:
+        """Whose DOTs of it are in doubt while that says nothing against the rest of a state: it is over, or to come."""
+        is_apart = self.had is not None and (self.until <= now or self._is_to_come(now))
+        return self._against(now, vouched).resources if is_apart else frozenset()
+
+    def _is_to_come(self, now: datetime) -> bool:
+        """Whether what was had does not hold yet by either clock. A revision that was not had may be of any time."""
+        return not self.is_missing and self.begins_at is not None and self.begins_at - now > CLOCKS_DIFFER_BY
 
     def vouches_for(self, now: datetime, vouched: timedelta) -> frozenset[str]:
         """Whose states are no younger than CAISO's last word on it, which it does not speak against."""

@@ -3,7 +3,7 @@
 Each question that fails puts off its own batch and no other.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -49,9 +49,9 @@ class OpenBatches:
         """What is known of a batch."""
         return self._batches.get(batch_uid)
 
-    def every(self) -> Iterable[OpenBatch]:
-        """All that are known."""
-        return self._batches.values()
+    def every(self) -> Sequence[OpenBatch]:
+        """All that are known at this moment: the threads of other accounts read them, too."""
+        return tuple(self._batches.values())
 
     def note_listed(self, headers: Iterable[DispatchBatchHeader], now: datetime) -> None:
         """CAISO listed batches."""
@@ -83,10 +83,11 @@ class OpenBatches:
         in_doubt: Collection[str],
         now: datetime,
         words: Mapping[str, str] | None = None,
+        begins_at: datetime | None = None,
     ) -> None:
         """A batch is in the outbox, as its document says, which tells these resources their words, and lasts until a time."""
         words = words or {}
-        batch = self._batches[header.batch_uid]
+        batch = replace(self._batches[header.batch_uid], begins_at=begins_at)
         batch = replace(batch, until=until or now, named=frozenset(words), words=words, in_doubt=frozenset(in_doubt))
         self._put(batch.passed_on(header, now, self._recheck))
 
@@ -111,22 +112,30 @@ class OpenBatches:
 
         What is given up speaks against others as long as it may last, also after a restart: CAISO may not list it any more.
         """
-        return tuple(each.header for each in self._batches.values() if each.is_missing and not each.is_settled(now))
+        return tuple(each.header for each in self.every() if each.is_missing and not each.is_settled(now))
 
-    def restore(self, header: DispatchBatchHeader, resource_id: str, until: datetime, now: datetime) -> None:
+    def restore(
+        self,
+        header: DispatchBatchHeader,
+        resource_id: str,
+        until: datetime,
+        now: datetime,
+        begins_at: datetime | None = None,
+    ) -> None:
         """A kept state speaks of a batch: after a restart CAISO is to confirm it, and it may lack its validation."""
         if now - until >= KEPT:
             return
         uid = header.batch_uid
         batch = self._batches.get(uid)
         if batch is None:
-            batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, validation_owed=True)
+            batch = OpenBatch(uid, Known.RESTORED, header, until, now, had=header, begins_at=begins_at, validation_owed=True)
         if batch.known is Known.LISTED and is_older(header, batch.header):
             batch = replace(batch, known=Known.REPLACED, had=header)
         if (header.revision_no or 0) > (batch.header.revision_no or 0):
             batch = replace(batch, header=header, had=header)
         resources, named = batch.resources | {resource_id}, batch.named | {resource_id}
-        self._put(replace(batch, until=max(batch.until, until), resources=resources, named=named))
+        begins = min(batch.begins_at, begins_at) if batch.begins_at and begins_at else None
+        self._put(replace(batch, until=max(batch.until, until), begins_at=begins, resources=resources, named=named))
 
     def restore_words(self, told: ToldOtherwise, now: datetime) -> None:
         """What was told of a batch before a restart, and contradicted."""
@@ -138,18 +147,18 @@ class OpenBatches:
 
     def read_anew(self, now: datetime) -> None:
         """Everything is to be had again, because what held had counted as past."""
-        for batch in list(self._batches.values()):
+        for batch in self.every():
             if batch.known is Known.HELD:
                 bare = known_of(batch.batch_uid, batch.header.revision_no, batch.header.batch_type)
                 self._put(replace(batch, known=Known.RESTORED, header=bare, had=bare, ask_at=now))
 
     def to_take(self, now: datetime) -> list[OpenBatch]:
         """What was never asked for and may be in force, in CAISO's order: before everything else, and all of it."""
-        return [each for each in self._batches.values() if each.is_missing and not each.failures and each.is_current(now)]
+        return [each for each in self.every() if each.is_missing and not each.failures and each.is_current(now)]
 
     def again_at(self, now: datetime) -> datetime | None:
         """When the first of what may be in force and could not be had is to be asked for once more; None when all was had."""
-        missing = (each for each in self._batches.values() if each.is_missing and each.failures and each.is_current(now))
+        missing = (each for each in self.every() if each.is_missing and each.failures and each.is_current(now))
         return min((each.ask_at for each in missing), default=None)
 
     def to_ask_again(self, now: datetime) -> list[OpenBatch]:
@@ -157,44 +166,42 @@ class OpenBatches:
 
         The longest waiting first, so that none waits for another that fails; what is over after all others.
         """
-        missing = [each for each in self._batches.values() if each.is_missing and each.failures and each.is_current(now)]
-        had = [each for each in self._batches.values() if each.may_change(now)]
+        missing = [each for each in self.every() if each.is_missing and each.failures and each.is_current(now)]
+        had = [each for each in self.every() if each.may_change(now)]
         due = (each for each in (*missing, *had) if each.is_due(now))
         return sorted(due, key=lambda each: (not each.is_missing and each.until <= now, each.ask_at))
 
     def backlog(self, now: datetime) -> list[OpenBatch]:
         """What is over, was never had and is due: first what was never asked for, in CAISO's order."""
-        over = (each for each in self._batches.values() if each.is_missing and not each.is_current(now))
+        over = (each for each in self.every() if each.is_missing and not each.is_current(now))
         return sorted((each for each in over if each.is_due(now) and not each.is_given_up), key=lambda each: each.failures > 0)
 
     def lacks_none(self, now: datetime) -> bool:
         """Whether everything that may be in force was had."""
-        return not any(each.known is Known.LISTED and each.is_current(now) for each in self._batches.values())
+        return not any(each.known is Known.LISTED and each.is_current(now) for each in self.every())
 
     def missing(self, now: datetime) -> tuple[AdsFailure, ...]:
         """Why each thing that is to be had, or to be confirmed, could not be."""
         return tuple(
-            each.why
-            for each in self._batches.values()
-            if each.why and (each.until > now or (each.is_missing and not each.is_given_up))
+            each.why for each in self.every() if each.why and (each.until > now or (each.is_missing and not each.is_given_up))
         )
 
     def doubts(self, now: datetime, schedule: Schedule) -> Doubts:
         """Whose DOTs of a schedule are in doubt."""
-        concerned = (each for each in self._batches.values() if each.may_be_of(schedule))
+        concerned = (each for each in self.every() if each.may_be_of(schedule))
         doubts = [each.doubted(now, self.vouched) for each in concerned]
         resources = frozenset(resource for each in doubts for resource in each.resources)
         return Doubts(resources, everyone=any(each.everyone for each in doubts))
 
-    def doubts_of_past(self, now: datetime) -> Mapping[str, frozenset[str]]:
-        """Of each batch that is over the resources whose DOTs of it are in doubt."""
-        found = ((uid, each.doubted_past(now, self.vouched)) for uid, each in self._batches.items())
+    def doubts_of_batches(self, now: datetime) -> Mapping[str, frozenset[str]]:
+        """Of each batch that is over, or to come, the resources whose DOTs of it alone are in doubt."""
+        found = ((each.batch_uid, each.doubted_alone(now, self.vouched)) for each in self.every())
         return {uid: resources for uid, resources in found if resources}
 
     def confirmed(self, now: datetime) -> Mapping[str, datetime]:
         """Of each resource the oldest of CAISO's last words on the batches of its state, those in doubt left out."""
         found: dict[str, datetime] = {}
-        for batch in self._batches.values():
+        for batch in self.every():
             if batch.confirmed_at:
                 for resource_id in batch.vouches_for(now, self.vouched):
                     found[resource_id] = min(batch.confirmed_at, found.get(resource_id, batch.confirmed_at))

@@ -38,12 +38,12 @@ class Spoken:
     Attributes:
         state: against the schedule that it follows, and so its state.
         other: against the other schedule's DOTs.
-        past: batches that are over whose DOTs are in doubt.
+        batches: that are over, or to come, whose DOTs alone are in doubt.
     """
 
     state: Reasons = ()
     other: Reasons = ()
-    past: frozenset[str] = frozenset()
+    batches: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def restore_instructions(batches: OpenBatches, known_state: KnownInstructions, n
     """After a restart: the batches of the kept states are open until the last that they instructed is over."""
     for resource_id, entry in known_state.entries.items():
         for said in entry.batches.values() if known_state.is_of(resource_id) else ():
-            batches.restore(known_of(said.batch_uid, said.revision_no, said.batch_type), resource_id, said.until, now)
+            begins_at = min((each.start_at for each in said.instructions), default=None)
+            header = known_of(said.batch_uid, said.revision_no, said.batch_type)
+            batches.restore(header, resource_id, said.until, now, begins_at)
 
 
 def fold_instructions(

@@ -260,3 +260,12 @@ def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] 
     if header.start_at is not None and not ends:
         ends.append(usual_end(header.batch_type, header.start_at))
     return max(ends, default=None)
+
+
+def open_from(header: DispatchBatchHeader, instructions: Iterable[Instruction]) -> datetime | None:
+    """When the first that a batch instructs begins, None when it names no time."""
+    instructions = tuple(instructions)
+    starts = [times.interval_start for instruction in instructions if (times := times_of(header, instruction))]
+    others = (each for each in instructions if each.instruction_type != DOT_INSTRUCTION)
+    starts += [lasts.start_at for each in others if (lasts := lasting(header, each))]
+    return min([*starts, *([header.start_at] if header.start_at else [])], default=None)

@@ -84,8 +84,8 @@ def fold_dots(
 
 
 def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, spoken: Spoken) -> Iterator[DotInterval]:
-    """DOTs with what speaks against each alone: its batch when that is over, or a schedule that is not followed."""
+    """DOTs with what speaks against each alone: its batch when that is over or to come, or a schedule that is not followed."""
     for interval in intervals:
         other = spoken.other if is_of_other(interval, follows) else ()
-        reasons = INCOMPLETE if interval.batch_uid in spoken.past else other
+        reasons = INCOMPLETE if interval.batch_uid in spoken.batches else other
         yield msgspec.structs.replace(interval, reasons=reasons) if reasons else interval

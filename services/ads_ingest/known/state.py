@@ -102,8 +102,10 @@ class KnownState(Generic[B, S]):
         is_failing: whether CAISO does not answer this account what is new.
         lock: held by whoever changes entries, and until they are safe, where several accounts are followed at a time.
         doubts: whose states name a reason against themselves.
-        doubts_of_past: of each batch that is over the resources whose DOTs of it name one.
+        doubts_of_batches: of each batch that is over, or to come, the resources whose DOTs of it alone name one.
         confirmed: of each resource when CAISO last confirmed all that its state is made of, where that is asked for by itself.
+        judge: says what this account knows, which is asked of every account before anything is said: one may wait half a minute
+            for an answer while the others say the states that both see, which must be no better than what it knows already.
         complete: whether all that CAISO has was looked through once. Until then an empty entry says nothing: it would replace
             what a broker retained from an outbox that was lost.
     """
@@ -143,8 +145,9 @@ class KnownState(Generic[B, S]):
         self.untold: frozenset[str] = frozenset()
         self.is_failing = False
         self.doubts: DoubtsOf = dict.fromkeys(Schedule, Doubts())
-        self.doubts_of_past: Mapping[str, frozenset[str]] = {}
+        self.doubts_of_batches: Mapping[str, frozenset[str]] = {}
         self.confirmed: Mapping[str, datetime] = {}
+        self.judge: Callable[[datetime], None] = lambda _now: None
         self.complete = False
 
     def for_accounts(self, sees: Sequence[set[str]], formerly: set[str]) -> "list[KnownState[B, S]]":
@@ -215,6 +218,8 @@ class KnownState(Generic[B, S]):
         `news_only` leaves out what would only be said again: in the middle of a round not all was asked for yet.
         """
         self._shelf.entries = {resource_id: entry.pruned(now) for resource_id, entry in self._shelf.entries.items()}
+        for known_state in self._accounts:
+            known_state.judge(now)
         states = [
             self._make_state(resource_id, entry, Judgement(rests_on, rests_on + self.valid_for, against, now))
             for resource_id, entry in self._shelf.entries.items()
@@ -269,17 +274,17 @@ class KnownState(Generic[B, S]):
         if len(spoken) == 1:
             return spoken[0]
         state, other = ({r: None for one in spoken for r in reasons(one)} for reasons in (_of_state, _of_other))
-        return Spoken(tuple(state), tuple(other), frozenset(uid for one in spoken for uid in one.past))
+        return Spoken(tuple(state), tuple(other), frozenset(uid for one in spoken for uid in one.batches))
 
     def spoken(self, resource_id: str) -> Spoken:
         """What this account knows against a resource."""
         follows = self._configured.get(resource_id)
         against = {schedule: doubts.of(resource_id) for schedule, doubts in self.doubts.items()}
-        past = frozenset(uid for uid, resources in self.doubts_of_past.items() if resource_id in resources)
+        batches = frozenset(uid for uid, resources in self.doubts_of_batches.items() if resource_id in resources)
         if follows is None:  # nobody says which: either speaks against the whole
-            return Spoken(next((reasons for reasons in against.values() if reasons), ()), past=past)
+            return Spoken(next((reasons for reasons in against.values() if reasons), ()), batches=batches)
         other = next(reasons for schedule, reasons in against.items() if schedule is not follows)
-        return Spoken(against[follows], other, past)
+        return Spoken(against[follows], other, batches)
 
     def _is_old(self, resource_id: str, entry: B, rests_on: datetime, now: datetime) -> bool:
         said = self._shelf.said.get(resource_id)
@@ -322,8 +327,8 @@ def _spoken_in(state: Dot | Trajectory | Instructions, configured: Mapping[str, 
     follows = configured.get(state.resource_id)
     marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
     other = next((interval.reasons for interval in marked if is_of_other(interval, follows)), ())
-    past = frozenset(interval.batch_uid for interval in marked if not is_of_other(interval, follows))
-    return Spoken(state.reasons, other, past)
+    batches = frozenset(interval.batch_uid for interval in marked if not is_of_other(interval, follows))
+    return Spoken(state.reasons, other, batches)
 
 
 _SUBJECTS: Mapping[type, Subject] = {Dot: Subject.DOT, Trajectory: Subject.TRAJECTORY, Instructions: Subject.INSTRUCTIONS}

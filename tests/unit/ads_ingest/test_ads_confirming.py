@@ -9,6 +9,7 @@ from ads_fake import Trouble
 
 from caiso.ads.errors import HttpRefused, TimedOut
 from caiso.ads.records import Question
+from dotbus.contracts.messages import Dot
 
 POLL, STALE_AFTER = timedelta(seconds=10), timedelta(seconds=90)
 END = T0 + 5 * MINUTE
@@ -64,18 +65,24 @@ def test_batches_that_are_confirmed_one_after_the_other_do_not_make_a_state_be_s
 
 
 @pytest.mark.parametrize("trouble", [quick, slow])
-def test_a_batch_that_is_not_confirmed_makes_its_own_resource_incomplete_before_it_is_stale_and_no_other(
-    bench: Bench, trouble: Callable[[Bench], Callable[[Question], Trouble]]
+@pytest.mark.parametrize("begins_in", [0 * MINUTE, 60 * MINUTE], ids=["in force", "to come"])
+def test_a_batch_that_is_not_confirmed_makes_its_own_dots_incomplete_before_they_are_stale_and_no_other(
+    bench: Bench, trouble: Callable[[Bench], Callable[[Question], Trouble]], begins_in: timedelta
 ) -> None:
-    bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE, R1=1.0), batch(2, at=T0 + 60 * MINUTE, R2=2.0)]
+    bench.ads.batches = [batch(1, at=T0 + begins_in, R1=1.0), batch(2, at=T0 + begins_in, R2=2.0)]
     bench.round()
     bench.ads.troubles["getBatchHeader", "B1"] = trouble(bench)
     for _ in range(20):
         bench.round(POLL)
         for resource in ("R1", "R2"):
             assert bench.now - bench.dot(resource).heard_at < STALE_AFTER
-        assert bench.reasons("R2") == ()
-    assert bench.reasons("R1") == ("incomplete",)
+        assert doubts(bench.dot("R2")) == {()}
+    assert doubts(bench.dot("R1")) == {("incomplete",)}
+
+
+def doubts(dot: Dot) -> set[tuple[str, ...]]:
+    """The reasons of each DOT of a state, its own and the state's."""
+    return {dot.reasons or one.reasons for one in dot.intervals}
 
 
 def test_what_is_in_doubt_is_told_before_a_question_that_failed_is_asked_again(bench: Bench) -> None:
@@ -86,12 +93,12 @@ def test_what_is_in_doubt_is_told_before_a_question_that_failed_is_asked_again(b
     seen = []
 
     def looking(question: Question) -> Trouble:
-        seen.append(bench.reasons())
+        seen.append(doubts(bench.dot()))
         return refused(question)
 
     bench.ads.troubles["getBatchHeader", "B1"] = looking
     bench.round(timedelta(seconds=31))
-    assert seen == [("incomplete",)]
+    assert seen == [{("incomplete",)}]
 
 
 def test_a_time_out_does_not_take_back_that_caiso_does_not_know_a_batch_any_more(bench: Bench) -> None:

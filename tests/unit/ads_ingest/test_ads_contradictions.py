@@ -187,3 +187,18 @@ def test_after_a_restart_what_an_account_was_told_is_read_again_before_another_i
     for _ in range(3):
         two.round(RECHECK, order)
     assert two.dot("R1").reasons == IN_DOUBT
+
+
+@BOTH_ORDERS
+def test_what_one_account_is_told_is_cancelled_does_not_come_back_by_anothers_older_answer_without_a_revision(
+    two: Two, order: tuple[str, ...]
+) -> None:
+    bare = replace(of(10.0), revision_no=None)
+    tell(two, bare, bare)
+    two.round(RECHECK, order)
+    two.ads["east"].batches = [replace(bare, status=4)]
+    two.round(RECHECK, ("east",))
+    assert two.dots("R1") == []
+    two.ads["west"].batches = [replace(bare, status=3)]
+    two.round(RECHECK, ("west",))
+    assert two.dots("R1") == []

@@ -230,13 +230,13 @@ def test_a_batch_that_caiso_confirmed_after_its_end_is_final():
     assert [each.batch_uid for each in known.to_ask_again(end + RECHECK)] == ["B1"], "clocks may differ by as much"
     known.note_told(header(), end + RECHECK)
     assert (known.confirmed(end + RECHECK), known.to_ask_again(end + 60 * MINUTE)) == ({}, [])
-    assert known.doubts_of_past(end + 60 * MINUTE) == {}
+    assert known.doubts_of_batches(end + 60 * MINUTE) == {}
 
 
 def test_a_batch_that_was_not_confirmed_after_its_end_speaks_against_its_own_dots_alone():
     known, later = batches(), T0 + 5 * MINUTE + VOUCHED
     known.note_failed("B1", AWAY, T0 + 5 * MINUTE)
-    assert known.doubts_of_past(later) == {"B1": frozenset({"R1"})}
+    assert known.doubts_of_batches(later) == {"B1": frozenset({"R1"})}
     assert known.doubts(later, Schedule.FIVE_MINUTE) == NOBODY
     assert known.confirmed(later) == {}
 
@@ -246,4 +246,23 @@ def test_what_was_confirmed_by_a_clock_that_is_set_back_is_not_final():
     known.note_told(header(), T0 + 60 * MINUTE)
     known.read_anew(later)
     assert [each.batch_uid for each in known.to_ask_again(later)] == ["B1"]
-    assert known.doubts_of_past(later) == {"B1": frozenset({"R1"})}
+    assert known.doubts_of_batches(later) == {"B1": frozenset({"R1"})}
+
+
+@pytest.mark.parametrize("failure", [FAULT, AWAY], ids=["forgotten", "not confirmed"])
+def test_what_is_to_come_and_was_had_speaks_against_its_own_dots_alone_until_it_begins(failure: AdsFailure) -> None:
+    known, begins = batches(), T0 + 30 * MINUTE
+    known.note_had(header(), begins + 5 * MINUTE, (), T0, {"R1": ""}, begins)
+    known.note_failed("B1", failure, T0)
+    for now in (T0 + VOUCHED + SECOND, begins - 3 * SECOND):
+        assert (known.doubts(now, Schedule.FIVE_MINUTE), known.doubts_of_batches(now)) == (NOBODY, {"B1": frozenset({"R1"})})
+    for now in (begins - SECOND, begins + 4 * MINUTE):
+        assert (known.doubts(now, Schedule.FIVE_MINUTE).resources, known.doubts_of_batches(now)) == ({"R1"}, {})
+
+
+def test_a_revision_that_was_not_had_speaks_against_the_states_at_once_because_it_may_be_of_any_time() -> None:
+    known, begins = batches(), T0 + 30 * MINUTE
+    known.note_had(header(), begins + 5 * MINUTE, (), T0, {"R1": ""}, begins)
+    known.note_told(header(2), T0 + SECOND)
+    known.note_failed("B1", AWAY, T0 + SECOND)
+    assert known.doubts(T0 + 2 * SECOND, Schedule.FIVE_MINUTE).everyone

@@ -13,6 +13,7 @@ from dotbus.contracts.messages import Trajectory
 
 IN_DOUBT = ("incomplete",)
 FIRST = trajectory("T1", 0, (0, 10), (5, 20), (10, 30))
+ADVISORY = FIRST[0], FIRST[1].replace("<dopList>", "<bindingFlag>N</bindingFlag><dopList>")
 OTHERS = {
     "another batch received at the same time": trajectory("T2", 0, (2, 25), (7, 45)),
     "another batch received at the same time, for later": trajectory("T2", 0, (20, 25)),
@@ -102,10 +103,20 @@ def test_accounts_that_are_told_the_same_trajectory_agree(two: Two, order: tuple
         assert curve(two).reasons == ()
 
 
+@BOTH_ORDERS
+def test_accounts_of_which_one_is_told_that_a_trajectory_is_advisory_are_in_doubt(two: Two, order: tuple[str, ...]) -> None:
+    two.ads["east"].trajectories, two.ads["west"].trajectories = [FIRST], [ADVISORY]
+    for _ in range(3):
+        two.round(MINUTE, order)
+        assert curve(two).reasons == IN_DOUBT
+    two.restart()
+    two.round(MINUTE, order)
+    assert curve(two).reasons == IN_DOUBT
+
+
 @pytest.mark.parametrize("first", [0, 1], ids=["binding first", "advisory first"])
 def test_a_trajectory_that_one_document_has_as_binding_and_as_advisory_is_in_doubt(tmp_path: Path, first: int) -> None:
-    advisory = FIRST[0], FIRST[1].replace("<dopList>", "<bindingFlag>N</bindingFlag><dopList>")
     bench = Bench(tmp_path)
-    bench.ads.trajectories = [FIRST, advisory] if first == 0 else [advisory, FIRST]
+    bench.ads.trajectories = [FIRST, ADVISORY] if first == 0 else [ADVISORY, FIRST]
     bench.trajectory.round()
     assert bench.curve().reasons == IN_DOUBT
