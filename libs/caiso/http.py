@@ -6,6 +6,7 @@ plant's megawatts must not depend on a variable that somebody set for another pr
 looking where it leads, requests would read its body without a bound.
 """
 
+import math
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -122,25 +123,32 @@ class BoundedHttp:
         self._session = self._new_session()
         self.not_renewed: str | None = None
 
-    def fetch(self, method: str, url: str, body: bytes | None = None) -> HttpReply:
+    def fetch(self, method: str, url: str, body: bytes | None = None, within_s: float = math.inf) -> HttpReply:
         """The reply to a request.
+
+        Args:
+            method: of HTTP.
+            url: of what is asked.
+            body: what is sent.
+            within_s: the most that this one may take as a whole, where that is less than any may.
 
         Raises:
             NoReply: Unreachable, TlsRefused, TimedOut, CutShort or Oversized.
         """
         self._renew()
         began_at, began_s = self._clock(), time.monotonic()
-        self._deadline.begin(self._timeout_s)
+        within_s = min(within_s, self._timeout_s)
+        self._deadline.begin(within_s)
         try:
             with self._session.request(
-                method, url, data=body, timeout=self._timeout_s, allow_redirects=False, stream=True
+                method, url, data=body, timeout=within_s, allow_redirects=False, stream=True
             ) as response:
                 took_s = time.monotonic() - began_s
                 offset_s = _clock_offset_s(response.headers.get("Date"), began_at, took_s)
-                return HttpReply(response.status_code, self._read(response), offset_s)
+                return HttpReply(response.status_code, self._read(response, within_s), offset_s)
         except requests.Timeout as error:
             is_unsent = isinstance(error, requests.ConnectTimeout)
-            raise TimedOut(f"no reply within {self._timeout_s:g} s", is_unsent=is_unsent) from error
+            raise TimedOut(f"no reply within {within_s:g} s", is_unsent=is_unsent) from error
         except requests.RequestException as error:
             if refusal := self._files.refusal(error):
                 raise TlsRefused(refusal) from error
@@ -177,7 +185,7 @@ class BoundedHttp:
         session.mount("http://", adapter)
         return session
 
-    def _read(self, response: requests.Response) -> bytes:
+    def _read(self, response: requests.Response, within_s: float) -> bytes:
         """The body, as it comes in: a server that drips is cut off at the deadline, one that pours at the bound."""
         body = bytearray()
         try:
@@ -186,7 +194,7 @@ class BoundedHttp:
                 if len(body) > self._max_bytes:
                     raise Oversized(f"the reply exceeds {self._max_bytes / _MB:g} MB", bytes(body))
         except urllib3.exceptions.TimeoutError as error:
-            raise TimedOut(f"the reply is not complete after {self._timeout_s:g} s", bytes(body)) from error
+            raise TimedOut(f"the reply is not complete after {within_s:g} s", bytes(body)) from error
         except urllib3.exceptions.HTTPError as error:
             raise CutShort(f"the reply ends before its end: {type(error).__name__}", bytes(body)) from error
         return bytes(body)

@@ -36,8 +36,8 @@ class Ads(Protocol):
         """Headers of the batches after one."""
         ...
 
-    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
-        """A batch."""
+    def get_dispatch_batch(self, batch_uid: str, within_s: float = ...) -> DispatchBatch:
+        """A batch, within a time."""
         ...
 
     def get_batch_header(self, batch_uid: str) -> BatchHeader:

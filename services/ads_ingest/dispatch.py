@@ -10,6 +10,7 @@ A batch that cannot be had holds back the cursor and nothing else: neither other
 any resource (`open_batches`).
 """
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -42,6 +43,9 @@ ASKED_AGAIN_PER_ROUND = 40
 ASKED_AGAIN_FOR = timedelta(seconds=10)
 """How long a round goes on asking for what is not new. A question that times out takes longer, and is the last one then."""
 AWAY_IN_BACKLOG = 2
+WITHIN_S = 5.0
+"""How long the answer to what is new may take while more that is new waits behind it. What takes longer is asked for once more
+with all the time that a question may take, and holds up nothing that is new then."""
 
 
 class DispatchStream:
@@ -147,8 +151,9 @@ class DispatchStream:
                 self._changes.withdraw(batch)
 
     def _take_new(self) -> Iterator[AdsFailure]:
-        for batch in self._batches.to_take(self._clock()):
-            if failure := self._take(batch):
+        waiting = self._batches.to_take(self._clock())
+        for batch in waiting:
+            if failure := self._take(batch, WITHIN_S if batch is not waiting[-1] else math.inf):
                 self._changes.commit(news_only=True)  # the next may take long: what is in doubt is told before
                 yield failure
 
@@ -200,13 +205,13 @@ class DispatchStream:
         """Whether the document itself matters: another account is told otherwise, or what this one was told is not known."""
         return bool(batch.contested) or (self._publisher.known_state.is_one_of_several and not batch.words)
 
-    def _take(self, batch: OpenBatch) -> AdsFailure | None:
+    def _take(self, batch: OpenBatch, within_s: float = math.inf) -> AdsFailure | None:
         """Fetch and keep one batch. Returns why not, or what of it nobody can read."""
         if batch.is_missing and batch.asks_nothing:
             self._changes.withdraw(batch)  # without waiting for a document that may not come
         asked_at = self._clock()
         try:
-            document = self._caiso.get_dispatch_batch(batch.batch_uid)
+            document = self._caiso.get_dispatch_batch(batch.batch_uid, within_s)
             self._batches.note_names(batch.batch_uid, document.resources)
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -207,6 +207,15 @@ def test_a_header_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys, a
     with asking(keys, answer) as (source, _server), pytest.raises(TimedOut, match="no reply within 1 s"):
         source.fetch(QUESTION)
     assert time.monotonic() - began < 3.0
+
+
+def test_a_question_with_less_time_than_others_is_cut_off_at_its_own(keys: Keys) -> None:
+    question = replace(QUESTION, within_s=0.5)
+    with asking(keys, dripping_headers, timeout_s=20.0) as (source, _server):
+        with pytest.raises(TimedOut, match="no reply within 0.5 s"):
+            source.fetch(question)
+        with pytest.raises(TimedOut, match="no reply within 0.7 s"):
+            source.fetch(replace(question, within_s=0.7))
 
 
 def test_a_server_that_does_not_finish_the_handshake_is_left_at_the_time_out(keys: Keys) -> None:

@@ -4,6 +4,7 @@ Also what stands around the real streams: the outbox without a disk (its promise
 nothing in place of files and quarantine_log.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -89,7 +90,7 @@ class AdsLine:
         self._hear("getBatchHeader", batch_uid)
         return _header(self._batch(batch_uid))
 
-    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
+    def get_dispatch_batch(self, batch_uid: str, _within_s: float = math.inf) -> DispatchBatch:
         self._hear("getDispatchBatch", batch_uid)
         if batch_uid in self.ads.garbles:
             raise SoapFault(Question("getDispatchBatch", batch_uid), "garbled")

@@ -119,13 +119,17 @@ class AdsClient:
         """
         return self._ask(Question("getBatchStatus", batch_uid), parse_number)
 
-    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
+    def get_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatch:
         """A batch with the instructions that this certificate may see (section 2.3).
+
+        Args:
+            batch_uid: which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID.
         """
-        return self._ask(Question("getDispatchBatch", batch_uid), self._bounded(parse_dispatch_batch))
+        return self._ask(Question("getDispatchBatch", batch_uid, within_s=within_s), self._bounded(parse_dispatch_batch))
 
     def get_batch_header(self, batch_uid: str) -> BatchHeader:
         """A batch without its instructions: what its revision and status are now (section 2.4).

@@ -77,7 +77,7 @@ class AdsConnection:
         """
         url = self._address.response_url if question.operation in _RESPONSES else self._address.url
         try:
-            reply = self._http.fetch("POST", url, wrap(question, self._address.namespace))
+            reply = self._http.fetch("POST", url, wrap(question, self._address.namespace), question.within_s)
         except http.TlsRefused as failure:
             refusal = failure.refusal
             raise TlsRefused(question, refusal.text, refusal.problem, refusal.file) from failure

@@ -5,6 +5,7 @@ Every element of CAISO's schema is a field. An absent or empty one is None, neve
 lack the identity without which nobody can be told of them; the rest of the document stands.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +29,13 @@ class Question:
         operation: by CAISO's name.
         batch_uid: the batch; of submitMSSLFRequest the batch of the scheduling coordinator.
         more: further parameters in CAISO's order, each a name and a text.
+        within_s: the most that the answer may take, seconds, where that is less than any may.
     """
 
     operation: str
     batch_uid: str
     more: tuple[tuple[str, str], ...] = ()
+    within_s: float = math.inf
 
     def __str__(self) -> str:
         return f"{self.operation}({self.batch_uid})"

@@ -1,5 +1,6 @@
 """Played ADS: answers as CAISO's did, from what was kept of a day. Who kept it, and how, it does not know."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,7 +67,7 @@ class PlayedAds:
         self._play(Question("getDispatchBatchesSinceUID", batch_uid))
         return DispatchBatchList(tuple(batch.header for batch in _since(self._dispatches, batch_uid)))
 
-    def get_dispatch_batch(self, batch_uid: str) -> DispatchBatch:
+    def get_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatch:  # noqa: ARG002  # at once
         """As `AdsClient`.
 
         Raises:

@@ -1,0 +1,35 @@
+"""What is new does not wait for what else is new and does not come."""
+
+from datetime import timedelta
+
+from ads_bench import MINUTE, T0, Bench, batch
+
+from caiso.ads.errors import TimedOut
+from caiso.ads.records import Question
+
+TIMEOUT_S = 30.0
+
+
+def test_new_batches_wait_a_few_seconds_for_one_whose_document_does_not_come_and_that_is_asked_again_with_all_its_time(
+    bench: Bench,
+) -> None:
+    bench.ads.batches = [batch(1, R1=1.0)]
+    bench.round()
+    waited_s = {"B2": [], "B3": []}
+
+    def slow(question: Question) -> TimedOut:
+        within_s = min(question.within_s, TIMEOUT_S)
+        waited_s[question.batch_uid].append(within_s)
+        bench.later(timedelta(seconds=within_s))
+        return TimedOut(question, f"no reply within {within_s:g} s")
+
+    for uid in waited_s:
+        bench.ads.troubles["getDispatchBatch", uid] = slow
+    bench.ads.batches += [batch(number, at=T0 + 5 * MINUTE, R1=float(number)) for number in (2, 3, 4)]
+    listed_at = bench.now
+    bench.dispatch.round()
+    had_at = next(event.time for event in bench.dispatches() if event.batch.batch_uid == "B4")
+    assert had_at - listed_at == timedelta(seconds=10)
+    for _ in range(2):
+        bench.round(timedelta(seconds=10))
+    assert {uid: each[:2] for uid, each in waited_s.items()} == {"B2": [5.0, TIMEOUT_S], "B3": [5.0, TIMEOUT_S]}
