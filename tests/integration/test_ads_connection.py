@@ -212,9 +212,9 @@ def test_a_header_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys, a
 def test_a_question_with_less_time_than_others_is_cut_off_at_its_own(keys: Keys) -> None:
     question = replace(QUESTION, within_s=0.5)
     with asking(keys, dripping_headers, timeout_s=20.0) as (source, _server):
-        with pytest.raises(TimedOut, match="no reply within 0.5 s"):
+        with pytest.raises(TimedOut, match=r"no reply within 0\.5 s"):
             source.fetch(question)
-        with pytest.raises(TimedOut, match="no reply within 0.7 s"):
+        with pytest.raises(TimedOut, match=r"no reply within 0\.7 s"):
             source.fetch(replace(question, within_s=0.7))
 
 
