@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from lmp_ingest.answer import require_answer, without_bad_rows
 from lmp_ingest.faults import NO_DATA, ErrorReply, Incomplete, NoData, OasisFailure, meaning_of_no_data
-from lmp_ingest.parse import parse_reply, require_answer
+from lmp_ingest.parse import Row, parse_reply
 from lmp_ingest.records import PriceRow, Question, Reply
 from lmp_ingest.translate import Assembled, assemble
 from lmp_ingest.unpack import Bounds
@@ -67,16 +68,15 @@ class Caiso:
         """
         reply = self._source.fetch(question)
         try:
-            rows = self._rows(question, reply, was_given=was_given)
-            require_answer(rows, question)
-            assembled = assemble(rows, reply.asked_at)
+            rows, bad = require_answer(self._rows(question, reply, was_given=was_given), question)
+            assembled = without_bad_rows(assemble(rows, reply.asked_at), bad, question)
             _require_price(rows, assembled)
         except OasisFailure as failure:
             failure.content = reply.content
             raise
         return Answer(assembled, reply.content, reply.asked_at, reply.received_at)
 
-    def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[PriceRow]:
+    def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[Row]:
         """None while OASIS says that there is no data, and there need not be."""
         try:
             return parse_reply(reply.status, reply.content, self._bounds)
@@ -92,5 +92,5 @@ class Caiso:
 def _require_price(rows: Sequence[PriceRow], assembled: Assembled) -> None:
     """Rows without a single LMP are no answer, and not "not yet" either."""
     if rows and not assembled.prices:
-        left_out = (*assembled.unreadable, *assembled.contradictions)
+        left_out = (*assembled.bad_rows, *assembled.unreadable, *assembled.contradictions)
         raise Incomplete("rows without an LMP that can be used", where=left_out[0] if left_out else str(rows[0].component))

@@ -55,6 +55,9 @@ def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Itera
         yield f"CAISO gives no price for {_named(nodes)}: is the name right?"
     if nodes := denied(tracks, market):
         yield f"CAISO has no more what it gave of {_named(nodes)}"
+    if bad := [row for track in tracks for row in track.bad_rows]:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        yield f"rows of CAISO's that cannot be believed are left out: {bad[0]}{more}"
     if late := [track for track in tracks if is_overdue(track, now)]:
         since = min(track.until for track in late if track.until)
         yield f"not complete since {since:%Y-%m-%dT%H:%MZ}: {_named(_nodes(late))}"

@@ -54,8 +54,11 @@ class Evidence:
         self._meters.contradictions.labels(market).inc(contradictions)
         unreadable = self._tell("a value that is no number, left out", market, assembled.unreadable)
         self._meters.unreadable.labels(market).inc(unreadable)
-        if contradictions or unreadable:
-            self._keep(answer.content, f"{market}-{'Contradiction' if contradictions else 'Unreadable'}", answer.received_at)
+        bad_rows = self._tell("a row that cannot be believed, left out", market, assembled.bad_rows)
+        self._meters.bad_rows.labels(market).inc(bad_rows)
+        if contradictions or unreadable or bad_rows:
+            why = "BadRow" if bad_rows else "Contradiction" if contradictions else "Unreadable"
+            self._keep(answer.content, f"{market}-{why}", answer.received_at)
 
     def of_track(self, before: Track, after: Track, now: datetime) -> None:
         """Nodes that lost or found their prices, prices that are late, and what changed in the gaps."""

@@ -24,6 +24,7 @@ class Meters:
         self.doubts = counter("doubts", "Prices whose LMP is not the sum of its components")
         self.contradictions = counter("contradictions", "Prices that one reply gave twice and differently: not published")
         self.unreadable = counter("unreadable_values", "Values in an answer that are no number: left out")
+        self.bad_rows = counter("bad_rows", "Rows in an answer that cannot be believed: left out")
         self.unpriced = gauge("nodes_without_price", "Nodes that CAISO does not price though it prices others beside them")
         self.missing = gauge("missing_seconds", "How much time prices are missing of that left the lookback")
         self.price_lag = gauge("price_lag_seconds", "From an interval's start until its price was here")

@@ -2,6 +2,9 @@
 
 A reply is a zip of CSV or XML members, or an error that comes as a zip with one XML member, as a page of HTML, or as an
 HTTP status. Nothing is recognised by its size or its name, only by what it is.
+
+A row that cannot be read is a `BadRow` beside the others. What is no row at all stands for something else than a table of
+prices, such as an error: it refuses the reply, because nobody knows what it stands in place of.
 """
 
 import csv
@@ -16,8 +19,7 @@ from operator import itemgetter
 from lxml import etree
 
 from lmp_ingest.faults import NO_DATA, ErrorReply, HttpRefused, Incomplete, Malformed, Throttled
-from lmp_ingest.records import BY_DATA_ITEM, BY_LMP_TYPE, PriceRow, Question, ReportRow
-from lmp_ingest.reports import REPORTS, floor
+from lmp_ingest.records import BY_DATA_ITEM, BY_LMP_TYPE, BadRow, PriceRow, ReportRow
 from lmp_ingest.unpack import MAGIC, Bounds, Member, unpack
 
 OK = 200
@@ -27,10 +29,15 @@ USD_PER_MWH = "US$/MWH"
 """The unit of prices in the header of an XML report (UOM); tables name none."""
 PRICE_COLUMNS = ("MW", "VALUE", "PRC")
 """The column of the price is named by report and version; the first of these that a header has is it."""
+QUOTED_CHARACTERS = 120
+"""The most that is quoted of a row."""
+_NO_TEXT = "\N{REPLACEMENT CHARACTER}"
+
+Row = PriceRow | BadRow
 
 
-def parse_reply(status: int, content: bytes, bounds: Bounds) -> list[PriceRow]:
-    """The price rows of all members of a reply, in the order they came (CAISO does not sort them); at least one.
+def parse_reply(status: int, content: bytes, bounds: Bounds) -> list[Row]:
+    """The price rows of all members of a reply, in the order they came (CAISO does not sort them); at least one can be read.
 
     Rows of components that have no name here are left out. A value that is no number costs that value alone.
 
@@ -44,8 +51,8 @@ def parse_reply(status: int, content: bytes, bounds: Bounds) -> list[PriceRow]:
     return _joined(unpack(content, bounds))
 
 
-def _joined(members: Iterable[Member]) -> list[PriceRow]:
-    rows: list[PriceRow] = []
+def _joined(members: Iterable[Member]) -> list[Row]:
+    rows: list[Row] = []
     nameless: set[str] = set()
     errors: list[ErrorReply] = []
     tables = 0
@@ -65,53 +72,87 @@ def _joined(members: Iterable[Member]) -> list[PriceRow]:
     if not rows:
         kinds = ", ".join(sorted(nameless)[:5])
         raise Incomplete(f"no row of a price that is known here, but of {kinds[:80]}" if nameless else "a table without rows")
+    require_good_row(rows)
     return rows
 
 
-def _parse_member(member: Member) -> tuple[list[PriceRow], set[str]]:
+def require_good_row(rows: Iterable[Row]) -> None:
+    """Refuse rows of which every one is bad.
+
+    Raises:
+        Malformed: with what is wrong with the first.
+    """
+    bad = None
+    for row in rows:
+        if isinstance(row, PriceRow):
+            return
+        bad = bad or row
+    if bad:
+        raise Malformed(bad.cause, where=bad.where)
+
+
+def _parse_member(member: Member) -> tuple[list[Row], set[str]]:
     """The price rows of a member, and which kinds its other rows are of."""
     if member.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return _price_rows(parse_xml(member))
     return parse_csv(member)
 
 
-def parse_csv(member: Member) -> tuple[list[PriceRow], set[str]]:
+def parse_csv(member: Member) -> tuple[list[Row], set[str]]:
     """The price rows of a CSV member, and the LMP_TYPEs of its other rows. Columns are found by their names in the header.
 
     Raises:
-        Malformed: with the line that is wrong.
+        Malformed: the header is not that of prices, a line is no row, or the table was cut.
     """
-    rows: list[PriceRow] = []
+    text = member.content.decode("utf-8-sig", errors="replace")
+    lines = io.StringIO(text, newline="")
+    header = _cells(next(lines, ""))
+    columns = _columns(header, member.name)
+    rows: list[Row] = []
     nameless: set[str] = set()
-    try:
-        text = member.content.decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = next(lines, [])
-        columns = _columns(header, member.name)
-        for line in lines:
-            where = f"{member.name} line {lines.line_num}"
-            if len(line) != len(header):
-                raise Malformed(f"{where}: {len(line)} columns, the header has {len(header)}")
-            row = _table_row(columns(line), where)
-            if isinstance(row, PriceRow):
-                rows.append(row)
-            else:
-                nameless.add(row)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Malformed(f"{member.name}: {error}") from error
+    for number, line in enumerate(lines, 2):
+        cells = _cells(line)
+        row = _table_row(line, cells, len(header), columns)
+        if isinstance(row, str):
+            nameless.add(row)
+        elif isinstance(row, BadRow) and not _is_row(cells):
+            raise Malformed(f"{member.name} line {number}: {row.cause}")
+        else:
+            rows.append(row)
     if not text.endswith(("\n", "\r")):
         raise Malformed(f"{member.name}: its last line has no end, so that some of the table may be missing")
     return rows, nameless
 
 
-def _table_row(cells: tuple[str, ...], where: str) -> PriceRow | str:
-    """A row, or its LMP_TYPE when that has no name here. What is no row (an error in the table) has no times or no type."""
-    market, node, start, end, kind, price = cells
-    times = _time(start, where), _time(end, where)
+def _cells(line: str) -> list[str]:
+    """A line's cells. Each line is read by itself, so that a quote that nobody closes swallows none of those after it."""
+    try:
+        return next(csv.reader((line,), strict=True), [])
+    except csv.Error:
+        return line.rstrip("\r\n").split(",")
+
+
+def _table_row(line: str, cells: list[str], width: int, columns: Callable[[list[str]], tuple[str, ...]]) -> Row | str:
+    """A row, or its LMP_TYPE when that has no name here."""
+    said = line.strip()[:QUOTED_CHARACTERS]
+    if len(cells) != width:
+        return BadRow(f"{len(cells)} columns, the header has {width}", said)
+    if _NO_TEXT in line:
+        return BadRow("bytes that are no text", said)
+    market, node, start, end, kind, price = columns(cells)
+    try:
+        times = _time(start), _time(end)
+    except ValueError as error:
+        return BadRow(str(error), said, node)
     if not kind:
-        raise Malformed(f"{where}: a row without LMP_TYPE")
+        return BadRow("a row without LMP_TYPE", said, node, *times)
     component = BY_LMP_TYPE.get(kind)
     return PriceRow(market, node, *times, component, *_number(price)) if component else kind
+
+
+def _is_row(cells: Iterable[str]) -> bool:
+    """Whether a line that cannot be read was a row all the same: somewhere it has a time, or the name of a price."""
+    return any(cell in BY_LMP_TYPE or _is_time(cell) for cell in cells)
 
 
 def _columns(header: list[str], member: str) -> Callable[[list[str]], tuple[str, ...]]:
@@ -125,31 +166,36 @@ def _columns(header: list[str], member: str) -> Callable[[list[str]], tuple[str,
     return itemgetter(*(header.index(name) for name in wanted))
 
 
-def parse_xml(member: Member) -> Iterator[ReportRow]:
+def parse_xml(member: Member) -> Iterator[ReportRow | BadRow]:
     """Every row of any OASISReport, elements found by their local names: its namespace goes by version and prefix.
 
     Raises:
         ErrorReply: the report is an error.
         Incomplete: it is an error and has rows.
-        Malformed: it is not an OASISReport, or a row lacks what a row must have.
+        Malformed: it is not an OASISReport.
     """
     root = _root(member)
     _require_no_error(root, member.name)
     for report in root.iter("{*}REPORT_ITEM"):
         tags = ("REPORT", "MKT_TYPE", "UOM")
-        name, market, unit = (report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in tags)
+        header = tuple(report.findtext(f"{{*}}REPORT_HEADER/{{*}}{tag}", "").strip() for tag in tags)
         for row in report.iterfind("{*}REPORT_DATA"):
-            where = f"{member.name} line {row.sourceline}"
-            yield ReportRow(
-                name,
-                market,
-                unit,
-                _text(row, "DATA_ITEM", where),
-                _text(row, "RESOURCE_NAME", where),
-                _time(_text(row, "INTERVAL_START_GMT", where), where),
-                _time(_text(row, "INTERVAL_END_GMT", where), where),
-                *_number(row.findtext("{*}VALUE", "").strip()),
-            )
+            yield _report_row(header, row)
+
+
+def _report_row(header: tuple[str, ...], row: etree._Element) -> ReportRow | BadRow:
+    tags = ("DATA_ITEM", "RESOURCE_NAME", "INTERVAL_START_GMT", "INTERVAL_END_GMT", "VALUE")
+    texts = tuple(row.findtext(f"{{*}}{tag}", "").strip() for tag in tags)
+    item, resource, start, end, value = texts
+    said = ",".join(texts)[:QUOTED_CHARACTERS]
+    name, market, unit = header
+    try:
+        times = _time(start), _time(end)
+    except ValueError as error:
+        return BadRow(str(error), said, resource)
+    if not item or not resource:
+        return BadRow(f"a row without {'RESOURCE_NAME' if item else 'DATA_ITEM'}", said, resource, *times)
+    return ReportRow(name, market, unit, item, resource, *times, *_number(value))
 
 
 def _require_no_error(root: etree._Element, where: str) -> None:
@@ -180,11 +226,13 @@ def _text(element: etree._Element, name: str, where: str) -> str:
     return text
 
 
-def _price_rows(report: Iterable[ReportRow]) -> tuple[list[PriceRow], set[str]]:
-    rows: list[PriceRow] = []
+def _price_rows(report: Iterable[ReportRow | BadRow]) -> tuple[list[Row], set[str]]:
+    rows: list[Row] = []
     nameless: set[str] = set()
     for row in report:
-        if component := BY_DATA_ITEM.get(row.item):
+        if isinstance(row, BadRow):
+            rows.append(row)
+        elif component := BY_DATA_ITEM.get(row.item):
             if row.unit and row.unit.upper() != USD_PER_MWH.upper():
                 raise Malformed(f"prices in {row.unit[:40]!r}, and not in {USD_PER_MWH}")
             times = row.interval_start, row.interval_end
@@ -195,18 +243,23 @@ def _price_rows(report: Iterable[ReportRow]) -> tuple[list[PriceRow], set[str]]:
 
 
 @lru_cache(maxsize=4096)  # a reply repeats each of its times for every node and component
-def _parsed_time(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("without an offset from UTC")
-    return at.astimezone(UTC)
-
-
-def _time(text: str, where: str) -> datetime:
+def _time(text: str) -> datetime:
+    """A time in UTC; anything else is a ValueError that says so."""
     try:
-        return _parsed_time(text)
-    except (ValueError, OverflowError) as error:
-        raise Malformed(f"{where}: {text[:40]!r} is not a time: {error}") from error
+        at = datetime.fromisoformat(text)
+        utc = at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        utc = None
+    if utc is None:
+        raise ValueError(f"{text[:40]!r} is not a time")
+    return utc
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return bool(_time(text))
+    except ValueError:
+        return False
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -218,32 +271,3 @@ def _number(text: str) -> tuple[float | None, str | None]:
         return None, None
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     return (value, None) if math.isfinite(value) else (None, text[:40])
-
-
-def require_answer(rows: Iterable[PriceRow], question: Question) -> None:
-    """Refuse rows that are no answer to the question: of another report, market, node or time, or of an odd interval.
-
-    One of them tells that the reply is the answer to another question, so none of it is believed.
-
-    Raises:
-        Malformed: with the first row that does not belong.
-    """
-    market, report = question.market, REPORTS[question.market]
-    interval = report.interval
-    nodes = frozenset(question.nodes)
-    for row in rows:
-        start, end = row.interval_start, row.interval_end
-        if row.report is not None and row.report != report.query_name:
-            raise Malformed(f"prices of report {row.report[:40]!r} in the answer for {report.query_name}")
-        if row.market != market:
-            raise Malformed(f"prices of market {row.market[:40]!r} in the answer for {market}")
-        if row.node not in nodes:
-            raise Malformed(f"prices of node {row.node[:60]!r}, which was not asked for")
-        if end - start != interval or floor(start, interval) != start:
-            raise Malformed(f"an interval of {market} that is not {interval} long or begins between two", where=_place(row))
-        if not question.start <= start < question.end:
-            raise Malformed("prices of another time than was asked for", where=_place(row))
-
-
-def _place(row: PriceRow) -> str:
-    return f"{row.node} from {row.interval_start:%Y-%m-%dT%H:%MZ} to {row.interval_end:%Y-%m-%dT%H:%MZ}"

@@ -73,6 +73,7 @@ class Track:
         unpriced: the nodes without a price in the last answer, which had some of others. Once one of them has a price again,
             the track `catches_up`: the whole lookback is asked for, because nobody waited for what the node missed meanwhile.
         denied: the other nodes of which the last answer lacks a price that CAISO gave before and that still counts.
+        bad_rows: what was wrong with rows of an answer, until a wide window is answered without any.
         gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
         in_vain: what of the gaps OASIS answered without though it is old, and since when.
         given_up: what the last answer made an end of in the gaps.
@@ -90,6 +91,7 @@ class Track:
     complaint: str = ""
     unpriced: frozenset[str] = frozenset()
     denied: frozenset[str] = frozenset()
+    bad_rows: tuple[str, ...] = ()
     catches_up: bool = False
     gaps: tuple[Span, ...] = ()
     gap_at: datetime | None = None
@@ -203,6 +205,7 @@ def answered(
     """The track after an answer to a question that was asked at a time, which lacks what was known of the `denied` nodes."""
     prices = assembled.prices
     unpriced = frozenset(track.nodes) - nodes_of(prices) if prices else track.unpriced
+    wide = is_wide(track, pace, asked_at)
     moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
     moved = _without_gaps(moved, [_aged_out(asked_at)])
     newest = max((_end(priced) for priced in prices.values()), default=None)
@@ -211,12 +214,13 @@ def answered(
         newest=max((at for at in (track.newest, newest) if at), default=None),
         asked_at=asked_at,
         heard_at=asked_at,
-        wide_at=asked_at if is_wide(track, pace, asked_at) else track.wide_at,
+        wide_at=asked_at if wide else track.wide_at,
         not_before=None,
         failures=0,
         complaint="",
         unpriced=unpriced,
         denied=denied - unpriced,
+        bad_rows=assembled.bad_rows if assembled.bad_rows or wide else track.bad_rows,
         catches_up=bool(track.unpriced - unpriced),
     )
 
@@ -224,14 +228,15 @@ def answered(
 def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime) -> Track:
     """How far a track is complete with an answer, and what of it was too long ago to be asked for once more.
 
-    It begins with the first price that came, day-ahead with a whole day.
+    It begins with the first price that came, day-ahead with a whole day; not yet while a bad row may have been an earlier one.
     """
     begun, gaps = track.until, track.gaps
     if begun and begun < oldest:
         gaps, begun = joined([*gaps, Span(begun, oldest)]), oldest
     first = min(assembled.prices, default=None)
     if first and begun is None:
-        begun = asked.start if asked.market is Market.DAM else first
+        is_first = not assembled.bad_rows or first <= min(assembled.holes, default=first)
+        begun = asked.start if asked.market is Market.DAM else first if is_first else None
     elif first and begun and track.catches_up:  # what a node missed may be missing still, though the others are further
         begun = min(begun, first)
     run = complete_run(begun, assembled) if begun else None

@@ -73,6 +73,22 @@ class PriceRow(NamedTuple):
     report: str | None = None
 
 
+class BadRow(NamedTuple):
+    """A row that cannot be believed, and what can be read of what it is about; what cannot is None.
+
+    `cause` and `where` are the same words whenever the same row comes again: `where` is the row's own text, or its place.
+    """
+
+    cause: str
+    where: str
+    node: str | None = None
+    interval_start: datetime | None = None
+    interval_end: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.where}"
+
+
 class ReportRow(NamedTuple):
     """One REPORT_DATA of any XML report, with its REPORT_ITEM's header."""
 

@@ -44,6 +44,7 @@ class Assembled:
         unreadable: values that are no number, with the node, interval and component. Without its LMP a price is not in
             `prices`; without a component it is, and the component is absent.
         doubts: those whose LMP is not the sum of its components. They are in `prices`.
+        bad_rows: rows that cannot be believed, with what is wrong with them (see `answer`).
     """
 
     prices: ByInterval
@@ -51,6 +52,7 @@ class Assembled:
     contradictions: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    bad_rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

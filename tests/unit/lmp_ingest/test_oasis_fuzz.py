@@ -134,7 +134,7 @@ class Reply:
                 table = csv.DictWriter(text, self.header, lineterminator="\n", extrasaction="ignore")
                 table.writeheader()
                 table.writerows(rows)
-                archive.writestr(f"{name}.csv", text.getvalue())
+                archive.writestr(f"{name}.csv", text.getvalue().replace('"', ""))
             if self.error:
                 archive.writestr("error.xml", ERROR)
         content = packed.getvalue()
@@ -161,6 +161,14 @@ def renamed(reply: Reply) -> None:
 def of_another_market(reply: Reply) -> None:
     for row in reply.rows:
         row["MARKET_RUN_ID"] = "RUC"
+
+
+def one_of(column: str, text: str, kind: str = "LMP") -> Damage:
+    def damage(reply: Reply) -> None:
+        for row in reply.one_of_victim(kind):
+            row[column] = text
+
+    return damage
 
 
 def of_another_length(reply: Reply) -> None:
@@ -211,9 +219,7 @@ REFUSED: dict[str, Damage] = {
     "4 days ahead": moved(timedelta(days=4)),
     "a month back": moved(timedelta(days=-30)),
     "two minutes off": moved(timedelta(minutes=2)),
-    "a node not asked for": renamed,
     "another market": of_another_market,
-    "another length": of_another_length,
     "header only": header_only,
     "unknown types": of_unknown_types,
     "data and an error": with_an_error,
@@ -280,6 +286,15 @@ OF_ONE_NODE: dict[str, Damage] = {
     "a node missing": without_node,
     "one LMP twice and differently": contradictory,
     "a component's member missing": by_component,
+    "a node not asked for": renamed,
+    "one of another length": of_another_length,
+    "one of another market": one_of("MARKET_RUN_ID", "RUC"),
+    "one without a node": one_of("NODE", ""),
+    "one without a start": one_of(START, "NaN"),
+    "one without an end": one_of(END, ""),
+    "one without a type": one_of(KIND, ""),
+    "one component without a type": one_of(KIND, "", "MCC"),
+    "one with a column too many": one_of("GROUP", "1,2"),
 }
 
 ANY = st.sampled_from(sorted(REFUSED | OF_ONE_NODE))

@@ -1,0 +1,116 @@
+"""Which rows of a reply answer the question, and what the bad ones among them cost. Pure.
+
+A row that is right in all is believed whatever stands beside it. A bad one could have spoken for what nobody can read in it:
+for any node of the question where its node cannot be read, for any interval where its interval cannot. Whatever of that no good
+row fills is not had, and is asked for again; where both can be read, that price is refused though other rows of it are good.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from dotbus.contracts.messages import NodePrice
+from lmp_ingest.faults import Malformed
+from lmp_ingest.parse import Row, require_good_row
+from lmp_ingest.records import BadRow, PriceRow, Question
+from lmp_ingest.reports import REPORTS, floor
+from lmp_ingest.translate import Assembled, Holes, values_of
+
+_About = tuple[datetime | None, str | None]
+"""What a bad row could have spoken for: an interval's start and a node; None is any of the question's."""
+
+
+def require_answer(rows: Sequence[Row], question: Question) -> tuple[list[PriceRow], list[BadRow]]:
+    """The rows that answer the question, and those that cannot be believed: of another market or node, of an odd interval.
+
+    A row of another report, or one that is well told of a time that was not asked for, tells that all of the reply answers
+    another question: of prices that are moved in time, some lie within what was asked for.
+
+    Raises:
+        Malformed: with the first row that tells so, or what is wrong with the first when none is good.
+    """
+    interval = REPORTS[question.market].interval
+    nodes = frozenset(question.nodes)
+    good: list[PriceRow] = []
+    bad: list[BadRow] = []
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append(row)
+            continue
+        _require_report(row, question)
+        start, end = row.interval_start, row.interval_end
+        if row.market != question.market:
+            bad.append(_bad(f"prices of market {row.market[:40]!r} in the answer for {question.market}", row))
+        elif row.node not in nodes:
+            bad.append(_bad(f"prices of node {row.node[:60]!r}, which was not asked for", row))
+        elif end - start != interval or floor(start, interval) != start:
+            bad.append(_bad(f"an interval of {question.market} that is not {interval} long or begins between two", row))
+        elif question.start <= start < question.end:
+            good.append(row)
+        else:
+            raise Malformed("prices of another time than was asked for", where=_place(row))
+    require_good_row((*good[:1], *bad[:1]))
+    return good, bad
+
+
+def _require_report(row: PriceRow, question: Question) -> None:
+    name = REPORTS[question.market].query_name
+    if row.report is not None and row.report != name:
+        raise Malformed(f"prices of report {row.report[:40]!r} in the answer for {name}")
+
+
+def _bad(cause: str, row: PriceRow) -> BadRow:
+    return BadRow(cause, _place(row), row.node, row.interval_start, row.interval_end)
+
+
+def _place(row: PriceRow) -> str:
+    return f"{row.node[:60]} from {row.interval_start:%Y-%m-%dT%H:%MZ} to {row.interval_end:%Y-%m-%dT%H:%MZ}"
+
+
+def without_bad_rows(assembled: Assembled, bad: Iterable[BadRow], question: Question) -> Assembled:
+    """An answer's prices when some of its rows cannot be believed."""
+    told = tuple(dict.fromkeys(map(str, bad)))
+    if not told:
+        return assembled
+    about = {_about(row, question) for row in bad}
+    prices: dict[datetime, dict[str, NodePrice]] = {}
+    for start, of in assembled.prices.items():
+        if left := {node: price for node, price in of.items() if (start, node) not in about}:
+            prices[start] = left
+    return replace(assembled, prices=prices, holes=_holes(assembled.holes, prices, about, question), bad_rows=told)
+
+
+def _about(row: BadRow, question: Question) -> _About:
+    """What a bad row could have spoken for, as far as that is the question's at all."""
+    interval, start, end = REPORTS[question.market].interval, row.interval_start, row.interval_end
+    is_sound = start is not None and end is not None and end - start == interval and floor(start, interval) == start
+    is_asked = is_sound and start is not None and question.start <= start < question.end
+    return start if is_asked else None, row.node if row.node in question.nodes else None
+
+
+def _holes(known: Holes, prices: Mapping[datetime, Mapping[str, NodePrice]], about: set[_About], question: Question) -> Holes:
+    """The holes of an answer and those that its bad rows may have made: of a price, or of a component that others have."""
+    every = {position for of in prices.values() for price in of.values() for position in _present(price)}
+    found = dict(known)
+    for start in _starts(question):
+        of = prices.get(start, {})
+        lacking = (node for node in question.nodes if node not in of or not every <= _present(of[node]))
+        if hidden := frozenset(node for node in lacking if about & _all_about(start, node)):
+            found[start] = found.get(start, frozenset()) | hidden
+    return found
+
+
+def _all_about(start: datetime, node: str) -> set[_About]:
+    """Everything that speaks of a node's interval."""
+    return {(start, node), (start, None), (None, node), (None, None)}
+
+
+def _present(price: NodePrice) -> set[int]:
+    return {position for position, value in enumerate(values_of(price)) if value is not None}
+
+
+def _starts(question: Question) -> Iterator[datetime]:
+    interval, start = REPORTS[question.market].interval, question.start
+    while start < question.end:
+        yield start
+        start += interval
