@@ -38,15 +38,12 @@ def lines(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def pieces(rows: Iterable[Row]) -> Iterator[bytes]:
-    """Rows as lines in pieces, so that bytes of any size are never there as text in one."""
+    """Rows as lines, those of many bytes in pieces, so that bytes of any size are never there as text in one."""
     for row in rows:
-        for place, value in enumerate(row):
-            yield b"," if place else b""
-            if isinstance(value, bytes):
-                yield from _hexadecimal(value)
-            else:
-                yield _text(value).encode()
-        yield b"\n"
+        if sum(len(value) for value in row if isinstance(value, bytes)) <= _BYTES_AT_ONCE:
+            yield _by_hand(row).encode()
+        else:
+            yield from _in_pieces(row)
 
 
 def extra(elements: dict[str, str]) -> str:
@@ -77,6 +74,16 @@ def number_set(some: Collection[int]) -> str:
     )
 
 
+def _in_pieces(row: Row) -> Iterator[bytes]:
+    for place, value in enumerate(row):
+        yield b"," if place else b""
+        if isinstance(value, bytes):
+            yield from _hexadecimal(value)
+        else:
+            yield _text(value).encode()
+    yield b"\n"
+
+
 def _hexadecimal(value: bytes) -> Iterator[bytes]:
     yield rb'"\\x'
     for start in range(0, len(value), _BYTES_AT_ONCE):
@@ -96,6 +103,8 @@ def _text(value: Any) -> str:  # noqa: ANN401  # whatever a message holds
             return _quoted(value)
         case datetime():
             return value.isoformat()
+        case bytes():
+            return rf'"\\x{value.hex()}"'
         case _:
             return repr(value)
 

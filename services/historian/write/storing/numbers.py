@@ -129,7 +129,7 @@ class Streams:
         with self._database.transaction() as connection:
             found = _numbers_of(connection, unknown)
             if missing := [stream for stream in unknown if stream not in found]:
-                without = _beyond_bounds(connection, missing, named)
+                without = _beyond_bounds(connection, missing, frozenset(named))
                 if made := sorted(set(missing) - without.keys()):
                     connection.execute(_MAKE_ORIGINS, _as_columns(made))
                     new = _numbers_of(connection, made)
@@ -146,7 +146,7 @@ def _numbers_of(connection: sa.Connection, streams: Sequence[Stream]) -> dict[St
     return {Stream(row[0], row[1], row[2]): row[3] for row in connection.execute(_FIND_ORIGINS, _as_columns(streams))}
 
 
-def _beyond_bounds(connection: sa.Connection, streams: Sequence[Stream], named: Collection[Stream]) -> dict[Stream, str]:
+def _beyond_bounds(connection: sa.Connection, streams: Sequence[Stream], named: frozenset[Stream]) -> dict[Stream, str]:
     """Those of new streams that there may not be, and why."""
     of_sources = Counter({(row[0], row[1]): row[2] for row in connection.execute(_COUNT_OF_SOURCES, _as_columns(streams))})
     of_kinds: Counter[str] = Counter({row[0]: row[1] for row in connection.execute(_COUNT_OF_KINDS)})
