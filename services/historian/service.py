@@ -7,6 +7,7 @@ when the database is back.
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from dotbus.contracts.codec import encode
@@ -140,6 +141,7 @@ class Historian:
     def _look_for_gaps(self) -> None:
         now = self._clock()
         self._hear(now)
+        self._take_back()
         found = self._persistence.insist(lambda _failures: self._accounts.missing(self._gaps, RANGES_AT_ONCE), self._turn)
         for stream, missing in (found or {}).items():
             if self._stop.is_set():
@@ -159,6 +161,20 @@ class Historian:
                 if self._stop.is_set():
                     return
                 self._publish(stream, [self._request(stream, ((1, 1),), now, numbers_taken=True)])
+
+    def _take_back(self) -> None:
+        """What was given up on a source's word, and it says now that it has, is missing again."""
+        for stream, oldest_seq in self._gaps.take_has_again().items():
+            if self._persistence.insist(partial(self._taken_back, stream, oldest_seq), self._turn):
+                self._log.warning(
+                    "a source has what it said to be gone; asking for it",
+                    source=stream.source,
+                    stream=stream.stream,
+                    oldest_seq=oldest_seq,
+                )
+
+    def _taken_back(self, stream: Stream, oldest_seq: int, _failures: int) -> bool:
+        return self._accounts.take_back(stream, oldest_seq)
 
     def _act(self, action: Action, now: datetime) -> None:
         if action.lost:

@@ -129,6 +129,18 @@ def test_what_was_noted_lost_and_comes_after_all_is_taken_back(database, store, 
     assert stored(database, "SELECT first_seq, last_seq, found_at IS NOT NULL FROM lost_events") == [(3, 6, True)]
 
 
+def test_what_a_source_says_that_it_has_is_not_lost_whoever_said_so_before(database, store, accounts):
+    store.write(dispatches(1, 2), NOW)
+    accounts.give_up(ADS, [(3, 2**62)], "gone", NOW)
+    store.write(dispatches(5, 5), NOW)
+    accounts.give_up(ADS, [(2**62 + 2, 2**62 + 3)], "gone", NOW)
+    assert accounts.take_back(ADS, 4)
+    assert received(database) == ("{[1,3),[5,6)}", "{[3,4)}")
+    noted = stored(database, "SELECT first_seq, last_seq, found_at IS NOT NULL FROM lost_events ORDER BY id")
+    assert noted == [(3, 3, False), (2**62 + 2, 2**62 + 3, True)]
+    assert not accounts.take_back(ADS, 4), "it is no news any more"
+
+
 def test_what_is_lost_is_written_once_and_what_came_is_not_lost(database, store, accounts):
     store.write(dispatches(5, 5), NOW)
     assert accounts.give_up(ADS, [(1, 8)], "gone", NOW) == ((1, 4), (6, 8))

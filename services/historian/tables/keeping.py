@@ -90,6 +90,10 @@ lost_events = sa.Table(
     needed("last_seq", LARGE, "The last of them."),
     needed("reason", TEXT, "Why they cannot be had."),
     needed("noticed_at", TIME, "When that was known (UTC, the historian's clock)."),
-    sa.Column("found_at", TIME, comment="When all of them had come after all; null while some are lost."),
+    sa.Column(
+        "found_at",
+        TIME,
+        comment="When all of them had come after all, or the source said that it has them; null while they are lost.",
+    ),
     comment="Ranges of events that were given up, and when.",
 )

@@ -7,7 +7,7 @@ from dotbus.runtime.outbox.sequence import Range
 from historian.database import Database
 from historian.write.reading.record import Stream
 from historian.write.sequences.gaps import Gaps
-from historian.write.sequences.ledger import add_lost, claim_asking, read_missing
+from historian.write.sequences.ledger import add_lost, claim_asking, read_missing, take_back
 from historian.write.storing.numbers import Streams
 
 
@@ -45,6 +45,17 @@ class Accounts:
             return ()
         with self._database.transaction() as connection:
             return add_lost(connection, origin_no, ranges, reason, now)
+
+    def take_back(self, stream: Stream, oldest_seq: int) -> bool:
+        """Note that the source has every number of a stream from this one on, until it says otherwise when it is asked.
+
+        Returns whether any of them was given up.
+        """
+        origin_no = self._number(stream)
+        if origin_no is None:
+            return False
+        with self._database.transaction() as connection:
+            return take_back(connection, origin_no, oldest_seq)
 
     def _number(self, stream: Stream) -> int | None:
         """None of a stream that is one too many of its source."""

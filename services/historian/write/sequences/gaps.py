@@ -68,9 +68,10 @@ class _Watched:
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """The stream that a source speaks of, and the number up to which it published it."""
+    """The stream that a source speaks of, the oldest number that it has, and the one up to which it published it."""
 
     stream: Stream
+    oldest_seq: int
     last_seq: int
 
 
@@ -100,6 +101,8 @@ class Gaps:
         self._jitter = jitter
         self._heard: dict[Source, _Heard] = {}
         self._gone: dict[Stream, SequenceRanges] = {}
+        self._oldest: dict[Stream, int] = {}
+        self._has_again: dict[Stream, int] = {}
         self._watched: dict[Stream, _Watched] = {}
 
     def heard(self, message: ServiceStatus | ReplayReply) -> None:
@@ -118,12 +121,12 @@ class Gaps:
         spoken = before.spoken if before else None
         if status.online and span is not None and span.last_seq is not None:
             # What waits in the outbox was not published yet, and is always the newest.
-            now = Spoken(Stream(*source, span.stream), span.last_seq - span.unpublished)
-            if spoken and spoken.stream != now.stream:
-                self._gone.pop(spoken.stream, None)
-            spoken = now
             oldest_seq = span.last_seq + 1 if span.first_seq is None else span.first_seq
-            self._give_up(spoken.stream, [(1, oldest_seq - 1)])
+            now = Spoken(Stream(*source, span.stream), oldest_seq, span.last_seq - span.unpublished)
+            if spoken and spoken.stream != now.stream:
+                self._forget_stream(spoken.stream)
+            spoken = now
+            self._believe(now)
         self._heard[source] = _Heard(status.online, spoken)
         if len(self._heard) > MAX_SOURCES:
             self._forget(next(iter(self._heard)))
@@ -139,8 +142,16 @@ class Gaps:
             return
         unanswered = watched.unanswered - {(reply.first_seq, reply.last_seq)}
         self._watched[stream] = replace(watched, unanswered=unanswered)
-        oldest_seq = min(reply.last_seq, MAX_SEQ) + 1 if reply.oldest_seq is None else reply.oldest_seq
-        self._give_up(stream, [*reply.lost, (1, min(oldest_seq, MAX_SEQ) - 1)])
+        told = min(reply.last_seq, MAX_SEQ) + 1 if reply.oldest_seq is None else reply.oldest_seq
+        oldest_seq = min(told, MAX_SEQ)
+        if stream in self._oldest:
+            self._oldest[stream] = max(self._oldest[stream], oldest_seq)
+        self._give_up(stream, [*reply.lost, (1, oldest_seq - 1)])
+
+    def take_has_again(self) -> dict[Stream, int]:
+        """Streams of which the source says now that it has what was said to be gone, and from which number on."""
+        has_again, self._has_again = self._has_again, {}
+        return has_again
 
     @property
     def heard_of(self) -> dict[Source, Spoken | None]:
@@ -207,6 +218,20 @@ class Gaps:
         self._watched[stream] = replace(self._watched[stream], unanswered=unanswered, up_to=watched.up_to)
         return action
 
+    def _believe(self, spoken: Spoken) -> None:
+        """What a source says of itself last counts: it has what it had not before, and nothing from there on is gone.
+
+        So one status that was wrong costs nothing. Also at its first word to us: we do not know what others were told before.
+        """
+        stream, oldest_seq = spoken.stream, spoken.oldest_seq
+        before = self._oldest.get(stream)
+        if before is None or oldest_seq < before:
+            self._has_again[stream] = oldest_seq
+            if stream in self._gone:
+                self._gone[stream] = self._gone[stream].common(SequenceRanges.of([(1, oldest_seq - 1)]))
+        self._oldest[stream] = oldest_seq
+        self._give_up(stream, [(1, oldest_seq - 1)])
+
     def _give_up(self, stream: Stream, ranges: Iterable[Range]) -> None:
         known = self._gone.get(stream, SequenceRanges())
         gone = known.joined(SequenceRanges.of(ranges))
@@ -215,7 +240,12 @@ class Gaps:
     def _forget(self, source: Source) -> None:
         heard = self._heard.pop(source)
         if heard.spoken:
-            self._gone.pop(heard.spoken.stream, None)
+            self._forget_stream(heard.spoken.stream)
+
+    def _forget_stream(self, stream: Stream) -> None:
+        self._gone.pop(stream, None)
+        self._oldest.pop(stream, None)
+        self._has_again.pop(stream, None)
 
     def _published_of(self, stream: Stream) -> int | None:
         """The number up to which a stream was published; None of one that its source does not speak of."""

@@ -41,6 +41,15 @@ _LOST = sa.text(
     "INSERT INTO source_sequence (origin_no, lost) VALUES (:origin_no, CAST(:news AS int8multirange)) "
     "ON CONFLICT (origin_no) DO UPDATE SET lost = source_sequence.lost + excluded.lost, updated_at = now()"
 )
+_HAS_AGAIN = sa.text(
+    "UPDATE source_sequence SET lost = lost - int8multirange(int8range(:oldest_seq, NULL)), updated_at = now() "
+    "WHERE origin_no = :origin_no AND lost && int8range(:oldest_seq, NULL) RETURNING 1"
+)
+_NOT_LOST = sa.text(
+    "UPDATE lost_events SET last_seq = CASE WHEN first_seq < :oldest_seq THEN :oldest_seq - 1 ELSE last_seq END, "
+    "found_at = CASE WHEN first_seq < :oldest_seq THEN NULL ELSE now() END "
+    "WHERE origin_no = :origin_no AND found_at IS NULL AND last_seq >= :oldest_seq"
+)
 # Of each source that was heard: the stream that it speaks of, whether anything of it came or not, and all others that came.
 _MISSING = sa.text("""
     SELECT h.environment, h.source, t.stream, lower(m.r), upper(m.r) - 1
@@ -130,3 +139,12 @@ def add_lost(
         of_all = {"origin_no": origin_no, "reason": reason, "noticed_at": now}
         connection.execute(sa.insert(lost_events), [{**of_all, "first_seq": row[0], "last_seq": row[1]} for row in news])
     return tuple((row[0], row[1]) for row in news)
+
+
+def take_back(connection: sa.Connection, origin_no: int, oldest_seq: int) -> bool:
+    """Note that the source has what it has not lost: from this number on nothing is. Returns whether that is news."""
+    of_stream = {"origin_no": origin_no, "oldest_seq": oldest_seq}
+    is_news = connection.execute(_HAS_AGAIN, of_stream).one_or_none() is not None
+    if is_news:
+        connection.execute(_NOT_LOST, of_stream)
+    return is_news

@@ -264,3 +264,35 @@ def test_what_a_source_has_no_more_is_bounded_and_the_first_of_it_counts(gaps):
     action = look(gaps, (100_000, 100_000), second=5, stream=OTHER)
     assert len(action.lost) == RANGES_AT_ONCE
     assert action.lost[0] == (1, 1)
+
+
+def test_what_one_status_said_to_be_gone_is_asked_for_once_the_source_says_that_it_has_it(gaps):
+    """A status that was wrong, or that somebody wrote with the source's own credentials, must not cost an event for good."""
+    gaps.heard_status(status(1, 10))
+    assert gaps.take_has_again() == {STREAM: 1}, "what was said before we listened is not known"
+    gaps.heard_status(status(2**62, 2**62))
+    look(gaps, (1, 7), second=0)
+    assert look(gaps, (1, 7), second=5).lost == ((8, 2**62 - 1),)
+    gaps.heard_status(status(1, 10))
+    assert gaps.take_has_again() == {STREAM: 1}
+    look(gaps, (1, 7), second=6)
+    assert look(gaps, (1, 7), second=20) == Action(STREAM, ask=((8, 10),), lost=())
+
+
+def test_what_a_reply_said_to_be_gone_is_taken_back_likewise(gaps):
+    gaps.heard_status(status(3, 10))
+    gaps.take_has_again()
+    look(gaps, (1, 7), second=0)
+    gaps.heard_reply(reply(8, 10, stream=STREAM.stream, oldest_seq=2**62))
+    assert look(gaps, (1, 7), second=5).lost == ((8, 10),)
+    gaps.heard_status(status(3, 10))
+    assert gaps.take_has_again() == {STREAM: 3}
+
+
+def test_a_source_that_keeps_less_takes_nothing_back(gaps):
+    gaps.heard_status(status(1, 10))
+    gaps.take_has_again()
+    for first_seq in (1, 4, 4, 11):
+        gaps.heard_status(status(first_seq, 12))
+    assert gaps.take_has_again() == {}
+    assert gaps.take_has_again() == {}
