@@ -23,6 +23,17 @@ class Batch(msgspec.Struct, frozen=True):
     size: int
 
 
+class _Held(msgspec.Struct, frozen=True):
+    """A delivery that waits, with the memory that it takes now and the memory that it takes once it is taken.
+
+    Weighed once, by whoever brings it: what is done to each delivery within the lock keeps both sides.
+    """
+
+    delivery: Delivery
+    size: int
+    weight: int
+
+
 class Waiting:
     """Deliveries from one thread to others.
 
@@ -38,18 +49,19 @@ class Waiting:
         self._most_taken_bytes = max_bytes - self._most_waiting_bytes
         self._stop = stop
         self._weigh = weigh
-        self._deliveries: deque[Delivery] = deque()
+        self._held: deque[_Held] = deque()
         self._waiting_bytes = self._taken_bytes = 0
         self._changed = threading.Condition()
 
     def put(self, delivery: Delivery) -> None:
         """Add a delivery; waits while there is no room. One that is larger than all room is taken when nothing else waits."""
         size = _size(delivery)
+        held = _Held(delivery, size, self._weigh(delivery.topic, delivery.payload) + size - len(delivery.payload))
         with self._changed:
             while self._waiting_bytes and self._waiting_bytes + size > self._most_waiting_bytes and not self._stop.is_set():
                 self._changed.wait(FULL_LOOK_S)
-            was_empty = not self._deliveries
-            self._deliveries.append(delivery)
+            was_empty = not self._held
+            self._held.append(held)
             self._waiting_bytes += size
             if was_empty:
                 self._changed.notify_all()
@@ -64,9 +76,10 @@ class Waiting:
             taken: list[Delivery] = []
             total = came = 0
             while len(taken) < max_messages and self._has_room_for_first(total, max_bytes):
-                total += self._weight_of_first()
-                taken.append(self._deliveries.popleft())
-                came += _size(taken[-1])
+                first = self._held.popleft()
+                taken.append(first.delivery)
+                total += first.weight
+                came += first.size
             self._taken_bytes += total
             self._waiting_bytes -= came
             if taken:
@@ -80,13 +93,13 @@ class Waiting:
             self._changed.notify_all()
 
     def __len__(self) -> int:
-        return len(self._deliveries)
+        return len(self._held)
 
     @property
     def oldest_at(self) -> datetime | None:
         """When the oldest that waits came; None when nothing waits."""
         with self._changed:
-            return self._deliveries[0].received_at if self._deliveries else None
+            return self._held[0].delivery.received_at if self._held else None
 
     @property
     def waiting_bytes(self) -> int:
@@ -95,16 +108,12 @@ class Waiting:
 
     def _has_room_for_first(self, before: int, max_bytes: int) -> bool:
         """Whether there is a first, and room for it beside what else is taken, of which `before` is of the same batch."""
-        if not self._deliveries:
+        if not self._held:
             return False
         if not (before or self._taken_bytes):
             return True
-        with_it = before + self._weight_of_first()
+        with_it = before + self._held[0].weight
         return with_it <= max_bytes and self._taken_bytes + with_it <= self._most_taken_bytes
-
-    def _weight_of_first(self) -> int:
-        first = self._deliveries[0]
-        return self._weigh(first.topic, first.payload) + _size(first) - len(first.payload)
 
 
 def _size(delivery: Delivery) -> int:
