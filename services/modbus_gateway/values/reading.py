@@ -15,8 +15,8 @@ AGE_MOST_S: Final = 65534
 class Reading:
     """What is shown of one quantity at one time.
 
-    `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, or
-    CAISO sent no SUPP segment.
+    `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, no
+    SUPP segment, or no word of CAISO's on whether a variable resource must follow. Whatever else is absent is bad.
     """
 
     value: float | None

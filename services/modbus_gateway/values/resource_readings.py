@@ -76,7 +76,7 @@ class Dots:
         return Quality.of(chain(more, doubt, impossible, *reasons))
 
     def none_in_force(self) -> list[Reason]:
-        """Why there is no DOT: a state that says none for now. One that was never said has its own reason."""
+        """Why there is no DOT: a state that says none for then. One that was never said has its own reason."""
         return [Reason.EXPIRED] if self._known.whole.said is not None else []
 
     def turns(self, now: datetime) -> list[datetime | None]:
@@ -134,7 +134,7 @@ def _read_set_point(dots: Dots, resource: Resource, now: datetime, *, clip: bool
 
 def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
     before, after = previous_dot(dots.intervals, now), next_dot(dots.intervals, now)
-    before_quality = dots.quality([before], *_outside(before.dot_mw if before else None, resource))
+    before_quality = dots.quality([before], *(_outside(before.dot_mw, resource) if before else dots.none_in_force()))
     after_quality = dots.quality([after], *_outside(after.dot_mw if after else None, resource))
     return {
         **described("previous_dot", before_quality),
@@ -155,21 +155,22 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     age_s = (now - received_at).total_seconds() if received_at else None
     old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
     ended = [Reason.EXPIRED] if message and (not message.points or now > ends_at(message.points)) else []
-    quality = trajectory.quality(*old, *(ended or _expired_curve(message, value_mw)), *_outside(value_mw, resource))
-    latest_quality = trajectory.quality(*old, *ended, *_outside(latest.dop_mw if latest else None, resource))
+    quality = trajectory.quality(*old, *(ended or _none_said(message, value_mw)), *_outside(value_mw, resource))
+    latest_mw = latest.dop_mw if latest else None
+    latest_quality = trajectory.quality(*old, *(ended or _none_said(message, latest_mw)), *_outside(latest_mw, resource))
     return {
         **described("trajectory", quality),
         **described("latest_dop", latest_quality),
         "trajectory_mw": Reading(value_mw, quality),
         "trajectory_age_s": Reading.of_age(age_s),
         "trajectory_fresh": Reading(set(latest_quality.reasons) <= {Reason.OUT_OF_LIMITS}),
-        "latest_dop_mw": Reading(latest.dop_mw if latest else None, latest_quality),
+        "latest_dop_mw": Reading(latest_mw, latest_quality),
         "latest_dop_target": Reading.of_time(latest.target_at if latest else None, latest_quality),
     }
 
 
-def _expired_curve(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
-    """A curve that was said but begins later."""
+def _none_said(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
+    """Why there is no value: a curve that was said but begins later, or names no latest DOP."""
     return [Reason.EXPIRED] if message is not None and value_mw is None else []
 
 
