@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dotbus.runtime.installation.file import load_installation
-from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, pass_over_other_signals
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, Version, command_line, pass_over_other_signals
 from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused
 from dotbus.runtime.starting import CannotStart, packages_of
 
@@ -19,12 +19,14 @@ with packages_of("simulator"):
     from simulators.settings import checked_settings
 
 
-def _option(name: str, text: str) -> object:
-    return typer.Option(envvar=f"SIMULATOR_{name}", help=text, show_default=True)
+def _option(name: str, text: str, *, readable: bool = True) -> object:
+    return typer.Option(envvar=f"SIMULATOR_{name}", help=text, show_default=True, readable=readable)
 
 
 def run(
-    config: Annotated[Path, _option("CONFIG", "The installation whose resources are dispatched.")] = Path("config/dotbus.toml"),
+    config: Annotated[Path, _option("CONFIG", "The installation whose resources are dispatched.", readable=False)] = Path(
+        "config/dotbus.toml"
+    ),
     host: Annotated[str, _option("HOST", "Address to listen at.")] = "127.0.0.1",
     ads_port: Annotated[int, _option("ADS_PORT", "Port of ADS (HTTPS). 0 takes any, for all three.")] = 8447,
     oasis_port: Annotated[int, _option("OASIS_PORT", "Port of OASIS (HTTP).")] = 8448,
@@ -43,9 +45,11 @@ def run(
     hold_s: Annotated[float, _option("HOLD_S", "How long the fault 'timeout' says nothing.")] = 120.0,
     oversized_mb: Annotated[int, _option("OVERSIZED_MB", "How much the fault 'oversized' sends.")] = 100,
     seed: Annotated[int, _option("SEED", "The same seed gives the same dispatches and prices.")] = 1,
+    version: Version = False,  # noqa: FBT002  # told by its own callback
 ) -> None:
     """A CAISO to run against: ADS (SOAP, mutual TLS) and OASIS (zips), with faults on demand."""
-    given = {**locals(), "read_only": tuple(read_only or ()), "sees": tuple(sees or ())}
+    options = {name: value for name, value in locals().items() if name != "version"}
+    given = {**options, "read_only": tuple(read_only or ()), "sees": tuple(sees or ())}
     try:
         simulator = _simulator(given)
     except ConfigurationRefused as refused:

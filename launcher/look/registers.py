@@ -88,14 +88,18 @@ class Registers:
         Raises:
             GatewaySilent: there is no connection, no answer, or a unit of the map is not served there.
         """
+        place = f"{self._client.comm_params.host}:{self._client.comm_params.port}"
         try:
             if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
-                raise GatewaySilent(f"no Modbus connection to {self._client.comm_params.host}:{self._client.comm_params.port}")
+                raise GatewaySilent(f"no Modbus connection to {place}")
             spans = [span for span in self._map.spans if profile_units is None or span.unit_id in profile_units]
             return [shown for span in spans for piece in _pieces(span) for shown in self._read(span, piece)]
         except (ModbusException, OSError) as error:
             self._client.close()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
-            raise GatewaySilent(str(error)) from error
+            # pymodbus says what its socket saw, which tells nobody what to do.
+            raise GatewaySilent(
+                f"{place} gives no answer that is Modbus: is that the gateway's port, and does it run?"
+            ) from error
 
     def close(self) -> None:
         """Close the connection."""

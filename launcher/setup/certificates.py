@@ -23,7 +23,9 @@ certificates_app = command_line("Certificates, keys, passwords: make, convert, l
 @certificates_app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="Where they go, one folder per part.", metavar="DIR")],
-    config: Annotated[Path, typer.Option(help="dotbus.toml: its plants and topics.")] = Path("config/dotbus.example.toml"),
+    config: Annotated[Path, typer.Option(help="dotbus.toml: its plants and topics.", readable=False)] = Path(
+        "config/dotbus.example.toml"
+    ),
     ads_certificate: Annotated[
         Path | None,
         typer.Option(

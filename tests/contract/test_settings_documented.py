@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from ads_ingest.settings import AdsSettings
 from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
 from historian.settings import HistorianSettings
-from launcher.__main__ import PlacesSettings
+from launcher.commands import PlacesSettings
 from lmp_ingest.settings import OasisSettings
 from modbus_gateway.settings import GatewaySettings
 

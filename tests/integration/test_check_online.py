@@ -13,7 +13,7 @@ import trustme
 from simulator_client import EXAMPLE, Keys, simulating
 from typer.testing import CliRunner
 
-from launcher.__main__ import app
+from launcher.commands import app
 from launcher.setup.check import SERVICES
 from simulators.server import Addresses
 

@@ -1,6 +1,8 @@
 """`dotbus registers` and what the demonstration tells: a map read back through a Modbus client, named as the map names it."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -70,6 +72,28 @@ def test_a_gateway_that_is_not_there_is_told():
     gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
     with pytest.raises(GatewaySilent, match=r"127\.0\.0\.1:1"):
         Registers("127.0.0.1", 1, gateway.map).read()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", bytes(range(256))]
+)
+def test_a_port_of_something_else_is_told_in_one_line(answer: bytes):
+    gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1024)
+                connection.sendall(answer)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        with pytest.raises(GatewaySilent) as silent:
+            Registers("127.0.0.1", port, gateway.map).read()
+        serving.join()
+    assert str(silent.value) == f"127.0.0.1:{port} gives no answer that is Modbus: is that the gateway's port, and does it run?"
 
 
 def test_a_gateway_with_another_configuration_is_told():

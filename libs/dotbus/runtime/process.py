@@ -7,7 +7,8 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from importlib.metadata import version as version_of
+from typing import Annotated, Protocol, TypeVar
 
 import typer
 
@@ -39,6 +40,17 @@ C = TypeVar("C", bound=Configuration)
 T = TypeVar("T")
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001  # an option's callback
+    if wanted:
+        typer.echo(f"dotbus {version_of('dotbus')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version of dotbus this is, and end.")
+]
+
+
 def service_app(service: str, summary: str, load: Callable[[], C], run: Callable[[C, threading.Event], None]) -> typer.Typer:
     """The command line of a service: run it (the default) or `check` its configuration.
 
@@ -51,7 +63,7 @@ def service_app(service: str, summary: str, load: Callable[[], C], run: Callable
     app = command_line(summary)
 
     @app.callback(invoke_without_command=True)
-    def serve(context: typer.Context) -> None:
+    def serve(context: typer.Context, *, version: Version = False) -> None:  # noqa: ARG001  # told by its own callback
         if context.invoked_subcommand is None:
             configuration = load_or_exit(load)
             settings = configuration.service

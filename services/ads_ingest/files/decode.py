@@ -31,7 +31,11 @@ MAX_BYTES: Final = 64 * MB
 Files = Annotated[list[Path], typer.Argument(help="Saved documents: XML, gzip, Base64 of gzip or a SOAP reply; - is input.")]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option(envvar="ADS_INGEST_CONFIG", help="dotbus.toml, for plants and topics. Without: every resource is unassigned."),
+    typer.Option(
+        envvar="ADS_INGEST_CONFIG",
+        help="dotbus.toml, for plants and topics. Without: every resource is unassigned.",
+        readable=False,
+    ),
 ]
 
 

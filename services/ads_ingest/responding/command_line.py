@@ -47,7 +47,7 @@ Batch = Annotated[str | None, typer.Option(help="Its batchUID; that of the `inst
 By = Annotated[str | None, typer.Option(help="Who answers, for the record; this machine's user unless given.")]
 CommandId = Annotated[str | None, typer.Option(help="That of an earlier try: asks what became of it, and sends nothing twice.")]
 Username = Annotated[str | None, typer.Option(help="The plant's user at the broker; else ADS_INGEST_MQTT_USERNAME.")]
-PasswordFile = Annotated[Path | None, typer.Option(help="Its password; else ADS_INGEST_MQTT_PASSWORD_FILE.")]
+PasswordFile = Annotated[Path | None, typer.Option(help="Its password; else ADS_INGEST_MQTT_PASSWORD_FILE.", readable=False)]
 Within = Annotated[float, typer.Option(min=1, max=600, callback=_finite, help="How long to wait for the answer, seconds.")]
 
 Configured = tuple[BusSettings, Installation]

@@ -1,9 +1,11 @@
 """What a command prints is the same in every terminal: whole lines, that can be read and searched for."""
 
+import errno
 import os
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
@@ -18,10 +20,13 @@ from ads_ingest.__main__ import app as ads_ingest
 from dotbus.contracts.topics import Topics
 from dotbus.testing.bus import FakeBus
 from historian.__main__ import build_app
-from launcher.__main__ import app
+from launcher.commands import app
 from launcher.look.status import watch
 from lmp_ingest.__main__ import app as lmp_ingest
+from simulators.__main__ import run as run_simulator
 
+simulator = typer.Typer()
+simulator.command()(run_simulator)
 EXAMPLE = Path(__file__).parents[3] / "config/dotbus.example.toml"
 WIDTHS = ["40", "80", "200"]
 
@@ -76,6 +81,78 @@ def test_a_command_whose_reader_has_enough_ends_without_a_word(tmp_path: Path, c
 
     os.close(writer)
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("module", ["launcher", "ads_ingest", "lmp_ingest", "historian", "modbus_gateway", "simulators"])
+def test_every_program_says_its_version(module: str):
+    ended = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"dotbus {version('dotbus')}\n", "")
+
+
+@pytest.mark.parametrize(
+    "importing", ["typer", "rich.console", "launcher.look.compare", "launcher.demo.demo", "launcher.demo.screen"]
+)
+def test_ctrl_c_while_the_demonstration_is_still_being_loaded_is_one_line(importing: str):
+    """The signal comes when that module is looked for."""
+    source = f"""
+import os, runpy, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {importing!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000): pass
+sys.meta_path.insert(0, Finder())
+sys.argv = ["dotbus", "demo", "--config", {str(EXAMPLE)!r}]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("launcher", run_name="__main__")
+"""
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, "dotbus: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        *((app, [name, "--config", "FILE"]) for name in ("check", "registers", "status", "compare", "demo")),
+        (app, ["check", "--config", str(EXAMPLE), "--against", "FILE"]),
+        (app, ["certificates", "init", "FOLDER", "--config", "FILE"]),
+        (ads_ingest, ["decode", "document.xml", "--config", "FILE"]),
+        (simulator, ["--config", "FILE"]),
+    ],
+)
+def test_a_configuration_that_its_user_may_not_read_is_told_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: typer.Typer, arguments: list[str]
+):
+    file = tmp_path / "dotbus.toml"
+    file.write_text("")
+    read_text, access = Path.read_text, os.access
+
+    def refused(path: Path, *given: object, **named: object) -> str:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_text(path, *given, **named)
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    monkeypatch.setattr(os, "access", lambda path, mode, **named: str(path) != str(file) and access(path, mode, **named))
+    named = {"FILE": str(file), "FOLDER": str(tmp_path / "credentials")}
+
+    ended = CliRunner().invoke(command, [named.get(part, part) for part in arguments])
+
+    assert ended.exit_code == 2
+    assert f"{file}: cannot be read: Permission denied; name the file with --config" in ended.output
+    assert "Usage" not in ended.output
+
+
+def test_every_example_of_a_replay_says_which_configuration_it_is_for():
+    text = (EXAMPLE.parents[1] / "services/ads_ingest/README.md").read_text(encoding="utf-8")
+    block = text.split("## Run it")[1].split("```")[1].replace("\\\n", "")
+    replays = [line for line in block.splitlines() if "ads-ingest replay" in line]
+
+    assert len(replays) == 2
+    assert all("ADS_INGEST_CONFIG=" in line.split("ads-ingest replay")[0] for line in replays)
 
 
 def test_no_test_of_properties_has_a_deadline():

@@ -5,9 +5,11 @@ A reason never repeats the value: it may be a secret that was put into the wrong
 
 import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
+
+_MADE_BY: Final = "`dotbus certificates init` makes passwords, under Compose the first `docker compose up` does: do that first"
 
 
 def _is_readable(file: Path) -> Path:
@@ -16,6 +18,16 @@ def _is_readable(file: Path) -> Path:
             return file
     except OSError as error:
         raise ValueError(f"must name a file that can be read: {error.strerror}") from error
+
+
+def _is_made(file: Path) -> Path:
+    try:
+        file.stat()
+    except FileNotFoundError as error:
+        raise ValueError(f"must name a file that can be read: {error.strerror}; {_MADE_BY}") from error
+    except OSError:  # another reason, which whoever opens it tells
+        return file
+    return file
 
 
 def _holds_text(file: Path) -> Path:
@@ -55,7 +67,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Megabytes = Annotated[float, Field(gt=0, le=65536)]
 Days = Annotated[float, Field(ge=1, le=3650)]
 ReadableFile = Annotated[Path, AfterValidator(_is_readable)]
-SecretFile = Annotated[ReadableFile, AfterValidator(_holds_text)]
+SecretFile = Annotated[Path, AfterValidator(_is_made), AfterValidator(_is_readable), AfterValidator(_holds_text)]
 AuthorityFile = Annotated[ReadableFile, AfterValidator(_holds_certificates)]
 Folder = Annotated[Path, AfterValidator(_is_folder)]
 MB = 1024 * 1024

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
-from launcher.__main__ import app
+from launcher.commands import app
 from launcher.setup.authority import Authority
 from launcher.setup.check import SERVICES, check_configuration, load_with_map
 

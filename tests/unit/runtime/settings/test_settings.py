@@ -76,7 +76,7 @@ def test_a_password_comes_from_one_place_and_is_not_shown(load, tmp_path: Path):
         ({"PASSWORD": "hunter2"}, "X_MQTT_PASSWORD: needs a username, too"),
         (
             {"USERNAME": "u", "PASSWORD_FILE": "hunter2"},
-            "X_MQTT_PASSWORD_FILE: must name a file that can be read: No such file",
+            "X_MQTT_PASSWORD_FILE: must name a file that can be read: No such file or directory; `dotbus certificates init`",
         ),
         (
             {"USERNAME": "u", "PASSWORD_FILE": "hunter2" * 99},

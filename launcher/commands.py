@@ -1,0 +1,252 @@
+"""The commands of `dotbus`. Wiring only: each command's work is in the module of its name."""
+
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+from rich.text import Text
+
+from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, Version, command_line, load_or_exit
+from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings.settings import BusSettings, load_settings
+from dotbus.runtime.settings.values import Port, SecretFile, read_secret
+from launcher.demo.children import ChildFailed, Stopped
+from launcher.demo.ports import NoFreePort
+from launcher.look.compare import Comparison, compare_until
+from launcher.look.registers import GatewaySilent, Registers
+from launcher.look.registers_table import registers_table
+from launcher.look.rows import Rows
+from launcher.look.sent import Simulator
+from launcher.look.status import watch
+from launcher.setup.certificates import certificates_app
+from launcher.setup.check import check_configuration, compare_maps, load_with_map
+from launcher.setup.online import ask_caiso
+from modbus_gateway.map.register_map import RegisterMap
+
+PREFIX = "DOTBUS_"
+_EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
+DEFAULT = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
+"""In a checkout the example, which needs no preparation; installed without one, the file that is here."""
+CHECK_WITHIN_S = 60.0
+EXIT_MOVED = 3
+"""Nothing is wrong with the configuration, but SCADA would read something else than before."""
+
+app = command_line(
+    "dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
+    no_args_is_help=True,
+)
+app.add_typer(certificates_app, name="certificates")
+ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.", readable=False)]
+
+
+@app.callback()
+def dotbus(*, version: Version = False) -> None:  # told by its own callback
+    """Hears what every command hears."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the parts of a running installation are reached."""
+
+    modbus_host: str
+    modbus_port: int
+    database_url: str
+    database_password: str | None
+    simulator_url: str
+
+
+class PlacesSettings(BaseSettings):
+    """The same as a user tells it: DOTBUS_MODBUS_HOST and so on."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    modbus_host: str = "127.0.0.1"
+    modbus_port: Port = 5020
+    database_url: str = "postgresql+psycopg2://reader@127.0.0.1/dotbus"
+    database_password_file: SecretFile | None = None
+    database_password: SecretStr | None = None
+    simulator_url: str = "http://127.0.0.1:8449"
+
+    @property
+    def places(self) -> Places:
+        """With the password from its file, or as given; None when the address has it."""
+        password = read_secret(self.database_password_file, self.database_password)
+        return Places(self.modbus_host, self.modbus_port, self.database_url, password, self.simulator_url)
+
+
+@app.command()
+def demo(
+    config: ConfigFile = DEFAULT,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what was sent with registers and database, then end.")
+    ] = False,
+) -> None:
+    """Run everything here against a simulated CAISO. Broker, database, simulator and four services."""
+    try:
+        from launcher.demo.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
+        from launcher.demo.screen import introduce, tell_dots  # noqa: PLC0415
+    except ImportError as error:
+        typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    installation, register_map = _load(config)
+    if installation.environment is not Environment.SIMULATOR:
+        typer.echo(f"{config}: environment: is {installation.environment}; a demonstration is for simulator only", err=True)
+        raise typer.Exit(EXIT_REFUSED)
+    console, stop = Console(), _stop_on_signals()
+    with tempfile.TemporaryDirectory(prefix="dotbus-demo-") as folder:
+        try:
+            with running_demo(config.resolve(), installation, Path(folder), utc_now(), stop) as running:
+                introduce(running, installation, console)
+                if not check:
+                    tell_dots(running, register_map, console, stop)
+                    console.print(f"Stopping every part; {running.folder} goes, too.", soft_wrap=True)
+                    return
+                places = Places("127.0.0.1", running.ports.modbus, running.database.reader_url, None, running.simulator_url)
+                agrees = _compare(installation, register_map, places, console, stop, still=running.children.check)
+        except (ChildFailed, NoFreePort) as failure:
+            console.print(Text(str(failure), "bold red"), soft_wrap=True)
+            raise typer.Exit(EXIT_FAILED) from failure
+        except Stopped:
+            agrees = not check
+    raise typer.Exit(0 if agrees else EXIT_FAILED)
+
+
+@app.command()
+def compare(
+    config: ConfigFile = DEFAULT,
+    within_s: Annotated[float, typer.Option(help="How long to try until everything agrees.")] = CHECK_WITHIN_S,
+) -> None:
+    """Hold registers and database against what the simulator sent. Places come from DOTBUS_* variables."""
+    installation, register_map = _load(config)
+    places = load_or_exit(lambda: load_settings(PlacesSettings, PREFIX)).places
+    agrees = _compare(installation, register_map, places, Console(), _stop_on_signals(), within_s)
+    raise typer.Exit(0 if agrees else EXIT_FAILED)
+
+
+@app.command()
+def registers(
+    config: ConfigFile = DEFAULT,
+    host: Annotated[str, typer.Option(envvar="DOTBUS_MODBUS_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="DOTBUS_MODBUS_PORT")] = 5020,
+    unit: Annotated[int | None, typer.Option(help="One unit id only.")] = None,
+) -> None:
+    """Read every register of the map, and say what it means."""
+    _, register_map = _load(config)
+    if unit is not None and unit not in register_map.units:
+        typer.echo(f"unit {unit} is none of {config}: {', '.join(map(str, sorted(register_map.units)))}", err=True)
+        raise typer.Exit(EXIT_REFUSED)
+    console = Console()
+    reader = Registers(host, port, register_map)
+    try:
+        console.print(registers_table(reader.read(None if unit is None else frozenset({unit}))))
+    except GatewaySilent as silent:
+        console.print(Text(str(silent), "bold red"), soft_wrap=True)
+        raise typer.Exit(EXIT_FAILED) from silent
+    finally:
+        reader.close()
+
+
+@app.command()
+def status(
+    config: ConfigFile = DEFAULT,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
+) -> None:
+    """Each service's health as a table, live from the bus. The broker comes from DOTBUS_MQTT_* variables."""
+    installation, _ = _load(config)
+    settings = load_or_exit(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
+    configure_logs("dotbus", "status", "console", "error")
+    bus = Bus(settings, f"dotbus-status-{uuid4().hex[:8]}", clock=utc_now)
+    if not watch(bus, installation.topics, Console(), _stop_on_signals(), once=once):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def check(
+    config: ConfigFile = DEFAULT,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="The file that is in use: tell what its registers say otherwise, and end with 3 if any.", readable=False
+        ),
+    ] = None,
+    *,
+    online: Annotated[
+        bool,
+        typer.Option("--online", help="Ask CAISO one harmless question, ADS by each account and OASIS, and tell what it said."),
+    ] = False,
+) -> None:
+    """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
+
+    Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against, 1 when
+    CAISO was asked (--online) and did not answer.
+    """
+    installation = load_or_exit(lambda: check_configuration(config))
+    plants = ", ".join(plant.name for plant in installation.plants)
+    typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
+    if online:
+        _ask_caiso(installation)
+    if against is None:
+        return
+    (_, before), (_, after) = _load(against), _load(config)
+    lines, moved = compare_maps(before, after)
+    typer.echo("\n".join(lines))
+    if moved:
+        raise typer.Exit(EXIT_MOVED)
+
+
+def _ask_caiso(installation: Installation) -> None:
+    good: list[bool] = []
+    for answer in ask_caiso(installation, utc_now):
+        typer.echo(str(answer), err=not answer.is_good)
+        good.append(answer.is_good)
+    if not good:
+        typer.echo("--online: neither ADS_INGEST_ nor LMP_INGEST_ variables are set here, so there is nobody to ask", err=True)
+    if not good or not all(good):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _load(config: Path) -> tuple[Installation, RegisterMap]:
+    return load_or_exit(lambda: load_with_map(config))
+
+
+def _compare(
+    installation: Installation,
+    register_map: RegisterMap,
+    places: Places,
+    console: Console,
+    stop: threading.Event,
+    within_s: float = CHECK_WITHIN_S,
+    still: Callable[[], None] = lambda: None,
+) -> bool:
+    reader = Registers(places.modbus_host, places.modbus_port, register_map)
+    rows = Rows(places.database_url, places.database_password)
+    try:
+        comparison = Comparison(installation, reader, rows, Simulator(places.simulator_url))
+        return compare_until(comparison, console, utc_now, stop, within_s, still)
+    finally:
+        reader.close()
+        rows.close()
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by Ctrl-C, SIGTERM and a closed terminal. Nothing is interrupted, so a second one leaves nothing half done."""
+    stop = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows has not all of them
+            signal.signal(number, lambda _number, _frame: stop.set())
+    return stop
