@@ -219,6 +219,12 @@ def test_what_is_no_message_is_kept_as_it_came_and_counted(database, store, payl
     assert [(bytes(row[0]), row[1]) for row in stored(database, "SELECT payload, seen FROM dead_letter")] == [(payload, 3)]
 
 
+def test_a_dead_letter_of_less_than_a_page_is_not_compressed_which_would_be_most_of_what_it_costs(database, store):
+    store.write([arrival(b"junk" * 1000, "elsewhere"), arrival(b"junk" * 100_000, "elsewhere")], NOW)
+    sizes = "SELECT length(payload) < pg_column_size(payload) FROM dead_letter ORDER BY id"
+    assert stored(database, sizes) == [(True,), (False,)]
+
+
 def test_dead_letters_of_one_batch_keep_their_order_and_each_comes_once(database, store):
     words = [b"b", b"a", b"b", b"\\.\n", b'\x00\xff"', b"a", b"b"]
     store.write([arrival(word, topic_of(samples.dispatch())) for word in words], NOW)
