@@ -7,7 +7,6 @@ when the database is back.
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Protocol
 
 from dotbus.contracts.codec import encode
@@ -164,17 +163,16 @@ class Historian:
 
     def _take_back(self) -> None:
         """What was given up on a source's word, and it says now that it has, is missing again."""
-        for stream, oldest_seq in self._gaps.take_has_again().items():
-            if self._persistence.insist(partial(self._taken_back, stream, oldest_seq), self._turn):
-                self._log.warning(
-                    "a source has what it said to be gone; asking for it",
-                    source=stream.source,
-                    stream=stream.stream,
-                    oldest_seq=oldest_seq,
-                )
-
-    def _taken_back(self, stream: Stream, oldest_seq: int, _failures: int) -> bool:
-        return self._accounts.take_back(stream, oldest_seq)
+        oldest = self._gaps.take_has_again()
+        if not oldest:
+            return
+        for stream in self._persistence.insist(lambda _failures: self._accounts.take_back(oldest), self._turn) or ():
+            self._log.warning(
+                "a source has what was given up; asking for it",
+                source=stream.source,
+                stream=stream.stream,
+                oldest_seq=oldest[stream],
+            )
 
     def _act(self, action: Action, now: datetime) -> None:
         if action.lost:

@@ -134,11 +134,11 @@ def test_what_a_source_says_that_it_has_is_not_lost_whoever_said_so_before(datab
     accounts.give_up(ADS, [(3, 2**62)], "gone", NOW)
     store.write(dispatches(5, 5), NOW)
     accounts.give_up(ADS, [(2**62 + 2, 2**62 + 3)], "gone", NOW)
-    assert accounts.take_back(ADS, 4)
+    assert accounts.take_back({ADS: 4, replace(ADS, stream="unknown"): 1}) == [ADS]
     assert received(database) == ("{[1,3),[5,6)}", "{[3,4)}")
     noted = stored(database, "SELECT first_seq, last_seq, found_at IS NOT NULL FROM lost_events ORDER BY id")
     assert noted == [(3, 3, False), (2**62 + 2, 2**62 + 3, True)]
-    assert not accounts.take_back(ADS, 4), "it is no news any more"
+    assert accounts.take_back({ADS: 4}) == [], "it is no news any more"
 
 
 def test_what_is_lost_is_written_once_and_what_came_is_not_lost(database, store, accounts):

@@ -46,16 +46,13 @@ class Accounts:
         with self._database.transaction() as connection:
             return add_lost(connection, origin_no, ranges, reason, now)
 
-    def take_back(self, stream: Stream, oldest_seq: int) -> bool:
-        """Note that the source has every number of a stream from this one on, until it says otherwise when it is asked.
+    def take_back(self, oldest: Mapping[Stream, int]) -> list[Stream]:
+        """Note that sources have every number from these on, until they say otherwise when they are asked.
 
-        Returns whether any of them was given up.
+        Returns the streams of which any of them was given up.
         """
-        origin_no = self._number(stream)
-        if origin_no is None:
-            return False
         with self._database.transaction() as connection:
-            return take_back(connection, origin_no, oldest_seq)
+            return take_back(connection, oldest)
 
     def _number(self, stream: Stream) -> int | None:
         """None of a stream that is one too many of its source."""

@@ -41,14 +41,23 @@ _LOST = sa.text(
     "INSERT INTO source_sequence (origin_no, lost) VALUES (:origin_no, CAST(:news AS int8multirange)) "
     "ON CONFLICT (origin_no) DO UPDATE SET lost = source_sequence.lost + excluded.lost, updated_at = now()"
 )
-_HAS_AGAIN = sa.text(
-    "UPDATE source_sequence SET lost = lost - int8multirange(int8range(:oldest_seq, NULL)), updated_at = now() "
-    "WHERE origin_no = :origin_no AND lost && int8range(:oldest_seq, NULL) RETURNING 1"
-)
+_HAVE_AGAIN = sa.text("""
+    SELECT k.*, s.origin_no
+    FROM unnest(
+      CAST(:environments AS text[]), CAST(:sources AS text[]), CAST(:streams AS text[]), CAST(:oldest_seqs AS bigint[])
+    ) AS k (environment, source, stream, oldest_seq)
+    JOIN origin AS o ON o.environment = CAST(k.environment AS environment) AND o.source = k.source AND o.stream = k.stream
+    JOIN source_sequence AS s USING (origin_no)
+    WHERE s.lost && int8range(k.oldest_seq, NULL) ORDER BY s.origin_no FOR UPDATE OF s""")
+_OLDEST = "unnest(CAST(:origins AS int[]), CAST(:oldest_seqs AS bigint[])) AS k (origin_no, oldest_seq)"
 _NOT_LOST = sa.text(
-    "UPDATE lost_events SET last_seq = CASE WHEN first_seq < :oldest_seq THEN :oldest_seq - 1 ELSE last_seq END, "
-    "found_at = CASE WHEN first_seq < :oldest_seq THEN NULL ELSE now() END "
-    "WHERE origin_no = :origin_no AND found_at IS NULL AND last_seq >= :oldest_seq"
+    "UPDATE source_sequence AS s SET lost = s.lost - int8multirange(int8range(k.oldest_seq, NULL)), "  # noqa: S608  # our own words
+    f"updated_at = now() FROM {_OLDEST} WHERE s.origin_no = k.origin_no"
+)
+_LOST_NO_MORE = sa.text(
+    "UPDATE lost_events AS l SET last_seq = CASE WHEN l.first_seq < k.oldest_seq THEN k.oldest_seq - 1 ELSE l.last_seq END, "  # noqa: S608  # our own words
+    f"found_at = CASE WHEN l.first_seq < k.oldest_seq THEN NULL ELSE now() END FROM {_OLDEST} "
+    "WHERE l.origin_no = k.origin_no AND l.found_at IS NULL AND l.last_seq >= k.oldest_seq"
 )
 # Of each source that was heard: the stream that it speaks of, whether anything of it came or not, and all others that came.
 _MISSING = sa.text("""
@@ -141,10 +150,17 @@ def add_lost(
     return tuple((row[0], row[1]) for row in news)
 
 
-def take_back(connection: sa.Connection, origin_no: int, oldest_seq: int) -> bool:
-    """Note that the source has what it has not lost: from this number on nothing is. Returns whether that is news."""
-    of_stream = {"origin_no": origin_no, "oldest_seq": oldest_seq}
-    is_news = connection.execute(_HAS_AGAIN, of_stream).one_or_none() is not None
-    if is_news:
-        connection.execute(_NOT_LOST, of_stream)
-    return is_news
+def take_back(connection: sa.Connection, oldest: Mapping[Stream, int]) -> list[Stream]:
+    """Note that sources have what is noted lost, from these numbers on. Returns the streams for which that is news."""
+    have = {
+        "environments": [stream.environment for stream in oldest],
+        "sources": [stream.source for stream in oldest],
+        "streams": [stream.stream for stream in oldest],
+        "oldest_seqs": list(oldest.values()),
+    }
+    news = connection.execute(_HAVE_AGAIN, have).all()
+    if news:
+        of_each = {"origins": [row.origin_no for row in news], "oldest_seqs": [row.oldest_seq for row in news]}
+        connection.execute(_NOT_LOST, of_each)
+        connection.execute(_LOST_NO_MORE, of_each)
+    return [Stream(row.environment, row.source, row.stream) for row in news]
