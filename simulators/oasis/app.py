@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from simulators.broken_replies import CutReply, HeldReply, OversizedReply
 from simulators.faults import Asked, Faults
+from simulators.oasis.atlas import LISTS, list_reply
 from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused
 from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
 from simulators.oasis.prices import CorrectedPrices
@@ -102,6 +103,8 @@ def _single_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, inje
     if recorded and injected not in (*_ERRORS, *_MISREAD, *_SPOILT, "bomb"):
         return recorded
     try:
+        if parameters.get("queryname") in LISTS:
+            return list_reply(parameters, endpoints.publisher.nodes, now)
         query = parse_single(parameters)
     except QueryRefused as refused:
         return refused_reply(refused, now)

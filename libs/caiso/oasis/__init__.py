@@ -1,0 +1,94 @@
+"""CAISO's Open Access Same-time Information System (OASIS), its prices, as a client library."""
+
+from caiso.oasis.calendar import PACIFIC, floor, interval_starts, midnight, trade_day, trade_days
+from caiso.oasis.client import Answer, OasisClient, Source
+from caiso.oasis.columns import BadRow
+from caiso.oasis.connection import CAISO_URL, OasisConnection, Reply
+from caiso.oasis.errors import (
+    CutShort,
+    ErrorReply,
+    HttpRefused,
+    Incomplete,
+    Malformed,
+    OasisFailure,
+    Oversized,
+    Remedy,
+    Throttled,
+    TimedOut,
+    Unreachable,
+    has_no_data,
+)
+from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
+from caiso.oasis.prices import SCHEMA, Place, Prices
+from caiso.oasis.questions import Group, Question, split
+from caiso.oasis.rate_limit import CAISO_SPACING_S, RateLimit
+from caiso.oasis.reply import parse_reply
+from caiso.oasis.reports import (
+    MAX_NODES,
+    REPORTS,
+    RETENTION,
+    Component,
+    Market,
+    NoData,
+    Report,
+    due_by,
+    meaning_of_no_data,
+    window_end,
+)
+from caiso.oasis.saved import parse_saved
+from caiso.oasis.unpack import Bounds
+
+__all__ = [
+    "CAISO_SPACING_S",
+    "CAISO_URL",
+    "DLAPS",
+    "HUBS",
+    "MAX_NODES",
+    "PACIFIC",
+    "REPORTS",
+    "RETENTION",
+    "SCHEMA",
+    "SHORT_NAMES",
+    "Answer",
+    "BadRow",
+    "Bounds",
+    "Component",
+    "CutShort",
+    "ErrorReply",
+    "Group",
+    "HttpRefused",
+    "Incomplete",
+    "Location",
+    "LocationType",
+    "Malformed",
+    "Market",
+    "NoData",
+    "OasisClient",
+    "OasisConnection",
+    "OasisFailure",
+    "Oversized",
+    "Place",
+    "Prices",
+    "Question",
+    "RateLimit",
+    "Remedy",
+    "Reply",
+    "Report",
+    "Source",
+    "Throttled",
+    "TimedOut",
+    "Unreachable",
+    "due_by",
+    "floor",
+    "has_no_data",
+    "interval_starts",
+    "meaning_of_no_data",
+    "midnight",
+    "named",
+    "parse_reply",
+    "parse_saved",
+    "split",
+    "trade_day",
+    "trade_days",
+    "window_end",
+]

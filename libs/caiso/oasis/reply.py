@@ -1,0 +1,98 @@
+"""Reply: a status and its bytes to prices, or to a typed failure. Pure.
+
+A reply is a zip of CSV or XML members, or an error that comes as a zip with one XML member, as a page of HTML, or as an HTTP
+status. Nothing is recognised by its size or its name, only by what it is.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure
+from caiso.oasis.prices import Prices, assemble
+from caiso.oasis.questions import Question
+from caiso.oasis.report_xml import read_report
+from caiso.oasis.rows import Reading, Scope
+from caiso.oasis.tables import read_table
+from caiso.oasis.unpack import Bounds, Budget, Entry, entries_of
+
+
+def parse_reply(status: int, content: bytes, asked: Question | None = None, bounds: Bounds | None = None) -> Prices:
+    """The prices in a reply; at least one.
+
+    Args:
+        status: of HTTP.
+        content: the body.
+        asked: what it answers; None takes prices of any node and time, of the market that the first row names.
+        bounds: how much it may unpack to.
+
+    Raises:
+        Throttled, HttpRefused, ErrorReply, Malformed, Incomplete, Oversized: see `errors`.
+    """
+    return _Members(asked, bounds or Bounds()).read(status, content)
+
+
+@dataclass
+class _Members:
+    """The members of one reply, one after the other."""
+
+    asked: Question | None
+    bounds: Bounds
+    tables: int = 0
+    errors: list[ErrorReply] = field(default_factory=list)
+    strays: list[tuple[str, NoPrices]] = field(default_factory=list)
+
+    def read(self, status: int, content: bytes) -> Prices:
+        reading = Reading(Scope.of(self.asked) if self.asked else None, self.bounds.rows)
+        budget = Budget(self.bounds.total_bytes, self.bounds.total_bytes)
+        for entry in entries_of(status, content, self.bounds):
+            self._read_member(entry, reading, budget)
+        self._require_table()
+        scope = reading.scope
+        if scope is None:
+            raise _nothing(reading)
+        prices = assemble(reading, scope.market, [f"{name}: {error}" for name, error in self.strays])
+        if not len(prices):
+            raise _no_price(reading, prices)
+        return prices
+
+    def _read_member(self, entry: Entry, reading: Reading, budget: Budget) -> None:
+        try:
+            member = entry.open(budget)
+            if member.is_xml:
+                query_name = self.asked.query_name if self.asked else None
+                reading.add(read_report(member, query_name))
+            else:
+                for piece in read_table(partial(entry.open, budget), reading.bad_rows):
+                    reading.add(piece)
+        except ErrorReply as error:
+            self.errors.append(error)
+        except NoPrices as error:
+            self.strays.append((entry.file_name[:80], error))
+        else:
+            self.tables += 1
+
+    def _require_table(self) -> None:
+        """A whole error is that error; one beside tables stands for a member that is missing."""
+        if self.errors and not self.tables:
+            raise next((error for error in self.errors if error.code != NO_DATA), self.errors[0])
+        if not self.tables:
+            raise self.strays[0][1]
+        if self.errors:
+            raise Incomplete(f"a table and an error in one reply: {self.errors[0]}")
+
+
+def _nothing(reading: Reading) -> OasisFailure:
+    """Why a table without any row that was read is no answer."""
+    bad = reading.bad_rows.named
+    return Malformed(bad[0].cause, where=bad[0].where) if bad else Incomplete("a table without rows")
+
+
+def _no_price(reading: Reading, prices: Prices) -> OasisFailure:
+    """Why a reply that is a table has no price: rows without a single LMP are no answer, and not "not yet" either."""
+    if prices.bad_rows and not reading.has_rows:
+        return Malformed(prices.bad_rows[0].cause, where=prices.bad_rows[0].where)
+    if prices.named[0]:
+        told = [*prices.bad_rows, *(f"{place}: {text}" for place, text in prices.unreadable.items()), *prices.contradictions]
+        return Incomplete("rows without an LMP that can be used", where=str(told[0]) if told else "")
+    kinds = ", ".join(sorted(reading.others)[:5])
+    return Incomplete(f"no row of a price that is known here, but of {kinds[:80]}" if kinds else "a table without rows")
