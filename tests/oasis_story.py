@@ -1,21 +1,20 @@
 """A story for lmp_ingest's loop: scripted replies, a clock that stands still unless it is moved, and a real outbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from oasis_recordings import zipped
 from prometheus_client import CollectorRegistry
 
+from caiso import oasis
+from caiso.oasis import REPORTS, Market, Question, Reply
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Lmp, Prices, Upstream, UpstreamGap
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.meters import Meters
-from lmp_ingest.records import Question, Reply
-from lmp_ingest.reports import REPORTS
 from lmp_ingest.service import Loop
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.translate import Sender
@@ -26,14 +25,23 @@ FIVE = timedelta(minutes=5)
 HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
 
 
-def table(market: Market, rows: list[tuple[datetime, str, str, object]]) -> bytes:
-    """The zip with rows of (interval start, node, LMP_TYPE, price)."""
+PriceRow = tuple[datetime, str, str, object]
+"""Interval start, node, LMP_TYPE and price."""
+
+
+def table(market: Market, rows: list[PriceRow]) -> bytes:
+    """The zip with such rows."""
     interval = REPORTS[market].interval
     lines = [
         f"{start:%Y-%m-%dT%H:%M:%S}-00:00,{start + interval:%Y-%m-%dT%H:%M:%S}-00:00,{node},{market},{kind},{price}\n"
         for start, node, kind, price in rows
     ]
     return zipped(prices__csv=(HEADER + "".join(lines)).encode())
+
+
+def prices_of(market: Market, rows: Iterable[PriceRow]) -> oasis.Prices:
+    """The same, read. A price that is None is blank."""
+    return oasis.parse_reply(200, table(market, [(*row[:3], "" if row[3] is None else row[3]) for row in rows]))
 
 
 class ScriptedOasis:

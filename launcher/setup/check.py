@@ -9,6 +9,7 @@ from typing import Final
 
 from ads_ingest.accounts import load_configuration as load_ads_ingest
 from ads_ingest.accounts import load_paces
+from caiso.oasis import REPORTS, Market
 from dotbus.runtime.installation.file import InstallationFile, read_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mistake, key_of
@@ -144,8 +145,8 @@ def _oasis_asked(register_map: RegisterMap, named: list[str]) -> Iterator[_Asked
     with suppress(ConfigurationRefused):  # the service itself tells it
         pace = load_settings(OasisPace, LMP_INGEST).pace
         for market in dict.fromkeys(price.market for price in register_map.prices if LMP_INGEST in named):
-            every_s = pace.every[market].total_seconds()
+            every_s = pace.every[Market(market)].total_seconds()
             yield _Asked(f"{market} is asked for", every_s, f"LMP_INGEST_{market}_EVERY_S", _PRICE_STALE_AFTER)
-            if market == "DAM":
+            if REPORTS[Market(market)].is_daily:
                 idle_s = pace.day_ahead_idle.total_seconds()
-                yield _Asked("DAM is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", _PRICE_STALE_AFTER)
+                yield _Asked(f"{market} is asked for", idle_s, "LMP_INGEST_DAM_IDLE_EVERY_S", _PRICE_STALE_AFTER)

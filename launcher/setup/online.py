@@ -17,16 +17,14 @@ from ads_ingest.accounts import Account, load_accounts
 from ads_ingest.wiring import wire_connection
 from caiso.ads import WHOLE_CACHE, AdsClient, AdsFailure, Busy, HttpRefused, SoapFault, TimedOut, TlsRefused, Unreachable
 from caiso.certificate import days_left, read_expiry
+from caiso.oasis import Market, OasisFailure, Question
 from caiso.tls import TlsFileUnusable
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.settings.settings import load_settings
 from launcher.setup.check import ADS_INGEST, LMP_INGEST
 from lmp_ingest.caiso import Caiso
-from lmp_ingest.faults import OasisFailure
-from lmp_ingest.records import Question
 from lmp_ingest.settings import OasisSettings
-from lmp_ingest.source import OasisSource
 
 _ASKED_OF: Final = timedelta(hours=2)
 _HUNG_UP: Final = ("SSL", "ConnectionReset", "RemoteDisconnected", "BrokenPipe", "ConnectionError: Remote end closed")
@@ -112,9 +110,9 @@ def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callab
     asked = f"OASIS at {settings.url}"
     began_s = time.monotonic()
     try:
-        with closing(OasisSource(settings, clock)) as source:
-            question = Question(market, (node,), start, start + _ASKED_OF)
-            Caiso(source, settings.bounds).fetch_prices(question)
+        with closing(settings.connection(clock)) as source:
+            question = Question(Market(market), (node,), start, start + _ASKED_OF)
+            Caiso(source, settings.bounds, settings.versions).fetch_prices(question)
     except (TlsFileUnusable, OasisFailure) as failure:
         return Answer(asked, is_good=False, said=str(failure))
     said = _answered(time.monotonic() - began_s, source.clock_offset_said_s, f"{market} of {node}")

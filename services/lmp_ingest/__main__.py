@@ -15,9 +15,9 @@ from dotbus.runtime.starting import packages_of
 
 with packages_of("lmp-ingest"):
     from lmp_ingest.caiso import Caiso
+    from lmp_ingest.commands.prices import add_price_commands
     from lmp_ingest.meters import Meters
     from lmp_ingest.settings import Configuration, load_configuration
-    from lmp_ingest.source import OasisSource
     from lmp_ingest.translate import Sender
     from lmp_ingest.wiring import wire_loop
 
@@ -43,10 +43,10 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         upstreams=lambda: loop.upstreams(),  # noqa: PLW0108  # the loop comes later
         clock=utc_now,
     )
-    with closing(OasisSource(settings, utc_now)) as source:
+    with closing(settings.connection(utc_now)) as source:
         loop = wire_loop(
             settings,
-            Caiso(source, settings.bounds),
+            Caiso(source, settings.bounds, settings.versions),
             ingest.outbox,
             Sender(installation.environment, identity.source),
             installation=installation,
@@ -62,6 +62,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)
+add_price_commands(app, utc_now)
 
 
 def main() -> None:

@@ -1,70 +1,20 @@
-"""Which rows of a reply answer the question, and what the bad ones among them cost. Pure.
+"""Answer: what the bad rows of a reply cost. Pure.
 
 A row that is right in all is believed whatever stands beside it. A bad one could have spoken for what nobody can read in it:
 for any node of the question where its node cannot be read, for any interval where its interval cannot. Whatever of that no good
 row fills is not had, and is asked for again; where both can be read, that price is refused though other rows of it are good.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from caiso.oasis import REPORTS, BadRow, Question, floor
 from dotbus.contracts.messages import NodePrice
-from lmp_ingest.faults import Malformed
-from lmp_ingest.parse import Row, require_good_row
-from lmp_ingest.records import BadRow, PriceRow, Question
-from lmp_ingest.reports import REPORTS, floor
 from lmp_ingest.translate import Assembled, Holes, values_of
 
 _About = tuple[datetime | None, str | None]
 """What a bad row could have spoken for: an interval's start and a node; None is any of the question's."""
-
-
-def require_answer(rows: Sequence[Row], question: Question) -> tuple[list[PriceRow], list[BadRow]]:
-    """The rows that answer the question, and those that cannot be believed: of another market or node, of an odd interval.
-
-    A row of another report, or one that is well told of a time that was not asked for, tells that all of the reply answers
-    another question: of prices that are moved in time, some lie within what was asked for.
-
-    Raises:
-        Malformed: with the first row that tells so, or what is wrong with the first when none is good.
-    """
-    interval = REPORTS[question.market].interval
-    nodes = frozenset(question.nodes)
-    good: list[PriceRow] = []
-    bad: list[BadRow] = []
-    for row in rows:
-        if isinstance(row, BadRow):
-            bad.append(row)
-            continue
-        _require_report(row, question)
-        start, end = row.interval_start, row.interval_end
-        if row.market != question.market:
-            bad.append(_bad(f"prices of market {row.market[:40]!r} in the answer for {question.market}", row))
-        elif row.node not in nodes:
-            bad.append(_bad(f"prices of node {row.node[:60]!r}, which was not asked for", row))
-        elif end - start != interval or floor(start, interval) != start:
-            bad.append(_bad(f"an interval of {question.market} that is not {interval} long or begins between two", row))
-        elif question.start <= start < question.end:
-            good.append(row)
-        else:
-            raise Malformed("prices of another time than was asked for", where=_place(row))
-    require_good_row((*good[:1], *bad[:1]))
-    return good, bad
-
-
-def _require_report(row: PriceRow, question: Question) -> None:
-    name = REPORTS[question.market].query_name
-    if row.report is not None and row.report != name:
-        raise Malformed(f"prices of report {row.report[:40]!r} in the answer for {name}")
-
-
-def _bad(cause: str, row: PriceRow) -> BadRow:
-    return BadRow(cause, _place(row), row.node, row.interval_start, row.interval_end)
-
-
-def _place(row: PriceRow) -> str:
-    return f"{row.node[:60]} from {row.interval_start:%Y-%m-%dT%H:%MZ} to {row.interval_end:%Y-%m-%dT%H:%MZ}"
 
 
 def without_bad_rows(assembled: Assembled, bad: Iterable[BadRow], question: Question) -> Assembled:

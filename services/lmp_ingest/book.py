@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from caiso.oasis import REPORTS, Market, Question, floor, window_end
 from dotbus.contracts.messages import Lmp, NodePrice
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Reason, read_reasons
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.records import Question
-from lmp_ingest.reports import REPORTS, floor, window_end
 from lmp_ingest.translate import ByInterval, Holes, Sender, completed, lmp_state, same_price, values_of
 
 _CLOCK_DOUBT = timedelta(seconds=CLOCK_DOUBT_S)

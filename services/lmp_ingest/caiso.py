@@ -1,16 +1,26 @@
 """CAISO: the one question that the loop asks, with its typed answer. Every failure is an `OasisFailure`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from lmp_ingest.answer import require_answer, without_bad_rows
-from lmp_ingest.faults import NO_DATA, ErrorReply, Incomplete, NoData, OasisFailure, meaning_of_no_data
-from lmp_ingest.parse import Row, parse_reply
-from lmp_ingest.records import PriceRow, Question, Reply
+from caiso.oasis import (
+    Bounds,
+    ErrorReply,
+    Incomplete,
+    Market,
+    NoData,
+    OasisFailure,
+    Question,
+    Remedy,
+    Reply,
+    has_no_data,
+    meaning_of_no_data,
+    parse_reply,
+)
+from lmp_ingest.answer import without_bad_rows
 from lmp_ingest.translate import Assembled, assemble
-from lmp_ingest.unpack import Bounds
 
 
 class Source(Protocol):
@@ -21,7 +31,7 @@ class Source(Protocol):
         """CAISO's clock minus ours at this moment, as its last reply said; None before one did."""
         ...
 
-    def fetch(self, question: Question) -> Reply:
+    def fetch(self, question: Question, /) -> Reply:
         """The reply to a question."""
         ...
 
@@ -45,11 +55,13 @@ class Caiso:
     Args:
         source: asks.
         bounds: how much a reply may unpack to.
+        versions: of each market's report; what is not named is the usual one.
     """
 
-    def __init__(self, source: Source, bounds: Bounds) -> None:
+    def __init__(self, source: Source, bounds: Bounds, versions: Mapping[Market, int] | None = None) -> None:
         self._source = source
         self._bounds = bounds
+        self._versions = versions or {}
 
     @property
     def clock_offset_said_s(self) -> float | None:
@@ -64,33 +76,33 @@ class Caiso:
             was_given: whether CAISO gave any of it before.
 
         Raises:
-            OasisFailure: see `faults`.
+            OasisFailure: see `caiso.oasis.errors`.
         """
-        reply = self._source.fetch(question)
+        reply = self._source.fetch(replace(question, version=self._versions.get(question.market)))
         try:
-            rows, bad = require_answer(self._rows(question, reply, was_given=was_given), question)
-            assembled = without_bad_rows(assemble(rows, reply.asked_at), bad, question)
-            _require_price(rows, assembled)
+            assembled = self._assembled(question, reply, was_given=was_given)
         except OasisFailure as failure:
             failure.content = reply.content
             raise
         return Answer(assembled, reply.content, reply.asked_at, reply.received_at)
 
-    def _rows(self, question: Question, reply: Reply, *, was_given: bool) -> list[Row]:
-        """None while OASIS says that there is no data, and there need not be."""
+    def _assembled(self, question: Question, reply: Reply, *, was_given: bool) -> Assembled:
+        """Nothing while OASIS says that there is no data, and there need not be."""
         try:
-            return parse_reply(reply.status, reply.content, self._bounds)
+            prices = parse_reply(reply.status, reply.content, question, self._bounds)
         except ErrorReply as error:
-            if error.code != NO_DATA:
+            if not has_no_data(error):
                 raise
-        meaning = meaning_of_no_data(question.market, question.start, reply.received_at, was_given=was_given)
-        if meaning is not NoData.NOT_YET:
-            raise ErrorReply(NO_DATA, f"no data: {meaning}", meaning.remedy)
-        return []
+            meaning = meaning_of_no_data(question.market, question.start, reply.received_at, was_given=was_given)
+            if meaning is not NoData.NOT_YET:
+                raise ErrorReply(error.code, f"no data: {meaning}", _remedy(meaning)) from error
+            return Assembled({})
+        assembled = without_bad_rows(assemble(prices, reply.asked_at), prices.bad_rows, question)
+        if not assembled.prices:
+            raise Incomplete("rows without an LMP that can be used", where=assembled.bad_rows[0])
+        return assembled
 
 
-def _require_price(rows: Sequence[PriceRow], assembled: Assembled) -> None:
-    """Rows without a single LMP are no answer, and not "not yet" either."""
-    if rows and not assembled.prices:
-        left_out = (*assembled.bad_rows, *assembled.unreadable, *assembled.contradictions)
-        raise Incomplete("rows without an LMP that can be used", where=left_out[0] if left_out else str(rows[0].component))
+def _remedy(meaning: NoData) -> Remedy:
+    """What was there once may be there again soon; what never was is asked for rarely."""
+    return Remedy.RETRY if meaning is NoData.DENIED else Remedy.GIVE_UP

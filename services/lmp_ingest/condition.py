@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from dotbus.runtime.installation.toml_values import Market
+from caiso.oasis import Market, due_by
 from lmp_ingest.gaps import Span, joined
 from lmp_ingest.plan import Track
-from lmp_ingest.reports import due_by
 
 NAMED_AT_ONCE = 10
 """The most nodes or gaps that one line names."""

@@ -2,16 +2,14 @@
 
 from datetime import datetime
 
-from dotbus.runtime.installation.toml_values import Market
+from caiso.oasis import Market, OasisFailure, Question
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 from lmp_ingest.caiso import Answer
 from lmp_ingest.condition import is_overdue
-from lmp_ingest.faults import OasisFailure
 from lmp_ingest.gaps import Span
 from lmp_ingest.meters import Meters
 from lmp_ingest.plan import Track
-from lmp_ingest.records import Question
 
 REMEMBERED = 10_000
 NAMED_AT_ONCE = 20

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from dotbus.runtime.installation.toml_values import Market
+from caiso.oasis import Market
 
 MOST_GAPS = 50
 """More are joined, the oldest first, what lies between them included: asking for too much tells nothing twice."""

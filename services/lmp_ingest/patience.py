@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from caiso.oasis import OasisFailure, Remedy
 from dotbus.runtime.schedule import backoff_s
-from lmp_ingest.faults import OasisFailure, Remedy
 
 FIRST_PAUSE_S = 10.0
 MOST_PAUSE_S = 300.0

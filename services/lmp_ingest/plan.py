@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
+from caiso.oasis import MAX_NODES, PACIFIC, REPORTS, RETENTION, Market, Question, floor, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.gaps import Span, common, joined, without
-from lmp_ingest.records import Question
-from lmp_ingest.reports import MAX_NODES, PACIFIC, REPORTS, RETENTION, floor, midnight, trade_day, window_end
 from lmp_ingest.translate import Assembled, ByInterval
 
 OVERLAP = timedelta(minutes=30)
@@ -123,7 +121,7 @@ def due_at(track: Track, pace: Pace, now: datetime) -> datetime:
 
 
 def _period(track: Track, pace: Pace, now: datetime) -> timedelta:
-    idle = track.market is Market.DAM and not day_ahead_is_due(track.until, now)
+    idle = REPORTS[track.market].is_daily and not day_ahead_is_due(track.until, now)
     return pace.day_ahead_idle if idle else pace.every[track.market]
 
 
@@ -156,7 +154,9 @@ def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh
 
     With more tracks than the rate of requests can serve, each of their periods grows in proportion.
     """
-    longest = {**pace.every, Market.DAM: max(pace.every[Market.DAM], pace.day_ahead_idle)}
+    longest = {
+        market: max(every, pace.day_ahead_idle) if REPORTS[market].is_daily else every for market, every in pace.every.items()
+    }
     load = sum((spacing / longest[track.market] for track in tracks), 0.0)
     markets = {track.market for track in tracks}
     return {market: VOUCHED_PERIODS * (longest[market] * max(load, 1.0) + refresh) for market in markets}
@@ -165,12 +165,12 @@ def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh
 def oldest_start(market: Market, pace: Pace, now: datetime) -> datetime:
     """Where the longest lookback begins."""
     back = now - pace.lookback
-    return midnight(trade_day(back)) if market is Market.DAM else floor(back, REPORTS[market].interval)
+    return midnight(trade_day(back)) if REPORTS[market].is_daily else floor(back, REPORTS[market].interval)
 
 
 def question(track: Track, pace: Pace, now: datetime) -> Question:
     """What to ask for a track now. The end lies in the future: CAISO answers with what it has."""
-    usual = _day_ahead_start(track, now) if track.market is Market.DAM else _real_time_start(track, pace, now)
+    usual = _day_ahead_start(track, now) if REPORTS[track.market].is_daily else _real_time_start(track, pace, now)
     oldest = oldest_start(track.market, pace, now)
     start = oldest if track.catches_up else max(usual, oldest)
     return Question(track.market, track.nodes, start, window_end(track.market, now))
@@ -236,7 +236,7 @@ def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime
     first = min(assembled.prices, default=None)
     if first and begun is None:
         is_first = not assembled.bad_rows or first <= min(assembled.holes, default=first)
-        begun = asked.start if asked.market is Market.DAM else first if is_first else None
+        begun = asked.start if REPORTS[asked.market].is_daily else first if is_first else None
     elif first and begun and track.catches_up:  # what a node missed may be missing still, though the others are further
         begun = min(begun, first)
     run = complete_run(begun, assembled) if begun else None

@@ -13,23 +13,20 @@ from threading import Event
 
 import msgspec
 
+from caiso.oasis import REPORTS, Market, OasisFailure, Question, Remedy, has_no_data
 from dotbus.contracts.messages import Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
-from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 from lmp_ingest import condition, gaps, plan
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
-from lmp_ingest.faults import OasisFailure, Remedy, has_no_data
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
-from lmp_ingest.records import Question
-from lmp_ingest.reports import REPORTS
 from lmp_ingest.told import Told
 from lmp_ingest.translate import Assembled, ByInterval, Sender, gap_events, price_events
 

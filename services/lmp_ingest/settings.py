@@ -1,26 +1,26 @@
 """Settings of lmp_ingest: LMP_INGEST_* in the environment, and the installation's file."""
 
-from datetime import timedelta
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from caiso.oasis import CAISO_SPACING_S, Bounds, Market, OasisConnection
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation.file import InstallationFile
-from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.settings.addresses import host_of, is_caiso, is_this_machine, web_address
 from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import KeepingSettings, load_settings
 from dotbus.runtime.settings.values import MB, AuthorityFile, Days, Folder, Megabytes
 from lmp_ingest.plan import Pace
-from lmp_ingest.unpack import Bounds
 
 PREFIX = "LMP_INGEST_"
-CAISO_SPACING_S = 5.0
-"""CAISO's own rule: one request in five seconds."""
 
 Period = Annotated[float, Field(ge=0.1, le=86400)]
 Version = Annotated[int, Field(ge=1, le=99)]
@@ -47,8 +47,8 @@ class OasisPace(BaseSettings):
     """How often OASIS is asked for prices.
 
     Attributes:
-        dam_every_s, hasp_every_s, rtpd_every_s, rtm_every_s: between two questions for the same nodes.
-        dam_idle_every_s: the same day-ahead, while none of its prices is due.
+        dam_every_s, ruc_every_s, hasp_every_s, rtpd_every_s, rtm_every_s: between two questions for the same nodes.
+        dam_idle_every_s: the same day-ahead and of RUC, while none of its prices is due.
         corrections_every_s: how often the last `corrections_back_h` hours are read again.
         lookback_h: the longest outage that is bridged.
     """
@@ -56,6 +56,7 @@ class OasisPace(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     dam_every_s: Period = 300.0
+    ruc_every_s: Period = 300.0
     dam_idle_every_s: Period = 600.0
     hasp_every_s: Period = 120.0
     rtpd_every_s: Period = 60.0
@@ -69,6 +70,7 @@ class OasisPace(BaseSettings):
         """How often each market is asked."""
         every_s = {
             Market.DAM: self.dam_every_s,
+            Market.RUC: self.ruc_every_s,
             Market.HASP: self.hasp_every_s,
             Market.RTPD: self.rtpd_every_s,
             Market.RTM: self.rtm_every_s,
@@ -90,7 +92,8 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
         spacing_s: from the start of one request to the start of the next, over all markets.
         timeout_s: the most that one request may take.
         max_reply_mb: the most that one reply may be; `max_unpacked_mb` the same after unpacking.
-        dam_version, hasp_version, rtpd_version, rtm_version: of each report, see docs/decisions/0004-oasis-report-versions.md.
+        dam_version, ruc_version, hasp_version, rtpd_version, rtm_version: of each report, see
+            docs/decisions/0004-oasis-report-versions.md.
         nodes_per_event: the most nodes in one prices message.
         refresh_s: how often a price that does not change is said again, so that its age shows that CAISO was heard.
         state_dir: the outbox and the quarantine.
@@ -102,6 +105,7 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
     max_reply_mb: Megabytes = 32.0
     max_unpacked_mb: Megabytes = 256.0
     dam_version: Version = 12
+    ruc_version: Version = 1
     hasp_version: Version = 3
     rtpd_version: Version = 3
     rtm_version: Version = 3
@@ -123,10 +127,27 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
         """The version of each market's report."""
         return {
             Market.DAM: self.dam_version,
+            Market.RUC: self.ruc_version,
             Market.HASP: self.hasp_version,
             Market.RTPD: self.rtpd_version,
             Market.RTM: self.rtm_version,
         }
+
+    def connection(self, clock: Callable[[], datetime], monotonic_s: Callable[[], float] = time.monotonic) -> OasisConnection:
+        """To OASIS.
+
+        Raises:
+            TlsFileUnusable: the CA bundle cannot be used.
+        """
+        return OasisConnection(
+            self.url,
+            ca_file=self.ca_file,
+            user_agent=f"dotbus/{version('dotbus')}",
+            timeout_s=self.timeout_s,
+            max_reply_bytes=self.max_reply_bytes,
+            clock=clock,
+            monotonic_s=monotonic_s,
+        )
 
     @property
     def bounds(self) -> Bounds:

@@ -9,9 +9,8 @@ from sys import intern
 
 import msgspec
 
+from caiso.oasis import Market, Question
 from dotbus.contracts.messages import Environment, NodePrice, Prices
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.records import Question
 from lmp_ingest.translate import ByInterval, Values, completed, values_of
 
 _Interval = tuple[str, datetime]

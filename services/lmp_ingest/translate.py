@@ -1,26 +1,19 @@
 """CAISO's price rows to messages. Pure: rows and a time in, prices by interval, events and states out."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
 import msgspec
 
+from caiso import oasis
+from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, UpstreamGap
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.records import Component, PriceRow
 
 ID_TIME = "%Y%m%dT%H%M%SZ"
-TOLERANCE_USD_PER_MWH = 5e-4
-"""How far an LMP may be from the sum of its components. They are rounded to five decimals each; the largest distance in
-CAISO's recorded replies is 1e-4."""
-
-_Key = tuple[datetime, str]
-"""An interval's start and a node."""
-
 ByInterval = Mapping[datetime, Mapping[str, NodePrice]]
 """Prices by interval start (UTC) and node, both in order."""
 
@@ -63,74 +56,19 @@ class Sender:
     source: str
 
 
-def assemble(rows: Iterable[PriceRow], fetched_at: datetime) -> Assembled:
-    """One price per node and interval from rows in any order. A component that no row names is None."""
-    found: dict[_Key, dict[Component, float | None]] = {}
-    ends: dict[datetime, datetime] = {}
-    contradicted: set[_Key] = set()
-    unreadable: dict[_Key, str] = {}
-    for row in rows:
-        key = (row.interval_start, row.node)
-        components = found.setdefault(key, {})
-        ends[row.interval_start] = row.interval_end
-        if row.unreadable is not None and (row.component is Component.LMP or key not in unreadable):
-            unreadable[key] = f"{_place(key)}: {row.component} {row.unreadable!r}"
-        if components.setdefault(row.component, row.usd_per_mwh) != row.usd_per_mwh:
-            contradicted.add(key)
-    priced = {key for key in found if found[key].get(Component.LMP) is not None} - contradicted
-    prices: dict[datetime, dict[str, NodePrice]] = {}
-    for start, node in sorted(priced):
-        prices.setdefault(start, {})[node] = _price(start, ends[start], fetched_at, found[start, node])
-    doubts = (_place((start, node)) for start, of_nodes in prices.items() for node in _doubtful(of_nodes))
+def assemble(prices: oasis.Prices, fetched_at: datetime) -> Assembled:
+    """A reply's prices by interval and node. A component that no row names is None."""
+    found: dict[datetime, dict[str, NodePrice]] = {}
+    for row in prices.rows():
+        node = row.pop("node")
+        found.setdefault(row["interval_start"], {})[node] = NodePrice(fetched_at=fetched_at, **row)
     return Assembled(
-        prices,
-        _holes(found, priced - unreadable.keys()),
-        tuple(_place(key) for key in sorted(contradicted)),
-        tuple(unreadable[key] for key in sorted(unreadable)),
-        tuple(doubts),
+        found,
+        prices.holes,
+        tuple(map(str, prices.contradictions)),
+        tuple(f"{place}: {text}" for place, text in prices.unreadable.items()),
+        tuple(map(str, prices.doubts)),
     )
-
-
-def _place(key: _Key) -> str:
-    start, node = key
-    return f"{node} at {start:%Y-%m-%dT%H:%MZ}"
-
-
-def _holes(named: Collection[_Key], whole: Collection[_Key]) -> Holes:
-    """What lacks a whole price, of the intervals and nodes that a reply names at all."""
-    nodes = {node for _, node in named}
-    starts = sorted({start for start, _ in named})
-    lacking = {start: frozenset(node for node in nodes if (start, node) not in whole) for start in starts}
-    return {start: missing for start, missing in lacking.items() if missing}
-
-
-def _price(start: datetime, end: datetime, fetched_at: datetime, components: Mapping[Component, float | None]) -> NodePrice:
-    return NodePrice(
-        interval_start=start,
-        interval_end=end,
-        fetched_at=fetched_at,
-        lmp_usd_per_mwh=components.get(Component.LMP),
-        energy_usd_per_mwh=components.get(Component.ENERGY),
-        congestion_usd_per_mwh=components.get(Component.CONGESTION),
-        loss_usd_per_mwh=components.get(Component.LOSS),
-        ghg_usd_per_mwh=components.get(Component.GHG),
-    )
-
-
-def _doubtful(priced: Mapping[str, NodePrice]) -> Iterator[str]:
-    for node, price in priced.items():
-        gap = distance_from_sum(price)
-        if gap is not None and gap > TOLERANCE_USD_PER_MWH:
-            yield node
-
-
-def distance_from_sum(price: NodePrice) -> float | None:
-    """How far the LMP is from the sum of its components; None when one of them is absent. GHG may be, it is added if not."""
-    parts = (price.energy_usd_per_mwh, price.congestion_usd_per_mwh, price.loss_usd_per_mwh)
-    present = [part for part in parts if part is not None]
-    if price.lmp_usd_per_mwh is None or len(present) < len(parts):
-        return None
-    return abs(price.lmp_usd_per_mwh - sum(present) - (price.ghg_usd_per_mwh or 0.0))
 
 
 def same_price(one: NodePrice, other: NodePrice) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from caiso.oasis import Market
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import MAX_SEQ, Lmp, Prices
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
@@ -43,7 +43,7 @@ def wire_loop(
     turned: Callable[[], None] = lambda: None,
 ) -> Loop:
     """The loop, as the process before it left off."""
-    markets, now = tuple(dict.fromkeys(installation.prices.markets)), clock()
+    markets, now = tuple(dict.fromkeys(map(Market, installation.prices.markets))), clock()
     spacing, refresh = timedelta(seconds=settings.spacing_s), timedelta(seconds=settings.refresh_s)
     tracks = restored_tracks(markets, installation.price_nodes, outbox, now)
     book = Book(sender, refresh, vouched_for(tracks, settings.pace, spacing, refresh))
@@ -98,7 +98,7 @@ def restore_states(book: Book, installation: Installation, outbox: Outbox, sende
     """
     followed = {
         installation.topics.lmp(market, node): market
-        for market in installation.prices.markets
+        for market in map(Market, installation.prices.markets)
         for node in installation.price_nodes
     }
     gone: list[str] = []

@@ -10,11 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from simulator_client import Keys
 
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.faults import CutShort, Oversized, TimedOut, Unreachable
-from lmp_ingest.records import Question
+from caiso.oasis import CutShort, Market, OasisConnection, Oversized, Question, TimedOut, Unreachable
 from lmp_ingest.settings import OasisSettings
-from lmp_ingest.source import OasisSource
 
 NOW = datetime(2025, 9, 1, 18, tzinfo=UTC)
 QUESTION = Question(Market.RTPD, ("TH_NP15_GEN-APND", "A_7_N1"), NOW, datetime(2025, 9, 1, 20, 15, tzinfo=UTC))
@@ -56,12 +53,12 @@ class Server:
 
 
 @pytest.fixture
-def ask() -> Iterator[Callable[..., tuple[OasisSource, Server]]]:
-    opened: list[tuple[OasisSource, Server]] = []
+def ask() -> Iterator[Callable[..., tuple[OasisConnection, Server]]]:
+    opened: list[tuple[OasisConnection, Server]] = []
 
-    def start(serve: Serve, **settings: object) -> tuple[OasisSource, Server]:
+    def start(serve: Serve, **settings: object) -> tuple[OasisConnection, Server]:
         server = Server(serve)
-        opened.append((OasisSource(OasisSettings(url=server.url, **{"timeout_s": 0.5} | settings), lambda: NOW), server))
+        opened.append((OasisSettings(url=server.url, **{"timeout_s": 0.5} | settings).connection(lambda: NOW), server))
         return opened[-1]
 
     yield start
@@ -163,7 +160,7 @@ def test_only_the_configured_authorities_are_trusted(keys: Keys, variable: str, 
     monkeypatch.setenv(variable, str(keys.authority))
     server = TlsServer(keys)
     trusting, strange = (
-        OasisSource(OasisSettings(url=server.url, ca_file=ca, timeout_s=5.0), lambda: NOW) for ca in (keys.authority, None)
+        OasisSettings(url=server.url, ca_file=ca, timeout_s=5.0).connection(lambda: NOW) for ca in (keys.authority, None)
     )
     try:
         assert trusting.fetch(QUESTION).content == b"ok"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from oasis_story import Story
 
-from dotbus.runtime.installation.toml_values import Market
+from caiso.oasis import Market
 
 
 @pytest.fixture

@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from oasis_recordings import zipped
 from oasis_story import BEGIN, FIVE, published
 
+from caiso.oasis import Bounds, Market, OasisFailure, Question, Reply, parse_reply
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.answer import require_answer
 from lmp_ingest.caiso import Caiso
-from lmp_ingest.faults import OasisFailure
-from lmp_ingest.parse import parse_reply
-from lmp_ingest.records import BadRow, Question, Reply
 from lmp_ingest.translate import Assembled
-from lmp_ingest.unpack import Bounds
 
 HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
 NODES = ("N1", "N2", "N3")
@@ -167,9 +162,7 @@ def test_a_bad_row_speaks_for_whatever_cannot_be_read_of_it(name: str, nodes: tu
     """Beside rows of the first two intervals, so that it may have been any of those that are not there."""
     bad = BAD[name](Cells(STARTS[1], "N1", "LMP"))
     rows = [",".join(row.texts) for row in ROWS if row.start in STARTS[:2] and (row.start, row.node) != (STARTS[1], "N1")]
-    good, doubted = require_answer(parse_reply(200, zipped(a__csv=lines(*rows, bad)), Bounds()), QUESTION)
-    assert len(good) == len(rows)
-    assert len(doubted) == 1
+    assert len(parse_reply(200, zipped(a__csv=lines(*rows, bad)), QUESTION).bad_rows) == 1
     holes = hidden(rows, bad)
 
     asked = [QUESTION.start + number * FIVE for number in range((QUESTION.end - QUESTION.start) // FIVE)]
@@ -211,17 +204,16 @@ def xml_row(**changed: str) -> str:
     ("changed", "about"),
     [
         ({"DATA_ITEM": ""}, ("N2", BEGIN)),
-        ({"RESOURCE_NAME": ""}, ("", BEGIN)),
+        ({"RESOURCE_NAME": ""}, (None, BEGIN)),
         ({"INTERVAL_START_GMT": "noon"}, ("N2", None)),
-        ({"INTERVAL_END_GMT": ""}, ("N2", None)),
+        ({"INTERVAL_END_GMT": ""}, ("N2", BEGIN)),
     ],
 )
 def test_a_bad_row_of_an_xml_report_stands_beside_the_good_ones(changed: dict[str, str], about: tuple) -> None:
-    rows = parse_reply(200, xml(xml_row(), xml_row(**({"RESOURCE_NAME": "N2"} | changed))), Bounds())
+    prices = parse_reply(200, xml(xml_row(), xml_row(**({"RESOURCE_NAME": "N2"} | changed))), QUESTION)
 
-    assert rows[:1] == parse_reply(200, xml(xml_row()), Bounds())
-    (bad,) = rows[1:]
-    assert isinstance(bad, BadRow)
+    assert list(prices.rows()) == list(parse_reply(200, xml(xml_row()), QUESTION).rows())
+    (bad,) = prices.bad_rows
     assert (bad.node, bad.interval_start) == about
 
 

@@ -19,11 +19,9 @@ from hypothesis import strategies as st
 from oasis_recordings import as_reply, recorded
 from oasis_story import Story
 
+from caiso.oasis import REPORTS, Market, Question, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice, Prices
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest import gaps
-from lmp_ingest.records import Question
-from lmp_ingest.reports import REPORTS, midnight, trade_day, window_end
 
 Row = dict[str, str]
 Key = tuple[str, datetime]

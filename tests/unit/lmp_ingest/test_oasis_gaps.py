@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caiso.oasis import RETENTION, Market, midnight, trade_day
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.condition import complaints, gaps
 from lmp_ingest.gaps import MOST_GAPS, Span, common, joined, read, without, write
 from lmp_ingest.plan import (
@@ -24,7 +24,6 @@ from lmp_ingest.plan import (
     question,
     vouched_for,
 )
-from lmp_ingest.reports import RETENTION, midnight, trade_day
 from lmp_ingest.translate import Assembled
 
 NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)

@@ -8,11 +8,8 @@ import pytest
 from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, published, table
 
+from caiso.oasis import Market, Question, Unreachable, midnight, trade_day
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.faults import Unreachable
-from lmp_ingest.records import Question
-from lmp_ingest.reports import midnight, trade_day
 
 NOTHING = zipped(e__xml=recorded("error_1000_no_data.xml"))
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from caiso.oasis import REPORTS, Market, Question, midnight
 from dotbus.contracts.messages import NodePrice
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.condition import cursor, heard_at
 from lmp_ingest.gaps import Span
 from lmp_ingest.plan import (
@@ -24,8 +24,6 @@ from lmp_ingest.plan import (
     question,
     tracks_of,
 )
-from lmp_ingest.records import Question
-from lmp_ingest.reports import REPORTS, midnight
 from lmp_ingest.translate import Assembled
 
 PACE = Pace(
@@ -34,6 +32,7 @@ PACE = Pace(
         Market.RTPD: timedelta(seconds=60),
         Market.HASP: timedelta(seconds=120),
         Market.DAM: timedelta(seconds=300),
+        Market.RUC: timedelta(seconds=300),
     },
     day_ahead_idle=timedelta(seconds=600),
     wide_every=timedelta(hours=1),
@@ -183,7 +182,7 @@ def test_a_track_never_asked_comes_before_all_others() -> None:
 
 
 def test_no_track_starves_when_there_are_more_than_the_rate_can_serve() -> None:
-    """Forty tracks, one request in six seconds: each is asked, the faster ones more often."""
+    """Fifty tracks, one request in six seconds: each is asked, the faster ones more often."""
     tracks = tracks_of(list(Market), [f"N{number}" for number in range(100)], {})
     asked = dict.fromkeys(range(len(tracks)), 0)
     now = MORNING

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dotbus.runtime.installation.toml_values import Market
+from caiso.oasis import Market
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from lmp_ingest.settings import Configuration, OasisSettings, load_configuration
 
@@ -42,7 +42,7 @@ def test_the_defaults_are_caiso_s_production_within_its_rate(configure) -> None:
 
     assert oasis.url == "https://oasis.caiso.com/oasisapi"
     assert oasis.spacing_s >= 5
-    assert oasis.versions == {Market.DAM: 12, Market.HASP: 3, Market.RTPD: 3, Market.RTM: 3}
+    assert oasis.versions == {Market.DAM: 12, Market.RUC: 1, Market.HASP: 3, Market.RTPD: 3, Market.RTM: 3}
 
 
 def test_caiso_is_never_asked_faster_than_it_allows(configure) -> None:

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from oasis_story import prices_of
 
+from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Prices
-from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.records import Component, PriceRow
 from lmp_ingest.told import Told
 from lmp_ingest.translate import ByInterval, Sender, assemble, price_events
 
@@ -18,10 +18,10 @@ MEMORY = timedelta(days=3)
 
 def prices(fetched_at: datetime = START, /, energy: float | None = None, **lmp: float) -> ByInterval:
     """Prices of one interval by node."""
-    rows = [PriceRow("RTM", node, START, START + FIVE, Component.LMP, value) for node, value in lmp.items()]
+    rows = [(START, node, "LMP", value) for node, value in lmp.items()]
     if energy is not None:
-        rows += [PriceRow("RTM", node, START, START + FIVE, Component.ENERGY, energy) for node in lmp]
-    return assemble(rows, fetched_at).prices
+        rows += [(START, node, "MCE", energy) for node in lmp]
+    return assemble(prices_of(Market.RTM, rows), fetched_at).prices
 
 
 def tell(memory: Told, answer: ByInterval) -> list[Prices]:

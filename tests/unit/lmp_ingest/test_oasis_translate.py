@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from oasis_story import PriceRow, prices_of
 
+from caiso.oasis import Component, Market
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, NodePrice, Prices
-from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.book import Book
-from lmp_ingest.records import Component, PriceRow
 from lmp_ingest.translate import Sender, assemble, lmp_state, price_events, same_price
 
 START = datetime(2025, 9, 1, 8, tzinfo=UTC)
@@ -21,7 +21,7 @@ VOUCHED = timedelta(minutes=4)
 
 
 def row(component: Component, value: float | None, node: str = "N1", start: datetime = START) -> PriceRow:
-    return PriceRow("RTM", node, start, start + FIVE, component, value)
+    return start, node, component.value, value
 
 
 def price(start: datetime, lmp: float | None = 10.0) -> NodePrice:
@@ -29,12 +29,14 @@ def price(start: datetime, lmp: float | None = 10.0) -> NodePrice:
 
 
 def told(*rows: PriceRow, nodes_per_event: int = 10) -> list[Prices]:
-    prices = assemble(rows, FETCHED).prices
+    prices = assemble(prices_of(Market.RTM, rows), FETCHED).prices
     return list(price_events(SENDER, Market.RTM, prices, FETCHED, nodes_per_event))
 
 
 def test_components_of_one_node_and_interval_become_one_price() -> None:
-    prices = assemble([row(Component.LMP, 9.0), row(Component.LOSS, -1.0), row(Component.ENERGY, 10.0)], FETCHED).prices
+    prices = assemble(
+        prices_of(Market.RTM, [row(Component.LMP, 9.0), row(Component.LOSS, -1.0), row(Component.ENERGY, 10.0)]), FETCHED
+    ).prices
 
     assert prices == {
         START: {
@@ -67,14 +69,14 @@ def components(lmp: float, energy: float, congestion: float, loss: float, ghg: f
     ],
 )
 def test_an_lmp_that_is_not_the_sum_of_its_components_is_doubted_but_kept(rows: list[PriceRow], doubted: bool) -> None:  # noqa: FBT001
-    assembled = assemble(rows, FETCHED)
+    assembled = assemble(prices_of(Market.RTM, rows), FETCHED)
 
     assert assembled.doubts == (("N1 at 2025-09-01T08:00Z",) if doubted else ())
-    assert assembled.prices[START]["N1"].lmp_usd_per_mwh == rows[0].usd_per_mwh
+    assert assembled.prices[START]["N1"].lmp_usd_per_mwh == rows[0][3]
 
 
 def test_a_row_said_twice_alike_is_one() -> None:
-    assembled = assemble([row(Component.LMP, 9.0), row(Component.LMP, 9.0)], FETCHED)
+    assembled = assemble(prices_of(Market.RTM, [row(Component.LMP, 9.0), row(Component.LMP, 9.0)]), FETCHED)
 
     assert (assembled.contradictions, list(assembled.prices)) == ((), [START])
 
@@ -82,12 +84,15 @@ def test_a_row_said_twice_alike_is_one() -> None:
 def test_a_node_s_interval_priced_twice_differently_is_left_out_alone() -> None:
     later = START + FIVE
     assembled = assemble(
-        [
-            row(Component.LMP, 9.0),
-            row(Component.LMP, 9.5),
-            row(Component.LMP, 7.0, start=later),
-            row(Component.LMP, 8.0, node="N2"),
-        ],
+        prices_of(
+            Market.RTM,
+            [
+                row(Component.LMP, 9.0),
+                row(Component.LMP, 9.5),
+                row(Component.LMP, 7.0, start=later),
+                row(Component.LMP, 8.0, node="N2"),
+            ],
+        ),
         FETCHED,
     )
 
@@ -119,7 +124,9 @@ def test_an_interval_of_many_nodes_is_told_in_numbered_chunks_with_ids_of_their_
 
 def test_the_id_is_of_what_is_said_not_of_when_or_in_which_order_it_came() -> None:
     rows = [row(Component.LMP, 9.0), row(Component.ENERGY, 9.0), row(Component.LMP, 1.0, "N2")]
-    later = price_events(SENDER, Market.RTM, assemble(reversed(rows), FETCHED + FIVE).prices, FETCHED + FIVE, 10)
+    later = price_events(
+        SENDER, Market.RTM, assemble(prices_of(Market.RTM, reversed(rows)), FETCHED + FIVE).prices, FETCHED + FIVE, 10
+    )
 
     assert [event.id for event in told(*rows)] == [event.id for event in later]
     assert told(*rows)[0].id.startswith("prices/RTM/20250901T080000Z/")

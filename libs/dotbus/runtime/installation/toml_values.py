@@ -33,6 +33,7 @@ class Market(StrEnum):
     """CAISO's market runs whose prices dotbus follows, by OASIS's market_run_id."""
 
     DAM = "DAM"
+    RUC = "RUC"
     HASP = "HASP"
     RTPD = "RTPD"
     RTM = "RTM"

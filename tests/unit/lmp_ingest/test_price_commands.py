@@ -1,0 +1,154 @@
+"""What `lmp-ingest` prints: prices as a table, CSV, JSON lines or Parquet, of the time that the command line says."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from oasis_recordings import as_reply, recorded
+from oasis_story import prices_of
+from typer.testing import CliRunner
+
+from caiso.oasis import Market
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from lmp_ingest.__main__ import app
+from lmp_ingest.commands.prices import newest_of
+from lmp_ingest.commands.spans import Wanted
+
+SEED = "prc_lmp_dam_v1_20200101_apnode_seed9rows.csv"
+NOW = datetime(2026, 3, 8, 20, 3, tzinfo=UTC)  # the day of 23 hours
+FIRST = {
+    "node": "AFPR_1_TOT_GEN-APND",
+    "market": "DAM",
+    "interval_start": "2020-01-02T00:00:00Z",
+    "interval_end": "2020-01-02T01:00:00Z",
+    "lmp_usd_per_mwh": 33.34256,
+    "energy_usd_per_mwh": None,
+    "congestion_usd_per_mwh": None,
+    "loss_usd_per_mwh": None,
+    "ghg_usd_per_mwh": None,
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    path = tmp_path / "reply.csv"
+    path.write_bytes(recorded(SEED))
+    return path
+
+
+def parse(*arguments: object) -> tuple[int, str, str]:
+    ran = CliRunner().invoke(app, ["parse", *map(str, arguments)])
+    return ran.exit_code, ran.stdout, ran.stderr
+
+
+def test_json_is_one_object_a_line_and_what_caiso_did_not_send_is_null(saved: Path) -> None:
+    code, out, err = parse(saved, "--format", "json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (code, err, len(lines), lines[0]) == (0, "", 8, FIRST)
+    assert [line["congestion_usd_per_mwh"] for line in lines].count(0.0) == 1
+
+
+def test_csv_has_the_same_columns_and_absent_is_empty(saved: Path) -> None:
+    _code, out, _err = parse(saved, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert len(rows) == 8
+    assert rows[0] == {name: "" if value is None else str(value) for name, value in FIRST.items()}
+
+
+def test_parquet_goes_into_a_file_and_says_its_units(saved: Path, tmp_path: Path) -> None:
+    code, _out, err = parse(saved, "--format", "parquet")
+    assert (code, "Parquet is no text" in err) == (2, True)
+    target = tmp_path / "prices.parquet"
+    assert parse(saved, "--format", "parquet", "--out", target)[0] == 0
+    table = pyarrow.parquet.read_table(target)
+    assert (table.num_rows, table.schema.field("lmp_usd_per_mwh").metadata) == (8, {b"unit": b"USD/MWh"})
+    assert table["interval_start"][0].as_py() == datetime(2020, 1, 2, tzinfo=UTC)
+
+
+def test_a_table_shows_an_absent_component_as_nothing(saved: Path) -> None:
+    _code, out, _err = parse(saved)
+    (line,) = [line for line in out.splitlines() if "2020-01-02 00:00" in line]
+    assert [cell.strip() for cell in line.strip()[1:-1].split("│")] == [
+        "AFPR_1_TOT_GEN-APND",
+        "2020-01-02 00:00",
+        "33.34256",
+        "",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_each_file_that_holds_no_prices_is_told_and_the_others_are_read(saved: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "error.xml"
+    bad.write_bytes(recorded("error_1000_no_data.xml"))
+    code, out, err = parse(bad, tmp_path / "missing", saved, "--format", "json")
+    assert (code, len(out.splitlines())) == (1, 8)
+    assert err.splitlines()[0].startswith(f"{bad}: OASIS error 1000")
+    assert err.splitlines()[1] == f"{tmp_path / 'missing'}: No such file or directory"
+
+
+def test_what_was_left_out_is_told_beside_the_prices(tmp_path: Path) -> None:
+    path = tmp_path / "reply.csv"
+    path.write_bytes(recorded(SEED) + recorded(SEED).splitlines()[1].replace(b"DAM", b"RTM") + b"\n")
+    code, out, err = parse(path, "--format", "json")
+    assert (code, len(out.splitlines())) == (0, 8)
+    assert err.startswith("1 rows that cannot be believed, left out: prices of market 'RTM'")
+
+
+def test_a_zip_is_read_as_it_came(tmp_path: Path) -> None:
+    path = tmp_path / "reply.zip"
+    path.write_bytes(as_reply("singlezip_20240412_20240420_PRC_LMP_DAM_20240418_14_20_28_v1_csv.zip"))
+    assert len(parse(path, "--format", "json")[1].splitlines()) == 531
+
+
+@pytest.mark.parametrize(
+    ("wanted", "start", "hours"),
+    [
+        (Wanted(), "2026-03-08T08:00", 23),
+        (Wanted(today=True), "2026-03-08T08:00", 23),
+        (Wanted(day="2025-11-02"), "2025-11-02T07:00", 25),
+        (Wanted(start="2025-11-02", end="2025-11-03"), "2025-11-02T07:00", 25),
+        (Wanted(start="2025-11-02T07:00Z", end="2025-11-02T09:30-08:00"), "2025-11-02T07:00", 10.5),
+    ],
+)
+def test_days_are_trade_days_and_times_name_their_zone(wanted: Wanted, start: str, hours: float) -> None:
+    span = wanted.span(Market.DAM, NOW)
+    assert span.start == datetime.fromisoformat(start).replace(tzinfo=UTC)
+    assert span.end - span.start == timedelta(hours=hours)
+
+
+def test_what_is_open_ends_where_nothing_is_published_yet() -> None:
+    assert Wanted(start="2026-03-08").span(Market.RTM, NOW).end > NOW
+    latest = Wanted(latest=True).span(Market.RTM, NOW)
+    assert (latest.is_latest, latest.start < NOW < latest.end) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        (Wanted(latest=True, today=True), "stands alone"),
+        (Wanted(day="2025-11-02", start="2025-11-02"), "stands alone"),
+        (Wanted(day="yesterday"), "no day"),
+        (Wanted(start="2025-11-02T08:00"), "names no zone"),
+        (Wanted(start="noon"), "neither a day"),
+        (Wanted(end="2025-11-02"), "--from: is missing"),
+        (Wanted(start="2025-11-02", end="2025-11-01"), "is not after"),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_refused_with_its_reason(wanted: Wanted, reason: str) -> None:
+    with pytest.raises(ConfigurationRefused, match=reason):
+        wanted.span(Market.RTM, NOW)
+
+
+def test_the_newest_of_each_node_is_that_of_its_own_newest_interval() -> None:
+    at = datetime(2025, 9, 1, 8, tzinfo=UTC)
+    rows = [(at, "A", "LMP", 1), (at + timedelta(minutes=5), "A", "LMP", 2), (at, "B", "LMP", 3)]
+    assert [(row["node"], row["lmp_usd_per_mwh"]) for row in newest_of(prices_of(Market.RTM, rows)).rows()] == [
+        ("B", 3),
+        ("A", 2),
+    ]
