@@ -1,10 +1,10 @@
-"""Every fault at random on the real processes, and five values of a resource held against what CAISO said, while they are good.
+"""Every fault at random on the real processes, and each register of a resource held against what CAISO said, while it is good.
 
     python bench/soak.py [SECONDS [SEED]]
 
 Without arguments SOAK_S and SOAK_SEED say so, else two minutes and any seed, which is printed. A good register that shows what
 CAISO did not say within the limit (`stale_after_s`, for prices `price_stale_after_s`, and a second) is wrong: then the exit
-status is 1.
+status is 1. So it is when a register was never good: what was not held against anything shows nothing.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the faults, and the parts that they happen to, are the tests'
 
 from faults import caiso_rows, oasis_rows, process_rows
+from faults.checks import CHECKS
 from faults.display import Display
 from faults.forcing import Row
 from faults.noise import Noise
@@ -51,7 +52,7 @@ class Tally:
 
     readings: int = 0
     silent: int = 0
-    held_against: int = 0
+    held_against: Counter[str] = field(default_factory=Counter)
     good: Counter[str] = field(default_factory=Counter)
     wrong: list[tuple[Verdict, str]] = field(default_factory=list)
     longest: dict[str, tuple[float, str]] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class Tally:
         self.silent += display.is_silent
         self.good.update(name for name, column in display.columns.items() if column.level == "good")
         for verdict in verdicts:
-            self.held_against += 1
+            self.held_against[verdict.quantity] += 1
             if verdict.lag_s is None:
                 self.wrong.append((verdict, under))
             elif verdict.lag_s > self.longest.get(verdict.quantity, (0.0, ""))[0]:
@@ -149,7 +150,9 @@ def report(soak: Soak, seconds: float, seed: int) -> None:
     """Print what was found."""
     tally, kinds = soak.tally, len(soak.injected)
     print(f"{seconds:.0f} s, seed {seed}: {sum(soak.injected.values())} faults of {kinds} kinds, {tally.readings} readings")
-    print(f"  {tally.held_against} good values held against CAISO's word, {len(tally.wrong)} wrong; {tally.silent} unanswered")
+    held, wrong = tally.held_against, len(tally.wrong)
+    print(f"  {held.total():,} good values held against CAISO's word, {wrong} wrong; {tally.silent} readings unanswered")
+    print("  of each: " + ", ".join(f"{check.quantity} {held[check.quantity]:,}" for check in CHECKS))
     for quantity, (lag_s, under) in sorted(tally.longest.items()):
         print(f"  longest lag of a good {quantity}: {lag_s:.1f} s ({under or 'no fault'})")
     for name, count in sorted(tally.good.items()):
@@ -159,6 +162,14 @@ def report(soak: Soak, seconds: float, seed: int) -> None:
         print(f"  WRONG {verdict.quantity} {verdict.shown}, CAISO said {verdict.expected} ({under})")
     for problem in soak.problems:
         print(f"  not forced: {problem}")
+
+
+def never_good(tally: Tally) -> list[str]:
+    """The registers that were not held against anything."""
+    found = [check.quantity for check in CHECKS if not tally.held_against[check.quantity]]
+    if found:
+        print(f"  never good: {', '.join(found)}")
+    return found
 
 
 def main() -> int:
@@ -171,7 +182,7 @@ def main() -> int:
         soak = Soak(stack, random.Random(seed))
         soak.run(seconds)
         report(soak, seconds, seed)
-        return 1 if soak.tally.wrong else 0
+        return 1 if soak.tally.wrong or never_good(soak.tally) else 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ HELD: Final = {"40001": "latest_dop_mw", "40051": "lmp_published_usd_per_mwh"}
 COLUMNS: Final = {
     "dot": ("DOT", "dot_mw"),
     "set_point": ("set-point", "set_point_mw"),
+    "previous_dot": ("previous DOT", "previous_dot_mw"),
+    "next_dot": ("next DOT", "next_dot_mw"),
+    "hourly_dot": ("hourly DOT", "hourly_dot_mw"),
     "trajectory": ("trajectory", "trajectory_mw"),
+    "latest_dop": ("latest DOP", "latest_dop_mw"),
     "lmp_active": ("active price", "lmp_active_usd_per_mwh"),
     "lmp_published": ("published price", "lmp_published_usd_per_mwh"),
     "worst": ("worst", ""),

@@ -75,7 +75,7 @@ class BusStack:
         self.children.wait_for_port(port, gateway, 30)
         self._registers = Registers("127.0.0.1", port, read_map(load_installation(config)))
         self.publisher = Publisher(self.broker.port, {place.number: place for place in self.places.values()})
-        self.publisher.leave_out(*(topics_of(self.places[name])["dot"] for name in NEVER_GOOD))
+        self.publisher.leave_out(*(topics_of(self.places[name])["dot"] for name in NEVER_GOOD & self.places.keys()))
 
     def display(self, name: str) -> Display:
         """What the registers of one row's place show now."""

@@ -153,6 +153,9 @@ def as_row(row: Row, group: str, began_s: float, seen: Sequence[Display], limits
     )
 
 
+_CURVES = ("trajectory", "latest_dop")
+
+
 @dataclass(frozen=True)
 class _Words:
     """When a thing came, in words: by the reason that it came with, so that a slow machine writes the same."""
@@ -167,10 +170,10 @@ class _Words:
         if Reason.STALE in new:
             if column.startswith("lmp"):
                 return "after price_stale_after_s"
-            is_old = column == "trajectory" and elapsed_s > self.limits_s["trajectory_stale_after_s"] - 2
+            is_old = column in _CURVES and elapsed_s > self.limits_s["trajectory_stale_after_s"] - 2
             return "after trajectory_stale_after_s" if is_old else "after stale_after_s"
         if Reason.EXPIRED in new:
-            return "when it ends" if column == "trajectory" else self.over
+            return "when it ends" if column in _CURVES else self.over
         return self.noticed
 
 

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from faults.checks import CHECKS, Sight
 from faults.display import Column, Display
 from faults.forcing import Row, as_row, is_good
 from faults.truth import Truth, Verdict
 
 from dotbus.contracts.quality import Reason
 from launcher.documents.fault_table import COLUMNS, FLAGS, render_faults
-from launcher.look.sent import SaidAgain, Sent, SentBatch, SentInstruction, SentPrice
+from launcher.look.sent import SaidAgain, Sent, SentBatch, SentDop, SentInstruction, SentPrice, SentTrajectory
 
 START = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LIMITS_S = {"dot": 5.0, "price": 5.0}
@@ -139,4 +140,62 @@ def test_the_words_of_the_table_follow_the_reasons_and_not_the_seconds():
     cells = render_faults([seen]).splitlines()[-1].strip("| ").split(" | ")
     assert cells[:2] == ["It fails", "0 at the next question"]
     assert cells[4] == "uncertain at the next question, bad after stale_after_s: `stale`, `source_failing`; no value"
-    assert cells[5:] == ["good"] * 5
+    assert cells[5:] == ["good"] * (len(COLUMNS) - 1)
+
+
+def test_each_register_is_held_against_its_own_say_of_caisos():
+    def batch(uid: str, begins: float, lasts_s: float, kind: int, mw: float) -> SentBatch:
+        one = SentInstruction(instruction_uid=uid, resource_id="R", dot_mw=mw, supp_mw=-1.0 if uid == "now" else None)
+        return SentBatch(
+            batch_uid=uid,
+            revision_no=1,
+            batch_status=3,
+            batch_type=kind,
+            start_at=at(begins),
+            interval_s=lasts_s,
+            received_at=at(begins - 50),
+            instructions=(one,),
+        )
+
+    batches = (
+        batch("before", -100, 100, 0, 1),
+        batch("now", 0, 100, 0, 2),
+        batch("after", 100, 100, 0, 3),
+        batch("h", -500, 900, 1, 7),
+    )
+    dops = tuple(
+        SentDop(dop_uid=f"{n}", resource_id="R", dop_mw=float(n), target_at=at(50 + n), sequence_number=n) for n in (4, 5)
+    )
+    word = SimpleNamespace(
+        batches=batches,
+        trajectories=(SentTrajectory(batch_uid="T", received_at=START, dops=dops),),
+        prices={("N", START): (50.0,)},
+    )
+    display = Display(at(10), at(10), 0.0, {}, {}, {}, {})
+    sight = Sight(display, "R", "N")
+    expected = {check.quantity: {low for low, _high in check.ranges(word, sight)} for check in CHECKS}  # type: ignore[arg-type]
+    assert {name: values for name, values in expected.items() if name not in ("set_point_mw", "trajectory_mw")} == {
+        "dot_mw": {2},
+        "dot_start": {START.timestamp()},
+        "dot_end": {at(100).timestamp()},
+        "dot_target": {at(50).timestamp()},
+        "supp_mw": {-1},
+        "previous_dot_mw": {1},
+        "previous_dot_target": {at(-50).timestamp()},
+        "next_dot_mw": {3},
+        "next_dot_start": {at(100).timestamp()},
+        "next_dot_target": {at(150).timestamp()},
+        "hourly_dot_mw": {7},
+        "hourly_dot_start": {at(-500).timestamp()},
+        "hourly_dot_end": {at(400).timestamp()},
+        "latest_dop_mw": {5},
+        "latest_dop_target": {at(55).timestamp()},
+        "40001 while 10003 is 1": {5},
+        "lmp_active_usd_per_mwh": {50},
+        "lmp_published_usd_per_mwh": {50},
+        "40051 while 10006 is 1": {50},
+    }
+    [none_ahead] = {check for check in CHECKS if check.quantity == "next_dot_mw"}
+    alone = SimpleNamespace(batches=batches[:2], trajectories=(), prices={})
+    assert none_ahead.agrees(alone, sight, float("nan"))  # type: ignore[arg-type]
+    assert not none_ahead.agrees(word, sight, float("nan"))  # type: ignore[arg-type]
