@@ -9,25 +9,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from caiso.oasis import REPORTS, BadRow, Question, floor
+from caiso.oasis import REPORTS, BadRow, Component, Question, floor
 from dotbus.contracts.messages import NodePrice
 from lmp_ingest.translate import Assembled, Holes, values_of
 
 _About = tuple[datetime | None, str | None]
 """What a bad row could have spoken for: an interval's start and a node; None is any of the question's."""
+_POSITIONS = {component: position for position, component in enumerate(Component)}
+"""Of each component its place among a price's values (`values_of`)."""
 
 
 def without_bad_rows(assembled: Assembled, bad: Iterable[BadRow], question: Question) -> Assembled:
     """An answer's prices when some of its rows cannot be believed."""
+    bad = tuple(bad)
     told = tuple(dict.fromkeys(map(str, bad)))
     if not told:
         return assembled
     about = {_about(row, question) for row in bad}
+    spoken_of = {_POSITIONS[row.component] for row in bad if row.component}
     prices: dict[datetime, dict[str, NodePrice]] = {}
     for start, of in assembled.prices.items():
         if left := {node: price for node, price in of.items() if (start, node) not in about}:
             prices[start] = left
-    return replace(assembled, prices=prices, holes=_holes(assembled.holes, prices, about, question), bad_rows=told)
+    return replace(assembled, prices=prices, holes=_holes(assembled.holes, prices, about, spoken_of, question), bad_rows=told)
 
 
 def _about(row: BadRow, question: Question) -> _About:
@@ -38,9 +42,18 @@ def _about(row: BadRow, question: Question) -> _About:
     return start if is_asked else None, row.node if row.node in question.nodes else None
 
 
-def _holes(known: Holes, prices: Mapping[datetime, Mapping[str, NodePrice]], about: set[_About], question: Question) -> Holes:
-    """The holes of an answer and those that its bad rows may have made: of a price, or of a component that others have."""
-    every = {position for of in prices.values() for price in of.values() for position in _present(price)}
+def _holes(
+    known: Holes,
+    prices: Mapping[datetime, Mapping[str, NodePrice]],
+    about: set[_About],
+    spoken_of: set[int],
+    question: Question,
+) -> Holes:
+    """The holes of an answer and those that its bad rows may have made: of a price, or of a component.
+
+    Components are those that any price has, and those that the bad rows are of.
+    """
+    every = spoken_of.union(position for of in prices.values() for price in of.values() for position in _present(price))
     found = dict(known)
     for start in _starts(question):
         of = prices.get(start, {})

@@ -6,12 +6,16 @@ An action is there only where it would change something, so that a trace has no 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
 from model.ads import Disk
 from model.bus import Packet
 from model.ingests import Ingest
 from model.invariant import Violation
 from model.said import EXCEPTIONAL, FIVE_MINUTE, OF_FIVE_MINUTE, Batch, Curve, Price
 from model.world import STEP_S, World
+
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Dot
 
 FAR_S = 70.0
 """A clock that is so far ahead stands in the next interval when the model begins."""
@@ -152,6 +156,33 @@ def _beat(world: World, ingest: Ingest) -> None:
     world.deliver(ingest.line.send(ingest.say()))
 
 
+def _older_revision(world: World, ingest: Ingest) -> Packet | None:
+    """What it says of the DOTs by its disk, but of each batch that it said in an older revision at first, that one."""
+    topic = world.dot_topic
+    first, now = world.early.get(topic), ingest.disk.kept.get(topic)
+    if first is None or now is None or (before := decode_as(first.payload, Dot)).source != ingest.source:
+        return None
+    state = decode_as(now, Dot)
+    known = {batch.batch_uid: batch.revision_no or 0 for batch in (*state.intervals, *state.withdrawn)}
+    older = [one for one in before.intervals if known.get(one.batch_uid, 0) > (one.revision_no or 0)]
+    if not older:
+        return None
+    uids = {one.batch_uid for one in older}
+    said = msgspec.structs.replace(
+        state,
+        time=ingest.clock(),
+        intervals=(*(one for one in state.intervals if one.batch_uid not in uids), *older),
+        withdrawn=tuple(batch for batch in state.withdrawn if batch.batch_uid not in uids),
+    )
+    return Packet(topic, encode(said))
+
+
+def _say_older_revision(world: World, ingest: Ingest) -> None:
+    """An older copy of its files, or an older list of CAISO's: what was revised is said as it was, in a newer state."""
+    if packet := _older_revision(world, ingest):
+        world.deliver(ingest.line.send([packet]))
+
+
 def _set_machine(world: World, ingest: Ingest) -> None:
     """One machine has one clock."""
     ingest.clock.ahead_s = world.gateway.clock.ahead_s = FAR_S
@@ -165,6 +196,9 @@ def of_ingest(name: str) -> dict[str, Action]:
 
     return {
         f"{name} asks and speaks": act(lambda _w, i: i.process and i.connected, _turn),
+        f"{name} says an older revision": act(
+            lambda w, i: i.process and i.connected and _older_revision(w, i), _say_older_revision
+        ),
         f"{name} beats while it waits": act(lambda _w, i: i.process and i.connected, _beat),
         f"{name} hears CAISO no more": act(lambda _w, i: i.caiso.answers, lambda _w, i: setattr(i.caiso, "answers", False)),
         f"{name} hears CAISO again": act(lambda _w, i: not i.caiso.answers, lambda _w, i: setattr(i.caiso, "answers", True)),

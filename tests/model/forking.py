@@ -4,7 +4,7 @@ Only what can change is copied (`LIVE`, dictionaries, lists and sets); messages,
 """
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -30,12 +30,8 @@ def fork(thing: Any, made: dict[int, Any] | None = None) -> Any:
     """A copy that lives its own life."""
     made = {} if made is None else made
     kind = type(thing)
-    if kind is dict:
-        return {name: fork(value, made) for name, value in thing.items()}
-    if kind is list:
-        return [fork(value, made) for value in thing]
-    if kind is set:
-        return set(thing)
+    if kind in _PLAIN:
+        return _PLAIN[kind](thing, made)
     if kind not in LIVE:
         return thing
     if (known := made.get(id(thing))) is not None:
@@ -44,6 +40,14 @@ def fork(thing: Any, made: dict[int, Any] | None = None) -> Any:
     for name, value in thing.__dict__.items():
         copy.__dict__[name] = value if isinstance(value, _AS_IS) else fork(value, made)
     return copy
+
+
+_PLAIN: dict[type, Callable[[Any, dict[int, Any]], Any]] = {
+    dict: lambda thing, made: {name: fork(value, made) for name, value in thing.items()},
+    list: lambda thing, made: [fork(value, made) for value in thing],
+    set: lambda thing, _made: set(thing),
+    MethodType: lambda thing, made: MethodType(thing.__func__, fork(thing.__self__, made)),  # else it is of the first world
+}
 
 
 def key_of(thing: Any) -> int:

@@ -106,6 +106,12 @@ def _is_latest_dop(bench: Bench, resource: str, shown: float) -> bool:
     return False
 
 
+def is_latest_dop_by(bench: Bench, resource: str, by_s: float, shown: float) -> bool:
+    """Whether a latest DOP is that of the newest curve by what CAISO had said by an instant."""
+    curve = bench.said.latest_curve(resource, by_s)
+    return curve is not None and abs(curve.points[-1][1] - shown) <= TOLERANCE
+
+
 def classic_price(bench: Bench) -> Found:
     """40051 while discrete input 10006 says that prices are fresh."""
     if bench.bits(1)[5] and not _is_published(bench, shown := bench.cdab(1, 0x32)):

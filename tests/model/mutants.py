@@ -15,6 +15,7 @@ from model.explore import Exploration, explore
 from model.scenarios import SCENARIOS
 
 import modbus_gateway.state.judge as of_judge
+import modbus_gateway.state.received as of_received
 import modbus_gateway.values.readings as of_readings
 import modbus_gateway.values.resource_readings as of_resources
 from ads_ingest.batches.open_batch import OpenBatch
@@ -151,6 +152,17 @@ def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: d
     return Known(whole, tuple(whole.about(interval) for interval in last.message.intervals))
 
 
+def _curve_spoken_last(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Any]:
+    judged = of_judge._judged(received, topic, Trajectory, stale_after_s, now)
+    if not judged:
+        return Judged(None, of_judge._nothing_said(received, topic))
+    return max(judged, key=lambda one: one.arrived_at)
+
+
+def _nothing_ahead(*_about: Any) -> None:
+    return None
+
+
 def _withdrawn_or_not(interval: Any, newest: Any, _withdrawn: Any) -> bool:
     return (interval.revision_no or 0) >= newest.get(interval.batch_uid, 0)
 
@@ -218,6 +230,13 @@ MUTANTS: Mapping[str, Mutant] = {
         ((Received, "_take_state", _take_the_last),),
         ("come again", "revises", "10 s"),
     ),
+    "3 older revision": Mutant(
+        "an older revision that a source says in a newer state counts",
+        "one line",
+        4,
+        ((of_received, "still_ahead", _nothing_ahead),),
+        ("revises", "cancels", "100 s", "older revision"),
+    ),
     "4 clocks agree": Mutant(
         "clocks agree until a heartbeat shows that they do not",
         "clocks",
@@ -254,6 +273,13 @@ MUTANTS: Mapping[str, Mutant] = {
         6,
         ((of_resources, "judge_dots", _who_spoke_last),),
         ("b's line is", "10 s", "5 MW", "a asks"),
+    ),
+    "5 curve spoken last": Mutant(
+        "of two ingests the one that spoke last is right about a curve",
+        "curves",
+        5,
+        ((of_resources, "judge_trajectory", _curve_spoken_last),),
+        ("b's line is", "another curve", "60 s", "a asks"),
     ),
     "5 withdrawn": Mutant(
         "what one ingest knows to be withdrawn another still says as good",

@@ -97,6 +97,10 @@ class World:
         return self.gateway.topics.lmp("RTM", "NODE1")
 
     @property
+    def dot_topic(self) -> str:
+        return self.gateway.topics.dot("sierra", "SOLAR")
+
+    @property
     def curve_topic(self) -> str:
         return self.gateway.topics.trajectory("sierra", "SOLAR")
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from caiso.oasis.errors import Oversized
+from caiso.oasis.reports import Component
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -139,7 +140,7 @@ _QUOTED: Final = 120
 class BadRow(NamedTuple):
     """A row that cannot be believed, and what can be read of what it is about; what cannot is None.
 
-    It could have spoken for any node where its node cannot be read, and for any interval where its interval cannot.
+    It could have spoken for any node where its node cannot be read, for any interval where its interval cannot, and so on.
 
     Attributes:
         cause: what is wrong, and `where` the row's own text: the same words whenever the same row comes again.
@@ -150,6 +151,7 @@ class BadRow(NamedTuple):
     node: str | None = None
     interval_start: datetime | None = None
     interval_end: datetime | None = None
+    component: Component | None = None
 
     def __str__(self) -> str:
         return f"{self.cause}: {self.where}"

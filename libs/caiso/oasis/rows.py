@@ -180,7 +180,9 @@ class Reading:
         at = np.flatnonzero(wrong)
         for row in at[:MOST_BAD_ROWS]:
             texts = self._texts(rows, int(row))
-            self.bad_rows.note(BadRow(cause(texts), ",".join(texts), texts.node or None, *_times(texts)))
+            self.bad_rows.note(
+                BadRow(cause(texts), ",".join(texts), texts.node or None, *_times(texts), component_in([texts.kind]))
+            )
         self.bad_rows.count(max(0, len(at) - MOST_BAD_ROWS))
 
     def _require_time(self, rows: "Numbered", wrong: Flags) -> None:
@@ -243,6 +245,11 @@ class RowTexts(NamedTuple):
 def is_row(cells: Iterable[str]) -> bool:
     """Whether a line that cannot be read was a row all the same: somewhere it has a time, or the name of a price."""
     return any(cell.encode() in _KINDS or seconds_of(cell.encode()) != NO_TIME for cell in cells)
+
+
+def component_in(cells: Iterable[str]) -> Component | None:
+    """The first of the cells that names one."""
+    return next((_COMPONENTS[_KINDS[name]] for cell in cells if (name := cell.encode()) in _KINDS), None)
 
 
 def _times(row: RowTexts) -> tuple[datetime | None, datetime | None]:

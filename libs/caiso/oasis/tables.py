@@ -14,7 +14,7 @@ import pyarrow.csv
 
 from caiso.oasis.columns import BadRow, BadRows, Floats, RawColumns
 from caiso.oasis.errors import Malformed, NoPrices
-from caiso.oasis.rows import is_row
+from caiso.oasis.rows import component_in, is_row
 from caiso.oasis.unpack import Member
 
 PRICE_COLUMNS: Final = ("MW", "VALUE", "PRC")
@@ -134,7 +134,7 @@ class _LeftOut:
         text, cause = line.text.strip(), f"{line.actual_columns} columns, the header has {line.expected_columns}"
         if not is_row(text.split(",")):
             self.no_row = self.no_row or f"{self._member}: {cause}: {text[:_SHOWN]!r}"
-        self.rows.append(BadRow(cause, text))
+        self.rows.append(BadRow(cause, text, component=component_in(text.split(","))))
         return "skip"
 
 

@@ -312,3 +312,10 @@ def test_while_a_bad_row_may_be_the_first_price_of_all_nobody_says_where_the_pri
     one.run(60)
     assert datetime.fromisoformat(one.outbox.cursors()["RTM"]) >= one.now - FIVE
     assert first in {event.interval_start for event in one.events()}
+
+
+def test_a_component_of_which_every_row_is_bad_is_a_hole_of_each_price_that_lacks_it() -> None:
+    bad = {number: "a column too few" for number, row in enumerate(ROWS) if row.kind == "MCE"}
+    assembled = answered(bad)
+    assert flat(assembled).keys() == TRUTH.keys()
+    assert {(start, node) for start, nodes in assembled.holes.items() for node in nodes} >= TRUTH.keys()
