@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from faults.display import Display
 
+from dotbus.contracts.quality import Level
 from launcher.look.comparison import Points, assembled, dop_batches, holds_mw, latest_dop, range_on_lines
 from launcher.look.sent import Sent, SentBatch, SentInstruction, SentTrajectory
 
@@ -20,6 +21,7 @@ TURN_S = 0.4
 """By how much the reader's moment and the gateway's may differ where an interval turns."""
 PART = 2e-6
 """What a float32 may be off by, as a part of the number."""
+HOURLY_DOT = "hourly_dot"
 ABSENT = (math.nan, math.nan)
 """No value, where there is none to show."""
 
@@ -212,12 +214,18 @@ def _quality(column: str) -> Callable[[Display], bool]:
     return lambda display: display.columns[column].level == "good"
 
 
+def _is_hourly_good(display: Display) -> bool:
+    """It has no column in the table."""
+    quality = display.shown.get("hourly_dot_quality")
+    return quality is not None and quality.value == Level.GOOD
+
+
 def _plant(column: str, quantity: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
     def shown(display: Display) -> float | None:
         entry = display.shown.get(quantity)
         return None if entry is None else math.nan if entry.value is None else entry.value
 
-    return Check(quantity, _quality(column), shown, ranges, limit)
+    return Check(quantity, _is_hourly_good if column == HOURLY_DOT else _quality(column), shown, ranges, limit)
 
 
 def _classic(flag: str, register: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
@@ -264,9 +272,9 @@ CHECKS = (
     _plant("next_dot", "next_dot_mw", _of_dot(begins_next, _mw, may_lack=True)),
     _plant("next_dot", "next_dot_start", _of_dot(begins_next, _start, may_lack=True)),
     _plant("next_dot", "next_dot_target", _of_dot(begins_next, _target, may_lack=True)),
-    _plant("hourly_dot", "hourly_dot_mw", _of_dot(in_force, _mw, HOURLY_TYPES)),
-    _plant("hourly_dot", "hourly_dot_start", _of_dot(in_force, _start, HOURLY_TYPES)),
-    _plant("hourly_dot", "hourly_dot_end", _of_dot(in_force, _end, HOURLY_TYPES)),
+    _plant(HOURLY_DOT, "hourly_dot_mw", _of_dot(in_force, _mw, HOURLY_TYPES)),
+    _plant(HOURLY_DOT, "hourly_dot_start", _of_dot(in_force, _start, HOURLY_TYPES)),
+    _plant(HOURLY_DOT, "hourly_dot_end", _of_dot(in_force, _end, HOURLY_TYPES)),
     _plant("trajectory", "trajectory_mw", _trajectory),
     _plant("latest_dop", "latest_dop_mw", _latest_dop_mw),
     _plant("latest_dop", "latest_dop_target", _latest_dop_target),

@@ -76,9 +76,9 @@ def after(seconds: float) -> Callable[[float], bool]:
 
 
 def comparable(reasons: Iterable[str]) -> frozenset[str]:
-    """Reasons without EXPIRED where STALE is among them: which of the two comes first is a matter of speed."""
+    """Reasons without EXPIRED and INCOMPLETE where STALE is among them: which of them comes first is a matter of speed."""
     found = frozenset(reasons)
-    return found - {Reason.EXPIRED.value} if Reason.STALE.value in found else found
+    return found - {Reason.EXPIRED.value, Reason.INCOMPLETE.value} if Reason.STALE.value in found else found
 
 
 def is_as_recorded(display: Display, recorded: FaultSeen) -> bool:

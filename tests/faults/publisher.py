@@ -59,8 +59,8 @@ class Place:
 
 
 def dot(place: Place, now: datetime) -> Dot:
-    """The DOTs around a time, each a minute long, and the hourly ones of this hour and the next."""
-    start, hour = now.replace(second=0, microsecond=0), now.replace(minute=0, second=0, microsecond=0)
+    """The DOTs around a time, each a minute long."""
+    start = now.replace(second=0, microsecond=0)
     intervals = tuple(
         DotInterval(
             interval_start=at,
@@ -75,20 +75,6 @@ def dot(place: Place, now: datetime) -> Dot:
         )
         for at in (start - MINUTE, start, start + MINUTE, start + 2 * MINUTE)
     )
-    hourly = tuple(
-        DotInterval(
-            interval_start=at,
-            interval_end=at + 60 * MINUTE,
-            target_at=at + 30 * MINUTE,
-            dot_mw=DOT_MW,
-            batch_uid=f"H{at.timestamp():.0f}",
-            batch_type=1,
-            instruction_uid=f"H{at.timestamp():.0f}-I0",
-            revision_no=1,
-            batch_received_at=hour - 60 * MINUTE,
-        )
-        for at in (hour, hour + 60 * MINUTE)
-    )
     return Dot(
         environment=ENVIRONMENT,
         source=ADS,
@@ -97,7 +83,7 @@ def dot(place: Place, now: datetime) -> Dot:
         plant=place.plant,
         resource_id=place.resource,
         received_at=now,
-        intervals=(*intervals, *hourly),
+        intervals=intervals,
     )
 
 
