@@ -33,6 +33,9 @@ That of the hourly DOT is judged as the DOT's is; it is not here, because CAISO'
 answered.
 """
 
+VARIES: Final = "varies"
+"""In place of a level, where that goes by something else than the fault."""
+
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """A level that something came to, and when: in the words of the table, never in seconds."""
