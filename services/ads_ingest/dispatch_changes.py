@@ -65,7 +65,7 @@ class DispatchChanges:
         self._listed: Sequence[DispatchBatchHeader] = ()
         self._looked_through = publisher.cursor != WHOLE_CACHE
         self._listed_at: datetime | None = None
-        batches.note_listed(publisher.missing, clock())  # before a restart
+        batches.note_listed(publisher.missing, clock() - 2 * ASKED_SOON)  # before a restart: that has waited already
         restore(batches, publisher.known_state, clock())
         if publisher.instructions:
             restore_instructions(batches, publisher.instructions, clock())

@@ -52,6 +52,7 @@ class Truth:
 
     Attributes:
         learned_at: all that was said before is known.
+        set_back: the targets of DOTs whose older revision CAISO says again: what was the last of them nobody can know.
     """
 
     def __init__(self, simulator: Simulator, nodes: Sequence[str], kept_s: float) -> None:
@@ -59,6 +60,7 @@ class Truth:
         self._nodes = tuple(nodes)
         self._kept = timedelta(seconds=kept_s)
         self.learned_at = LONG_AGO
+        self.set_back: set[datetime] = set()
         self._words: tuple[Word, ...] = ()
         self._batches: dict[str, SentBatch] = {}
 
@@ -107,7 +109,10 @@ class Truth:
             limits_s: how long after CAISO changed its word a good register may show the old one, for `dot` and for `price`.
         """
         sight = Sight(display, resource_id, node)
+        is_set_back = sight.time("previous_dot_target") in self.set_back
         for check in CHECKS if display.columns else ():
+            if is_set_back and check.quantity == "previous_dot_mw":
+                continue
             shown = check.shown(display) if check.is_good(display) else None
             if shown is not None:
                 yield self._verdict(check, sight, shown, limits_s[check.limit])

@@ -2,7 +2,7 @@
 
 In one of four states. What cannot be had speaks against the resources that it named, or against all while they are not known,
 as those of a revision are that nobody could read: against their states while its intervals last, and then against its own DOTs,
-because a ramp begins at the DOT before. What was had and is not confirmed speaks against its own DOTs only until it begins.
+because a ramp begins at the DOT before. What was had and CAISO forgot speaks against its own DOTs only until it begins.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from enum import Enum
 
 from ads_ingest.known.doubts import Doubts
 from ads_ingest.known.intervals import is_news, is_older, open_until
-from caiso.ads.errors import AdsFailure, Away, Unforeseen
+from caiso.ads.errors import AdsFailure, Away, Unforeseen, UnknownUid
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import DispatchBatchHeader
@@ -203,8 +203,12 @@ class OpenBatch:
         return self._against(now, vouched).resources if is_apart else frozenset()
 
     def _is_to_come(self, now: datetime) -> bool:
-        """Whether what was had does not hold yet by either clock. A revision that was not had may be of any time."""
-        return not self.is_missing and self.begins_at is not None and self.begins_at - now > CLOCKS_DIFFER_BY
+        """Whether CAISO forgot it, and what was had does not hold yet by either clock.
+
+        It may have been cancelled. What CAISO does not answer about may be revised, and a revision may begin at once.
+        """
+        is_forgotten = isinstance(self.why, UnknownUid) and not self.is_missing
+        return is_forgotten and self.begins_at is not None and self.begins_at - now > CLOCKS_DIFFER_BY
 
     def vouches_for(self, now: datetime, vouched: timedelta) -> frozenset[str]:
         """Whose states are no younger than CAISO's last word on it, which it does not speak against."""

@@ -83,3 +83,18 @@ def test_trajectories_that_one_account_knows_of_and_waits_for_are_told_by_the_ot
     two.ads["east"].troubles.clear()
     two.round(POLL)
     assert reasons() == ()
+
+
+def test_a_revision_that_was_known_before_a_restart_is_told_at_once_after_it(two: Two) -> None:
+    for ads in two.ads.values():
+        ads.batches = [two.batch(1, R1=10.0)]
+    two.round()
+    two.ads["east"].batches = [two.batch(1, 2, R1=30.0)]
+    two.ads["east"].troubles["getDispatchBatch", "B1"] = timed_out
+    two.round(RECHECK, ("east",))
+    two.restart()
+    for operation in ("getDispatchBatchesSinceUID", "getDispatchBatch", "getBatchHeader", "isNewTrajData"):
+        two.ads["east"].troubles[operation, None] = timed_out
+    for _ in range(3):
+        two.round(timedelta(seconds=2), ("east", "west"))
+        assert two.dot("R1").reasons == IN_DOUBT

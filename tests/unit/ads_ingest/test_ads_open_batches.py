@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ads_ingest.batches.open_batch import ASK_AGAIN_MOST, ATTEMPTS, Known, OpenBatch, known_of
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.known.doubts import Doubts
-from caiso.ads.errors import AdsFailure, HttpRefused, SoapFault, Unforeseen
+from caiso.ads.errors import AdsFailure, HttpRefused, SoapFault, Unforeseen, UnknownUid
 from caiso.ads.records import Question
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule
@@ -249,15 +249,24 @@ def test_what_was_confirmed_by_a_clock_that_is_set_back_is_not_final():
     assert known.doubts_of_batches(later) == {"B1": frozenset({"R1"})}
 
 
-@pytest.mark.parametrize("failure", [FAULT, AWAY], ids=["forgotten", "not confirmed"])
-def test_what_is_to_come_and_was_had_speaks_against_its_own_dots_alone_until_it_begins(failure: AdsFailure) -> None:
+def test_what_is_to_come_and_was_forgotten_speaks_against_its_own_dots_alone_until_it_begins() -> None:
     known, begins = batches(), T0 + 30 * MINUTE
     known.note_had(header(), begins + 5 * MINUTE, (), T0, {"R1": ""}, begins)
-    known.note_failed("B1", failure, T0)
+    known.note_failed("B1", UnknownUid(ASKED, "unknown batch"), T0)
     for now in (T0 + VOUCHED + SECOND, begins - 3 * SECOND):
         assert (known.doubts(now, Schedule.FIVE_MINUTE), known.doubts_of_batches(now)) == (NOBODY, {"B1": frozenset({"R1"})})
     for now in (begins - SECOND, begins + 4 * MINUTE):
         assert (known.doubts(now, Schedule.FIVE_MINUTE).resources, known.doubts_of_batches(now)) == ({"R1"}, {})
+
+
+@pytest.mark.parametrize("failure", [FAULT, AWAY], ids=["another fault", "no answer"])
+def test_what_is_to_come_and_not_confirmed_speaks_against_the_states_because_it_may_be_revised_to_begin_at_once(
+    failure: AdsFailure,
+) -> None:
+    known, begins = batches(), T0 + 30 * MINUTE
+    known.note_had(header(), begins + 5 * MINUTE, (), T0, {"R1": ""}, begins)
+    known.note_failed("B1", failure, T0)
+    assert known.doubts(T0 + VOUCHED + SECOND, Schedule.FIVE_MINUTE).resources == {"R1"}
 
 
 def test_a_revision_that_was_not_had_speaks_against_the_states_at_once_because_it_may_be_of_any_time() -> None:
