@@ -10,12 +10,22 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from ads_ingest.accounts import Account, load_accounts
 from ads_ingest.wiring import wire_connection
-from caiso.ads import WHOLE_CACHE, AdsClient, AdsFailure, Busy, HttpRefused, SoapFault, TimedOut, TlsRefused, Unreachable
+from caiso.ads import (
+    WHOLE_CACHE,
+    AdsClient,
+    AdsFailure,
+    Busy,
+    HttpRefused,
+    HungUp,
+    SoapFault,
+    TimedOut,
+    TlsRefused,
+    Unreachable,
+)
 from caiso.certificate import days_left, read_expiry
 from caiso.oasis import Market, OasisFailure, Question
 from caiso.tls import TlsFileUnusable
@@ -27,10 +37,9 @@ from lmp_ingest.caiso import Caiso
 from lmp_ingest.settings import OasisSettings
 
 _ASKED_OF: Final = timedelta(hours=2)
-_HUNG_UP: Final = ("SSL", "ConnectionReset", "RemoteDisconnected", "BrokenPipe", "ConnectionError: Remote end closed")
-"""How the reason of a lost connection begins. Many servers say no more to a certificate that they do not accept."""
 _HINTS: Final[tuple[tuple[type[AdsFailure], str], ...]] = (
-    (TlsRefused, ""),  # says by itself what to do
+    (TlsRefused, ""),  # says by itself what to do, as does the next
+    (HungUp, ""),
     (TimedOut, "see that no firewall stands between here and there"),
     (Unreachable, "see that the address and its port are right, and that this machine may connect there"),
     (HttpRefused, "see that the path in the address, with its version, is CAISO's"),
@@ -90,16 +99,12 @@ def ask_ads(account: Account, clock: Callable[[], datetime]) -> Answer:
     except TlsFileUnusable as unusable:
         return Answer(asked, is_good=False, said=str(unusable))
     except AdsFailure as failure:
-        told = [f"{failure.kind}: {failure.reason}", _hint(failure, settings.certificate_file), "" if left > 0 else certificate]
+        told = [f"{failure.kind}: {failure.reason}", _hint(failure), "" if left > 0 else certificate]
         return Answer(asked, is_good=False, said="; ".join(text for text in told if text))
     return Answer(asked, is_good=True, said=_answered(time.monotonic() - began_s, client.clock_offset_s, certificate))
 
 
-def _hint(failure: AdsFailure, certificate: Path) -> str:
-    if isinstance(failure, Unreachable) and failure.reason.startswith(_HUNG_UP):
-        return (
-            f"the server hung up, as many do on a certificate that they do not accept: see that {certificate} was issued for it"
-        )
+def _hint(failure: AdsFailure) -> str:
     return next(text for kind, text in _HINTS if isinstance(failure, kind))
 
 

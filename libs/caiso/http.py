@@ -23,7 +23,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from caiso.clock_offset import AGREE_WITHIN_S
 from caiso.deadline import Deadline, pools, tls_sockets
-from caiso.tls import TlsFiles, TlsFileUnusable, TlsRefusal
+from caiso.tls import TlsFiles, TlsFileUnusable, TlsRefusal, is_hang_up
 
 _PIECE_BYTES = 65536
 _MB = 1024 * 1024
@@ -62,6 +62,21 @@ class TlsRefused(Unreachable):
     def __init__(self, refusal: TlsRefusal) -> None:
         super().__init__(refusal.text, is_unsent=True)
         self.refusal = refusal
+
+
+class HungUp(Unreachable):
+    """The server closed the connection without a word, as many do on a client's certificate that they do not accept.
+
+    Whether it had the request by then is not known: in TLS 1.3 the client is the first to be done.
+
+    Attributes:
+        certificate: which was shown.
+    """
+
+    def __init__(self, cause: str, certificate: Path) -> None:
+        may_be = "the server hung up, as many do on a certificate that they do not accept"
+        super().__init__(f"{cause}; {may_be}: see that {certificate} was issued for it and has not ended")
+        self.certificate = certificate
 
 
 class TimedOut(NoReply):
@@ -133,7 +148,7 @@ class BoundedHttp:
             within_s: the most that this one may take as a whole, where that is less than any may.
 
         Raises:
-            NoReply: Unreachable, TlsRefused, TimedOut, CutShort or Oversized.
+            NoReply: Unreachable, TlsRefused, HungUp, TimedOut, CutShort or Oversized.
         """
         self._renew()
         began_at, began_s = self._clock(), time.monotonic()
@@ -152,6 +167,8 @@ class BoundedHttp:
         except requests.RequestException as error:
             if refusal := self._files.refusal(error):
                 raise TlsRefused(refusal) from error
+            if self._files.certificate and is_hang_up(error):
+                raise HungUp(_cause(error), self._files.certificate) from error
             raise Unreachable(_cause(error), is_unsent=_never_connected(error)) from error
 
     def close(self) -> None:

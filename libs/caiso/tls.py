@@ -70,6 +70,10 @@ _BY_ALERT: Mapping[str, TlsProblem] = MappingProxyType(
 """The ends of OpenSSL's names of what the server said: the beginnings differ between its versions."""
 
 
+_HANG_UPS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
+"""How the end of a connection reads. "Remote end closed connection without response" is a ConnectionResetError."""
+
+
 @dataclass(frozen=True)
 class TlsRefusal:
     """Why a handshake failed.
@@ -174,6 +178,11 @@ class TlsFiles:
                 return self.certificate
             case _:
                 return None
+
+
+def is_hang_up(error: BaseException) -> bool:
+    """Whether the server closed the connection and said no reason, not even that of TLS."""
+    return any(isinstance(each, _HANG_UPS) for each in _causes(error))
 
 
 def _read(path: Path) -> bytes:

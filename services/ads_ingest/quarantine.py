@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from ads_ingest.settings import PREFIX
-from caiso.ads import AdsFailure, TlsProblem, TlsRefused, Unforeseen
+from caiso.ads import AdsFailure, HungUp, TlsProblem, TlsRefused, Unforeseen
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 
@@ -97,4 +97,6 @@ def _hints(failure: AdsFailure) -> dict[str, str]:
     """What somebody may do: a refused handshake says it itself, but does not know the name of the setting."""
     if isinstance(failure, TlsRefused):
         return {"setting": SETTING_OF[failure.problem]} if failure.problem in SETTING_OF else {}
+    if isinstance(failure, HungUp):
+        return {"setting": SETTING_OF[TlsProblem.CLIENT_NOT_ACCEPTED], "next": ASKED_AGAIN}
     return {"next": ASKED_AGAIN}

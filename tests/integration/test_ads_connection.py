@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from simulator_client import Keys
 
 from caiso.ads import AdsAddress, AdsConnection, TlsProblem, TlsRefused
 from caiso.ads.addresses import NAMESPACE
-from caiso.ads.errors import AdsFailure, CutShort, Oversized, TimedOut, Unreachable
+from caiso.ads.errors import AdsFailure, CutShort, HungUp, Oversized, TimedOut, Unreachable
 from caiso.ads.records import Question
 
 QUESTION = Question("getDispatchBatch", "B<1>")
@@ -163,6 +164,14 @@ def hung_up(connection: ssl.SSLSocket) -> None:
     connection.close()
 
 
+def reset(connection: ssl.SSLSocket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def said_good_bye(connection: ssl.SSLSocket) -> None:
+    connection.unwrap()
+
+
 def nonsense(connection: ssl.SSLSocket) -> None:
     connection.sendall(b"I am no web server\r\n\r\n")
 
@@ -180,7 +189,7 @@ def pouring(connection: ssl.SSLSocket) -> None:
         (stuck, TimedOut, b"half"),
         (cut, CutShort, b"half"),
         (cut_in_chunks, CutShort, b"half"),
-        (hung_up, Unreachable, None),
+        (hung_up, HungUp, None),
         (nonsense, Unreachable, None),
     ],
 )
@@ -382,6 +391,16 @@ def test_a_client_whose_certificate_has_expired_is_told_its_file(certificates: C
     problem, file, told = refusal(certificates, certificates.issued("server"), client)
     assert (problem, file) == (TlsProblem.CLIENT_EXPIRED, client)
     assert told.endswith(f"put a renewed certificate into {client}")
+
+
+@pytest.mark.parametrize("answer", [hung_up, reset, said_good_bye])
+def test_who_hangs_up_without_a_word_may_mean_the_certificate_and_its_file_is_told(
+    keys: Keys, answer: Callable[[ssl.SSLSocket], None]
+) -> None:
+    with asking(keys, answer) as (source, _server), pytest.raises(HungUp) as raised:
+        source.fetch(QUESTION)
+    assert raised.value.file == keys.client
+    assert f"see that {keys.client} was issued for it and has not ended" in str(raised.value)
 
 
 def test_a_port_that_speaks_no_tls_is_told_as_a_wrong_address(keys: Keys) -> None:

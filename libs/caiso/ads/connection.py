@@ -12,7 +12,7 @@ from typing import Final
 
 from caiso import http
 from caiso.ads.addresses import AdsAddress
-from caiso.ads.errors import AdsFailure, CutShort, Oversized, TimedOut, TlsRefused, Unreachable
+from caiso.ads.errors import AdsFailure, CutShort, HungUp, Oversized, TimedOut, TlsRefused, Unreachable
 from caiso.ads.records import Question, Reply
 from caiso.ads.soap import wrap
 from caiso.http import BoundedHttp, NoReply
@@ -73,7 +73,7 @@ class AdsConnection:
         """The reply to a question, whatever its status says.
 
         Raises:
-            Unreachable, TlsRefused, TimedOut, CutShort, Oversized: why there is none.
+            Unreachable, TlsRefused, HungUp, TimedOut, CutShort, Oversized: why there is none.
         """
         url = self._address.response_url if question.operation in _RESPONSES else self._address.url
         try:
@@ -81,6 +81,8 @@ class AdsConnection:
         except http.TlsRefused as failure:
             refusal = failure.refusal
             raise TlsRefused(question, refusal.text, refusal.problem, refusal.file) from failure
+        except http.HungUp as failure:
+            raise HungUp(question, str(failure), failure.certificate) from failure
         except NoReply as failure:
             kind = _FAILURES[type(failure)]
             raise kind(question, str(failure), failure.content, is_unsent=failure.is_unsent) from failure

@@ -4,6 +4,7 @@ AdsFailure
  +-- Away                nothing usable was heard: the same question later may be answered
  |    +-- Unreachable    no connection, or lost before anything came
  |    |    +-- TlsRefused    one of the two ends does not accept the other's certificate
+ |    |    +-- HungUp        CAISO closed the connection without a word, as some do on a certificate
  |    +-- TimedOut       no reply, or not all of it, in time
  |    +-- CutShort       the connection closed inside the reply
  |    +-- HttpRefused    a status other than 200, without a SOAP fault
@@ -71,6 +72,18 @@ class TlsRefused(Unreachable):
     def __init__(self, question: Question, reason: str, problem: TlsProblem, file: Path | None) -> None:
         super().__init__(question, reason, is_unsent=True)
         self.problem = problem
+        self.file = file
+
+
+class HungUp(Unreachable):
+    """CAISO closed the connection before anything came. Many servers do on a certificate that they do not accept.
+
+    Attributes:
+        file: the client's certificate that was shown.
+    """
+
+    def __init__(self, question: Question, reason: str, file: Path) -> None:
+        super().__init__(question, reason)
         self.file = file
 
 
