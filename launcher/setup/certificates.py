@@ -1,4 +1,4 @@
-"""`dotbus certificates`: make an installation's credentials, convert CAISO's, and look at one."""
+"""`dotbus certificates`: make an installation's credentials, convert CAISO's, look at one, and check its chain."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
 import typer
+from cryptography import x509
 
+from caiso.certificate import CertificateUnusable, read_expiry
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.process import command_line, load_or_exit
-from launcher.setup.credentials import CertificateFacts, CredentialRefused, describe_pem, pem_of_pkcs12, write_secret
+from launcher.setup.chain import chain_of, chain_problems
+from launcher.setup.credentials import (
+    CertificateFacts,
+    CredentialRefused,
+    certificates_of,
+    describe_pem,
+    pem_of_pkcs12,
+    write_secret,
+)
 from launcher.setup.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
 
 _NO_CERTIFICATE: Final = (
@@ -100,6 +110,42 @@ def show(file: Annotated[Path, typer.Argument(help="A PEM file.", exists=True, d
     except (CredentialRefused, OSError) as error:
         _fail(f"{file}: {error}" if isinstance(error, CredentialRefused) else str(error), error)
     _tell(found)
+
+
+@certificates_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The PEM with the certificate first.", exists=True, dir_okay=False)],
+    ca_file: Annotated[
+        Path,
+        typer.Option(
+            envvar="ADS_INGEST_CA_FILE", help="The authorities: CAISO's root and issuing CA, PEM.", exists=True, dir_okay=False
+        ),
+    ],
+    key_file: Annotated[
+        Path | None,
+        typer.Option(envvar="ADS_INGEST_KEY_FILE", help="Its key, unless in the same file.", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Tell whether a certificate's chain ends in an authority. And whether its key is there; status 1 when it is not so."""
+    own, *above = _certificates_in(file)
+    problems = chain_problems(own, above, _certificates_in(ca_file), datetime.now(UTC))
+    try:
+        read_expiry(file, key_file)
+    except CertificateUnusable as error:
+        problems.append(str(error))
+    if problems:
+        _fail("\n".join(f"{file}: {problem}" for problem in problems))
+    chain = chain_of(own, [*_certificates_in(ca_file), *above])
+    typer.echo(f"{file}: {', issued by '.join(each.subject.rfc4514_string() for each in chain)}, which is in {ca_file}")
+
+
+def _certificates_in(file: Path) -> list[x509.Certificate]:
+    try:
+        return certificates_of(file.read_bytes())
+    except CredentialRefused as error:
+        _fail(f"{file}: {error}", error)
+    except OSError as error:
+        _fail(f"{file}: cannot be read: {error.strerror}", error)
 
 
 def _password_in(file: Path) -> str:

@@ -64,14 +64,22 @@ def describe_pem(content: bytes) -> list[CertificateFacts]:
     Raises:
         CredentialRefused: there is none, or one is damaged.
     """
+    key = _public_part_of_key(content)
+    return [_facts(certificate, key) for certificate in certificates_of(content)]
+
+
+def certificates_of(content: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM, in its order.
+
+    Raises:
+        CredentialRefused: there is none, or one is damaged.
+    """
     try:
-        certificates = x509.load_pem_x509_certificates(content)
+        return x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise CredentialRefused(
             "is not a PEM with certificates; `dotbus certificates convert` makes one of a .pfx or .p12"
         ) from error
-    key = _public_part_of_key(content)
-    return [_facts(certificate, key) for certificate in certificates]
 
 
 def require_key_and_certificate(content: bytes) -> None:

@@ -47,7 +47,7 @@ class ClientCertificate:
         if left > SOON_DAYS or (self._reminded_at and now - self._reminded_at < REMIND_EVERY):
             return
         self._reminded_at = now
-        ends = {"expires_at": self._expires_at.isoformat(), "days_left": round(left, 1)}
+        ends = {"file": str(self._files[0]), "expires_at": self._expires_at.isoformat(), "days_left": round(left, 1)}
         if left > 0:
             self._log.warning("the client certificate ends soon", **ends, next="put a new one in its place")
         else:
@@ -63,7 +63,7 @@ class ClientCertificate:
         except CertificateUnusable as error:
             return str(error)
         self._versions, self._reminded_at = versions, None
-        self._log.info("the client certificate was renewed", expires_at=self._expires_at.isoformat())
+        self._log.info("the client certificate was renewed", file=str(self._files[0]), expires_at=self._expires_at.isoformat())
         return None
 
     def _complain(self, complaint: str | None) -> None:

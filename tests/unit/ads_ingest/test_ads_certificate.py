@@ -69,3 +69,14 @@ def test_while_only_one_of_certificate_and_key_is_replaced_the_old_ones_count_an
 def test_what_the_connection_cannot_use_is_told_once(said_at: Callable[..., list[str]]) -> None:
     now = ENDS_AT - timedelta(days=100)
     assert [said_at(now, "no certificate found"), said_at(now, "no certificate found")] == [["error"], []]
+
+
+def test_what_is_told_of_a_certificate_names_its_file(
+    certificate: ClientCertificate, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for now in (ENDS_AT - timedelta(days=1), ENDS_AT + timedelta(days=1)):
+        certificate.look(now, None)
+        assert str(tmp_path / "cert.pem") in capsys.readouterr().out
+    install(tmp_path, ENDS_AT + timedelta(days=365))
+    certificate.look(ENDS_AT, None)
+    assert str(tmp_path / "cert.pem") in capsys.readouterr().out
