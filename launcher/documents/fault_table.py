@@ -19,8 +19,6 @@ HELD: Final = {"40001": "latest_dop_mw", "40051": "lmp_published_usd_per_mwh"}
 COLUMNS: Final = {
     "dot": ("DOT", "dot_mw"),
     "set_point": ("set-point", "set_point_mw"),
-    "previous_dot": ("previous DOT", "previous_dot_mw"),
-    "next_dot": ("next DOT", ""),  # whether there is one yet is not the fault's
     "trajectory": ("trajectory", "trajectory_mw"),
     "latest_dop": ("latest DOP", "latest_dop_mw"),
     "lmp_active": ("active price", "lmp_active_usd_per_mwh"),
@@ -29,12 +27,9 @@ COLUMNS: Final = {
 }
 """The qualities of the plant profile: what the table calls each, and the register whose quality it is.
 
-That of the hourly DOT is judged as the DOT's is; it is not here, because CAISO's hourly pre-dispatch holds only once it is
-answered.
+Those of the previous, next and hourly DOT are judged as the DOT's is, and not here: which of them there are goes by the hour,
+and by what was said before the fault.
 """
-
-VARIES: Final = "varies"
-"""In place of a level, where that goes by something else than the fault."""
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,7 +90,7 @@ _INTRODUCTION: Final = """\
 
 Every row was forced on real processes (a broker, both ingests, a gateway, a simulated CAISO) and this is what was read; the
 end-to-end tests force each again. The discrete inputs are those of the classic map, the qualities those of the plant profile;
-of the hourly DOT what is said of the DOT holds.
+of the previous, next and hourly DOT what is said of the DOT holds, as far as CAISO has said any.
 "uncertain at once, bad after stale_after_s: `stale`" means that it left good at once, became bad after `stale_after_s`, and
 shows in the end the reason named; what its value register shows comes after that. "0 at once; 40001 shown" means that the
 register which the flag stands for goes on showing a number. Limits are those of `dotbus.toml`. Where a fault lasts longer

@@ -202,7 +202,6 @@ ROWS = (
         after(2.5),
         noticed=ASKED,
         resource_id=HOURLY,
-        varying=frozenset({"next_dot", "previous_dot"}),  # those of the next and the last hour
         over=ASKED,
         from_good=False,
     ),
@@ -214,7 +213,6 @@ ROWS = (
         after(INTERVAL_S / 2 + 2.5),
         noticed=ASKED,
         resource_id=HOURLY,
-        varying=frozenset({"next_dot", "previous_dot"}),  # those of the next and the last hour
         over=ASKED,
         from_good=False,
     ),

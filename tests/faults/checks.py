@@ -21,7 +21,6 @@ TURN_S = 0.4
 """By how much the reader's moment and the gateway's may differ where an interval turns."""
 PART = 2e-6
 """What a float32 may be off by, as a part of the number."""
-HOURLY_DOT = "hourly_dot"
 ABSENT = (math.nan, math.nan)
 """No value, where there is none to show."""
 
@@ -210,14 +209,16 @@ def _published_price(word: Said, sight: Sight) -> Iterator[Range]:
         yield from ((lmp, lmp) for lmp in word.prices[sight.node, newest])
 
 
-def _quality(column: str) -> Callable[[Display], bool]:
-    return lambda display: display.columns[column].level == "good"
+def _quality(name: str) -> Callable[[Display], bool]:
+    """By the column of the table, or by the register of a quality that has none."""
 
+    def is_good(display: Display) -> bool:
+        if name in display.columns:
+            return display.columns[name].level == "good"
+        quality = display.shown.get(f"{name}_quality")
+        return quality is not None and quality.value == Level.GOOD
 
-def _is_hourly_good(display: Display) -> bool:
-    """It has no column in the table."""
-    quality = display.shown.get("hourly_dot_quality")
-    return quality is not None and quality.value == Level.GOOD
+    return is_good
 
 
 def _plant(column: str, quantity: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
@@ -225,7 +226,7 @@ def _plant(column: str, quantity: str, ranges: Callable[[Said, Sight], Iterator[
         entry = display.shown.get(quantity)
         return None if entry is None else math.nan if entry.value is None else entry.value
 
-    return Check(quantity, _is_hourly_good if column == HOURLY_DOT else _quality(column), shown, ranges, limit)
+    return Check(quantity, _quality(column), shown, ranges, limit)
 
 
 def _classic(flag: str, register: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
@@ -272,9 +273,9 @@ CHECKS = (
     _plant("next_dot", "next_dot_mw", _of_dot(begins_next, _mw, may_lack=True)),
     _plant("next_dot", "next_dot_start", _of_dot(begins_next, _start, may_lack=True)),
     _plant("next_dot", "next_dot_target", _of_dot(begins_next, _target, may_lack=True)),
-    _plant(HOURLY_DOT, "hourly_dot_mw", _of_dot(in_force, _mw, HOURLY_TYPES)),
-    _plant(HOURLY_DOT, "hourly_dot_start", _of_dot(in_force, _start, HOURLY_TYPES)),
-    _plant(HOURLY_DOT, "hourly_dot_end", _of_dot(in_force, _end, HOURLY_TYPES)),
+    _plant("hourly_dot", "hourly_dot_mw", _of_dot(in_force, _mw, HOURLY_TYPES)),
+    _plant("hourly_dot", "hourly_dot_start", _of_dot(in_force, _start, HOURLY_TYPES)),
+    _plant("hourly_dot", "hourly_dot_end", _of_dot(in_force, _end, HOURLY_TYPES)),
     _plant("trajectory", "trajectory_mw", _trajectory),
     _plant("latest_dop", "latest_dop_mw", _latest_dop_mw),
     _plant("latest_dop", "latest_dop_target", _latest_dop_target),

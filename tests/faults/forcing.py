@@ -10,7 +10,7 @@ from faults.display import SILENT, Column, Display
 from plant_stack import RESOURCES
 
 from dotbus.contracts.quality import Reason
-from launcher.documents.fault_table import COLUMNS, FLAGS, VARIES, FaultSeen, Flag, Seen, Step
+from launcher.documents.fault_table import COLUMNS, FLAGS, FaultSeen, Flag, Seen, Step
 
 WITHIN_S = 60.0
 EVERY_S = 0.1
@@ -44,7 +44,6 @@ class Row:
         quiet_intervals: for how many intervals no exceptional dispatch may come.
         over: when a DOT or a price is no longer there, in the words of the table.
         from_good: whether all is good before; else only what the fault is not about.
-        varying: columns that go by the hour, and not by the fault.
         early: whether it is forced just after an interval began, and not just after the next DOT came.
     """
 
@@ -59,7 +58,6 @@ class Row:
     early: bool = False
     over: str = "when its interval is over"
     from_good: bool = True
-    varying: frozenset[str] = frozenset()
 
 
 def has(column: str, *reasons: Reason) -> Callable[[Display], bool]:
@@ -85,7 +83,7 @@ def comparable(reasons: Iterable[str]) -> frozenset[str]:
 
 def is_as_recorded(display: Display, recorded: FaultSeen) -> bool:
     """Whether a display is what a record says that it came to."""
-    shown = {name: what_shows(display, name) for name in COLUMNS if recorded.qualities[name].level != VARIES}
+    shown = {name: what_shows(display, name) for name in COLUMNS}
     qualities = {name: (level, comparable(reasons), shows) for name, (level, reasons, shows) in shown.items()}
     flags = {name: flag_shows(display, name) for name in FLAGS}
     return (qualities, flags) == (recorded_qualities(recorded), recorded_flags(recorded))
@@ -93,8 +91,7 @@ def is_as_recorded(display: Display, recorded: FaultSeen) -> bool:
 
 def recorded_qualities(seen: FaultSeen) -> dict[str, tuple[str, frozenset[str], str]]:
     """What each quality came to, without the way there: how fast a machine is changes no rule."""
-    told = ((name, one) for name, one in seen.qualities.items() if one.level != VARIES)
-    return {name: (one.level, comparable(one.reasons), one.shows) for name, one in told}
+    return {name: (one.level, comparable(one.reasons), one.shows) for name, one in seen.qualities.items()}
 
 
 def recorded_flags(seen: FaultSeen) -> dict[str, tuple[int, str]]:
@@ -152,10 +149,7 @@ def as_row(row: Row, group: str, began_s: float, seen: Sequence[Display], limits
         group=group,
         fault=row.fault,
         flags={number: _flag(number, seen, began_s, words) for number in FLAGS},
-        qualities={
-            name: Seen(VARIES) if name in row.varying else _quality(name, seen, words, began_s, from_good=row.from_good)
-            for name in COLUMNS
-        },
+        qualities={name: _quality(name, seen, words, began_s, from_good=row.from_good) for name in COLUMNS},
     )
 
 
