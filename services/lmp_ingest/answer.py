@@ -5,11 +5,11 @@ for any node of the question where its node cannot be read, for any interval whe
 row fills is not had, and is asked for again; where both can be read, that price is refused though other rows of it are good.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from caiso.oasis import REPORTS, BadRow, Component, Question, floor
+from caiso.oasis import REPORTS, BadRow, Component, Question, floor, interval_starts
 from dotbus.contracts.messages import NodePrice
 from lmp_ingest.translate import Assembled, Holes, values_of
 
@@ -55,7 +55,7 @@ def _holes(
     """
     every = spoken_of.union(position for of in prices.values() for price in of.values() for position in _present(price))
     found = dict(known)
-    for start in _starts(question):
+    for start in interval_starts(question.start, question.end, REPORTS[question.market].interval):
         of = prices.get(start, {})
         lacking = (node for node in question.nodes if node not in of or not every <= _present(of[node]))
         if hidden := frozenset(node for node in lacking if about & _all_about(start, node)):
@@ -70,10 +70,3 @@ def _all_about(start: datetime, node: str) -> set[_About]:
 
 def _present(price: NodePrice) -> set[int]:
     return {position for position, value in enumerate(values_of(price)) if value is not None}
-
-
-def _starts(question: Question) -> Iterator[datetime]:
-    interval, start = REPORTS[question.market].interval, question.start
-    while start < question.end:
-        yield start
-        start += interval

@@ -116,13 +116,7 @@ class OasisClient:
             ErrorReply: OASIS says that there is no data where there should be some, or refuses the question.
             OasisFailure: it was tried often enough; see `errors`.
         """
-        wanted: Nodes = nodes if isinstance(nodes, Group) else tuple(dict.fromkeys(map(named, nodes)))
-        found = []
-        for question in split(Question(market, wanted, start, end, version)):
-            if answer := self._ask_patiently(question):
-                found.append(answer.prices)
-            asked(question)
-        return joined(found) if found else None
+        return self._all_of(Question(market, _named(nodes), start, end, version), asked)
 
     def current(self, nodes: Sequence[str] | Group) -> Prices | None:
         """The prices of the most recently posted five minutes (PRC_CURR_LMP).
@@ -131,10 +125,7 @@ class OasisClient:
             OasisFailure: see `errors`.
         """
         now = self._clock()
-        wanted: Nodes = nodes if isinstance(nodes, Group) else tuple(dict.fromkeys(map(named, nodes)))
-        answers = [self._ask_patiently(each) for each in split(Question(Market.RTM, wanted, now, now, is_current=True))]
-        found = [answer.prices for answer in answers if answer]
-        return joined(found) if found else None
+        return self._all_of(Question(Market.RTM, _named(nodes), now, now, is_current=True))
 
     def locations(self, day: datetime | None = None) -> list[Location]:
         """Every node that CAISO lists for a day, today unless another is given, with its type.
@@ -148,15 +139,25 @@ class OasisClient:
 
     def _locations(self, listing: LocationList, at: datetime) -> Iterable[Location]:
         def listed() -> list[Location]:
+            self._limit.wait()
             reply = self._source.fetch(listing.request(at))
             return locations_of(reply.status, reply.content, listing, self._bounds)
 
         return self._patiently(listed)
 
+    def _all_of(self, wanted: Question, asked: Callable[[Question], None] = lambda _question: None) -> Prices | None:
+        """What a question of any size comes to; None where nothing is published."""
+        found = []
+        for question in split(wanted):
+            if answer := self._ask_patiently(question):
+                found.append(answer.prices)
+            asked(question)
+        return joined(found) if found else None
+
     def _ask_patiently(self, question: Question) -> Answer | None:
         """None while OASIS has no data, and there need not be any."""
         try:
-            return self._patiently(lambda: self.ask(question), waits=False)
+            return self._patiently(lambda: self.ask(question))
         except ErrorReply as error:
             if not has_no_data(error):
                 raise
@@ -165,11 +166,9 @@ class OasisClient:
                 raise ErrorReply(error.code, f"no data: {meaning} ({question})", Remedy.GIVE_UP) from error
         return None
 
-    def _patiently(self, ask: Callable[[], T], *, waits: bool = True) -> T:
+    def _patiently(self, ask: Callable[[], T]) -> T:
         for pause_s in _pauses_s(self._tries):
             try:
-                if waits:
-                    self._limit.wait()
                 return ask()
             except OasisFailure as failure:
                 if failure.remedy not in (Remedy.PAUSE, Remedy.RETRY) or pause_s is None:
@@ -177,6 +176,11 @@ class OasisClient:
                 is_made = isinstance(failure, ErrorReply) and failure.code == IN_PROCESSING
                 self._limit.put_off(_GROUP_PAUSE_S if is_made else pause_s)
         raise AssertionError("the last try returns or raises")
+
+
+def _named(nodes: Sequence[str] | Group) -> Nodes:
+    """Each node once, by CAISO's name."""
+    return nodes if isinstance(nodes, Group) else tuple(dict.fromkeys(map(named, nodes)))
 
 
 def _pauses_s(tries: int) -> Iterator[float | None]:

@@ -3,7 +3,7 @@
 A price of every node and hour of a day is two million rows: as Python objects they cost minutes and gigabytes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -36,21 +36,18 @@ class Texts:
     def __init__(self, what: str) -> None:
         self._what = what
         self._numbers: dict[bytes, int] = {}
+        self._texts: list[bytes] = []
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self._texts)
 
     def text(self, number: int) -> str:
         """The text that has a number."""
-        return self.all()[number].decode(errors="replace")
+        return self._texts[number].decode(errors="replace")
 
-    def shown(self, number: int) -> str:
-        """The same for a message."""
-        return repr(self.text(number)[:60])
-
-    def all(self) -> list[bytes]:
+    def all(self) -> Sequence[bytes]:
         """Every text, by its number."""
-        return list(self._numbers)
+        return self._texts
 
     def numbers_of(self, column: pa.DictionaryArray) -> Numbers:
         """The number of the text in each row. A row without any has that of the empty one.
@@ -58,16 +55,21 @@ class Texts:
         Raises:
             Oversized: there are too many distinct texts.
         """
-        known = self._numbers
-        distinct = [known.setdefault(text or b"", len(known)) for text in column.dictionary.to_pylist()]
-        if len(known) > MOST_TEXTS:
+        distinct = [self._number_of(text or b"") for text in column.dictionary.to_pylist()]
+        if len(self) > MOST_TEXTS:
             raise Oversized(f"more than {MOST_TEXTS:,} different values of {self._what}")
         indices = column.indices
         if indices.null_count:
-            distinct.append(known.setdefault(b"", len(known)))
+            distinct.append(self._number_of(b""))
             indices = indices.fill_null(len(distinct) - 1)
         found: Numbers = np.array(distinct, dtype=np.int32)[indices.to_numpy()]
         return found
+
+    def _number_of(self, text: bytes) -> int:
+        number = self._numbers.setdefault(text, len(self._texts))
+        if number == len(self._texts):
+            self._texts.append(text)
+        return number
 
 
 class Known:
@@ -173,6 +175,12 @@ class BadRows:
     def count(self, times: int) -> None:
         """So many more are, which nobody names."""
         self.total += times
+
+    def add(self, others: "BadRows") -> None:
+        """Those of another piece of the reply are, too."""
+        for row in others.named:
+            self.note(row)
+        self.count(others.total - len(others.named))
 
     def all(self) -> tuple[BadRow, ...]:
         """Every one that is named, and one for the others, which may be of any node and interval."""

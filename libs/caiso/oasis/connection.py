@@ -74,7 +74,7 @@ class OasisConnection:
         url: str = CAISO_URL,
         *,
         ca_file: Path | None = None,
-        user_agent: str = "dotbus-caiso-oasis",
+        user_agent: str = "caiso-oasis",
         timeout_s: float = 120.0,
         max_reply_bytes: int = 64 * 1024 * 1024,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),

@@ -8,6 +8,7 @@ OasisFailure
  +-- HttpRefused      an HTTP status other than 200
  +-- Oversized        more bytes, members, rows or names than an honest answer has
  +-- Malformed        not a zip, not a table, not the answer to what was asked
+ |    +-- NoPrices    one of its members is something else than prices
  +-- Incomplete       an answer that lacks what makes it one: rows, an LMP, a member
  +-- ErrorReply       OASIS's own error report, by its ERR_CODE
 """
@@ -27,7 +28,7 @@ class Remedy(StrEnum):
     GIVE_UP = "give_up"
     """Asking again will not help until something is changed; try rarely."""
     BY_MEANING = "by_meaning"
-    """No data: what that means depends on what was asked for, see `no_data`."""
+    """No data: what that means depends on what was asked for, see `reports.meaning_of_no_data`."""
 
 
 class OasisFailure(Exception):

@@ -85,14 +85,13 @@ def named(name: str) -> str:
     return SHORT_NAMES.get(name.upper(), name)
 
 
-def type_of(name: str, listing: LocationList | None = None) -> LocationType:
+def _type_of(name: str, listing: LocationList) -> LocationType:
     """What a node is, by its name and by the list that has it."""
     if name.startswith("TH_"):
         return LocationType.HUB
     if name.startswith("DLAP_"):
         return LocationType.LOAD_AREA
-    is_aggregate = name.endswith("-APND") if listing is None else listing is LocationList.APNODES
-    return LocationType.AGGREGATE if is_aggregate else LocationType.NODE
+    return LocationType.AGGREGATE if listing is LocationList.APNODES else LocationType.NODE
 
 
 def locations_of(status: int, content: bytes, listing: LocationList, bounds: Bounds) -> list[Location]:
@@ -117,6 +116,6 @@ def _listed(member: Member, listing: LocationList) -> Iterator[Location]:
             raise Malformed(f"{member.name}: no column {prefix}_ID in the header {','.join(lines.fieldnames or ())[:200]!r}")
         for line in lines:
             if name := (line.get(f"{prefix}_ID") or "").strip():
-                yield Location(name, type_of(name, listing), (line.get(f"{prefix}_TYPE") or "").strip())
+                yield Location(name, _type_of(name, listing), (line.get(f"{prefix}_TYPE") or "").strip())
     except (UnicodeDecodeError, csv.Error) as error:
         raise Malformed(f"{member.name}: {error}") from error

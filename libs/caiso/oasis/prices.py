@@ -164,7 +164,7 @@ class _Assembly:
     def prices(self, strays: Sequence[str]) -> Prices:
         """All of it."""
         columns = {component: self._column(self._reading.rows(component)) for component in Component}
-        keys = _united([each.keys for each in columns.values()])
+        keys = told = _united([each.keys for each in columns.values()])
         contradicted = _united([each.contradicted for each in columns.values()])
         unreadable = self._unreadable()
         values = {component: each.on(keys) for component, each in columns.items()}
@@ -181,7 +181,7 @@ class _Assembly:
         return Prices(
             self._market,
             self._table(keys, values),
-            self._named(_united([each.keys for each in columns.values()])),
+            self._named(told),
             tuple(map(self._place, contradicted[:MOST_PLACES])),
             {self._place(key): unreadable[key] for key in sorted(unreadable)[:MOST_PLACES]},
             tuple(map(self._place, doubtful[:MOST_PLACES])),

@@ -3,7 +3,7 @@
 Source: OASIS interface specification 4.3.5, sections 2.1 (SingleZip), 2.2 (GroupZip) and 6 (notes).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -98,13 +98,8 @@ def _of_nodes(asked: Question) -> Iterator[Question]:
     if isinstance(asked.nodes, Group):
         yield asked
         return
-    for names in _tens(asked.nodes):
-        yield replace(asked, nodes=names)
-
-
-def _tens(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for at in range(0, len(names), MAX_NODES):
-        yield tuple(names[at : at + MAX_NODES])
+    for at in range(0, len(asked.nodes), MAX_NODES):
+        yield replace(asked, nodes=asked.nodes[at : at + MAX_NODES])
 
 
 def _next_cut(asked: Question, start: datetime) -> datetime:

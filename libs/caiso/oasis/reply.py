@@ -49,10 +49,10 @@ class _Members:
         self._require_table()
         scope = reading.scope
         if scope is None:
-            raise _nothing(reading)
+            raise _no_row(reading)
         prices = assemble(reading, scope.market, [f"{name}: {error}" for name, error in self.strays])
         if not len(prices):
-            raise _no_price(reading, prices)
+            raise _no_price(prices) if reading.has_rows else _no_row(reading)
         return prices
 
     def _read_member(self, entry: Entry, reading: Reading, budget: Budget) -> None:
@@ -81,18 +81,15 @@ class _Members:
             raise Incomplete(f"a table and an error in one reply: {self.errors[0]}")
 
 
-def _nothing(reading: Reading) -> OasisFailure:
-    """Why a table without any row that was read is no answer."""
-    bad = reading.bad_rows.named
-    return Malformed(bad[0].cause, where=bad[0].where) if bad else Incomplete("a table without rows")
-
-
-def _no_price(reading: Reading, prices: Prices) -> OasisFailure:
-    """Why a reply that is a table has no price: rows without a single LMP are no answer, and not "not yet" either."""
-    if prices.bad_rows and not reading.has_rows:
-        return Malformed(prices.bad_rows[0].cause, where=prices.bad_rows[0].where)
-    if prices.named[0]:
-        told = [*prices.bad_rows, *(f"{place}: {text}" for place, text in prices.unreadable.items()), *prices.contradictions]
-        return Incomplete("rows without an LMP that can be used", where=str(told[0]) if told else "")
+def _no_row(reading: Reading) -> OasisFailure:
+    """Why a table of which no row can be used is no answer, and not "not yet" either."""
+    if bad := reading.bad_rows.named:
+        return Malformed(bad[0].cause, where=bad[0].where)
     kinds = ", ".join(sorted(reading.others)[:5])
     return Incomplete(f"no row of a price that is known here, but of {kinds[:80]}" if kinds else "a table without rows")
+
+
+def _no_price(prices: Prices) -> OasisFailure:
+    """The same of rows without a single LMP."""
+    told = [*prices.bad_rows, *(f"{place}: {text}" for place, text in prices.unreadable.items()), *prices.contradictions]
+    return Incomplete("rows without an LMP that can be used", where=str(told[0]) if told else "")

@@ -87,8 +87,7 @@ def read_table(open_member: Callable[[], Member], bad_rows: BadRows) -> Iterator
             pieces, left_out = _read(member, _TEXT)
         except pa.ArrowInvalid as error:
             raise Malformed(f"{member.name}: {str(error)[:200]}") from error
-    for row in left_out:
-        bad_rows.note(row)
+    bad_rows.add(left_out)
     yield from pieces
 
 
@@ -96,7 +95,7 @@ class _NotNumbers(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow has no type
     """A price that is a float by its form and yet no number: NaN, or one without end."""
 
 
-def _read(member: Member, price_type: pa.DataType) -> tuple[list[RawColumns], list[BadRow]]:
+def _read(member: Member, price_type: pa.DataType) -> tuple[list[RawColumns], BadRows]:
     header, left_out = read_header(member), _LeftOut(member.name)
     texts, price = [str(at) for at in header.texts], str(header.price)
 
@@ -126,7 +125,7 @@ class _LeftOut:
 
     def __init__(self, member: str) -> None:
         self._member = member
-        self.rows: list[BadRow] = []
+        self.rows = BadRows()
         self.no_row = ""
 
     def take(self, line: pyarrow.csv.InvalidRow) -> str:
@@ -134,7 +133,7 @@ class _LeftOut:
         text, cause = line.text.strip(), f"{line.actual_columns} columns, the header has {line.expected_columns}"
         if not is_row(text.split(",")):
             self.no_row = self.no_row or f"{self._member}: {cause}: {text[:_SHOWN]!r}"
-        self.rows.append(BadRow(cause, text, component=component_in(text.split(","))))
+        self.rows.note(BadRow(cause, text, component=component_in(text.split(","))))
         return "skip"
 
 

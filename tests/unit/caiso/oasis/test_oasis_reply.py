@@ -179,8 +179,9 @@ def test_what_bad_rows_may_have_been_about_is_told_as_far_as_it_can_be_read() ->
     assert [(row.node, row.interval_start) for row in rows] == [(None, None), ("N1", None), ("N1", START)]
 
 
-def test_beyond_the_first_thousand_bad_rows_one_stands_for_all_others() -> None:
-    prices = parse(line("N2"), *(line(f"X{number}") for number in range(1500)))
+@pytest.mark.parametrize("bad", [line("X"), "RTM,LMP,9\n"], ids=["another node", "too few columns"])
+def test_beyond_the_first_thousand_bad_rows_one_stands_for_all_others(bad: str) -> None:
+    prices = parse(line("N2"), *[bad] * 1500)
     assert (len(prices.bad_rows), prices.counts["bad_rows"]) == (1001, 1500)
     assert (prices.bad_rows[-1].node, prices.bad_rows[-1].where) == (None, "500")
 
