@@ -87,8 +87,14 @@ class OpenBatches:
     ) -> None:
         """A batch is in the outbox, as its document says, which tells these resources their words, and lasts until a time."""
         words = words or {}
-        batch = replace(self._batches[header.batch_uid], begins_at=begins_at)
-        batch = replace(batch, until=until or now, named=frozenset(words), words=words, in_doubt=frozenset(in_doubt))
+        batch = replace(
+            self._batches[header.batch_uid],
+            begins_at=begins_at,
+            until=until or now,
+            named=frozenset(words),
+            words=words,
+            in_doubt=frozenset(in_doubt),
+        )
         self._put(batch.passed_on(header, now, self._recheck))
 
     def note_decided(self, batch_uid: str, resources: Collection[str]) -> None:

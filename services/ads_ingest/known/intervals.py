@@ -253,10 +253,7 @@ def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> boo
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:
     """When the last that a batch instructs is over, None when it names no time."""
-    instructions = tuple(instructions)
-    ends = [times.interval_end for instruction in instructions if (times := times_of(header, instruction))]
-    others = (each for each in instructions if each.instruction_type != DOT_INSTRUCTION)
-    ends += [lasts.shown_until for each in others if (lasts := lasting(header, each))]
+    ends = [end for _start, end in _spans(header, instructions)]
     if header.start_at is not None and not ends:
         ends.append(usual_end(header.batch_type, header.start_at))
     return max(ends, default=None)
@@ -264,8 +261,14 @@ def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] 
 
 def open_from(header: DispatchBatchHeader, instructions: Iterable[Instruction]) -> datetime | None:
     """When the first that a batch instructs begins, None when it names no time."""
-    instructions = tuple(instructions)
-    starts = [times.interval_start for instruction in instructions if (times := times_of(header, instruction))]
-    others = (each for each in instructions if each.instruction_type != DOT_INSTRUCTION)
-    starts += [lasts.start_at for each in others if (lasts := lasting(header, each))]
+    starts = [start for start, _end in _spans(header, instructions)]
     return min([*starts, *([header.start_at] if header.start_at else [])], default=None)
+
+
+def _spans(header: DispatchBatchHeader, instructions: Iterable[Instruction]) -> Iterator[tuple[datetime, datetime]]:
+    """From when until when each thing that a batch instructs lasts, as far as it tells that."""
+    for instruction in instructions:
+        if times := times_of(header, instruction):
+            yield times.interval_start, times.interval_end
+        if instruction.instruction_type != DOT_INSTRUCTION and (lasts := lasting(header, instruction)):
+            yield lasts.start_at, lasts.shown_until
