@@ -13,21 +13,20 @@ _MADE_BY: Final = "`dotbus certificates init` makes passwords, under Compose the
 
 
 def _is_readable(file: Path) -> Path:
+    return _read(file)
+
+
+def _is_made(file: Path) -> Path:
+    return _read(file, if_missing=f"; {_MADE_BY}")
+
+
+def _read(file: Path, if_missing: str = "") -> Path:
     try:
         with file.open("rb"):
             return file
     except OSError as error:
-        raise ValueError(f"must name a file that can be read: {error.strerror}") from error
-
-
-def _is_made(file: Path) -> Path:
-    try:
-        file.stat()
-    except FileNotFoundError as error:
-        raise ValueError(f"must name a file that can be read: {error.strerror}; {_MADE_BY}") from error
-    except OSError:  # another reason, which whoever opens it tells
-        return file
-    return file
+        hint = if_missing if isinstance(error, FileNotFoundError) else ""
+        raise ValueError(f"must name a file that can be read: {error.strerror}{hint}") from error
 
 
 def _holds_text(file: Path) -> Path:
@@ -67,7 +66,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Megabytes = Annotated[float, Field(gt=0, le=65536)]
 Days = Annotated[float, Field(ge=1, le=3650)]
 ReadableFile = Annotated[Path, AfterValidator(_is_readable)]
-SecretFile = Annotated[Path, AfterValidator(_is_made), AfterValidator(_is_readable), AfterValidator(_holds_text)]
+SecretFile = Annotated[Path, AfterValidator(_is_made), AfterValidator(_holds_text)]
 AuthorityFile = Annotated[ReadableFile, AfterValidator(_holds_certificates)]
 Folder = Annotated[Path, AfterValidator(_is_folder)]
 MB = 1024 * 1024
