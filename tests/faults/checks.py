@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from faults.display import Display
 
@@ -29,9 +29,12 @@ Prices = Mapping[tuple[str, datetime], tuple[float, ...]]
 Range = tuple[float, float]
 
 
-class Said(Protocol):
-    """One word of CAISO's: all that holds until it says something else."""
+@dataclass(frozen=True)
+class Word:
+    """All that CAISO said until it said something else. `until` None means that it still says so."""
 
+    since: datetime
+    until: datetime | None
     batches: tuple[SentBatch, ...]
     trajectories: tuple[SentTrajectory, ...]
     prices: Prices
@@ -66,16 +69,16 @@ class Check:
     quantity: str
     is_good: Callable[[Display], bool]
     shown: Callable[[Display], float | None]
-    ranges: Callable[[Said, Sight], Iterator[Range]]
+    ranges: Callable[[Word, Sight], Iterator[Range]]
     limit: str = "dot"
 
-    def agrees(self, word: Said, sight: Sight, shown: float) -> bool:
+    def agrees(self, word: Word, sight: Sight, shown: float) -> bool:
         """Whether a word asks for what is shown, at any moment at which it can have been read."""
         if math.isnan(shown):
             return any(math.isnan(low) for low, _high in self.ranges(word, sight))
         return any(low - _slack(low) <= shown <= high + _slack(high) for low, high in self.ranges(word, sight))
 
-    def describe(self, word: Said, sight: Sight) -> str:
+    def describe(self, word: Word, sight: Sight) -> str:
         """What a word asks for, for people."""
         return ", ".join(f"{low:.4f} to {high:.4f}" for low, high in self.ranges(word, sight)) or "nothing"
 
@@ -102,7 +105,7 @@ class Held(NamedTuple):
         return self.start + (self.end - self.start) / 2
 
 
-def held_dots(word: Said, resource_id: str, types: Sequence[int] = FIVE_MINUTE_TYPES) -> list[Held]:
+def held_dots(word: Word, resource_id: str, types: Sequence[int] = FIVE_MINUTE_TYPES) -> list[Held]:
     """A resource's DOTs of batches of some types that were not cancelled, declined ones left out."""
     return [
         Held(batch.start_at, batch.start_at + timedelta(seconds=batch.interval_s), batch.received_at, batch.revision_no, each)
@@ -146,10 +149,10 @@ Choice = Callable[[Sequence[Held], datetime], Held | None]
 
 def _of_dot(
     choose: Choice, number: Callable[[Held], float | None], types: Sequence[int] = FIVE_MINUTE_TYPES, *, may_lack: bool = False
-) -> Callable[[Said, Sight], Iterator[Range]]:
+) -> Callable[[Word, Sight], Iterator[Range]]:
     """A number of the DOT that is chosen; no value where it has none, or where there may be no such DOT."""
 
-    def ranges(word: Said, sight: Sight) -> Iterator[Range]:
+    def ranges(word: Word, sight: Sight) -> Iterator[Range]:
         dots = held_dots(word, sight.resource_id, types)
         for at in moments(sight.display, TURN_S):
             dot = choose(dots, at)
@@ -162,7 +165,7 @@ def _of_dot(
     return ranges
 
 
-def _set_point(word: Said, sight: Sight) -> Iterator[Range]:
+def _set_point(word: Word, sight: Sight) -> Iterator[Range]:
     dots = held_dots(word, sight.resource_id)
     points = sorted({(dot.middle, dot.dot_mw) for each in dots if (dot := in_force(dots, each.middle))})
     times = moments(sight.display, RENDERED_S)
@@ -172,7 +175,7 @@ def _set_point(word: Said, sight: Sight) -> Iterator[Range]:
         yield found
 
 
-def _trajectory(word: Said, sight: Sight) -> Iterator[Range]:
+def _trajectory(word: Word, sight: Sight) -> Iterator[Range]:
     points = assembled(dop_batches(Sent(batches=(), trajectories=word.trajectories), sight.resource_id))
     if found := _range(points, moments(sight.display, RENDERED_S)):
         yield found
@@ -185,17 +188,17 @@ def _range(points: Points, times: Sequence[datetime]) -> Range | None:
     return (min(found[0], *corners), max(found[1], *corners)) if found and corners else found
 
 
-def _latest_dop_mw(word: Said, sight: Sight) -> Iterator[Range]:
+def _latest_dop_mw(word: Word, sight: Sight) -> Iterator[Range]:
     if dop := latest_dop(Sent(batches=(), trajectories=word.trajectories), sight.resource_id):
         yield dop.dop_mw, dop.dop_mw
 
 
-def _latest_dop_target(word: Said, sight: Sight) -> Iterator[Range]:
+def _latest_dop_target(word: Word, sight: Sight) -> Iterator[Range]:
     if dop := latest_dop(Sent(batches=(), trajectories=word.trajectories), sight.resource_id):
         yield (int(dop.target_at.timestamp()),) * 2
 
 
-def _active_price(word: Said, sight: Sight) -> Iterator[Range]:
+def _active_price(word: Word, sight: Sight) -> Iterator[Range]:
     begins = sight.time("lmp_active_start")
     for at in moments(sight.display, TURN_S):
         start = at - timedelta(seconds=at.timestamp() % FIVE_MINUTES.total_seconds())
@@ -203,7 +206,7 @@ def _active_price(word: Said, sight: Sight) -> Iterator[Range]:
             yield from ((lmp, lmp) for lmp in word.prices.get((sight.node, start), ()))
 
 
-def _published_price(word: Said, sight: Sight) -> Iterator[Range]:
+def _published_price(word: Word, sight: Sight) -> Iterator[Range]:
     newest = max((start for name, start in word.prices if name == sight.node), default=None)
     if newest is not None and sight.time("lmp_published_start") in (newest, None):
         yield from ((lmp, lmp) for lmp in word.prices[sight.node, newest])
@@ -221,7 +224,7 @@ def _quality(name: str) -> Callable[[Display], bool]:
     return is_good
 
 
-def _plant(column: str, quantity: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
+def _plant(column: str, quantity: str, ranges: Callable[[Word, Sight], Iterator[Range]], limit: str = "dot") -> Check:
     def shown(display: Display) -> float | None:
         entry = display.shown.get(quantity)
         return None if entry is None else math.nan if entry.value is None else entry.value
@@ -229,7 +232,7 @@ def _plant(column: str, quantity: str, ranges: Callable[[Said, Sight], Iterator[
     return Check(quantity, _quality(column), shown, ranges, limit)
 
 
-def _classic(flag: str, register: str, ranges: Callable[[Said, Sight], Iterator[Range]], limit: str = "dot") -> Check:
+def _classic(flag: str, register: str, ranges: Callable[[Word, Sight], Iterator[Range]], limit: str = "dot") -> Check:
     def shown(display: Display) -> float | None:
         value = display.held.get(register, math.inf)
         return math.nan if value is None else None if math.isinf(value) else value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import requests
-from faults.checks import CHECKS, FIVE_MINUTES, Check, Prices, Sight
+from faults.checks import CHECKS, FIVE_MINUTES, Check, Prices, Sight, Word
 from faults.display import Display
 
 from dotbus.runtime.schedule import utc_now
@@ -19,17 +19,6 @@ from launcher.look.sent import Sent, SentBatch, SentTrajectory, Simulator, Simul
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 HISTORY = timedelta(minutes=5)
 """What was received before does not matter to any register."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """All that CAISO said until it said something else. `until` None means that it still says so."""
-
-    since: datetime
-    until: datetime | None
-    batches: tuple[SentBatch, ...]
-    trajectories: tuple[SentTrajectory, ...]
-    prices: Prices
 
 
 @dataclass(frozen=True)

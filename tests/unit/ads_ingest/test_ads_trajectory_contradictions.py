@@ -20,6 +20,7 @@ OTHERS = {
     "the same batch with other megawatts": trajectory("T1", 0, (0, 10), (5, 21), (10, 30)),
     "the same batch with a point less": trajectory("T1", 0, (0, 10), (5, 20)),
     "the same batch received a second later": trajectory("T1", 1 / 60, (0, 10), (5, 21), (10, 30)),
+    "the same batch as advisory": ADVISORY,
 }
 BOTH_ORDERS = pytest.mark.parametrize("order", [NAMES, NAMES[::-1]])
 CONTRADICTING = pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
@@ -76,7 +77,7 @@ def test_a_trajectory_that_is_listed_twice_is_one(bench: Bench) -> None:
 
 @BOTH_ORDERS
 @CONTRADICTING
-def test_accounts_that_are_told_different_points_are_in_doubt_until_a_newer_trajectory(
+def test_accounts_that_are_told_a_trajectory_differently_are_in_doubt_until_a_newer_one(
     two: Two, order: tuple[str, ...], other: tuple[str, str]
 ) -> None:
     two.ads["east"].trajectories, two.ads["west"].trajectories = [FIRST], [other]
@@ -101,22 +102,3 @@ def test_accounts_that_are_told_the_same_trajectory_agree(two: Two, order: tuple
     for _ in range(8):
         two.round(MINUTE, order)
         assert curve(two).reasons == ()
-
-
-@BOTH_ORDERS
-def test_accounts_of_which_one_is_told_that_a_trajectory_is_advisory_are_in_doubt(two: Two, order: tuple[str, ...]) -> None:
-    two.ads["east"].trajectories, two.ads["west"].trajectories = [FIRST], [ADVISORY]
-    for _ in range(3):
-        two.round(MINUTE, order)
-        assert curve(two).reasons == IN_DOUBT
-    two.restart()
-    two.round(MINUTE, order)
-    assert curve(two).reasons == IN_DOUBT
-
-
-@pytest.mark.parametrize("first", [0, 1], ids=["binding first", "advisory first"])
-def test_a_trajectory_that_one_document_has_as_binding_and_as_advisory_is_in_doubt(tmp_path: Path, first: int) -> None:
-    bench = Bench(tmp_path)
-    bench.ads.trajectories = [FIRST, ADVISORY] if first == 0 else [ADVISORY, FIRST]
-    bench.trajectory.round()
-    assert bench.curve().reasons == IN_DOUBT
