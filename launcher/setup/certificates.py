@@ -128,14 +128,15 @@ def check(
 ) -> None:
     """Tell whether a certificate's chain ends in an authority. And whether its key is there; status 1 when it is not so."""
     own, *above = _certificates_in(file)
-    problems = chain_problems(own, above, _certificates_in(ca_file), datetime.now(UTC))
+    authorities = _certificates_in(ca_file)
+    chain = chain_of(own, [*authorities, *above])
+    problems = chain_problems(chain, authorities, datetime.now(UTC))
     try:
         read_expiry(file, key_file)
     except CertificateUnusable as error:
         problems.append(str(error))
     if problems:
         _fail("\n".join(f"{file}: {problem}" for problem in problems))
-    chain = chain_of(own, [*_certificates_in(ca_file), *above])
     typer.echo(f"{file}: {', issued by '.join(each.subject.rfc4514_string() for each in chain)}, which is in {ca_file}")
 
 

@@ -7,28 +7,24 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 
-def chain_of(certificate: x509.Certificate, known: Sequence[x509.Certificate]) -> Iterator[x509.Certificate]:
+def chain_of(certificate: x509.Certificate, known: Sequence[x509.Certificate]) -> list[x509.Certificate]:
     """A certificate, the one that issued it, and so on, as far as they are known; each once."""
+    chain: list[x509.Certificate] = []
     link: x509.Certificate | None = certificate
-    left = list(known)
     while link is not None:
-        yield link
-        left = [each for each in left if each != link]
-        link = next((each for each in left if _is_issued_by(link, each)), None)
+        chain.append(link)
+        link = next((each for each in known if each not in chain and _is_issued_by(chain[-1], each)), None)
+    return chain
 
 
-def chain_problems(
-    own: x509.Certificate, above: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime
-) -> list[str]:
+def chain_problems(chain: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime) -> list[str]:
     """What speaks against a certificate, in words; nothing when its chain holds.
 
     Args:
-        own: the certificate.
-        above: others that are shown with it.
+        chain: from the certificate up.
         authorities: what is trusted; the chain has to end in a root among them.
         now: the time that every link has to be valid at.
     """
-    chain = list(chain_of(own, [*authorities, *above]))
     problems = [problem for link in chain for problem in _time_problems(link, now)]
     last = chain[-1]
     if last.issuer != last.subject:
