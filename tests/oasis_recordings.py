@@ -13,6 +13,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "tests" / "fixtures" / "oasis"
 LARGE = ROOT.parent / "shared" / "reference" / "oasis" / "recordings"
+FIELDS = {
+    "LMP": "lmp_usd_per_mwh",
+    "MCE": "energy_usd_per_mwh",
+    "MCC": "congestion_usd_per_mwh",
+    "MCL": "loss_usd_per_mwh",
+    "MGHG": "ghg_usd_per_mwh",
+}
+"""The LMP_TYPEs of a price and what dotbus calls each, once more and by hand."""
 
 
 def recorded(name: str) -> bytes:

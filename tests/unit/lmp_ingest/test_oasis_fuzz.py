@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from oasis_recordings import as_reply, recorded
+from oasis_recordings import FIELDS, as_reply, recorded
 from oasis_story import Story
 
 from caiso.oasis import REPORTS, Market, Question, midnight, trade_day, window_end
@@ -26,13 +26,6 @@ from lmp_ingest import gaps
 Row = dict[str, str]
 Key = tuple[str, datetime]
 START, END, KIND = "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT", "LMP_TYPE"
-FIELDS = {
-    "LMP": "lmp_usd_per_mwh",
-    "MCE": "energy_usd_per_mwh",
-    "MCC": "congestion_usd_per_mwh",
-    "MCL": "loss_usd_per_mwh",
-    "MGHG": "ghg_usd_per_mwh",
-}
 ERROR = recorded("error_1000_no_data.xml")
 LEAP_S = 15
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from oasis_recordings import as_reply, independent_prices
+from oasis_recordings import FIELDS, as_reply, independent_prices
 
 from caiso.oasis import Prices, parse_reply
 
@@ -26,13 +26,6 @@ RECORDINGS = [
     ("singlezip_20240312_20240316_PRC_LMP_DAM_20240313_13_40_38_v1_csv.zip", "MW", (290, 58, 1, 5)),
     ("singlezip_20240412_20240420_PRC_LMP_DAM_20240418_14_20_28_v1_csv.zip", "MW", (2655, 177, 3, 5)),
 ]
-FIELDS = {
-    "LMP": "lmp_usd_per_mwh",
-    "MCE": "energy_usd_per_mwh",
-    "MCC": "congestion_usd_per_mwh",
-    "MCL": "loss_usd_per_mwh",
-    "MGHG": "ghg_usd_per_mwh",
-}
 
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oasis_recordings import as_reply, independent_prices, recorded, zipped
+from oasis_recordings import FIELDS, as_reply, independent_prices, recorded, zipped
 
 from caiso.oasis import (
     Bounds,
@@ -38,13 +38,6 @@ HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,
 START = datetime(2025, 9, 1, 8, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
 ASKED = Question(Market.RTM, ("N1", "N2"), START, START + 12 * FIVE)
-COLUMNS = {
-    "LMP": "lmp_usd_per_mwh",
-    "MCE": "energy_usd_per_mwh",
-    "MCC": "congestion_usd_per_mwh",
-    "MCL": "loss_usd_per_mwh",
-    "MGHG": "ghg_usd_per_mwh",
-}
 
 
 def line(node: str = "N1", kind: str = "LMP", price: str = "12.5", at: datetime = START, market: str = "RTM") -> str:
@@ -73,12 +66,12 @@ def found(prices: Prices) -> list[tuple[str, datetime, float]]:
 def test_each_price_is_what_an_independent_reader_reads(name: str, column: str) -> None:
     prices = parse_saved(as_reply(name))
     expected = {
-        (node, start): {COLUMNS[kind]: float(value) for kind, value in parts.items()}
+        (node, start): {FIELDS[kind]: float(value) for kind, value in parts.items()}
         for (node, start), parts in independent_prices(name, column).items()
         if "LMP" in parts
     }
     said = {
-        (row["node"], row["interval_start"]): {key: row[key] for key in COLUMNS.values() if row[key] is not None}
+        (row["node"], row["interval_start"]): {key: row[key] for key in FIELDS.values() if row[key] is not None}
         for row in prices.rows()
     }
     assert said == expected
@@ -399,7 +392,7 @@ def test_rows_that_are_damaged_never_change_what_the_others_say(damages: list[tu
     said = {(row["node"], row["interval_start"].isoformat()): row for row in prices.rows()}
     truth = {(row[2], row[0]): {} for row in rows}
     for row in rows:
-        truth[row[2], row[0]][COLUMNS[row[4]]] = float(row[5])
+        truth[row[2], row[0]][FIELDS[row[4]]] = float(row[5])
     assert untouched
     for key, parts in truth.items():
         if key not in touched and not _may_be_said_by(damaged.values(), key):
