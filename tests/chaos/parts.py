@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cutting_proxy import CuttingProxy
+from faults.shifted_clock import set_shift
 
 from launcher.demo.children import Child, Children
 
@@ -107,9 +108,7 @@ class Part:
 
     def set_clock(self, ahead_s: float) -> None:
         """Its wall clock is ours plus so many seconds from now on."""
-        new = self._clock.with_suffix(".new")
-        new.write_text(str(ahead_s))
-        new.replace(self._clock)  # it is read at any moment
+        set_shift(self._clock, ahead_s)
 
     @property
     def _clock(self) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cutting_proxy import CuttingProxy
 from faults.display import Display
 from faults.forcing import Row, after, is_good
+from faults.shifted_clock import set_shift
 from faults.stack import INTERVAL_S, FaultStack
 from waiting import eventually
 
@@ -115,12 +116,12 @@ def with_shifted_clock(name: str, *shifts_s: float) -> Force:
     @contextmanager
     def force(stack: FaultStack) -> Iterator[None]:
         file = stack.folder / f"{name}_clock"
-        file.write_text("0")
+        set_shift(file, 0)
         stack.plant.kill(name)
         stack.plant.start_as(name, "faults.shifted_clock", name, SHIFT_FILE=str(file), PYTHONPATH=str(TESTS))
         eventually(lambda: stack.display().is_good, 60, 0.1)
         for shift_s in shifts_s:
-            file.write_text(str(shift_s))
+            set_shift(file, shift_s)
         try:
             yield
         finally:
