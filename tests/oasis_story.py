@@ -68,7 +68,8 @@ class Story:
         self, folder: Path, markets: tuple[Market, ...], nodes: tuple[str, ...], *, begin: datetime = BEGIN, **settings: object
     ) -> None:
         self.now = begin
-        self.settings = OasisSettings(state_dir=folder, **settings)
+        # No further back than each hour, unless a story is about that: a week of prices would hide what it is about.
+        self.settings = OasisSettings(state_dir=folder, **{"corrections_far_back_days": 1, **settings})
         self.installation = Installation.model_validate(
             {
                 "environment": "simulator",

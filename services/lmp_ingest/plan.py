@@ -1,8 +1,6 @@
-"""What to ask next. Pure: the time and what is known in, a question or a time to wait for out.
+"""What to ask. Pure: the time and what is known in, a question out; `turns` says whose turn it is.
 
-A *track* is one market and at most ten nodes, the most that one request can ask for. Each has its own pace; one request at a
-time goes to CAISO, for the track that is most behind its pace, so that none starves when there are more tracks than the
-permitted rate can serve.
+A *track* is one market and at most ten nodes, the most that one request can ask for.
 
 A question's window begins a little before the newest price, and never after now. Every so often it begins long before that,
 because CAISO corrects prices without saying so, and where the first price is missing, which bridges an outage.
@@ -10,21 +8,16 @@ because CAISO corrects prices without saying so, and where the first price is mi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from caiso.oasis import MAX_NODES, PACIFIC, REPORTS, RETENTION, Market, Question, floor, midnight, trade_day, window_end
+from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Market, Question, floor, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice
 from lmp_ingest.gaps import Span, common, joined, without
 from lmp_ingest.translate import Assembled, ByInterval
 
 OVERLAP = timedelta(minutes=30)
 """How far a real-time window begins before what was last heard."""
-
-DAY_AHEAD_DUE_FROM = time(12)
-"""Pacific time from which tomorrow's day-ahead prices are looked for; CAISO publishes them by 13:00."""
-
-VOUCHED_PERIODS = 3
-"""A state holds for so many of the periods after which it is said again at the latest."""
 
 GAP_PAUSE = timedelta(hours=1)
 """Until a gap is asked for again that OASIS did not fill."""
@@ -35,7 +28,16 @@ GAP_GIVEN_UP_AFTER = timedelta(days=30)
 GAP_IN_VAIN_FOR = timedelta(hours=12)
 """What is as old is given up once OASIS has answered without it for so long, because a single answer may be wrong."""
 
+SOONER = timedelta(seconds=6)
+"""CAISO does not publish to the second: a price is looked for so long before it can be expected by the last one."""
+
 _DAY = timedelta(days=1)
+_PUBLISHED_EVERY = {
+    Market.RTM: REPORTS[Market.RTM].interval,
+    Market.RTPD: REPORTS[Market.RTPD].interval,
+    Market.HASP: timedelta(hours=1),
+}
+"""How often there is a new price of a real-time market; of the hour-ahead one the four quarters of an hour come together."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,25 @@ class Pace:
     Args:
         every: between questions of one track.
         day_ahead_idle: the same for the day-ahead market while none of its prices is due.
+        awaited_every: the same of a market whose next price may have been published.
         wide_every: how often a window begins `wide_back` ago, for corrections.
+        far_every: how often it begins `far_back` ago, for late ones.
         lookback: the most that a window begins in the past, after an outage.
     """
 
     every: Mapping[Market, timedelta]
     day_ahead_idle: timedelta
+    awaited_every: timedelta
     wide_every: timedelta
     wide_back: timedelta
+    far_every: timedelta
+    far_back: timedelta
     lookback: timedelta
+
+    @property
+    def longest_back(self) -> timedelta:
+        """The most that any window begins in the past."""
+        return max(self.lookback, self.far_back)
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,10 @@ class Track:
     Attributes:
         until: the end of the intervals that are complete without a hole since it began. It never passes a hole, until that
             leaves the lookback and becomes a gap.
-        newest: the end of the newest interval with any price, since this process began.
+        newest: the end of the newest interval with any price, since this process began; `found_at` is when that was asked for
+            which brought it, and `next_at` when the one after it may be published at the earliest.
         asked_at: when it was last asked; `heard_at` when it was last answered.
-        wide_at: when it was last asked for a wide window, and answered.
+        wide_at: when it was last asked for a wide window, and answered; `far_at` the same of one that begins still earlier.
         not_before: the end of the pause after a failure.
         complaint: the last failure's cause, empty after an answer.
         unpriced: the nodes without a price in the last answer, which had some of others. Once one of them has a price again,
@@ -81,9 +94,12 @@ class Track:
     nodes: tuple[str, ...]
     until: datetime | None = None
     newest: datetime | None = None
+    found_at: datetime | None = None
+    next_at: datetime | None = None
     asked_at: datetime | None = None
     heard_at: datetime | None = None
     wide_at: datetime | None = None
+    far_at: datetime | None = None
     not_before: datetime | None = None
     failures: int = 0
     complaint: str = ""
@@ -112,56 +128,6 @@ def tracks_of(
     ]
 
 
-def due_at(track: Track, pace: Pace, now: datetime) -> datetime:
-    """When a track is to be asked (again): at once when it never was, not before the pause after a failure is over."""
-    if track.asked_at is None:
-        return now
-    due = track.asked_at + _period(track, pace, now)
-    return max(due, track.not_before) if track.not_before else due
-
-
-def _period(track: Track, pace: Pace, now: datetime) -> timedelta:
-    idle = REPORTS[track.market].is_daily and not day_ahead_is_due(track.until, now)
-    return pace.day_ahead_idle if idle else pace.every[track.market]
-
-
-def day_ahead_is_due(until: datetime | None, now: datetime) -> bool:
-    """Whether prices of today, or from noon on of tomorrow, are still missing after `until`."""
-    local = now.astimezone(PACIFIC)
-    days = 2 if local.time() >= DAY_AHEAD_DUE_FROM else 1
-    return until is None or until < midnight(local.date() + days * _DAY)
-
-
-def most_overdue(tracks: Sequence[Track], pace: Pace, now: datetime) -> Track | None:
-    """The track to ask now: the most periods late, those never asked first; None while none is due."""
-
-    def lateness(track: Track) -> float:
-        if track.asked_at is None:
-            return float("inf")
-        return (now - due_at(track, pace, now)) / _period(track, pace, now)
-
-    due = [track for track in tracks if due_at(track, pace, now) <= now]
-    return max(due, key=lateness, default=None)
-
-
-def next_due(tracks: Sequence[Track], pace: Pace, now: datetime) -> datetime | None:
-    """When the first track is due; None when there are none."""
-    return min((due_at(track, pace, now) for track in tracks), default=None)
-
-
-def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh: timedelta) -> dict[Market, timedelta]:
-    """How long what is said of each market holds: a state that CAISO confirms is said again well before.
-
-    With more tracks than the rate of requests can serve, each of their periods grows in proportion.
-    """
-    longest = {
-        market: max(every, pace.day_ahead_idle) if REPORTS[market].is_daily else every for market, every in pace.every.items()
-    }
-    load = sum((spacing / longest[track.market] for track in tracks), 0.0)
-    markets = {track.market for track in tracks}
-    return {market: VOUCHED_PERIODS * (longest[market] * max(load, 1.0) + refresh) for market in markets}
-
-
 def oldest_start(market: Market, pace: Pace, now: datetime) -> datetime:
     """Where the longest lookback begins."""
     back = now - pace.lookback
@@ -170,28 +136,37 @@ def oldest_start(market: Market, pace: Pace, now: datetime) -> datetime:
 
 def question(track: Track, pace: Pace, now: datetime) -> Question:
     """What to ask for a track now. The end lies in the future: CAISO answers with what it has."""
-    usual = _day_ahead_start(track, now) if REPORTS[track.market].is_daily else _real_time_start(track, pace, now)
+    is_daily = REPORTS[track.market].is_daily
     oldest = oldest_start(track.market, pace, now)
-    start = oldest if track.catches_up else max(usual, oldest)
-    return Question(track.market, track.nodes, start, window_end(track.market, now))
+    starts = [oldest if track.catches_up else max(_usual_start(track, pace, now), oldest)]
+    if is_far(track, pace, now):
+        back = now - pace.far_back
+        starts.append(midnight(trade_day(back)) if is_daily else floor(back, REPORTS[track.market].interval))
+    return Question(track.market, track.nodes, min(starts), window_end(track.market, now))
 
 
-def _day_ahead_start(track: Track, now: datetime) -> datetime:
-    """Of a trade day: today, or that of the first price that is missing."""
-    return midnight(trade_day(min(track.until or now, now)))
-
-
-def _real_time_start(track: Track, pace: Pace, now: datetime) -> datetime:
-    newest = min(track.newest or track.until or now, now)
-    starts = [newest - OVERLAP]
+def _usual_start(track: Track, pace: Pace, now: datetime) -> datetime:
+    """A little before the newest price, day-ahead with its day; where it is time for that, further back."""
+    is_daily = REPORTS[track.market].is_daily
+    newest = min((track.until if is_daily else track.newest or track.until) or now, now)
+    starts = [newest if is_daily else newest - OVERLAP]
     if is_wide(track, pace, now):
         starts += [now - pace.wide_back, (track.until or now) - OVERLAP]
-    return floor(min(starts), REPORTS[track.market].interval)
+    return midnight(trade_day(min(starts))) if is_daily else floor(min(starts), REPORTS[track.market].interval)
 
 
 def is_wide(track: Track, pace: Pace, now: datetime) -> bool:
     """Whether it is time to look far back, for corrections and for what is missing."""
     return track.wide_at is None or track.until is None or now - track.wide_at >= pace.wide_every
+
+
+def is_far(track: Track, pace: Pace, now: datetime) -> bool:
+    """Whether it is time to look as far back as CAISO corrects; never first, because the newest price is wanted sooner."""
+    return (
+        track.until is not None
+        and track.heard_at is not None
+        and (track.far_at is None or now - track.far_at >= pace.far_every)
+    )
 
 
 def answered(
@@ -208,13 +183,12 @@ def answered(
     wide = is_wide(track, pace, asked_at)
     moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
     moved = _without_gaps(moved, [_aged_out(asked_at)])
-    newest = max((_end(priced) for priced in prices.values()), default=None)
     return replace(
-        moved,
-        newest=max((at for at in (track.newest, newest) if at), default=None),
+        _with_newest(moved, max((_end(priced) for priced in prices.values()), default=None), asked_at),
         asked_at=asked_at,
         heard_at=asked_at,
         wide_at=asked_at if wide else track.wide_at,
+        far_at=asked_at if is_far(track, pace, asked_at) else track.far_at,
         not_before=None,
         failures=0,
         complaint="",
@@ -223,6 +197,15 @@ def answered(
         bad_rows=assembled.bad_rows if assembled.bad_rows or wide else track.bad_rows,
         catches_up=bool(track.unpriced - unpriced),
     )
+
+
+def _with_newest(track: Track, newest: datetime | None, asked_at: datetime) -> Track:
+    """The track when an answer has prices up to a time. What is new in it came since the track was asked before."""
+    if newest is None or (track.newest and newest <= track.newest):
+        return track
+    came_after = track.asked_at if track.newest else None
+    next_at = came_after + _PUBLISHED_EVERY[track.market] - SOONER if came_after and track.market in _PUBLISHED_EVERY else None
+    return replace(track, newest=newest, found_at=asked_at, next_at=next_at)
 
 
 def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime) -> Track:
@@ -262,12 +245,13 @@ def failed(track: Track, complaint: str, asked_at: datetime, not_before: datetim
 
 def set_back(tracks: Sequence[Track], now: datetime) -> list[Track]:
     """The tracks after the clock was set back: as if none had been asked yet, and none complete in what is the future now."""
-    return [believed(replace(track, newest=None, gap_not_before=None, in_vain=()), now) for track in due_now(tracks)]
+    forgotten: dict[str, Any] = {"newest": None, "found_at": None, "next_at": None, "gap_not_before": None, "in_vain": ()}
+    return [believed(replace(track, **forgotten), now) for track in due_now(tracks)]
 
 
 def due_now(tracks: Sequence[Track]) -> list[Track]:
     """The tracks as if none had been asked yet."""
-    return [replace(track, asked_at=None, wide_at=None, not_before=None) for track in tracks]
+    return [replace(track, asked_at=None, wide_at=None, far_at=None, not_before=None) for track in tracks]
 
 
 def believed(track: Track, now: datetime) -> Track:

@@ -20,7 +20,7 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
-from lmp_ingest import condition, gaps, plan
+from lmp_ingest import condition, gaps, plan, turns
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
@@ -130,7 +130,7 @@ class Loop:
     def idle_s(self) -> float:
         """How long nothing needs to be done."""
         now = self._clock()
-        due = plan.next_due(self._tracks, self._rules.pace, now) or now
+        due = turns.next_due(self._tracks, self._rules.pace, now) or now
         return min(max((max(due, self._patience.not_before) - now).total_seconds(), 0.0), LOOK_EVERY_S)
 
     def step(self) -> bool:
@@ -149,7 +149,7 @@ class Loop:
         self._keep(now)
         if now < self._patience.not_before:
             return False
-        track = plan.most_overdue(self._tracks, self._rules.pace, now)
+        track = turns.most_overdue(self._tracks, self._rules.pace, now)
         incomplete = plan.gap_due(self._tracks, now) if track is None else None
         if track is None and incomplete is None:
             return False

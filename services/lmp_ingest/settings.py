@@ -49,7 +49,9 @@ class OasisPace(BaseSettings):
     Attributes:
         dam_every_s, ruc_every_s, hasp_every_s, rtpd_every_s, rtm_every_s: between two questions for the same nodes.
         dam_idle_every_s: the same day-ahead and of RUC, while none of its prices is due.
-        corrections_every_s: how often the last `corrections_back_h` hours are read again.
+        awaited_every_s: the same while the next price of a real-time market is due and not yet here.
+        corrections_every_s: how often the last `corrections_back_h` hours are read again, for what CAISO corrected.
+        corrections_far_every_s: how often the last `corrections_far_back_days` days are.
         lookback_h: the longest outage that is bridged.
     """
 
@@ -61,8 +63,11 @@ class OasisPace(BaseSettings):
     hasp_every_s: Period = 120.0
     rtpd_every_s: Period = 60.0
     rtm_every_s: Period = 30.0
+    awaited_every_s: Period = 6.0
     corrections_every_s: Period = 3600.0
     corrections_back_h: Annotated[float, Field(ge=1, le=24 * 28)] = 24.0
+    corrections_far_every_s: Period = 86400.0
+    corrections_far_back_days: Annotated[float, Field(ge=1, le=28)] = 7.0
     lookback_h: Annotated[float, Field(ge=1, le=24 * 28)] = 48.0
 
     @property
@@ -78,8 +83,11 @@ class OasisPace(BaseSettings):
         return Pace(
             every={market: timedelta(seconds=seconds) for market, seconds in every_s.items()},
             day_ahead_idle=timedelta(seconds=self.dam_idle_every_s),
+            awaited_every=timedelta(seconds=self.awaited_every_s),
             wide_every=timedelta(seconds=self.corrections_every_s),
             wide_back=timedelta(hours=self.corrections_back_h),
+            far_every=timedelta(seconds=self.corrections_far_every_s),
+            far_back=timedelta(days=self.corrections_far_back_days),
             lookback=timedelta(hours=max(self.lookback_h, self.corrections_back_h)),
         )
 
@@ -112,7 +120,7 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
     nodes_per_event: Annotated[int, Field(ge=1, le=1000)] = 100
     refresh_s: Annotated[float, Field(ge=1, le=600)] = 45.0
     state_dir: Folder = Path("var/lmp_ingest")
-    outbox_max_age_days: Days = 2.0
+    outbox_max_age_days: Days = 9.0
     outbox_max_mb: Megabytes = 512.0
 
     @field_validator("spacing_s")

@@ -16,11 +16,12 @@ from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
-from lmp_ingest.plan import Track, believed, tracks_of, vouched_for
+from lmp_ingest.plan import Track, believed, tracks_of
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.told import Told
 from lmp_ingest.translate import Sender
+from lmp_ingest.turns import vouched_for
 
 KEPT_AT_ONCE = 500
 _REMEMBERED_LONGER = timedelta(days=2)
@@ -52,7 +53,7 @@ def wire_loop(
         caiso,
         outbox,
         book,
-        Told(sender.environment, settings.pace.lookback + _REMEMBERED_LONGER, kept_events(outbox)),
+        Told(sender.environment, settings.pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox)),
         tracks,
         Rules(installation.topics, sender, settings.pace, settings.nodes_per_event),
         patience=Patience(spacing, chance, now),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oasis_tracks import HOUR, PACE
 
 from caiso.oasis import RETENTION, Market, midnight, trade_day
 from dotbus.contracts.messages import NodePrice
@@ -15,29 +16,19 @@ from lmp_ingest.plan import (
     GAP_GIVEN_UP_AFTER,
     GAP_IN_VAIN_FOR,
     GAP_PAUSE,
-    Pace,
     Track,
     answered,
     gap_answered,
     gap_due,
     gap_question,
     question,
-    vouched_for,
 )
 from lmp_ingest.translate import Assembled
 
 NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)
 BEGIN = datetime(2025, 9, 1, 7, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 FIVE = timedelta(minutes=5)
-PACE = Pace(
-    every={Market.RTM: timedelta(seconds=30), Market.DAM: timedelta(seconds=300)},
-    day_ahead_idle=timedelta(seconds=600),
-    wide_every=HOUR,
-    wide_back=24 * HOUR,
-    lookback=48 * HOUR,
-)
 
 
 def span(start_h: float, end_h: float) -> Span:
@@ -225,15 +216,3 @@ def test_what_is_wrong_with_many_nodes_is_told_in_few_lines() -> None:
     assert told[0].startswith("nothing is heard of N20, N21")
     assert told[0].endswith("and 470 more: why")
     assert told[1].startswith(f"not complete since {NOW - 49 * HOUR:%Y-%m-%dT%H:%MZ}: ")
-
-
-def test_a_state_holds_for_three_of_the_longest_periods_after_which_it_is_said_again() -> None:
-    tracks = [Track(market, (f"N{number}",)) for number in range(10) for market in (Market.RTM, Market.DAM)]
-    refresh, spacing = timedelta(seconds=45), timedelta(seconds=6)
-
-    few = vouched_for(tracks[:2], PACE, spacing, refresh)
-    many = vouched_for(tracks, PACE, spacing, refresh)
-
-    assert few == {Market.RTM: timedelta(seconds=3 * (30 + 45)), Market.DAM: timedelta(seconds=3 * (600 + 45))}
-    load = 10 * (6 / 30 + 6 / 600)
-    assert many[Market.RTM] / timedelta(seconds=1) == pytest.approx(3 * (30 * load + 45))

@@ -62,6 +62,48 @@ def test_what_oasis_answers_slowly_counts_as_of_when_it_was_asked(story) -> None
     assert {event.fetched_at for event in one.events()} == {asked_at}
 
 
+def test_a_five_minute_price_is_here_soon_after_it_is_published_once_it_is_known_when_that_is(story) -> None:
+    one = story()
+    begun = BEGIN
+
+    def published_late(question: Question) -> bytes:
+        """Each interval's price comes 100 s before it begins."""
+        return published(lambda: one.now + timedelta(seconds=100) - FIVE)(question)
+
+    one.oasis.answer = published_late
+    late = {}
+    while one.now < begun + timedelta(hours=1):
+        one.run(1)
+        newest = one.state(Market.RTM, "N1")
+        if newest:
+            start = newest.published.interval_start
+            late.setdefault(start, (one.now - (start - timedelta(seconds=100))).total_seconds())
+
+    soon = [late[start] for start in sorted(late)[3:]]
+    assert len(soon) > 8
+    assert max(soon) <= 8, f"published to state, seconds: {soon}"
+    assert len(one.oasis.asked) < 3600 / 30 * 1.5
+
+
+def test_a_price_that_caiso_corrects_days_later_is_found_within_a_day_and_alone_said_again(story) -> None:
+    one = story(corrections_far_back_days=7)
+    one.oasis.answer = published(lambda: BEGIN)
+    one.leap(120, 10)
+    known, corrected = len(one.events()), BEGIN - timedelta(days=5)
+
+    def with_correction(question: Question) -> bytes:
+        starts = [question.start + number * FIVE for number in range((question.end - question.start) // FIVE)]
+        return table(Market.RTM, [(at, "N1", "LMP", 99.0 if at == corrected else 10.0) for at in starts if at <= BEGIN])
+
+    one.oasis.answer = with_correction
+    one.leap(23 * 3600, 60)
+    assert len(one.events()) == known
+    one.leap(2 * 3600, 60)
+
+    (news,) = one.events()[known:]
+    assert (news.interval_start, news.lmp_usd_per_mwh) == (corrected, (99.0,))
+
+
 def test_requests_keep_their_distance_from_start_to_start_over_all_markets_and_after_errors(story) -> None:
     one = story(tuple(Market), tuple(f"N{number}" for number in range(25)))
     good = published(lambda: one.now)

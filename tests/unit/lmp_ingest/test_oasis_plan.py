@@ -1,4 +1,4 @@
-"""What is asked, when, and for which window."""
+"""What is asked, and for which window."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -6,63 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oasis_tracks import HOUR, MORNING, NOON, NOTHING, PACE, SECOND, prices, track
 
-from caiso.oasis import REPORTS, Market, Question, midnight
-from dotbus.contracts.messages import NodePrice
+from caiso.oasis import REPORTS, Market, Question, midnight, trade_day
 from lmp_ingest.condition import cursor, heard_at
 from lmp_ingest.gaps import Span
-from lmp_ingest.plan import (
-    Pace,
-    Track,
-    answered,
-    complete_run,
-    day_ahead_is_due,
-    due_at,
-    failed,
-    most_overdue,
-    next_due,
-    question,
-    tracks_of,
-)
+from lmp_ingest.plan import answered, complete_run, failed, question, tracks_of
 from lmp_ingest.translate import Assembled
-
-PACE = Pace(
-    every={
-        Market.RTM: timedelta(seconds=30),
-        Market.RTPD: timedelta(seconds=60),
-        Market.HASP: timedelta(seconds=120),
-        Market.DAM: timedelta(seconds=300),
-        Market.RUC: timedelta(seconds=300),
-    },
-    day_ahead_idle=timedelta(seconds=600),
-    wide_every=timedelta(hours=1),
-    wide_back=timedelta(hours=24),
-    lookback=timedelta(hours=48),
-)
-NOON = datetime(2025, 9, 1, 19, tzinfo=UTC)  # 12:00 in California
-MORNING = NOON - timedelta(hours=3)
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-
-
-def track(market: Market, until: datetime | None = None, asked_at: datetime | None = None) -> Track:
-    return Track(market, ("N1",), until=until, asked_at=asked_at, wide_at=asked_at)
-
-
-def prices(start: datetime, count: int, interval: timedelta, *nodes: str, without: int | None = None) -> Assembled:
-    starts = [start + number * interval for number in range(count) if number != without]
-    return Assembled(
-        {
-            at: {
-                node: NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)
-                for node in nodes or ("N1",)
-            }
-            for at in starts
-        }
-    )
-
-
-NOTHING = Assembled({})
+from lmp_ingest.turns import day_ahead_is_due
 
 
 def test_a_track_has_at_most_ten_nodes_of_one_market() -> None:
@@ -74,32 +25,14 @@ def test_a_track_has_at_most_ten_nodes_of_one_market() -> None:
     assert {node for one in tracks for node in one.nodes} == {f"N{number}" for number in range(23)}
 
 
-@pytest.mark.parametrize(("market", "period_s"), [(Market.RTM, 30), (Market.RTPD, 60), (Market.HASP, 120)])
-def test_a_real_time_market_is_asked_at_its_pace(market: Market, period_s: int) -> None:
-    one = track(market, MORNING, asked_at=MORNING)
-
-    assert due_at(one, PACE, MORNING) == MORNING + timedelta(seconds=period_s)
-
-
-def test_day_ahead_is_asked_at_its_pace_only_while_prices_are_due() -> None:
-    tomorrow, after = midnight(date(2025, 9, 2)), midnight(date(2025, 9, 3))
-
-    assert not day_ahead_is_due(tomorrow, MORNING)
-    assert day_ahead_is_due(tomorrow - HOUR, MORNING), "an hour of today is missing"
-    assert day_ahead_is_due(tomorrow, NOON), "tomorrow's are about to be published"
-    assert not day_ahead_is_due(after, NOON)
-    assert day_ahead_is_due(after - HOUR, NOON)
-    assert due_at(track(Market.DAM, after, asked_at=NOON), PACE, NOON) == NOON + timedelta(seconds=600)
-    assert due_at(track(Market.DAM, tomorrow, asked_at=NOON), PACE, NOON) == NOON + timedelta(seconds=300)
-
-
 @pytest.mark.parametrize(("day", "hours"), [(date(2025, 3, 9), 23), (date(2025, 11, 2), 25), (date(2025, 9, 1), 24)])
 def test_a_day_is_complete_when_it_has_as_many_prices_as_real_hours(day: date, hours: int) -> None:
     now = midnight(day) + 8 * HOUR
-    asked = question(track(Market.DAM), PACE, now)
+    one = track(Market.DAM, midnight(day), asked_at=now)
+    asked = question(one, PACE, now)
 
-    whole = answered(track(Market.DAM), asked, prices(asked.start, hours, HOUR), PACE, now)
-    short = answered(track(Market.DAM), asked, prices(asked.start, hours - 1, HOUR), PACE, now)
+    whole = answered(one, asked, prices(asked.start, hours, HOUR), PACE, now)
+    short = answered(one, asked, prices(asked.start, hours - 1, HOUR), PACE, now)
 
     assert whole.until == midnight(day + timedelta(days=1))
     assert not day_ahead_is_due(whole.until, now)
@@ -145,10 +78,28 @@ def test_a_window_is_wide_at_first_and_then_once_in_a_while() -> None:
     asked_at = MORNING
     first = question(track(Market.RTM), PACE, asked_at)
     one = answered(track(Market.RTM), first, prices(MORNING, 1, timedelta(minutes=5)), PACE, asked_at)
+    one = replace(one, far_at=asked_at)
 
     assert first.start == wide
     assert question(one, PACE, asked_at + timedelta(minutes=59)).start > wide + HOUR
     assert question(one, PACE, asked_at + timedelta(minutes=60)).start == wide + HOUR
+
+
+@pytest.mark.parametrize("market", [Market.RTM, Market.DAM])
+def test_corrections_of_a_day_are_looked_for_hourly_and_those_of_a_week_daily_but_never_first(market: Market) -> None:
+    def begin(back: timedelta, now: datetime) -> datetime:
+        return midnight(trade_day(now - back)) if REPORTS[market].is_daily else now - back
+
+    one = track(market)
+    starts = []
+    for hour in range(27):
+        now = MORNING + hour * HOUR
+        asked = question(one, PACE, now)
+        starts.append((asked.start, now))
+        one = answered(one, asked, prices(asked.start, 3 * 288, REPORTS[market].interval), PACE, now)
+
+    backs = [PACE.far_back if hour in {1, 25} else PACE.wide_back for hour in range(27)]
+    assert [start for start, _ in starts] == [begin(back, now) for back, (_, now) in zip(backs, starts, strict=True)]
 
 
 @given(
@@ -164,57 +115,6 @@ def test_a_window_is_never_empty_nor_too_long_and_falls_on_whole_minutes(
     assert timedelta() < asked.end - asked.start <= timedelta(days=30)
     assert asked.start <= now < asked.end
     assert asked.start.second == asked.start.microsecond == asked.end.second == 0
-
-
-def test_nothing_is_asked_before_it_is_due() -> None:
-    tracks = [track(Market.RTM, MORNING, MORNING), track(Market.RTPD, MORNING, MORNING)]
-
-    assert most_overdue(tracks, PACE, MORNING + 29 * SECOND) is None
-    assert next_due(tracks, PACE, MORNING) == MORNING + 30 * SECOND
-    assert next_due([], PACE, MORNING) is None
-
-
-def test_a_track_never_asked_comes_before_all_others() -> None:
-    late = track(Market.RTM, MORNING, MORNING - HOUR)
-    new = track(Market.DAM)
-
-    assert most_overdue([late, new], PACE, MORNING) is new
-
-
-def test_no_track_starves_when_there_are_more_than_the_rate_can_serve() -> None:
-    """Fifty tracks, one request in six seconds: each is asked, the faster ones more often."""
-    tracks = tracks_of(list(Market), [f"N{number}" for number in range(100)], {})
-    asked = dict.fromkeys(range(len(tracks)), 0)
-    now = MORNING
-
-    for _ in range(1000):
-        chosen = most_overdue(tracks, PACE, now)
-        assert chosen is not None
-        at = tracks.index(chosen)
-        asked[at] += 1
-        tracks[at] = answered(chosen, question(chosen, PACE, now), NOTHING, PACE, now)
-        now += 6 * SECOND
-
-    assert min(asked.values()) >= 3
-    counts = {market: sum(asked[at] for at, one in enumerate(tracks) if one.market is market) for market in Market}
-    assert counts[Market.RTM] > counts[Market.RTPD] > counts[Market.HASP] > counts[Market.DAM]
-
-
-def test_a_failure_delays_its_own_track_and_no_other() -> None:
-    bad = failed(track(Market.RTM, MORNING), "why", MORNING, MORNING + timedelta(minutes=15))
-    good = track(Market.RTPD, MORNING, MORNING)
-
-    assert due_at(bad, PACE, MORNING) == MORNING + timedelta(minutes=15)
-    assert (bad.failures, bad.complaint) == (1, "why")
-    assert most_overdue([bad, good], PACE, MORNING + timedelta(minutes=5)) is good
-
-
-def test_a_success_ends_the_delay() -> None:
-    bad = failed(track(Market.RTM, MORNING), "why", MORNING, MORNING + timedelta(minutes=15))
-    later = MORNING + timedelta(minutes=20)
-    well = answered(bad, question(bad, PACE, later), NOTHING, PACE, later)
-
-    assert (well.failures, well.complaint, due_at(well, PACE, later)) == (0, "", later + 30 * SECOND)
 
 
 def test_an_answer_without_prices_moves_no_cursor() -> None:
