@@ -9,11 +9,15 @@ from prometheus_client import CollectorRegistry
 
 from caiso import oasis
 from caiso.oasis import REPORTS, Market, Question, Reply
-from dotbus.contracts.codec import decode_as
-from dotbus.contracts.messages import Lmp, Prices, Upstream, UpstreamGap
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Backfill, BackfillReply, BackfillRequest, Lmp, Prices, Upstream, UpstreamGap
 from dotbus.runtime.ingest import open_outbox, open_quarantine
 from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.mqtt.messages import Delivery, Outgoing
+from dotbus.runtime.presence import Identity
 from lmp_ingest.caiso import Caiso
+from lmp_ingest.history.bus_requests import RequestsOnBus
+from lmp_ingest.history.history import History
 from lmp_ingest.meters import Meters
 from lmp_ingest.service import Loop
 from lmp_ingest.settings import OasisSettings
@@ -61,6 +65,24 @@ class ScriptedOasis:
         return Reply(self.status, content, min(asked_at, self.clock()), self.clock())
 
 
+class QuietBus:
+    """A bus on which a test alone speaks; what is published on it is kept."""
+
+    def __init__(self) -> None:
+        self.published: list[Outgoing] = []
+        self._hear: Callable[[Delivery], None] = lambda _delivery: None
+
+    def subscribe(self, _filters: list[str], hear: Callable[[Delivery], None]) -> None:
+        self._hear = hear
+
+    def say(self, payload: bytes, now: datetime) -> None:
+        self._hear(Delivery("backfill", payload, retained=False, received_at=now))
+
+    def publish(self, messages: list[Outgoing], timeout_s: float = 10.0) -> None:
+        assert timeout_s < 10, "nobody waits long for who asks"
+        self.published += messages
+
+
 class Story:
     """A loop whose clock stands still unless it is moved."""
 
@@ -94,7 +116,28 @@ class Story:
             clock=lambda: self.now,
             committed=lambda: None,
             chance=lambda: 0.0,
+            requests=self._requests,
         )
+
+    def _requests(self, history: History) -> RequestsOnBus:
+        identity = Identity("lmp_ingest", "test", self.installation.environment, self.now)
+        self.bus = QuietBus()
+        return RequestsOnBus(self.bus, history, self.outbox, self.installation.topics, identity, clock=lambda: self.now)
+
+    def ask(self, **wanted: object) -> BackfillReply:
+        """What the service replies to a request for prices of the past."""
+        of_all = {"environment": self.installation.environment, "source": "test", "time": self.now}
+        return self.ask_in_words(encode(BackfillRequest(**of_all | wanted)))
+
+    def ask_in_words(self, payload: bytes) -> BackfillReply:
+        """The same to whatever is said."""
+        self.bus.say(payload, self.now)
+        self.loop.step()
+        return decode_as(self.bus.published.pop().payload, BackfillReply)
+
+    def backfill(self, request_id: str) -> Backfill | None:
+        """How far one is."""
+        return next((one for one in self.loop.backfills(self.now) if one.request_id == request_id), None)
 
     def restart(self) -> None:
         self.outbox.close()

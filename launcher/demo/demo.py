@@ -5,7 +5,7 @@ Broker and database come from pip, the files live in a folder that is removed at
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +51,10 @@ class Demo:
     def simulator_url(self) -> str:
         """Where the simulator tells what it sent."""
         return f"http://127.0.0.1:{self.ports.simulator}"
+
+    def variables_of(self, service: str) -> Path:
+        """The file with a service's environment."""
+        return self.folder / f"{service}.env"
 
 
 @contextmanager
@@ -127,8 +131,15 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
     for service, settings in own.items():
         user = {"MQTT_USERNAME": service, "MQTT_PASSWORD": passwords[service]}
         variables = {f"{service.upper()}_{name}": value for name, value in (shared | user | settings).items()}
+        _keep(demo.variables_of(service), variables)
         started[service] = children.start(service, service, environment=variables)
     children.wait_for_port(ports.modbus, started["modbus_gateway"], READY_WITHIN_S)
+
+
+def _keep(file: Path, variables: Mapping[str, str]) -> None:
+    """For commands of the same service by hand: its password is in it."""
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), encoding="utf-8")
 
 
 def _start_broker(demo: Demo, installation: Installation) -> tuple[dict[str, str], Child]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from dotbus.contracts.quality import BIT_OF
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block
+from dotbus.runtime.schedule import utc_now
 from launcher.demo.demo import CONSOLE_PASSWORD, Demo
 from launcher.look.registers import GatewaySilent, Registers, Shown
 from launcher.setup.broker_users import CONSOLE
@@ -68,10 +70,13 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
         f"SELECT target_at, schedule, dot_mw FROM dotbus.dot_latest WHERE resource_id = '{resource_id}' "  # noqa: S608  # is shown, not run
         "AND schedule = 'five-minute' ORDER BY interval_start DESC LIMIT 9"
     )
+    month_ago = f"{utc_now() - timedelta(days=30):%Y-%m-%d}"
+    as_lmp_ingest = f"env $(cat {demo.variables_of('lmp_ingest')}) {scripts}/lmp-ingest"
     return [
         subscribe,
         f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
         f'{psql} "{demo.database.reader_url}" -c "{query}"',
+        f"{as_lmp_ingest} backfill --market DAM --from {month_ago} --node NP15",
     ]
 
 

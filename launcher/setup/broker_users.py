@@ -40,7 +40,7 @@ def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
     """Every user of an installation: the services, the console, the broker's own health check, replays, and one per plant."""
     return [
         _answering(topics, _ingest(topics, ADS_INGEST, _OF_ADS)),
-        _ingest(topics, LMP_INGEST, _OF_LMP),
+        _asked_for_history(topics, _ingest(topics, LMP_INGEST, _OF_LMP)),
         _gateway(topics),
         _historian(topics),
         BrokerUser(CONSOLE, reads=(f"{topics.root}/#", "$SYS/#")),
@@ -99,6 +99,12 @@ def _answering(topics: Topics, ingest: BrokerUser) -> BrokerUser:
     reply = topics.every(Subject.RESPOND_REPLY)
     hears = (topics.every(Subject.RESPOND), topics.every(Subject.RESPONSE))
     return replace(ingest, writes=(*ingest.writes, reply, f"{reply}/+"), reads=(*ingest.reads, *hears))
+
+
+def _asked_for_history(topics: Topics, ingest: BrokerUser) -> BrokerUser:
+    """An ingest that may be asked for the past: by its own command line, which is the same user."""
+    own = tuple(f"{_of_service(topics, ingest.name)}/{subject}" for subject in (Subject.BACKFILL, Subject.BACKFILL_REPLY))
+    return replace(ingest, writes=(*ingest.writes, *own), reads=(*ingest.reads, *own))
 
 
 def _gateway(topics: Topics) -> BrokerUser:

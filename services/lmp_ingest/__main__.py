@@ -15,7 +15,9 @@ from dotbus.runtime.starting import packages_of
 
 with packages_of("lmp-ingest"):
     from lmp_ingest.caiso import Caiso
+    from lmp_ingest.commands.history import add_history_commands
     from lmp_ingest.commands.prices import add_price_commands
+    from lmp_ingest.history.bus_requests import RequestsOnBus
     from lmp_ingest.meters import Meters
     from lmp_ingest.settings import Configuration, load_configuration
     from lmp_ingest.translate import Sender
@@ -41,6 +43,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         settings,
         registry,
         upstreams=lambda: loop.upstreams(),  # noqa: PLW0108  # the loop comes later
+        backfills=lambda now: loop.backfills(now),  # noqa: PLW0108
         clock=utc_now,
     )
     with closing(settings.connection(utc_now)) as source:
@@ -56,6 +59,9 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
             clock=utc_now,
             committed=ingest.courier.wake,
             turned=ingest.turned,
+            requests=lambda history: RequestsOnBus(
+                ingest.bus, history, ingest.outbox, installation.topics, identity, clock=utc_now
+            ),
         )
         with ingest.serving(configuration.service, is_late=lambda: utc_now() - loop.turned_at > stuck_after):
             loop.run(stop)
@@ -63,6 +69,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 app = service_app(SERVICE, SUMMARY, load_configuration, run)
 add_price_commands(app, utc_now)
+add_history_commands(app, utc_now)
 
 
 def main() -> None:

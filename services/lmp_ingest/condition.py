@@ -1,9 +1,10 @@
 """How each market is, from the tracks that ask for it. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from caiso.oasis import Market, due_by
+from caiso.oasis import REPORTS, Market, due_by, floor, midnight, trade_day
+from dotbus.contracts.messages import Missing
 from lmp_ingest.gaps import Span, joined
 from lmp_ingest.plan import Track
 
@@ -28,6 +29,28 @@ def cursor(tracks: Sequence[Track], market: Market) -> datetime | None:
 def gaps(tracks: Sequence[Track], market: Market) -> tuple[Span, ...]:
     """What is missing of a market for any of its nodes, though the cursor is past it."""
     return joined(gap for track in _of(tracks, market) for gap in track.gaps)
+
+
+def missing(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[Missing, ...]:
+    """What is still asked for though it must have been published, by the nodes of each track."""
+    return tuple(one for track in _of(tracks, market) for one in _missing(track, now))
+
+
+def _missing(track: Track, now: datetime) -> Iterator[Missing]:
+    for gap in track.gaps:
+        yield Missing(start=gap.start, end=gap.end, names=track.nodes)
+    if track.until is not None and is_overdue(track, now):
+        yield Missing(start=track.until, end=_due_until(track.market, track.until, now), names=track.nodes)
+
+
+def _due_until(market: Market, overdue: datetime, now: datetime) -> datetime:
+    """The end of what must have been published by now, of which the interval that begins at `overdue` is the first."""
+    if REPORTS[market].is_daily:
+        day = trade_day(overdue)
+        while due_by(market, midnight(day)) < now:
+            day += timedelta(days=1)
+        return midnight(day)
+    return floor(now - (due_by(market, overdue) - overdue), REPORTS[market].interval) + REPORTS[market].interval
 
 
 def unpriced(tracks: Sequence[Track], market: Market) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Market, Question, floor, midnight, trade_day, window_end
+from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Group, Market, Question, floor, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice
 from lmp_ingest.gaps import Span, common, joined, without
 from lmp_ingest.translate import Assembled, ByInterval
@@ -295,14 +295,34 @@ def gap_answered(track: Track, asked: Question, assembled: Assembled | None, now
 
     What is older than CAISO corrects, and was answered without for long, is given up.
     """
-    prices = assembled.prices if assembled else {}
-    holes = assembled.holes if assembled else {}
-    filled = joined(Span(start, _end(prices[start])) for start in prices if start not in holes)
-    left = replace(track, gaps=without(track.gaps, filled), gap_at=asked.end, given_up=())
+    left = replace(track, gaps=without(track.gaps, _whole(assembled) if assembled else ()), gap_at=asked.end, given_up=())
     window = [Span(asked.start, asked.end)]
     if assembled and asked.end <= now - GAP_GIVEN_UP_AFTER:
         left = _asked_in_vain(left, common(left.gaps, window), now)
     return replace(left, gap_not_before=now + GAP_PAUSE if common(left.gaps, window) else now)
+
+
+def filled_by(tracks: Sequence[Track], asked: Question, assembled: Assembled) -> list[Track]:
+    """The tracks after prices of the past came that somebody asked for: what was missing of them may be there now."""
+    if isinstance(asked.nodes, Group):
+        return list(tracks)
+    return [
+        _filled(track, assembled) if track.market is asked.market and set(track.nodes) <= set(asked.nodes) else track
+        for track in tracks
+    ]
+
+
+def _filled(track: Track, assembled: Assembled) -> Track:
+    """Where it waits there may be a price now, and then it looks on from there soon."""
+    run = complete_run(track.until, assembled) if track.until else None
+    left = replace(track, gaps=without(track.gaps, _whole(assembled)))
+    return replace(left, until=run, wide_at=None) if run else left
+
+
+def _whole(assembled: Assembled) -> tuple[Span, ...]:
+    """The times of which an answer has every price."""
+    prices, holes = assembled.prices, assembled.holes
+    return joined(Span(start, _end(prices[start])) for start in prices if start not in holes)
 
 
 def _asked_in_vain(track: Track, lacking: Sequence[Span], now: datetime) -> Track:

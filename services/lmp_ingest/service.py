@@ -14,7 +14,7 @@ from threading import Event
 import msgspec
 
 from caiso.oasis import REPORTS, Market, OasisFailure, Question, Remedy, has_no_data
-from dotbus.contracts.messages import Prices, Upstream, UpstreamGap
+from dotbus.contracts.messages import Backfill, Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
@@ -24,6 +24,8 @@ from lmp_ingest import condition, gaps, plan, turns
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
+from lmp_ingest.history.bus_requests import Requests
+from lmp_ingest.history.past import Past
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
@@ -66,6 +68,8 @@ class Loop:
         told: which prices were told, before a restart too.
         tracks: what to ask for.
         rules: what is asked, and how the answers are told.
+        past: asks for what is long over, while nothing else is due.
+        requests: who asks for that.
         patience: when the next request may begin.
         evidence: who tells what went wrong, and keeps the replies.
         meters: what is counted.
@@ -86,6 +90,8 @@ class Loop:
         tracks: Sequence[Track],
         rules: Rules,
         *,
+        past: Past,
+        requests: Requests,
         patience: Patience,
         evidence: Evidence,
         meters: Meters,
@@ -98,6 +104,8 @@ class Loop:
         self._book = book
         self._tracks = list(tracks)
         self._rules = rules
+        self._past = past
+        self._requests = requests
         self._patience = patience
         self._evidence = evidence
         self._meters = meters
@@ -116,9 +124,17 @@ class Loop:
         """How each market is heard, as of the track that was heard the longest ago, and what is wrong with parts of it."""
         tracks, now = self._tracks, self._clock()
         return [
-            msgspec.structs.replace(health.snapshot(), complaints=condition.complaints(tracks, market, now))
+            msgspec.structs.replace(
+                health.snapshot(),
+                complaints=condition.complaints(tracks, market, now),
+                missing=condition.missing(tracks, market, now),
+            )
             for market, health in self._health.items()
         ]
+
+    def backfills(self, now: datetime) -> Sequence[Backfill]:
+        """How far the past is that somebody asked for."""
+        return self._past.shown(now)
 
     def run(self, stop: Event) -> None:
         """Ask and say until told to stop."""
@@ -130,7 +146,7 @@ class Loop:
     def idle_s(self) -> float:
         """How long nothing needs to be done."""
         now = self._clock()
-        due = turns.next_due(self._tracks, self._rules.pace, now) or now
+        due = now if self._past.next_question(now) else turns.next_due(self._tracks, self._rules.pace, now) or now
         return min(max((max(due, self._patience.not_before) - now).total_seconds(), 0.0), LOOK_EVERY_S)
 
     def step(self) -> bool:
@@ -147,17 +163,23 @@ class Loop:
             self._begin_anew(now)
         self.turned_at = now
         self._keep(now)
-        if now < self._patience.not_before:
-            return False
-        track = turns.most_overdue(self._tracks, self._rules.pace, now)
-        incomplete = plan.gap_due(self._tracks, now) if track is None else None
-        if track is None and incomplete is None:
-            return False
-        self._patience.asked(now)
-        if track:
+        news = self._requests.answer(now)
+        return (now >= self._patience.not_before and self._ask_next(now)) or news
+
+    def _ask_next(self, now: datetime) -> bool:
+        """What is live goes before what is missing, and that before what is long over."""
+        if track := turns.most_overdue(self._tracks, self._rules.pace, now):
+            self._patience.asked(now)
             self._ask(track, now)
-        elif incomplete:
+        elif incomplete := plan.gap_due(self._tracks, now):
+            self._patience.asked(now)
             self._ask_for_gap(incomplete, now)
+        elif question := self._past.next_question(now):
+            self._patience.asked(now)
+            if answer := self._past.ask(question):
+                self._tracks = plan.filled_by(self._tracks, question, answer.assembled)
+        else:
+            return False
         return True
 
     def _begin_anew(self, now: datetime) -> None:

@@ -14,6 +14,9 @@ from lmp_ingest import gaps
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence
+from lmp_ingest.history.bus_requests import NoRequests, Requests
+from lmp_ingest.history.history import NOTE, History
+from lmp_ingest.history.past import Past
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Track, believed, tracks_of
@@ -42,6 +45,7 @@ def wire_loop(
     clock: Callable[[], datetime],
     committed: Callable[[], None],
     turned: Callable[[], None] = lambda: None,
+    requests: Callable[[History], Requests] = lambda _history: NoRequests(),
 ) -> Loop:
     """The loop, as the process before it left off."""
     markets, now = tuple(dict.fromkeys(map(Market, installation.prices.markets))), clock()
@@ -49,15 +53,34 @@ def wire_loop(
     tracks = restored_tracks(markets, installation.price_nodes, outbox, now)
     book = Book(sender, refresh, vouched_for(tracks, settings.pace, spacing, refresh))
     restore_states(book, installation, outbox, sender, now)
+    told = Told(sender.environment, settings.pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox))
+    patience, evidence = Patience(spacing, chance, now), Evidence(quarantine, meters)
+    history = History(sender.environment, outbox.notes(NOTE))
+    past = Past(
+        history,
+        caiso,
+        outbox,
+        told,
+        topics=installation.topics,
+        sender=sender,
+        nodes_per_event=settings.nodes_per_event,
+        patience=patience,
+        evidence=evidence,
+        meters=meters,
+        committed=committed,
+        clock=clock,
+    )
     return Loop(
         caiso,
         outbox,
         book,
-        Told(sender.environment, settings.pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox)),
+        told,
         tracks,
         Rules(installation.topics, sender, settings.pace, settings.nodes_per_event),
-        patience=Patience(spacing, chance, now),
-        evidence=Evidence(quarantine, meters),
+        past=past,
+        requests=requests(history),
+        patience=patience,
+        evidence=evidence,
         meters=meters,
         committed=committed,
         turned=turned,

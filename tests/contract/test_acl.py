@@ -81,7 +81,8 @@ def test_each_subject_is_published_by_its_ingest_and_received_by_who_needs_it(to
 
 def test_every_subject_is_judged_here():
     assert set(Subject) == set(WRITERS) | {
-        *(Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY)
+        *(Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY),
+        *(Subject.BACKFILL, Subject.BACKFILL_REPLY),
     }
 
 
@@ -122,6 +123,13 @@ def test_the_historian_asks_for_a_replay_and_the_ingest_that_is_asked_answers(to
     assert readers(topics, request) - READERS_OF_ALL - {"historian"} == {ingest}
     assert writers(topics, reply) == {ingest}
     assert "historian" in readers(topics, reply)
+
+
+def test_lmp_ingest_alone_is_asked_for_the_past_by_its_own_command_line_and_answers_it(topics: Topics):
+    for topic in (topics.backfill("lmp_ingest", "main"), topics.backfill_reply("lmp_ingest", "main")):
+        assert writers(topics, topic) == {"lmp_ingest"}
+        assert readers(topics, topic) - READERS_OF_ALL - {"historian"} == {"lmp_ingest"}
+    assert writers(topics, topics.backfill("ads_ingest", "main")) == set()
 
 
 def test_a_plant_sees_nothing_of_another_plant(topics: Topics):

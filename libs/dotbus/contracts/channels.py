@@ -171,4 +171,21 @@ CHANNELS = (
         ("historian",),
         "how much of it could be sent",
     ),
+    Channel(
+        Subject.BACKFILL,
+        f"{_SERVICE}/{Subject.BACKFILL}",
+        m.BackfillRequest,
+        (),
+        ("lmp_ingest",),
+        "ask CAISO for prices of the past, or stop that; how far it is stands in the service's status",
+        Subject.BACKFILL_REPLY,
+    ),
+    Channel(
+        Subject.BACKFILL_REPLY,
+        f"{_SERVICE}/{Subject.BACKFILL_REPLY}",
+        m.BackfillReply,
+        ("lmp_ingest",),
+        (),
+        "whether it was taken",
+    ),
 )

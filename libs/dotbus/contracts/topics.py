@@ -40,6 +40,8 @@ class Subject(StrEnum):
     GAP = "gap"
     REPLAY = "replay"
     REPLAY_REPLY = "replay/reply"
+    BACKFILL = "backfill"
+    BACKFILL_REPLY = "backfill/reply"
 
 
 EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.PRICES, Subject.GAP})
@@ -167,6 +169,14 @@ class Topics:
         """What became of a replay request."""
         return f"{self.service(service, instance)}/{Subject.REPLAY_REPLY}"
 
+    def backfill(self, service: str, instance: str) -> str:
+        """Command: ask CAISO for prices of the past."""
+        return f"{self.service(service, instance)}/{Subject.BACKFILL}"
+
+    def backfill_reply(self, service: str, instance: str) -> str:
+        """Whether a backfill was taken."""
+        return f"{self.service(service, instance)}/{Subject.BACKFILL_REPLY}"
+
     def every(self, subject: Subject) -> str:
         """The filter that matches each topic of this subject, whatever the names."""
         match subject:
@@ -176,7 +186,7 @@ class Topics:
                 return f"{self.root}/market/+/{subject}/+"
             case Subject.SERVICE:
                 return f"{self.root}/service/+/+"
-            case Subject.STREAM | Subject.GAP | Subject.REPLAY | Subject.REPLAY_REPLY:
+            case subject if subject in _OF_SERVICE:
                 return f"{self.root}/service/+/+/{subject}"
             case _:
                 return f"{self.root}/plant/+/+/{_WITH_ACTION.get(subject, subject)}"
@@ -224,7 +234,17 @@ _OF_PLANT = frozenset(
         Subject.RESPONSE,
     }
 )
-_OF_SERVICE = frozenset({Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY})
+_OF_SERVICE = frozenset(
+    {
+        Subject.SERVICE,
+        Subject.STREAM,
+        Subject.GAP,
+        Subject.REPLAY,
+        Subject.REPLAY_REPLY,
+        Subject.BACKFILL,
+        Subject.BACKFILL_REPLY,
+    }
+)
 
 
 def _address_of_plant(plant: str, resource: str, levels: list[str]) -> Address | None:

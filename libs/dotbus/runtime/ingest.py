@@ -7,7 +7,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from dotbus.contracts.messages import OutboxSpan, ServiceStatus, Upstream
+from dotbus.contracts.messages import Backfill, OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
@@ -81,9 +81,11 @@ class Ingest:
         registry: for metrics.
         upstreams: how CAISO is heard now; called from several threads.
         certificate_days_left: at a time, for an ingest that has a certificate.
+        backfills: prices of the past that it is asked for, at a time.
         clock: the wall clock.
 
     Attributes:
+        bus: its connection.
         outbox: what the loop commits to; call `courier.wake` afterwards.
         quarantine: for raw replies.
         courier: outbox to bus.
@@ -103,21 +105,23 @@ class Ingest:
         *,
         upstreams: Callable[[], Sequence[Upstream]],
         certificate_days_left: Callable[[datetime], float | None] = lambda _now: None,
+        backfills: Callable[[datetime], Sequence[Backfill]] = lambda _now: (),
         clock: Callable[[], datetime],
     ) -> None:
         self._identity = identity
         self._registry = registry
         self._upstreams = upstreams
         self._certificate_days_left = certificate_days_left
+        self._backfills = backfills
         self._meters = IngestMeters(registry, identity.service)
         self._clock_in_doubt = False
         self._log = get_logger("ingest")
         self.outbox = open_outbox(keeping)
         self.quarantine = open_quarantine(keeping)
-        self._bus = Bus(bus, identity.source, clock=clock, will=identity.will(topics))
-        self.courier = Courier(self._bus, self.outbox, topics, identity, clock=clock, published=self._meters.published.inc)
+        self.bus = Bus(bus, identity.source, clock=clock, will=identity.will(topics))
+        self.courier = Courier(self.bus, self.outbox, topics, identity, clock=clock, published=self._meters.published.inc)
         self._presence = Presence(
-            self._bus,
+            self.bus,
             topics,
             identity,
             self._describe,
@@ -157,15 +161,15 @@ class Ingest:
         def health() -> dict[str, object]:
             return {
                 "alive": not is_late() and self.courier.is_alive and self._presence.is_alive,
-                "ready": self._bus.connected,
-                "broker": self._bus.connected,
+                "ready": self.bus.connected,
+                "broker": self.bus.connected,
                 "upstreams": {upstream.name: upstream.ok for upstream in self._upstreams()},
             }
 
         with ExitStack() as running:
             running.callback(self.outbox.close)
-            self._bus.start()
-            running.callback(self._bus.stop)
+            self.bus.start()
+            running.callback(self.bus.stop)
             self._presence.start()
             running.callback(self._presence.stop)
             self.courier.start()
@@ -180,4 +184,5 @@ class Ingest:
             outbox=self.outbox.span(),
             cursors=self.outbox.cursors(),
             certificate_days_left=self._certificate_days_left(now),
+            backfills=self._backfills(now),
         )

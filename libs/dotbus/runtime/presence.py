@@ -9,7 +9,7 @@ from importlib.metadata import version
 import msgspec
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Environment, OutboxSpan, ServiceStatus, Upstream
+from dotbus.contracts.messages import Backfill, Environment, OutboxSpan, ServiceStatus, Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
@@ -42,6 +42,7 @@ class Identity:
         outbox: OutboxSpan | None = None,
         cursors: Mapping[str, str] | None = None,
         certificate_days_left: float | None = None,
+        backfills: Sequence[Backfill] = (),
     ) -> ServiceStatus:
         """What this instance says of itself at a time."""
         return ServiceStatus(
@@ -57,6 +58,7 @@ class Identity:
             outbox=outbox,
             cursors=dict(cursors or {}),
             certificate_days_left=certificate_days_left,
+            backfills=tuple(backfills),
         )
 
     def will(self, topics: Topics) -> Outgoing:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from dotbus.contracts.messages import (
     AnyMessage,
+    Backfill,
+    BackfillReply,
+    BackfillRequest,
     Compliance,
     Dispatch,
     DispatchBatchHeader,
@@ -447,6 +450,49 @@ def replay_reply() -> ReplayReply:
     )
 
 
+def backfill_request() -> BackfillRequest:
+    """A month of one node, day-ahead."""
+    return BackfillRequest(
+        environment=Environment.SIMULATOR,
+        source="lmp-ingest/console",
+        time=AT,
+        request_id="9c1f60d27a4be835",
+        market="DAM",
+        nodes=("TH_NP15_GEN-APND",),
+        start=datetime(2026, 9, 1, 7, tzinfo=UTC),
+        end=datetime(2026, 10, 1, 7, tzinfo=UTC),
+    )
+
+
+def backfill_reply() -> BackfillReply:
+    """It was taken."""
+    return BackfillReply(
+        environment=Environment.SIMULATOR,
+        source="lmp_ingest/a",
+        time=AT,
+        request_id="9c1f60d27a4be835",
+        outcome="taken",
+        detail="1 request to CAISO, done while nothing else is to be asked",
+    )
+
+
+def backfill() -> Backfill:
+    """A month that is done but for an hour."""
+    return Backfill(
+        request_id="9c1f60d27a4be835",
+        market="DAM",
+        nodes=("TH_NP15_GEN-APND",),
+        start=datetime(2026, 9, 1, 7, tzinfo=UTC),
+        end=datetime(2026, 10, 1, 7, tzinfo=UTC),
+        requested_at=AT,
+        requests=1,
+        requests_done=1,
+        prices=719,
+        missing=((datetime(2026, 9, 3, 8, tzinfo=UTC), datetime(2026, 9, 3, 9, tzinfo=UTC)),),
+        ended_at=AT + timedelta(seconds=7),
+    )
+
+
 def respond() -> InstructionResponse:
     """An operator accepts part of an instruction."""
     return InstructionResponse(
@@ -524,4 +570,6 @@ def every_message() -> tuple[AnyMessage, ...]:
         upstream_gap(),
         replay_request(),
         replay_reply(),
+        backfill_request(),
+        backfill_reply(),
     )

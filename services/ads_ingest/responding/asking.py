@@ -2,10 +2,9 @@
 
 import queue
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,10 +13,10 @@ from dotbus.contracts.messages import InstructionAction, InstructionResponse, In
 from dotbus.contracts.topics import UNASSIGNED
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.by_hand import NotReached, connected
 from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing, PublishRefused
 from dotbus.runtime.settings.settings import BusSettings
 
-CONNECT_WITHIN_S = 10.0
 STATE_WITHIN_S = 5.0
 
 
@@ -67,12 +66,16 @@ def ask(
     replies: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
     states: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
     # On the common topic replies come from a broker that speaks no MQTT 5, which passes on no response topic.
-    heard = {own_topic: replies, reply_topic: replies, topics.instructions(plant, resource_id): states}
-    with _connected(settings, heard, clock) as bus:
-        batch_uid = wanted.batch_uid or _batch_of(wanted, states)
-        topic, command = topics.respond(plant, resource_id, action), _command(wanted, batch_uid, installation, clock())
-        _publish(bus, Outgoing(topic, encode(command), response_topic=own_topic, correlation=wanted.command_id.encode()), plant)
-        return _reply_to(wanted, replies, time.monotonic() + within_s)
+    heard = {own_topic: replies.put, reply_topic: replies.put, topics.instructions(plant, resource_id): states.put}
+    try:
+        with connected(settings, "ads-ingest", heard, clock) as bus:
+            batch_uid = wanted.batch_uid or _batch_of(wanted, states)
+            topic, command = topics.respond(plant, resource_id, action), _command(wanted, batch_uid, installation, clock())
+            asked = Outgoing(topic, encode(command), response_topic=own_topic, correlation=wanted.command_id.encode())
+            _publish(bus, asked, plant)
+            return _reply_to(wanted, replies, time.monotonic() + within_s)
+    except NotReached as failure:
+        raise NotAsked(str(failure)) from failure
 
 
 def _command(wanted: Wanted, batch_uid: str, installation: Installation, now: datetime) -> InstructionResponse:
@@ -126,25 +129,3 @@ def _reply_to(wanted: Wanted, replies: "queue.SimpleQueue[Delivery]", deadline_s
             reply = decode_as(delivery.payload, InstructionResponseReply)
             if reply.command_id == wanted.command_id or delivery.correlation == wanted.command_id.encode():
                 return reply
-
-
-@contextmanager
-def _connected(
-    settings: BusSettings, heard: "Mapping[str, queue.SimpleQueue[Delivery]]", clock: Callable[[], datetime]
-) -> Iterator[Bus]:
-    """A connection under a name of its own, which hears some topics."""
-    bus, up = Bus(settings, f"ads-ingest-by-hand-{secrets.token_hex(6)}", clock=clock), threading.Event()
-
-    def take(delivery: Delivery) -> None:
-        delivery.ack()
-        heard[delivery.topic].put(delivery)
-
-    bus.subscribe(list(heard), take)
-    bus.on_connection(lambda stands: up.set() if stands else None)
-    bus.start()
-    try:
-        if not up.wait(CONNECT_WITHIN_S):
-            raise NotAsked(f"the broker at {settings.host}:{settings.port} does not answer, or refuses us")
-        yield bus
-    finally:
-        bus.stop()

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 import typer
 
 from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.mqtt.by_hand import NotReached, connected
 from dotbus.runtime.process import EXIT_FAILED
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
@@ -25,7 +26,6 @@ from historian.upkeep.examination import (
     examine_version,
 )
 from historian.upkeep.findings import Finding, is_any_wrong, lines, ok, wrong
-from historian.upkeep.replay import NotAnswered, connected
 from historian.upkeep.rights import examine_roles
 from historian.upkeep.sizes import read_sizes
 
@@ -64,11 +64,11 @@ def examine(load: Load, open_database: Open, clock: Clock) -> Iterator[Finding]:
 def examine_broker(configuration: Configuration) -> Iterator[Finding]:
     """Whether the broker lets us in. Under a name of our own: a second one of the historian's would end its connection."""
     bus, topics = configuration.bus, configuration.installation.topics
-    where = f"{bus.host}:{bus.port}"
+    where, own = f"{bus.host}:{bus.port}", topics.service("historian", configuration.service.instance)
     try:
-        with connected(bus, topics.service("historian", configuration.service.instance), lambda delivery: delivery.ack()):
+        with connected(bus, "historian", {own: lambda _delivery: None}, utc_now):
             yield ok("broker", f"{where} lets us in")
-    except NotAnswered as failure:
+    except NotReached as failure:
         yield wrong("broker", str(failure), "see that it runs, and HISTORIAN_MQTT_... for name, password and CA")
 
 

@@ -4,11 +4,9 @@ A running historian asks by itself; by hand one asks for what it believes to hav
 """
 
 import queue
-import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, NoReturn
 
@@ -18,7 +16,7 @@ from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import ReplayReply, ReplayRequest
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import configure_logs
-from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.mqtt.by_hand import NotReached, connected
 from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing
 from dotbus.runtime.outbox.sequence import Range
 from dotbus.runtime.presence import Identity
@@ -32,7 +30,6 @@ from historian.upkeep.upstream_gaps import read_upstream_gaps
 from historian.write.reading.events import MAX_SEQ
 from historian.write.sequences.gaps import requests_of
 
-CONNECT_WITHIN_S = 10.0
 ANSWER_WITHIN_S = 60.0
 
 Seq = Annotated[int | None, typer.Argument(min=1, max=MAX_SEQ)]
@@ -160,14 +157,13 @@ def ask_again(
     def take(delivery: Delivery) -> None:
         with suppress(UndecodableMessage):  # the running historian keeps it as a dead letter
             replies.put(decode_as(delivery.payload, ReplayReply))
-        delivery.ack()
 
-    with connected(settings, topics.replay_reply(service, instance), take) as bus:
-        try:
+    try:
+        with connected(settings, "historian", {topics.replay_reply(service, instance): take}, utc_now) as bus:
             bus.publish([Outgoing(topics.replay(service, instance), encode(request)) for request in requests])
-        except BusError as error:
-            raise NotAnswered(str(error)) from error
-        return _collect(replies, requests, source, time.monotonic() + within_s)
+            return _collect(replies, requests, source, time.monotonic() + within_s)
+    except (NotReached, BusError) as failure:
+        raise NotAnswered(str(failure)) from failure
 
 
 def _collect(
@@ -185,26 +181,6 @@ def _collect(
             waiting.remove(key)
             answers.append(reply)
     return answers
-
-
-@contextmanager
-def connected(settings: BusSettings, topic: str, take: Callable[[Delivery], None]) -> Iterator[Bus]:
-    """A connection of our own beside that of the running historian, which a second one of its name would end.
-
-    Raises:
-        NotAnswered: the broker is not there in time, or refuses us.
-    """
-    bus = Bus(settings, f"historian-by-hand-{secrets.token_hex(6)}", clock=utc_now)
-    up = threading.Event()
-    bus.subscribe([topic], take)
-    bus.on_connection(lambda stands: up.set() if stands else None)
-    bus.start()
-    try:
-        if not up.wait(CONNECT_WITHIN_S):
-            raise NotAnswered(f"the broker at {settings.host}:{settings.port} does not answer, or refuses us")
-        yield bus
-    finally:
-        bus.stop()
 
 
 def _fail(reason: str) -> NoReturn:

@@ -34,6 +34,7 @@ from dotbus.contracts.messages.envelope import (
     State,
     Utc,
 )
+from dotbus.contracts.messages.history import Backfill, BackfillReply, BackfillRequest
 from dotbus.contracts.messages.instructions import InstructionAnswer, Instructions, KnownInstruction
 from dotbus.contracts.messages.prices import MAX_NODES, Lmp, NodePrice, Prices
 from dotbus.contracts.messages.responses import (
@@ -44,6 +45,7 @@ from dotbus.contracts.messages.responses import (
 )
 from dotbus.contracts.messages.services import (
     MAX_RANGES,
+    Missing,
     OutboxSpan,
     ReplayReply,
     ReplayRequest,
@@ -79,6 +81,8 @@ AnyMessage = (
     | UpstreamGap
     | ReplayRequest
     | ReplayReply
+    | BackfillRequest
+    | BackfillReply
 )
 
 __all__ = [
@@ -87,6 +91,9 @@ __all__ = [
     "MAX_SEQ",
     "VERSION",
     "AnyMessage",
+    "Backfill",
+    "BackfillReply",
+    "BackfillRequest",
     "CaisoState",
     "Command",
     "Compliance",
@@ -112,6 +119,7 @@ __all__ = [
     "KnownInstruction",
     "Lmp",
     "Message",
+    "Missing",
     "NodePrice",
     "NonEmpty",
     "OutboxSpan",

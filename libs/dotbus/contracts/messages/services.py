@@ -5,12 +5,27 @@ from typing import Annotated, Final
 import msgspec
 
 from dotbus.contracts.messages.envelope import Command, Count, Event, NonEmpty, Seq, State, Utc
+from dotbus.contracts.messages.history import Backfill
 
 MAX_RANGES: Final = 10_000
 """How many ranges one replay request or reply may name."""
 SeqRange = tuple[Seq, Seq]
 """First and last number, both included."""
 SeqRanges = Annotated[tuple[SeqRange, ...], msgspec.Meta(max_length=MAX_RANGES)]
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an upstream is missing and still asked for.
+
+    Attributes:
+        start: since when.
+        end: until when.
+        names: of what: nodes by CAISO's names, or a group of them; nothing of the others is said.
+    """
+
+    start: Utc
+    end: Utc
+    names: tuple[str, ...]
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +42,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
             has not said one, and then nobody knows whether they agree.
         complaints: what is wrong now with a part of it, in words for a person (a node without a price, a day that is missing);
             `ok` and the rest of it are not in doubt for that.
+        missing: what of it is missing and still asked for: prices that must have been published by now.
     """
 
     name: str
@@ -37,6 +53,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     failures_in_a_row: Count = 0
     clock_offset_s: float | None = None
     complaints: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
 
 class OutboxSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +87,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
         outbox: which events it can send again; null from services that publish none, and in a last will.
         cursors: where it is with CAISO, by name.
         certificate_days_left: how long its client certificate is valid, null without one.
+        backfills: prices of the past that lmp_ingest is asked for, and how far it is; those that ended within a day included.
     """
 
     service: str
@@ -81,6 +99,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
     outbox: OutboxSpan | None = None
     cursors: dict[str, str] = msgspec.field(default_factory=dict)
     certificate_days_left: float | None = None
+    backfills: tuple[Backfill, ...] = ()
 
 
 class StreamState(State, frozen=True, kw_only=True, tag="stream"):

@@ -96,10 +96,11 @@ class Outbox:
         events: Sequence[tuple[str, OutgoingEvent]] = (),
         states: Sequence[tuple[str, OutgoingState]] = (),
         cursors: Mapping[str, str] | None = None,
+        notes: Mapping[str, str | None] | None = None,
     ) -> int:
         """Keep events, replace states and move cursors, all or nothing. Returns how many events were new.
 
-        An event whose id is kept already is the same fact seen again and is passed over.
+        An event whose id is kept already is the same fact seen again and is passed over. A note that is None is forgotten.
 
         Raises:
             sqlite3.Error: the disk is full or broken; nothing of it was kept.
@@ -110,6 +111,7 @@ class Outbox:
                 kept_bytes = self._keep(draft, events, now) if events else []
                 self._write_counts(draft)
                 self._write_states(states, cursors or {})
+                self._write_notes(notes or {})
             self._numbers = draft.kept()
             self._kept_bytes += sum(kept_bytes)
             self.states_version += bool(states)
@@ -139,8 +141,16 @@ class Outbox:
     def _write_states(self, states: Sequence[tuple[str, OutgoingState]], cursors: Mapping[str, str]) -> None:
         self._replace_states([(topic, encode(state)) for topic, state in states])
         self._database.executemany("DELETE FROM retraction WHERE topic = ?", [(topic,) for topic, _state in states])
+        self._write_cursors(cursors)
+
+    def _write_cursors(self, cursors: Mapping[str, str]) -> None:
         move = "INSERT INTO cursor VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position"
         self._database.executemany(move, cursors.items())
+
+    def _write_notes(self, notes: Mapping[str, str | None]) -> None:
+        self._write_cursors({_NOTE + name: text for name, text in notes.items() if text is not None})
+        gone = [(_NOTE + name,) for name, text in notes.items() if text is None]
+        self._database.executemany("DELETE FROM cursor WHERE name = ?", gone)
 
     def begin_stream(self, *, again: bool = False) -> int:
         """Count from 1 under a new name: in the stream so far, later events than this file has were published.
@@ -293,7 +303,7 @@ class Outbox:
             sqlite3.Error: the disk is full or broken; it was not kept.
         """
         with self._transaction():
-            self._write_states((), {_NOTE + name: text})
+            self._write_notes({name: text})
 
     def _positions(self) -> dict[str, str]:
         with self._lock:

@@ -1,0 +1,191 @@
+"""`lmp-ingest backfill` and `gaps`: prices of the past, had by the running service and said on the bus as any others.
+
+Exit status: 0 all of it came, 1 something is missing or was refused, 2 the command line or the configuration is wrong, 3 nobody
+knows.
+"""
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from socket import gethostname
+from typing import Annotated, Final
+
+import typer
+
+from caiso.oasis import Market, midnight, named, trade_day
+from dotbus.contracts.messages import Backfill, BackfillRequest, ServiceStatus
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.logs import configure_logs
+from dotbus.runtime.process import EXIT_FAILED, load_or_exit
+from dotbus.runtime.settings.settings import BusSettings, ConfigSettings, ServiceSettings, load_settings
+from lmp_ingest.commands.progress import Progress
+from lmp_ingest.commands.running import NotAnswered, Running
+from lmp_ingest.commands.spans import Span, Wanted
+from lmp_ingest.history.bus_requests import TAKEN
+from lmp_ingest.settings import PREFIX
+
+EXIT_UNKNOWN: Final = 3
+
+Nodes = Annotated[
+    list[str], typer.Option("--node", help="A node's name, NP15 and the like, ALL or ALL_APNODES; several times.")
+]
+Of = Annotated[Market, typer.Option("--market", help="The market run.", case_sensitive=False)]
+From = Annotated[str, typer.Option("--from", help="From a trade day on, or a time as 2026-11-01T08:00Z.")]
+To = Annotated[str | None, typer.Option("--to", help="Until then, exclusive; else until today begins.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for it; the same command without this does.")]
+Cancel = Annotated[bool, typer.Option("--cancel", help="Stop the one that was asked for so. What came by then stays.")]
+Fill = Annotated[bool, typer.Option("--fill", help="Have the service ask for all of it now.")]
+
+
+def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
+    """The commands.
+
+    Args:
+        app: the command line.
+        clock: the wall clock.
+    """
+
+    @app.command()
+    def backfill(
+        node: Nodes, start: From, market: Of = Market.DAM, *, end: To = None, detach: Detach = False, cancel: Cancel = False
+    ) -> None:
+        """Have the running service ask CAISO for prices of the past. They go over the bus as any others."""
+        span = load_or_exit(lambda: _span(market, start, end, clock()))
+        with _running(clock) as running:
+            request = _request(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
+            taken_at = _take(running, [request])
+            if not (detach or cancel):
+                _follow(running, [request], taken_at)
+
+    @app.command()
+    def gaps(*, fill: Fill = False) -> None:
+        """Tell which prices the running service lacks though CAISO must have published them. It asks for them by itself."""
+        with _running(clock) as running:
+            status = running.status()
+            lacking = _lacking(running, status)
+            for line in gap_lines(status):
+                typer.echo(line)
+            if not lacking:
+                return
+            if not fill:
+                raise typer.Exit(EXIT_FAILED)
+            _follow(running, lacking, _take(running, lacking))
+
+
+def gap_lines(status: ServiceStatus) -> Iterator[str]:
+    """What is missing of each market, and how far it is complete."""
+    for upstream in status.upstreams:
+        market = _market_of(upstream.name)
+        until = status.cursors.get(market)
+        yield f"{market}: {f'complete until {datetime.fromisoformat(until):%Y-%m-%dT%H:%MZ}' if until else 'no price yet'}"
+        for one in upstream.missing:
+            yield f"{market}: missing {one.start:%Y-%m-%dT%H:%MZ} to {one.end:%Y-%m-%dT%H:%MZ} of {_names(one.names)}"
+
+
+def summary(backfill: Backfill) -> Iterator[str]:
+    """What came of a backfill, and what did not."""
+    span = f"{backfill.start:%Y-%m-%dT%H:%MZ} to {backfill.end:%Y-%m-%dT%H:%MZ}"
+    came = f"{backfill.prices:,} prices in {backfill.requests_done:,} request{'' if backfill.requests_done == 1 else 's'}"
+    yield f"{backfill.market} {span} of {_names(backfill.nodes)}: {came}"
+    for start, end in backfill.missing:
+        yield f"missing: {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
+    if backfill.unpriced:
+        yield f"no price at all: {_names(backfill.unpriced)}; is the name right?"
+    if backfill.requests_failed:
+        yield f"{backfill.requests_failed:,} requests brought nothing, the last because {backfill.detail}"
+    elif backfill.detail:
+        yield backfill.detail
+
+
+def is_whole(backfill: Backfill) -> bool:
+    """Whether all that was asked for came."""
+    return backfill.requests_done == backfill.requests and not (backfill.missing or backfill.unpriced)
+
+
+def _span(market: Market, start: str, end: str | None, now: datetime) -> Span:
+    wanted = Wanted(start=start, end=end).span(market, now)
+    return wanted if end is not None else Span(wanted.start, midnight(trade_day(now)))
+
+
+def _lacking(running: Running, status: ServiceStatus) -> list[BackfillRequest]:
+    return [
+        _request(running, Market(_market_of(upstream.name)), one.names, Span(one.start, one.end))
+        for upstream in status.upstreams
+        for one in upstream.missing
+    ]
+
+
+def _market_of(upstream: str) -> str:
+    return upstream.removeprefix("oasis_").upper()
+
+
+def _request(running: Running, market: Market, nodes: tuple[str, ...], span: Span, *, cancel: bool = False) -> BackfillRequest:
+    """The same prices have the same id, so that the same command finds again what it asked for."""
+    what = f"{market} {' '.join(sorted(nodes))} {span.start.isoformat()} {span.end.isoformat()}"
+    return BackfillRequest(
+        environment=running.installation.environment,
+        source=f"lmp-ingest/{gethostname()}",
+        time=running.clock(),
+        request_id=hashlib.sha256(what.encode()).hexdigest()[:16],
+        market=market,
+        nodes=nodes,
+        start=span.start,
+        end=span.end,
+        cancel=cancel,
+    )
+
+
+def _take(running: Running, requests: Sequence[BackfillRequest]) -> datetime:
+    """Have the service take them. Returns when it took the last, by its clock."""
+    taken_at = running.status().time
+    for request in requests:
+        reply = running.ask(request)
+        typer.echo(f"{reply.outcome}: {reply.detail}", err=True)
+        if reply.outcome != TAKEN:
+            raise typer.Exit(EXIT_FAILED)
+        taken_at = reply.time
+    return taken_at
+
+
+def _follow(running: Running, requests: Sequence[BackfillRequest], taken_at: datetime) -> None:
+    known: list[Backfill] = []
+    try:
+        with Progress(sys.stderr) as progress:
+            for known in running.follow([request.request_id for request in requests], taken_at):
+                progress.show(known)
+    except KeyboardInterrupt:
+        typer.echo("it goes on in the service; the same command tells how far it is, --cancel stops it", err=True)
+        raise typer.Exit(EXIT_UNKNOWN) from None
+    for one in known:
+        typer.echo("\n".join(summary(one)))
+    if not all(map(is_whole, known)):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = 10
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
+
+
+@contextmanager
+def _running(clock: Callable[[], datetime]) -> Iterator[Running]:
+    settings, installation, instance = load_or_exit(_configured)
+    configure_logs("lmp_ingest", "by-hand", "console", "error")
+    try:
+        with Running.reached(settings, installation, instance, clock) as running:
+            yield running
+    except NotAnswered as failure:
+        typer.echo(str(failure), err=True)
+        raise typer.Exit(EXIT_UNKNOWN) from failure
+
+
+def _configured() -> tuple[BusSettings, Installation, str]:
+    config = load_settings(ConfigSettings, PREFIX).config
+    return (
+        load_settings(BusSettings, f"{PREFIX}MQTT_"),
+        load_installation(config),
+        load_settings(ServiceSettings, PREFIX).instance,
+    )

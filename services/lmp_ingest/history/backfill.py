@@ -1,0 +1,131 @@
+"""Backfill: prices of the past that somebody asked for, request by request. Pure.
+
+A backfill is as many requests as CAISO's bounds make of it (`caiso.oasis.split`), in the order of their times. How many of
+them are done says how far it is, so that it goes on after a restart where it was.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+
+import msgspec
+
+from caiso.oasis import (
+    REPORTS,
+    RETENTION,
+    Group,
+    Market,
+    Question,
+    floor,
+    interval_starts,
+    midnight,
+    named,
+    split,
+    trade_day,
+    window_end,
+)
+from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
+from lmp_ingest.gaps import Span, joined
+from lmp_ingest.translate import Assembled
+
+
+class BackfillRefused(Exception):
+    """A request cannot be done; the message says why."""
+
+
+def begun(request: BackfillRequest, environment: Environment, now: datetime) -> Backfill:
+    """A backfill of which nothing is done yet.
+
+    Raises:
+        BackfillRefused: it asks for what there cannot be.
+    """
+    if request.environment is not environment:
+        raise BackfillRefused(f"it is for {request.environment}; here is {environment}")
+    if request.market not in Market.__members__:
+        raise BackfillRefused(f"there is no market {request.market}; there are {', '.join(Market)}")
+    market, nodes = Market(request.market), _nodes(request.nodes)
+    interval = REPORTS[market].interval
+    start, end = floor(request.start, interval), min(_ceiling(request.end, interval), window_end(market, now))
+    oldest = midnight(trade_day(now - RETENTION))
+    if end <= start:
+        raise BackfillRefused(f"from {start:%Y-%m-%dT%H:%MZ} to {request.end:%Y-%m-%dT%H:%MZ} there is nothing yet")
+    if start < oldest:
+        raise BackfillRefused(f"OASIS keeps prices for 39 months, now from {oldest:%Y-%m-%dT%H:%MZ} on")
+    asked = Backfill(
+        request_id=request.request_id,
+        market=market,
+        nodes=nodes,
+        start=start,
+        end=end,
+        requested_at=now,
+        requests=0,
+        unpriced=() if _group(nodes) else nodes,
+    )
+    return msgspec.structs.replace(asked, requests=sum(1 for _ in _questions(asked)))
+
+
+def next_question(backfill: Backfill) -> Question | None:
+    """What is to be asked next; None when it has ended."""
+    return None if backfill.ended_at else next(islice(_questions(backfill), backfill.requests_done, None), None)
+
+
+def answered(backfill: Backfill, asked: Question, assembled: Assembled, now: datetime) -> Backfill:
+    """A backfill after an answer to its next question. One without prices says that OASIS has none."""
+    prices = assembled.prices
+    came = {node for of in prices.values() for node in of}
+    done = _done(backfill, _lacking(asked, assembled), now)
+    return msgspec.structs.replace(
+        done,
+        prices=backfill.prices + sum(map(len, prices.values())),
+        unpriced=tuple(node for node in backfill.unpriced if node not in came),
+        detail="",
+    )
+
+
+def failed(backfill: Backfill, asked: Question, cause: str, now: datetime) -> Backfill:
+    """A backfill that gives up its next question."""
+    done = _done(backfill, [Span(asked.start, asked.end)], now)
+    return msgspec.structs.replace(done, requests_failed=backfill.requests_failed + 1, detail=cause)
+
+
+def stopped(backfill: Backfill, now: datetime) -> Backfill:
+    """A backfill of which nothing more is asked."""
+    return msgspec.structs.replace(backfill, ended_at=backfill.ended_at or now, detail="stopped on request")
+
+
+def _done(backfill: Backfill, lacking: Iterable[Span], now: datetime) -> Backfill:
+    requests_done = backfill.requests_done + 1
+    missing = joined([*(Span(*span) for span in backfill.missing), *lacking])
+    ended_at = now if requests_done >= backfill.requests else None
+    return msgspec.structs.replace(backfill, requests_done=requests_done, missing=tuple(map(tuple, missing)), ended_at=ended_at)
+
+
+def _lacking(asked: Question, assembled: Assembled) -> Iterator[Span]:
+    """The intervals of which a node that was named has no whole price; of a group, those without any."""
+    interval = REPORTS[asked.market].interval
+    nodes = frozenset() if isinstance(asked.nodes, Group) else frozenset(asked.nodes)
+    for start in interval_starts(asked.start, asked.end, interval):
+        of = assembled.prices.get(start, {})
+        if not of or not nodes <= of.keys() or nodes & assembled.holes.get(start, frozenset()):
+            yield Span(start, start + interval)
+
+
+def _ceiling(at: datetime, interval: timedelta) -> datetime:
+    below = floor(at, interval)
+    return below if below == at else below + interval
+
+
+def _nodes(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    nodes = tuple(dict.fromkeys(map(named, wanted)))
+    if len(nodes) > 1 and any(node in Group.__members__.values() for node in nodes):
+        raise BackfillRefused(f"{' and '.join(Group)} stand alone, for every node or every aggregated one")
+    return nodes
+
+
+def _group(nodes: tuple[str, ...]) -> Group | None:
+    return next((group for group in Group if nodes == (group.value,)), None)
+
+
+def _questions(backfill: Backfill) -> Iterator[Question]:
+    nodes = _group(backfill.nodes) or backfill.nodes
+    return split(Question(Market(backfill.market), nodes, backfill.start, backfill.end))
