@@ -52,7 +52,7 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
     def backfill(
         node: Nodes, start: From, market: Of = Market.DAM, *, end: To = None, detach: Detach = False, cancel: Cancel = False
     ) -> None:
-        """Have the running service ask CAISO for prices of the past. They go over the bus as any others."""
+        """Have the running service ask for prices of the past, and wait."""
         span = load_or_exit(lambda: _span(market, start, end, clock()))
         with _running(clock) as running:
             request = _request(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
@@ -62,7 +62,7 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
 
     @app.command()
     def gaps(*, fill: Fill = False) -> None:
-        """Tell which prices the running service lacks though CAISO must have published them. It asks for them by itself."""
+        """Tell which published prices the running service lacks still."""
         with _running(clock) as running:
             status = running.status()
             lacking = _lacking(running, status)
