@@ -15,15 +15,14 @@ from starlette.types import ASGIApp
 from simulators.broken_replies import CutReply, HeldReply, OversizedReply
 from simulators.faults import Asked, Faults
 from simulators.oasis.atlas import LISTS, list_reply
-from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused
-from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply, rewritten, zip_of
+from simulators.oasis.disturbances import CONTENTS, ERRORS, MAINTENANCE_PAGE, MAINTENANCE_PATH, PAGES, ZIPS, Page
+from simulators.oasis.errors import ErrorCode, QueryRefused
+from simulators.oasis.files import Publisher, Reply, named_error_reply, refused_reply
 from simulators.oasis.prices import CorrectedPrices
 from simulators.oasis.queries import Query, parse_group, parse_single
 from simulators.oasis.recordings import recorded_reply
 
 _ZIP = "application/x-zip-compressed"
-_TOO_MANY_REQUESTS = 429
-_BOMB_MB = 200
 
 
 class RateLimit:
@@ -70,7 +69,7 @@ class OasisEndpoints:
 
 
 def oasis_app(endpoints: OasisEndpoints) -> ASGIApp:
-    """The OASIS application: /oasisapi/SingleZip and /oasisapi/GroupZip."""
+    """The OASIS application: /oasisapi/SingleZip and /oasisapi/GroupZip, and the page of its maintenance."""
 
     async def single(request: Request) -> ASGIApp:
         return await _serve(request, _single_reply, endpoints)
@@ -78,29 +77,37 @@ def oasis_app(endpoints: OasisEndpoints) -> ASGIApp:
     async def group(request: Request) -> ASGIApp:
         return await _serve(request, _group_reply, endpoints)
 
-    return Starlette(routes=[Route("/oasisapi/SingleZip", single), Route("/oasisapi/GroupZip", group)])
+    async def maintenance(_request: Request) -> Response:
+        return _page(Page(200, MAINTENANCE_PAGE))
+
+    paths = {"/oasisapi/SingleZip": single, "/oasisapi/GroupZip": group, MAINTENANCE_PATH: maintenance}
+    return Starlette(routes=[Route(path, answer) for path, answer in paths.items()])
 
 
-_Answer = Callable[[Mapping[str, str], OasisEndpoints, str | None], Reply]
+_Answer = Callable[[Mapping[str, str], OasisEndpoints, str, datetime], Reply]
 
 
 async def _serve(request: Request, answer: _Answer, endpoints: OasisEndpoints) -> ASGIApp:
     if not endpoints.limit.admits(request.client.host if request.client else "", endpoints.clock()):
-        return Response(THROTTLE_PAGE, _TOO_MANY_REQUESTS, media_type="text/html")
-    injected = endpoints.faults.take(Asked("oasis"))
+        return _page(PAGES["throttle"])
+    injected = endpoints.faults.take(Asked("oasis")) or ""
     if injected == "timeout":
         return HeldReply(endpoints.hold_s, endpoints.stopping)
-    if injected in _INSTEAD:
-        status, page = _INSTEAD[injected]
-        return Response(page, status, media_type="text/html")
-    reply = await run_in_threadpool(answer, dict(request.query_params), endpoints, injected)
+    if injected in PAGES:
+        return _page(PAGES[injected])
+    now = endpoints.clock()
+    reply = await run_in_threadpool(_reply, answer, dict(request.query_params), endpoints, injected, now)
     return _disturbed(_sent(reply), injected, endpoints)
 
 
-def _single_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str | None) -> Reply:
-    now = endpoints.clock()
+def _reply(answer: _Answer, parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str, now: datetime) -> Reply:
+    reply = answer(parameters, endpoints, injected, now)
+    return ZIPS[injected](reply, now) if injected in ZIPS else reply
+
+
+def _single_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str, now: datetime) -> Reply:
     recorded = recorded_reply(parameters)
-    if recorded and injected not in (*_ERRORS, *_MISREAD, *_SPOILT, "bomb"):
+    if recorded and injected not in (*ERRORS, *CONTENTS):
         return recorded
     try:
         if parameters.get("queryname") in LISTS:
@@ -111,8 +118,7 @@ def _single_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, inje
     return _published(query, endpoints, injected, now)
 
 
-def _group_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str | None) -> Reply:
-    now = endpoints.clock()
+def _group_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str, now: datetime) -> Reply:
     try:
         query = parse_group(parameters)
     except QueryRefused as refused:
@@ -122,51 +128,21 @@ def _group_reply(parameters: Mapping[str, str], endpoints: OasisEndpoints, injec
     return _published(query, endpoints, injected, now)
 
 
-_INSTEAD = {
-    "throttle": (_TOO_MANY_REQUESTS, THROTTLE_PAGE),
-    "throttle_200": (200, THROTTLE_PAGE),
-    "http_503": (503, b"<html><body>Service Unavailable</body></html>"),
-    "not_zip": (200, b"<html><body>OASIS is down for maintenance.</body></html>"),
-}
-_ONE_DAY = timedelta(days=1)
-_MISREAD: dict[str, Callable[[Query], Query]] = {
-    "wrong_day": lambda query: replace(query, start=query.start - _ONE_DAY, end=query.end - _ONE_DAY),
-    "no_node": lambda query: replace(query, nodes=query.nodes[1:]),
-}
-"""Replies to another question than was asked."""
-
-
-def _header_only(member: str) -> str:
-    return member.partition("\n")[0] + "\n"
-
-
-def _with_nan(member: str) -> str:
-    """Every LMP is no number; its components are. Only for CSV."""
-    header, *rows = member.splitlines()
-    names = header.split(",")
-    kind, price = names.index("LMP_TYPE"), next(names.index(name) for name in ("MW", "VALUE", "PRC") if name in names)
-    cells = [row.split(",") for row in rows]
-    spoilt = [[*row[:price], "NaN", *row[price + 1 :]] if row[kind] == "LMP" else row for row in cells]
-    return "\n".join([header, *(",".join(row) for row in spoilt)]) + "\n"
-
-
-_SPOILT = {"header_only": _header_only, "nan": _with_nan}
-_ERRORS = {"error_1000": ErrorCode.NO_DATA, "error_1015": ErrorCode.GROUP_ZIP_PROCESSING}
-
-
-def _published(query: Query, endpoints: OasisEndpoints, injected: str | None, now: datetime) -> Reply:
-    if injected in _ERRORS:
-        return named_error_reply(_ERRORS[injected], query, now)
-    misread = _MISREAD.get(injected or "")
+def _published(query: Query, endpoints: OasisEndpoints, injected: str, now: datetime) -> Reply:
+    if injected in ERRORS:
+        return named_error_reply(ERRORS[injected], query, now)
     publisher = endpoints.publisher
     if injected == "old_prices":
         publisher = replace(publisher, prices=endpoints.prices.lagging(now))
-    reply = publisher.reply(misread(query) if misread else query, now)
-    if injected in _SPOILT:
-        return rewritten(reply, _SPOILT[injected], now)
-    if injected == "bomb":
-        return Reply(reply.filename, zip_of({reply.filename.replace("_csv.zip", ".csv"): bytes(_BOMB_MB * 1_000_000)}, now))
-    return reply
+    if injected not in CONTENTS:
+        return publisher.reply(query, now)
+    change = CONTENTS[injected]
+    return publisher.reply(query, now, lambda content: change(content, publisher))
+
+
+def _page(page: Page) -> Response:
+    headers = {"location": page.location} if page.location else {}
+    return Response(page.content, page.status, headers, media_type="text/html")
 
 
 def _sent(reply: Reply) -> Response:
@@ -174,7 +150,7 @@ def _sent(reply: Reply) -> Response:
     return Response(reply.content, media_type=_ZIP, headers=disposition)
 
 
-def _disturbed(reply: Response, injected: str | None, endpoints: OasisEndpoints) -> ASGIApp:
+def _disturbed(reply: Response, injected: str, endpoints: OasisEndpoints) -> ASGIApp:
     match injected:
         case "cut":
             return CutReply(reply)

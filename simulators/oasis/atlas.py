@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from simulators.oasis.calendar import PACIFIC
+from simulators.oasis.content import is_aggregate
 from simulators.oasis.errors import ErrorCode, QueryRefused
-from simulators.oasis.files import Reply, is_aggregate, zip_of
+from simulators.oasis.files import Reply, zip_of
 from simulators.oasis.queries import read_time
 
 LISTS = ("ATL_PNODE", "ATL_APNODE")

@@ -42,3 +42,8 @@ def starts(start: datetime, end: datetime, length: timedelta) -> Iterator[dateti
     while at < end:
         yield at
         at += length
+
+
+def gmt(at: datetime) -> str:
+    """A time as OASIS writes it in its files."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}-00:00"

@@ -1,14 +1,18 @@
 """Prices: what a megawatt-hour is worth, per market, node and interval.
 
-Pure and without memory. The shape is California's: low or negative around noon when the sun shines, high in the evening. The
-five-minute market is the most restless. Energy is the same at every node; congestion, loss and greenhouse gas are the
-node's own.
+Pure. Nodes are priced by column, since the whole network is 16,600 of them; the price of one node is a column of one.
+
+The shape is California's: low or negative around noon when the sun shines, high in the evening. The five-minute market is the
+most restless. Energy is the same at every node; congestion, loss and greenhouse gas are the node's own.
 """
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple
 
 from simulators.chance import fraction
 from simulators.oasis.calendar import PACIFIC
@@ -23,6 +27,7 @@ _SPIKE_USD_PER_MWH = 250.0
 _FLOOR_USD_PER_MWH = -150.0
 _CONGESTED_CHANCE = 0.25
 _GHG_NODE_CHANCE = 0.25
+_MOST_NODES = 2**16
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,32 @@ class Price:
     ghg_usd_per_mwh: float
 
 
-class Prices(Protocol):
+@dataclass(frozen=True)
+class PriceColumns:
+    """The prices of some nodes in one interval, in the order of the nodes and not rounded yet."""
+
+    lmp_usd_per_mwh: list[float]
+    energy_usd_per_mwh: list[float]
+    congestion_usd_per_mwh: list[float]
+    loss_usd_per_mwh: list[float]
+    ghg_usd_per_mwh: list[float]
+
+    def put(self, row: int, price: Price) -> None:
+        """Have another price in a row."""
+        for name, value in vars(price).items():
+            getattr(self, name)[row] = value
+
+
+class Prices(ABC):
     """Who knows every price."""
 
+    @abstractmethod
+    def columns(self, market: str, nodes: Sequence[str], start: datetime) -> PriceColumns:
+        """The prices of some nodes in the interval of `market` that begins at `start`."""
+
     def price(self, market: str, node: str, start: datetime) -> Price:
-        """The price of a node in the interval of `market` that begins at `start`."""
-        ...
+        """The price of one node."""
+        return Price(*(_rounded(column[0]) for column in vars(self.columns(market, (node,), start)).values()))
 
 
 @dataclass(frozen=True)
@@ -52,11 +77,11 @@ class SaidAgain:
     said_at: datetime
 
 
-_Key = tuple[str, str, datetime]
-"""A market, a node and an interval's start."""
+_Corrections = dict[str, tuple[float, ...]]
+"""By node, every LMP that was published instead of the first."""
 
 
-class CorrectedPrices:
+class CorrectedPrices(Prices):
     """Prices some of which were corrected after they had been published, as CAISO does without saying so.
 
     Attributes:
@@ -65,66 +90,71 @@ class CorrectedPrices:
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
-        self._corrections: dict[_Key, tuple[float, ...]] = {}
-        self.said_again: dict[_Key, SaidAgain] = {}
+        self._corrections: dict[tuple[str, datetime], _Corrections] = {}
+        self.said_again: dict[tuple[str, str, datetime], SaidAgain] = {}
 
     def correct(self, market: str, node: str, start: datetime, lmp_usd_per_mwh: float) -> None:
         """Publish another price from now on."""
-        key = market, node, start
-        self._corrections[key] = (*self._corrections.get(key, ()), lmp_usd_per_mwh)
+        of_interval = self._corrections.get((market, start), {})
+        corrected = {**of_interval, node: (*of_interval.get(node, ()), lmp_usd_per_mwh)}
+        self._corrections[market, start] = corrected  # never changed in place: a reply may be made meanwhile
 
-    def price(self, market: str, node: str, start: datetime) -> Price:
-        """The price as it is published now; what was corrected is the energy component."""
-        return self._corrected(market, node, start, self._corrections.get((market, node, start), ()))
+    def columns(self, market: str, nodes: Sequence[str], start: datetime) -> PriceColumns:
+        """The prices as they are published now; what was corrected is the energy component."""
+        return self._corrected(market, nodes, start, lambda _node, said: said)
 
     def lagging(self, now: datetime) -> "LaggingPrices":
         """The prices as a cache has them that does not know the last correction of each, and is asked now."""
         return LaggingPrices(self, now)
 
-    def price_before(self, market: str, node: str, start: datetime, now: datetime) -> Price:
-        """The price as it was published before its last correction, which is noted as said again at a time."""
-        key = market, node, start
-        corrections = self._corrections.get(key, ())
-        price = self._corrected(market, node, start, corrections[:-1])
-        if corrections:
-            self.said_again[key] = SaidAgain(price.lmp_usd_per_mwh, now)
-        return price
+    def columns_before(self, market: str, nodes: Sequence[str], start: datetime, now: datetime) -> PriceColumns:
+        """The prices as they were published before the last correction of each, which is noted as said again at a time."""
 
-    def _corrected(self, market: str, node: str, start: datetime, corrections: tuple[float, ...]) -> Price:
-        price = self._prices.price(market, node, start)
-        if not corrections:
-            return price
-        energy = _rounded(price.energy_usd_per_mwh + corrections[-1] - price.lmp_usd_per_mwh)
-        return replace(price, lmp_usd_per_mwh=_rounded(corrections[-1]), energy_usd_per_mwh=energy)
+        def before(node: str, said: tuple[float, ...]) -> tuple[float, ...]:
+            lmp_usd_per_mwh = said[-2] if said[1:] else self._prices.price(market, node, start).lmp_usd_per_mwh
+            self.said_again[market, node, start] = SaidAgain(_rounded(lmp_usd_per_mwh), now)
+            return said[:-1]
+
+        return self._corrected(market, nodes, start, before)
+
+    def _corrected(
+        self, market: str, nodes: Sequence[str], start: datetime, known: Callable[[str, tuple[float, ...]], tuple[float, ...]]
+    ) -> PriceColumns:
+        columns = self._prices.columns(market, nodes, start)
+        for node, said in self._corrections.get((market, start), {}).items():
+            if node in nodes and (lmps := known(node, said)):
+                columns.put(nodes.index(node), _with_lmp(self._prices.price(market, node, start), lmps[-1]))
+        return columns
 
 
 @dataclass(frozen=True)
-class LaggingPrices:
+class LaggingPrices(Prices):
     """Prices of a cache that lags behind, as it is asked at a time."""
 
     current: CorrectedPrices
     now: datetime
 
-    def price(self, market: str, node: str, start: datetime) -> Price:
-        """The price before its last correction."""
-        return self.current.price_before(market, node, start, self.now)
+    def columns(self, market: str, nodes: Sequence[str], start: datetime) -> PriceColumns:
+        """The prices before the last correction of each."""
+        return self.current.columns_before(market, nodes, start, self.now)
 
 
 @dataclass(frozen=True)
-class PriceModel:
+class PriceModel(Prices):
     """All prices of one seed."""
 
     seed: int
 
-    def price(self, market: str, node: str, start: datetime) -> Price:
-        """The price of a node in the interval of `market` that begins at `start`."""
+    def columns(self, market: str, nodes: Sequence[str], start: datetime) -> PriceColumns:
+        """The prices of some nodes in the interval of `market` that begins at `start`."""
         when = int(start.timestamp())
         energy = self._energy(market, start)
-        loss = energy * (self._of(node, "loss") - 0.5) * 0.08
-        congestion = self._congestion(node, when)
-        ghg = self._ghg(market, node, when)
-        parts = (energy, congestion, loss, ghg)
-        return Price(_rounded(sum(parts)), *(_rounded(part) for part in parts))
+        own = [_of_node(self.seed, node) for node in nodes]
+        loss = [energy * each.loss_share for each in own]
+        congestion = self._congestion(own, when)
+        ghg = self._ghg(market, own, when)
+        lmp = [energy + each + lost + gas for each, lost, gas in zip(congestion, loss, ghg, strict=True)]
+        return PriceColumns(lmp, [energy] * len(nodes), congestion, loss, ghg)
 
     def _energy(self, market: str, start: datetime) -> float:
         when = int(start.timestamp())
@@ -134,20 +164,53 @@ class PriceModel:
             energy += _SPIKE_USD_PER_MWH
         return max(energy, _FLOOR_USD_PER_MWH)
 
-    def _congestion(self, node: str, when: int) -> float:
+    def _congestion(self, own: Sequence["_OfNode"], when: int) -> list[float]:
         """Congestion binds by the hour, in the same direction for a node and with its own strength."""
-        if self._of(node, "congested", when // 3600) >= _CONGESTED_CHANCE:
-            return 0.0
-        return (self._of(node, "congestion") - 0.5) * 24 * (0.5 + self._of(node, when))
+        binds, strength = self._of("binds", when // 3600), self._of("strength", when)
+        return [
+            each.congestion_usd_per_mwh * (0.5 + (each.strength + strength) % 1)
+            if (each.binds + binds) % 1 < _CONGESTED_CHANCE
+            else 0.0
+            for each in own
+        ]
 
-    def _ghg(self, market: str, node: str, when: int) -> float:
+    def _ghg(self, market: str, own: Sequence["_OfNode"], when: int) -> list[float]:
         """Nodes outside California carry a greenhouse gas component, never above zero; one in four is taken for such."""
-        if market in ("DAM", "RUC") or node.endswith("-APND") or self._of(node, "ghg") >= _GHG_NODE_CHANCE:
-            return 0.0
-        return -6.0 * self._of(node, "ghg", when)
+        if market in ("DAM", "RUC"):
+            return [0.0] * len(own)
+        ghg = self._of("ghg", when)
+        return [-6.0 * ((each.ghg + ghg) % 1) if each.has_ghg else 0.0 for each in own]
 
     def _of(self, *name: object) -> float:
         return fraction(self.seed, *name)
+
+
+class _OfNode(NamedTuple):
+    """What is a node's own at all times. Added to what is a time's own, a number from 0 to 1 is one of both."""
+
+    loss_share: float
+    congestion_usd_per_mwh: float
+    binds: float
+    strength: float
+    has_ghg: bool
+    ghg: float
+
+
+@lru_cache(_MOST_NODES)
+def _of_node(seed: int, node: str) -> _OfNode:
+    return _OfNode(
+        loss_share=(fraction(seed, node, "loss") - 0.5) * 0.08,
+        congestion_usd_per_mwh=(fraction(seed, node, "congestion") - 0.5) * 24,
+        binds=fraction(seed, node, "binds"),
+        strength=fraction(seed, node, "strength"),
+        has_ghg=not node.endswith("-APND") and fraction(seed, node, "has_ghg") < _GHG_NODE_CHANCE,
+        ghg=fraction(seed, node, "ghg"),
+    )
+
+
+def _with_lmp(price: Price, lmp_usd_per_mwh: float) -> Price:
+    energy = _rounded(price.energy_usd_per_mwh + lmp_usd_per_mwh - price.lmp_usd_per_mwh)
+    return replace(price, lmp_usd_per_mwh=_rounded(lmp_usd_per_mwh), energy_usd_per_mwh=energy)
 
 
 def _shape(start: datetime) -> float:

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 from simulators.oasis.calendar import trade_date, trade_day
 from simulators.oasis.errors import ErrorCode, QueryRefused
-from simulators.oasis.reports import REPORTS, Report
+from simulators.oasis.reports import CURRENT, REPORTS, Report
 
 _TIME_FORMAT = "%Y%m%dT%H:%M%z"
 _MOST_NODES = 10
 _MOST_DAYS = timedelta(days=31)
 _GROUPS = ("ALL", "ALL_APNODES")
+_REPORT_OF = {(each.queryname, each.market, each.version): each for each in REPORTS}
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,13 @@ def parse_single(parameters: Mapping[str, str]) -> Query:
     if queryname not in {report.queryname for report in REPORTS}:
         raise QueryRefused(ErrorCode.NO_SUCH_REPORT)
     version = _version(parameters, {report.version for report in REPORTS if report.queryname == queryname})
+    if queryname == CURRENT:
+        return _current(parameters, _REPORT_OF[CURRENT, "RTM", version])
     market = _needed(parameters, "market_run_id")
     start, end = _time(_needed(parameters, "startdatetime")), _time(_needed(parameters, "enddatetime"))
     nodes, grp_type = _nodes(parameters)
     csv = _csv(parameters)
-    report = next(
-        (each for each in REPORTS if (each.queryname, each.market, each.version) == (queryname, market, version)), None
-    )
+    report = _REPORT_OF.get((queryname, market, version))
     if report is None:
         raise QueryRefused(ErrorCode.NO_DATA)
     if grp_type:
@@ -59,6 +60,16 @@ def parse_single(parameters: Mapping[str, str]) -> Query:
     if end - start > _MOST_DAYS:
         raise QueryRefused(ErrorCode.MORE_THAN_31_DAYS)
     return Query(report, start, end, nodes, grp_type, csv)
+
+
+def _current(parameters: Mapping[str, str], report: Report) -> Query:
+    """Its times must be there and are not looked at; all nodes are asked for as `node=ALL`, and it has one market alone."""
+    start, end = (_time(_needed(parameters, name)) for name in ("startdatetime", "enddatetime"))
+    if "grp_type" in parameters or parameters.get("market_run_id", report.market) != report.market:
+        raise QueryRefused(ErrorCode.INVALID_PARAMETERS)
+    is_whole = _needed(parameters, "node") == "ALL"
+    nodes, grp_type = ((), "ALL") if is_whole else _nodes(parameters)
+    return Query(report, start, end, nodes, grp_type, _csv(parameters))
 
 
 def parse_group(parameters: Mapping[str, str]) -> Query:
@@ -80,7 +91,7 @@ def parse_group(parameters: Mapping[str, str]) -> Query:
 
 def _group_span(report: Report, start: datetime) -> tuple[datetime, datetime]:
     """With a group the end is ignored: one trade date of the day-ahead market, one hour of the others."""
-    if report.daily:
+    if report.is_daily:
         return trade_day(trade_date(start))
     hour = start.replace(minute=0, second=0, microsecond=0)
     return hour, hour + timedelta(hours=1)

@@ -120,7 +120,11 @@ def test_ordered_faults_happen_once_and_then_all_is_well(oasis: Oasis) -> None:
         "throttle": lambda reply: reply.status_code == 429 and b"Acceptable Use" in reply.content,
         "throttle_200": lambda reply: reply.status_code == 200 and b"Acceptable Use" in reply.content,
         "not_zip": lambda reply: reply.status_code == 200 and reply.content[:2] != b"PK",
+        "empty_body": lambda reply: reply.status_code == 200 and reply.content == b"",
+        "http_302": lambda reply: [each.status_code for each in reply.history] == [302] and b"maintenance" in reply.content,
+        "http_404": lambda reply: reply.status_code == 404 and reply.headers["Content-Type"].startswith("text/html"),
         "http_503": lambda reply: reply.status_code == 503,
+        "stray_member": lambda reply: names(reply)[1:] == ["readme.txt"],
         "oversized": lambda reply: reply.content[:2] == b"PK" and len(reply.content) >= 8_000_000,
         "bomb": lambda reply: len(reply.content) < 1_000_000 and _unpacked_size(reply.content) == 200_000_000,
     }

@@ -14,8 +14,9 @@ from lxml import etree
 from oasis_recordings import SMALL, recorded
 
 from simulators.oasis.calendar import hour_label, interval_number, starts, trade_date, trade_day
+from simulators.oasis.content import numbers
 from simulators.oasis.errors import THROTTLE_PAGE, ErrorCode, QueryRefused, error_member
-from simulators.oasis.files import Publisher, error_reply, number
+from simulators.oasis.files import Publisher, error_reply
 from simulators.oasis.prices import PriceModel
 from simulators.oasis.queries import Query, parse_group, parse_single
 from simulators.oasis.recordings import RECORDINGS, recorded_reply
@@ -135,7 +136,7 @@ def test_prices_have_negative_noons_and_dear_evenings() -> None:
     ("price", "text"), [(0.0, "0"), (-0.0, "0"), (8.0, "8"), (37.19566, "37.19566"), (-4.9, "-4.9"), (0.00001, "0.00001")]
 )
 def test_numbers_have_up_to_five_decimals_and_no_trailing_zeros(price: float, text: str) -> None:
-    assert number(price) == text
+    assert numbers([price]) == [text]
 
 
 # Queries
