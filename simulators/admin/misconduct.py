@@ -13,7 +13,7 @@ from simulators.conduct import Conduct, UnknownCursor
 from simulators.faults import FAULTS, Faults, Pending
 from simulators.oasis.calendar import starts
 from simulators.oasis.prices import CorrectedPrices
-from simulators.oasis.reports import REPORTS
+from simulators.oasis.reports import REPORTS, Report
 
 
 class FaultOrder(msgspec.Struct, frozen=True):
@@ -83,9 +83,7 @@ class Misconduct:
         """Published prices of one market and node, whose intervals begin from `start` to `end`, both included."""
         market, node = named(query, "market"), named(query, "node")
         start, end = _time(named(query, "start")), _time(named(query, "end"))
-        report = next((each for each in REPORTS if each.market == market), None)
-        if report is None:
-            raise Refused(f"market {market!r} is none of {', '.join(sorted({each.market for each in REPORTS}))}")
+        report = _report_of(market)
         until = min(end + timedelta(microseconds=1), report.published_until(self._clock()))
         return [self._price(market, node, at, at + report.interval) for at in starts(start, until, report.interval)]
 
@@ -104,6 +102,9 @@ class Misconduct:
 
     def _correct(self, said: Correction) -> dict[str, object]:
         start = _time(said.start)
+        interval = _report_of(said.market).interval
+        if list(starts(start, start + interval, interval)) != [start]:
+            raise Refused(f"no interval of {said.market} begins at {said.start}")
         self._prices.correct(said.market, said.node, start, said.lmp)
         return {"market": said.market, "node": said.node, "interval_start": utc_text(start), "lmp": said.lmp}
 
@@ -131,6 +132,13 @@ class Misconduct:
 
 
 _MOST_SKEW_S = 86_400
+
+
+def _report_of(market: str) -> Report:
+    report = next((each for each in REPORTS if each.market == market), None)
+    if report is None:
+        raise Refused(f"market {market!r} is none of {', '.join(sorted({each.market for each in REPORTS}))}")
+    return report
 
 
 def _time(text: str) -> datetime:

@@ -208,3 +208,37 @@ def test_a_node_can_be_missing_from_a_reply(oasis: Oasis):
         text = archive.read(archive.namelist()[0]).decode()
     assert "CATALYST_7_N002" in text
     assert "BAYSHOR2_1_N001" not in text
+
+
+@pytest.mark.parametrize(
+    ("queryname", "market", "version"),
+    [
+        ("PRC_LMP", "DAM", "12"),
+        ("PRC_LMP", "RUC", "1"),
+        ("PRC_HASP_LMP", "HASP", "3"),
+        ("PRC_RTPD_LMP", "RTPD", "3"),
+        ("PRC_INTVL_LMP", "RTM", "3"),
+    ],
+)
+def test_a_correction_of_any_market_is_in_the_next_reply_for_the_whole_network(
+    oasis: Oasis, queryname: str, market: str, version: str
+):
+    correction = {"market": market, "node": "CATALYST_7_N002", "start": "2026-03-14T20:00:00Z", "lmp": 77.25}
+    assert oasis.session.post(f"{oasis.admin_url}/correct", json=correction, timeout=10).ok
+    query = {"queryname": queryname, "market_run_id": market, "version": version, "grp_type": "ALL", "resultformat": "6"}
+    times = {"startdatetime": "20260314T20:00-0000", "enddatetime": "20260314T21:00-0000"}
+    reply = oasis.get("SingleZip", {**query, **times})
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        rows = "".join(archive.read(name).decode() for name in archive.namelist()).splitlines()
+    corrected = [row for row in rows if ",77.25," in row]
+    assert len(corrected) == 1
+    assert corrected[0].startswith("2026-03-14T20:00:00-00:00,")
+    assert f",CATALYST_7_N002,{market},LMP," in corrected[0]
+
+
+@pytest.mark.parametrize("change", [{"market": "MOON"}, {"start": "2026-03-14T20:01:00Z"}, {"start": "soon"}, {"lmp": "dear"}])
+def test_a_correction_that_no_reply_could_show_is_refused(oasis: Oasis, change: dict[str, str]):
+    correction = {"market": "RTM", "node": "CATALYST_7_N002", "start": "2026-03-14T20:00:00Z", "lmp": 77.25, **change}
+    reply = oasis.session.post(f"{oasis.admin_url}/correct", json=correction, timeout=10)
+    assert reply.status_code == 400
+    assert reply.json()["error"]
