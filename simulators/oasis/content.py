@@ -3,8 +3,8 @@
 Texts are made by column: of all nodes in an interval together, since a day of the whole network is two million rows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
 
@@ -23,7 +23,7 @@ class Content:
         starts: of its intervals, in the order of their times.
         nodes: in the order of their rows.
         left_out: components that it has no rows of, though its report has.
-        lmp_text: what stands in place of every LMP; None is the number.
+        lmp_text_of: by node, what stands in place of its LMPs.
         times: how often each row stands there.
     """
 
@@ -31,7 +31,7 @@ class Content:
     starts: tuple[datetime, ...]
     nodes: tuple[str, ...]
     left_out: frozenset[Component] = frozenset()
-    lmp_text: str | None = None
+    lmp_text_of: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
 
     def components_on(self, start: datetime) -> tuple[Component, ...]:
@@ -69,10 +69,9 @@ def columns_of(content: Content, prices: Prices) -> Iterator[list[DayColumn]]:
 def _day_column(
     content: Content, day: date, component: Component, starts: tuple[datetime, ...], columns: Sequence[PriceColumns]
 ) -> DayColumn:
-    if component is LMP and content.lmp_text is not None:
-        texts = [[content.lmp_text] * len(content.nodes)] * len(starts)
-    else:
-        texts = [numbers(getattr(each, component.field)) for each in columns]
+    texts = [numbers(getattr(each, component.field)) for each in columns]
+    if component is LMP and content.lmp_text_of:
+        texts = [list(map(content.lmp_text_of.get, content.nodes, of_start)) for of_start in texts]
     order = _order(starts, content.report, component) * content.times
     ordered = [texts[place] for place in order]
     return DayColumn(

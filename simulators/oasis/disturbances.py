@@ -51,15 +51,24 @@ def _of_other_nodes(content: Content, publisher: Publisher) -> Content:
     return replace(content, nodes=tuple(others[: len(content.nodes)]) or content.nodes)
 
 
+def _of_another_market(content: Content, _publisher: Publisher) -> Content:
+    """One of the same intervals and layout, where there is any."""
+    other = {"DAM": "RUC", "RUC": "DAM", "HASP": "RTPD", "RTPD": "HASP", "RTM": "RTPD"}[content.report.market]
+    return replace(content, report=replace(content.report, market=other))
+
+
 CONTENTS: Mapping[str, Callable[[Content, Publisher], Content]] = MappingProxyType(
     {
         "wrong_day": _of_the_day_before,
         "wrong_node": _of_other_nodes,
+        "wrong_market": _of_another_market,
+        "wrong_header": lambda content, _: replace(content, report=replace(content.report, price_column="PRICE")),
         "no_node": lambda content, _: replace(content, nodes=content.nodes[1:]),
         "no_lmp": lambda content, _: replace(content, left_out=frozenset({LMP})),
         "no_loss": lambda content, _: replace(content, left_out=frozenset({LOSS})),
-        "nan": lambda content, _: replace(content, lmp_text="NaN"),
-        "blank": lambda content, _: replace(content, lmp_text=""),
+        "nan": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes, "NaN")),
+        "nan_node": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes[:1], "NaN")),
+        "blank": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes, "")),
         "doubled_rows": lambda content, _: replace(content, times=2),
         "header_only": lambda content, _: replace(content, times=0),
     }

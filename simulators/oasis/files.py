@@ -48,7 +48,7 @@ class Publisher:
         days = list(columns_of(content, self.prices)) if content.nodes else []
         if not any(days):
             return error_reply(ErrorCode.NO_DATA, now, stamped)
-        members = _made_ahead(_members(query, stamped, content.nodes, days, now))
+        members = _made_ahead(_members(query, stamped, content, days, now))
         return Reply(f"{stamped}_{_suffix(query)}.zip", _zip(members, now))
 
     def _content(self, query: Query, now: datetime) -> Content:
@@ -120,11 +120,11 @@ def _names(query: Query, now: datetime) -> str:
 
 
 def _members(
-    query: Query, stamped: str, nodes: tuple[str, ...], days: list[list[DayColumn]], now: datetime
+    query: Query, stamped: str, content: Content, days: list[list[DayColumn]], now: datetime
 ) -> Iterator[tuple[str, bytes]]:
     for name, components in _parts(query, stamped, days):
         of_member = [[column for column in day if column.component in components] for day in days]
-        lines = csv_lines(query.report, nodes, of_member) if query.csv else xml_lines(query.report, nodes, of_member, now)
+        lines = csv_lines(content, of_member) if query.csv else xml_lines(content, of_member, now)
         yield f"{name}.{_suffix(query)}", b"".join([each.encode() for each in lines])
 
 

@@ -5,19 +5,19 @@ from datetime import datetime
 from xml.sax.saxutils import escape
 
 from simulators.oasis.calendar import gmt, interval_number
-from simulators.oasis.content import DayColumn
+from simulators.oasis.content import Content, DayColumn
 from simulators.oasis.reports import Report
 
 
-def xml_lines(report: Report, nodes: tuple[str, ...], days: Iterable[list[DayColumn]], now: datetime) -> Iterator[str]:
+def xml_lines(content: Content, days: Iterable[list[DayColumn]], now: datetime) -> Iterator[str]:
     """The file, some lines at a time: by trade date, node and component."""
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<OASISReport xmlns="http://www.caiso.com/soa/OASISReport_v1.xsd">\n'
     yield f"<MessageHeader>\n<TimeDate>{gmt(now)}</TimeDate>\n<Source>OASIS</Source>\n<Version>v20131201</Version>\n"
     yield "</MessageHeader>\n<MessagePayload>\n<RTO>\n<name>CAISO</name>\n"
     for columns in days:
-        for place, node in enumerate(nodes):
+        for place, node in enumerate(content.nodes):
             for column in columns:
-                yield from _item(report, column, place, node)
+                yield from _item(content.report, column, place, node)
     yield "</RTO>\n</MessagePayload>\n</OASISReport>\n"
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from itertools import count
 
 from simulators.oasis.calendar import gmt, hour_label
-from simulators.oasis.content import DayColumn, in_hour, is_aggregate
+from simulators.oasis.content import Content, DayColumn, in_hour, is_aggregate
 from simulators.oasis.reports import Report
 
 
@@ -21,13 +21,13 @@ def header(report: Report) -> tuple[str, ...]:
     return (*head, *node, report.price_column, "OPR_INTERVAL", "GROUP")
 
 
-def csv_lines(report: Report, nodes: tuple[str, ...], days: Iterable[list[DayColumn]]) -> Iterator[str]:
+def csv_lines(content: Content, days: Iterable[list[DayColumn]]) -> Iterator[str]:
     """The file, some lines at a time: by trade date, node and component. GROUP counts these."""
-    yield ",".join(header(report)) + "\n"
+    yield ",".join(header(content.report)) + "\n"
     groups = count(1)
     for columns in days:
-        rows = [_Rows(report, column) for column in columns]
-        for place, node in enumerate(nodes):
+        rows = [_Rows(content.report, column) for column in columns]
+        for place, node in enumerate(content.nodes):
             yield "".join([each.of(place, node, next(groups)) for each in rows])
 
 

@@ -203,6 +203,33 @@ def test_an_lmp_that_is_no_number_stands_beside_components_that_are(query: Query
 
 
 @EITHER
+def test_an_lmp_of_one_node_that_is_no_number_stands_beside_those_of_others_that_are(query: Query) -> None:
+    first = (query.nodes or NODES)[0]
+    found = rows(query, fault="nan_node")
+    assert {row["VALUE"] for row in lmp_rows(found) if row["NODE"] == first} == {"NaN"}
+    others, right = ([row for row in each if row["NODE"] != first] for each in (found, rows(query)))
+    assert without_group(others) == without_group(right)
+
+
+@BY_REPORT
+def test_the_prices_of_another_market_are_of_the_times_and_nodes_that_were_asked_for(report: Report) -> None:
+    def places(found: list[Row]) -> set[tuple[str, str]]:
+        return {(row["NODE"], row["INTERVALSTARTTIME_GMT"]) for row in found}
+
+    found, right = rows(whole(report), fault="wrong_market"), rows(whole(report))
+    assert report.market not in {row["MARKET_RUN_ID"] for row in found}
+    assert places(found) == places(right)
+    assert {row[report.price_column] for row in lmp_rows(found)} != {row[report.price_column] for row in lmp_rows(right)}
+
+
+@EITHER
+def test_a_header_that_no_version_has_names_its_price_column_otherwise(query: Query) -> None:
+    found = rows(query, fault="wrong_header")
+    assert not {"MW", "VALUE", "PRC"} & set(found[0])
+    assert [row["PRICE"] for row in found] == [row["VALUE"] for row in rows(query)]
+
+
+@EITHER
 @pytest.mark.parametrize(("fault", "kind"), [("no_lmp", "LMP"), ("no_loss", "MCL")])
 def test_without_a_component_the_others_are_as_they_were(query: Query, fault: str, kind: str) -> None:
     others = [row for row in rows(query) if row["LMP_TYPE"] != kind]
