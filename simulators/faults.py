@@ -55,6 +55,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "nan",
         "nan_node",
         "blank",
+        "blank_node",
         "doubled_rows",
         "header_only",
         "old_prices",

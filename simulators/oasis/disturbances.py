@@ -69,6 +69,7 @@ CONTENTS: Mapping[str, Callable[[Content, Publisher], Content]] = MappingProxyTy
         "nan": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes, "NaN")),
         "nan_node": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes[:1], "NaN")),
         "blank": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes, "")),
+        "blank_node": lambda content, _: replace(content, lmp_text_of=dict.fromkeys(content.nodes[:1], "")),
         "doubled_rows": lambda content, _: replace(content, times=2),
         "header_only": lambda content, _: replace(content, times=0),
     }

@@ -203,10 +203,13 @@ def test_an_lmp_that_is_no_number_stands_beside_components_that_are(query: Query
 
 
 @EITHER
-def test_an_lmp_of_one_node_that_is_no_number_stands_beside_those_of_others_that_are(query: Query) -> None:
+@pytest.mark.parametrize(("fault", "cell"), [("nan_node", "NaN"), ("blank_node", "")])
+def test_an_lmp_of_one_node_that_is_no_number_stands_beside_those_of_others_that_are(
+    query: Query, fault: str, cell: str
+) -> None:
     first = (query.nodes or NODES)[0]
-    found = rows(query, fault="nan_node")
-    assert {row["VALUE"] for row in lmp_rows(found) if row["NODE"] == first} == {"NaN"}
+    found = rows(query, fault=fault)
+    assert {row["VALUE"] for row in lmp_rows(found) if row["NODE"] == first} == {cell}
     others, right = ([row for row in each if row["NODE"] != first] for each in (found, rows(query)))
     assert without_group(others) == without_group(right)
 
