@@ -29,6 +29,7 @@ HUB, NODE, OTHER = "TH_NP15_GEN-APND", "BAYSHOR2_1_N001", "CATALYST_7_N002"
 PUBLISHER = Publisher(PriceModel(1), (HUB, NODE, OTHER))
 LATER = datetime(2026, 12, 1, tzinfo=UTC)
 DAM = {"queryname": "PRC_LMP", "market_run_id": "DAM", "version": "1", "resultformat": "6"}
+RUC = {**DAM, "market_run_id": "RUC"}
 HASP = {"queryname": "PRC_HASP_LMP", "market_run_id": "HASP", "version": "1", "resultformat": "6"}
 RTPD = {"queryname": "PRC_RTPD_LMP", "market_run_id": "RTPD", "version": "2", "resultformat": "6"}
 RTM = {"queryname": "PRC_INTVL_LMP", "market_run_id": "RTM", "version": "1", "resultformat": "6"}
@@ -278,6 +279,8 @@ def test_the_end_is_exclusive_and_the_start_inclusive() -> None:
     [
         (DAM, "2026-03-15T19:59:59", "2026-03-16T06:00:00"),
         (DAM, "2026-03-15T20:00:00", "2026-03-17T06:00:00"),
+        (RUC, "2026-03-15T19:59:59", "2026-03-16T06:00:00"),
+        (RUC, "2026-03-15T20:00:00", "2026-03-17T06:00:00"),
         (HASP, "2024-03-13T19:09:28", "2024-03-13T20:45:00"),
         (RTPD, "2026-03-15T18:03:00", "2026-03-15T18:15:00"),
         (RTPD, "2026-03-15T18:07:30", "2026-03-15T18:30:00"),

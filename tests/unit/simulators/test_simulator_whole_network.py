@@ -138,6 +138,14 @@ def test_the_current_report_has_the_newest_interval_whatever_times_are_asked_for
     assert {row["NODE"] for row in found} == set(NODES)
 
 
+@pytest.mark.parametrize(("seconds", "newest"), [(149, "18:00"), (150, "18:05"), (449, "18:05"), (450, "18:10")])
+def test_the_newest_five_minutes_are_replaced_when_the_next_are_published(seconds: int, newest: str) -> None:
+    now = datetime(2026, 3, 15, 18, tzinfo=UTC) + timedelta(seconds=seconds)
+    (text,) = texts(PUBLISHER.reply(whole(CURRENT_2), now).content).values()
+    starts = {row["INTERVALSTARTTIME_GMT"] for row in csv.DictReader(io.StringIO(text))}
+    assert starts == {f"2026-03-15T{newest}:00-00:00"}
+
+
 def test_the_newest_five_minutes_are_those_of_the_interval_report() -> None:
     interval = next(report for report in REPORTS if (report.queryname, report.version) == ("PRC_INTVL_LMP", 2))
     times = {"startdatetime": "20260315T18:05-0000", "enddatetime": "20260315T19:00-0000"}
