@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from simulators.chance import fraction
+from simulators.oasis.reports import REPORTS
 
 _COMPRESSED = ("getDispatchBatch", "getTrajectoryData")
 _LISTS = ("getDispatchBatchesSinceUID", "getTrajectoryData")
@@ -70,22 +71,28 @@ FAULTS: dict[str, tuple[str, ...]] = {
 """Every fault by service. `throttle` is the page with HTTP 429, `throttle_200` the same page with HTTP 200; `bomb` is a small
 reply that unpacks to a huge one. Those of the market are batches that are never issued."""
 
+_PRICES = tuple({name: None for report in REPORTS for name in (report.queryname, report.group_id)})
+_OF_ROWS = (
+    *("wrong_day", "wrong_node", "wrong_market", "wrong_header", "no_node", "no_lmp", "no_loss", "doubled_rows", "header_only"),
+    *("nan", "nan_node", "blank", "blank_node", "old_prices"),
+)
 _ONLY_FOR = {
-    "empty_list": ("getDispatchBatchesSinceUID",),
-    "empty_trajectory": ("getTrajectoryData",),
-    "unknown_cursor": (*_LISTS, "isNewTrajData"),
-    "doubled_list": _LISTS,
-    "reversed_list": _LISTS,
-    "wrong_gzip": _COMPRESSED,
-    "bomb": _COMPRESSED,
-    "no_dot": (DOT_BATCH,),
-    "no_trajectory": (TRAJECTORY_BATCH,),
+    ("ads", "empty_list"): ("getDispatchBatchesSinceUID",),
+    ("ads", "empty_trajectory"): ("getTrajectoryData",),
+    ("ads", "unknown_cursor"): (*_LISTS, "isNewTrajData"),
+    ("ads", "doubled_list"): _LISTS,
+    ("ads", "reversed_list"): _LISTS,
+    ("ads", "wrong_gzip"): _COMPRESSED,
+    ("ads", "bomb"): _COMPRESSED,
+    ("market", "no_dot"): (DOT_BATCH,),
+    ("market", "no_trajectory"): (TRAJECTORY_BATCH,),
+    **{("oasis", fault): _PRICES for fault in (*_OF_ROWS, "error_1000", "error_1015")},
 }
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a fault chooses by: the service, and of ADS the operation, the batch that is asked about and who asks."""
+    """What a fault chooses by: the service, the operation (of OASIS the report or group), of ADS the batch and who asks."""
 
     service: str
     operation: str | None = None
@@ -118,7 +125,7 @@ class Pending:
         chosen = (self.operation, request.operation), (self.batch_uid, request.batch_uid), (self.client, request.client)
         if any(wanted is not None and wanted != given for wanted, given in chosen):
             return False
-        return request.operation is None or request.operation in _ONLY_FOR.get(self.fault, (request.operation,))
+        return request.operation is None or request.operation in _ONLY_FOR.get((self.service, self.fault), (request.operation,))
 
     def is_about(self, other: "Pending") -> bool:
         """Whether it is the same fault for requests that the other one chooses as well."""

@@ -90,7 +90,7 @@ _Answer = Callable[[Mapping[str, str], OasisEndpoints, str, datetime], Reply]
 async def _serve(request: Request, answer: _Answer, endpoints: OasisEndpoints) -> ASGIApp:
     if not endpoints.limit.admits(request.client.host if request.client else "", endpoints.clock()):
         return _page(PAGES["throttle"])
-    injected = endpoints.faults.take(Asked("oasis")) or ""
+    injected = endpoints.faults.take(Asked("oasis", _operation(request.query_params))) or ""
     if injected == "timeout":
         return HeldReply(endpoints.hold_s, endpoints.stopping)
     if injected in PAGES:
@@ -98,6 +98,11 @@ async def _serve(request: Request, answer: _Answer, endpoints: OasisEndpoints) -
     now = endpoints.clock()
     reply = await run_in_threadpool(_reply, answer, dict(request.query_params), endpoints, injected, now)
     return _disturbed(_sent(reply), injected, endpoints)
+
+
+def _operation(parameters: Mapping[str, str]) -> str:
+    """The report or the group that a request asks for."""
+    return parameters.get("queryname") or parameters.get("groupid") or ""
 
 
 def _reply(answer: _Answer, parameters: Mapping[str, str], endpoints: OasisEndpoints, injected: str, now: datetime) -> Reply:

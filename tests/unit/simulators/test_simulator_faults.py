@@ -3,6 +3,7 @@
 import pytest
 
 from simulators.faults import Asked, Faults, Pending
+from simulators.oasis.disturbances import CONTENTS, ERRORS, PAGES, ZIPS
 
 
 def test_a_fault_happens_as_often_as_ordered() -> None:
@@ -34,6 +35,28 @@ def test_a_fault_of_a_reply_waits_for_an_operation_that_has_such_a_reply(fault: 
     faults.add(Pending("ads", fault, 1))
     assert faults.take(Asked("ads", "getBatchStatus")) is None
     assert faults.take(Asked("ads", operation)) == fault
+
+
+@pytest.mark.parametrize("fault", [*CONTENTS, *ERRORS, "old_prices"])
+def test_a_fault_of_prices_waits_for_a_request_for_prices(fault: str) -> None:
+    faults = Faults()
+    faults.add(Pending("oasis", fault, 2))
+    asked = [Asked("oasis", name) for name in ("ATL_PNODE", "PRC_INTVL_LMP", "", "RTM_LMP_GRP")]
+    assert [faults.take(each) for each in asked] == [None, fault, None, fault]
+
+
+@pytest.mark.parametrize("fault", [*PAGES, *ZIPS, "cut", "timeout", "oversized"])
+def test_a_fault_of_any_reply_of_oasis_meets_the_next(fault: str) -> None:
+    faults = Faults()
+    faults.add(Pending("oasis", fault, 1))
+    assert faults.take(Asked("oasis", "ATL_PNODE")) == fault
+
+
+def test_a_fault_of_one_report_leaves_the_others_alone() -> None:
+    faults = Faults()
+    faults.add(Pending("oasis", "nan", 1, "PRC_LMP"))
+    assert faults.take(Asked("oasis", "PRC_INTVL_LMP")) is None
+    assert faults.take(Asked("oasis", "PRC_LMP")) == "nan"
 
 
 def test_faults_come_in_the_order_of_their_orders() -> None:
