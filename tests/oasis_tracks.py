@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from caiso.oasis import Market
+from oasis_blocks import block
+
+from caiso.oasis import REPORTS, Market
 from dotbus.contracts.messages import NodePrice
 from lmp_ingest.plan import Pace, Track
-from lmp_ingest.translate import Assembled
+from lmp_ingest.price_block import PriceBlock, nothing
 
 PACE = Pace(
     every={
@@ -34,18 +36,22 @@ def track(market: Market, until: datetime | None = None, asked_at: datetime | No
     return Track(market, ("N1",), until=until, asked_at=asked_at, wide_at=asked_at, far_at=asked_at)
 
 
-def prices(start: datetime, count: int, interval: timedelta, *nodes: str, without: int | None = None) -> Assembled:
+def prices(
+    start: datetime,
+    count: int,
+    interval: timedelta,
+    *nodes: str,
+    without: int | None = None,
+    holes: dict[datetime, frozenset[str]] | None = None,
+) -> PriceBlock:
     """So many prices of each node from a time on, or all but one."""
     starts = [start + number * interval for number in range(count) if number != without]
-    return Assembled(
-        {
-            at: {
-                node: NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)
-                for node in nodes or ("N1",)
-            }
-            for at in starts
-        }
-    )
+    priced = [
+        (node, NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0))
+        for at in starts
+        for node in nodes or ("N1",)
+    ]
+    return block(next(market for market, each in REPORTS.items() if each.interval == interval), priced, holes)
 
 
-NOTHING = Assembled({})
+NOTHING = nothing(Market.RTM, MORNING)

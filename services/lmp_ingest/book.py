@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from caiso.oasis import REPORTS, Market, Question, floor, window_end
 from dotbus.contracts.messages import Lmp, NodePrice
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Reason, read_reasons
-from lmp_ingest.translate import ByInterval, Holes, Sender, completed, lmp_state, same_price, values_of
+from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.translate import Sender, completed, lmp_state, same_price, values_of
 
 _CLOCK_DOUBT = timedelta(seconds=CLOCK_DOUBT_S)
 
@@ -37,6 +38,15 @@ class _Page:
             self.prices[price.interval_start] = whole
             self.changed = True
 
+    def learn_of(self, node: str, block: PriceBlock, now: datetime) -> None:
+        """Take in what an answer says of the node: what is not over yet, and the latest. The rest would go at once."""
+        end = window_end(block.market, now)
+        starts = [start for start in block.priced_starts_of(node) if start < end]
+        latest = max([*starts, *self.prices], default=now)
+        for start in starts:
+            if start + block.interval > now or start == latest:
+                self.learn(block.price(start, node))
+
     def forget(self, now: datetime, end: datetime) -> None:
         """Keep what is not over yet, and the latest; nothing that cannot be published yet, whose clock or source was wrong."""
         possible = {at: price for at, price in self.prices.items() if at < end}
@@ -45,10 +55,10 @@ class _Page:
         self.changed |= len(possible) < len(self.prices)
         self.prices = kept
 
-    def has_more(self, question: Question, node: str, prices: ByInterval) -> bool:
+    def has_more(self, question: Question, node: str, block: PriceBlock) -> bool:
         """Whether a price is known here of what was asked for, and not in the answer."""
-        asked = (start for start in self.prices if question.start <= start < question.end)
-        return any(node not in prices.get(start, {}) for start in asked)
+        asked = {start for start in self.prices if question.start <= start < question.end}
+        return not asked.issubset(block.priced_starts_of(node))
 
     def set_back(self, by: timedelta) -> None:
         """The clock that said when CAISO was heard went back since: which of the two was right shows when it is heard again."""
@@ -90,27 +100,23 @@ class Book:
         page.set_back(max(state.heard_at - now, timedelta()))
         self._pages[market, state.node] = page
 
-    def hear(
-        self, market: Market, nodes: Iterable[str], prices: ByInterval, asked_at: datetime, holes: Holes | None = None
-    ) -> None:
+    def hear(self, nodes: Iterable[str], block: PriceBlock, asked_at: datetime) -> None:
         """Take in an answer: CAISO was heard about these nodes, and these are its prices and what is missing of them.
 
         It counts as of when it was asked for: OASIS may have looked at once and answered slowly.
         """
         for node in nodes:
-            page = self._pages.setdefault((market, node), _Page(asked_at))
+            page = self._pages.setdefault((block.market, node), _Page(asked_at))
             page.heard_at = asked_at
             page.doubts = frozenset()
-            page.holes = frozenset(start for start, lacking in (holes or {}).items() if node in lacking)
-            for priced in prices.values():
-                if node in priced:
-                    page.learn(priced[node])
-            page.forget(asked_at, window_end(market, asked_at))
+            page.holes = block.holes_of(node)
+            page.learn_of(node, block, asked_at)
+            page.forget(asked_at, window_end(block.market, asked_at))
 
-    def denied(self, question: Question, prices: ByInterval) -> frozenset[str]:
+    def denied(self, question: Question, block: PriceBlock) -> frozenset[str]:
         """The nodes of which an answer lacks a price that was asked for, that CAISO gave before and that still counts."""
         pages = ((node, self._pages.get((question.market, node))) for node in question.nodes)
-        return frozenset(node for node, page in pages if page and page.has_more(question, node, prices))
+        return frozenset(node for node, page in pages if page and page.has_more(question, node, block))
 
     def doubt(self, market: Market, nodes: Iterable[str], reason: Reason) -> None:
         """Note what speaks against all that is known of some nodes, until CAISO is heard about them."""

@@ -20,7 +20,7 @@ from caiso.oasis import (
     parse_reply,
 )
 from lmp_ingest.answer import without_bad_rows
-from lmp_ingest.translate import Assembled, assemble
+from lmp_ingest.price_block import PriceBlock, block_of, nothing
 
 
 class Source(Protocol):
@@ -43,7 +43,7 @@ class Answer:
     What it says counts as of when it was asked for.
     """
 
-    assembled: Assembled
+    block: PriceBlock
     content: bytes
     asked_at: datetime
     received_at: datetime
@@ -80,13 +80,13 @@ class Caiso:
         """
         reply = self._source.fetch(replace(question, version=self._versions.get(question.market)))
         try:
-            assembled = self._assembled(question, reply, was_given=was_given)
+            block = self._block(question, reply, was_given=was_given)
         except OasisFailure as failure:
             failure.content = reply.content
             raise
-        return Answer(assembled, reply.content, reply.asked_at, reply.received_at)
+        return Answer(block, reply.content, reply.asked_at, reply.received_at)
 
-    def _assembled(self, question: Question, reply: Reply, *, was_given: bool) -> Assembled:
+    def _block(self, question: Question, reply: Reply, *, was_given: bool) -> PriceBlock:
         """Nothing while OASIS says that there is no data, and there need not be."""
         try:
             prices = parse_reply(reply.status, reply.content, question, self._bounds)
@@ -96,11 +96,11 @@ class Caiso:
             meaning = meaning_of_no_data(question.market, question.start, reply.received_at, was_given=was_given)
             if meaning is not NoData.NOT_YET:
                 raise ErrorReply(error.code, f"no data: {meaning}", _remedy(meaning)) from error
-            return Assembled({})
-        assembled = without_bad_rows(assemble(prices, reply.asked_at), prices.bad_rows, question)
-        if not assembled.prices:
-            raise Incomplete("rows without an LMP that can be used", where=assembled.bad_rows[0])
-        return assembled
+            return nothing(question.market, reply.asked_at)
+        block = without_bad_rows(block_of(prices, reply.asked_at), prices.bad_rows, question)
+        if not block.priced:
+            raise Incomplete("rows without an LMP that can be used", where=block.bad_rows[0])
+        return block
 
 
 def _remedy(meaning: NoData) -> Remedy:

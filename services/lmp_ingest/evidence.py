@@ -45,14 +45,14 @@ class Evidence:
 
     def of_answer(self, market: Market, answer: Answer) -> None:
         """What is odd about an answer; a reply out of which something had to be left is kept."""
-        assembled = answer.assembled
-        doubts = self._tell("the LMP is not the sum of its components", market, assembled.doubts)
+        block = answer.block
+        doubts = self._tell("the LMP is not the sum of its components", market, block.doubts)
         self._meters.doubts.labels(market).inc(doubts)
-        contradictions = self._tell("two prices for one, left out", market, assembled.contradictions)
+        contradictions = self._tell("two prices for one, left out", market, block.contradictions)
         self._meters.contradictions.labels(market).inc(contradictions)
-        unreadable = self._tell("a value that is no number, left out", market, assembled.unreadable)
+        unreadable = self._tell("a value that is no number, left out", market, block.unreadable)
         self._meters.unreadable.labels(market).inc(unreadable)
-        bad_rows = self._tell("a row that cannot be believed, left out", market, assembled.bad_rows)
+        bad_rows = self._tell("a row that cannot be believed, left out", market, block.bad_rows)
         self._meters.bad_rows.labels(market).inc(bad_rows)
         if contradictions or unreadable or bad_rows:
             why = "BadRow" if bad_rows else "Contradiction" if contradictions else "Unreadable"

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Group, Market, Question, floor, midnight, trade_day, window_end
-from dotbus.contracts.messages import NodePrice
 from lmp_ingest.gaps import Span, common, joined, without
-from lmp_ingest.translate import Assembled, ByInterval
+from lmp_ingest.price_block import PriceBlock
 
 OVERLAP = timedelta(minutes=30)
 """How far a real-time window begins before what was last heard."""
@@ -172,19 +171,18 @@ def is_far(track: Track, pace: Pace, now: datetime) -> bool:
 def answered(
     track: Track,
     asked: Question,
-    assembled: Assembled,
+    block: PriceBlock,
     pace: Pace,
     asked_at: datetime,
     denied: frozenset[str] = frozenset(),
 ) -> Track:
     """The track after an answer to a question that was asked at a time, which lacks what was known of the `denied` nodes."""
-    prices = assembled.prices
-    unpriced = frozenset(track.nodes) - nodes_of(prices) if prices else track.unpriced
+    unpriced = frozenset(track.nodes) - block.priced_nodes if block.priced else track.unpriced
     wide = is_wide(track, pace, asked_at)
-    moved = _moved(track, asked, assembled, oldest_start(track.market, pace, asked_at))
+    moved = _moved(track, asked, block, oldest_start(track.market, pace, asked_at))
     moved = _without_gaps(moved, [_aged_out(asked_at)])
     return replace(
-        _with_newest(moved, max((_end(priced) for priced in prices.values()), default=None), asked_at),
+        _with_newest(moved, block.newest_end, asked_at),
         asked_at=asked_at,
         heard_at=asked_at,
         wide_at=asked_at if wide else track.wide_at,
@@ -194,7 +192,7 @@ def answered(
         complaint="",
         unpriced=unpriced,
         denied=denied - unpriced,
-        bad_rows=assembled.bad_rows if assembled.bad_rows or wide else track.bad_rows,
+        bad_rows=block.bad_rows if block.bad_rows or wide else track.bad_rows,
         catches_up=bool(track.unpriced - unpriced),
     )
 
@@ -208,7 +206,7 @@ def _with_newest(track: Track, newest: datetime | None, asked_at: datetime) -> T
     return replace(track, newest=newest, found_at=asked_at, next_at=next_at)
 
 
-def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime) -> Track:
+def _moved(track: Track, asked: Question, block: PriceBlock, oldest: datetime) -> Track:
     """How far a track is complete with an answer, and what of it was too long ago to be asked for once more.
 
     It begins with the first price that came, day-ahead with a whole day; not yet while a bad row may have been an earlier one.
@@ -216,24 +214,24 @@ def _moved(track: Track, asked: Question, assembled: Assembled, oldest: datetime
     begun, gaps = track.until, track.gaps
     if begun and begun < oldest:
         gaps, begun = joined([*gaps, Span(begun, oldest)]), oldest
-    first = min(assembled.prices, default=None)
+    first = min(block.priced, default=None)
     if first and begun is None:
-        is_first = not assembled.bad_rows or first <= min(assembled.holes, default=first)
+        is_first = not block.bad_rows or first <= min(block.lacking, default=first)
         begun = asked.start if REPORTS[asked.market].is_daily else first if is_first else None
     elif first and begun and track.catches_up:  # what a node missed may be missing still, though the others are further
         begun = min(begun, first)
-    run = complete_run(begun, assembled) if begun else None
+    run = complete_run(begun, block) if begun else None
     return replace(track, until=run or begun, gaps=gaps)
 
 
-def complete_run(begun: datetime, assembled: Assembled) -> datetime | None:
+def complete_run(begun: datetime, block: PriceBlock) -> datetime | None:
     """The end of the intervals that are complete without a hole from a time on; None when the first is not.
 
     In real time, so that a day of 23 or 25 hours is complete when it has 23 or 25 prices.
     """
     until = begun
-    while until in assembled.prices and until not in assembled.holes:
-        until = _end(assembled.prices[until])
+    while until in block.whole:
+        until += block.interval
     return until if until > begun else None
 
 
@@ -290,39 +288,38 @@ def _without_gaps(track: Track, gone: Sequence[Span]) -> Track:
     return replace(track, gaps=without(track.gaps, gone), given_up=common(track.gaps, gone))
 
 
-def gap_answered(track: Track, asked: Question, assembled: Assembled | None, now: datetime) -> Track:
+def gap_answered(track: Track, asked: Question, block: PriceBlock | None, now: datetime) -> Track:
     """The track after a question for a gap, and its answer if there was one; one without prices says that OASIS has none.
 
     What is older than CAISO corrects, and was answered without for long, is given up.
     """
-    left = replace(track, gaps=without(track.gaps, _whole(assembled) if assembled else ()), gap_at=asked.end, given_up=())
+    left = replace(track, gaps=without(track.gaps, _whole(block) if block else ()), gap_at=asked.end, given_up=())
     window = [Span(asked.start, asked.end)]
-    if assembled and asked.end <= now - GAP_GIVEN_UP_AFTER:
+    if block and asked.end <= now - GAP_GIVEN_UP_AFTER:
         left = _asked_in_vain(left, common(left.gaps, window), now)
     return replace(left, gap_not_before=now + GAP_PAUSE if common(left.gaps, window) else now)
 
 
-def filled_by(tracks: Sequence[Track], asked: Question, assembled: Assembled) -> list[Track]:
+def filled_by(tracks: Sequence[Track], asked: Question, block: PriceBlock) -> list[Track]:
     """The tracks after prices of the past came that somebody asked for: what was missing of them may be there now."""
     if isinstance(asked.nodes, Group):
         return list(tracks)
     return [
-        _filled(track, assembled) if track.market is asked.market and set(track.nodes) <= set(asked.nodes) else track
+        _filled(track, block) if track.market is asked.market and set(track.nodes) <= set(asked.nodes) else track
         for track in tracks
     ]
 
 
-def _filled(track: Track, assembled: Assembled) -> Track:
+def _filled(track: Track, block: PriceBlock) -> Track:
     """Where it waits there may be a price now, and then it looks on from there soon."""
-    run = complete_run(track.until, assembled) if track.until else None
-    left = replace(track, gaps=without(track.gaps, _whole(assembled)))
+    run = complete_run(track.until, block) if track.until else None
+    left = replace(track, gaps=without(track.gaps, _whole(block)))
     return replace(left, until=run, wide_at=None) if run else left
 
 
-def _whole(assembled: Assembled) -> tuple[Span, ...]:
+def _whole(block: PriceBlock) -> tuple[Span, ...]:
     """The times of which an answer has every price."""
-    prices, holes = assembled.prices, assembled.holes
-    return joined(Span(start, _end(prices[start])) for start in prices if start not in holes)
+    return joined(Span(start, start + block.interval) for start in block.whole)
 
 
 def _asked_in_vain(track: Track, lacking: Sequence[Span], now: datetime) -> Track:
@@ -331,12 +328,3 @@ def _asked_in_vain(track: Track, lacking: Sequence[Span], now: datetime) -> Trac
     new = ((span, now) for span in without(lacking, [span for span, _ in track.in_vain]))
     after = _without_gaps(track, common(lacking, long))
     return replace(after, in_vain=tuple(vain for vain in (*track.in_vain, *new) if common([vain[0]], after.gaps)))
-
-
-def nodes_of(prices: ByInterval) -> set[str]:
-    """Every node that has any price. Others are unknown to CAISO, or have none yet."""
-    return {node for priced in prices.values() for node in priced}
-
-
-def _end(priced: Mapping[str, NodePrice]) -> datetime:
-    return next(iter(priced.values())).interval_end

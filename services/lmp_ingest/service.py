@@ -29,8 +29,9 @@ from lmp_ingest.history.past import Past
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
 from lmp_ingest.plan import Pace, Track
+from lmp_ingest.price_block import PriceBlock, nothing
 from lmp_ingest.told import Told
-from lmp_ingest.translate import Assembled, ByInterval, Sender, gap_events, price_events
+from lmp_ingest.translate import Sender, gap_events, price_events
 
 LOOK_EVERY_S = 1.0
 """How often the loop looks whether an interval has turned."""
@@ -177,7 +178,7 @@ class Loop:
         elif question := self._past.next_question(now):
             self._patience.asked(now)
             if answer := self._past.ask(question):
-                self._tracks = plan.filled_by(self._tracks, question, answer.assembled)
+                self._tracks = plan.filled_by(self._tracks, question, answer.block)
         else:
             return False
         return True
@@ -208,14 +209,14 @@ class Loop:
             self._failed_for_gap(track, question, failure)
             return
         self._evidence.of_answer(track.market, answer)
-        after = plan.gap_answered(track, question, answer.assembled, answer.received_at)
+        after = plan.gap_answered(track, question, answer.block, answer.received_at)
         self._replace(track, after)
-        self._tell(track, after, answer, self._told.completed(track.market, answer.assembled.prices))
+        self._tell(track, after, answer, self._told.completed(answer.block))
         self._patience.answered()
 
     def _failed_for_gap(self, track: Track, question: Question, failure: OasisFailure) -> None:
         now = self._clock()
-        after = plan.gap_answered(track, question, Assembled({}) if has_no_data(failure) else None, now)
+        after = plan.gap_answered(track, question, nothing(track.market, now) if has_no_data(failure) else None, now)
         self._replace(track, after)
         self._patience.pause_after(failure, 1, now)
         if after.given_up:
@@ -225,16 +226,16 @@ class Loop:
 
     def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
         market, now = track.market, answer.received_at
-        prices = self._told.completed(market, answer.assembled.prices)
+        block = self._told.completed(answer.block)
         self._evidence.of_answer(market, answer)
-        denied = self._book.denied(question, prices)
-        after = plan.answered(track, question, answer.assembled, self._rules.pace, asked_at, denied)
+        denied = self._book.denied(question, block)
+        after = plan.answered(track, question, block, self._rules.pace, asked_at, denied)
         self._replace(track, after)
         heard = [node for node in track.nodes if node not in after.unpriced]
         self._book.compare_clocks(self._caiso.clock_offset_said_s)
-        self._book.hear(market, heard, prices, answer.asked_at, answer.assembled.holes)
+        self._book.hear(heard, block, answer.asked_at)
         self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
-        self._tell(track, after, answer, prices)
+        self._tell(track, after, answer, block)
         self._patience.answered()
         self._measure(track, after, now)
         if heard_at := condition.heard_at(self._tracks, market):
@@ -242,11 +243,11 @@ class Loop:
         if track.failures:
             self._log.info("answered again", question=str(question), failures=track.failures)
 
-    def _tell(self, before: Track, after: Track, answer: Answer, prices: ByInterval) -> None:
+    def _tell(self, before: Track, after: Track, answer: Answer, block: PriceBlock) -> None:
         """Keep what an answer brought that was not told yet."""
-        market, rules, now = after.market, self._rules, answer.received_at
-        news = self._told.news(market, prices)
-        events = self._told.numbered(price_events(rules.sender, market, news, now, rules.nodes_per_event))
+        rules, now = self._rules, answer.received_at
+        news = self._told.news(block)
+        events = self._told.numbered(price_events(rules.sender, block, news, now, rules.nodes_per_event))
         self._keep_or_take_back(before, after, now, events)
         self._evidence.of_track(before, after, now)
 

@@ -3,18 +3,49 @@
 In memory; what was told before a restart comes from the outbox's events.
 """
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from sys import intern
+from hashlib import blake2b
 
 import msgspec
+import numpy as np
 
-from caiso.oasis import Market, Question
-from dotbus.contracts.messages import Environment, NodePrice, Prices
-from lmp_ingest.translate import ByInterval, Values, completed, values_of
+from caiso.oasis import Group, Question
+from dotbus.contracts.messages import Environment, Prices
+from lmp_ingest.price_block import Flags, Floats, Numbers, PriceBlock
+from lmp_ingest.told_interval import ToldInterval
 
-_Interval = tuple[str, datetime]
-"""A market and an interval's start."""
+WHOLE_FOR = timedelta(hours=2)
+"""How long past its start an interval of many nodes keeps its values: what runs and the hour before it are read again often."""
+FEW_NODES = 1_000
+"""Intervals of no more nodes keep them for as long as they are remembered."""
+
+
+@dataclass
+class _MarketTold:
+    """What was told of one market: of each interval, by the numbers of the nodes that any of them has."""
+
+    numbers: dict[str, int] = field(default_factory=dict)
+    intervals: dict[datetime, ToldInterval] = field(default_factory=dict)
+    facts: dict[datetime, "array[int]"] = field(default_factory=dict)
+
+    def numbers_of(self, nodes: Sequence[str]) -> Numbers:
+        """The number of each node, of a new one the next."""
+        known = self.numbers
+        return np.array([known.setdefault(node, len(known)) for node in nodes], dtype=np.intp)
+
+    def forget(self, oldest: datetime) -> None:
+        for kept in (self.intervals, self.facts):
+            for start in [start for start in kept if start < oldest]:
+                del kept[start]
+
+    def condense(self, oldest: datetime) -> None:
+        if len(self.numbers) > FEW_NODES:
+            for start, told in self.intervals.items():
+                if start < oldest:
+                    told.condense()
 
 
 class Told:
@@ -29,34 +60,47 @@ class Told:
     def __init__(self, environment: Environment, memory: timedelta, before: Iterable[Prices] = ()) -> None:
         self._environment = environment
         self._memory = memory
-        self._values: dict[_Interval, dict[str, Values]] = {}
-        self._ids: dict[_Interval, dict[str, int]] = {}
+        self._markets: dict[str, _MarketTold] = {}
+        condensed_at: datetime | None = None
         for event in before:
             self._note(event)
+            if condensed_at is None or event.time - condensed_at >= WHOLE_FOR:
+                condensed_at = event.time
+                self._condense(event.time)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the prices take, without the nodes' names."""
+        return sum(interval.size_bytes for told in self._markets.values() for interval in told.intervals.values())
 
     def has_any_of(self, question: Question) -> bool:
         """Whether any price that a question asks for was told."""
-        return any(
-            market == question.market and question.start <= start < question.end and not told.keys().isdisjoint(question.nodes)
-            for (market, start), told in self._values.items()
-        )
+        told = self._of(question.market)
+        intervals = [each for start, each in told.intervals.items() if question.start <= start < question.end]
+        numbers = np.arange(len(told.numbers))
+        if not isinstance(question.nodes, Group):
+            numbers = np.array([told.numbers[node] for node in question.nodes if node in told.numbers], dtype=np.intp)
+        return any(each.is_told(numbers).any() for each in intervals)
 
-    def completed(self, market: Market, prices: ByInterval) -> ByInterval:
+    def completed(self, block: PriceBlock) -> PriceBlock:
         """An answer's prices with the components that were told before and that it lacks."""
-        found = {}
-        for start, of in prices.items():
-            told = self._values.get((market, start), {})
-            found[start] = {node: completed(price, told.get(node)) for node, price in of.items()}
-        return found
+        if not np.isnan(block.values).any():
+            return block
+        told = self._of(block.market)
+        numbers, values = told.numbers_of(block.nodes), block.values.copy()
+        for place, start in enumerate(block.starts):
+            if known := told.intervals.get(start):
+                values[place] = known.completed(numbers, values[place])
+        return replace(block, values=values)
 
-    def news(self, market: Market, prices: ByInterval) -> ByInterval:
-        """The prices that differ from what was last told of their node and interval."""
-        found: dict[datetime, dict[str, NodePrice]] = {}
-        for start, of in prices.items():
-            told = self._values.get((market, start), {})
-            if news := {node: price for node, price in of.items() if told.get(node) != values_of(price)}:
-                found[start] = news
-        return found
+    def news(self, block: PriceBlock) -> Flags:
+        """By interval and node, whether its price differs from what was last told of it."""
+        told = self._of(block.market)
+        numbers, news = told.numbers_of(block.nodes), block.is_priced.copy()
+        for place, start in enumerate(block.starts):
+            if known := told.intervals.get(start):
+                news[place] = known.is_news(numbers, block.values[place])
+        return news
 
     def numbered(self, events: Iterable[Prices]) -> list[Prices]:
         """The events, each with an id of its own.
@@ -66,33 +110,46 @@ class Told:
         return [msgspec.structs.replace(event, id=self._numbered(event)) for event in events]
 
     def _numbered(self, event: Prices) -> str:
-        times = self._ids.get((event.market, event.interval_start), {}).get(event.id, 0)
+        facts = self._of(event.market).facts.get(event.interval_start)
+        times = facts.count(_fact(event)) if facts else 0
         return f"{event.id}#{times + 1}" if times else event.id
 
     def remember(self, events: Iterable[Prices], now: datetime) -> int:
         """Note events as told, and forget those of long ago. Returns how many prices in them are corrections."""
         corrections = sum(self._note(event) for event in events)
-        oldest = now - self._memory
-        for known in (self._values, self._ids):
-            for interval in [interval for interval in known if interval[1] < oldest]:
-                del known[interval]
+        for told in self._markets.values():
+            told.forget(now - self._memory)
+        self._condense(now)
         return corrections
 
+    def _condense(self, now: datetime) -> None:
+        for told in self._markets.values():
+            told.condense(now - WHOLE_FOR)
+
+    def _of(self, market: str) -> _MarketTold:
+        return self._markets.setdefault(str(market), _MarketTold())
+
     def _note(self, event: Prices) -> int:
-        interval = event.market, event.interval_start
-        ids = self._ids.setdefault(interval, {})
-        fact = event.id.partition("#")[0]
-        ids[fact] = ids.get(fact, 0) + 1
+        told, start = self._of(event.market), event.interval_start
+        told.facts.setdefault(start, array("Q")).append(_fact(event))
         if event.environment is not self._environment:
             return 0
-        values = self._values.setdefault(interval, {})
-        corrected = sum(node in values for node in event.nodes)
-        columns = (
-            event.lmp_usd_per_mwh,
-            event.energy_usd_per_mwh,
-            event.congestion_usd_per_mwh,
-            event.loss_usd_per_mwh,
-            event.ghg_usd_per_mwh,
-        )
-        values.update(zip(map(intern, event.nodes), zip(*columns, strict=True), strict=True))
-        return corrected
+        interval = told.intervals.setdefault(start, ToldInterval())
+        return interval.note(told.numbers_of(event.nodes), _values(event))
+
+
+def _fact(event: Prices) -> int:
+    """What an event says, whatever times it was said: 64 bits of its id."""
+    text, _, _ = event.id.partition("#")
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _values(event: Prices) -> Floats:
+    columns = (
+        event.lmp_usd_per_mwh,
+        event.energy_usd_per_mwh,
+        event.congestion_usd_per_mwh,
+        event.loss_usd_per_mwh,
+        event.ghg_usd_per_mwh,
+    )
+    return np.array(columns, dtype=np.float64).T

@@ -1,51 +1,22 @@
-"""CAISO's price rows to messages. Pure: rows and a time in, prices by interval, events and states out."""
+"""Prices to messages. Pure: a block of prices and a time in, events and states out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from functools import lru_cache
 
 import msgspec
+import numpy as np
 
-from caiso import oasis
 from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, UpstreamGap
 from dotbus.contracts.quality import Quality, Reason
+from lmp_ingest.price_block import Flags, Floats, PriceBlock, absent_as_none
 
 ID_TIME = "%Y%m%dT%H%M%SZ"
-ByInterval = Mapping[datetime, Mapping[str, NodePrice]]
-"""Prices by interval start (UTC) and node, both in order."""
-
-
-Holes = Mapping[datetime, frozenset[str]]
-"""By interval start: nodes of which something is missing there that an answer has for others, or should have."""
-
 Values = tuple[float | None, float | None, float | None, float | None, float | None]
 """A price: LMP, energy, congestion, loss, greenhouse gas."""
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """A reply's prices. Each has an LMP; what has none is no price.
-
-    Attributes:
-        prices: those that may be said.
-        holes: by interval, the nodes that the reply names without a whole price of that interval.
-        contradictions: the node's intervals that the reply prices twice and differently. They are not in `prices`, because
-            nobody can say which is right.
-        unreadable: values that are no number, with the node, interval and component. Without its LMP a price is not in
-            `prices`; without a component it is, and the component is absent.
-        doubts: those whose LMP is not the sum of its components. They are in `prices`.
-        bad_rows: rows that cannot be believed, with what is wrong with them (see `answer`).
-    """
-
-    prices: ByInterval
-    holes: Holes = field(default_factory=dict)
-    contradictions: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    bad_rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,21 +25,6 @@ class Sender:
 
     environment: Environment
     source: str
-
-
-def assemble(prices: oasis.Prices, fetched_at: datetime) -> Assembled:
-    """A reply's prices by interval and node. A component that no row names is None."""
-    found: dict[datetime, dict[str, NodePrice]] = {}
-    for row in prices.rows():
-        node = row.pop("node")
-        found.setdefault(row["interval_start"], {})[node] = NodePrice(fetched_at=fetched_at, **row)
-    return Assembled(
-        found,
-        prices.holes,
-        tuple(map(str, prices.contradictions)),
-        tuple(f"{place}: {text}" for place, text in prices.unreadable.items()),
-        tuple(map(str, prices.doubts)),
-    )
 
 
 def same_price(one: NodePrice, other: NodePrice) -> bool:
@@ -101,15 +57,17 @@ def completed(price: NodePrice, known: Values | None) -> NodePrice:
     )
 
 
-def price_events(sender: Sender, market: Market, prices: ByInterval, now: datetime, nodes_per_event: int) -> Iterator[Prices]:
-    """An event for each interval and chunk of its nodes. Its id says of which nodes it is, and what their prices are.
+def price_events(sender: Sender, block: PriceBlock, news: Flags, now: datetime, nodes_per_event: int) -> Iterator[Prices]:
+    """An event for each interval and chunk of its nodes that are news. Its id says of which nodes it is, and their prices.
 
     The same prices have the same id; a corrected one differs from it after the last slash only.
     """
-    for priced in prices.values():
-        chunks = list(_chunks(priced, nodes_per_event))
+    for place, start in enumerate(block.starts):
+        numbers = np.flatnonzero(news[place])
+        chunks = [numbers[at : at + nodes_per_event] for at in range(0, len(numbers), nodes_per_event)]
         for number, chunk in enumerate(chunks, 1):
-            yield _event(sender, market, chunk, now, number, len(chunks))
+            nodes = tuple(block.nodes[each] for each in chunk)
+            yield _event(sender, block, _Chunk(start, nodes, block.values[place, chunk], number, len(chunks)), now)
 
 
 def gap_events(
@@ -132,22 +90,32 @@ def gap_events(
     ]
 
 
-def _event(sender: Sender, market: Market, chunk: Mapping[str, NodePrice], now: datetime, number: int, of: int) -> Prices:
-    columns = [values_of(price) for price in chunk.values()]
-    lmp, energy, congestion, loss, ghg = zip(*columns, strict=True)
-    first = next(iter(chunk.values()))
+@dataclass(frozen=True)
+class _Chunk:
+    """A part of an interval's nodes, their values by node and component, and which part it is."""
+
+    start: datetime
+    nodes: tuple[str, ...]
+    values: Floats
+    number: int
+    of: int
+
+
+def _event(sender: Sender, block: PriceBlock, chunk: _Chunk, now: datetime) -> Prices:
+    rows = absent_as_none(chunk.values)
+    lmp, energy, congestion, loss, ghg = zip(*rows, strict=True)
     return Prices(
         environment=sender.environment,
         source=sender.source,
         time=now,
-        id=f"prices/{market}/{first.interval_start:{ID_TIME}}/{_digest(list(chunk))}/{_digest(columns)}",
-        market=market,
-        interval_start=first.interval_start,
-        interval_end=first.interval_end,
-        fetched_at=first.fetched_at,
-        chunk=number,
-        chunks=of,
-        nodes=tuple(chunk),
+        id=f"prices/{block.market}/{chunk.start:{ID_TIME}}/{_digest_of_names(chunk.nodes)}/{_digest(rows)}",
+        market=block.market,
+        interval_start=chunk.start,
+        interval_end=chunk.start + block.interval,
+        fetched_at=block.fetched_at,
+        chunk=chunk.number,
+        chunks=chunk.of,
+        nodes=chunk.nodes,
         lmp_usd_per_mwh=lmp,
         energy_usd_per_mwh=energy,
         congestion_usd_per_mwh=congestion,
@@ -156,10 +124,10 @@ def _event(sender: Sender, market: Market, chunk: Mapping[str, NodePrice], now: 
     )
 
 
-def _chunks(priced: Mapping[str, NodePrice], size: int) -> Iterator[dict[str, NodePrice]]:
-    entries = iter(priced.items())
-    while chunk := dict(islice(entries, size)):
-        yield chunk
+@lru_cache(maxsize=1024)
+def _digest_of_names(nodes: tuple[str, ...]) -> str:
+    """Those of the next interval are the same, as a rule."""
+    return _digest(nodes)
 
 
 def _digest(content: object) -> str:

@@ -13,6 +13,7 @@ from model.ads import Ads, AdsLine, Disk, Nothing
 from model.bus import Line, Packet
 from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
+from oasis_blocks import block
 
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.silence import Silence
@@ -34,6 +35,7 @@ from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.toml_values import Market
 from lmp_ingest.book import Book, _Page
+from lmp_ingest.price_block import PriceBlock
 from lmp_ingest.translate import Sender as PriceSender
 
 NODE, MARKET = "NODE1", Market.RTM
@@ -238,7 +240,7 @@ class OasisProcess:
         if caiso.answers:
             caiso.was_heard = True
             self.book.compare_clocks(caiso.clock_offset_s)
-            self.book.hear(MARKET, [NODE], self._answer(), now)
+            self.book.hear([NODE], self._answer(), now)
             self.health.succeeded(now)
         else:
             self.health.failed(now, "no reply")
@@ -249,19 +251,18 @@ class OasisProcess:
     def upstreams(self) -> tuple[Upstream, ...]:
         return (self.health.snapshot(),)
 
-    def _answer(self) -> dict[Any, dict[str, NodePrice]]:
+    def _answer(self) -> PriceBlock:
         fetched_at = self.ingest.clock()
-        return {
-            at(price.start_s): {
-                NODE: NodePrice(
-                    interval_start=at(price.start_s),
-                    interval_end=at(price.start_s + 300),
-                    fetched_at=fetched_at,
-                    lmp_usd_per_mwh=price.usd,
-                )
-            }
+        prices = [
+            NodePrice(
+                interval_start=at(price.start_s),
+                interval_end=at(price.start_s + 300),
+                fetched_at=fetched_at,
+                lmp_usd_per_mwh=price.usd,
+            )
             for price in self.ingest.caiso.ads.said.prices
-        }
+        ]
+        return block(MARKET, [(NODE, price) for price in prices], fetched_at=fetched_at)
 
 
 LIVE |= {Ingest, AdsProcess, OasisProcess, CaisoOffset, Book, _Page}

@@ -26,7 +26,7 @@ from caiso.oasis import (
 )
 from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
 from lmp_ingest.gaps import Span, joined
-from lmp_ingest.translate import Assembled
+from lmp_ingest.price_block import PriceBlock
 
 
 class BackfillRefused(Exception):
@@ -69,15 +69,13 @@ def next_question(backfill: Backfill) -> Question | None:
     return None if backfill.ended_at else next(islice(_questions(backfill), backfill.requests_done, None), None)
 
 
-def answered(backfill: Backfill, asked: Question, assembled: Assembled, now: datetime) -> Backfill:
+def answered(backfill: Backfill, asked: Question, block: PriceBlock, now: datetime) -> Backfill:
     """A backfill after an answer to its next question. One without prices says that OASIS has none."""
-    prices = assembled.prices
-    came = {node for of in prices.values() for node in of}
-    done = _done(backfill, _lacking(asked, assembled), now)
+    done = _done(backfill, _lacking(asked, block), now)
     return msgspec.structs.replace(
         done,
-        prices=backfill.prices + sum(map(len, prices.values())),
-        unpriced=tuple(node for node in backfill.unpriced if node not in came),
+        prices=backfill.prices + int(block.is_priced.sum()),
+        unpriced=tuple(node for node in backfill.unpriced if node not in block.priced_nodes),
         detail="",
     )
 
@@ -100,14 +98,13 @@ def _done(backfill: Backfill, lacking: Iterable[Span], now: datetime) -> Backfil
     return msgspec.structs.replace(backfill, requests_done=requests_done, missing=tuple(map(tuple, missing)), ended_at=ended_at)
 
 
-def _lacking(asked: Question, assembled: Assembled) -> Iterator[Span]:
+def _lacking(asked: Question, block: PriceBlock) -> Iterator[Span]:
     """The intervals of which a node that was named has no whole price; of a group, those without any."""
-    interval = REPORTS[asked.market].interval
-    nodes = frozenset() if isinstance(asked.nodes, Group) else frozenset(asked.nodes)
-    for start in interval_starts(asked.start, asked.end, interval):
-        of = assembled.prices.get(start, {})
-        if not of or not nodes <= of.keys() or nodes & assembled.holes.get(start, frozenset()):
-            yield Span(start, start + interval)
+    is_group = isinstance(asked.nodes, Group)
+    had = set(block.priced) if is_group else set(block.whole) if set(asked.nodes) <= set(block.nodes) else set()
+    for start in interval_starts(asked.start, asked.end, block.interval):
+        if start not in had:
+            yield Span(start, start + block.interval)
 
 
 def _ceiling(at: datetime, interval: timedelta) -> datetime:

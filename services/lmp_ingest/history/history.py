@@ -12,7 +12,7 @@ from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
 from dotbus.runtime.logs import get_logger
 from lmp_ingest.history import backfill as of
 from lmp_ingest.history.backfill import BackfillRefused
-from lmp_ingest.translate import Assembled
+from lmp_ingest.price_block import PriceBlock, nothing
 
 NOTE: Final = "backfill "
 """With it begin the names under which the outbox keeps them."""
@@ -90,16 +90,16 @@ class History:
         kept = list(self._kept.values())
         return next((one.question for one in kept if one.question and (one.not_before is None or one.not_before <= now)), None)
 
-    def answered(self, question: Question, assembled: Assembled, now: datetime) -> Notes:
+    def answered(self, question: Question, block: PriceBlock, now: datetime) -> Notes:
         """What an answer makes of those that asked for it, for the outbox to keep with the prices, see `noted`."""
-        return _notes([of.answered(kept.backfill, question, assembled, now) for kept in self._of(question)])
+        return _notes([of.answered(kept.backfill, question, block, now) for kept in self._of(question)])
 
     def failed(self, question: Question, failure: OasisFailure, again_at: datetime, now: datetime) -> Notes:
         """The same of a question that CAISO did not answer, or said that it has none; those that try again do so later."""
         given_up: list[Backfill] = []
         for kept in self._of(question):
             if has_no_data(failure):
-                given_up.append(of.answered(kept.backfill, question, Assembled({}), now))
+                given_up.append(of.answered(kept.backfill, question, nothing(question.market, now), now))
             elif failure.remedy is Remedy.GIVE_UP or (failure.remedy is Remedy.RETRY and kept.failures + 1 >= TRIES):
                 given_up.append(of.failed(kept.backfill, question, failure.cause, now))
             else:

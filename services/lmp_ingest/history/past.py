@@ -93,9 +93,9 @@ class Past:
             return None
         market = question.market
         self._evidence.of_answer(market, answer)
-        prices = self._told.news(market, self._told.completed(market, answer.assembled.prices))
-        events = self._told.numbered(price_events(self._sender, market, prices, answer.received_at, self._nodes_per_event))
-        self._keep(self._history.answered(question, answer.assembled, answer.received_at), answer.received_at, market, events)
+        block, now = self._told.completed(answer.block), answer.received_at
+        events = price_events(self._sender, block, self._told.news(block), now, self._nodes_per_event)
+        self._keep(self._history.answered(question, block, now), now, market, self._told.numbered(events))
         self._patience.answered()
         return answer
 

@@ -8,20 +8,19 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oasis_blocks import Key, flat, holes_of
 from oasis_recordings import zipped
 from oasis_story import BEGIN, FIVE, published
 
 from caiso.oasis import Bounds, Market, OasisFailure, Question, Reply, parse_reply
-from dotbus.contracts.messages import NodePrice
 from lmp_ingest.caiso import Caiso
-from lmp_ingest.translate import Assembled
+from lmp_ingest.price_block import PriceBlock
 
 HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
 NODES = ("N1", "N2", "N3")
 KINDS = ("LMP", "MCE", "MCC")
 STARTS = tuple(BEGIN + number * FIVE for number in range(4))
 QUESTION = Question(Market.RTM, NODES, STARTS[0], STARTS[-1] + 4 * FIVE)
-Key = tuple[datetime, str]
 
 
 def stamp(at: datetime) -> str:
@@ -75,26 +74,22 @@ BAD: dict[str, Callable[[Cells], str]] = {
 }
 
 
-def answered(bad: dict[int, str], extra: tuple[str, ...] = ()) -> Assembled:
+def answered(bad: dict[int, str], extra: tuple[str, ...] = ()) -> PriceBlock:
     """What is made of all rows, of which some are bad in a way."""
     lines = [BAD[bad[number]](row) if number in bad else ",".join(row.texts) for number, row in enumerate(ROWS)]
     content = (HEADER + "".join(f"{line}\n" for line in (*lines, *extra))).encode("utf-8", "surrogateescape")
 
-    return assembled_of(content)
+    return block_of(content)
 
 
-def assembled_of(content: bytes) -> Assembled:
+def block_of(content: bytes) -> PriceBlock:
     class Answering:
         clock_offset_said_s = 0.0
 
         def fetch(self, _: Question) -> Reply:
             return Reply(200, zipped(a__csv=content), BEGIN, BEGIN)
 
-    return Caiso(Answering(), Bounds()).fetch_prices(QUESTION).assembled
-
-
-def flat(assembled: Assembled) -> dict[Key, NodePrice]:
-    return {(start, node): price for start, of in assembled.prices.items() for node, price in of.items()}
+    return Caiso(Answering(), Bounds()).fetch_prices(QUESTION).block
 
 
 TRUTH = flat(answered({}))
@@ -105,11 +100,11 @@ FIELDS = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh")
 def test_whatever_rows_are_bad_each_price_is_true_and_each_untouched_one_is_there(bad: dict[int, str]) -> None:
     touched = {(ROWS[number].start, ROWS[number].node) for number in bad}
     try:
-        assembled = answered(bad)
+        block = answered(bad)
     except OasisFailure:
         assert touched == TRUTH.keys()
         return
-    prices = flat(assembled)
+    prices = flat(block)
 
     assert prices.keys() >= TRUTH.keys() - touched
     for key, price in prices.items():
@@ -121,25 +116,25 @@ def test_whatever_rows_are_bad_each_price_is_true_and_each_untouched_one_is_ther
 @given(st.dictionaries(st.integers(0, len(ROWS) - 1), st.sampled_from(sorted(BAD)), min_size=1))
 def test_what_bad_rows_may_have_said_and_no_good_one_does_is_a_hole(bad: dict[int, str]) -> None:
     with contextlib.suppress(OasisFailure):
-        assembled = answered(bad)
-        whole = {key for key, price in flat(assembled).items() if price == TRUTH[key]}
-        holes = {(start, node) for start, nodes in assembled.holes.items() for node in nodes}
+        block = answered(bad)
+        whole = {key for key, price in flat(block).items() if price == TRUTH[key]}
+        holes = holes_of(block)
         touched = {(ROWS[number].start, ROWS[number].node) for number in bad}
 
         assert holes >= touched - whole
         assert holes.isdisjoint(TRUTH.keys() - touched)
-        assert assembled.bad_rows or assembled.unreadable
+        assert block.bad_rows or block.unreadable
 
 
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_one_bad_row_among_many_is_told_and_costs_that_price_alone(name: str) -> None:
     number = ROWS.index(Cells(STARTS[1], "N1", "LMP"))
-    assembled = answered({number: name})
+    block = answered({number: name})
 
-    assert flat(assembled).keys() == TRUTH.keys() - {(STARTS[1], "N1")}
-    assert "N1" in assembled.holes[STARTS[1]]
-    assert len((*assembled.bad_rows, *assembled.unreadable)) == 1
-    assert all(len(text) < 300 for text in assembled.bad_rows)
+    assert flat(block).keys() == TRUTH.keys() - {(STARTS[1], "N1")}
+    assert (STARTS[1], "N1") in holes_of(block)
+    assert len((*block.bad_rows, *block.unreadable)) == 1
+    assert all(len(text) < 300 for text in block.bad_rows)
 
 
 @pytest.mark.parametrize("name", ["another market", "no market", "no type"])
@@ -175,7 +170,7 @@ def lines(*rows: str) -> bytes:
 
 
 def hidden(rows: list[str], bad: str) -> set[Key]:
-    return {(start, node) for start, nodes in assembled_of(lines(*rows, bad)).holes.items() for node in nodes}
+    return holes_of(block_of(lines(*rows, bad)))
 
 
 def test_a_well_told_row_of_a_time_that_was_not_asked_for_refuses_all_because_the_others_may_be_moved_too() -> None:
@@ -316,6 +311,6 @@ def test_while_a_bad_row_may_be_the_first_price_of_all_nobody_says_where_the_pri
 
 def test_a_component_of_which_every_row_is_bad_is_a_hole_of_each_price_that_lacks_it() -> None:
     bad = {number: "a column too few" for number, row in enumerate(ROWS) if row.kind == "MCE"}
-    assembled = answered(bad)
-    assert flat(assembled).keys() == TRUTH.keys()
-    assert {(start, node) for start, nodes in assembled.holes.items() for node in nodes} >= TRUTH.keys()
+    block = answered(bad)
+    assert flat(block).keys() == TRUTH.keys()
+    assert holes_of(block) >= TRUTH.keys()

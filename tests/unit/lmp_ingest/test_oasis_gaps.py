@@ -1,11 +1,11 @@
 """What is missing: spans of time, how they are kept, and when OASIS is asked for them again."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oasis_blocks import block
 from oasis_tracks import HOUR, PACE
 
 from caiso.oasis import RETENTION, Market, midnight, trade_day
@@ -23,7 +23,7 @@ from lmp_ingest.plan import (
     gap_question,
     question,
 )
-from lmp_ingest.translate import Assembled
+from lmp_ingest.price_block import PriceBlock, nothing
 
 NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)
 BEGIN = datetime(2025, 9, 1, 7, tzinfo=UTC)
@@ -35,14 +35,10 @@ def span(start_h: float, end_h: float) -> Span:
     return Span(BEGIN + start_h * HOUR, BEGIN + end_h * HOUR)
 
 
-def priced(start: datetime, count: int, interval: timedelta = FIVE) -> Assembled:
-    starts = [start + number * interval for number in range(count)]
-    return Assembled(
-        {
-            at: {"N1": NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0)}
-            for at in starts
-        }
-    )
+def priced(start: datetime, count: int, holes: dict[datetime, frozenset[str]] | None = None) -> PriceBlock:
+    starts = [start + number * FIVE for number in range(count)]
+    prices = [("N1", NodePrice(interval_start=at, interval_end=at + FIVE, fetched_at=at, lmp_usd_per_mwh=1.0)) for at in starts]
+    return block(Market.RTM, prices, holes)
 
 
 def missing(*spans: Span) -> Track:
@@ -126,18 +122,18 @@ def test_what_oasis_fills_is_no_gap_any_more_and_the_next_part_may_follow_at_onc
 
 def test_an_interval_with_a_hole_stays_a_gap() -> None:
     track = missing(span(0, 1))
-    holes = replace(priced(BEGIN, 12), holes={BEGIN + FIVE: frozenset({"N2"})})
+    holes = priced(BEGIN, 12, {BEGIN + FIVE: frozenset({"N2"})})
 
     after = gap_answered(track, gap_question(track, NOW), holes, NOW)
 
     assert after.gaps == (Span(BEGIN + FIVE, BEGIN + 2 * FIVE),)
 
 
-NOTHING = Assembled({})
+NOTHING = nothing(Market.RTM, NOW)
 LATER = NOW + 60 * DAY
 
 
-def in_vain(track: Track, now: datetime, answer: Assembled | None = NOTHING) -> Track:
+def in_vain(track: Track, now: datetime, answer: PriceBlock | None = NOTHING) -> Track:
     return gap_answered(track, gap_question(track, now), answer, now)
 
 

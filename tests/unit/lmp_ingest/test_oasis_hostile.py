@@ -604,7 +604,7 @@ def test_what_was_said_before_the_clock_went_back_is_in_doubt_until_caiso_is_hea
     one = story()
     one.oasis.answer = published(lambda: one.now)
     one.run(60)
-    age = one.now - one.state(Market.RTM, "N1").heard_at
+    age = one.now - one.oasis.asked[-1][0]
     one.oasis.status = 503
     one.now -= HOUR
     one.run(10)

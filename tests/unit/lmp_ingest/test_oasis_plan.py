@@ -12,7 +12,6 @@ from caiso.oasis import REPORTS, Market, Question, midnight, trade_day
 from lmp_ingest.condition import cursor, heard_at
 from lmp_ingest.gaps import Span
 from lmp_ingest.plan import answered, complete_run, failed, question, tracks_of
-from lmp_ingest.translate import Assembled
 from lmp_ingest.turns import day_ahead_is_due
 
 
@@ -135,7 +134,7 @@ def test_what_a_node_missed_is_asked_for_until_it_is_there_though_others_are_fur
     one = replace(track(Market.RTM, until=NOON, asked_at=NOON), nodes=("N1", "N2"), catches_up=True)
     asked = question(one, PACE, NOON)
     whole = prices(oldest, 48 * 12, five, "N1", "N2")
-    lacking = replace(whole, holes={oldest + 2 * five: frozenset({"N2"})})
+    lacking = prices(oldest, 48 * 12, five, "N1", "N2", holes={oldest + 2 * five: frozenset({"N2"})})
 
     after = answered(one, asked, lacking, PACE, NOON)
     later = answered(after, question(after, PACE, NOON + HOUR), whole, PACE, NOON + HOUR)
@@ -150,7 +149,7 @@ def test_what_a_node_missed_is_asked_for_until_it_is_there_though_others_are_fur
 @pytest.mark.parametrize("market", [Market.RTM, Market.DAM])
 def test_a_track_begins_with_the_first_interval_that_has_a_price_also_when_a_node_lacks_it(market: Market) -> None:
     interval, asked = REPORTS[market].interval, question(track(market), PACE, NOON)
-    lacking = replace(prices(asked.start, 20, interval, "N1", "N2"), holes={asked.start: frozenset({"N2"})})
+    lacking = prices(asked.start, 20, interval, "N1", "N2", holes={asked.start: frozenset({"N2"})})
 
     assert answered(track(market), asked, lacking, PACE, NOON).until == asked.start
 
@@ -158,7 +157,7 @@ def test_a_track_begins_with_the_first_interval_that_has_a_price_also_when_a_nod
 def test_a_track_is_complete_up_to_the_first_interval_that_lacks_a_price_or_has_a_hole() -> None:
     five = timedelta(minutes=5)
     whole = prices(MORNING, 6, five, "N1", "N2")
-    holes = Assembled(whole.prices, holes={MORNING + 2 * five: frozenset({"N2"})})
+    holes = prices(MORNING, 6, five, "N1", "N2", holes={MORNING + 2 * five: frozenset({"N2"})})
 
     assert complete_run(MORNING, whole) == MORNING + 6 * five
     assert complete_run(MORNING, holes) == MORNING + 2 * five

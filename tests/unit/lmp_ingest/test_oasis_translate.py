@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from oasis_blocks import block, flat
 from oasis_story import PriceRow, prices_of
 
 from caiso.oasis import Component, Market
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, NodePrice, Prices
 from lmp_ingest.book import Book
-from lmp_ingest.translate import Sender, assemble, lmp_state, price_events, same_price
+from lmp_ingest.price_block import PriceBlock, block_of
+from lmp_ingest.translate import Sender, lmp_state, price_events, same_price
 
 START = datetime(2025, 9, 1, 8, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -29,26 +31,28 @@ def price(start: datetime, lmp: float | None = 10.0) -> NodePrice:
 
 
 def told(*rows: PriceRow, nodes_per_event: int = 10) -> list[Prices]:
-    prices = assemble(prices_of(Market.RTM, rows), FETCHED).prices
-    return list(price_events(SENDER, Market.RTM, prices, FETCHED, nodes_per_event))
+    return all_of(block_of(prices_of(Market.RTM, rows), FETCHED), nodes_per_event)
+
+
+def all_of(prices: PriceBlock, nodes_per_event: int = 10) -> list[Prices]:
+    """What is said when all of it is news."""
+    return list(price_events(SENDER, prices, prices.is_priced, prices.fetched_at, nodes_per_event))
 
 
 def test_components_of_one_node_and_interval_become_one_price() -> None:
-    prices = assemble(
+    prices = block_of(
         prices_of(Market.RTM, [row(Component.LMP, 9.0), row(Component.LOSS, -1.0), row(Component.ENERGY, 10.0)]), FETCHED
-    ).prices
+    )
 
-    assert prices == {
-        START: {
-            "N1": NodePrice(
-                interval_start=START,
-                interval_end=START + FIVE,
-                fetched_at=FETCHED,
-                lmp_usd_per_mwh=9.0,
-                energy_usd_per_mwh=10.0,
-                loss_usd_per_mwh=-1.0,
-            )
-        }
+    assert flat(prices) == {
+        (START, "N1"): NodePrice(
+            interval_start=START,
+            interval_end=START + FIVE,
+            fetched_at=FETCHED,
+            lmp_usd_per_mwh=9.0,
+            energy_usd_per_mwh=10.0,
+            loss_usd_per_mwh=-1.0,
+        )
     }
 
 
@@ -69,21 +73,21 @@ def components(lmp: float, energy: float, congestion: float, loss: float, ghg: f
     ],
 )
 def test_an_lmp_that_is_not_the_sum_of_its_components_is_doubted_but_kept(rows: list[PriceRow], doubted: bool) -> None:  # noqa: FBT001
-    assembled = assemble(prices_of(Market.RTM, rows), FETCHED)
+    prices = block_of(prices_of(Market.RTM, rows), FETCHED)
 
-    assert assembled.doubts == (("N1 at 2025-09-01T08:00Z",) if doubted else ())
-    assert assembled.prices[START]["N1"].lmp_usd_per_mwh == rows[0][3]
+    assert prices.doubts == (("N1 at 2025-09-01T08:00Z",) if doubted else ())
+    assert prices.price(START, "N1").lmp_usd_per_mwh == rows[0][3]
 
 
 def test_a_row_said_twice_alike_is_one() -> None:
-    assembled = assemble(prices_of(Market.RTM, [row(Component.LMP, 9.0), row(Component.LMP, 9.0)]), FETCHED)
+    prices = block_of(prices_of(Market.RTM, [row(Component.LMP, 9.0), row(Component.LMP, 9.0)]), FETCHED)
 
-    assert (assembled.contradictions, list(assembled.prices)) == ((), [START])
+    assert (prices.contradictions, flat(prices).keys()) == ((), {(START, "N1")})
 
 
 def test_a_node_s_interval_priced_twice_differently_is_left_out_alone() -> None:
     later = START + FIVE
-    assembled = assemble(
+    prices = block_of(
         prices_of(
             Market.RTM,
             [
@@ -96,8 +100,8 @@ def test_a_node_s_interval_priced_twice_differently_is_left_out_alone() -> None:
         FETCHED,
     )
 
-    assert assembled.contradictions == ("N1 at 2025-09-01T08:00Z",)
-    assert {start: list(priced) for start, priced in assembled.prices.items()} == {START: ["N2"], later: ["N1"]}
+    assert prices.contradictions == ("N1 at 2025-09-01T08:00Z",)
+    assert flat(prices).keys() == {(START, "N2"), (later, "N1")}
 
 
 def test_an_event_holds_an_interval_s_nodes_as_columns_and_survives_the_codec() -> None:
@@ -124,12 +128,18 @@ def test_an_interval_of_many_nodes_is_told_in_numbered_chunks_with_ids_of_their_
 
 def test_the_id_is_of_what_is_said_not_of_when_or_in_which_order_it_came() -> None:
     rows = [row(Component.LMP, 9.0), row(Component.ENERGY, 9.0), row(Component.LMP, 1.0, "N2")]
-    later = price_events(
-        SENDER, Market.RTM, assemble(prices_of(Market.RTM, reversed(rows)), FETCHED + FIVE).prices, FETCHED + FIVE, 10
-    )
+    later = all_of(block_of(prices_of(Market.RTM, reversed(rows)), FETCHED + FIVE))
 
     assert [event.id for event in told(*rows)] == [event.id for event in later]
     assert told(*rows)[0].id.startswith("prices/RTM/20250901T080000Z/")
+
+
+def test_the_id_of_a_fact_is_the_same_in_every_version_because_the_historian_knows_it_by_that() -> None:
+    rows = [row(Component.LMP, 2.5, "N2"), row(Component.ENERGY, 0.00001, "N2"), row(Component.LMP, -1.0, "N1")]
+
+    (event,) = told(*rows, row(Component.LOSS, 1e5, "N1"), row(Component.GHG, 0, "N2"))
+
+    assert event.id == "prices/RTM/20250901T080000Z/79e6265574d54cb6/70d7df2d50eee3e5"
 
 
 @pytest.mark.parametrize(
@@ -159,7 +169,7 @@ def test_the_active_price_is_that_of_the_interval_that_covers_now(at: datetime, 
 
 
 def hear(book: Book, now: datetime, *prices: NodePrice) -> None:
-    book.hear(Market.RTM, ["N1"], {one.interval_start: {"N1": one} for one in prices}, now)
+    book.hear(["N1"], block(Market.RTM, [("N1", one) for one in prices]), now)
 
 
 def say(book: Book, now: datetime) -> int:
