@@ -14,7 +14,7 @@ from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
 from dotbus.runtime.installation.answers import AcceptanceRule
 from dotbus.runtime.installation.modbus import Modbus
 from dotbus.runtime.installation.resource_claims import Claims, Pattern
-from dotbus.runtime.installation.toml_values import Flag, Market, Name, Number, Section
+from dotbus.runtime.installation.toml_values import Flag, Market, Name, NodeGroup, NodeName, Number, Section
 
 
 class Resource(Section):
@@ -24,7 +24,7 @@ class Resource(Section):
     """
 
     id: Name
-    node: Name | None = None
+    node: NodeName | None = None
     variable: Flag = False
     schedule: Schedule = Schedule.FIVE_MINUTE
     pmin_mw: Number | None = None
@@ -52,10 +52,19 @@ class Plant(Section):
 
 
 class Prices(Section):
-    """Which prices to follow: every resource's node, and these besides."""
+    """Which prices to follow: every resource's node, and these besides.
+
+    `ALL` or `ALL_APNODES` among the nodes asks for every node, or every aggregated one, in one request an interval. Their
+    prices are events; only a node that is named, here or by a resource, has a state.
+    """
 
     markets: tuple[Market, ...] = (Market.DAM, Market.RTPD, Market.RTM)
-    nodes: tuple[Name, ...] = ()
+    nodes: tuple[NodeName, ...] = ()
+
+    @property
+    def group(self) -> NodeGroup | None:
+        """The nodes that are asked for together, the larger group of two; None where all are named."""
+        return next((group for group in NodeGroup if group in self.nodes), None)
 
 
 class Installation(Section):
@@ -84,9 +93,9 @@ class Installation(Section):
 
     @property
     def price_nodes(self) -> tuple[str, ...]:
-        """Every node whose prices are wanted, each once, in the file's order."""
+        """Every node by name whose prices are wanted, each once, in the file's order."""
         nodes = [resource.node for plant in self.plants for resource in plant.resources if resource.node]
-        return tuple(dict.fromkeys([*nodes, *self.prices.nodes]))
+        return tuple(dict.fromkeys([*nodes, *(node for node in self.prices.nodes if node not in set(NodeGroup))]))
 
     @cached_property
     def _claims(self) -> Claims:

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation.toml_values import Flag, Market, Name, NameOrNothing, Number, Seconds, Section, Whole
+from dotbus.runtime.installation.toml_values import Flag, Market, Name, NameOrNothing, NodeName, Number, Seconds, Section, Whole
 
 UnitId = Annotated[Whole, Field(ge=0, le=255)]
 Address = Annotated[Whole, Field(ge=0, le=65535)]
@@ -82,7 +82,7 @@ class Block(Section):
     on_bad: OnBad | None = None
     bad_value: BadValue = None
     lmp_market: Market = Market.RTM
-    lmp_node: Name | None = None
+    lmp_node: NodeName | None = None
 
 
 class Point(Section):
@@ -101,7 +101,7 @@ class Point(Section):
     plant: Name | None = None
     resource: Name | None = None
     market: Market = Market.RTM
-    node: Name | None = None
+    node: NodeName | None = None
     type: RegisterType | None = None
     scale: Number = 1.0
     word_order: WordOrder = WordOrder.BIG

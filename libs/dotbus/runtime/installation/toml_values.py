@@ -1,7 +1,9 @@
 """What the tables of `dotbus.toml` hold: names, numbers, markets."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
@@ -15,6 +17,15 @@ def _no_space_around(name: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_no_space_around)]
 NameOrNothing = Annotated[str, Field(max_length=128), AfterValidator(_no_space_around)]
 """A name, or "" where a list leaves a place free."""
+SHORT_NODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **{name: f"TH_{name}_GEN-APND" for name in ("NP15", "SP15", "ZP26")},
+        **{name: f"DLAP_{name}-APND" for name in ("PGAE", "SCE", "SDGE")},
+    }
+)
+"""CAISO's names of the trading hubs and default load areas, by those that everybody says (as `caiso.oasis.SHORT_NAMES`)."""
+NodeName = Annotated[Name, AfterValidator(lambda name: SHORT_NODES.get(name.upper(), name))]
+"""A pricing node, by CAISO's name or a short one; topics and registers have CAISO's."""
 Flag = StrictBool
 Whole = StrictInt
 Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
@@ -27,6 +38,13 @@ class Section(BaseModel):
     """A table of the file: frozen, and a key it does not know is a mistake (it is nearly always a misspelt one)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeGroup(StrEnum):
+    """Nodes that are asked for together and not by name, by OASIS's grp_type."""
+
+    ALL = "ALL"
+    ALL_APNODES = "ALL_APNODES"
 
 
 class Market(StrEnum):
