@@ -27,7 +27,7 @@ from caiso.ads import (
     Unreachable,
 )
 from caiso.certificate import days_left, read_expiry
-from caiso.oasis import Market, OasisFailure, Question
+from caiso.oasis import HUBS, Market, OasisFailure, Question
 from caiso.tls import TlsFileUnusable
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.runtime.installation.installation import Installation
@@ -109,8 +109,8 @@ def _hint(failure: AdsFailure) -> str:
 
 
 def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callable[[], datetime]) -> Answer:
-    """Ask OASIS for prices of the first node in the first market."""
-    market, node = installation.prices.markets[0], installation.price_nodes[0]
+    """Ask OASIS for prices of the first node that is named, of a hub where none is, in the first market."""
+    market, node = installation.prices.markets[0], next(iter(installation.price_nodes), HUBS[0])
     start = clock().replace(minute=0, second=0, microsecond=0) - _ASKED_OF
     asked = f"OASIS at {settings.url}"
     began_s = time.monotonic()

@@ -20,7 +20,7 @@ _CLOCK_DOUBT = timedelta(seconds=CLOCK_DOUBT_S)
 class _Page:
     """One node's prices in one market, by interval start.
 
-    `holes` are the intervals of the last answer in which the node's price is missing or not whole; `doubts` is what speaks
+    `holes` are the intervals that were last answered without the node's price, or not with a whole one; `doubts` is what speaks
     against all of it since the last question.
     """
 
@@ -38,14 +38,20 @@ class _Page:
             self.prices[price.interval_start] = whole
             self.changed = True
 
-    def learn_of(self, node: str, block: PriceBlock, now: datetime) -> None:
-        """Take in what an answer says of the node: what is not over yet, and the latest. The rest would go at once."""
+    def learn_of(self, node: str, block: PriceBlock, now: datetime, asked: Question | None, *, is_live: bool = True) -> None:
+        """Take in what an answer says of the node: what is not over yet, and the latest. The rest would go at once.
+
+        What is over is the latest only of a live answer, or when it is newer than all that is known.
+        """
         end = window_end(block.market, now)
         starts = [start for start in block.priced_starts_of(node) if start < end]
-        latest = max([*starts, *self.prices], default=now)
+        latest = max([*starts, *self.prices], default=now) if self.prices or is_live else now
         for start in starts:
             if start + block.interval > now or start == latest:
                 self.learn(block.price(start, node))
+        others = [at for at in self.holes if asked and not asked.start <= at < asked.end]
+        self.holes = frozenset(at for at in block.holes_of(node).union(others) if at + block.interval > now)
+        self.forget(now, end)
 
     def forget(self, now: datetime, end: datetime) -> None:
         """Keep what is not over yet, and the latest; nothing that cannot be published yet, whose clock or source was wrong."""
@@ -100,22 +106,32 @@ class Book:
         page.set_back(max(state.heard_at - now, timedelta()))
         self._pages[market, state.node] = page
 
-    def hear(self, nodes: Iterable[str], block: PriceBlock, asked_at: datetime) -> None:
+    def hear(self, nodes: Iterable[str], block: PriceBlock, asked_at: datetime, asked: Question | None = None) -> None:
         """Take in an answer: CAISO was heard about these nodes, and these are its prices and what is missing of them.
 
         It counts as of when it was asked for: OASIS may have looked at once and answered slowly.
+
+        Args:
+            nodes: of which CAISO was heard.
+            block: the answer.
+            asked_at: when it was asked for.
+            asked: the question, of whose time the answer says what is missing; None is all times.
         """
         for node in nodes:
             page = self._pages.setdefault((block.market, node), _Page(asked_at))
             page.heard_at = asked_at
             page.doubts = frozenset()
-            page.holes = block.holes_of(node)
-            page.learn_of(node, block, asked_at)
-            page.forget(asked_at, window_end(block.market, asked_at))
+            page.learn_of(node, block, asked_at, asked)
 
-    def denied(self, question: Question, block: PriceBlock) -> frozenset[str]:
+    def learn(self, nodes: Iterable[str], block: PriceBlock, asked_at: datetime, asked: Question) -> None:
+        """Take in the prices of an answer that says nothing of how CAISO is heard now: it was asked for something else."""
+        for node in nodes:
+            if page := self._pages.get((block.market, node)):
+                page.learn_of(node, block, asked_at, asked, is_live=False)
+
+    def denied(self, nodes: Iterable[str], question: Question, block: PriceBlock) -> frozenset[str]:
         """The nodes of which an answer lacks a price that was asked for, that CAISO gave before and that still counts."""
-        pages = ((node, self._pages.get((question.market, node))) for node in question.nodes)
+        pages = ((node, self._pages.get((question.market, node))) for node in nodes)
         return frozenset(node for node, page in pages if page and page.has_more(question, node, block))
 
     def doubt(self, market: Market, nodes: Iterable[str], reason: Reason) -> None:

@@ -38,9 +38,9 @@ def missing(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[Mis
 
 def _missing(track: Track, now: datetime) -> Iterator[Missing]:
     for gap in track.gaps:
-        yield Missing(start=gap.start, end=gap.end, names=track.nodes)
+        yield Missing(start=gap.start, end=gap.end, names=track.told_as)
     if track.until is not None and is_overdue(track, now):
-        yield Missing(start=track.until, end=_due_until(track.market, track.until, now), names=track.nodes)
+        yield Missing(start=track.until, end=_due_until(track.market, track.until, now), names=track.told_as)
 
 
 def _due_until(market: Market, overdue: datetime, now: datetime) -> datetime:
@@ -93,7 +93,7 @@ def is_overdue(track: Track, now: datetime) -> bool:
 
 
 def _nodes(tracks: Iterable[Track]) -> list[str]:
-    return [node for track in tracks for node in track.nodes]
+    return [node for track in tracks for node in track.told_as]
 
 
 def _named(names: Sequence[str]) -> str:

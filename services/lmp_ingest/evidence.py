@@ -1,6 +1,8 @@
 """Evidence: a thing that went wrong is told once, with its cause, and its raw bytes are kept for whoever looks into it."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from caiso.oasis import Market, OasisFailure, Question
 from dotbus.runtime.logs import get_logger
@@ -62,13 +64,14 @@ class Evidence:
         """Nodes that lost or found their prices, prices that are late, and what changed in the gaps."""
         market = after.market
         if is_overdue(after, now) and self._is_new("overdue", f"{market} {after.nodes} {after.until}"):
-            self._log.warning("prices are overdue", market=market, since=str(after.until), nodes=after.nodes)
+            self._log.warning("prices are overdue", market=market, since=str(after.until), nodes=after.told_as)
         if lost := sorted(after.unpriced - before.unpriced):
-            self._log.error("no price for nodes though others have one", market=market, nodes=lost, next="is the name right?")
+            why = "is the name right?"
+            self._log.error("no price for nodes though others have one", market=market, **_some("nodes", lost), next=why)
         if found := sorted(before.unpriced - after.unpriced):
-            self._log.info("nodes have a price again", market=market, nodes=found)
+            self._log.info("nodes have a price again", market=market, **_some("nodes", found))
         if lost := sorted(after.denied - before.denied):
-            self._log.error("prices that were given are not any more", market=market, nodes=lost)
+            self._log.error("prices that were given are not any more", market=market, **_some("nodes", lost))
         self._of_gaps(before, after)
 
     def _of_gaps(self, before: Track, after: Track) -> None:
@@ -80,18 +83,17 @@ class Evidence:
         for gap in after.given_up:
             self._tell_gap("missing prices are given up", after, gap, why="OASIS has had none for long, or keeps none so old")
         if before.gaps and not (after.gaps or after.given_up):
-            self._log.info("no prices are missing any more", market=after.market, nodes=after.nodes)
+            self._log.info("no prices are missing any more", market=after.market, nodes=after.told_as)
 
     def _tell_gap(self, what: str, track: Track, gap: Span, **more: str) -> None:
         since, until = (f"{at:%Y-%m-%dT%H:%MZ}" for at in gap)
-        self._log.error(what, market=track.market, since=since, until=until, nodes=track.nodes, **more)
+        self._log.error(what, market=track.market, since=since, until=until, nodes=track.told_as, **more)
 
     def _tell(self, what: str, market: Market, places: tuple[str, ...]) -> int:
         """Tell what was not told before, in one line. Returns how many that were."""
         news = [place for place in places if self._is_new(what, f"{market} {place}")]
         if news:
-            more = {"more": len(news) - NAMED_AT_ONCE} if len(news) > NAMED_AT_ONCE else {}
-            self._log.warning(what, market=market, where=news[:NAMED_AT_ONCE], **more)
+            self._log.warning(what, market=market, **_some("where", news))
         return len(news)
 
     def _is_new(self, what: str, where: str) -> bool:
@@ -105,3 +107,9 @@ class Evidence:
     def _keep(self, content: bytes | None, name: str, now: datetime) -> str | None:
         path = self._quarantine.keep(content, name, now) if content else None
         return str(path) if path else None
+
+
+def _some(key: str, names: Sequence[str]) -> dict[str, Any]:
+    """What one line names of them, and how many more there are."""
+    more = {"more": len(names) - NAMED_AT_ONCE} if len(names) > NAMED_AT_ONCE else {}
+    return {key: names[:NAMED_AT_ONCE], **more}

@@ -6,10 +6,10 @@ OASIS gives the prices, or is given up: see `plan.gap_answered`.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from caiso.oasis import Market
+from caiso.oasis import REPORTS, Market, floor, midnight, trade_day
 
 MOST_GAPS = 50
 """More are joined, the oldest first, what lies between them included: asking for too much tells nothing twice."""
@@ -31,6 +31,16 @@ class Span(NamedTuple):
 def cursor_name(market: Market) -> str:
     """The name beside the cursors under which a market's gaps are kept and shown."""
     return f"{market} missing"
+
+
+def piece_of(market: Market, at: datetime) -> Span:
+    """What one request for a group of nodes is answered with: the trade day or the hour that holds a time."""
+    report = REPORTS[market]
+    if report.is_daily:
+        day = trade_day(at)
+        return Span(midnight(day), midnight(day + timedelta(days=1)))
+    start = floor(at, report.span)
+    return Span(start, start + report.span)
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -1,6 +1,7 @@
 """What to ask. Pure: the time and what is known in, a question out; `turns` says whose turn it is.
 
-A *track* is one market and at most ten nodes, the most that one request can ask for.
+A *track* is one market and at most ten nodes, the most that one request can ask for, or a whole group of them (see `pieces`
+for what is asked of that).
 
 A question's window begins a little before the newest price, and never after now. Every so often it begins long before that,
 because CAISO corrects prices without saying so, and where the first price is missing, which bridges an outage.
@@ -11,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Group, Market, Question, floor, midnight, trade_day, window_end
-from lmp_ingest.gaps import Span, common, joined, without
+from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Group, Market, Nodes, Question, floor, midnight, trade_day, window_end
+from lmp_ingest.gaps import Span, common, joined, piece_of, without
 from lmp_ingest.price_block import PriceBlock
 
 OVERLAP = timedelta(minutes=30)
@@ -30,8 +31,11 @@ GAP_IN_VAIN_FOR = timedelta(hours=12)
 SOONER = timedelta(seconds=6)
 """CAISO does not publish to the second: a price is looked for so long before it can be expected by the last one."""
 
+GROUP_SOONER = timedelta(seconds=30)
+"""The same of a whole group of nodes, and how often that is asked for while its next price is due: each reply is large."""
+
 _DAY = timedelta(days=1)
-_PUBLISHED_EVERY = {
+PUBLISHED_EVERY = {
     Market.RTM: REPORTS[Market.RTM].interval,
     Market.RTPD: REPORTS[Market.RTPD].interval,
     Market.HASP: timedelta(hours=1),
@@ -62,6 +66,11 @@ class Pace:
     lookback: timedelta
 
     @property
+    def of_group(self) -> "Pace":
+        """The same where a whole group of nodes is asked for: what was told of so many is not remembered for long."""
+        return replace(self, far_back=min(self.far_back, self.lookback))
+
+    @property
     def longest_back(self) -> timedelta:
         """The most that any window begins in the past."""
         return max(self.lookback, self.far_back)
@@ -87,10 +96,14 @@ class Track:
         gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
         in_vain: what of the gaps OASIS answered without though it is old, and since when.
         given_up: what the last answer made an end of in the gaps.
+        followed: of a group, the nodes whose states are said.
+        behind: of a group, the times to read besides, for corrections and for what is missing; `behind_at` is when what is
+            missing was last put there.
+        live_at: of a group, the start of the piece that was last asked for.
     """
 
     market: Market
-    nodes: tuple[str, ...]
+    nodes: Nodes
     until: datetime | None = None
     newest: datetime | None = None
     found_at: datetime | None = None
@@ -111,6 +124,20 @@ class Track:
     gap_not_before: datetime | None = None
     in_vain: tuple[tuple[Span, datetime], ...] = ()
     given_up: tuple[Span, ...] = ()
+    followed: tuple[str, ...] = ()
+    behind: tuple[Span, ...] = ()
+    behind_at: datetime | None = None
+    live_at: datetime | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nodes whose states are said."""
+        return self.followed if isinstance(self.nodes, Group) else self.nodes
+
+    @property
+    def told_as(self) -> tuple[str, ...]:
+        """What is asked for, as messages name it."""
+        return (self.nodes.value,) if isinstance(self.nodes, Group) else self.nodes
 
 
 def tracks_of(
@@ -118,13 +145,26 @@ def tracks_of(
     nodes: Sequence[str],
     cursors: Mapping[Market, datetime],
     gaps: Mapping[Market, tuple[Span, ...]] | None = None,
+    group: Group | None = None,
 ) -> list[Track]:
-    """The tracks of an installation, each begun where the last process left its market."""
-    groups = [tuple(nodes[at : at + MAX_NODES]) for at in range(0, len(nodes), MAX_NODES)]
+    """The tracks of an installation, each begun where the last process left its market.
+
+    A node that the group holds needs no request of its own.
+    """
+    held = tuple(node for node in nodes if group and holds(group, node))
+    named = [node for node in nodes if node not in held]
+    asked: list[Nodes] = [tuple(named[at : at + MAX_NODES]) for at in range(0, len(named), MAX_NODES)]
     missing = gaps or {}
     return [
-        Track(market, group, until=cursors.get(market), gaps=missing.get(market, ())) for group in groups for market in markets
+        Track(market, each, cursors.get(market), gaps=missing.get(market, ()), followed=held if each is group else ())
+        for each in [*([group] if group else []), *asked]
+        for market in markets
     ]
+
+
+def holds(group: Group, node: str) -> bool:
+    """Whether a group's reply has a node. Aggregated nodes are known by their names."""
+    return group is Group.ALL or node.endswith("-APND")
 
 
 def oldest_start(market: Market, pace: Pace, now: datetime) -> datetime:
@@ -175,14 +215,25 @@ def answered(
     pace: Pace,
     asked_at: datetime,
     denied: frozenset[str] = frozenset(),
+    known: frozenset[str] = frozenset(),
 ) -> Track:
-    """The track after an answer to a question that was asked at a time, which lacks what was known of the `denied` nodes."""
-    unpriced = frozenset(track.nodes) - block.priced_nodes if block.priced else track.unpriced
+    """The track after an answer to a question that was asked at a time.
+
+    Args:
+        track: before.
+        asked: the question.
+        block: the answer.
+        pace: how often it is asked.
+        asked_at: when it was.
+        denied: nodes of which the answer lacks what CAISO gave before.
+        known: nodes besides the named ones that CAISO has given prices of.
+    """
+    unpriced = known.union(track.names) - block.priced_nodes if block.priced else track.unpriced
     wide = is_wide(track, pace, asked_at)
-    moved = _moved(track, asked, block, oldest_start(track.market, pace, asked_at))
-    moved = _without_gaps(moved, [_aged_out(asked_at)])
+    after = moved(track, asked, block, oldest_start(track.market, pace, asked_at))
+    after = _without_gaps(after, [_aged_out(asked_at)])
     return replace(
-        _with_newest(moved, block.newest_end, asked_at),
+        _with_newest(after, block.newest_end, asked_at),
         asked_at=asked_at,
         heard_at=asked_at,
         wide_at=asked_at if wide else track.wide_at,
@@ -193,7 +244,7 @@ def answered(
         unpriced=unpriced,
         denied=denied - unpriced,
         bad_rows=block.bad_rows if block.bad_rows or wide else track.bad_rows,
-        catches_up=bool(track.unpriced - unpriced),
+        catches_up=bool(track.unpriced & block.priced_nodes),
     )
 
 
@@ -201,12 +252,15 @@ def _with_newest(track: Track, newest: datetime | None, asked_at: datetime) -> T
     """The track when an answer has prices up to a time. What is new in it came since the track was asked before."""
     if newest is None or (track.newest and newest <= track.newest):
         return track
-    came_after = track.asked_at if track.newest else None
-    next_at = came_after + _PUBLISHED_EVERY[track.market] - SOONER if came_after and track.market in _PUBLISHED_EVERY else None
-    return replace(track, newest=newest, found_at=asked_at, next_at=next_at)
+    published_every = PUBLISHED_EVERY.get(track.market)
+    if published_every is None or track.newest is None or track.asked_at is None:
+        return replace(track, newest=newest, found_at=asked_at, next_at=None)
+    # A group is asked so rarely that only when it came tells: a little sooner each time, until it is asked once in vain.
+    came = asked_at - GROUP_SOONER if isinstance(track.nodes, Group) else track.asked_at - SOONER
+    return replace(track, newest=newest, found_at=asked_at, next_at=came + published_every)
 
 
-def _moved(track: Track, asked: Question, block: PriceBlock, oldest: datetime) -> Track:
+def moved(track: Track, asked: Question, block: PriceBlock, oldest: datetime) -> Track:
     """How far a track is complete with an answer, and what of it was too long ago to be asked for once more.
 
     It begins with the first price that came, day-ahead with a whole day; not yet while a bad row may have been an earlier one.
@@ -266,11 +320,13 @@ def gap_due(tracks: Sequence[Track], now: datetime) -> Track | None:
 
 
 def gap_question(track: Track, now: datetime) -> Question:
-    """A day at most of a track's gaps: the one whose turn it is."""
+    """A day at most of a track's gaps, of a group's one piece: the one whose turn it is."""
     gaps = _kept_gaps(track, now)
     after = [gap for gap in gaps if track.gap_at is None or gap.end > track.gap_at]
     gap = (after or gaps)[0]
     start = max(gap.start, track.gap_at) if after and track.gap_at else gap.start
+    if isinstance(track.nodes, Group):
+        return Question(track.market, track.nodes, *piece_of(track.market, start))
     return Question(track.market, track.nodes, start, min(gap.end, midnight(trade_day(start) + _DAY)))
 
 
@@ -302,12 +358,14 @@ def gap_answered(track: Track, asked: Question, block: PriceBlock | None, now: d
 
 def filled_by(tracks: Sequence[Track], asked: Question, block: PriceBlock) -> list[Track]:
     """The tracks after prices of the past came that somebody asked for: what was missing of them may be there now."""
-    if isinstance(asked.nodes, Group):
-        return list(tracks)
-    return [
-        _filled(track, block) if track.market is asked.market and set(track.nodes) <= set(asked.nodes) else track
-        for track in tracks
-    ]
+    of = [track.market is asked.market and _covers(asked.nodes, track) for track in tracks]
+    return [_filled(track, block) if is_of else track for track, is_of in zip(tracks, of, strict=True)]
+
+
+def _covers(nodes: Nodes, track: Track) -> bool:
+    if isinstance(nodes, Group):
+        return nodes is track.nodes or (not isinstance(track.nodes, Group) and all(holds(nodes, node) for node in track.nodes))
+    return not isinstance(track.nodes, Group) and set(track.nodes) <= set(nodes)
 
 
 def _filled(track: Track, block: PriceBlock) -> Track:

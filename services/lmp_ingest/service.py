@@ -8,19 +8,19 @@ CAISO as a whole does not answer or says that it is asked too often. While the o
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 
 import msgspec
 
-from caiso.oasis import REPORTS, Market, OasisFailure, Question, Remedy, has_no_data
+from caiso.oasis import REPORTS, Group, Market, OasisFailure, Question, Remedy, has_no_data
 from dotbus.contracts.messages import Backfill, Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
-from lmp_ingest import condition, gaps, plan, turns
+from lmp_ingest import condition, gaps, pieces, plan, turns
 from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
@@ -35,6 +35,12 @@ from lmp_ingest.translate import Sender, gap_events, price_events
 
 LOOK_EVERY_S = 1.0
 """How often the loop looks whether an interval has turned."""
+
+KNOWN_FOR = timedelta(days=1)
+"""How long a node of a group is looked for in its answers that CAISO gave a price of. Nodes come and go with the network."""
+
+Answered = Callable[[Track, Question, PriceBlock | None, datetime], Track]
+"""What a question that was asked besides, and its answer if there was one, make of a track."""
 
 
 def upstream_of(market: Market) -> str:
@@ -172,9 +178,12 @@ class Loop:
         if track := turns.most_overdue(self._tracks, self._rules.pace, now):
             self._patience.asked(now)
             self._ask(track, now)
+        elif behind := pieces.behind_due(self._tracks):
+            self._patience.asked(now)
+            self._ask_besides(behind, pieces.behind_question(behind), pieces.behind_answered)
         elif incomplete := plan.gap_due(self._tracks, now):
             self._patience.asked(now)
-            self._ask_for_gap(incomplete, now)
+            self._ask_besides(incomplete, plan.gap_question(incomplete, now), plan.gap_answered)
         elif question := self._past.next_question(now):
             self._patience.asked(now)
             if answer := self._past.ask(question):
@@ -192,7 +201,7 @@ class Loop:
         self._patience.asked(now)
 
     def _ask(self, track: Track, asked_at: datetime) -> None:
-        question = plan.question(track, self._rules.pace, asked_at)
+        question = pieces.question(track, self._rules.pace, asked_at)
         try:
             answer = self._caiso.fetch_prices(question, was_given=self._told.has_any_of(question))
         except OasisFailure as failure:
@@ -200,23 +209,24 @@ class Loop:
         else:
             self._answered(track, question, answer, asked_at)
 
-    def _ask_for_gap(self, track: Track, asked_at: datetime) -> None:
-        """What left the lookback, while nothing else is due. It says nothing of how CAISO is heard now."""
-        question = plan.gap_question(track, asked_at)
+    def _ask_besides(self, track: Track, question: Question, answered: Answered) -> None:
+        """What left the lookback, or lies behind, while nothing else is due. It says nothing of how CAISO is heard now."""
         try:
             answer = self._caiso.fetch_prices(question)
         except OasisFailure as failure:
-            self._failed_for_gap(track, question, failure)
+            self._failed_besides(track, question, answered, failure)
             return
         self._evidence.of_answer(track.market, answer)
-        after = plan.gap_answered(track, question, answer.block, answer.received_at)
+        block = self._told.completed(answer.block)
+        after = answered(track, question, block, answer.received_at)
         self._replace(track, after)
-        self._tell(track, after, answer, self._told.completed(answer.block))
+        self._book.learn(track.names, block, answer.asked_at, question)
+        self._tell(track, after, answer, block)
         self._patience.answered()
 
-    def _failed_for_gap(self, track: Track, question: Question, failure: OasisFailure) -> None:
+    def _failed_besides(self, track: Track, question: Question, answered: Answered, failure: OasisFailure) -> None:
         now = self._clock()
-        after = plan.gap_answered(track, question, nothing(track.market, now) if has_no_data(failure) else None, now)
+        after = answered(track, question, nothing(track.market, now) if has_no_data(failure) else None, now)
         self._replace(track, after)
         self._patience.pause_after(failure, 1, now)
         if after.given_up:
@@ -228,12 +238,11 @@ class Loop:
         market, now = track.market, answer.received_at
         block = self._told.completed(answer.block)
         self._evidence.of_answer(market, answer)
-        denied = self._book.denied(question, block)
-        after = plan.answered(track, question, block, self._rules.pace, asked_at, denied)
+        after = self._after(track, question, block, asked_at)
         self._replace(track, after)
-        heard = [node for node in track.nodes if node not in after.unpriced]
+        heard = [node for node in track.names if node not in after.unpriced]
         self._book.compare_clocks(self._caiso.clock_offset_said_s)
-        self._book.hear(heard, block, answer.asked_at)
+        self._book.hear(heard, block, answer.asked_at, question)
         self._book.doubt(market, after.unpriced | after.denied, Reason.INCOMPLETE)
         self._tell(track, after, answer, block)
         self._patience.answered()
@@ -242,6 +251,15 @@ class Loop:
             self._health[market].succeeded(heard_at)
         if track.failures:
             self._log.info("answered again", question=str(question), failures=track.failures)
+
+    def _after(self, track: Track, question: Question, block: PriceBlock, asked_at: datetime) -> Track:
+        """The track after an answer. Of a group nobody names the nodes: those count that CAISO gave prices of before."""
+        pace, denied, known = self._rules.pace, self._book.denied(track.names, question, block), frozenset[str]()
+        if isinstance(track.nodes, Group):
+            denied |= self._told.denied(question, block, asked_at)
+            known = self._told.nodes_of(track.market, asked_at - KNOWN_FOR)
+        after = plan.answered(track, question, block, pace, asked_at, denied, known)
+        return pieces.queued(track, after, question, pace, asked_at)
 
     def _tell(self, before: Track, after: Track, answer: Answer, block: PriceBlock) -> None:
         """Keep what an answer brought that was not told yet."""
@@ -253,7 +271,7 @@ class Loop:
 
     def _keep_or_take_back(self, before: Track, after: Track, now: datetime, events: Sequence[Prices] = ()) -> None:
         """Keep what an answer brought, and what it made an end of in the gaps."""
-        gone = gap_events(self._rules.sender, upstream_of(after.market), after.nodes, after.given_up, now)
+        gone = gap_events(self._rules.sender, upstream_of(after.market), after.told_as, after.given_up, now)
         try:
             self._keep(now, after.market, events, gone)
         except sqlite3.Error as error:  # the same window again, or what it told would never be kept
@@ -264,7 +282,7 @@ class Loop:
         now = self._clock()
         again = self._patience.pause_after(failure, track.failures + 1, now)
         self._replace(track, plan.failed(track, failure.cause, asked_at, again))
-        self._book.doubt(track.market, track.nodes, Reason.SOURCE_FAILING)
+        self._book.doubt(track.market, track.names, Reason.SOURCE_FAILING)
         heard_at = condition.heard_at(self._tracks, track.market)
         if heard_at and self._keeps and failure.remedy is not Remedy.PAUSE:  # what others asked for is not in doubt
             self._health[track.market].succeeded(heard_at)

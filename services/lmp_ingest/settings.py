@@ -110,8 +110,8 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
     ca_file: AuthorityFile | None = None
     spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
     timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
-    max_reply_mb: Megabytes = 32.0
-    max_unpacked_mb: Megabytes = 256.0
+    max_reply_mb: Megabytes = 64.0
+    max_unpacked_mb: Megabytes = 1024.0
     dam_version: Version = 12
     ruc_version: Version = 1
     hasp_version: Version = 3
@@ -192,7 +192,7 @@ def _require_nodes(file: InstallationFile) -> None:
     wanted, markets, nodes = file.installation, ("prices", "markets"), ("prices", "nodes")
     no_market = not wanted.prices.markets and file.is_as_given(*markets)
     of_resources = file.is_as_given("plant", None, "resource", None, "node")
-    no_node = not wanted.price_nodes and of_resources and file.is_as_given(*nodes)
+    no_node = not (wanted.price_nodes or wanted.prices.group) and of_resources and file.is_as_given(*nodes)
     if no_market or no_node:
         reason = "names no node or no market, so there is nothing to ask for"
         raise ConfigurationRefused([Mistake(file.where, "prices", reason)])

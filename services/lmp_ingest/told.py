@@ -12,7 +12,7 @@ from hashlib import blake2b
 import msgspec
 import numpy as np
 
-from caiso.oasis import Group, Question
+from caiso.oasis import Group, Market, Question
 from dotbus.contracts.messages import Environment, Prices
 from lmp_ingest.price_block import Flags, Floats, Numbers, PriceBlock
 from lmp_ingest.told_interval import ToldInterval
@@ -82,6 +82,28 @@ class Told:
             numbers = np.array([told.numbers[node] for node in question.nodes if node in told.numbers], dtype=np.intp)
         return any(each.is_told(numbers).any() for each in intervals)
 
+    def nodes_of(self, market: Market, since: datetime) -> frozenset[str]:
+        """The nodes of which a price was told of an interval since a time."""
+        told = self._of(market)
+        is_told = np.zeros(len(told.numbers), dtype=np.bool_)
+        for start, interval in told.intervals.items():
+            if start >= since:
+                is_told |= interval.is_told(np.arange(len(is_told)))
+        return _named(told, is_told)
+
+    def denied(self, question: Question, block: PriceBlock, now: datetime) -> frozenset[str]:
+        """The nodes of which an answer lacks a price that was asked for, that was told and whose interval is not over."""
+        told = self._of(question.market)
+        is_denied = np.zeros(len(told.numbers), dtype=np.bool_)
+        numbers = np.array([told.numbers.get(node, -1) for node in block.nodes], dtype=np.intp)
+        for start, interval in told.intervals.items():
+            if question.start <= start < question.end and start + block.interval > now:
+                lacks = interval.is_told(np.arange(len(is_denied)))
+                if start in block.starts:
+                    lacks[numbers[block.is_priced[block.starts.index(start)] & (numbers >= 0)]] = False
+                is_denied |= lacks
+        return _named(told, is_denied)
+
     def completed(self, block: PriceBlock) -> PriceBlock:
         """An answer's prices with the components that were told before and that it lacks."""
         if not np.isnan(block.values).any():
@@ -136,6 +158,10 @@ class Told:
             return 0
         interval = told.intervals.setdefault(start, ToldInterval())
         return interval.note(told.numbers_of(event.nodes), _values(event))
+
+
+def _named(told: _MarketTold, chosen: Flags) -> frozenset[str]:
+    return frozenset(name for name, is_chosen in zip(told.numbers, chosen.tolist(), strict=True) if is_chosen)
 
 
 def _fact(event: Prices) -> int:

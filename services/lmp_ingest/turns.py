@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from caiso.oasis import PACIFIC, REPORTS, Market, midnight
-from lmp_ingest.plan import Pace, Track
+from caiso.oasis import PACIFIC, REPORTS, Group, Market, midnight
+from lmp_ingest.plan import GROUP_SOONER, PUBLISHED_EVERY, Pace, Track
 
 DAY_AHEAD_DUE_FROM: Final = time(12)
 """Pacific time from which tomorrow's day-ahead prices are looked for; CAISO publishes them by 13:00."""
@@ -80,12 +80,10 @@ def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh
 
     With more tracks than the rate of requests can serve, each of their periods grows in proportion.
     """
-    longest = {
-        market: max(every, pace.day_ahead_idle) if REPORTS[market].is_daily else every for market, every in pace.every.items()
-    }
-    load = sum((spacing / longest[track.market] for track in tracks), 0.0)
-    markets = {track.market for track in tracks}
-    return {market: VOUCHED_PERIODS * (longest[market] * max(load, 1.0) + refresh) for market in markets}
+    periods = [(track.market, _longest_period(track, pace)) for track in tracks]
+    load = sum((spacing / period for _, period in periods), 0.0)
+    longest = {market: max(period for of, period in periods if of is market) for market, _ in periods}
+    return {market: VOUCHED_PERIODS * (period * max(load, 1.0) + refresh) for market, period in longest.items()}
 
 
 def _due_at(track: Track, newest: _Newest, pace: Pace, now: datetime) -> datetime:
@@ -100,7 +98,18 @@ def _due_at(track: Track, newest: _Newest, pace: Pace, now: datetime) -> datetim
 
 def _period(track: Track, pace: Pace, now: datetime) -> timedelta:
     idle = REPORTS[track.market].is_daily and not day_ahead_is_due(track.until, now)
-    return pace.day_ahead_idle if idle else pace.every[track.market]
+    return pace.day_ahead_idle if idle else _usual_period(track, pace)
+
+
+def _usual_period(track: Track, pace: Pace) -> timedelta:
+    """A whole group of nodes is asked for once an interval, besides when its next price is due: each reply is large."""
+    every = pace.every[track.market]
+    return max(every, PUBLISHED_EVERY.get(track.market, every)) if isinstance(track.nodes, Group) else every
+
+
+def _longest_period(track: Track, pace: Pace) -> timedelta:
+    usual = _usual_period(track, pace)
+    return max(usual, pace.day_ahead_idle) if REPORTS[track.market].is_daily else usual
 
 
 def _sooner(track: Track, asked_at: datetime, newest: _Newest, pace: Pace, now: datetime) -> datetime | None:
@@ -112,7 +121,8 @@ def _sooner(track: Track, asked_at: datetime, newest: _Newest, pace: Pace, now: 
         return None
     if asked_at < newest.next_at:
         return newest.next_at
-    return asked_at + pace.awaited_every if now < newest.next_at + AWAITED_FOR else None
+    every = GROUP_SOONER if isinstance(track.nodes, Group) else pace.awaited_every
+    return asked_at + every if now < newest.next_at + AWAITED_FOR else None
 
 
 def _newest_of_each(tracks: Iterable[Track]) -> Mapping[Market, _Newest]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from caiso.oasis import Market
+from caiso.oasis import Group, Market
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import MAX_SEQ, Lmp, Prices
 from dotbus.runtime.installation.installation import Installation
@@ -50,10 +50,12 @@ def wire_loop(
     """The loop, as the process before it left off."""
     markets, now = tuple(dict.fromkeys(map(Market, installation.prices.markets))), clock()
     spacing, refresh = timedelta(seconds=settings.spacing_s), timedelta(seconds=settings.refresh_s)
-    tracks = restored_tracks(markets, installation.price_nodes, outbox, now)
-    book = Book(sender, refresh, vouched_for(tracks, settings.pace, spacing, refresh))
+    group = Group(installation.prices.group) if installation.prices.group else None
+    tracks = restored_tracks(markets, installation.price_nodes, outbox, now, group)
+    pace = settings.pace.of_group if group else settings.pace
+    book = Book(sender, refresh, vouched_for(tracks, pace, spacing, refresh))
     restore_states(book, installation, outbox, sender, now)
-    told = Told(sender.environment, settings.pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox))
+    told = Told(sender.environment, pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox))
     patience, evidence = Patience(spacing, chance, now), Evidence(quarantine, meters)
     history = History(sender.environment, outbox.notes(NOTE))
     past = Past(
@@ -76,7 +78,7 @@ def wire_loop(
         book,
         told,
         tracks,
-        Rules(installation.topics, sender, settings.pace, settings.nodes_per_event),
+        Rules(installation.topics, sender, pace, settings.nodes_per_event),
         past=past,
         requests=requests(history),
         patience=patience,
@@ -100,12 +102,14 @@ def kept_events(outbox: Outbox) -> Iterator[Prices]:
                 continue  # of another version of dotbus: it would be told again
 
 
-def restored_tracks(markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, now: datetime) -> list[Track]:
+def restored_tracks(
+    markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, now: datetime, group: Group | None = None
+) -> list[Track]:
     """What to ask for, from where each market was complete. What cannot be is not believed, and all is asked for again."""
     kept = outbox.cursors()
     cursors = {market: datetime.fromisoformat(kept[market]) for market in markets if market in kept}
     missing = {market: gaps.read(kept.get(gaps.cursor_name(market), gaps.NONE)) for market in markets}
-    tracks = tracks_of(markets, nodes, cursors, missing)
+    tracks = tracks_of(markets, nodes, cursors, missing, group)
     possible = [believed(track, now) for track in tracks]
     if wrong := {before.market: str(before.until) for before, after in zip(tracks, possible, strict=True) if before != after}:
         get_logger("wiring").error(

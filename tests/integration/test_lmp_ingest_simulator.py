@@ -76,7 +76,9 @@ def scene(tmp_path: Path, keys: Keys) -> Iterator[Scene]:
 class Run:
     """One process of lmp_ingest, without the bus."""
 
-    def __init__(self, scene: Scene, markets: tuple[Market, ...] = tuple(Market), **settings: object) -> None:
+    def __init__(
+        self, scene: Scene, markets: tuple[Market, ...] = tuple(Market), nodes: tuple[str, ...] = NODES[1:], **settings: object
+    ) -> None:
         self.scene = scene
         self.settings = scene.settings(**settings)
         self.outbox = open_outbox(self.settings)
@@ -85,7 +87,7 @@ class Run:
             {
                 "environment": "simulator",
                 "plant": [{"name": "sierra", "resource": [{"id": "R1", "node": NODES[0]}]}],
-                "prices": {"markets": markets, "nodes": NODES[1:]},
+                "prices": {"markets": markets, "nodes": nodes},
             }
         )
         self.registry = CollectorRegistry()
@@ -233,6 +235,38 @@ def test_a_fault_publishes_nothing_is_quarantined_and_passes(scene: Scene, fault
         assert run.state(Market.RTM, NODES[0]) is not None
         assert run.failures() == 2
         assert len(run.quarantined()) <= 1, "the same cause twice is kept once"
+
+
+def test_the_whole_network_is_what_the_simulator_gives_of_every_node_and_only_named_ones_have_a_state(scene: Scene) -> None:
+    with Run(scene, (Market.RTM, Market.DAM), nodes=("ALL",)) as run:
+        run.run(400)
+
+        assert run.failures() == 0
+        for market in (Market.RTM, Market.DAM):
+            events = [event for event in run.events() if event.market == market]
+            nodes = {node for event in events for node in event.nodes}
+            assert nodes > {*NODES, "DLAP_PGAE-APND"}
+            for node in nodes:
+                said = told(events, market, node)
+                span = scene.truth(market, node, min(said), max(said))
+                assert {datetime.fromisoformat(str(one["interval_start"])): components(one) for one in span} == said
+            state = run.state(market, NODES[0])
+            assert state is not None
+            assert state.active is not None
+        assert len(run.outbox.states()) == 2
+        assert run.health(Market.RTM).complaints == ()
+
+
+def test_an_hour_of_the_whole_network_leaves_no_gap_and_no_double_over_a_restart(scene: Scene) -> None:
+    for minutes in (25, 35):
+        with Run(scene, (Market.RTM,), nodes=("ALL",)) as run:
+            run.run(minutes * 60)
+            said = [(event.interval_start, node) for event in run.events() for node in event.nodes]
+            starts = sorted({start for start, _ in said})
+            assert len(said) == len(set(said))
+            assert starts == [starts[0] + number * timedelta(minutes=5) for number in range(len(starts))]
+            assert starts[-1] >= scene.clock() - timedelta(minutes=5)
+            assert run.failures() == 0
 
 
 def test_an_unknown_version_stops_its_market_alone(scene: Scene) -> None:

@@ -20,7 +20,7 @@ from caiso.oasis.errors import (
 )
 from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
 from caiso.oasis.prices import SCHEMA, Place, Prices
-from caiso.oasis.questions import Group, Question, split
+from caiso.oasis.questions import Group, Nodes, Question, split
 from caiso.oasis.rate_limit import CAISO_SPACING_S, RateLimit
 from caiso.oasis.reply import parse_reply
 from caiso.oasis.reports import (
@@ -63,6 +63,7 @@ __all__ = [
     "Malformed",
     "Market",
     "NoData",
+    "Nodes",
     "OasisClient",
     "OasisConnection",
     "OasisFailure",

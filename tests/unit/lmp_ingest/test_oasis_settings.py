@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from caiso.oasis import Market
+from caiso.oasis import SHORT_NAMES, Market
+from dotbus.runtime.installation.toml_values import SHORT_NODES
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from lmp_ingest.settings import Configuration, OasisSettings, load_configuration
 
@@ -18,14 +19,15 @@ id = "R1"
 {node}
 [prices]
 markets = {markets}
+nodes = {nodes}
 """
 
 
 @pytest.fixture
 def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def load(*, environment="production", node='node = "N1"', markets='["DAM"]', **variables: str) -> Configuration:
+    def load(*, environment="production", node='node = "N1"', markets='["DAM"]', nodes="[]", **variables: str) -> Configuration:
         file = tmp_path / "dotbus.toml"
-        file.write_text(INSTALLATION.format(environment=environment, node=node, markets=markets))
+        file.write_text(INSTALLATION.format(environment=environment, node=node, markets=markets, nodes=nodes))
         for name, value in {"CONFIG": str(file), "INSTANCE": "test", **variables}.items():
             monkeypatch.setenv(f"LMP_INGEST_{name}", value)
         return load_configuration()
@@ -78,6 +80,31 @@ def test_nothing_to_ask_for_is_a_mistake(configure, change: dict[str, str]) -> N
         configure(**change)
 
     assert "nothing to ask for" in mistakes(refused)[0]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "group"), [(["ALL"], "ALL"), (["ALL_APNODES", "N2"], "ALL_APNODES"), (["ALL_APNODES", "ALL"], "ALL")]
+)
+def test_the_whole_network_is_enough_to_ask_for_and_is_no_node(configure, nodes: list[str], group: str) -> None:
+    installation = configure(node="", nodes=str(nodes)).installation
+
+    assert installation.prices.group == group
+    assert not {"ALL", "ALL_APNODES"} & set(installation.price_nodes)
+
+
+def test_a_hub_may_be_named_as_everybody_names_it_and_is_known_by_caiso_s_name(configure) -> None:
+    installation = configure(node='node = "pgae"', nodes='["NP15", "TH_NP15_GEN-APND", "N1"]').installation
+
+    assert installation.price_nodes == ("DLAP_PGAE-APND", "TH_NP15_GEN-APND", "N1")
+    assert SHORT_NODES == SHORT_NAMES
+
+
+def test_the_default_bounds_admit_a_day_of_the_whole_network(configure) -> None:
+    oasis = configure().own
+
+    assert oasis.max_reply_bytes >= 2 * 21_000_000
+    assert oasis.bounds.total_bytes >= 2 * 350_000_000
+    assert oasis.bounds.rows >= 2 * 16_600 * 25 * 5
 
 
 def test_a_ca_file_that_is_not_there_is_a_mistake(configure) -> None:

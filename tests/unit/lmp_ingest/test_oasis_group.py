@@ -1,0 +1,282 @@
+"""A whole group of nodes: one request an hour or a day of it, events of all, states of those that are named."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from oasis_blocks import block
+from oasis_recordings import recorded, zipped
+from oasis_story import BEGIN, FIVE, table
+from oasis_tracks import PACE
+
+from caiso.oasis import REPORTS, Group, Market, Question, midnight, trade_day
+from dotbus.contracts.messages import NodePrice
+from lmp_ingest.gaps import Span, piece_of
+from lmp_ingest.pieces import behind_answered, behind_due, behind_question, question, queued
+from lmp_ingest.plan import Track, answered, gap_answered, gap_question, tracks_of
+from lmp_ingest.price_block import PriceBlock
+
+HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
+TEN = BEGIN  # 11:00 in California
+NOTHING = zipped(e__xml=recorded("error_1000_no_data.xml"))
+
+
+def group(market: Market = Market.RTM, **known: object) -> Track:
+    return replace(Track(market, Group.ALL, followed=("N1",)), **known)
+
+
+def priced(start: datetime, count: int, market: Market = Market.RTM, *nodes: str) -> PriceBlock:
+    interval = REPORTS[market].interval
+    prices = [
+        (node, NodePrice(interval_start=at, interval_end=at + interval, fetched_at=at, lmp_usd_per_mwh=1.0))
+        for at in (start + number * interval for number in range(count))
+        for node in nodes or ("N1", "N2")
+    ]
+    return block(market, prices)
+
+
+def after(track: Track, answer: PriceBlock, now: datetime) -> Track:
+    asked = question(track, PACE, now)
+    return queued(track, answered(track, asked, answer, PACE, now), asked, PACE, now)
+
+
+def test_a_market_has_one_track_of_the_group_and_a_node_that_it_holds_needs_none() -> None:
+    nodes = ["N1", "TH_NP15_GEN-APND", *(f"M{number}" for number in range(10))]
+
+    of_all = tracks_of([Market.DAM, Market.RTM], nodes, {}, group=Group.ALL)
+    of_aggregates = tracks_of([Market.RTM], nodes, {}, group=Group.APNODES)
+
+    assert [(one.market, one.nodes, one.names) for one in of_all] == [
+        (market, Group.ALL, tuple(nodes)) for market in (Market.DAM, Market.RTM)
+    ]
+    assert [one.nodes for one in of_aggregates] == [Group.APNODES, ("N1", *nodes[2:11]), ("M9",)]
+    assert of_aggregates[0].names == ("TH_NP15_GEN-APND",)
+
+
+@pytest.mark.parametrize("market", Market)
+def test_a_question_for_a_group_is_one_hour_or_one_trade_day(market: Market) -> None:
+    for minutes in range(0, 48 * 60, 7):
+        now = TEN + minutes * MINUTE
+        for newest in (None, now - 9 * HOUR, now - HOUR, now):
+            asked = question(group(market, newest=newest), PACE, now)
+            assert (asked.start, asked.end) == piece_of(market, asked.start)
+            assert asked.end > now - 2 * REPORTS[market].span
+
+
+def test_the_hour_of_the_next_interval_is_asked_for_and_the_last_one_in_turn_while_it_lacks_its_end() -> None:
+    now = TEN + 6 * MINUTE
+
+    whole = group(newest=TEN)
+    late = group(newest=TEN - FIVE)
+    assert question(whole, PACE, now).start == TEN
+    assert question(late, PACE, now).start == TEN - HOUR
+    assert question(replace(late, live_at=TEN - HOUR), PACE, now).start == TEN
+    assert question(replace(late, live_at=TEN), PACE, now).start == TEN - HOUR
+    assert question(group(newest=TEN + 6 * HOUR), PACE, now + 6 * HOUR).start == TEN + 6 * HOUR
+
+
+def test_day_ahead_the_day_of_tomorrow_is_asked_for_from_noon_once_today_is_here() -> None:
+    today, tomorrow = midnight(trade_day(TEN)), midnight(trade_day(TEN) + DAY)
+    noon = TEN + HOUR
+
+    assert question(group(Market.DAM), PACE, TEN).start == today
+    assert question(group(Market.DAM, newest=tomorrow), PACE, TEN).start == today
+    assert question(group(Market.DAM, newest=tomorrow), PACE, noon).start == tomorrow
+    assert question(group(Market.DAM, newest=tomorrow + DAY), PACE, noon).start == tomorrow
+    assert question(group(Market.DAM, newest=tomorrow + DAY), PACE, tomorrow + HOUR).start == tomorrow
+
+
+def test_the_last_day_is_read_at_first_and_then_once_in_a_while_hour_by_hour_the_oldest_first() -> None:
+    now = TEN + 30 * MINUTE
+    track = after(group(), priced(TEN, 6), now)
+    assert track.behind == (Span(TEN - 24 * HOUR, TEN),)
+
+    starts = []
+    while behind_due([track]):
+        asked = behind_question(track)
+        starts.append(asked.start)
+        track = behind_answered(track, asked, priced(asked.start, 12), now)
+    assert starts == [TEN - hours * HOUR for hours in range(24, 0, -1)]
+    assert after(track, priced(TEN, 6), now + 29 * MINUTE).behind == ()
+    assert after(track, priced(TEN + HOUR, 6), now + 60 * MINUTE).behind == (Span(TEN - 23 * HOUR, TEN + HOUR),)
+
+
+def test_an_outage_is_bridged_the_oldest_hour_first_while_the_live_hour_is_asked_at_its_pace() -> None:
+    began = TEN - 5 * HOUR + 10 * MINUTE
+    track = group(until=began, newest=began, wide_at=TEN)
+
+    track = after(track, priced(TEN, 6), TEN + 30 * MINUTE)
+    assert track.until == began, "not before what is missing is here"
+    assert question(track, PACE, TEN + 31 * MINUTE).start == TEN
+
+    while behind_due([track]):
+        asked = behind_question(track)
+        track = behind_answered(track, asked, priced(asked.start, 12), TEN + 32 * MINUTE)
+    assert track.until == TEN
+    assert after(track, priced(TEN, 6), TEN + 33 * MINUTE).until == TEN + 30 * MINUTE
+
+
+def test_what_failed_behind_is_asked_for_again_after_a_while_and_holds_no_other_back() -> None:
+    track = group(until=TEN - 2 * HOUR, newest=TEN, wide_at=TEN)
+    now = TEN + 6 * MINUTE
+    track = after(track, priced(TEN, 2), now)
+    asked = behind_question(track)
+    track = behind_answered(track, asked, None, now)
+
+    assert behind_question(track).start == TEN - HOUR
+    track = behind_answered(track, behind_question(track), priced(TEN - HOUR, 12), now)
+    assert (track.until, after(track, priced(TEN, 2), now + MINUTE).behind) == (TEN - 2 * HOUR, ())
+    assert after(track, priced(TEN, 2), now + 5 * MINUTE).behind == (Span(TEN - 2 * HOUR, TEN),)
+
+
+def test_a_gap_of_a_group_is_asked_for_a_piece_at_a_time() -> None:
+    track = group(until=TEN, gaps=(Span(TEN - 90 * HOUR - 20 * MINUTE, TEN - 89 * HOUR),))
+
+    asked = gap_question(track, TEN)
+    track = gap_answered(track, asked, priced(asked.start, 12), TEN)
+
+    assert (asked.start, asked.end) == (TEN - 91 * HOUR, TEN - 90 * HOUR)
+    assert track.gaps == (Span(TEN - 90 * HOUR, TEN - 89 * HOUR),)
+
+
+# The loop
+
+
+def network(clock: Callable[[], datetime], count: int = 30, **lmp: float) -> Callable[[Question], bytes]:
+    """CAISO's prices of so many nodes, of whatever began five minutes from now at the latest."""
+
+    of_group = {Group.ALL: [f"N{number}" for number in range(count)], Group.APNODES: ["DLAP_SCE-APND", "TH_NP15_GEN-APND"]}
+
+    def answer(question: Question) -> bytes:
+        interval = REPORTS[question.market].interval
+        until = midnight(trade_day(clock()) + DAY) if REPORTS[question.market].is_daily else clock() + FIVE
+        starts = [question.start + number * interval for number in range((question.end - question.start) // interval)]
+        nodes = of_group.get(question.nodes, question.nodes)
+        rows = [(at, node, "LMP", lmp.get(node, 10.0)) for at in starts if at < until for node in nodes]
+        return table(question.market, rows) if rows else NOTHING
+
+    return answer
+
+
+def test_all_is_one_request_and_events_of_all_nodes_and_states_of_the_named_ones(story) -> None:
+    one = story(nodes=("ALL", "N1"))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(60)
+
+    assert {question.nodes for _, question in one.oasis.asked} == {Group.ALL}
+    latest = [event for event in one.events() if event.interval_start == BEGIN]
+    assert {node for event in latest for node in event.nodes} == {f"N{number}" for number in range(30)}
+    assert one.state(Market.RTM, "N1").active.lmp_usd_per_mwh == 10.0
+    assert one.outbox.states().keys() == {one.installation.topics.lmp(Market.RTM, "N1")}
+    assert one.health(Market.RTM).ok
+    assert one.health(Market.RTM).complaints == ()
+
+
+def test_all_alone_is_enough_and_says_no_state(story) -> None:
+    one = story(nodes=("ALL",))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(400)
+
+    assert one.outbox.states() == {}
+    assert one.health(Market.RTM).ok
+    starts = sorted({event.interval_start for event in one.events()})
+    assert starts[0] == BEGIN - 24 * HOUR
+    assert all(later - earlier == FIVE for earlier, later in pairwise(starts)), "a day back without a gap"
+    assert datetime.fromisoformat(one.outbox.cursors()["RTM"]) >= one.now
+
+
+def test_a_node_that_is_named_beside_the_aggregates_and_is_none_is_asked_for_itself(story) -> None:
+    one = story(nodes=("ALL_APNODES", "N1", "TH_NP15_GEN-APND"))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(30)
+
+    assert {question.nodes for _, question in one.oasis.asked} == {Group.APNODES, ("N1",)}
+
+
+def test_a_correction_of_one_node_of_the_network_says_that_node_alone(story) -> None:
+    one = story(nodes=("ALL",))
+    one.oasis.answer = network(lambda: BEGIN)
+    one.run(400)
+    told = len(one.events())
+    one.oasis.answer = network(lambda: BEGIN, N7=11.0)
+    one.run(40)
+
+    news = one.events()[told:]
+    assert {event.nodes for event in news} == {("N7",)}
+    assert one.count("corrections_total", Market.RTM) == len(news)
+
+
+def test_a_restart_says_nothing_of_the_network_twice(story) -> None:
+    one = story(nodes=("ALL", "N1"))
+    one.oasis.answer = network(lambda: BEGIN)
+    one.run(400)
+    told = len(one.events())
+    one.restart()
+    one.run(400)
+
+    assert len(one.events()) == told
+
+
+def test_a_node_that_the_group_had_and_has_no_more_is_named_and_its_state_in_doubt(
+    story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = story(nodes=("ALL", "N29"))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(60)
+    one.oasis.answer = network(lambda: one.now, 10)
+    one.run(60)
+
+    (told,) = one.health(Market.RTM).complaints
+    assert re.fullmatch(r"CAISO gives no price for N10, .* and 10 more: is the name right\?", told)
+    assert one.state(Market.RTM, "N29").reasons == ("incomplete",)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "no price for nodes" in line]
+    assert len(line) < 500
+    one.oasis.answer = network(lambda: one.now)
+    one.run(60)
+    assert one.health(Market.RTM).complaints == ()
+    assert one.state(Market.RTM, "N29").reasons == ()
+
+
+def test_an_interval_that_the_group_had_and_has_no_more_is_told(story) -> None:
+    one = story(nodes=("ALL",))
+    one.oasis.answer = network(lambda: BEGIN + FIVE)
+    one.run(20)
+    one.oasis.answer = network(lambda: BEGIN - MINUTE)
+    one.run(60)
+
+    assert any("CAISO has no more what it gave of N0, N1, " in told for told in one.health(Market.RTM).complaints)
+
+
+def test_a_name_that_is_not_in_the_network_is_told(story) -> None:
+    one = story(nodes=("ALL", "TYPO"))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(60)
+
+    assert one.health(Market.RTM).complaints == ("CAISO gives no price for TYPO: is the name right?",)
+    assert one.state(Market.RTM, "TYPO") is None
+
+
+def test_day_ahead_a_group_s_running_price_is_said_and_corrected_though_tomorrow_is_asked_for(story) -> None:
+    one = story((Market.DAM,), nodes=("ALL", "N1"), begin=datetime(2025, 9, 1, 19, 30, tzinfo=UTC))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(400)
+    assert one.state(Market.DAM, "N1").active.lmp_usd_per_mwh == 10.0
+    one.oasis.answer = network(lambda: one.now, N1=12.0)
+    one.run(3700)
+
+    assert one.state(Market.DAM, "N1").active.lmp_usd_per_mwh == 12.0
+
+
+def test_a_failing_group_doubts_its_named_nodes_and_is_named_by_its_word(story) -> None:
+    one = story(nodes=("ALL_APNODES", "TH_NP15_GEN-APND", "N1"))
+    good = network(lambda: one.now)
+    one.oasis.answer = good
+    one.run(20)
+    one.oasis.answer = lambda question: b"" if question.nodes is Group.APNODES else good(question)
+    one.run(60)
+
+    assert any(told.startswith("nothing is heard of ALL_APNODES: not a zip") for told in one.health(Market.RTM).complaints)
+    assert one.state(Market.RTM, "N1").reasons == ()
