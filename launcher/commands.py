@@ -32,7 +32,7 @@ from launcher.look.rows import Rows
 from launcher.look.sent import Simulator
 from launcher.look.status import watch
 from launcher.setup.certificates import certificates_app
-from launcher.setup.check import check_configuration, compare_maps, load_with_map
+from launcher.setup.check import check_configuration, compare_maps, load_with_map, what_a_group_is
 from launcher.setup.online import ask_caiso
 from modbus_gateway.map.register_map import RegisterMap
 
@@ -198,6 +198,8 @@ def check(
     installation = load_or_exit(lambda: check_configuration(config))
     plants = ", ".join(plant.name for plant in installation.plants)
     typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
+    if group := what_a_group_is(installation):
+        typer.echo(group)
     if online:
         _ask_caiso(installation)
     if against is None:

@@ -12,6 +12,7 @@ from ads_ingest.accounts import load_paces
 from caiso.oasis import REPORTS, Market
 from dotbus.runtime.installation.file import InstallationFile, read_installation
 from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.toml_values import NodeGroup
 from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mistake, key_of
 from dotbus.runtime.settings.settings import load_settings
 from historian.settings import load_configuration as load_historian
@@ -64,6 +65,16 @@ def check_configuration(config: Path) -> Installation:
     if file is None:
         raise RuntimeError("the file was refused without a reason")
     return file.installation
+
+
+def what_a_group_is(installation: Installation) -> str | None:
+    """What asking for a whole group of nodes means, as a line for people; None where all nodes are named."""
+    prices = installation.prices
+    if prices.group is None:
+        return None
+    many = "every node that CAISO prices, about 16,600" if prices.group is NodeGroup.ALL else "every aggregated node"
+    said = f"events of all of them ({', '.join(prices.markets)}), states of the {len(installation.price_nodes)} that are named"
+    return f"[prices] {prices.group} is {many}: {said}; what it costs is in services/lmp_ingest/README.md"
 
 
 def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:

@@ -120,7 +120,7 @@ CHANNELS = (
         m.Prices,
         ("lmp_ingest",),
         ("historian",),
-        "prices of many nodes for one interval (or a chunk of it), columnar",
+        "prices of many nodes, or of the whole network, for one interval (or a chunk of it), columnar",
     ),
     Channel(
         Subject.LMP,
@@ -128,7 +128,7 @@ CHANNELS = (
         m.Lmp,
         ("lmp_ingest",),
         ("modbus_gateway",),
-        "one node's latest published, active and coming prices, all components",
+        "the latest published, active and coming prices of one node that the installation names, all components",
     ),
     Channel(
         Subject.SERVICE,

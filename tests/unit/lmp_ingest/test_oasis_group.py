@@ -12,12 +12,13 @@ from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, table
 from oasis_tracks import PACE
 
-from caiso.oasis import REPORTS, Group, Market, Question, midnight, trade_day
-from dotbus.contracts.messages import NodePrice
+from caiso.oasis import REPORTS, Group, Market, Question, midnight, parse_reply, trade_day
+from dotbus.contracts.messages import Environment, NodePrice
 from lmp_ingest.gaps import Span, piece_of
 from lmp_ingest.pieces import behind_answered, behind_due, behind_question, question, queued
 from lmp_ingest.plan import Track, answered, gap_answered, gap_question, tracks_of
-from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.price_block import PriceBlock, block_of
+from lmp_ingest.translate import Sender, price_events
 
 HOUR, DAY, MINUTE = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1)
 TEN = BEGIN  # 11:00 in California
@@ -140,6 +141,21 @@ def test_a_gap_of_a_group_is_asked_for_a_piece_at_a_time() -> None:
 
     assert (asked.start, asked.end) == (TEN - 91 * HOUR, TEN - 90 * HOUR)
     assert track.gaps == (Span(TEN - 90 * HOUR, TEN - 89 * HOUR),)
+
+
+def test_an_hour_of_16_600_nodes_is_as_many_prices_and_chunks_of_a_hundred() -> None:
+    nodes = [f"NODE{number:05d}" for number in range(16_600)]
+    content = table(Market.RTM, [(TEN + count * FIVE, node, "LMP", 1.5) for node in nodes for count in range(12)])
+    asked = Question(Market.RTM, Group.ALL, TEN, TEN + HOUR)
+
+    network = block_of(parse_reply(200, content, asked), TEN)
+    sender = Sender(Environment.SIMULATOR, "lmp_ingest/test")
+    events = list(price_events(sender, network, network.is_priced, TEN, 100))
+
+    assert network.values.shape == (12, 16_600, 5)
+    assert network.whole == {TEN + count * FIVE for count in range(12)}
+    assert len(events) == 12 * 166
+    assert {node for event in events for node in event.nodes} == set(nodes)
 
 
 # The loop

@@ -385,3 +385,15 @@ def test_what_a_new_file_moves_is_told_with_the_hashes_before_and_after(tmp_path
     assert told[11].startswith(f"unit 11: map_hash {before[11]} -> map_hash {after[11]}, ")
     assert told[1] == f"unit 1: map_hash {before[1]}, nothing moves"
     assert before[11] != after[11]
+
+
+def test_the_whole_network_is_told_with_what_it_means(tmp_path: Path) -> None:
+    config = tmp_path / "dotbus.toml"
+    config.write_text(EXAMPLE.read_text().replace('nodes = ["TH_NP15_GEN-APND"]', 'nodes = ["ALL", "TH_NP15_GEN-APND"]'))
+
+    good = CliRunner().invoke(app, ["check", "--config", str(config)])
+
+    assert good.exit_code == 0
+    (told,) = [line for line in good.stdout.splitlines() if line.startswith("[prices] ALL is every node that CAISO prices")]
+    named = len(load_with_map(config)[0].price_nodes)
+    assert f"states of the {named} that are named" in told
