@@ -96,7 +96,6 @@ class Track:
         gaps: what left the lookback without a price; `gap_at` is where the next one to ask for begins, `gap_not_before` when.
         in_vain: what of the gaps OASIS answered without though it is old, and since when.
         given_up: what the last answer made an end of in the gaps.
-        followed: of a group, the nodes whose states are said.
         behind: of a group, the times to read besides, for corrections and for what is missing; `behind_at` is when what is
             missing was last put there.
         live_at: of a group, the start of the piece that was last asked for.
@@ -124,15 +123,14 @@ class Track:
     gap_not_before: datetime | None = None
     in_vain: tuple[tuple[Span, datetime], ...] = ()
     given_up: tuple[Span, ...] = ()
-    followed: tuple[str, ...] = ()
     behind: tuple[Span, ...] = ()
     behind_at: datetime | None = None
     live_at: datetime | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The nodes whose states are said."""
-        return self.followed if isinstance(self.nodes, Group) else self.nodes
+        """The nodes whose states follow from its answers: those of a group have requests of their own where they are named."""
+        return () if isinstance(self.nodes, Group) else self.nodes
 
     @property
     def told_as(self) -> tuple[str, ...]:
@@ -149,14 +147,12 @@ def tracks_of(
 ) -> list[Track]:
     """The tracks of an installation, each begun where the last process left its market.
 
-    A node that the group holds needs no request of its own.
+    A node that is named is asked for by its name beside a group, too: a small reply may come often, one of the network not.
     """
-    held = tuple(node for node in nodes if group and holds(group, node))
-    named = [node for node in nodes if node not in held]
-    asked: list[Nodes] = [tuple(named[at : at + MAX_NODES]) for at in range(0, len(named), MAX_NODES)]
+    asked: list[Nodes] = [tuple(nodes[at : at + MAX_NODES]) for at in range(0, len(nodes), MAX_NODES)]
     missing = gaps or {}
     return [
-        Track(market, each, cursors.get(market), gaps=missing.get(market, ()), followed=held if each is group else ())
+        Track(market, each, cursors.get(market), gaps=missing.get(market, ()))
         for each in [*([group] if group else []), *asked]
         for market in markets
     ]

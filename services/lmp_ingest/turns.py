@@ -80,9 +80,9 @@ def vouched_for(tracks: Sequence[Track], pace: Pace, spacing: timedelta, refresh
 
     With more tracks than the rate of requests can serve, each of their periods grows in proportion.
     """
-    periods = [(track.market, _longest_period(track, pace)) for track in tracks]
+    periods = [(track, _longest_period(track, pace)) for track in tracks]
     load = sum((spacing / period for _, period in periods), 0.0)
-    longest = {market: max(period for of, period in periods if of is market) for market, _ in periods}
+    longest = {track.market: period for track, period in periods if track.names}
     return {market: VOUCHED_PERIODS * (period * max(load, 1.0) + refresh) for market, period in longest.items()}
 
 
@@ -98,7 +98,7 @@ def _due_at(track: Track, newest: _Newest, pace: Pace, now: datetime) -> datetim
 
 def _period(track: Track, pace: Pace, now: datetime) -> timedelta:
     idle = REPORTS[track.market].is_daily and not day_ahead_is_due(track.until, now)
-    return pace.day_ahead_idle if idle else _usual_period(track, pace)
+    return _idle_period(track, pace) if idle else _usual_period(track, pace)
 
 
 def _usual_period(track: Track, pace: Pace) -> timedelta:
@@ -107,9 +107,13 @@ def _usual_period(track: Track, pace: Pace) -> timedelta:
     return max(every, PUBLISHED_EVERY.get(track.market, every)) if isinstance(track.nodes, Group) else every
 
 
+def _idle_period(track: Track, pace: Pace) -> timedelta:
+    return max(pace.day_ahead_idle, pace.wide_every) if isinstance(track.nodes, Group) else pace.day_ahead_idle
+
+
 def _longest_period(track: Track, pace: Pace) -> timedelta:
     usual = _usual_period(track, pace)
-    return max(usual, pace.day_ahead_idle) if REPORTS[track.market].is_daily else usual
+    return max(usual, _idle_period(track, pace)) if REPORTS[track.market].is_daily else usual
 
 
 def _sooner(track: Track, asked_at: datetime, newest: _Newest, pace: Pace, now: datetime) -> datetime | None:
@@ -139,5 +143,5 @@ def _newest(tracks: Sequence[Track]) -> _Newest:
         end,
         min((track.found_at for track in having if track.found_at), default=None),
         max((track.next_at for track in having if track.next_at), default=None),
-        min(tracks, key=lambda track: track.failures),
+        min(tracks, key=lambda track: (track.failures, isinstance(track.nodes, Group))),
     )
