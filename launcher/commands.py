@@ -187,13 +187,13 @@ def check(
     *,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Ask CAISO one harmless question, ADS by each account and OASIS, and tell what it said."),
+        typer.Option("--online", help="Ask CAISO harmless questions, ADS by each account and OASIS, and tell what it said."),
     ] = False,
 ) -> None:
     """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
 
     Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against, 1 when
-    CAISO was asked (--online) and did not answer.
+    CAISO was asked (--online) and did not answer, or knows no node of a name.
     """
     installation = load_or_exit(lambda: check_configuration(config))
     plants = ", ".join(plant.name for plant in installation.plants)

@@ -1,15 +1,16 @@
-"""`dotbus check --online`: whether CAISO answers who we are, and if not why. One harmless question to each.
+"""`dotbus check --online`: whether CAISO answers who we are, and if not why. A harmless question or two to each.
 
 ADS is asked by each account whether there are trajectories (isNewTrajData): that changes nothing, marks nothing as received,
-and its answer is one word. OASIS is asked for two hours of one node, in one request.
+and its answer is one word. OASIS is asked for two hours of one node, and for its two lists of nodes.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final
 
 from ads_ingest.accounts import Account, load_accounts
@@ -27,7 +28,7 @@ from caiso.ads import (
     Unreachable,
 )
 from caiso.certificate import days_left, read_expiry
-from caiso.oasis import HUBS, Market, OasisFailure, Question
+from caiso.oasis import HUBS, Market, OasisClient, OasisFailure, Question, RateLimit
 from caiso.tls import TlsFileUnusable
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.runtime.installation.installation import Installation
@@ -81,7 +82,11 @@ def ask_caiso(installation: Installation, clock: Callable[[], datetime]) -> Iter
     if _is_configured(ADS_INGEST):
         yield from (ask_ads(account, clock) for account in load_accounts())
     if _is_configured(LMP_INGEST):
-        yield ask_oasis(load_settings(OasisSettings, LMP_INGEST), installation, clock)
+        settings = load_settings(OasisSettings, LMP_INGEST)
+        prices = ask_oasis(settings, installation, clock)
+        yield prices
+        if prices.is_good:
+            yield look_up_nodes(settings, installation.price_nodes, clock)
 
 
 def ask_ads(account: Account, clock: Callable[[], datetime]) -> Answer:
@@ -122,6 +127,26 @@ def ask_oasis(settings: OasisSettings, installation: Installation, clock: Callab
         return Answer(asked, is_good=False, said=str(failure))
     said = _answered(time.monotonic() - began_s, source.clock_offset_said_s, f"{market} of {node}")
     return Answer(asked, is_good=True, said=said)
+
+
+def look_up_nodes(settings: OasisSettings, names: Sequence[str], clock: Callable[[], datetime]) -> Answer:
+    """Ask OASIS which nodes there are: a name that is on none of its lists never has a price."""
+    asked = "OASIS's lists of nodes"
+    try:
+        limit = RateLimit(settings.spacing_s)
+        with OasisClient(settings.connection(clock), limit, bounds=settings.bounds, tries=1, clock=clock) as oasis:
+            known = [location.name for location in oasis.locations()]
+    except OasisFailure as failure:
+        return Answer(asked, is_good=False, said=str(failure))
+    if unknown := sorted(set(names).difference(known)):
+        told = "; ".join(f"{name} is on none of them{_meant(name, known)}" for name in unknown)
+        return Answer(asked, is_good=False, said=told)
+    return Answer(asked, is_good=True, said=f"the {len(names)} that are named are among {len(known):,}")
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    alike = get_close_matches(name, known, n=3)
+    return f": is {' or '.join(alike)} meant?" if alike else ""
 
 
 def _answered(took_s: float, clock_offset_s: float | None, more: str) -> str:

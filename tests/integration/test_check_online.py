@@ -22,7 +22,7 @@ Set = Callable[..., None]
 
 @pytest.fixture
 def caiso(keys: Keys) -> Iterator[Addresses]:
-    with simulating(keys, EXAMPLE, lambda: datetime.now(UTC), history_intervals=3) as at:
+    with simulating(keys, EXAMPLE, lambda: datetime.now(UTC), history_intervals=3, oasis_spacing_s=0.0) as at:
         yield at
 
 
@@ -41,9 +41,9 @@ def variables(caiso: Addresses, keys: Keys, tmp_path: Path, monkeypatch: pytest.
     return set_all
 
 
-def check() -> tuple[int, list[str]]:
+def check(config: Path = EXAMPLE) -> tuple[int, list[str]]:
     """Exit status, and the lines about CAISO."""
-    ran = CliRunner().invoke(app, ["check", "--online", "--config", str(EXAMPLE)])
+    ran = CliRunner().invoke(app, ["check", "--online", "--config", str(config)])
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     first, *lines = [*ran.stdout.splitlines(), *ran.stderr.splitlines()]
     assert "no mistakes" in first
@@ -147,13 +147,28 @@ def test_oasis_is_asked_too_where_its_variables_are_set(
     variables()
     monkeypatch.setenv("LMP_INGEST_URL", caiso.oasis)
     monkeypatch.setenv("LMP_INGEST_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("LMP_INGEST_SPACING_S", "0")
     status, lines = check()
-    assert (status, len(lines)) == (0, 2), lines
+    assert (status, len(lines)) == (0, 3), lines
     assert lines[1].startswith(f"OASIS at {caiso.oasis}: answers in ")
+    assert lines[2].startswith("OASIS's lists of nodes: the 3 that are named are among ")
     monkeypatch.setenv("LMP_INGEST_URL", "http://127.0.0.1:1/oasisapi")
     status, lines = check()
     assert status == 1
     assert "OASIS at http://127.0.0.1:1/oasisapi: " in lines[1]
+
+
+def test_a_node_that_no_list_of_caiso_s_knows_is_told_with_the_name_that_may_be_meant(
+    variables: Set, caiso: Addresses, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    variables()
+    for name, value in {"URL": caiso.oasis, "STATE_DIR": tmp_path, "SPACING_S": 0}.items():
+        monkeypatch.setenv(f"LMP_INGEST_{name}", str(value))
+    config = tmp_path / "dotbus.toml"
+    config.write_text(EXAMPLE.read_text().replace('nodes = ["TH_NP15_GEN-APND"]', 'nodes = ["TH_NP51_GEN-APND"]'))
+    status, lines = check(config)
+    assert status == 1
+    assert lines[-1].startswith("OASIS's lists of nodes: TH_NP51_GEN-APND is on none of them: is TH_NP15_GEN-APND ")
 
 
 @pytest.mark.usefixtures("variables")
