@@ -64,7 +64,7 @@ class Evidence:
         """Nodes that lost or found their prices, prices that are late, and what changed in the gaps."""
         market = after.market
         if is_overdue(after, now) and self._is_new("overdue", f"{market} {after.nodes} {after.until}"):
-            self._log.warning("prices are overdue", market=market, since=str(after.until), nodes=after.told_as)
+            self._log.warning("prices are overdue", market=market, since=str(after.until), **_some("nodes", after.told_as))
         if lost := sorted(after.unpriced - before.unpriced):
             why = "is the name right?"
             self._log.error("no price for nodes though others have one", market=market, **_some("nodes", lost), next=why)
@@ -83,11 +83,11 @@ class Evidence:
         for gap in after.given_up:
             self._tell_gap("missing prices are given up", after, gap, why="OASIS has had none for long, or keeps none so old")
         if before.gaps and not (after.gaps or after.given_up):
-            self._log.info("no prices are missing any more", market=after.market, nodes=after.told_as)
+            self._log.info("no prices are missing any more", market=after.market, **_some("nodes", after.told_as))
 
     def _tell_gap(self, what: str, track: Track, gap: Span, **more: str) -> None:
         since, until = (f"{at:%Y-%m-%dT%H:%MZ}" for at in gap)
-        self._log.error(what, market=track.market, since=since, until=until, nodes=track.told_as, **more)
+        self._log.error(what, market=track.market, since=since, until=until, **_some("nodes", track.told_as), **more)
 
     def _tell(self, what: str, market: Market, places: tuple[str, ...]) -> int:
         """Tell what was not told before, in one line. Returns how many that were."""

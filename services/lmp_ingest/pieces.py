@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from caiso.oasis import PACIFIC, REPORTS, Group, Market, Question, midnight, trade_day
+from caiso.oasis import PACIFIC, REPORTS, Market, Question, midnight, trade_day
 from lmp_ingest import plan
 from lmp_ingest.gaps import Span, joined, piece_of, without
 from lmp_ingest.plan import Pace, Track, oldest_start
@@ -23,9 +23,9 @@ MISSING_EVERY = timedelta(minutes=5)
 
 def question(track: Track, pace: Pace, now: datetime) -> Question:
     """What to ask for a track now: of a group the live piece."""
-    if not isinstance(track.nodes, Group):
+    if not track.is_group:
         return plan.question(track, pace, now)
-    return Question(track.market, track.nodes, *_live_piece(track, now))
+    return Question(track.market, track.asked_as, *_live_piece(track, now))
 
 
 def _live_piece(track: Track, now: datetime) -> Span:
@@ -53,7 +53,7 @@ def _newest_due(market: Market, now: datetime) -> Span:
 
 def queued(before: Track, after: Track, asked: Question, pace: Pace, now: datetime) -> Track:
     """A track after the answer of its live piece, with what is to be read besides."""
-    if not isinstance(after.nodes, Group):
+    if not after.is_group:
         return after
     after = replace(after, live_at=asked.start)
     oldest, until = oldest_start(after.market, pace, now), after.until or now
@@ -78,7 +78,7 @@ def behind_due(tracks: Sequence[Track]) -> Track | None:
 
 def behind_question(track: Track) -> Question:
     """The oldest piece of what is to be read besides."""
-    return Question(track.market, track.nodes, *piece_of(track.market, track.behind[0].start))
+    return Question(track.market, track.asked_as, *piece_of(track.market, track.behind[0].start))
 
 
 def behind_answered(track: Track, asked: Question, block: PriceBlock | None, _now: datetime) -> Track:

@@ -1,7 +1,7 @@
 """What to ask. Pure: the time and what is known in, a question out; `turns` says whose turn it is.
 
-A *track* is one market and at most ten nodes, the most that one request can ask for, or a whole group of them (see `pieces`
-for what is asked of that).
+A *track* is one market and at most ten nodes, the most that one request can ask for; or a whole group of them, or so many that
+they are asked for as the group that holds them (see `pieces` for what is asked then).
 
 A question's window begins a little before the newest price, and never after now. Every so often it begins long before that,
 because CAISO corrects prices without saying so, and where the first price is missing, which bridges an outage.
@@ -15,6 +15,9 @@ from typing import Any
 from caiso.oasis import MAX_NODES, REPORTS, RETENTION, Group, Market, Nodes, Question, floor, midnight, trade_day, window_end
 from lmp_ingest.gaps import Span, common, joined, piece_of, without
 from lmp_ingest.price_block import PriceBlock
+
+MOST_BY_NAME = 200
+"""More named nodes are asked for as the whole network: at one request in six seconds these take two minutes in each market."""
 
 OVERLAP = timedelta(minutes=30)
 """How far a real-time window begins before what was last heard."""
@@ -129,8 +132,18 @@ class Track:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The nodes whose states follow from its answers: those of a group have requests of their own where they are named."""
+        """The nodes whose states follow from its answers: those of a group have a track of their own where they are named."""
         return () if isinstance(self.nodes, Group) else self.nodes
+
+    @property
+    def asked_as(self) -> Nodes:
+        """What a request asks for: more nodes than one may name are asked for as all that there are."""
+        return self.nodes if isinstance(self.nodes, Group) or len(self.nodes) <= MAX_NODES else Group.ALL
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is asked for as a whole group of nodes."""
+        return isinstance(self.asked_as, Group)
 
     @property
     def told_as(self) -> tuple[str, ...]:
@@ -144,12 +157,15 @@ def tracks_of(
     cursors: Mapping[Market, datetime],
     gaps: Mapping[Market, tuple[Span, ...]] | None = None,
     group: Group | None = None,
+    most_by_name: int = MOST_BY_NAME,
 ) -> list[Track]:
     """The tracks of an installation, each begun where the last process left its market.
 
-    A node that is named is asked for by its name beside a group, too: a small reply may come often, one of the network not.
+    A node that is named is asked for by its name beside a group, too: a small reply may come often, one of the network not. But
+    so many names that the rate of requests could not serve them are one track.
     """
-    asked: list[Nodes] = [tuple(nodes[at : at + MAX_NODES]) for at in range(0, len(nodes), MAX_NODES)]
+    size = MAX_NODES if len(nodes) <= most_by_name else len(nodes)
+    asked: list[Nodes] = [tuple(nodes[at : at + size]) for at in range(0, len(nodes), size)]
     missing = gaps or {}
     return [
         Track(market, each, cursors.get(market), gaps=missing.get(market, ()))
@@ -252,7 +268,7 @@ def _with_newest(track: Track, newest: datetime | None, asked_at: datetime) -> T
     if published_every is None or track.newest is None or track.asked_at is None:
         return replace(track, newest=newest, found_at=asked_at, next_at=None)
     # A group is asked so rarely that only when it came tells: a little sooner each time, until it is asked once in vain.
-    came = asked_at - GROUP_SOONER if isinstance(track.nodes, Group) else track.asked_at - SOONER
+    came = asked_at - GROUP_SOONER if track.is_group else track.asked_at - SOONER
     return replace(track, newest=newest, found_at=asked_at, next_at=came + published_every)
 
 
@@ -321,8 +337,8 @@ def gap_question(track: Track, now: datetime) -> Question:
     after = [gap for gap in gaps if track.gap_at is None or gap.end > track.gap_at]
     gap = (after or gaps)[0]
     start = max(gap.start, track.gap_at) if after and track.gap_at else gap.start
-    if isinstance(track.nodes, Group):
-        return Question(track.market, track.nodes, *piece_of(track.market, start))
+    if track.is_group:
+        return Question(track.market, track.asked_as, *piece_of(track.market, start))
     return Question(track.market, track.nodes, start, min(gap.end, midnight(trade_day(start) + _DAY)))
 
 

@@ -4,7 +4,7 @@ A reply of the whole network has a million values: as Python objects they cost s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from caiso import oasis
-from caiso.oasis import REPORTS, SCHEMA, Market
+from caiso.oasis import REPORTS, SCHEMA, Group, Market, Nodes
 from dotbus.contracts.messages import NodePrice
 
 N = TypeVar("N")
@@ -97,6 +97,13 @@ class PriceBlock:
     def numbers(self) -> Mapping[str, int]:
         """The place of each node among the block's."""
         return {node: number for number, node in enumerate(self.nodes)}
+
+    def of(self, nodes: Nodes) -> "PriceBlock":
+        """The same of these nodes alone; of a group all."""
+        if isinstance(nodes, Group) or self.numbers.keys() <= set(nodes):
+            return self
+        at = np.flatnonzero(np.isin(np.array(self.nodes), np.array(nodes)))
+        return replace(self, nodes=_named(self.nodes, at), values=self.values[:, at], holes=self.holes[:, at])
 
     def holes_of(self, node: str) -> frozenset[datetime]:
         """The starts of the intervals in which a node has a hole."""
@@ -190,4 +197,8 @@ def _any(flags: Flags, axis: int) -> Flags:
 
 
 def _chosen(names: Sequence[N], flags: Flags) -> tuple[N, ...]:
-    return tuple(names[number] for number in np.flatnonzero(flags).tolist())
+    return _named(names, np.flatnonzero(flags))
+
+
+def _named(names: Sequence[N], numbers: Numbers) -> tuple[N, ...]:
+    return tuple(names[number] for number in numbers.tolist())

@@ -217,7 +217,7 @@ class Loop:
             self._failed_besides(track, question, answered, failure)
             return
         self._evidence.of_answer(track.market, answer)
-        block = self._told.completed(answer.block)
+        block = self._told.completed(answer.block.of(track.nodes))
         after = answered(track, question, block, answer.received_at)
         self._replace(track, after)
         self._book.learn(track.names, block, answer.asked_at, question)
@@ -236,7 +236,7 @@ class Loop:
 
     def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
         market, now = track.market, answer.received_at
-        block = self._told.completed(answer.block)
+        block = self._told.completed(answer.block.of(track.nodes))
         self._evidence.of_answer(market, answer)
         after = self._after(track, question, block, asked_at)
         self._replace(track, after)

@@ -18,7 +18,7 @@ from dotbus.runtime.settings.configuration import ServiceConfiguration, load_ser
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import KeepingSettings, load_settings
 from dotbus.runtime.settings.values import MB, AuthorityFile, Days, Folder, Megabytes
-from lmp_ingest.plan import Pace
+from lmp_ingest.plan import MOST_BY_NAME, Pace
 
 PREFIX = "LMP_INGEST_"
 
@@ -102,6 +102,7 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
         max_reply_mb: the most that one reply may be; `max_unpacked_mb` the same after unpacking.
         dam_version, ruc_version, hasp_version, rtpd_version, rtm_version: of each report, see
             docs/decisions/0004-oasis-report-versions.md.
+        most_nodes_by_name: more nodes than so many are asked for as the whole network, of which the others are passed over.
         nodes_per_event: the most nodes in one prices message.
         refresh_s: how often a price that does not change is said again, so that its age shows that CAISO was heard.
         state_dir: the outbox and the quarantine.
@@ -117,6 +118,7 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
     hasp_version: Version = 3
     rtpd_version: Version = 3
     rtm_version: Version = 3
+    most_nodes_by_name: Annotated[int, Field(ge=10, le=10_000)] = MOST_BY_NAME
     nodes_per_event: Annotated[int, Field(ge=1, le=1000)] = 100
     refresh_s: Annotated[float, Field(ge=1, le=600)] = 45.0
     state_dir: Folder = Path("var/lmp_ingest")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from caiso.oasis import PACIFIC, REPORTS, Group, Market, midnight
+from caiso.oasis import PACIFIC, REPORTS, Market, midnight
 from lmp_ingest.plan import GROUP_SOONER, PUBLISHED_EVERY, Pace, Track
 
 DAY_AHEAD_DUE_FROM: Final = time(12)
@@ -102,13 +102,19 @@ def _period(track: Track, pace: Pace, now: datetime) -> timedelta:
 
 
 def _usual_period(track: Track, pace: Pace) -> timedelta:
-    """A whole group of nodes is asked for once an interval, besides when its next price is due: each reply is large."""
+    """A whole group of nodes is asked for once an interval, besides when its next price is due: each reply is large.
+
+    Where states live on it, of whatever market, once in five minutes.
+    """
     every = pace.every[track.market]
-    return max(every, PUBLISHED_EVERY.get(track.market, every)) if isinstance(track.nodes, Group) else every
+    if not track.is_group:
+        return every
+    published_every = PUBLISHED_EVERY.get(track.market, every)
+    return max(every, min(published_every, PUBLISHED_EVERY[Market.RTM]) if track.names else published_every)
 
 
 def _idle_period(track: Track, pace: Pace) -> timedelta:
-    return max(pace.day_ahead_idle, pace.wide_every) if isinstance(track.nodes, Group) else pace.day_ahead_idle
+    return max(pace.day_ahead_idle, pace.wide_every) if track.is_group and not track.names else pace.day_ahead_idle
 
 
 def _longest_period(track: Track, pace: Pace) -> timedelta:
@@ -125,7 +131,7 @@ def _sooner(track: Track, asked_at: datetime, newest: _Newest, pace: Pace, now: 
         return None
     if asked_at < newest.next_at:
         return newest.next_at
-    every = GROUP_SOONER if isinstance(track.nodes, Group) else pace.awaited_every
+    every = GROUP_SOONER if track.is_group else pace.awaited_every
     return asked_at + every if now < newest.next_at + AWAITED_FOR else None
 
 
@@ -143,5 +149,5 @@ def _newest(tracks: Sequence[Track]) -> _Newest:
         end,
         min((track.found_at for track in having if track.found_at), default=None),
         max((track.next_at for track in having if track.next_at), default=None),
-        min(tracks, key=lambda track: (track.failures, isinstance(track.nodes, Group))),
+        min(tracks, key=lambda track: (track.failures, track.is_group)),
     )

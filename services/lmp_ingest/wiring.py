@@ -19,7 +19,7 @@ from lmp_ingest.history.history import NOTE, History
 from lmp_ingest.history.past import Past
 from lmp_ingest.meters import Meters
 from lmp_ingest.patience import Patience
-from lmp_ingest.plan import Track, believed, tracks_of
+from lmp_ingest.plan import MOST_BY_NAME, Track, believed, tracks_of
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.told import Told
@@ -51,8 +51,8 @@ def wire_loop(
     markets, now = tuple(dict.fromkeys(map(Market, installation.prices.markets))), clock()
     spacing, refresh = timedelta(seconds=settings.spacing_s), timedelta(seconds=settings.refresh_s)
     group = Group(installation.prices.group) if installation.prices.group else None
-    tracks = restored_tracks(markets, installation.price_nodes, outbox, now, group)
-    pace = settings.pace.of_group if group else settings.pace
+    tracks = restored_tracks(markets, installation.price_nodes, outbox, now, group, settings.most_nodes_by_name)
+    pace = settings.pace.of_group if any(track.is_group for track in tracks) else settings.pace
     book = Book(sender, refresh, vouched_for(tracks, pace, spacing, refresh))
     restore_states(book, installation, outbox, sender, now)
     told = Told(sender.environment, pace.longest_back + _REMEMBERED_LONGER, kept_events(outbox))
@@ -103,13 +103,18 @@ def kept_events(outbox: Outbox) -> Iterator[Prices]:
 
 
 def restored_tracks(
-    markets: Sequence[Market], nodes: Sequence[str], outbox: Outbox, now: datetime, group: Group | None = None
+    markets: Sequence[Market],
+    nodes: Sequence[str],
+    outbox: Outbox,
+    now: datetime,
+    group: Group | None = None,
+    most_by_name: int = MOST_BY_NAME,
 ) -> list[Track]:
     """What to ask for, from where each market was complete. What cannot be is not believed, and all is asked for again."""
     kept = outbox.cursors()
     cursors = {market: datetime.fromisoformat(kept[market]) for market in markets if market in kept}
     missing = {market: gaps.read(kept.get(gaps.cursor_name(market), gaps.NONE)) for market in markets}
-    tracks = tracks_of(markets, nodes, cursors, missing, group)
+    tracks = tracks_of(markets, nodes, cursors, missing, group, most_by_name)
     possible = [believed(track, now) for track in tracks]
     if wrong := {before.market: str(before.until) for before, after in zip(tracks, possible, strict=True) if before != after}:
         get_logger("wiring").error(

@@ -190,6 +190,30 @@ def test_all_is_one_request_and_events_of_all_nodes_and_states_of_the_named_ones
     assert one.health(Market.RTM).complaints == ()
 
 
+def test_more_nodes_than_can_be_asked_by_name_are_asked_as_the_network_and_no_other_is_said(story) -> None:
+    names = tuple(f"N{number}" for number in range(25))
+    one = story(nodes=names, most_nodes_by_name=20)
+    one.oasis.answer = network(lambda: one.now)
+    one.run(400)
+
+    assert {question.nodes for _, question in one.oasis.asked} == {Group.ALL}
+    assert {node for event in one.events() for node in event.nodes} == set(names)
+    assert one.outbox.states().keys() == {one.installation.topics.lmp(Market.RTM, name) for name in names}
+    assert {one.state(Market.RTM, name).reasons for name in names} == {()}
+    assert one.health(Market.RTM).complaints == ()
+
+
+def test_of_so_many_nodes_one_that_caiso_does_not_price_is_told_and_doubts_no_other(story) -> None:
+    names = tuple(f"N{number}" for number in range(20, 45))
+    one = story(nodes=names, most_nodes_by_name=20)
+    one.oasis.answer = network(lambda: one.now, 44)
+    one.run(60)
+
+    assert one.health(Market.RTM).complaints == ("CAISO gives no price for N44: is the name right?",)
+    assert one.state(Market.RTM, "N44") is None
+    assert one.state(Market.RTM, "N43").reasons == ()
+
+
 def test_all_alone_is_enough_and_says_no_state(story) -> None:
     one = story(nodes=("ALL",))
     one.oasis.answer = network(lambda: one.now)
