@@ -26,6 +26,31 @@ MOST_TEXTS: Final = 1_000_000
 """Distinct texts of one column. CAISO has 16,600 nodes; more than so many are no answer, and would cost memory without end."""
 
 
+class Coded(NamedTuple):
+    """A column of some rows.
+
+    Attributes:
+        texts: the numbers of the texts in it, each once.
+        places: by row, which of these stands there.
+    """
+
+    texts: Numbers
+    places: Numbers
+
+    @property
+    def numbers(self) -> Numbers:
+        """The number of the text in each row."""
+        return self.texts[self.places]
+
+    def numbers_in(self, rows: Integers) -> Numbers:
+        """The same of some rows."""
+        return self.texts[self.places[rows]]
+
+    def number_in(self, row: int) -> int:
+        """The same of one row."""
+        return int(self.texts[self.places[row]])
+
+
 class Texts:
     """The distinct texts of a column, each with its number in the order in which they come.
 
@@ -49,8 +74,8 @@ class Texts:
         """Every text, by its number."""
         return self._texts
 
-    def numbers_of(self, column: pa.DictionaryArray) -> Numbers:
-        """The number of the text in each row. A row without any has that of the empty one.
+    def coded(self, column: pa.DictionaryArray) -> Coded:
+        """A column by numbers. A row without any text has that of the empty one.
 
         Raises:
             Oversized: there are too many distinct texts.
@@ -62,8 +87,7 @@ class Texts:
         if indices.null_count:
             distinct.append(self._number_of(b""))
             indices = indices.fill_null(len(distinct) - 1)
-        found: Numbers = np.array(distinct, dtype=np.int32)[indices.to_numpy()]
-        return found
+        return Coded(np.array(distinct, dtype=np.int32), indices.to_numpy())
 
     def _number_of(self, text: bytes) -> int:
         number = self._numbers.setdefault(text, len(self._texts))
@@ -86,9 +110,14 @@ class Known:
         self._meaning = meaning
         self._found: npt.NDArray[Any] = np.empty(0, dtype=kind)
 
-    def of(self, numbers: Numbers) -> npt.NDArray[Any]:
+    def of(self, column: Coded) -> npt.NDArray[Any]:
         """Of each row."""
-        return self.all()[numbers]
+        return self.of_texts(column)[column.places]
+
+    def of_texts(self, column: Coded) -> npt.NDArray[Any]:
+        """Of each text that is in the column. There are few where there are many rows."""
+        found: npt.NDArray[Any] = self.all()[column.texts]
+        return found
 
     def all(self) -> npt.NDArray[Any]:
         """Of each text, by its number."""

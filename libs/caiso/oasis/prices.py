@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from caiso.oasis.columns import BadRow, Flags, Floats, Integers, time_of
 from caiso.oasis.reports import REPORTS, Component, Market
-from caiso.oasis.rows import Reading, Rows
+from caiso.oasis.rows import Reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,15 +158,16 @@ class _Assembly:
         self._names = [texts[number].decode(errors="replace") for number in order]
         self._rank = np.empty(len(order), dtype=np.int64)
         self._rank[order] = np.arange(len(order))
-        pieces = [piece.start_s for component in Component for piece in reading.rows(component)]
-        self._starts = np.unique(np.concatenate([np.unique(piece) for piece in pieces])) if pieces else np.empty(0, np.int64)
+        self._starts, self._start_rank = _ranked(reading)
+        self._order: _Order | None = None
+        self._unreadable: dict[int, str] = {}
 
     def prices(self, strays: Sequence[str]) -> Prices:
         """All of it."""
-        columns = {component: self._column(self._reading.rows(component)) for component in Component}
+        columns = {component: self._column(component) for component in Component}
         keys = told = _united([each.keys for each in columns.values()])
         contradicted = _united([each.contradicted for each in columns.values()])
-        unreadable = self._unreadable()
+        unreadable = self._unreadable
         values = {component: each.on(keys) for component, each in columns.items()}
         is_priced = ~np.isnan(values[Component.LMP]) & ~np.isin(keys, contradicted)
         if not is_priced.all():
@@ -190,31 +191,22 @@ class _Assembly:
             counts,
         )
 
-    def _key(self, rows: Rows) -> Integers:
-        return np.searchsorted(self._starts, rows.start_s) * len(self._names) + self._rank[rows.node]
-
-    def _column(self, pieces: Sequence[Rows]) -> "_Column":
+    def _column(self, component: Component) -> "_Column":
+        pieces = self._reading.rows(component)
         if not pieces:
             return _Column(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
-        keys = np.concatenate([self._key(piece) for piece in pieces])
-        values = np.concatenate([piece.usd_per_mwh for piece in pieces])
-        order = np.argsort(keys, kind="stable")
-        keys, values = keys[order], values[order]
-        is_again = np.concatenate([[False], keys[1:] == keys[:-1]])
-        if not is_again.any():
-            return _Column(keys, values, np.empty(0, np.int64))
-        differs = is_again & ~_equal(values, np.concatenate([[np.nan], values[:-1]]))
-        return _Column(keys[~is_again], values[~is_again], np.unique(keys[differs]))
+        keys = [self._start_rank[piece.start] * len(self._names) + self._rank[piece.node] for piece in pieces]
+        for piece, of_piece in zip(pieces, keys, strict=True):
+            for row, text in piece.unreadable.items():  # what is said of the LMP stands before what is of a component
+                self._unreadable.setdefault(int(of_piece[row]), f"{component} {text!r}")
+        order = self._order_of(np.concatenate(keys))
+        return order.column(np.concatenate([piece.usd_per_mwh for piece in pieces]))
 
-    def _unreadable(self) -> dict[int, str]:
-        """By key what is no number, that of the LMP before that of a component."""
-        found: dict[int, str] = {}
-        for component in Component:
-            for piece in self._reading.rows(component):
-                for row, text in piece.unreadable.items():
-                    one = Rows(piece.node[row : row + 1], piece.start_s[row : row + 1], piece.usd_per_mwh[row : row + 1])
-                    found.setdefault(int(self._key(one)[0]), f"{component} {text!r}")
-        return found
+    def _order_of(self, keys: Integers) -> "_Order":
+        """Components mostly come in one order, whatever it is."""
+        if self._order is None or not np.array_equal(self._order.unsorted, keys):
+            self._order = _Order.of(keys)
+        return self._order
 
     def _place(self, key: int) -> Place:
         start, node = divmod(int(key), len(self._names))
@@ -238,6 +230,50 @@ class _Assembly:
         return pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({"market": self._market.value}))
 
 
+def _ranked(reading: Reading) -> tuple[Integers, Integers]:
+    """When the intervals of a reply begin, each once and in order; and the place among them of each text of a time."""
+    is_start = np.zeros(len(reading.seconds), dtype=np.bool_)
+    for component in Component:
+        for piece in reading.rows(component):
+            is_start[piece.start] = True
+    starts = np.unique(reading.seconds[is_start])
+    return starts, np.searchsorted(starts, reading.seconds)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """How the rows of a component are sorted.
+
+    Attributes:
+        unsorted: their keys as they come.
+        order: the rows by their keys.
+        keys: each once.
+        is_again: by place in the order, whether the key is that of the place before.
+    """
+
+    unsorted: Integers
+    order: Integers
+    keys: Integers
+    is_again: Flags
+
+    @classmethod
+    def of(cls, unsorted: Integers) -> "_Order":
+        """That of some keys."""
+        order = np.argsort(unsorted, kind="stable")
+        keys = unsorted[order]
+        is_again = np.concatenate([[False], keys[1:] == keys[:-1]])
+        return cls(unsorted, order, keys[~is_again] if is_again.any() else keys, is_again)
+
+    def column(self, values: Floats) -> "_Column":
+        """The values of the rows, which come as the keys do."""
+        values = values[self.order]
+        if not self.is_again.any():
+            return _Column(self.keys, values, np.empty(0, np.int64))
+        differs = self.is_again & ~_equal(values, np.concatenate([[np.nan], values[:-1]]))
+        contradicted = np.unique(self.unsorted[self.order[differs]])
+        return _Column(self.keys, values[~self.is_again], contradicted)
+
+
 @dataclass(frozen=True)
 class _Column:
     """A component: its sorted keys, each once, the value of each, and those that were told in two ways."""
@@ -257,7 +293,7 @@ class _Column:
 
 def _united(several: Sequence[Integers]) -> Integers:
     first = several[0]
-    if all(len(each) == 0 or np.array_equal(each, first) for each in several):
+    if all(len(each) == 0 or each is first or np.array_equal(each, first) for each in several):
         return first
     return np.unique(np.concatenate(list(several)))
 

@@ -15,6 +15,7 @@ from caiso.oasis.columns import (
     NO_TIME,
     BadRow,
     BadRows,
+    Coded,
     Flags,
     Floats,
     Integers,
@@ -40,13 +41,13 @@ class Rows:
 
     Attributes:
         node: the number of its node.
-        start_s: when its interval begins, seconds since 1970.
+        start: the number of the text that says when its interval begins (`Reading.seconds`).
         usd_per_mwh: the price, NaN where there is none.
         unreadable: by row, what stands where it belongs.
     """
 
     node: Numbers
-    start_s: Integers
+    start: Numbers
     usd_per_mwh: Floats
     unreadable: dict[int, str] = field(default_factory=dict)
 
@@ -95,6 +96,7 @@ class Reading:
         self.nodes = Texts("nodes")
         self._markets, self._times, self._kinds = Texts("markets"), Texts("times"), Texts("LMP_TYPEs")
         self._seconds = Known(self._times, seconds_of, np.int64)
+        self._is_time = Known(self._times, lambda text: seconds_of(text) != NO_TIME, np.bool_)
         self._kind = Known(self._kinds, lambda text: _KINDS.get(text, _OTHER), np.int8)
         self._is_kind = Known(self._kinds, bool, np.bool_)
         self._is_market = Known(self._markets, self._is_of_market, np.bool_)
@@ -111,6 +113,11 @@ class Reading:
     def has_rows(self) -> bool:
         """Whether any row is of what was asked for."""
         return any(self._found.values())
+
+    @property
+    def seconds(self) -> Integers:
+        """What each text of a time means, by its number: seconds since 1970."""
+        return self._seconds.all()
 
     def rows(self, component: Component) -> Sequence[Rows]:
         """Those of one component."""
@@ -130,24 +137,28 @@ class Reading:
             raise Oversized(f"more than {self._most_rows:,} rows")
         if not count:
             return
-        node, market = self.nodes.numbers_of(raw.node), self._markets.numbers_of(raw.market)
-        start, end = self._times.numbers_of(raw.start), self._times.numbers_of(raw.end)
-        kind_text = self._kinds.numbers_of(raw.kind)
-        self.scope = self.scope or _scope_said(self._markets.text(market[0]))
-        holds = self._checked(Numbered(kind_text, market, node, start, end))
-        kind, start_s = self._kind.of(kind_text), self._seconds.of(start)
-        for number in np.unique(kind[holds]):
-            if number != _OTHER:
-                self._keep(_COMPONENTS[number], (kind == number) & holds, node, start_s, raw)
+        rows = Numbered(
+            self._kinds.coded(raw.kind),
+            self._markets.coded(raw.market),
+            self.nodes.coded(raw.node),
+            self._times.coded(raw.start),
+            self._times.coded(raw.end),
+        )
+        self.scope = self.scope or _scope_said(self._markets.text(rows.market.number_in(0)))
+        holds, kinds = self._checked(rows), self._kind.of_texts(rows.kind)
+        for number in sorted({*kinds.tolist()} - {_OTHER}):
+            is_of_kind = kinds == number
+            self._keep(_COMPONENTS[number], holds if is_of_kind.all() else is_of_kind[rows.kind.places] & holds, rows, raw)
 
-    def _keep(self, component: Component, wanted: Flags, node: Numbers, start_s: Integers, raw: RawColumns) -> None:
+    def _keep(self, component: Component, wanted: Flags, rows: "Numbered", raw: RawColumns) -> None:
         if wanted.all():
-            self._found[component].append(Rows(node, start_s, raw.usd_per_mwh, raw.unreadable))
-            return
-        at = np.flatnonzero(wanted)
-        places = {int(row): place for place, row in enumerate(at)} if raw.unreadable else {}
-        unreadable = {places[row]: text for row, text in raw.unreadable.items() if row in places}
-        self._found[component].append(Rows(node[at], start_s[at], raw.usd_per_mwh[at], unreadable))
+            self._found[component].append(Rows(rows.node.numbers, rows.start.numbers, raw.usd_per_mwh, raw.unreadable))
+        elif wanted.any():
+            at = np.flatnonzero(wanted)
+            places = {int(row): place for place, row in enumerate(at)} if raw.unreadable else {}
+            unreadable = {places[row]: text for row, text in raw.unreadable.items() if row in places}
+            kept = Rows(rows.node.numbers_in(at), rows.start.numbers_in(at), raw.usd_per_mwh[at], unreadable)
+            self._found[component].append(kept)
 
     def _checked(self, rows: "Numbered") -> Flags:
         """Which rows are of what was asked for; those that are not are told.
@@ -156,28 +167,31 @@ class Reading:
             Malformed: one is of another time than was asked for. Then all of the reply may answer another question, of which
                 some prices happen to lie within what was asked for.
         """
-        scope, interval = self._scope, REPORTS[self._scope.market].interval
-        start_s, end_s = self._seconds.of(rows.start), self._seconds.of(rows.end)
-        is_long = (end_s - start_s == interval.total_seconds()) & (start_s % int(interval.total_seconds()) == 0)
-        odd = f"an interval of {scope.market} that is not {interval} long or begins between two"
-        holds = np.ones(len(start_s), dtype=np.bool_)
-        for is_right, cause in (
-            ((start_s != NO_TIME) & (end_s != NO_TIME), self._tell_time),
-            (self._is_kind.of(rows.kind), lambda _row: "a row without LMP_TYPE"),
-            (self._is_market.of(rows.market), self._tell_market),
-            (self._is_node.of(rows.node), self._tell_node),
-            (is_long, lambda _row: odd),
+        holds = np.ones(len(rows.node.places), dtype=np.bool_)
+        for known, columns, cause in (
+            (self._is_time, (rows.start, rows.end), self._tell_time),
+            (self._is_kind, (rows.kind,), lambda _row: "a row without LMP_TYPE"),
+            (self._is_market, (rows.market,), self._tell_market),
+            (self._is_node, (rows.node,), self._tell_node),
         ):
-            self._leave_out(rows, holds & ~is_right, cause)
-            holds &= is_right
-        if scope.start_s is not None and scope.end_s is not None:
-            self._require_time(rows, holds & ((start_s < scope.start_s) | (start_s >= scope.end_s)))
+            if not all(known.of_texts(column).all() for column in columns):
+                self._leave_out(rows, holds, np.logical_and.reduce([known.of(column) for column in columns]), cause)
+        self._leave_out(rows, holds, self._is_interval(rows), self._tell_interval)
+        self._require_time(rows, holds)
         return holds
 
-    def _leave_out(self, rows: "Numbered", wrong: Flags, cause: Callable[["RowTexts"], str]) -> None:
-        if not wrong.any():
+    def _is_interval(self, rows: "Numbered") -> Flags:
+        length_s = int(REPORTS[self._scope.market].interval.total_seconds())
+        is_long: Flags = self._seconds.of(rows.end) - self._seconds.of(rows.start) == length_s
+        begins = self._seconds.of_texts(rows.start) % length_s == 0
+        return is_long if begins.all() else is_long & begins[rows.start.places]
+
+    def _leave_out(self, rows: "Numbered", holds: Flags, is_right: Flags, cause: Callable[["RowTexts"], str]) -> None:
+        """Of the rows that hold, tell those that are not right, which hold no more."""
+        if is_right.all():
             return
-        at = np.flatnonzero(wrong)
+        at = np.flatnonzero(holds & ~is_right)
+        holds &= is_right
         for row in at[:MOST_BAD_ROWS]:
             texts = self._texts(rows, int(row))
             self.bad_rows.note(
@@ -185,7 +199,11 @@ class Reading:
             )
         self.bad_rows.count(max(0, len(at) - MOST_BAD_ROWS))
 
-    def _require_time(self, rows: "Numbered", wrong: Flags) -> None:
+    def _require_time(self, rows: "Numbered", holds: Flags) -> None:
+        start_s, (begin_s, end_s) = self._seconds.of_texts(rows.start), (self._scope.start_s, self._scope.end_s)
+        if begin_s is None or end_s is None or ((start_s >= begin_s) & (start_s < end_s)).all():
+            return
+        wrong = holds & ((start_s < begin_s) | (start_s >= end_s))[rows.start.places]
         if wrong.any():
             texts = self._texts(rows, int(np.flatnonzero(wrong)[0]))
             where = f"{texts.node[:60]} from {texts.start} to {texts.end}"
@@ -193,11 +211,11 @@ class Reading:
 
     def _texts(self, rows: "Numbered", row: int) -> "RowTexts":
         return RowTexts(
-            self._times.text(rows.start[row]),
-            self._times.text(rows.end[row]),
-            self.nodes.text(rows.node[row]),
-            self._markets.text(rows.market[row]),
-            self._kinds.text(rows.kind[row]),
+            self._times.text(rows.start.number_in(row)),
+            self._times.text(rows.end.number_in(row)),
+            self.nodes.text(rows.node.number_in(row)),
+            self._markets.text(rows.market.number_in(row)),
+            self._kinds.text(rows.kind.number_in(row)),
         )
 
     @property
@@ -227,6 +245,10 @@ class Reading:
         if not is_row(row):
             raise Malformed(cause, where=",".join(row)[:120])
         return cause
+
+    def _tell_interval(self, _row: "RowTexts") -> str:
+        interval = REPORTS[self._scope.market].interval
+        return f"an interval of {self._scope.market} that is not {interval} long or begins between two"
 
     def _tell_node(self, row: "RowTexts") -> str:
         return f"prices of node {row.node[:60]!r}, which was not asked for"
@@ -261,11 +283,11 @@ def _times(row: RowTexts) -> tuple[datetime | None, datetime | None]:
 class Numbered(NamedTuple):
     """The texts of some rows, by their numbers."""
 
-    kind: Numbers
-    market: Numbers
-    node: Numbers
-    start: Numbers
-    end: Numbers
+    kind: Coded
+    market: Coded
+    node: Coded
+    start: Coded
+    end: Coded
 
 
 def _scope_said(market: str) -> Scope:
