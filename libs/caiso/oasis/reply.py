@@ -4,16 +4,24 @@ A reply is a zip of CSV or XML members, or an error that comes as a zip with one
 status. Nothing is recognised by its size or its name, only by what it is.
 """
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
+from caiso.oasis.assembly import assemble
 from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure
-from caiso.oasis.prices import Prices, assemble
+from caiso.oasis.prices import Prices
 from caiso.oasis.questions import Question
 from caiso.oasis.report_xml import read_report
 from caiso.oasis.rows import Reading, Scope
-from caiso.oasis.tables import read_table
+from caiso.oasis.tables import Table, read_table
 from caiso.oasis.unpack import Bounds, Budget, Entry, entries_of
+
+SIDE_BY_SIDE: Final = 2
+"""Members that are read at once: pyarrow and zlib take a core each, and what is read ahead takes memory."""
 
 
 def parse_reply(status: int, content: bytes, asked: Question | None = None, bounds: Bounds | None = None) -> Prices:
@@ -43,9 +51,10 @@ class _Members:
 
     def read(self, status: int, content: bytes) -> Prices:
         reading = Reading(Scope.of(self.asked) if self.asked else None, self.bounds.rows)
-        budget = Budget(self.bounds.total_bytes, self.bounds.total_bytes)
-        for entry in entries_of(status, content, self.bounds):
-            self._read_member(entry, reading, budget)
+        entries, read = entries_of(status, content, self.bounds), self._table_in(Budget(self.bounds.total_bytes))
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+            for entry, table in ahead(threads, entries, read):
+                self._take(entry, table, reading)
         self._require_table()
         scope = reading.scope
         if scope is None:
@@ -55,21 +64,28 @@ class _Members:
             raise _no_price(prices) if reading.has_rows else _no_row(reading)
         return prices
 
-    def _read_member(self, entry: Entry, reading: Reading, budget: Budget) -> None:
-        try:
+    def _table_in(self, budget: Budget) -> Callable[[Entry], Table]:
+        def read(entry: Entry) -> Table:
             member = entry.open(budget)
-            if member.is_xml:
-                query_name = self.asked.query_name if self.asked else None
-                reading.add(read_report(member, query_name))
-            else:
-                for piece in read_table(partial(entry.open, budget), reading.bad_rows):
-                    reading.add(piece)
+            if not member.is_xml:
+                member.forget()
+                return read_table(partial(entry.open, budget))
+            return Table([read_report(member, self.asked.query_name if self.asked else None)])
+
+        return read
+
+    def _take(self, entry: Entry, table: Future[Table], reading: Reading) -> None:
+        try:
+            read = table.result()
         except ErrorReply as error:
             self.errors.append(error)
         except NoPrices as error:
             self.strays.append((entry.file_name[:80], error))
         else:
             self.tables += 1
+            reading.bad_rows.add(read.left_out)
+            for piece in read.pieces:
+                reading.add(piece)
 
     def _require_table(self) -> None:
         """A whole error is that error; one beside tables stands for a member that is missing."""
@@ -79,6 +95,18 @@ class _Members:
             raise self.strays[0][1]
         if self.errors:
             raise Incomplete(f"a table and an error in one reply: {self.errors[0]}")
+
+
+def ahead(
+    threads: ThreadPoolExecutor, entries: Iterable[Entry], read: Callable[[Entry], Table]
+) -> Iterator[tuple[Entry, Future[Table]]]:
+    """Each entry, in order, with what is read in it, while the next ones are read already."""
+    waiting: deque[tuple[Entry, Future[Table]]] = deque()
+    for entry in entries:
+        waiting.append((entry, threads.submit(read, entry)))
+        if len(waiting) >= SIDE_BY_SIDE:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _no_row(reading: Reading) -> OasisFailure:

@@ -3,9 +3,8 @@
 A row that cannot be read, or is of something else, is left out and told; the others hold. It cannot speak for anybody else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -24,15 +23,14 @@ from caiso.oasis.columns import (
     RawColumns,
     Texts,
     seconds_of,
-    time_of,
 )
 from caiso.oasis.errors import Malformed, Oversized
 from caiso.oasis.questions import Group, Question
 from caiso.oasis.reports import REPORTS, Component, Market
+from caiso.oasis.row_texts import KINDS, RowTexts, component_in, is_row
 
 _COMPONENTS = tuple(Component)
 _OTHER = len(_COMPONENTS)
-_KINDS = {component.value.encode(): number for number, component in enumerate(_COMPONENTS)}
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ class Reading:
         nodes: every node that a row is of, by its number.
         bad_rows: what was left out.
         others: the LMP_TYPEs that have no name here, whose rows are left out and no fault.
+        has_rows: whether any row is of what was asked for.
     """
 
     def __init__(self, scope: Scope | None, most_rows: int) -> None:
@@ -96,23 +95,18 @@ class Reading:
         self.nodes = Texts("nodes")
         self._markets, self._times, self._kinds = Texts("markets"), Texts("times"), Texts("LMP_TYPEs")
         self._seconds = Known(self._times, seconds_of, np.int64)
-        self._is_time = Known(self._times, lambda text: seconds_of(text) != NO_TIME, np.bool_)
-        self._kind = Known(self._kinds, lambda text: _KINDS.get(text, _OTHER), np.int8)
+        self._kind = Known(self._kinds, lambda text: KINDS.get(text, _OTHER), np.int8)
         self._is_kind = Known(self._kinds, bool, np.bool_)
         self._is_market = Known(self._markets, self._is_of_market, np.bool_)
         self._is_node = Known(self.nodes, self._is_of_nodes, np.bool_)
         self.bad_rows = BadRows()
+        self.has_rows = False
         self._found: dict[Component, list[Rows]] = {component: [] for component in Component}
 
     @property
     def others(self) -> tuple[str, ...]:
         """In the order in which they came."""
-        return tuple(text.decode(errors="replace")[:40] for text in self._kinds.all() if text and text not in _KINDS)
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether any row is of what was asked for."""
-        return any(self._found.values())
+        return tuple(text.decode(errors="replace")[:40] for text in self._kinds.all() if text and text not in KINDS)
 
     @property
     def seconds(self) -> Integers:
@@ -122,6 +116,10 @@ class Reading:
     def rows(self, component: Component) -> Sequence[Rows]:
         """Those of one component."""
         return self._found[component]
+
+    def take(self, component: Component) -> Sequence[Rows]:
+        """Those of one component, which are let go of."""
+        return self._found.pop(component)
 
     def add(self, raw: RawColumns) -> None:
         """Take some rows of a member.
@@ -151,6 +149,7 @@ class Reading:
             self._keep(_COMPONENTS[number], holds if is_of_kind.all() else is_of_kind[rows.kind.places] & holds, rows, raw)
 
     def _keep(self, component: Component, wanted: Flags, rows: "Numbered", raw: RawColumns) -> None:
+        self.has_rows |= bool(wanted.any())
         if wanted.all():
             self._found[component].append(Rows(rows.node.numbers, rows.start.numbers, raw.usd_per_mwh, raw.unreadable))
         elif wanted.any():
@@ -168,17 +167,23 @@ class Reading:
                 some prices happen to lie within what was asked for.
         """
         holds = np.ones(len(rows.node.places), dtype=np.bool_)
-        for known, columns, cause in (
-            (self._is_time, (rows.start, rows.end), self._tell_time),
-            (self._is_kind, (rows.kind,), lambda _row: "a row without LMP_TYPE"),
-            (self._is_market, (rows.market,), self._tell_market),
-            (self._is_node, (rows.node,), self._tell_node),
+        for is_right_in, columns, cause in (
+            (self._is_time_in, (rows.start, rows.end), self._tell_time),
+            (self._is_kind.of_texts, (rows.kind,), lambda _row: "a row without LMP_TYPE"),
+            (self._is_market.of_texts, (rows.market,), self._tell_market),
+            (self._is_node.of_texts, (rows.node,), self._tell_node),
         ):
-            if not all(known.of_texts(column).all() for column in columns):
-                self._leave_out(rows, holds, np.logical_and.reduce([known.of(column) for column in columns]), cause)
+            is_right = [is_right_in(column) for column in columns]
+            if not all(of_texts.all() for of_texts in is_right):
+                of_rows = [of_texts[column.places] for of_texts, column in zip(is_right, columns, strict=True)]
+                self._leave_out(rows, holds, np.logical_and.reduce(of_rows), cause)
         self._leave_out(rows, holds, self._is_interval(rows), self._tell_interval)
         self._require_time(rows, holds)
         return holds
+
+    def _is_time_in(self, column: Coded) -> Flags:
+        is_time: Flags = self._seconds.of_texts(column) != NO_TIME
+        return is_time
 
     def _is_interval(self, rows: "Numbered") -> Flags:
         length_s = int(REPORTS[self._scope.market].interval.total_seconds())
@@ -186,7 +191,7 @@ class Reading:
         begins = self._seconds.of_texts(rows.start) % length_s == 0
         return is_long if begins.all() else is_long & begins[rows.start.places]
 
-    def _leave_out(self, rows: "Numbered", holds: Flags, is_right: Flags, cause: Callable[["RowTexts"], str]) -> None:
+    def _leave_out(self, rows: "Numbered", holds: Flags, is_right: Flags, cause: Callable[[RowTexts], str]) -> None:
         """Of the rows that hold, tell those that are not right, which hold no more."""
         if is_right.all():
             return
@@ -195,7 +200,7 @@ class Reading:
         for row in at[:MOST_BAD_ROWS]:
             texts = self._texts(rows, int(row))
             self.bad_rows.note(
-                BadRow(cause(texts), ",".join(texts), texts.node or None, *_times(texts), component_in([texts.kind]))
+                BadRow(cause(texts), ",".join(texts), texts.node or None, *texts.times(), component_in([texts.kind]))
             )
         self.bad_rows.count(max(0, len(at) - MOST_BAD_ROWS))
 
@@ -209,7 +214,7 @@ class Reading:
             where = f"{texts.node[:60]} from {texts.start} to {texts.end}"
             raise Malformed("prices of another time than was asked for", where=where)
 
-    def _texts(self, rows: "Numbered", row: int) -> "RowTexts":
+    def _texts(self, rows: "Numbered", row: int) -> RowTexts:
         return RowTexts(
             self._times.text(rows.start.number_in(row)),
             self._times.text(rows.end.number_in(row)),
@@ -231,10 +236,10 @@ class Reading:
         name = text.decode(errors="replace")
         return bool(name) and "?" not in name and (self._scope.nodes is None or name in self._scope.nodes)
 
-    def _tell_market(self, row: "RowTexts") -> str:
+    def _tell_market(self, row: RowTexts) -> str:
         return f"prices of market {row.market[:40]!r} in the answer for {self._scope.market}"
 
-    def _tell_time(self, row: "RowTexts") -> str:
+    def _tell_time(self, row: RowTexts) -> str:
         """What is no row at all stands in place of something that nobody knows, such as an error.
 
         Raises:
@@ -246,38 +251,12 @@ class Reading:
             raise Malformed(cause, where=",".join(row)[:120])
         return cause
 
-    def _tell_interval(self, _row: "RowTexts") -> str:
+    def _tell_interval(self, _row: RowTexts) -> str:
         interval = REPORTS[self._scope.market].interval
         return f"an interval of {self._scope.market} that is not {interval} long or begins between two"
 
-    def _tell_node(self, row: "RowTexts") -> str:
+    def _tell_node(self, row: RowTexts) -> str:
         return f"prices of node {row.node[:60]!r}, which was not asked for"
-
-
-class RowTexts(NamedTuple):
-    """What stands in one row."""
-
-    start: str
-    end: str
-    node: str
-    market: str
-    kind: str
-
-
-def is_row(cells: Iterable[str]) -> bool:
-    """Whether a line that cannot be read was a row all the same: somewhere it has a time, or the name of a price."""
-    return any(cell.encode() in _KINDS or seconds_of(cell.encode()) != NO_TIME for cell in cells)
-
-
-def component_in(cells: Iterable[str]) -> Component | None:
-    """The first of the cells that names one."""
-    return next((_COMPONENTS[_KINDS[name]] for cell in cells if (name := cell.encode()) in _KINDS), None)
-
-
-def _times(row: RowTexts) -> tuple[datetime | None, datetime | None]:
-    seconds = (seconds_of(text.encode()) for text in (row.start, row.end))
-    start, end = (None if each == NO_TIME else time_of(each) for each in seconds)
-    return start, end
 
 
 class Numbered(NamedTuple):

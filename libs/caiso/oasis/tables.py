@@ -4,8 +4,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,14 +14,15 @@ import pyarrow.csv
 
 from caiso.oasis.columns import BadRow, BadRows, Floats, RawColumns
 from caiso.oasis.errors import Malformed, NoPrices
-from caiso.oasis.rows import component_in, is_row
+from caiso.oasis.row_texts import component_in, is_row
 from caiso.oasis.unpack import Member
 
 PRICE_COLUMNS: Final = ("MW", "VALUE", "PRC")
 """The column of the price is named by report and version; the first of these that a header has is it."""
 _TEXT_COLUMNS: Final = ("MARKET_RUN_ID", "NODE", "INTERVALSTARTTIME_GMT", "INTERVALENDTIME_GMT", "LMP_TYPE")
 _TEXT: Final = pa.dictionary(pa.int32(), pa.binary())
-_BLOCK_BYTES: Final = 4 * 1024 * 1024
+_BLOCK_BYTES: Final = 512 * 1024
+"""Of text that is read at once. pyarrow unpacks up to thirty-two of them ahead, of each member."""
 _SHOWN: Final = 40
 _TO_ASCII: Final = bytes(range(128)) + b"?" * 128
 _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
@@ -63,8 +64,16 @@ def read_header(member: Member) -> Header:
     return Header(names, tuple(names.index(name) for name in _TEXT_COLUMNS), names.index(price), '"' if b'"' in line else False)
 
 
-def read_table(open_member: Callable[[], Member], bad_rows: BadRows) -> Iterator[RawColumns]:
-    """The rows of a CSV member, in pieces. A line that has more or fewer columns than the header is left out.
+@dataclass(frozen=True)
+class Table:
+    """The rows of a member, in pieces, and the lines of it that are left out."""
+
+    pieces: Sequence[RawColumns]
+    left_out: BadRows = field(default_factory=BadRows)
+
+
+def read_table(open_member: Callable[[], Member]) -> Table:
+    """A CSV member. A line that has more or fewer columns than the header is left out.
 
     What is no row at all stands in place of something that nobody knows, such as an error.
 
@@ -72,30 +81,29 @@ def read_table(open_member: Callable[[], Member], bad_rows: BadRows) -> Iterator
 
     Args:
         open_member: the member from its beginning, as often as it takes.
-        bad_rows: where the lines that are left out are noted.
 
     Raises:
         NoPrices: it is no such table.
         Malformed: it is not whole, or has a line that is no row.
         Oversized: it is more than the bounds allow.
     """
+    member = open_member()
     try:
-        pieces, left_out = _read(open_member(), pa.float64())
+        return _read(member, pa.float64())
     except pa.ArrowInvalid:
+        member.forget()
         member = open_member()
         try:
-            pieces, left_out = _read(member, _TEXT)
+            return _read(member, _TEXT)
         except pa.ArrowInvalid as error:
             raise Malformed(f"{member.name}: {str(error)[:200]}") from error
-    bad_rows.add(left_out)
-    yield from pieces
 
 
 class _NotNumbers(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow has no types
     """A price that is a float by its form and yet no number: NaN, or one without end."""
 
 
-def _read(member: Member, price_type: pa.DataType) -> tuple[list[RawColumns], BadRows]:
+def _read(member: Member, price_type: pa.DataType) -> Table:
     header, left_out = read_header(member), _LeftOut(member.name)
     texts, price = [str(at) for at in header.texts], str(header.price)
 
@@ -117,7 +125,7 @@ def _read(member: Member, price_type: pa.DataType) -> tuple[list[RawColumns], Ba
         raise Malformed(left_out.no_row)
     if member.ends_with not in (b"\n", b"\r"):
         raise Malformed(f"{member.name}: its last line has no end, so that some of the table may be missing")
-    return pieces, left_out.rows
+    return Table(pieces, left_out.rows)
 
 
 class _LeftOut:

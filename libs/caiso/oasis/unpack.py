@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 
 from caiso.oasis.errors import HttpRefused, Malformed, Oversized, Throttled
 
@@ -45,12 +46,13 @@ class Bounds:
     rows: int = 8_000_000
 
 
-@dataclass
 class Budget:
-    """What is left of the bytes that a reply may unpack to."""
+    """What is left of the bytes that a reply may unpack to. Members may be read side by side, in threads."""
 
-    left_bytes: int
-    of_bytes: int
+    def __init__(self, of_bytes: int) -> None:
+        self._of_bytes = of_bytes
+        self._left_bytes = of_bytes
+        self._lock = Lock()
 
     def take(self, count: int) -> None:
         """So many were unpacked.
@@ -58,9 +60,15 @@ class Budget:
         Raises:
             Oversized: that is more than there may be.
         """
-        self.left_bytes -= count
-        if self.left_bytes < 0:
-            raise Oversized(f"a zip that unpacks to more than {self.of_bytes} bytes")
+        with self._lock:
+            self._left_bytes -= count
+            if self._left_bytes < 0:
+                raise Oversized(f"a zip that unpacks to more than {self._of_bytes} bytes")
+
+    def give_back(self, count: int) -> None:
+        """So many of them are unpacked once more, and count then."""
+        with self._lock:
+            self._left_bytes += count
 
 
 class Member(io.RawIOBase):
@@ -82,6 +90,9 @@ class Member(io.RawIOBase):
         self._stream = stream
         self._budget = budget
         self.ends_with = b""
+        self._taken = 0
+        self._is_forgotten = False
+        self._lock = Lock()
         self.head = self._read(_HEAD_BYTES)
         self._pending = self.head
 
@@ -106,6 +117,12 @@ class Member(io.RawIOBase):
             return found if size is not None and size >= 0 else found + self._read_all()
         return self._read(size) if size is not None and size >= 0 else self._read_all()
 
+    def forget(self) -> None:
+        """It is opened once more: what was read of it does not count, and who still reads ahead finds its end."""
+        with self._lock:
+            self._is_forgotten = True
+            self._budget.give_back(self._taken)
+
     def _read_all(self) -> bytes:
         return b"".join(iter(lambda: self._read(1024 * 1024), b""))
 
@@ -114,7 +131,11 @@ class Member(io.RawIOBase):
             found = self._stream.read(size)
         except _BROKEN as error:
             raise Malformed(f"{self.name} cannot be unpacked: {type(error).__name__}") from error
-        self._budget.take(len(found))
+        with self._lock:
+            if self._is_forgotten:
+                return b""
+            self._taken += len(found)
+            self._budget.take(len(found))
         self.ends_with = found[-1:] or self.ends_with
         return found
 
@@ -177,6 +198,6 @@ def members_of(status: int, content: bytes, bounds: Bounds) -> Iterator[Member]:
     Raises:
         OasisFailure: as `entries_of` and `Entry.open`.
     """
-    budget = Budget(bounds.total_bytes, bounds.total_bytes)
+    budget = Budget(bounds.total_bytes)
     for entry in entries_of(status, content, bounds):
         yield entry.open(budget)

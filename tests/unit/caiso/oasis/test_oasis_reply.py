@@ -324,8 +324,18 @@ def test_a_recorded_report_of_another_kind_says_of_what_its_rows_are() -> None:
         parse_saved(recorded(SLRS))
 
 
+def test_a_member_that_is_read_twice_counts_once() -> None:
+    table = (HEADER + 2_000 * line("N1") + 2_000 * line("N2", price="NaN")).encode()
+    exact = replace(BOUNDS, total_bytes=3 * len(table))
+    replied = zipped(a__csv=table, b__csv=table, c__csv=table)
+    assert found(parse_reply(200, replied, ASKED, exact)) == [("N1", START, 12.5)]
+
+    with pytest.raises(Oversized):
+        parse_reply(200, replied, ASKED, replace(exact, total_bytes=exact.total_bytes - 1))
+
+
 def test_bounds_are_on_members_bytes_and_rows_together() -> None:
-    many = (HEADER + 7_000 * line()).encode()
+    many = (HEADER + 8_000 * line()).encode()
     bomb = zipped(a__csv=many, b__csv=many)
     with pytest.raises(Oversized, match="1000000 bytes"):
         parse_reply(200, bomb, ASKED, BOUNDS)
