@@ -128,12 +128,12 @@ class Known:
 
 
 def seconds_of(text: bytes) -> int:
-    """A time as seconds since 1970 in UTC, `NO_TIME` when it is none or names no offset from UTC."""
+    """A time as seconds since 1970 in UTC, `NO_TIME` when it is none, names no offset from UTC, or UTC has no such year."""
     try:
         at = datetime.fromisoformat(text.decode("ascii"))
-    except ValueError:
+        return int(at.astimezone(UTC).timestamp()) if at.tzinfo is not None and at.microsecond == 0 else NO_TIME
+    except (ValueError, OverflowError):
         return NO_TIME
-    return int(at.timestamp()) if at.tzinfo is not None and at.microsecond == 0 else NO_TIME
 
 
 def time_of(seconds: int) -> datetime:

@@ -27,14 +27,14 @@ def read_report(member: Member, query_name: str | None) -> RawColumns:
         ErrorReply: the report is an error.
         Incomplete: it is an error and has rows.
         NoPrices: it is not an OASISReport.
-        Malformed: its prices are of another report, or in another unit.
+        Malformed: its prices are of another report, or in another unit, or a row has elements within elements.
     """
     root = _root(member)
     _require_no_error(root, member.name)
     rows: list[tuple[str, ...]] = []
     for item in root.iter("{*}REPORT_ITEM"):
         name, market, unit = (_text(item, f"{{*}}REPORT_HEADER/{{*}}{tag}") for tag in ("REPORT", "MKT_TYPE", "UOM"))
-        of_item = [(market, *(_text(row, f"{{*}}{tag}") for tag in _ROW)) for row in item.iterfind("{*}REPORT_DATA")]
+        of_item = [(market, *_row(data, member.name)) for data in item.iterfind("{*}REPORT_DATA")]
         if any(row[4] in DATA_ITEMS for row in of_item):
             _require_report(name, unit, query_name)
         rows += of_item
@@ -53,6 +53,13 @@ def read_error(member: Member) -> OasisFailure:
     except OasisFailure as failure:
         return failure
     return Malformed(f"{member.name}: a report in XML where a table belongs")
+
+
+def _row(data: etree._Element, where: str) -> tuple[str, ...]:
+    """What an element says is its text. With others within it nobody can say what belongs to it."""
+    if nested := [etree.QName(cell).localname for cell in data if len(cell)]:
+        raise Malformed(f"{where}: elements within {nested[0][:40]}")
+    return tuple(_text(data, f"{{*}}{tag}") for tag in _ROW)
 
 
 def _require_report(name: str, unit: str, query_name: str | None) -> None:
@@ -84,7 +91,9 @@ def _require_no_error(root: etree._Element, where: str) -> None:
 
 
 def _root(member: Member) -> etree._Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+    )
     try:
         root = etree.fromstring(member.read(), parser)
     except (etree.XMLSyntaxError, ValueError) as error:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oasis_reading import disagreements
 from oasis_recordings import FIELDS, as_reply, independent_prices, recorded, zipped
 
 from caiso.oasis import (
@@ -195,6 +196,24 @@ def test_a_price_that_is_no_finite_number_is_absent_and_says_what_stood_there(te
     assert prices.holes == {START: frozenset({"N1", "N2"})}
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:05:00+14:00"),
+        ("9999-12-31T23:50:00-14:00", "9999-12-31T23:55:00-14:00"),
+    ],
+)
+def test_a_time_that_no_calendar_has_in_utc_is_none(start: str, end: str) -> None:
+    prices = parse(line("N1"), f"{start},{end},N2,RTM,LMP,12.5\n", asked=None)
+    assert found(prices) == [("N1", START, 12.5)]
+    assert [(row.cause, row.node, row.interval_start) for row in prices.bad_rows] == [(f"{start!r} is not a time", "N2", None)]
+
+
+def test_prices_whose_sum_has_no_number_are_doubted() -> None:
+    parts = [line(kind=kind, price="1e308") for kind in ("LMP", "MCE", "MCC", "MCL")]
+    assert [place.node for place in parse(*parts).doubts] == ["N1"]
+
+
 def test_two_prices_for_one_that_differ_are_left_out_and_the_same_twice_is_one() -> None:
     prices = parse(line("N1"), line("N1", price="13"), line("N2"), line("N2"))
     assert found(prices) == [("N2", START, 12.5)]
@@ -314,6 +333,16 @@ def test_rows_beside_an_error_in_one_report_are_no_answer() -> None:
         parse(a__xml=report(item()).replace("</RTO>", f"{error}</RTO>"))
 
 
+@pytest.mark.parametrize("hidden", ["<!-- of two -->", "<?of two?>", "<![CDATA[]]>"])
+def test_a_value_is_all_of_its_text_whatever_stands_between(hidden: str) -> None:
+    assert [price for _, _, price in found(parse(a__xml=report(item(value=f"1{hidden}2.5"))))] == [12.5]
+
+
+def test_a_row_with_elements_within_elements_is_no_answer() -> None:
+    with pytest.raises(Malformed, match="elements within VALUE"):
+        parse(a__xml=report(item(value="1<b/>2.5")))
+
+
 def test_entities_in_a_report_are_refused() -> None:
     with pytest.raises(Malformed):
         parse(a__xml="<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><OASISReport>&e;</OASISReport>")
@@ -360,8 +389,9 @@ def test_arbitrary_bytes_are_refused_with_a_typed_failure(content: bytes, status
 
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda rest: (HEADER + line()).encode() + rest))
 def test_an_arbitrary_member_is_read_or_refused_with_a_typed_failure(member: bytes) -> None:
+    replied = zipped(a__csv=member)
     with contextlib.suppress(OasisFailure):
-        parse_reply(200, zipped(a__csv=member), ASKED, BOUNDS)
+        assert not disagreements(replied, parse_reply(200, replied, ASKED, BOUNDS), ASKED)
 
 
 @given(st.data())
