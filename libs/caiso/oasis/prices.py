@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from caiso.oasis.columns import BadRow
+from caiso.oasis.columns import BadRow, time_of
 from caiso.oasis.reports import Component, Market
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ COLUMNS: Final[Mapping[Component, str]] = {
     Component.LOSS: "loss_usd_per_mwh",
     Component.GHG: "ghg_usd_per_mwh",
 }
+_ROWS_AT_ONCE: Final = 50_000
 UTC_SECONDS: Final = pa.timestamp("s", "UTC")
 USD_PER_MWH: Final = pa.float64()
 SCHEMA: Final = pa.schema(
@@ -76,15 +77,18 @@ class Prices:
         return int(self.table.num_rows)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Each price as a dict of its columns' names, for a few; the table is for many."""
-        for batch in self.table.to_batches():
-            for row in batch.to_pylist():
-                yield row | {name: row[name].astimezone(UTC) for name in ("interval_start", "interval_end")}
+        """Each price as a dict of its columns' names, for who needs objects; the table is for many."""
+        names = self.table.schema.names
+        for batch in self.table.to_batches(max_chunksize=_ROWS_AT_ONCE):
+            for values in zip(*map(_objects, batch.columns), strict=True):
+                yield dict(zip(names, values, strict=True))
 
     @cached_property
     def holes(self) -> Mapping[datetime, frozenset[str]]:
         """By interval, the named nodes that have no whole price of it, though the reply names them or the interval."""
         nodes, starts = self.named
+        if len(self) == len(nodes) * len(starts) and not self.unreadable:
+            return {}
         whole: dict[datetime, set[str]] = {start: set() for start in starts}
         pairs = self.table.select(["interval_start", "node"]).to_pydict()
         for start, node in zip(pairs["interval_start"], pairs["node"], strict=True):
@@ -103,6 +107,19 @@ class Prices:
         import polars as pl  # noqa: PLC0415  # only for who wants it
 
         return pl.DataFrame(self.table)
+
+
+def _objects(column: pa.Array) -> list[Any]:
+    """A column as Python's objects, each text and each time made once."""
+    if column.type == UTC_SECONDS:
+        seconds = column.view(pa.int64()).to_pylist()
+        times = {each: time_of(each) for each in set(seconds)}
+        return [times[each] for each in seconds]
+    if pa.types.is_dictionary(column.type):
+        texts = column.dictionary.to_pylist()
+        return [texts[each] for each in column.indices.to_pylist()]
+    found: list[Any] = column.to_pylist()
+    return found
 
 
 def joined(several: Sequence[Prices]) -> Prices:
