@@ -1,6 +1,7 @@
 """A reply's zip to its members, within bounds, as streams. Nothing is written to disk, so names in it can do no harm."""
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ _BROKEN = (
     OSError,  # a seek outside the file
     ValueError,
     OverflowError,
+    LookupError,
+    struct.error,
 )
 
 
@@ -179,7 +182,7 @@ def entries_of(status: int, content: bytes, bounds: Bounds) -> Iterator[Entry]:
         raise HttpRefused(status)
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # is_dir needs a name
     except _BROKEN as error:
         raise Malformed(f"not a zip: {error}") from error
     if not entries:

@@ -374,6 +374,13 @@ def test_bounds_are_on_members_bytes_and_rows_together() -> None:
         parse_reply(200, zipped(a__csv=(HEADER + 3 * line()).encode()), ASKED, replace(BOUNDS, rows=2))
 
 
+def test_a_member_without_a_name_is_read_like_any_other() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive, archive.open(zipfile.ZipInfo(""), "w") as member:
+        member.write((HEADER + line()).encode())
+    assert found(parse_reply(200, packed.getvalue(), ASKED, BOUNDS)) == [("N1", START, 12.5)]
+
+
 def test_a_zip_truncated_anywhere_is_refused() -> None:
     whole = as_reply(DAM)
     for size in range(0, len(whole), 997):
