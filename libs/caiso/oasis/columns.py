@@ -60,7 +60,7 @@ class Texts:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[bytes | None, int] = {}
         self._texts: list[bytes] = []
 
     def __len__(self) -> int:
@@ -80,7 +80,7 @@ class Texts:
         Raises:
             Oversized: there are too many distinct texts.
         """
-        distinct = [self._number_of(text or b"") for text in column.dictionary.to_pylist()]
+        distinct = self._numbers_of(column.dictionary.to_numpy(zero_copy_only=False).tolist())
         if len(self) > MOST_TEXTS:
             raise Oversized(f"more than {MOST_TEXTS:,} different values of {self._what}")
         indices = column.indices
@@ -88,6 +88,10 @@ class Texts:
             distinct.append(self._number_of(b""))
             indices = indices.fill_null(len(distinct) - 1)
         return Coded(np.array(distinct, dtype=np.int32), indices.to_numpy())
+
+    def _numbers_of(self, texts: list[bytes | None]) -> list[int]:
+        known = list(map(self._numbers.get, texts))
+        return [self._number_of(text or b"") if number is None else number for text, number in zip(texts, known, strict=True)]
 
     def _number_of(self, text: bytes) -> int:
         number = self._numbers.setdefault(text, len(self._texts))
