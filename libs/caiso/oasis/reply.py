@@ -5,8 +5,8 @@ status. Nothing is recognised by its size or its name, only by what it is.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -51,7 +51,7 @@ class _Members:
 
     def read(self, status: int, content: bytes) -> Prices:
         reading = Reading(Scope.of(self.asked) if self.asked else None, self.bounds.rows)
-        entries, read = entries_of(status, content, self.bounds), self._table_in(Budget(self.bounds.total_bytes))
+        entries, read = [*entries_of(status, content, self.bounds)], self._table_in(Budget(self.bounds.total_bytes))
         with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
             for entry, table in ahead(threads, entries, read):
                 self._take(entry, table, reading)
@@ -74,9 +74,9 @@ class _Members:
 
         return read
 
-    def _take(self, entry: Entry, table: Future[Table], reading: Reading) -> None:
+    def _take(self, entry: Entry, table: Callable[[], Table], reading: Reading) -> None:
         try:
-            read = table.result()
+            read = table()
         except ErrorReply as error:
             self.errors.append(error)
         except NoPrices as error:
@@ -98,12 +98,15 @@ class _Members:
 
 
 def ahead(
-    threads: ThreadPoolExecutor, entries: Iterable[Entry], read: Callable[[Entry], Table]
-) -> Iterator[tuple[Entry, Future[Table]]]:
-    """Each entry, in order, with what is read in it, while the next ones are read already."""
-    waiting: deque[tuple[Entry, Future[Table]]] = deque()
+    threads: ThreadPoolExecutor, entries: Sequence[Entry], read: Callable[[Entry], Table]
+) -> Iterator[tuple[Entry, Callable[[], Table]]]:
+    """Each entry, in order, with what is read in it, while the next ones are read already. One alone needs no thread."""
+    if len(entries) == 1:
+        yield entries[0], partial(read, entries[0])
+        return
+    waiting: deque[tuple[Entry, Callable[[], Table]]] = deque()
     for entry in entries:
-        waiting.append((entry, threads.submit(read, entry)))
+        waiting.append((entry, threads.submit(read, entry).result))
         if len(waiting) >= SIDE_BY_SIDE:
             yield waiting.popleft()
     yield from waiting
