@@ -46,11 +46,12 @@ def to_messages(content: bytes) -> Read:
     """Prices as what is published."""
     from caiso.oasis import parse_saved  # noqa: PLC0415
     from dotbus.contracts.codec import encode  # noqa: PLC0415
-    from lmp_ingest.translate import Sender, assemble, price_events  # noqa: PLC0415
+    from lmp_ingest.price_block import block_of  # noqa: PLC0415
+    from lmp_ingest.translate import Sender, price_events  # noqa: PLC0415
 
     def read() -> tuple[int, float]:
-        prices, sender, count, total = parse_saved(content), Sender("simulator", "lmp_ingest/bench"), 0, 0.0
-        for event in price_events(sender, prices.market, assemble(prices, NOW).prices, NOW, NODES_PER_EVENT):
+        block, sender, count, total = block_of(parse_saved(content), NOW), Sender("simulator", "lmp_ingest/bench"), 0, 0.0
+        for event in price_events(sender, block, block.is_priced, NOW, NODES_PER_EVENT):
             encode(event)
             count, total = count + len(event.nodes), total + sum(event.lmp_usd_per_mwh)
         return count, total
