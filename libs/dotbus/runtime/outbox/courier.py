@@ -163,6 +163,8 @@ class Courier:
             self.refused = None
 
     def _deliver_states(self) -> None:
+        if self.caught_up:
+            return
         said, version = self._said, self._outbox.states_version
         revisions = self._outbox.state_revisions()
         changed = [topic for topic, revision in revisions.items() if said.get(topic) != revision]
