@@ -3,7 +3,7 @@
 All of it or nothing: events, states and cursor go into the outbox in one transaction, and what cannot be kept was never known.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -127,12 +127,18 @@ class DispatchChanges:
         unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
-        words = {event.resource_id: word_of(event) for event in events if event.resource_id in named}
+        words = self._words_of(event for event in events if event.resource_id in named)
         words_of_all, begins_at = dict.fromkeys(named, "") | words, open_from(header, instructed)
         self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at)
         self._views.note(header, named, unnamed)
         self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
         return unreadable
+
+    def _words_of(self, events: Iterable[Dispatch]) -> Mapping[str, str]:
+        """What a batch comes to for each resource, which is compared with what other accounts were told of it."""
+        if not self._publisher.known_state.is_one_of_several:
+            return {}
+        return {event.resource_id: word_of(event) for event in events}
 
     def _compared(self, batch_uid: str, events: Sequence[Dispatch], words: Mapping[str, str]) -> Sequence[Dispatch]:
         """The events of a batch, told apart where another account was told otherwise; that it was is kept."""

@@ -161,10 +161,10 @@ class Publisher(Generic[B, S]):
             self._let_go_of_strangers(known_state, now)
         due = [known_state.due(now, news_only=news_only) if self.heard_at else [] for known_state in self._known_states]
         if events_only:
-            for _topic, state in chain.from_iterable(due):
-                encode(state)  # what cannot be said is the fault of what has just been put into it
+            for each in chain.from_iterable(due):
+                encode(each.state)  # what cannot be said is the fault of what has just been put into it
             due, cursor = [[] for _ in due], self.cursor
-        states = list(chain.from_iterable(due))
+        states = [(each.topic, each.state) for each in chain.from_iterable(due)]
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
         if not (events or states or moved):
             return

@@ -33,11 +33,14 @@ DOT_BATCH_TYPES = frozenset({BatchType.FIVE_MINUTE, BatchType.HOURLY, BatchType.
 """The types whose instructions carry DOTs."""
 
 
+_BOTH, _FIVE_MINUTE, _HOURLY = frozenset(Schedule), frozenset({Schedule.FIVE_MINUTE}), frozenset({Schedule.HOURLY})
+
+
 def schedules_of(batch_type: int | None) -> frozenset[Schedule]:
     """The schedules that the DOTs of a batch belong to: an out-of-sequence dispatch replaces those of both."""
     if batch_type == BatchType.OUT_OF_SEQUENCE:
-        return frozenset(Schedule)
-    return frozenset({Schedule.HOURLY if batch_type == BatchType.HOURLY else Schedule.FIVE_MINUTE})
+        return _BOTH
+    return _HOURLY if batch_type == BatchType.HOURLY else _FIVE_MINUTE
 
 
 def of_schedule(intervals: Iterable[DotInterval], schedule: Schedule) -> list[DotInterval]:

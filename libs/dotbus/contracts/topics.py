@@ -59,6 +59,8 @@ def encode_name(name: str) -> str:
     """
     if not name:
         raise ValueError("a topic level cannot be made from an empty name")
+    if _FORBIDDEN.isdisjoint(name):  # nearly all
+        return name
     return "".join(_escape(c) if c in _FORBIDDEN else c for c in name)
 
 

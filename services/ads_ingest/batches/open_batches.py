@@ -6,6 +6,7 @@ Each question that fails puts off its own batch and no other.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from ads_ingest.batches.contradictions import ToldOtherwise
 from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
@@ -28,6 +29,14 @@ def vouched_for(confirmed_after: timedelta, counts_for: timedelta) -> timedelta:
         counts_for: how long a state counts for its readers without being said again.
     """
     return max(counts_for * VOUCHED_SHARE, confirmed_after)
+
+
+def oldest(confirmed: Iterable[tuple[datetime, Collection[str]]]) -> Mapping[str, datetime]:
+    """Of each resource the first of the times at which something of it was confirmed."""
+    found: dict[str, datetime] = {}
+    for at, resources in sorted(confirmed, key=itemgetter(0), reverse=True):
+        found.update(dict.fromkeys(resources, at))
+    return found
 
 
 class OpenBatches:
@@ -206,12 +215,7 @@ class OpenBatches:
 
     def confirmed(self, now: datetime) -> Mapping[str, datetime]:
         """Of each resource the oldest of CAISO's last words on the batches of its state, those in doubt left out."""
-        found: dict[str, datetime] = {}
-        for batch in self.every():
-            if batch.confirmed_at:
-                for resource_id in batch.vouches_for(now, self.vouched):
-                    found[resource_id] = min(batch.confirmed_at, found.get(resource_id, batch.confirmed_at))
-        return found
+        return oldest((each.confirmed_at, each.vouches_for(now, self.vouched)) for each in self.every() if each.confirmed_at)
 
     def is_settled(self, batch_uid: str, now: datetime) -> bool:
         """Whether CAISO's list need not name a batch again, not even after a restart."""

@@ -22,9 +22,13 @@ class Doubts:
     resources: frozenset[str] = frozenset()
     everyone: bool = False
 
+    def are_about(self, resource_id: str) -> bool:
+        """Whether they speak against a resource."""
+        return self.everyone or resource_id in self.resources
+
     def of(self, resource_id: str) -> Reasons:
         """The reasons that they are against a resource (`dotbus.contracts.quality`)."""
-        return INCOMPLETE if self.everyone or resource_id in self.resources else ()
+        return INCOMPLETE if self.are_about(resource_id) else ()
 
 
 DoubtsOf = Mapping[Schedule, Doubts]
@@ -44,6 +48,9 @@ class Spoken:
     state: Reasons = ()
     other: Reasons = ()
     batches: frozenset[str] = frozenset()
+
+
+NOTHING_SPOKEN = Spoken()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ads_ingest.batches.open_batch import ASKED_SOON, Known, OpenBatch, known_of
-from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.open_batches import OpenBatches, oldest
 from ads_ingest.known.doubts import Doubts
 from ads_ingest.known.instructions import InstructionRecord
 from ads_ingest.known.state import VALID_FOR_LEAST, Judgement, KnownState, configured_in, refresh_of, restored
@@ -92,12 +92,8 @@ def judge_instructions(known_state: KnownInstructions, batches: OpenBatches, now
     resources = frozenset(resource for each in doubts for resource in each.resources)
     found = Doubts(resources, everyone=any(each.everyone for each in doubts))
     known_state.doubts = dict.fromkeys(Schedule, found)
-    confirmed: dict[str, datetime] = {}
-    for batch in concerned:
-        if batch.confirmed_at and batch.had and batch.until > now and _may_instruct(batch):
-            for resource_id in batch.resources - found.resources:
-                confirmed[resource_id] = min(batch.confirmed_at, confirmed.get(resource_id, batch.confirmed_at))
-    return confirmed
+    lasting = (each for each in concerned if each.had and each.until > now and _may_instruct(each))
+    return oldest((each.confirmed_at, each.resources - found.resources) for each in lasting if each.confirmed_at)
 
 
 def _concerned(known_state: KnownInstructions, batches: Iterable[OpenBatch]) -> list[OpenBatch]:

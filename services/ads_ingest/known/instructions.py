@@ -162,6 +162,8 @@ class InstructionRecord:
 
     def pruned(self, now: datetime) -> Self:
         """Without what is past."""
+        if not self.batches:  # of most
+            return self
         kept = {uid: _pruned(said, now) for uid, said in self.batches.items() if said.until > now}
         return self if kept == self.batches else replace(self, batches=kept)
 

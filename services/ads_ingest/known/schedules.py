@@ -107,6 +107,8 @@ class DotSchedule:
         """Without what is past, save the last of each schedule, at which its ramp begins, and what contradicts that one."""
         withdrawn = tuple(batch for batch in self.withdrawn if batch.until > now)
         past = [interval for interval in self.intervals if interval.interval_end <= now]
+        if len(past) < 2:  # noqa: PLR2004  # it is the last of its schedule
+            return self if withdrawn == self.withdrawn else replace(self, withdrawn=withdrawn)
         last = [max(of_one, key=_precedence) for schedule in Schedule if (of_one := of_schedule(past, schedule))]
         kept = [one for one in past if any(_is_beside(one, each) for each in last)]
         rest = tuple(interval for interval in self.intervals if interval.interval_end > now or interval in kept)

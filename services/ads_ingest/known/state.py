@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, Self, TypeVar
+from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
-from ads_ingest.known.doubts import FAILING, INCOMPLETE, Doubts, DoubtsOf, Reasons, Spoken
+from ads_ingest.known.doubts import FAILING, INCOMPLETE, NOTHING_SPOKEN, Doubts, DoubtsOf, Reasons, Spoken
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
@@ -73,6 +73,14 @@ class Judgement:
     valid_until: datetime
     reasons: Spoken
     now: datetime
+
+
+class Due(NamedTuple, Generic[B, S]):
+    """A state that is to be said, on its topic, and what it is made of."""
+
+    topic: str
+    state: S
+    said: _Said[B]
 
 
 class KnownState(Generic[B, S]):
@@ -212,34 +220,37 @@ class KnownState(Generic[B, S]):
         """As it was before something that could not be kept."""
         self._shelf.entries = dict(entries)
 
-    def due(self, now: datetime, *, news_only: bool = False) -> list[tuple[str, S]]:
-        """The states that have to be said, each with its topic. Call `note_said` once they are safe.
+    def due(self, now: datetime, *, news_only: bool = False) -> list[Due[B, S]]:
+        """The states that have to be said. Call `note_said` once they are safe.
 
         `news_only` leaves out what would only be said again: in the middle of a round not all was asked for yet.
         """
         self._shelf.entries = {resource_id: entry.pruned(now) for resource_id, entry in self._shelf.entries.items()}
         for known_state in self._accounts:
             known_state.judge(now)
-        states = [
-            self._make_state(resource_id, entry, Judgement(rests_on, rests_on + self.valid_for, against, now))
-            for resource_id, entry in self._shelf.entries.items()
-            if (rests_on := self._rests_on(resource_id))
-            and (
-                self._is_news(resource_id, entry, against := self._against(resource_id))
-                or (not news_only and self._is_old(resource_id, entry, rests_on, now))
-            )
-        ]
-        return [(self._topic(state.resource_id), state) for state in states]
+        found = []
+        for resource_id, entry in self._shelf.entries.items():
+            judges = self._judges(resource_id)
+            if (rests_on := self._rests_on(resource_id, judges)) is None:
+                continue
+            against = self._against(resource_id, judges)
+            is_news = self._is_news(resource_id, entry, against, judges)
+            if is_news or (not news_only and self._is_old(resource_id, entry, rests_on, now)):
+                state = self._make_state(resource_id, entry, Judgement(rests_on, rests_on + self.valid_for, against, now))
+                found.append(Due(self._topic(resource_id), state, _Said(entry, against, rests_on)))
+        return found
 
-    def _rests_on(self, resource_id: str) -> datetime | None:
+    def _rests_on(self, resource_id: str, judges: "Sequence[KnownState[B, S]]") -> datetime | None:
         """The oldest answer of CAISO's that a resource's state rests on, None while nothing can be said of it.
 
         Of several accounts that see it the one that was answered last counts, and all while none is known to. What no account
         sees any more rests on what it was said to rest on.
         """
-        if not (judges := self._judges(resource_id)):
+        if not judges:
             said = self._shelf.said.get(resource_id)
             return said.heard_at if said else None
+        if len(judges) == 1:
+            return judges[0].answered(resource_id)
         told = [known_state for known_state in judges if resource_id not in known_state.untold]
         answers = [known_state.answered(resource_id) for known_state in told or judges]
         known = [at for at in answers if at]
@@ -251,21 +262,18 @@ class KnownState(Generic[B, S]):
         """The oldest answer to this account that a resource's state rests on."""
         return self.heard_at and min(self.heard_at, self.confirmed.get(resource_id, self.heard_at))
 
-    def note_said(self, states: Sequence[tuple[str, S]]) -> None:
+    def note_said(self, due: Iterable[Due[B, S]]) -> None:
         """Remember what is safe in the outbox."""
-        for _topic, state in states:
-            entry = self._shelf.entries[state.resource_id]
-            self._shelf.said[state.resource_id] = _Said(entry, self._against(state.resource_id), state.heard_at)
+        self._shelf.said.update((each.state.resource_id, each.said) for each in due)
 
-    def _is_news(self, resource_id: str, entry: B, against: Spoken) -> bool:
+    def _is_news(self, resource_id: str, entry: B, against: Spoken, judges: "Sequence[KnownState[B, S]]") -> bool:
         said = self._shelf.said.get(resource_id)
         if said is None:
-            return entry != self._empty or all(known_state.complete for known_state in self._judges(resource_id))
+            return entry != self._empty or all(known_state.complete for known_state in judges)
         return (said.entry, said.reasons) != (entry, against)
 
-    def _against(self, resource_id: str) -> Spoken:
+    def _against(self, resource_id: str, judges: "Sequence[KnownState[B, S]]") -> Spoken:
         """What any account that may be told of a resource knows against it, and that none is answered, or sees it."""
-        judges = self._judges(resource_id)
         spoken = [known_state.spoken(resource_id) for known_state in judges]
         if judges and all(resource_id in known_state.untold for known_state in judges):
             spoken.append(Spoken(INCOMPLETE, INCOMPLETE))
@@ -278,13 +286,15 @@ class KnownState(Generic[B, S]):
 
     def spoken(self, resource_id: str) -> Spoken:
         """What this account knows against a resource."""
-        follows = self._configured.get(resource_id)
+        batches = [uid for uid, resources in self.doubts_of_batches.items() if resource_id in resources]
+        if not batches and not any(doubts.are_about(resource_id) for doubts in self.doubts.values()):
+            return NOTHING_SPOKEN  # of nearly all
         against = {schedule: doubts.of(resource_id) for schedule, doubts in self.doubts.items()}
-        batches = frozenset(uid for uid, resources in self.doubts_of_batches.items() if resource_id in resources)
+        follows = self._configured.get(resource_id)
         if follows is None:  # nobody says which: either speaks against the whole
-            return Spoken(next((reasons for reasons in against.values() if reasons), ()), batches=batches)
+            return Spoken(next((reasons for reasons in against.values() if reasons), ()), batches=frozenset(batches))
         other = next(reasons for schedule, reasons in against.items() if schedule is not follows)
-        return Spoken(against[follows], other, batches)
+        return Spoken(against[follows], other, frozenset(batches))
 
     def _is_old(self, resource_id: str, entry: B, rests_on: datetime, now: datetime) -> bool:
         said = self._shelf.said.get(resource_id)
