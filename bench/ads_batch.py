@@ -2,10 +2,10 @@
 
     python bench/ads_batch.py [TRIALS] [RESOURCES]
 
-The loop, the outbox on the disk, the courier and the bus are the real ones and run in this process, beside a real Mosquitto with
-the limits that it is deployed with; CAISO is in memory, because its work would be measured, too. In each trial CAISO revises one
-of four batches. Measured is the time from its reply until an event and a state of each resource are acknowledged, and the
-processor time of that.
+The loop, the outbox on the disk, the courier and the bus are the real ones and run in this process. Beside it runs a real
+Mosquitto with the limits that it is deployed with; CAISO is in memory, because its work would be measured, too. In each trial
+CAISO revises one of four batches. Measured is the time from its reply until an event and a state of each resource are
+acknowledged, and the processor time of that.
 """
 
 import sys

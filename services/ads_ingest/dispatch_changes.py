@@ -128,7 +128,7 @@ class DispatchChanges:
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
         words = self._words_of(event for event in events if event.resource_id in named)
-        words_of_all, begins_at = dict.fromkeys(named, "") | words, open_from(header, instructed)
+        words_of_all, begins_at = {**dict.fromkeys(named, ""), **words}, open_from(header, instructed)
         self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at)
         self._views.note(header, named, unnamed)
         self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
