@@ -76,7 +76,7 @@ def kind_of(batch_type: int | None, instruction_type: int | None) -> Instruction
     return _BY_INSTRUCTION.get(instruction_type, InstructionKind.OTHER)
 
 
-class Lasting(msgspec.Struct, frozen=True):
+class Lasting(msgspec.Struct, frozen=True, gc=False):
     """From when an instruction holds, until when as far as CAISO says, and until when it is shown."""
 
     start_at: datetime

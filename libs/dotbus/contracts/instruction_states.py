@@ -62,7 +62,7 @@ class Megawatts(StrEnum):
     NONE = "none"
 
 
-class Holding(msgspec.Struct, frozen=True):
+class Holding(msgspec.Struct, frozen=True, gc=False):
     """What holds of an instruction, and the megawatts that it holds with; None when nobody can say, or none do."""
 
     standing: Standing
@@ -126,7 +126,7 @@ def is_nothing_by_status(status: int | None) -> bool:
     return _ANY_TYPE.get(status) is _GONE
 
 
-class _Answered(msgspec.Struct, frozen=True):
+class _Answered(msgspec.Struct, frozen=True, gc=False):
     answer: Answer
     dot_mw: float | None
 

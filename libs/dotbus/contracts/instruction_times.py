@@ -21,7 +21,7 @@ _TARGET_WITHIN = timedelta(hours=1)
 _NO = frozenset({"n", "no", "false", "0"})
 
 
-class InstructionTimes(msgspec.Struct, frozen=True):
+class InstructionTimes(msgspec.Struct, frozen=True, gc=False):
     """The interval, and the target within it."""
 
     interval_start: datetime

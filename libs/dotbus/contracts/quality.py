@@ -65,7 +65,7 @@ def read_reasons(names: Iterable[str]) -> frozenset[Reason]:
     return frozenset(Reason(name) if name in _NAMES else Reason.INCOMPLETE for name in names)
 
 
-class Quality(msgspec.Struct, frozen=True):
+class Quality(msgspec.Struct, frozen=True, gc=False):
     """A level and every reason for it; good has none."""
 
     level: Level

@@ -1,5 +1,6 @@
 """What is decoded is a whole message that we understand; what is encoded can be decoded by anybody."""
 
+import gc
 import json
 import math
 
@@ -152,6 +153,24 @@ def test_no_number_of_any_message_passes_for_absent(message, place):
 def test_large_numbers_are_finite_though_their_sum_is_not():
     columns = {"lmp_usd_per_mwh": (1.7e308, 1.7e308)}
     assert decode(encode(msgspec.structs.replace(samples.prices(), **columns))).lmp_usd_per_mwh == (1.7e308, 1.7e308)
+
+
+def structs_in(value: object):
+    """A message, and what it is made of."""
+    match value:
+        case tuple():
+            for entry in value:
+                yield from structs_in(entry)
+        case msgspec.Struct():
+            yield value
+            for name in value.__struct_fields__:
+                yield from structs_in(getattr(value, name))
+
+
+@pytest.mark.parametrize("message", samples.every_message(), ids=lambda message: type(message).__name__)
+def test_the_garbage_collector_never_looks_through_messages(message):
+    """They cannot be part of a cycle, and a collection that walks those of a thousand resources stops everything for it."""
+    assert not [type(each).__name__ for each in structs_in(message) if gc.is_tracked(each)]
 
 
 def test_no_message_has_a_dictionary_of_numbers():

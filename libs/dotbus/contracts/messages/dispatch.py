@@ -7,7 +7,7 @@ import msgspec
 from dotbus.contracts.messages.envelope import CaisoState, Event, Extra, Int32, NonEmpty, Seq, Utc
 
 
-class DispatchBatchHeader(msgspec.Struct, frozen=True, kw_only=True):
+class DispatchBatchHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Header of an ADS dispatch batch. The integer codes are CAISO's, unknown ones included.
 
     Attributes:
@@ -44,7 +44,7 @@ class DispatchBatchHeader(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True):
+class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One segment of an instruction: the megawatts of one service type.
 
     Attributes:
@@ -60,7 +60,7 @@ class InstructionDetail(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class Instruction(msgspec.Struct, frozen=True, kw_only=True):
+class Instruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One ADS instruction, every element of the schema.
 
     Attributes:
@@ -172,7 +172,7 @@ class Dispatch(Event, frozen=True, kw_only=True, tag="dispatch"):
     instructions: tuple[Instruction, ...]
 
 
-class DotSegment(msgspec.Struct, frozen=True, kw_only=True):
+class DotSegment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Part of a DOT by service type.
 
     Attributes:
@@ -184,7 +184,7 @@ class DotSegment(msgspec.Struct, frozen=True, kw_only=True):
     segment_mw: float
 
 
-class DotInterval(msgspec.Struct, frozen=True, kw_only=True):
+class DotInterval(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A DOT and the interval that it is in force in.
 
     Attributes:
@@ -225,7 +225,7 @@ MOST_DOTS: Final = 500
 """What one state holds of a resource: an hour ahead are 12 of one schedule. A reader would be busy with nothing but more."""
 
 
-class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True):
+class WithdrawnBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A batch that holds no more, though what it instructed lasts until then: cancelled, revised away or unreadable.
 
     Attributes:

@@ -29,7 +29,7 @@ class Environment(StrEnum):
     SIMULATOR = "simulator"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", gc=False):
     """What every message says.
 
     Attributes:

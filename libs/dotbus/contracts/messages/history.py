@@ -46,7 +46,7 @@ class BackfillReply(Command, frozen=True, kw_only=True, tag="backfill-reply"):
     detail: str
 
 
-class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+class Backfill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far a backfill is. It survives a restart, and is done while nothing else is to be asked of CAISO.
 
     Attributes:

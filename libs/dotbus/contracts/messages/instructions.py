@@ -6,7 +6,7 @@ from dotbus.contracts.messages.dispatch import WithdrawnBatch
 from dotbus.contracts.messages.envelope import CaisoState, Int32, NonEmpty, Utc
 
 
-class InstructionAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class InstructionAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was answered to an instruction, and until when it can be.
 
     Attributes:
@@ -41,7 +41,7 @@ class InstructionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     opr_reason_code: Int32 | None = None
 
 
-class KnownInstruction(msgspec.Struct, frozen=True, kw_only=True):
+class KnownInstruction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One instruction in the newest revision of its batch.
 
     Attributes:

@@ -49,7 +49,7 @@ class Prices(Event, frozen=True, kw_only=True, tag="prices"):
     ghg_usd_per_mwh: Column
 
 
-class NodePrice(msgspec.Struct, frozen=True, kw_only=True):
+class NodePrice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One node's price in one interval, with its components.
 
     Attributes:

@@ -14,7 +14,7 @@ SeqRange = tuple[Seq, Seq]
 SeqRanges = Annotated[tuple[SeqRange, ...], msgspec.Meta(max_length=MAX_RANGES)]
 
 
-class Missing(msgspec.Struct, frozen=True, kw_only=True):
+class Missing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What of an upstream is missing and still asked for.
 
     Attributes:
@@ -28,7 +28,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
 
 
-class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a service hears what it depends on (CAISO, the database).
 
     Attributes:
@@ -56,7 +56,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...] = ()
 
 
-class OutboxSpan(msgspec.Struct, frozen=True, kw_only=True):
+class OutboxSpan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The events of its stream that a source can still send again.
 
     Attributes:

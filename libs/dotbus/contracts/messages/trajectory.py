@@ -7,7 +7,7 @@ import msgspec
 from dotbus.contracts.messages.envelope import CaisoState, Event, Extra, Int32, Seq, Utc
 
 
-class TrajectoryBatchHeader(msgspec.Struct, frozen=True, kw_only=True):
+class TrajectoryBatchHeader(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Header of an ADS trajectory batch.
 
     Attributes:
@@ -25,7 +25,7 @@ class TrajectoryBatchHeader(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class Dop(msgspec.Struct, frozen=True, kw_only=True):
+class Dop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One Dispatch Operating Point as CAISO sent it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Dop(msgspec.Struct, frozen=True, kw_only=True):
     extra: Extra = {}
 
 
-class Compliance(msgspec.Struct, frozen=True, kw_only=True):
+class Compliance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether a resource delivered the energy expected of it in one five-minute interval.
 
     Attributes:
@@ -86,7 +86,7 @@ class TrajectoryBatch(Event, frozen=True, kw_only=True, tag="trajectory-batch"):
     compliance: tuple[Compliance, ...] = ()
 
 
-class TrajectoryPoint(msgspec.Struct, frozen=True, kw_only=True):
+class TrajectoryPoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A point of the assembled curve.
 
     Attributes:

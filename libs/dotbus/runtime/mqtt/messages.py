@@ -30,7 +30,7 @@ class PublishTimedOut(BusError):
     """The broker did not acknowledge in time. It may have the message nevertheless."""
 
 
-class Outgoing(msgspec.Struct, frozen=True):
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A message to publish, QoS 1."""
 
     topic: str
