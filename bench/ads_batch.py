@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the broker and t
 
 from ads_bench import T0, Bench
 from ads_fake import Batch, FakeAds
-from real_mosquitto import remove_mosquitto, start_mosquitto
+from real_mosquitto import AT_ONCE_AS_DEPLOYED, remove_mosquitto, start_mosquitto
 
 from caiso.ads.records import Question, Reply
 from dotbus.contracts.messages import Environment
@@ -40,8 +40,6 @@ AHEAD = 3
 """Batches that hold beside the one in force."""
 INTERVAL, POLL = timedelta(minutes=5), timedelta(seconds=1)
 WITHIN_S = 30.0
-AS_DEPLOYED = "max_inflight_messages 1000"
-"""In deploy/mosquitto: how many messages the broker takes of a publisher before it has acknowledged the first of them."""
 SEGMENTS = "".join(
     f"<instructionDetail segNo='{number}'><serviceType>{name}</serviceType><mw>{mw}</mw></instructionDetail>"
     for number, (name, mw) in enumerate((("SCHD", 8.0), ("SUPP", 2.0)), 1)
@@ -132,7 +130,7 @@ def batch(number: int, resources: int) -> Batch:
 def delivering(folder: Path, resources: int) -> Iterator[Delivering]:
     """A loop that has heard of the batch in force and of those ahead."""
     (folder / "broker").mkdir()
-    broker = start_mosquitto(folder / "broker", AS_DEPLOYED)
+    broker = start_mosquitto(folder / "broker", AT_ONCE_AS_DEPLOYED)
     bench = Delivering(folder, broker.port, resources)
     bench.ads.batches += [batch(number, resources) for number in range(1 + AHEAD)]
     bench.deliver(1 + AHEAD)

@@ -25,7 +25,7 @@ from pymodbus.client import ModbusTcpClient
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the stack is the tests'
 
 from plant_stack import PlantStack
-from real_mosquitto import remove_mosquitto, start_mosquitto
+from real_mosquitto import AT_ONCE_AS_DEPLOYED, remove_mosquitto, start_mosquitto
 from waiting import eventually
 
 from dotbus.contracts.codec import decode
@@ -160,7 +160,7 @@ class Controller:
 def running(folder: Path, resources: int) -> Iterator[PlantStack]:
     """The processes, from CAISO to registers."""
     (folder / "broker").mkdir(parents=True)
-    broker = start_mosquitto(folder / "broker")
+    broker = start_mosquitto(folder / "broker", AT_ONCE_AS_DEPLOYED)
     plant = PlantStack(folder, broker, None, config=config(resources), settings=SETTINGS)
     plant.start("simulator", "ads_ingest", "modbus_gateway")
     try:

@@ -13,6 +13,8 @@ from containers import Container, docker_answers
 
 IMAGE = "eclipse-mosquitto:2"
 READY_WITHIN_S = 20.0
+AT_ONCE_AS_DEPLOYED = "max_inflight_messages 1000"
+"""In deploy/mosquitto, for what is measured: how many messages may be on their way, to the broker or from it; else it is 20."""
 
 
 class Mosquitto(Protocol):
