@@ -56,7 +56,7 @@ class DotSchedule:
         if not tells_age(dispatch.batch):
             added = tuple(_as_old_as(interval, known.get(interval.instruction_uid)) for interval in added)
         others = [interval for interval in self.intervals if interval.batch_uid != batch_uid]
-        is_news = set(added) != set(known.values())
+        is_news = {interval.instruction_uid: interval for interval in added} != known
         received = max(dispatch.time, self.received_at or dispatch.time) if is_news else self.received_at
         withdrawn = tuple(batch for batch in self.withdrawn if batch.batch_uid != batch_uid)
         return replace(self, intervals=_in_order((*others, *added)), received_at=received, withdrawn=withdrawn)

@@ -141,7 +141,8 @@ class Outbox:
 
     def _write_states(self, states: Sequence[tuple[str, OutgoingState]], cursors: Mapping[str, str]) -> None:
         self._replace_states([(topic, encode(state)) for topic, state in states])
-        self._database.executemany("DELETE FROM retraction WHERE topic = ?", [(topic,) for topic, _state in states])
+        said = json.dumps([topic for topic, _state in states])
+        self._database.execute("DELETE FROM retraction WHERE topic IN (SELECT value FROM json_each(?))", (said,))
         self._write_cursors(cursors)
 
     def _write_cursors(self, cursors: Mapping[str, str]) -> None:
