@@ -20,8 +20,11 @@ from modbus_gateway.state.arrivals import Arrival, Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests, needed_services
 from modbus_gateway.wire.current_image import CurrentImage
 
-BURST_S: Final = 0.02
-"""How long arrivals are gathered before what they outdate is rendered again; who asks for it meanwhile does not wait."""
+QUIET_S: Final = 0.02
+GATHERED_MOST_S: Final = 0.2
+"""How long nothing arrives before what was outdated is rendered again, and for how long that is waited for.
+
+Who asks for it meanwhile does not wait: what is outdated is never shown, but rendered when it is asked for."""
 
 
 class Service:
@@ -105,8 +108,15 @@ class Service:
         except TimeoutError:
             await asyncio.sleep(0)  # also when something is always due
             return
-        await asyncio.sleep(BURST_S)
-        self._changed.clear()
+        await self._gather()
+
+    async def _gather(self) -> None:
+        """Wait until nothing more arrives: what is rendered amid a burst is outdated by the next message of it."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + GATHERED_MOST_S
+        while self._changed.is_set() and loop.time() < until_s:
+            self._changed.clear()
+            await asyncio.sleep(QUIET_S)
 
     def _take(self, arrival: Arrival) -> None:
         if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:

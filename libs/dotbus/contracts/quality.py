@@ -5,7 +5,7 @@ A value is never read without it. The three levels and their numbers are OPC's, 
 
 from collections.abc import Iterable
 from enum import IntEnum, StrEnum
-from typing import Self
+from functools import cache
 
 import msgspec
 
@@ -71,11 +71,10 @@ class Quality(msgspec.Struct, frozen=True, gc=False):
     level: Level
     reasons: tuple[Reason, ...] = ()
 
-    @classmethod
-    def of(cls, reasons: Iterable[Reason]) -> Self:
+    @staticmethod
+    def of(reasons: Iterable[Reason]) -> "Quality":
         """The quality that these reasons add up to: the worst of their levels, good when there are none."""
-        found = tuple(sorted(set(reasons), key=BIT_OF.__getitem__))
-        return cls(min((LEVEL_OF[reason] for reason in found), default=Level.GOOD), found)
+        return _quality_of(frozenset(reasons))
 
     @property
     def is_good(self) -> bool:
@@ -91,6 +90,13 @@ class Quality(msgspec.Struct, frozen=True, gc=False):
     def reason_bits(self) -> int:
         """The reasons as a 16-bit mask, for a register."""
         return sum(1 << BIT_OF[reason] for reason in self.reasons)
+
+
+@cache
+def _quality_of(reasons: frozenset[Reason]) -> Quality:
+    """Remembered, because a gateway asks for every value that it shows, and of all the sets of reasons few occur."""
+    found = tuple(sorted(reasons, key=BIT_OF.__getitem__))
+    return Quality(min((LEVEL_OF[reason] for reason in found), default=Level.GOOD), found)
 
 
 GOOD = Quality(Level.GOOD)

@@ -11,6 +11,7 @@ import math
 import struct
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 from typing import Final
 
 from dotbus.runtime.installation.modbus import OnBad, RegisterType, WordOrder
@@ -30,10 +31,20 @@ class Form:
     bad_value: float | None = None
     scale: float = 1.0
 
-    @property
+    @cached_property
     def registers(self) -> int:
         """How many registers (or bits) the value takes."""
         return 2 if self.type in _WIDE else 1
+
+    @cached_property
+    def layout(self) -> struct.Struct:
+        """How its number is packed, before the words are put into their order."""
+        return struct.Struct(_FORMAT[self.type])
+
+    @cached_property
+    def no_value(self) -> bytes:
+        """What a register shows when there is nothing to show."""
+        return _in_order(_NO_VALUE[self.type], self.word_order)
 
 
 _WIDE: Final = frozenset({RegisterType.FLOAT32, RegisterType.UINT32, RegisterType.INT32})
@@ -61,11 +72,6 @@ _NO_VALUE: Final = {
 }
 
 
-def no_value(form: Form) -> bytes:
-    """What a register shows when there is nothing to show."""
-    return _in_order(_NO_VALUE[form.type], form.word_order)
-
-
 def encode_value(value: float, form: Form) -> bytes:
     """The bytes of a number, as they stand in the reply.
 
@@ -81,7 +87,7 @@ def number_shown(value: float, form: Form) -> float:
     Raises:
         DoesNotFit: as `encode_value` does.
     """
-    (number,) = struct.unpack(_FORMAT[form.type], _packed(value, form))
+    (number,) = form.layout.unpack(_packed(value, form))
     return float(number)
 
 
@@ -102,7 +108,7 @@ def _packed(value: float, form: Form) -> bytes:
         if not math.isfinite(scaled):
             raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
         number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
-        return struct.pack(_FORMAT[form.type], number)
+        return form.layout.pack(number)
     except OverflowError as error:
         raise DoesNotFit(f"the value is too large for {form.type}") from error
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
+import msgspec
+
 from dotbus.contracts.quality import GOOD, Quality
 from modbus_gateway.map.form import Form, carries
 
 AGE_MOST_S: Final = 65534
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What is shown of one quantity at one time.
 
     `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, no

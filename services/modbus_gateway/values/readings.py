@@ -68,14 +68,14 @@ class Readings:
         """What a cell shows."""
         name, about = cell.quantity.name, cell.about
         match cell.quantity.scope:
+            case Scope.RESOURCE:  # most are
+                return self.resources[about.members[0].resource.id][name]
             case Scope.GATEWAY:
                 return self.gateway[name]
             case Scope.UNIT:
                 return Reading(None if about.unit_id is None else self.hashes[about.unit_id])
             case Scope.PLANT:
                 return self._plant(about)[name]
-            case Scope.RESOURCE:
-                return self.resources[about.members[0].resource.id][name]
             case Scope.PRICE:
                 return self.prices[about.prices[0]][name]
 

@@ -1,7 +1,7 @@
 """Encode: a reading to the words of its registers, as good as it is. Pure."""
 
 from dotbus.runtime.installation.modbus import OnBad
-from modbus_gateway.map.form import DoesNotFit, Form, encode_value, no_value
+from modbus_gateway.map.form import DoesNotFit, Form, encode_value
 from modbus_gateway.values.reading import Reading
 
 
@@ -16,11 +16,11 @@ def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:
     if reading.quality.is_bad:
         return _instead(form, held)
     if reading.value is None:
-        return no_value(form)
+        return form.no_value
     try:
         return encode_value(reading.value, form)
     except DoesNotFit:
-        return no_value(form)
+        return form.no_value
 
 
 def encode_bit(reading: Reading, form: Form) -> bool | None:
@@ -39,4 +39,4 @@ def _instead(form: Form, held: bytes) -> bytes | None:
         case OnBad.VALUE if form.bad_value is not None:
             return encode_value(form.bad_value, form)
         case _:
-            return no_value(form)
+            return form.no_value

@@ -8,7 +8,6 @@ from typing import Final
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import OnBad, Table
-from modbus_gateway.map.form import no_value
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span
 from modbus_gateway.state.received import Received
 from modbus_gateway.values.readings import Readings
@@ -146,7 +145,7 @@ class Holding:
     def held(self, cell: Cell) -> bytes:
         """What a cell shows while its value is bad: what it showed before, until that was held long enough."""
         if self.before is None or self.held_s(cell) > self.most_s:
-            return no_value(cell.form)
+            return cell.form.no_value
         first = (cell.address - self.before.start) * 2
         return self.before.content[first : first + cell.form.registers * 2]
 
@@ -163,7 +162,7 @@ def _render_registers(span: Span, readings: Readings, holding: Holding) -> Regis
         words = encode_reading(reading, cell.form, held)
         if words is None:
             faults[first : first + count] = b"\x01" * count
-        content[first * 2 : (first + count) * 2] = no_value(cell.form) if words is None else words
+        content[first * 2 : (first + count) * 2] = cell.form.no_value if words is None else words
     return Registers(span.start, bytes(content), bytes(faults) if any(faults) else None, held_s)
 
 

@@ -6,11 +6,13 @@ from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
 from dotbus.testing.bus import FakeBus
+from modbus_gateway import service
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.service import Service
+from modbus_gateway.service import QUIET_S, Service
 from modbus_gateway.wire.current_image import CurrentImage
 
 SECONDS = 5.0
+BURST = 5
 
 
 class Screen:
@@ -104,6 +106,29 @@ def test_what_arrives_is_rendered_though_nobody_asks():
                 await asyncio.sleep(0)
 
     tell(story, render_s=3600)
+
+
+def test_a_burst_is_rendered_once_when_it_is_over(monkeypatch):
+    renewed, waits, sleep = list[int](), list[float](), asyncio.sleep
+
+    async def story(told: Story) -> None:
+        async def rest(delay_s: float) -> None:
+            if delay_s == QUIET_S and len(waits) < BURST:
+                waits.append(delay_s)
+                told.bus.deliver(told.topics.service("ads_ingest", "a"), encode(status(len(waits))), received_at=at(0))
+            await sleep(0)
+
+        images = told.screen.images
+        monkeypatch.setattr(service, "GATHERED_MOST_S", 3600.0)
+        monkeypatch.setattr(service.asyncio, "sleep", rest)
+        monkeypatch.setattr(images, "renew", lambda unit_id: (renewed.append(len(waits)), type(images).renew(images, unit_id)))
+        await told.deliver_dot()
+        async with asyncio.timeout(SECONDS):
+            while len(waits) < BURST or images.due():
+                await sleep(0)
+
+    tell(story, render_s=3600)
+    assert renewed == [BURST]
 
 
 def test_time_alone_changes_what_is_shown():
