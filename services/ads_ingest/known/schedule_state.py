@@ -1,6 +1,6 @@
 """Known schedules: the DOTs and the curve of every resource as known states, taken up from what was kept."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -39,7 +39,7 @@ def known_dots(
             valid_until=judgement.valid_until,
             reasons=judgement.reasons.state,
             received_at=entry.received_at,
-            intervals=tuple(_marked(entry.intervals, configured.get(resource_id), judgement.reasons)),
+            intervals=_marked(entry.intervals, configured.get(resource_id), judgement.reasons),
             withdrawn=entry.withdrawn,
         )
 
@@ -83,9 +83,14 @@ def fold_dots(
         known_state.put(resource_id, entry.without_batch(header.batch_uid, header.revision_no))
 
 
-def _marked(intervals: Iterable[DotInterval], follows: Schedule | None, spoken: Spoken) -> Iterator[DotInterval]:
+def _marked(intervals: tuple[DotInterval, ...], follows: Schedule | None, spoken: Spoken) -> tuple[DotInterval, ...]:
     """DOTs with what speaks against each alone: its batch when that is over or to come, or a schedule that is not followed."""
-    for interval in intervals:
-        other = spoken.other if is_of_other(interval, follows) else ()
-        reasons = INCOMPLETE if interval.batch_uid in spoken.batches else other
-        yield msgspec.structs.replace(interval, reasons=reasons) if reasons else interval
+    if not (spoken.other or spoken.batches):
+        return intervals
+    return tuple(_marked_alone(interval, follows, spoken) for interval in intervals)
+
+
+def _marked_alone(interval: DotInterval, follows: Schedule | None, spoken: Spoken) -> DotInterval:
+    other = spoken.other if is_of_other(interval, follows) else ()
+    reasons = INCOMPLETE if interval.batch_uid in spoken.batches else other
+    return msgspec.structs.replace(interval, reasons=reasons) if reasons else interval
