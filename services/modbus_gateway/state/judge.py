@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Final, Generic, TypeVar
 
+import msgspec
+
 from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
 from modbus_gateway.state.arrivals import Problem
@@ -32,8 +34,7 @@ PRICED_MOST: Final = timedelta(hours=1)
 """No market prices a longer interval."""
 
 
-@dataclass(frozen=True)
-class Judged(Generic[V]):
+class Judged(msgspec.Struct, Generic[V], frozen=True, gc=False):
     """Something that was said and why it is less than good.
 
     Attributes:
