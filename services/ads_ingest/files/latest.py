@@ -16,10 +16,11 @@ from typing import Final
 from ads_ingest.files.archive import Archive, DocumentKind, write_durably
 from caiso.ads import NotADocument, parse_saved
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
-from dotbus.contracts.codec import UndecodableMessage, decode
+from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import Dot, DotInterval, Upstream
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule
+from dotbus.contracts.topics import Subject
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
@@ -31,6 +32,7 @@ DOTS_FILE: Final = "dot.csv"
 LATEST_MOST_BYTES: Final = 512 * MB
 LOOK_EVERY_S: Final = 1.0
 """How soon the file of DOTs follows the time."""
+_OF_DOT: Final = f"/{Subject.DOT}"
 COLUMNS: Final = (
     "resource_id",
     "dot_mw",
@@ -129,7 +131,9 @@ class DotFile:
         self._upstream = upstream
         self._stale_after = timedelta(seconds=installation.modbus.stale_after_s)
         self._schedules = {resource.id: resource.schedule for plant in installation.plants for resource in plant.resources}
-        self._states: dict[str, Dot] = {}
+        self._revisions: Mapping[str, int] = {}
+        self._by_topic: dict[str, Dot | None] = {}
+        self._states: Mapping[str, Dot] = {}
         self._version: int | None = None
         self._written = b""
         self._log = get_logger("files")
@@ -153,20 +157,34 @@ class DotFile:
         """Write the file if it says something else now. `reasons` speak against every line."""
         version = self._outbox.states_version
         if version != self._version:
-            self._states = {state.resource_id: state for state in _dots(self._outbox.states())}
+            self._take_changed()
             self._version = version
-        content = _csv(self._line(resource_id, now, reasons) for resource_id in sorted({*self._states, *self._schedules}))
+        of_upstream = tuple(_against_upstream(self._upstream()))  # once: it is asked of the streams of every account
+        resources = sorted({*self._states, *self._schedules})
+        content = _csv(self._line(resource_id, now, reasons, of_upstream) for resource_id in resources)
         if content != self._written and self._file.replace(content):
             self._written = content
 
-    def _line(self, resource_id: str, now: datetime, reasons: Sequence[Reason]) -> Sequence[object]:
+    def _take_changed(self) -> None:
+        """Read the states that were replaced or retracted since, and no others: of a thousand a round changes few."""
+        revisions = self._outbox.state_revisions()
+        dots = (topic for topic in revisions if topic.endswith(_OF_DOT))
+        changed = [topic for topic in dots if revisions[topic] != self._revisions.get(topic)]
+        payloads = self._outbox.state_payloads(changed)
+        self._by_topic |= {topic: _dot(payload) for topic, payload in payloads.items()}
+        self._states = {state.resource_id: state for state in self._by_topic.values() if state}
+        self._revisions = revisions
+
+    def _line(
+        self, resource_id: str, now: datetime, reasons: Sequence[Reason], of_upstream: Sequence[Reason]
+    ) -> Sequence[object]:
         state = self._states.get(resource_id)
         if state is None:
             quality = Quality.of([Reason.NEVER_RECEIVED, *reasons])
             return (resource_id, *[None] * 7, int(quality.level), None, _names(quality), None)
         schedule = self._schedules.get(resource_id, Schedule.FIVE_MINUTE)
         dot = in_force(of_schedule(state.intervals, schedule), now)
-        quality = Quality.of([*self._against(state, dot, now), *reasons])
+        quality = Quality.of([*self._against(state, dot, now), *of_upstream, *reasons])
         at = (dot.interval_start, dot.target_at, dot.interval_end, dot.batch_uid) if dot else (None,) * 4
         said = (dot.dot_mw, dot.supp_mw) if dot else (None, None)
         revision = dot.revision_no if dot else None
@@ -179,11 +197,13 @@ class DotFile:
             yield Reason.EXPIRED
         if abs(now - state.heard_at) > self._stale_after or (state.valid_until is not None and now > state.valid_until):
             yield Reason.STALE
-        upstream = self._upstream()
-        if upstream is None or not upstream.ok:
-            yield Reason.SOURCE_FAILING
-        if upstream is None or upstream.clock_offset_s is None or abs(upstream.clock_offset_s) > CLOCK_DOUBT_S:
-            yield Reason.CLOCK_IN_DOUBT
+
+
+def _against_upstream(upstream: Upstream | None) -> Iterator[Reason]:
+    if upstream is None or not upstream.ok:
+        yield Reason.SOURCE_FAILING
+    if upstream is None or upstream.clock_offset_s is None or abs(upstream.clock_offset_s) > CLOCK_DOUBT_S:
+        yield Reason.CLOCK_IN_DOUBT
 
 
 @contextmanager
@@ -199,14 +219,12 @@ def following_time(file: DotFile, clock: Callable[[], datetime]) -> Iterator[Non
         thread.join()
 
 
-def _dots(states: Mapping[str, bytes]) -> Iterable[Dot]:
-    for payload in states.values():
-        try:
-            state = decode(payload)
-        except UndecodableMessage:
-            continue  # of another version of this software, and replaced as soon as CAISO answers
-        if isinstance(state, Dot):
-            yield state
+def _dot(payload: bytes) -> Dot | None:
+    """A state; None of one that was retracted, or is of another version of this software and soon replaced."""
+    try:
+        return decode_as(payload, Dot)
+    except UndecodableMessage:
+        return None
 
 
 def _csv(lines: Iterable[Sequence[object]]) -> bytes:

@@ -40,6 +40,22 @@ def reader(bench: Bench) -> Reader:
     return Reader(bench)
 
 
+def test_only_the_states_that_changed_are_read_for_it(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reader.line("R2")["dot_mw"] == "-1.0"
+    asked, read = list[str](), reader.bench.outbox.state_payloads
+    monkeypatch.setattr(reader.bench.outbox, "state_payloads", lambda topics: (asked.extend(topics), read(topics))[1])
+    reader.bench.ads.batches.append(batch(3, at=T0 + 10 * MINUTE, R2=-3.0))
+    reader.bench.round(SECOND)
+    assert (reader.line("R1")["dot_mw"], reader.line("R2")["dot_mw"]) == ("1.0", "-1.0")
+    assert asked == [INSTALLATION.topics.dot("north", "R2")]
+
+
+def test_a_state_that_was_retracted_is_in_the_file_no_more(reader: Reader) -> None:
+    assert reader.line()["dot_mw"] == "1.0"
+    reader.bench.outbox.retract([INSTALLATION.topics.dot("north", "R1")], T0)
+    assert (reader.line()["dot_mw"], reader.line()["reasons"]) == ("", "never_received")
+
+
 def test_the_file_shows_the_dot_in_force_and_not_one_that_is_ahead(reader: Reader) -> None:
     assert list(reader.line().items()) == [
         ("resource_id", "R1"),
