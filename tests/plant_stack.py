@@ -151,6 +151,10 @@ class PlantStack:
         """Any other signal, such as SIGSTOP."""
         self._running[name].process.send_signal(number)
 
+    def environment_of(self, name: str) -> Mapping[str, str]:
+        """The variables of a part, for its commands."""
+        return self._settings[name]
+
     def process_id(self, name: str) -> int:
         """The operating system's number of a running part."""
         return self._running[name].process.pid
