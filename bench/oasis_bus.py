@@ -42,6 +42,11 @@ id = "SIERRA_2_SOLAR1"
 [prices]
 markets = ["RTM"]
 nodes = {nodes}
+[modbus]
+accept_environments = ["{{accept}}"]
+[[modbus.block]]
+profile = "plant"
+unit_id = 11
 """
 NODES = ("TH_NP15_GEN-APND", "TH_SP15_GEN-APND", "TH_ZP26_GEN-APND")
 DAYS = 30
