@@ -88,8 +88,9 @@ def _complaints(tracks: Sequence[Track], market: Market, now: datetime) -> Itera
 
 
 def is_overdue(track: Track, now: datetime) -> bool:
-    """Whether a price that a track lacks must have been published by now."""
-    return track.until is not None and now > due_by(track.market, track.until)
+    """Whether a price that a track lacks must have been published by now, and is not about to be read."""
+    is_about_to_be_read = bool(track.behind) and track.until is not None and track.behind[0].start <= track.until
+    return track.until is not None and not is_about_to_be_read and now > due_by(track.market, track.until)
 
 
 def _nodes(tracks: Iterable[Track]) -> list[str]:

@@ -56,7 +56,7 @@ def queued(before: Track, after: Track, asked: Question, pace: Pace, now: dateti
     if not after.is_group:
         return after
     after = replace(after, live_at=asked.start)
-    oldest, until = oldest_start(after.market, pace, now), after.until or now
+    oldest, until = oldest_start(after.market, pace, now), (before.until and after.until) or now
     is_wide = before.wide_at is None or now - before.wide_at >= pace.wide_every
     is_missing = until < asked.start and not after.behind and (not after.behind_at or now - after.behind_at >= MISSING_EVERY)
     if before.catches_up or after.catches_up:
@@ -68,7 +68,8 @@ def queued(before: Track, after: Track, asked: Question, pace: Pace, now: dateti
     else:
         return after
     wanted = Span(piece_of(after.market, start).start, asked.start)
-    return replace(after, behind=joined([*after.behind, wanted]), behind_at=now, catches_up=False)
+    after = replace(after, behind=joined([*after.behind, wanted]), behind_at=now, catches_up=False)
+    return after if before.until else replace(after, until=wanted.start, begins=True)
 
 
 def behind_due(tracks: Sequence[Track]) -> Track | None:
@@ -86,6 +87,15 @@ def behind_answered(track: Track, asked: Question, block: PriceBlock | None, _no
     after = replace(track, behind=without(track.behind, [Span(asked.start, asked.end)]), given_up=())
     if block is None:
         return after
-    run = plan.complete_run(track.until, block) if track.until else None
-    bad_rows = block.bad_rows or track.bad_rows
-    return replace(after, until=run or track.until, bad_rows=bad_rows)
+    until = _begun(track, asked, block)
+    run = plan.complete_run(until, block) if until else None
+    begins, bad_rows = track.begins and not block.priced, block.bad_rows or track.bad_rows
+    return replace(after, until=run or until, begins=begins, bad_rows=bad_rows)
+
+
+def _begun(track: Track, asked: Question, block: PriceBlock) -> datetime | None:
+    """How far a track is complete before an answer is looked at: while it begins, up to the first price that CAISO has."""
+    is_first = track.begins and track.until == asked.start and not block.bad_rows
+    if not is_first:
+        return track.until
+    return asked.start if block.priced and REPORTS[asked.market].is_daily else min(block.priced, default=asked.end)

@@ -102,6 +102,7 @@ class Track:
         behind: of a group, the times to read besides, for corrections and for what is missing; `behind_at` is when what is
             missing was last put there.
         live_at: of a group, the start of the piece that was last asked for.
+        begins: of a group, whether no price has come yet of what lies behind, so that `until` is where it may begin at most.
     """
 
     market: Market
@@ -129,6 +130,7 @@ class Track:
     behind: tuple[Span, ...] = ()
     behind_at: datetime | None = None
     live_at: datetime | None = None
+    begins: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from oasis_recordings import FIELDS, as_reply, recorded
 from oasis_story import Story
 
-from caiso.oasis import REPORTS, Market, Question, midnight, trade_day, window_end
+from caiso.oasis import REPORTS, Group, Market, Question, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice, Prices
 from lmp_ingest import gaps
 
@@ -68,7 +68,8 @@ class Recording:
 
     def answer(self, question: Question, now: datetime) -> list[Row]:
         until = min(question.end, self.published_until(now))
-        return [row for row in self.rows if row["NODE"] in question.nodes and question.start <= time_of(row) < until]
+        nodes = self.nodes if isinstance(question.nodes, Group) else question.nodes
+        return [row for row in self.rows if row["NODE"] in nodes and question.start <= time_of(row) < until]
 
     def truth(self) -> dict[Key, dict[str, float]]:
         found: dict[Key, dict[str, float]] = {}
@@ -289,6 +290,8 @@ OF_ONE_NODE: dict[str, Damage] = {
 }
 
 ANY = st.sampled_from(sorted(REFUSED | OF_ONE_NODE))
+NO_DAMAGE_OF_A_GROUP = "a node not asked for"
+"""Whoever asks for every node has asked for that one, too."""
 
 
 @dataclass
@@ -307,7 +310,10 @@ class Attack:
 
     def reply(self, question: Question) -> Reply:
         rows = [dict(row) for row in self.recording.answer(question, self.story.now)]
-        return Reply(self.recording, rows, self.victim, at=0)
+        reply = Reply(self.recording, rows, self.victim, at=0)
+        if not rows:
+            no_data(reply)
+        return reply
 
     def damage(self, name: str, at: int) -> None:
         def answer(question: Question) -> bytes:
@@ -381,12 +387,13 @@ class Attack:
         return not health.ok or bool(health.complaints) or doubted or bool(self.story.quarantined())
 
 
-def attacked(recording: Recording, victim: int) -> Callable[[Path], Attack]:
+def attacked(recording: Recording, victim: int, group: str = "") -> Callable[[Path], Attack]:
+    """A story of named nodes, or of a group that has them."""
     nodes = recording.nodes
     pace = {"corrections_every_s": 600.0, "dam_every_s": 60.0, "dam_idle_every_s": 60.0, "lookback_h": 26.0}
 
     def begin(folder: Path) -> Attack:
-        story = Story(folder, (recording.market,), nodes, begin=recording.begin, **pace)
+        story = Story(folder, (recording.market,), (group, *nodes) if group else nodes, begin=recording.begin, **pace)
         return Attack(recording, story, nodes[victim % len(nodes)])
 
     return begin
@@ -399,9 +406,11 @@ thorough = settings(max_examples=20, deadline=None, suppress_health_check=[Healt
 
 
 @pytest.mark.parametrize("recording", [DAY_AHEAD, FIFTEEN], ids=lambda recording: recording.market)
+@pytest.mark.parametrize("group", ["", "ALL"])
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_what_is_no_answer_is_refused_at_once_and_told(tmp_path: Path, recording: Recording, name: str) -> None:
-    attack = attacked(recording, 1)(tmp_path)
+def test_what_is_no_answer_is_refused_at_once_and_told(tmp_path: Path, recording: Recording, name: str, group: str) -> None:
+    morning = replace(recording, begin=recording.begin - timedelta(hours=1))  # a group is not asked for tomorrow yet
+    attack = attacked(morning, 1, group)(tmp_path)
     attack.run(60)
     before = attack.told()
     attack.damage(name, 3)
@@ -415,14 +424,18 @@ def test_what_is_no_answer_is_refused_at_once_and_told(tmp_path: Path, recording
 
 
 @pytest.mark.parametrize("recording", [DAY_AHEAD, FIFTEEN], ids=lambda recording: recording.market)
-@pytest.mark.parametrize("name", sorted(OF_ONE_NODE))
-def test_one_node_s_fault_costs_no_other_node_a_price(tmp_path: Path, recording: Recording, name: str) -> None:
-    attack = attacked(recording, 1)(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [(name, group) for name in sorted(OF_ONE_NODE) for group in ("", "ALL") if not (group and name == NO_DAMAGE_OF_A_GROUP)],
+)
+def test_one_node_s_fault_costs_no_other_node_a_price(tmp_path: Path, recording: Recording, name: str, group: str) -> None:
+    attack = attacked(recording, 1, group)(tmp_path)
     attack.damage(name, 5)
     attack.run(90)
 
-    _, question = attack.story.oasis.asked[-1]
-    asked = {(row["NODE"], time_of(row)) for row in recording.answer(question, attack.story.now - timedelta(seconds=90))}
+    begin, asked = attack.story.now - timedelta(seconds=90), set[Key]()
+    for _, question in attack.story.oasis.asked:
+        asked |= {(row["NODE"], time_of(row)) for row in recording.answer(question, begin)}
     others = {key for key in asked if key[0] != attack.victim}
     assert others
     assert others <= attack.told()
@@ -430,20 +443,23 @@ def test_one_node_s_fault_costs_no_other_node_a_price(tmp_path: Path, recording:
     attack.story.outbox.close()
 
 
-@given(markets, st.integers(0, 2), steps, st.booleans())
-@example(Market.RTPD, 1, [("a node missing", 0, 1900), ("NaN for all of a node", 0, 1900)], True)  # noqa: FBT003
-@example(Market.DAM, 0, [("40 days ahead", 0, 1900), ("one LMP missing", 4, 400)], False)  # noqa: FBT003
-@example(Market.DAM, 0, [("a node blank", 0, 60), ("null for one LMP", 1, 400)], False)  # noqa: FBT003
+@given(markets, st.integers(0, 2), steps, st.booleans(), st.sampled_from(["", "ALL"]))
+@example(Market.RTPD, 1, [("a node missing", 0, 1900), ("NaN for all of a node", 0, 1900)], True, "")  # noqa: FBT003
+@example(Market.DAM, 0, [("40 days ahead", 0, 1900), ("one LMP missing", 4, 400)], False, "")  # noqa: FBT003
+@example(Market.DAM, 0, [("a node blank", 0, 60), ("null for one LMP", 1, 400)], False, "")  # noqa: FBT003
 @thorough
 def test_whatever_caiso_answers_nothing_false_is_said_and_a_good_answer_recovers(
     market: Market,
     victim: int,
     steps: list[tuple[str, int, int]],
     restarts: bool,  # noqa: FBT001
+    group: str,
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        attack = attacked(RECORDINGS[market], victim)(Path(folder))
+        attack = attacked(RECORDINGS[market], victim, group)(Path(folder))
         for name, at, seconds in steps:
+            if group and name == NO_DAMAGE_OF_A_GROUP:
+                continue
             attack.damage(name, at)
             attack.run(seconds)
             assert attack.is_told() or name in OF_ONE_NODE, name

@@ -14,10 +14,11 @@ from oasis_tracks import PACE
 
 from caiso.oasis import REPORTS, Group, Market, Question, midnight, parse_reply, trade_day
 from dotbus.contracts.messages import Environment, NodePrice
+from lmp_ingest.condition import complaints
 from lmp_ingest.gaps import Span, piece_of
 from lmp_ingest.pieces import behind_answered, behind_due, behind_question, question, queued
-from lmp_ingest.plan import Track, answered, gap_answered, gap_question, tracks_of
-from lmp_ingest.price_block import PriceBlock, block_of
+from lmp_ingest.plan import Track, answered, believed, gap_answered, gap_question, tracks_of
+from lmp_ingest.price_block import PriceBlock, block_of, nothing
 from lmp_ingest.translate import Sender, price_events
 
 HOUR, DAY, MINUTE, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
@@ -102,6 +103,32 @@ def test_the_last_day_is_read_at_first_and_then_once_in_a_while_hour_by_hour_the
     assert starts == [TEN - hours * HOUR for hours in range(24, 0, -1)]
     assert after(track, priced(TEN, 6), now + 29 * MINUTE).behind == ()
     assert after(track, priced(TEN + HOUR, 6), now + 60 * MINUTE).behind == (Span(TEN - 23 * HOUR, TEN + HOUR),)
+
+
+def test_a_group_begins_with_the_first_price_of_what_lies_behind_and_passes_nothing_that_failed() -> None:
+    now = TEN + 30 * MINUTE
+    track = after(group(), priced(TEN, 6), now)
+    assert (track.until, complaints([track], Market.RTM, now)) == (TEN - 24 * HOUR, ())
+
+    asked = behind_question(track)
+    track = behind_answered(track, asked, nothing(Market.RTM, now), now)
+    assert track.until == TEN - 23 * HOUR, "CAISO has none of the first hour"
+    asked = behind_question(track)
+    track = behind_answered(track, asked, priced(asked.start + FIVE, 11), now)
+    assert track.until == TEN - 22 * HOUR
+    track = behind_answered(track, behind_question(track), None, now)
+    while behind_due([track]):
+        asked = behind_question(track)
+        track = behind_answered(track, asked, priced(asked.start, 12), now)
+    assert track.until == TEN - 22 * HOUR, "that hour failed"
+    assert complaints([track], Market.RTM, now) == ("not complete since 2025-08-31T20:00Z: ALL",)
+    assert after(track, priced(TEN, 6), now + 5 * MINUTE).behind == (Span(TEN - 22 * HOUR, TEN),)
+
+
+def test_a_cursor_in_the_future_is_not_believed_and_the_whole_lookback_is_read() -> None:
+    track = believed(group(until=TEN + DAY, wide_at=TEN), TEN)
+
+    assert after(track, priced(TEN, 2), TEN + 6 * MINUTE).behind == (Span(TEN - 48 * HOUR, TEN),)
 
 
 def test_an_outage_is_bridged_the_oldest_hour_first_while_the_live_hour_is_asked_at_its_pace() -> None:
