@@ -22,7 +22,9 @@ def heard_at(tracks: Sequence[Track], market: Market) -> datetime | None:
 
 
 def cursor(tracks: Sequence[Track], market: Market) -> datetime | None:
-    """How far a market is complete: as far as its slowest track that was ever heard."""
+    """How far a market is complete: as far as its slowest track that was ever heard. None until each has begun."""
+    if any(track.begins for track in _of(tracks, market)):
+        return None
     return min((track.until for track in _of(tracks, market) if track.until), default=None)
 
 

@@ -13,7 +13,8 @@ from lmp_ingest.gaps import Span
 from lmp_ingest.meters import Meters
 from lmp_ingest.plan import Track
 
-REMEMBERED = 10_000
+REMEMBERED = 100_000
+"""Ten times what one answer names of one kind, or all of it would be told again with each."""
 NAMED_AT_ONCE = 20
 """The most that one line names of what is wrong in the same way."""
 

@@ -447,6 +447,7 @@ def test_one_node_s_fault_costs_no_other_node_a_price(tmp_path: Path, recording:
 @example(Market.RTPD, 1, [("a node missing", 0, 1900), ("NaN for all of a node", 0, 1900)], True, "")  # noqa: FBT003
 @example(Market.DAM, 0, [("40 days ahead", 0, 1900), ("one LMP missing", 4, 400)], False, "")  # noqa: FBT003
 @example(Market.DAM, 0, [("a node blank", 0, 60), ("null for one LMP", 1, 400)], False, "")  # noqa: FBT003
+@example(Market.RTPD, 0, [("NaN for all of a node", 0, 60)], True, "ALL")  # noqa: FBT003
 @thorough
 def test_whatever_caiso_answers_nothing_false_is_said_and_a_good_answer_recovers(
     market: Market,

@@ -14,7 +14,7 @@ from oasis_tracks import PACE
 
 from caiso.oasis import REPORTS, Group, Market, Question, midnight, parse_reply, trade_day
 from dotbus.contracts.messages import Environment, NodePrice
-from lmp_ingest.condition import complaints
+from lmp_ingest.condition import complaints, cursor
 from lmp_ingest.gaps import Span, piece_of
 from lmp_ingest.pieces import behind_answered, behind_due, behind_question, question, queued
 from lmp_ingest.plan import Track, answered, believed, gap_answered, gap_question, tracks_of
@@ -109,6 +109,7 @@ def test_a_group_begins_with_the_first_price_of_what_lies_behind_and_passes_noth
     now = TEN + 30 * MINUTE
     track = after(group(), priced(TEN, 6), now)
     assert (track.until, complaints([track], Market.RTM, now)) == (TEN - 24 * HOUR, ())
+    assert cursor([track], Market.RTM) is None, "or a restart would wait for prices that CAISO never had"
 
     asked = behind_question(track)
     track = behind_answered(track, asked, nothing(Market.RTM, now), now)
