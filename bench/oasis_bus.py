@@ -117,6 +117,7 @@ def network(folder: Path) -> None:
             )
             return rows[0] if rows else None
 
+        eventually(lambda: query(database, "SELECT to_regclass('dotbus.price_report')")[0][0], 60, 0.5)
         eventually(lambda: (known := newest()) and known[1] >= NETWORK, 300, 1.0)
         before = newest()
         assert before is not None
