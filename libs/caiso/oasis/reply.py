@@ -14,11 +14,11 @@ from typing import Final
 from caiso.oasis.assembly import assemble
 from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure
 from caiso.oasis.prices import Prices
-from caiso.oasis.questions import Question
+from caiso.oasis.questions import Group, Question
 from caiso.oasis.report_xml import read_report
 from caiso.oasis.rows import Reading, Scope
 from caiso.oasis.tables import Table, read_table
-from caiso.oasis.unpack import Bounds, Budget, Entry, entries_of
+from caiso.oasis.unpack import OF_GROUP, Bounds, Budget, Entry, entries_of
 
 SIDE_BY_SIDE: Final = 2
 """Members that are read at once: pyarrow and zlib take a core each, and what is read ahead takes memory."""
@@ -31,12 +31,19 @@ def parse_reply(status: int, content: bytes, asked: Question | None = None, boun
         status: of HTTP.
         content: the body.
         asked: what it answers; None takes prices of any node and time, of the market that the first row names.
-        bounds: how much it may unpack to.
+        bounds: how much it may unpack to. Of a group it is `OF_GROUP` where that is more.
 
     Raises:
         Throttled, HttpRefused, ErrorReply, Malformed, Incomplete, Oversized: see `errors`.
     """
-    return _Members(asked, bounds or Bounds()).read(status, content)
+    return _Members(asked, _bounds(asked, bounds)).read(status, content)
+
+
+def _bounds(asked: Question | None, bounds: Bounds | None) -> Bounds:
+    if asked is None:
+        return bounds or OF_GROUP
+    wanted = bounds or Bounds()
+    return wanted.at_least(OF_GROUP) if isinstance(asked.nodes, Group) else wanted
 
 
 @dataclass

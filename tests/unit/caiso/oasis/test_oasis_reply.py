@@ -30,6 +30,7 @@ from caiso.oasis import (
     parse_reply,
     parse_saved,
 )
+from caiso.oasis.unpack import OF_GROUP
 
 BOUNDS = Bounds(members=8, total_bytes=1_000_000)
 RTM = "prc_intvl_lmp_rtm_v1_20250901_he02_TH_NP15.csv"
@@ -361,6 +362,25 @@ def test_a_member_that_is_read_twice_counts_once() -> None:
 
     with pytest.raises(Oversized):
         parse_reply(200, replied, ASKED, replace(exact, total_bytes=exact.total_bytes - 1))
+
+
+def test_a_day_of_the_whole_network_is_within_the_bounds_of_a_group_twice_over_and_of_named_nodes_not() -> None:
+    """Of 25 hours: 16,600 nodes, five components, 155 bytes a row, which are read twice where a value is no number."""
+    rows = 25 * 16_600 * 5
+    assert 2 * rows < OF_GROUP.rows
+    assert 3 * rows * 155 < OF_GROUP.total_bytes
+    assert rows > Bounds().rows
+    thirty_days = 10 * 30 * 288 * 5
+    assert 2 * thirty_days < Bounds().rows
+    assert 2 * thirty_days * 155 < Bounds().total_bytes
+
+
+def test_the_reply_for_a_group_has_bounds_of_its_own() -> None:
+    many = zipped(a__csv=(HEADER + "".join(line(f"N{number}") for number in range(20))).encode())
+    narrow = Bounds(total_bytes=100)
+    with pytest.raises(Oversized):
+        parse_reply(200, many, ASKED, narrow)
+    assert len(parse_reply(200, many, replace(ASKED, nodes=Group.ALL), narrow)) == 20
 
 
 def test_bounds_are_on_members_bytes_and_rows_together() -> None:
