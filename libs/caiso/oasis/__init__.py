@@ -4,6 +4,7 @@ from caiso.oasis.calendar import PACIFIC, floor, interval_starts, midnight, trad
 from caiso.oasis.client import Answer, OasisClient, Source
 from caiso.oasis.columns import BadRow
 from caiso.oasis.connection import CAISO_URL, OasisConnection, Reply
+from caiso.oasis.cuts import newest_of, within
 from caiso.oasis.errors import (
     CutShort,
     ErrorReply,
@@ -19,6 +20,7 @@ from caiso.oasis.errors import (
     has_no_data,
 )
 from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
+from caiso.oasis.missing import due, missing, unpriced
 from caiso.oasis.prices import SCHEMA, Place, Prices
 from caiso.oasis.questions import Group, Nodes, Question, split
 from caiso.oasis.rate_limit import CAISO_SPACING_S, RateLimit
@@ -33,6 +35,7 @@ from caiso.oasis.reports import (
     Report,
     due_by,
     meaning_of_no_data,
+    newest_from,
     window_end,
 )
 from caiso.oasis.saved import parse_saved
@@ -79,17 +82,23 @@ __all__ = [
     "Throttled",
     "TimedOut",
     "Unreachable",
+    "due",
     "due_by",
     "floor",
     "has_no_data",
     "interval_starts",
     "meaning_of_no_data",
     "midnight",
+    "missing",
     "named",
+    "newest_from",
+    "newest_of",
     "parse_reply",
     "parse_saved",
     "split",
     "trade_day",
     "trade_days",
+    "unpriced",
     "window_end",
+    "within",
 ]

@@ -31,6 +31,12 @@ def floor(at: datetime, interval: timedelta) -> datetime:
     return at - (at - at.min.replace(tzinfo=at.tzinfo)) % interval
 
 
+def ceiling(at: datetime, interval: timedelta) -> datetime:
+    """The start of the first interval that begins at a time or after it."""
+    below = floor(at, interval)
+    return below if below == at else below + interval
+
+
 def interval_starts(start: datetime, end: datetime, interval: timedelta) -> list[datetime]:
     """The starts of all intervals that begin from `start` on and before `end`, counted in real time (UTC)."""
     first = floor(start.astimezone(UTC), interval)

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
 from caiso.oasis.connection import Reply, Request
+from caiso.oasis.cuts import within
 from caiso.oasis.errors import IN_PROCESSING, ErrorReply, OasisFailure, Remedy, has_no_data
 from caiso.oasis.locations import Location, LocationList, locations_of, named
 from caiso.oasis.prices import Prices, joined
 from caiso.oasis.questions import Group, Nodes, Question, split
 from caiso.oasis.rate_limit import RateLimit
 from caiso.oasis.reply import parse_reply
-from caiso.oasis.reports import Market, NoData, meaning_of_no_data
+from caiso.oasis.reports import Market, NoData, meaning_of_no_data, newest_from, window_end
 from caiso.oasis.unpack import Bounds
 
 T = TypeVar("T")
@@ -53,6 +55,7 @@ class OasisClient:
         limit: of the rate of requests, shared by all who ask from one address.
         bounds: how much a reply may unpack to.
         tries: how often one request is made before its failure is raised, where asking again may help.
+        paused: told of each failure after which it is asked again, and of the seconds until then.
         clock: the wall clock.
     """
 
@@ -63,12 +66,14 @@ class OasisClient:
         *,
         bounds: Bounds | None = None,
         tries: int = TRIES,
+        paused: Callable[[OasisFailure, float], None] = lambda _failure, _pause_s: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._source = source
         self._limit = limit or RateLimit()
         self._bounds = bounds or Bounds()
         self._tries = tries
+        self._paused = paused
         self._clock = clock
 
     def __enter__(self) -> Self:
@@ -102,7 +107,9 @@ class OasisClient:
         version: int | None = None,
         asked: Callable[[Question], None] = lambda _question: None,
     ) -> Prices | None:
-        """The prices of some nodes from `start` to `end`, exclusive, as far as they are published; None where none is.
+        """The prices of the intervals that begin from `start` on and before `end`, as far as they are published.
+
+        A node that CAISO does not know is simply not there, nor is what CAISO left out: see `unpriced` and `missing`.
 
         Args:
             nodes: their names, those of `locations.SHORT_NAMES` among them, or a group.
@@ -112,20 +119,68 @@ class OasisClient:
             version: of the report; None is the usual one.
             asked: told of each request that was answered, for a progress bar.
 
+        Returns:
+            The prices; None where none is published.
+
         Raises:
             ErrorReply: OASIS says that there is no data where there should be some, or refuses the question.
             OasisFailure: it was tried often enough; see `errors`.
         """
-        return self._all_of(Question(market, _named(nodes), start, end, version), asked)
+        questions = split(Question(market, _named(nodes), start, end, version))
+        found = [prices for _, several in groupby(questions, _start) if (prices := self._of_span(several, asked))]
+        prices = within(joined(found), start, end) if found else None
+        return prices or None
 
-    def current(self, nodes: Sequence[str] | Group) -> Prices | None:
-        """The prices of the most recently posted five minutes (PRC_CURR_LMP).
+    def newest(
+        self,
+        nodes: Sequence[str] | Group,
+        market: Market,
+        *,
+        version: int | None = None,
+        asked: Callable[[Question], None] = lambda _question: None,
+    ) -> Prices | None:
+        """The newest published prices, of which `newest_of` has those of each node's newest interval.
+
+        Of a group those of the newest hour, or trade day, that has any; of named nodes those of the last two hours, or of today
+        and tomorrow.
+
+        Args:
+            nodes: as for `prices`.
+            market: which.
+            version: of the report.
+            asked: told of each request that was answered.
+
+        Returns:
+            The prices; None where none is published.
 
         Raises:
+            OasisFailure: as of `prices`.
+        """
+        now = self._clock()
+        wanted = Question(market, _named(nodes), newest_from(market, now), window_end(market, now), version)
+        spans = [list(several) for _, several in groupby(split(wanted), _start)]
+        if not isinstance(nodes, Group):
+            found = [prices for several in spans if (prices := self._of_span(several, asked))]
+            return joined(found) if found else None
+        return next((prices for several in reversed(spans) if (prices := self._of_span(several, asked))), None)
+
+    def current(self, nodes: Sequence[str] | Group) -> Prices:
+        """The prices of the most recently posted five minutes (PRC_CURR_LMP). There always are some.
+
+        Args:
+            nodes: their names, or `Group.ALL`; this report knows no other group.
+
+        Raises:
+            ValueError: it is another group.
+            ErrorReply: OASIS knows none of the nodes, or refuses the question.
             OasisFailure: see `errors`.
         """
         now = self._clock()
-        return self._all_of(Question(Market.RTM, _named(nodes), now, now, is_current=True))
+        question = Question(Market.RTM, _named(nodes), now, now, is_current=True)
+        prices = self._of_span(split(question), lambda _question: None)
+        if prices is None:
+            raise AssertionError("of what is current, no data is an error")
+        return prices
 
     def locations(self, day: datetime | None = None) -> list[Location]:
         """Every node that CAISO lists for a day, today unless another is given, with its type.
@@ -145,13 +200,23 @@ class OasisClient:
 
         return self._patiently(listed)
 
-    def _all_of(self, wanted: Question, asked: Callable[[Question], None] = lambda _question: None) -> Prices | None:
-        """What a question of any size comes to; None where nothing is published."""
-        found = []
-        for question in split(wanted):
-            if answer := self._ask_patiently(question):
-                found.append(answer.prices)
+    def _of_span(self, questions: Iterable[Question], asked: Callable[[Question], None]) -> Prices | None:
+        """What questions for different nodes of the same time come to, as if all could be named in one.
+
+        None where nothing is published yet. Nodes of which OASIS has no data cost nobody else's prices.
+        """
+        found, refused = [], []
+        for question in questions:
+            try:
+                if answer := self._ask_patiently(question):
+                    found.append(answer.prices)
+            except ErrorReply as error:
+                if not has_no_data(error):
+                    raise
+                refused.append(error)
             asked(question)
+        if refused and not found:
+            raise refused[0]
         return joined(found) if found else None
 
     def _ask_patiently(self, question: Question) -> Answer | None:
@@ -161,9 +226,8 @@ class OasisClient:
         except ErrorReply as error:
             if not has_no_data(error):
                 raise
-            meaning = meaning_of_no_data(question.market, question.start, self._clock())
-            if meaning is not NoData.NOT_YET:
-                raise ErrorReply(error.code, f"no data: {meaning} ({question})", Remedy.GIVE_UP) from error
+            if why := _why_no_data(question, self._clock()):
+                raise ErrorReply(error.code, f"no data: {why} ({question})", Remedy.GIVE_UP) from error
         return None
 
     def _patiently(self, ask: Callable[[], T]) -> T:
@@ -174,8 +238,23 @@ class OasisClient:
                 if failure.remedy not in (Remedy.PAUSE, Remedy.RETRY) or pause_s is None:
                     raise
                 is_made = isinstance(failure, ErrorReply) and failure.code == IN_PROCESSING
-                self._limit.put_off(_GROUP_PAUSE_S if is_made else pause_s)
+                by_s = _GROUP_PAUSE_S if is_made else pause_s
+                self._paused(failure, by_s)
+                self._limit.put_off(by_s)
         raise AssertionError("the last try returns or raises")
+
+
+def _start(question: Question) -> datetime:
+    return question.start
+
+
+def _why_no_data(question: Question, now: datetime) -> str | None:
+    """What it means that OASIS has no data; None where there need not be any yet."""
+    meaning = NoData.UNEXPECTED if question.is_current else meaning_of_no_data(question.market, question.start, now)
+    if meaning is NoData.NOT_YET:
+        return None
+    is_of_group = isinstance(question.nodes, Group)
+    return "prices that should be there" if is_of_group and meaning is NoData.UNEXPECTED else meaning
 
 
 def _named(nodes: Sequence[str] | Group) -> Nodes:

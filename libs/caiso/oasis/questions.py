@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from caiso.oasis.calendar import floor, midnight, trade_day
+from caiso.oasis.calendar import ceiling, floor, midnight, trade_day
 from caiso.oasis.reports import CURRENT, CURRENT_VERSION, MAX_DAYS, MAX_NODES, REPORTS, Market
 
 _CSV = "6"
@@ -49,9 +49,19 @@ class Question:
     is_current: bool = False
     as_group: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no request can ask for."""
+        if self.is_current and self.nodes is Group.APNODES:
+            raise ValueError(f"{CURRENT} has no {self.nodes}: name the nodes, or ask for {Group.ALL}")
+
     def __str__(self) -> str:
-        names = self.nodes if isinstance(self.nodes, Group) else ", ".join(self.nodes)
-        return f"{self.market} {self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ} of {names}"
+        if self.is_current:
+            return f"{CURRENT} of {self._names}"
+        return f"{self.market} {self.start:%Y-%m-%dT%H:%MZ} to {self.end:%Y-%m-%dT%H:%MZ} of {self._names}"
+
+    @property
+    def _names(self) -> str:
+        return self.nodes if isinstance(self.nodes, Group) else ", ".join(self.nodes)
 
     @property
     def query_name(self) -> str:
@@ -82,16 +92,35 @@ class Question:
 def split(asked: Question) -> Iterator[Question]:
     """The requests that a question of any length and of any number of nodes comes to, in the order of their times.
 
-    At most ten nodes and thirty Pacific days each, cut at Pacific midnights; of a group one trade day or one hour.
+    At most ten nodes and thirty Pacific days each, cut at Pacific midnights. Of a group one whole trade day or hour, however
+    little of it is asked for: CAISO answers no less. Each begins and ends with an interval, so that what it is answered with is
+    the intervals that begin from `start` on and before `end`.
     """
     if asked.is_current:
         yield from _of_nodes(asked)
         return
-    start = asked.start
-    while start < asked.end:
-        end = min(_next_cut(asked, start), asked.end)
-        yield from _of_nodes(replace(asked, start=start, end=end))
-        start = end
+    start, end = _whole(asked)
+    while start < end:
+        cut = min(_next_cut(asked, start), end)
+        yield from _of_nodes(replace(asked, start=start, end=cut))
+        start = cut
+
+
+def _whole(asked: Question) -> tuple[datetime, datetime]:
+    """From the first interval to the end of the last; of a group, those of the days or hours that they lie in."""
+    interval = REPORTS[asked.market].interval
+    start, end = (ceiling(at.astimezone(UTC), interval) for at in (asked.start, asked.end))
+    if start >= end or not isinstance(asked.nodes, Group):
+        return start, end
+    return _span(asked.market, start)[0], _span(asked.market, end - interval)[1]
+
+
+def _span(market: Market, at: datetime) -> tuple[datetime, datetime]:
+    """The trade day or the hour that a time lies in, of which a request for a group is answered (section 6)."""
+    report = REPORTS[market]
+    if report.is_daily:
+        return midnight(trade_day(at)), midnight(trade_day(at) + _DAY)
+    return floor(at, report.span), floor(at, report.span) + report.span
 
 
 def _of_nodes(asked: Question) -> Iterator[Question]:
@@ -103,10 +132,9 @@ def _of_nodes(asked: Question) -> Iterator[Question]:
 
 
 def _next_cut(asked: Question, start: datetime) -> datetime:
-    if not isinstance(asked.nodes, Group):
-        return midnight(trade_day(start) + MAX_DAYS * _DAY)
-    report = REPORTS[asked.market]
-    return midnight(trade_day(start) + _DAY) if report.is_daily else floor(start, report.span) + report.span
+    if isinstance(asked.nodes, Group):
+        return _span(asked.market, start)[1]
+    return midnight(trade_day(start) + MAX_DAYS * _DAY)
 
 
 def minute(at: datetime) -> str:

@@ -26,6 +26,7 @@ _DAY = timedelta(days=1)
 _DAY_AHEAD_AT = time(13)
 _DAY_AHEAD_GRACE = timedelta(hours=6)
 _REAL_TIME_GRACE = timedelta(hours=1)
+_NEWEST_WITHIN = timedelta(hours=2)
 
 
 class Market(StrEnum):
@@ -112,6 +113,11 @@ def window_end(market: Market, now: datetime) -> datetime:
     if report.is_daily:
         return midnight(trade_day(now) + 2 * _DAY)
     return floor(now + report.ahead + report.interval, report.interval)
+
+
+def newest_from(market: Market, now: datetime) -> datetime:
+    """From when on the newest published interval is to be looked for, until `window_end`."""
+    return midnight(trade_day(now)) if REPORTS[market].is_daily else floor(now - _NEWEST_WITHIN, REPORTS[market].interval)
 
 
 def due_by(market: Market, interval_start: datetime) -> datetime:

@@ -2,13 +2,10 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, NoReturn, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
-import numpy as np
-import pyarrow as pa
 import typer
 
 from caiso.oasis import (
@@ -20,13 +17,17 @@ from caiso.oasis import (
     Prices,
     Question,
     RateLimit,
+    named,
+    newest_of,
     parse_saved,
 )
 from caiso.tls import TlsFileUnusable
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import load_settings
+from lmp_ingest.commands.oddities import tell_missing, tell_oddities
 from lmp_ingest.commands.output import Format, write
-from lmp_ingest.commands.spans import Wanted
+from lmp_ingest.commands.spans import Span, Wanted
 from lmp_ingest.settings import PREFIX, OasisSettings
 
 Nodes = Annotated[list[str], typer.Argument(help="Names of nodes, NP15 and the like, ALL or ALL_APNODES.")]
@@ -43,8 +44,6 @@ Search = Annotated[str, typer.Argument(help="A part of the name.")]
 Kind = Annotated[LocationType | None, typer.Option("--type", help="Only these.")]
 
 T = TypeVar("T")
-_TOLD: Final = 5
-"""How much of what is odd about prices is named on standard error, of each kind."""
 
 
 def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
@@ -68,13 +67,21 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
         form: As = Format.TABLE,
         out: Out = None,
     ) -> None:
-        """Ask CAISO for prices, and print them. LMP_INGEST_URL and LMP_INGEST_CA_FILE count."""
+        """Ask CAISO for prices, and print them. LMP_INGEST_URL and LMP_INGEST_CA_FILE count.
+
+        Ends with status 0 when all that must be published by now came, 1 when some of it is missing (standard error says what;
+        what came is printed) or nothing came, 2 when the command line cannot be meant.
+        """
         span = load_or_exit(lambda: Wanted(latest, today, day, start, end).span(market, clock()))
+        asked = load_or_exit(lambda: group_or_names(nodes))
         with _client(clock) as oasis:
-            prices = _or_exit(lambda: oasis.prices(_group_or_names(nodes), market, span.start, span.end, asked=_tell_progress))
+            prices = _or_exit(lambda: _asked(oasis, asked, market, span))
         if prices is None:
             _end(f"no price of {market} from {span.start:%Y-%m-%dT%H:%MZ} to {span.end:%Y-%m-%dT%H:%MZ} is published yet")
+        is_whole = tell_missing(prices, asked, span, clock())
         _write(newest_of(prices) if span.is_latest else prices, form, out)
+        if not is_whole:
+            raise typer.Exit(EXIT_FAILED)
 
     @app.command()
     def parse(files: Files, form: As = Format.TABLE, out: Out = None) -> None:
@@ -97,17 +104,24 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
             _end(f"none of CAISO's {len(found):,} nodes {'is of that kind and ' if kind else ''}has {search!r} in its name")
 
 
-def newest_of(prices: Prices) -> Prices:
-    """Of each node the price of its newest interval."""
-    node = prices.table["node"].combine_chunks().indices.to_numpy()
-    last = np.full(int(node.max()) + 1, -1)
-    last[node] = np.arange(len(node))  # they are in the order of their intervals
-    return replace(prices, table=prices.table.take(pa.array(np.sort(last[last >= 0]))))
+def group_or_names(nodes: Sequence[str]) -> tuple[str, ...] | Group:
+    """What is asked for, each node once and by CAISO's name.
 
-
-def _group_or_names(nodes: Sequence[str]) -> Sequence[str] | Group:
+    Raises:
+        ConfigurationRefused: a group stands beside other names.
+    """
     groups = {group.value: group for group in Group}
-    return groups.get(nodes[0].upper(), nodes) if len(nodes) == 1 else nodes
+    if found := next((groups[node.upper()] for node in nodes if node.upper() in groups), None):
+        if len(nodes) > 1:
+            raise ConfigurationRefused([Mistake("command line", "NODES", f"{found} stands alone")])
+        return found
+    return tuple(dict.fromkeys(map(named, nodes)))
+
+
+def _asked(oasis: OasisClient, nodes: Sequence[str] | Group, market: Market, span: Span) -> Prices | None:
+    if span.is_latest:
+        return oasis.newest(nodes, market, asked=_tell_progress)
+    return oasis.prices(nodes, market, span.start, span.end, asked=_tell_progress)
 
 
 def _client(clock: Callable[[], datetime]) -> OasisClient:
@@ -116,12 +130,16 @@ def _client(clock: Callable[[], datetime]) -> OasisClient:
         connection = settings.connection(clock)
     except TlsFileUnusable as unusable:
         _end(str(unusable))
-    return OasisClient(connection, RateLimit(settings.spacing_s), bounds=settings.bounds, clock=clock)
+    return OasisClient(connection, RateLimit(settings.spacing_s), bounds=settings.bounds, paused=_tell_pause, clock=clock)
 
 
 def _tell_progress(question: Question) -> None:
     if sys.stderr.isatty():
         typer.echo(f"asked: {question}", err=True)
+
+
+def _tell_pause(failure: OasisFailure, pause_s: float) -> None:
+    typer.echo(f"{failure}: asking again in {pause_s:.0f} s", err=True)
 
 
 def _parsed(file: Path, form: Format, out: Path | None) -> bool:
@@ -142,22 +160,6 @@ def _write(prices: Prices, form: Format, out: Path | None) -> None:
         sys.stderr.close()  # whoever reads has enough
     except OSError as error:
         _end(f"{out}: {error.strerror}")
-
-
-def tell_oddities(prices: Prices) -> None:
-    """What was left out, or is odd, on standard error: each kind with its count and the first few."""
-    unreadable = [f"{place}: {text}" for place, text in prices.unreadable.items()]
-    kinds: tuple[tuple[str, str, Sequence[object]], ...] = (
-        ("bad_rows", "rows that cannot be believed, left out", prices.bad_rows),
-        ("contradictions", "prices that were told twice and differently, left out", prices.contradictions),
-        ("unreadable", "values that are no number, left out", unreadable),
-        ("doubts", "prices that are not the sum of their components", prices.doubts),
-    )
-    for name, what, some in kinds:
-        if count := prices.counts.get(name, 0):
-            typer.echo(f"{count:,} {what}: {'; '.join(map(str, some[:_TOLD]))}", err=True)
-    for stray in prices.strays:
-        typer.echo(f"passed over: {stray}", err=True)
 
 
 def _or_exit(ask: Callable[[], T]) -> T:

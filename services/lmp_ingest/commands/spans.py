@@ -1,13 +1,12 @@
 """Spans: which time a command line asks for. Days are trade days, which are Pacific; times name their zone. Pure."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from caiso.oasis import REPORTS, Market, midnight, trade_day, window_end
+from caiso.oasis import REPORTS, Market, interval_starts, midnight, newest_from, trade_day, window_end
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 
 _DAY = timedelta(days=1)
-_LATEST_WITHIN = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Wanted:
         if sum(given) > 1:
             raise _refused("--latest", "stands alone, and so do --today, --date, and --from with --to")
         if self.latest:
-            return Span(self._latest_from(market, now), window_end(market, now), is_latest=True)
+            return Span(newest_from(market, now), window_end(market, now), is_latest=True)
         if self.day is not None:
             return _of_day(_day("--date", self.day))
         if self.start is None and self.end is None:
@@ -50,10 +49,9 @@ class Wanted:
         end = _time("--to", self.end) if self.end is not None else window_end(market, now)
         if end <= start:
             raise _refused("--to", f"{end:%Y-%m-%dT%H:%MZ} is not after {start:%Y-%m-%dT%H:%MZ}")
+        if not interval_starts(start, end, REPORTS[market].interval):
+            raise _refused("--to", f"no interval of {market} begins between {start:%Y-%m-%dT%H:%MZ} and {end:%Y-%m-%dT%H:%MZ}")
         return Span(start, end)
-
-    def _latest_from(self, market: Market, now: datetime) -> datetime:
-        return midnight(trade_day(now)) if REPORTS[market].is_daily else now.replace(second=0, microsecond=0) - _LATEST_WITHIN
 
 
 def _of_day(day: date) -> Span:
@@ -79,7 +77,7 @@ def _time(option: str, text: str) -> datetime:
         raise _refused(option, f"{text!r} is neither a day (2026-11-01) nor a time (2026-11-01T08:00Z)") from error
     if at.tzinfo is None:
         raise _refused(option, f"{text!r} names no zone: write {text}Z for UTC, or {text}-08:00")
-    return at
+    return at.astimezone(UTC)
 
 
 def _refused(option: str, reason: str) -> ConfigurationRefused:

@@ -3,19 +3,21 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+import typer
 from oasis_recordings import as_reply, recorded
-from oasis_story import prices_of
+from oasis_story import PriceRow, prices_of, table
 from typer.testing import CliRunner
 
-from caiso.oasis import Market
+from caiso.oasis import Group, Market, OasisConnection, Question, Reply, newest_of
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from lmp_ingest.__main__ import app
-from lmp_ingest.commands.prices import newest_of
+from lmp_ingest.commands.prices import add_price_commands, group_or_names
 from lmp_ingest.commands.spans import Wanted
 
 SEED = "prc_lmp_dam_v1_20200101_apnode_seed9rows.csv"
@@ -138,6 +140,7 @@ def test_what_is_open_ends_where_nothing_is_published_yet() -> None:
         (Wanted(start="noon"), "neither a day"),
         (Wanted(end="2025-11-02"), "--from: is missing"),
         (Wanted(start="2025-11-02", end="2025-11-01"), "is not after"),
+        (Wanted(start="2025-11-02T08:01Z", end="2025-11-02T08:04Z"), "no interval of RTM begins between"),
     ],
 )
 def test_a_time_that_cannot_be_meant_is_refused_with_its_reason(wanted: Wanted, reason: str) -> None:
@@ -151,4 +154,88 @@ def test_the_newest_of_each_node_is_that_of_its_own_newest_interval() -> None:
     assert [(row["node"], row["lmp_usd_per_mwh"]) for row in newest_of(prices_of(Market.RTM, rows)).rows()] == [
         ("B", 3),
         ("A", 2),
+    ]
+
+
+def test_a_group_stands_alone_and_short_names_are_caisos() -> None:
+    assert group_or_names(["all_apnodes"]) is Group.APNODES
+    assert group_or_names(["np15", "N1", "NP15"]) == ("TH_NP15_GEN-APND", "N1")
+    with pytest.raises(ConfigurationRefused, match="ALL stands alone"):
+        group_or_names(["N1", "all"])
+
+
+FIVE = timedelta(minutes=5)
+HOUR_START = datetime(2026, 3, 8, 19, tzinfo=UTC)
+
+
+@pytest.fixture
+def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """What `lmp-ingest get` ends with, says and tells, where OASIS answers with these replies, each once and the last again."""
+    commands = typer.Typer()
+    commands.callback()(lambda: None)
+    add_price_commands(commands, lambda: NOW)
+    monkeypatch.setenv("LMP_INGEST_URL", "http://127.0.0.1:1/oasisapi")
+    monkeypatch.setenv("LMP_INGEST_SPACING_S", "0")
+    monkeypatch.setattr("caiso.oasis.client._FIRST_PAUSE_S", 0.0)
+
+    def run(arguments: str, *replies: bytes | int) -> tuple[int, str, str]:
+        waiting = list(replies)
+
+        def fetch(_connection: OasisConnection, _question: Question) -> Reply:
+            reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            status, content = (reply, b"") if isinstance(reply, int) else (200, reply)
+            return Reply(status, content, NOW, NOW)
+
+        monkeypatch.setattr(OasisConnection, "fetch", fetch)
+        ran = CliRunner().invoke(commands, ["get", *arguments.split()])
+        return ran.exit_code, ran.stdout, ran.stderr
+
+    return run
+
+
+def lmp(node: str, *intervals: int) -> list[PriceRow]:
+    return [(HOUR_START + number * FIVE, node, "LMP", 7) for number in intervals]
+
+
+def test_a_node_without_any_price_is_told_and_the_others_are_printed(get) -> None:
+    span = "--market RTM --from 2026-03-08T19:00Z --to 2026-03-08T19:10Z --format csv"
+    code, out, err = get(f"N1 TYPO {span}", table(Market.RTM, lmp("N1", 0, 1)))
+    assert (code, err, len(out.splitlines())) == (1, "no price of TYPO: is the name right?\n", 3)
+    assert get(f"N1 {span}", table(Market.RTM, lmp("N1", 0, 1)))[::2] == (0, "")
+
+
+def test_intervals_that_are_missing_are_told_by_node_with_their_number_and_the_first(get) -> None:
+    span = "--market RTM --from 2026-03-08T19:00Z --to 2026-03-08T20:00Z --format csv"
+    reply = table(Market.RTM, lmp("N1", *range(11)) + lmp("N2", 0, 10, 11))
+    code, out, err = get(f"N1 N2 {span}", reply)
+    assert (code, len(out.splitlines())) == (1, 15)
+    times = ", ".join(f"2026-03-08T19:{minute:02}Z" for minute in (5, 10, 15, 20, 25))
+    assert err.splitlines() == [
+        "missing 1 of 12 prices of N1: 2026-03-08T19:55Z",
+        f"missing 9 of 12 prices of N2: {times}, ...",
+    ]
+    many = table(Market.RTM, [row for number in range(9) for row in lmp(f"N{number}", 0)] + lmp("N9", 0, 1))
+    assert get(f"ALL {span}", many)[2].splitlines()[-1] == "missing 4 prices of 4 other nodes"
+
+
+def test_what_need_not_be_published_yet_is_not_missing(get) -> None:
+    code, _out, err = get("N1 --market RTM --from 2026-03-08T19:00Z", table(Market.RTM, lmp("N1", *range(12))))
+    assert (code, err) == (0, "")
+
+
+def test_the_newest_of_all_is_that_of_the_newest_hour_and_who_has_an_older_one_is_told(get) -> None:
+    code, out, err = get("ALL --market RTM --latest --format csv", table(Market.RTM, lmp("N1", 13, 14) + lmp("N2", 13)))
+    assert [line.split(",")[0:3:2] for line in out.splitlines()[1:]] == [
+        ["N2", "2026-03-08T20:05:00Z"],
+        ["N1", "2026-03-08T20:10:00Z"],
+    ]
+    assert (code, err) == (1, "missing 1 of 1 prices of N2: 2026-03-08T20:10Z\n")
+
+
+def test_each_pause_is_told_where_no_terminal_is_as_well(get) -> None:
+    code, _out, err = get("N1 --market RTM --latest", 429, 503, table(Market.RTM, lmp("N1", 0)))
+    assert code == 0
+    assert err.splitlines() == [
+        "asked too often (HTTP status 429): asking again in 0 s",
+        "HTTP status 503: asking again in 0 s",
     ]

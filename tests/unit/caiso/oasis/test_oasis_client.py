@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from oasis_recordings import recorded, zipped
 
 from caiso.oasis import (
+    PACIFIC,
+    REPORTS,
     ErrorReply,
     Group,
     HttpRefused,
@@ -18,9 +21,14 @@ from caiso.oasis import (
     Question,
     RateLimit,
     Reply,
+    due,
+    interval_starts,
     midnight,
+    missing,
+    newest_of,
     split,
     trade_day,
+    unpriced,
 )
 from caiso.oasis.connection import Request
 
@@ -73,7 +81,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def client(oasis: Oasis, clock: Clock, **more: int) -> OasisClient:
+def client(oasis: Oasis, clock: Clock, **more: Any) -> OasisClient:
     limit = RateLimit(5.0, monotonic_s=lambda: clock.now_s, sleep=clock.sleep)
     return OasisClient(oasis, limit, clock=lambda: NOW, **more)
 
@@ -97,14 +105,104 @@ def test_many_nodes_and_days_are_asked_ten_at_a_time_for_thirty_pacific_days_and
 def test_the_whole_network_is_asked_by_trade_day_and_by_hour(clock: Clock) -> None:
     start = datetime(2025, 11, 1, 7, tzinfo=UTC)
     days = list(split(Question(Market.DAM, Group.ALL, start, start + timedelta(days=2))))
-    assert [(trade_day(each.start).day, (each.end - each.start) / HOUR) for each in days] == [(1, 24), (2, 24)]
+    assert [(trade_day(each.start).day, (each.end - each.start) / HOUR) for each in days] == [(1, 24), (2, 25)]
     autumn = midnight(date(2025, 11, 2))
     of_25_hours, _next = split(Question(Market.DAM, Group.ALL, autumn, autumn + 49 * HOUR))
     assert (of_25_hours.end - of_25_hours.start) / HOUR == 25
     hours = list(split(Question(Market.RTM, Group.ALL, start + HOUR / 2, start + 2 * HOUR)))
-    assert [(each.start, each.end) for each in hours] == [(start + HOUR / 2, start + HOUR), (start + HOUR, start + 2 * HOUR)]
+    assert [(each.start, each.end) for each in hours] == [(start, start + HOUR), (start + HOUR, start + 2 * HOUR)]
     assert "node" not in hours[0].parameters()
     assert hours[0].parameters()["grp_type"] == "ALL"
+
+
+@pytest.mark.parametrize("market", list(Market))
+@pytest.mark.parametrize("minutes", [0, 1, 55, 61, 1439])
+def test_of_a_group_whole_days_and_hours_are_asked_for_since_caiso_answers_no_less(market: Market, minutes: int) -> None:
+    start = datetime(2025, 11, 2, 5, 17, tzinfo=UTC)  # of the day before the long one
+    asked = list(split(Question(market, Group.ALL, start, start + timedelta(minutes=minutes))))
+    for each in asked:
+        day = trade_day(each.start)
+        is_daily = REPORTS[market].is_daily
+        assert (each.start, each.end) == (
+            (midnight(day), midnight(day + 24 * HOUR)) if is_daily else (each.start, each.start + HOUR)
+        )
+        assert each.start.minute == 0
+    starts = interval_starts(start, start + timedelta(minutes=minutes), REPORTS[market].interval)
+    assert all(any(each.start <= at < each.end for each in asked) for at in starts)
+    assert bool(asked) == bool(starts)
+
+
+def test_of_whole_hours_and_days_what_was_not_asked_for_is_cut_off(clock: Clock) -> None:
+    oasis, start = Oasis(), midnight(date(2025, 9, 1))
+    prices = client(oasis, clock).prices(Group.ALL, Market.DAM, start + 5 * HOUR / 2, start + 9 * HOUR / 2)
+    assert oasis.asked[0]["startdatetime"] == "20250901T07:00-0000"
+    assert prices is not None
+    assert [row["interval_start"] for row in prices.rows()] == [start + 3 * HOUR, start + 4 * HOUR]
+    assert prices.named == (("GROUP_1",), (start + 3 * HOUR, start + 4 * HOUR))
+
+
+def test_what_is_odd_outside_of_what_was_asked_for_is_cut_off_as_well(clock: Clock) -> None:
+    start = midnight(date(2025, 9, 1))
+    rows = [row(start + number * HOUR, name, price) for number in range(3) for name, price in (("A", "7"), ("B", "NaN"))]
+    twice = [row(start + number * HOUR, "C", price) for number in range(3) for price in ("7", "8")]
+    long = [row(start + number * HOUR, "D", "7", hours=2) for number in range(3)]
+    oasis = Oasis([(200, zipped(a__csv=(HEADER + "".join(rows + twice + long)).encode()))])
+    prices = client(oasis, clock).prices(Group.ALL, Market.DAM, start + HOUR, start + 2 * HOUR)
+    assert prices is not None
+    assert prices.counts == {"bad_rows": 1, "contradictions": 1, "doubts": 0, "unreadable": 1}
+    assert (len(prices), list(map(str, prices.unreadable))) == (1, ["B at 2025-09-01T08:00Z"])
+
+
+def test_times_of_any_zone_are_those_times(clock: Clock) -> None:
+    """From 1:00 to 1:00 of the long night is an hour."""
+    first = datetime(2025, 11, 2, 1, tzinfo=PACIFIC)
+    oasis = Oasis()
+    client(oasis, clock).prices(["N1"], Market.DAM, first, first.replace(fold=1))
+    assert (oasis.asked[0]["startdatetime"], oasis.asked[0]["enddatetime"]) == ("20251102T08:00-0000", "20251102T09:00-0000")
+    client(oasis, clock).prices(["N1"], Market.DAM, NOW - HOUR * 2.5, NOW - HOUR * 1.5)
+    assert oasis.asked[1]["startdatetime"] == "20250902T18:00-0000", "the first interval that begins then or after"
+
+
+def row(at: datetime, name: str, price: str = "7", market: str = "DAM", hours: float = 1) -> str:
+    return f"{at.isoformat()},{(at + hours * HOUR).isoformat()},{name},{market},LMP,{price}\n"
+
+
+@pytest.mark.parametrize("not_yet", [0, 1])
+def test_the_newest_of_a_group_is_its_newest_hour_or_day_that_has_prices(clock: Clock, not_yet: int) -> None:
+    oasis = Oasis([(200, NO_DATA)] * not_yet)
+    prices = client(oasis, clock).newest(Group.ALL, Market.DAM)
+    assert prices is not None
+    assert [each["startdatetime"] for each in oasis.asked] == ["20250903T07:00-0000", "20250902T07:00-0000"][: not_yet + 1]
+    assert len(prices) == 24
+    assert [row["interval_start"].day for row in newest_of(prices).rows()] == [4 - not_yet]
+
+
+def test_the_newest_of_named_nodes_is_looked_for_in_one_request(clock: Clock) -> None:
+    oasis = Oasis()
+    client(oasis, clock).newest(["N1"], Market.DAM)
+    (asked,) = oasis.asked
+    assert (asked["startdatetime"], asked["enddatetime"]) == ("20250902T07:00-0000", "20250904T07:00-0000")
+
+
+def test_nodes_of_which_oasis_has_no_data_cost_nobody_elses_prices_in_whatever_request_they_are(clock: Clock) -> None:
+    oasis, names = Oasis(), [f"N{number:02}" for number in range(11)]
+    real = oasis.fetch
+    oasis.fetch = lambda asked: real(asked) if asked.nodes != ("N10",) else Reply(200, NO_DATA, NOW, NOW)  # type: ignore[attr-defined, method-assign]
+    prices = client(oasis, clock).prices(names, Market.DAM, NOW - 40 * HOUR, NOW - 38 * HOUR)
+    assert prices is not None
+    assert unpriced(prices, names) == ("N10",)
+
+
+def test_what_is_missing_is_named_by_node_and_interval(clock: Clock) -> None:
+    start = midnight(date(2025, 9, 1))
+    rows = [row(start + number * HOUR, "A") for number in range(4)] + [row(start + HOUR, "B")]
+    oasis = Oasis([(200, zipped(a__csv=(HEADER + "".join(rows)).encode()))])
+    prices = client(oasis, clock).prices(["A", "B", "C"], Market.DAM, start, start + 6 * HOUR)
+    assert prices is not None
+    hours = [start + number * HOUR for number in range(6)]
+    assert due(prices, start, start + 6 * HOUR, now=NOW) == hours
+    assert due(prices, start, start + 6 * HOUR, now=start - 50 * HOUR) == hours[:4]
+    assert missing(prices, ["A", "B", "C"], hours[:3]) == {"B": (hours[0], hours[2]), "C": tuple(hours[:3])}
 
 
 def test_requests_begin_five_seconds_apart_and_the_first_as_if_one_had_just_been_made(clock: Clock) -> None:
@@ -174,6 +272,26 @@ def test_the_current_report_is_asked_by_its_own_name_and_answered_by_what_is_cur
     assert len(prices) == 1
     assert (oasis.asked[0]["queryname"], oasis.asked[0]["node"]) == ("PRC_CURR_LMP", "N1")
     assert "market_run_id" not in oasis.asked[0]
+
+
+def test_the_current_report_knows_no_other_group_than_all() -> None:
+    with pytest.raises(ValueError, match="no ALL_APNODES"):
+        client(Oasis(), Clock()).current(Group.APNODES)
+    assert Question(Market.RTM, Group.ALL, NOW, NOW, is_current=True).parameters()["node"] == "ALL"
+
+
+def test_of_what_is_current_no_data_is_an_error_and_never_not_yet(clock: Clock) -> None:
+    with pytest.raises(ErrorReply, match=r"is a node's name wrong\? \(PRC_CURR_LMP of TYPO\)"):
+        client(Oasis([(200, NO_DATA)]), clock).current(["TYPO"])
+
+
+def test_each_pause_is_told_with_its_cause_and_length(clock: Clock) -> None:
+    told: list[tuple[str, float]] = []
+    oasis = Oasis([(429, b""), (503, b""), (200, IN_PROCESSING)])
+    asking = client(oasis, clock, paused=lambda failure, pause_s: told.append((failure.cause, pause_s)))
+    asking.prices(["N1"], Market.DAM, NOW - HOUR, NOW)
+    assert [pause_s for _, pause_s in told] == [10.0, 20.0, 30.0]
+    assert [cause[:12] for cause, _ in told] == ["asked too of", "HTTP status ", "OASIS error "]
 
 
 def rtm(at: datetime) -> str:
