@@ -79,6 +79,9 @@ class _Assembly:
         for piece, of_piece in zip(pieces, keys, strict=True):
             for row, text in piece.unreadable.items():  # what is said of the LMP stands before what is of a component
                 self._unreadable.setdefault(int(of_piece[row]), f"{component} {text!r}")
+            if component is Component.LMP:
+                for key in of_piece[np.isnan(piece.usd_per_mwh)].tolist():
+                    self._unreadable.setdefault(key, f"{component} is blank")
         order = self._order_of(np.concatenate(keys))
         return order.column(np.concatenate([piece.usd_per_mwh for piece in pieces]))
 

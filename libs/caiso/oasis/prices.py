@@ -55,8 +55,8 @@ class Prices:
         table: a row for each node and interval, by interval and node (`SCHEMA`). A component that CAISO did not send is null.
         named: the nodes, and the starts of the intervals, that the reply names at all.
         contradictions: where it has two prices and not the same. They are not in `table`: nobody can say which is right.
-        unreadable: where a value is no number, with the component and what stands there. Without its LMP a price is not in
-            `table`; without a component it is, and the component is null.
+        unreadable: where a value is no number, with the component and what stands there, or an LMP is blank. Without its LMP a
+            price is not in `table`; without a component it is, and the component is null.
         doubts: where the LMP is not the sum of its components, by more than their rounding. They are in `table`.
         bad_rows: rows that cannot be read, or are of something else than was asked for. They are left out.
         strays: members of the reply that hold no prices.

@@ -18,7 +18,7 @@ def tell_oddities(prices: Prices) -> None:
     kinds: tuple[tuple[str, str, Sequence[object]], ...] = (
         ("bad_rows", "rows that cannot be believed, left out", prices.bad_rows),
         ("contradictions", "prices that were told twice and differently, left out", prices.contradictions),
-        ("unreadable", "values that are no number, left out", unreadable),
+        ("unreadable", "values that are no number or blank, left out", unreadable),
         ("doubts", "prices that are not the sum of their components", prices.doubts),
     )
     for name, what, some in kinds:

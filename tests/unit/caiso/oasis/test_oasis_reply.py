@@ -222,6 +222,21 @@ def test_two_prices_for_one_that_differ_are_left_out_and_the_same_twice_is_one()
     assert parse(line("N2"), line("N1"), line("N1", "MCE", "1"), line("N1", "MCE", "")).contradictions
 
 
+@pytest.mark.parametrize(("price", "told"), [("", "LMP is blank"), ("NaN", "LMP 'NaN'"), ("x", "LMP 'x'")])
+def test_an_lmp_that_is_no_number_or_blank_is_told_with_its_place_and_counted(price: str, told: str) -> None:
+    prices = parse(line("N1", price=price), line("N2"), line("N1", "MCE", "1"), line("N2", "MCC", ""))
+    assert found(prices) == [("N2", START, 12.5)]
+    assert [f"{place}: {text}" for place, text in prices.unreadable.items()] == [f"N1 at 2025-09-01T08:00Z: {told}"]
+    assert prices.counts["unreadable"] == 1
+    with pytest.raises(Incomplete, match=f"without an LMP that can be used: N1 at 2025-09-01T08:00Z: {told}"):
+        parse(line("N1", price=price), line("N1", "MCE", "1"))
+
+
+def test_a_blank_lmp_in_xml_is_told_as_well() -> None:
+    prices = parse(a__xml=report(item(), item(value="", node="N2")))
+    assert [f"{place}: {text}" for place, text in prices.unreadable.items()] == ["N2 at 2025-09-01T08:00Z: LMP is blank"]
+
+
 def test_an_lmp_that_is_not_the_sum_of_its_parts_is_told() -> None:
     parts = [line("N1", kind, price) for kind, price in (("MCE", "10"), ("MCC", "2"), ("MCL", "0.4998"))]
     assert parse(line(), *parts).doubts == ()
