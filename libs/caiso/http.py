@@ -93,11 +93,19 @@ class Oversized(NoReply):
 
 @dataclass(frozen=True)
 class HttpReply:
-    """A whole reply, whatever its status says. `clock_offset_s` is the server's clock minus ours, None when it did not tell."""
+    """A whole reply, whatever its status says.
+
+    Attributes:
+        status: of HTTP.
+        content: its body.
+        clock_offset_s: the server's clock minus ours, None when it did not tell.
+        location: where a redirection leads, which is not followed.
+    """
 
     status: int
     content: bytes
     clock_offset_s: float | None
+    location: str | None = None
 
 
 class BoundedHttp:
@@ -160,7 +168,8 @@ class BoundedHttp:
             ) as response:
                 took_s = time.monotonic() - began_s
                 offset_s = _clock_offset_s(response.headers.get("Date"), began_at, took_s)
-                return HttpReply(response.status_code, self._read(response, within_s), offset_s)
+                content, location = self._read(response, within_s), response.headers.get("Location")
+                return HttpReply(response.status_code, content, offset_s, location)
         except requests.Timeout as error:
             is_unsent = isinstance(error, requests.ConnectTimeout)
             raise TimedOut(f"no reply within {within_s:g} s", is_unsent=is_unsent) from error

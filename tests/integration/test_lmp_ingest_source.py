@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from simulator_client import Keys
 
-from caiso.oasis import CutShort, Market, OasisConnection, Oversized, Question, TimedOut, Unreachable
+from caiso.oasis import CutShort, HttpRefused, Market, OasisConnection, Oversized, Question, TimedOut, Unreachable
 from lmp_ingest.settings import OasisSettings
 
 NOW = datetime(2025, 9, 1, 18, tzinfo=UTC)
@@ -127,10 +127,12 @@ def test_a_server_that_pours_is_cut_off_at_the_bound(ask) -> None:
     assert len(caught.value.content) <= 1024 * 1024 + 65536
 
 
-def test_a_redirection_is_not_followed(ask) -> None:
+def test_a_redirection_is_not_followed_but_told_with_where_it_leads(ask) -> None:
     source, _ = ask(replying(b"302 Found\nLocation: http://127.0.0.1:9/\nContent-Length: 0\nConnection: close"))
 
-    assert source.fetch(QUESTION).status == 302
+    with pytest.raises(HttpRefused, match=r"HTTP status 302: it leads to http://127\.0\.0\.1:9/") as caught:
+        source.fetch(QUESTION)
+    assert caught.value.cause == "HTTP status 302"
 
 
 def test_a_redirection_that_pours_is_cut_off_at_the_bound_too(ask) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from caiso.oasis.columns import Flags, Floats, Integers, time_of
+from caiso.oasis.errors import quoted
 from caiso.oasis.prices import COLUMNS, SCHEMA, USD_PER_MWH, UTC_SECONDS, Place, Prices
 from caiso.oasis.reports import REPORTS, Component, Market
 from caiso.oasis.rows import Reading
@@ -78,7 +79,7 @@ class _Assembly:
         keys = [self._start_rank[piece.start] * len(self._names) + self._rank[piece.node] for piece in pieces]
         for piece, of_piece in zip(pieces, keys, strict=True):
             for row, text in piece.unreadable.items():  # what is said of the LMP stands before what is of a component
-                self._unreadable.setdefault(int(of_piece[row]), f"{component} {text!r}")
+                self._unreadable.setdefault(int(of_piece[row]), f"{component} {quoted(text)}")
             if component is Component.LMP:
                 for key in of_piece[np.isnan(piece.usd_per_mwh)].tolist():
                     self._unreadable.setdefault(key, f"{component} is blank")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from caiso.oasis.errors import Oversized
+from caiso.oasis.errors import Oversized, shown
 from caiso.oasis.reports import Component
 
 Floats = npt.NDArray[np.float64]
@@ -203,7 +203,7 @@ class BadRows:
         """A row is left out."""
         self.total += 1
         if len(self.named) < MOST_BAD_ROWS:
-            self.named.append(row._replace(where=row.where[:_QUOTED]))
+            self.named.append(row._replace(where=shown(row.where, _QUOTED)))
 
     def count(self, times: int) -> None:
         """So many more are, which nobody names."""

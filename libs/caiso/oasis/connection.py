@@ -15,10 +15,12 @@ from urllib.parse import urlencode
 from caiso import http
 from caiso.clock_offset import ClockOffset
 from caiso.http import BoundedHttp, NoReply
-from caiso.oasis.errors import CutShort, OasisFailure, Oversized, TimedOut, Unreachable
+from caiso.oasis.errors import CutShort, HttpRefused, OasisFailure, Oversized, TimedOut, Unreachable
 
 CAISO_URL: Final = "https://oasis.caiso.com/oasisapi"
 """CAISO's own; its market simulation has oasismap.caiso.com."""
+_REDIRECTION: Final = 3
+"""The hundreds of its status."""
 _FAILURES: Final[Mapping[type[NoReply], type[OasisFailure]]] = MappingProxyType(
     {
         http.Unreachable: Unreachable,
@@ -92,9 +94,10 @@ class OasisConnection:
         )
 
     def fetch(self, request: Request) -> Reply:
-        """The reply to a question, whatever its status says.
+        """The reply to a question, whatever its status says, but for a redirection, which is none.
 
         Raises:
+            HttpRefused: it leads elsewhere, and where.
             Unreachable, TimedOut, CutShort, Oversized: why there is none.
         """
         asked_at = self._clock()
@@ -106,6 +109,8 @@ class OasisConnection:
             raise _FAILURES[type(failure)](str(failure), failure.content) from failure
         if reply.clock_offset_s is not None:
             self._clock_offset.note(reply.clock_offset_s)
+        if reply.location is not None and reply.status // 100 == _REDIRECTION:
+            raise HttpRefused(reply.status, reply.location, reply.content)
         received_at = self._clock()
         return Reply(reply.status, reply.content, min(asked_at, received_at), received_at)
 

@@ -13,9 +13,25 @@ OasisFailure
  +-- ErrorReply       OASIS's own error report, by its ERR_CODE
 """
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+
+_SPACE = re.compile(r"[\t-\r\x85\u2028\u2029]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_MOST_SHOWN = 400
+
+
+def shown(text: str, most: int = _MOST_SHOWN) -> str:
+    """A server's text as a message may hold it: one line of at most so many characters, none of which a terminal obeys."""
+    clean = _UNPRINTABLE.sub("?", _SPACE.sub(" ", text[: 4 * most]))
+    return clean if len(clean) <= most and len(text) <= 4 * most else f"{clean[:most]}..."
+
+
+def quoted(text: str, most: int = 40) -> str:
+    """The same in quotes."""
+    return f"'{shown(text, most)}'"
 
 
 class Remedy(StrEnum):
@@ -36,15 +52,16 @@ class OasisFailure(Exception):
 
     Attributes:
         remedy: what to do about it.
-        cause: what went wrong, in words that are the same as long as it does. As text, a failure also says where.
+        cause: what went wrong, in words that are the same as long as it does. As text, a failure also says where. Both are
+            `shown`, whatever of the reply is in them.
         content: the bytes that came; None when none did.
     """
 
     remedy = Remedy.RETRY
 
     def __init__(self, cause: str, content: bytes | None = None, *, where: str = "") -> None:
-        super().__init__(f"{cause}: {where}" if where else cause)
-        self.cause = cause
+        self.cause = shown(cause)
+        super().__init__(f"{self.cause}: {shown(where)}" if where else self.cause)
         self.content = content
 
 
@@ -79,11 +96,14 @@ class HttpRefused(OasisFailure):
 
     Attributes:
         status: the HTTP status.
+        location: where a redirection leads.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP status {status}")
+    def __init__(self, status: int, location: str | None = None, content: bytes | None = None) -> None:
+        where = f"it leads to {shown(location, 200)}, where nothing is asked" if location is not None else ""
+        super().__init__(f"HTTP status {status}", content, where=where)
         self.status = status
+        self.location = location
         self.remedy = Remedy.PAUSE if status >= 500 else Remedy.GIVE_UP  # noqa: PLR2004  # HTTP's own classes
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from caiso.oasis.calendar import midnight, trade_day
-from caiso.oasis.errors import Incomplete, Malformed
+from caiso.oasis.errors import Incomplete, Malformed, quoted
 from caiso.oasis.questions import minute
 from caiso.oasis.report_xml import read_error
 from caiso.oasis.unpack import Bounds, Member, members_of
@@ -113,7 +113,9 @@ def _listed(member: Member, listing: LocationList) -> Iterator[Location]:
     try:
         lines = csv.DictReader(io.StringIO(member.read().decode("utf-8-sig"), newline=""), strict=True)
         if f"{prefix}_ID" not in (lines.fieldnames or ()):
-            raise Malformed(f"{member.name}: no column {prefix}_ID in the header {','.join(lines.fieldnames or ())[:200]!r}")
+            raise Malformed(
+                f"{member.name}: no column {prefix}_ID in the header {quoted(','.join(lines.fieldnames or ()), 200)}"
+            )
         for line in lines:
             if name := (line.get(f"{prefix}_ID") or "").strip():
                 yield Location(name, _type_of(name, listing), (line.get(f"{prefix}_TYPE") or "").strip())

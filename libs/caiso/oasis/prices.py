@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from caiso.oasis.columns import BadRow, time_of
+from caiso.oasis.errors import shown
 from caiso.oasis.reports import Component, Market
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Place(NamedTuple):
     node: str
 
     def __str__(self) -> str:
-        return f"{self.node} at {self.interval_start:%Y-%m-%dT%H:%MZ}"
+        return f"{shown(self.node, 60)} at {self.interval_start:%Y-%m-%dT%H:%MZ}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from caiso.oasis.assembly import assemble
-from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure
+from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure, shown
 from caiso.oasis.prices import Prices
 from caiso.oasis.questions import Group, Question
 from caiso.oasis.report_xml import read_report
@@ -66,7 +66,7 @@ class _Members:
         scope = reading.scope
         if scope is None:
             raise _no_row(reading)
-        prices = assemble(reading, scope.market, [f"{name}: {error}" for name, error in self.strays])
+        prices = assemble(reading, scope.market, [f"{shown(name, 80)}: {error}" for name, error in self.strays])
         if not len(prices):
             raise _no_price(prices) if reading.has_rows else _no_row(reading)
         return prices
@@ -87,7 +87,7 @@ class _Members:
         except ErrorReply as error:
             self.errors.append(error)
         except NoPrices as error:
-            self.strays.append((entry.file_name[:80], error))
+            self.strays.append((entry.file_name, error))
         else:
             self.tables += 1
             reading.bad_rows.add(read.left_out)
@@ -124,7 +124,7 @@ def _no_row(reading: Reading) -> OasisFailure:
     if bad := reading.bad_rows.named:
         return Malformed(bad[0].cause, where=bad[0].where)
     kinds = ", ".join(sorted(reading.others)[:5])
-    return Incomplete(f"no row of a price that is known here, but of {kinds[:80]}" if kinds else "a table without rows")
+    return Incomplete(f"no row of a price that is known here, but of {shown(kinds, 80)}" if kinds else "a table without rows")
 
 
 def _no_price(prices: Prices) -> OasisFailure:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from lxml import etree
 
 from caiso.oasis.columns import RawColumns
-from caiso.oasis.errors import ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure
+from caiso.oasis.errors import ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure, quoted
 from caiso.oasis.reports import DATA_ITEMS, USD_PER_MWH
 from caiso.oasis.tables import numbers_of
 from caiso.oasis.unpack import Member
@@ -64,9 +64,9 @@ def _row(data: etree._Element, where: str) -> tuple[str, ...]:
 
 def _require_report(name: str, unit: str, query_name: str | None) -> None:
     if query_name is not None and name != query_name:
-        raise Malformed(f"prices of report {name[:40]!r} in the answer for {query_name}")
+        raise Malformed(f"prices of report {quoted(name)} in the answer for {query_name}")
     if unit and unit.upper() != USD_PER_MWH.upper():
-        raise Malformed(f"prices in {unit[:40]!r}, and not in {USD_PER_MWH}")
+        raise Malformed(f"prices in {quoted(unit)}, and not in {USD_PER_MWH}")
 
 
 def _columns(rows: list[tuple[str, ...]]) -> RawColumns:
@@ -101,7 +101,7 @@ def _root(member: Member) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise Malformed(f"{member.name}: a document type, which no report of OASIS has")
     if etree.QName(root).localname != "OASISReport":
-        raise NoPrices(f"{member.name}: a {root.tag!r} where an OASISReport belongs")
+        raise NoPrices(f"{member.name}: a {quoted(str(root.tag), 80)} where an OASISReport belongs")
     return root
 
 

@@ -24,7 +24,7 @@ from caiso.oasis.columns import (
     Texts,
     seconds_of,
 )
-from caiso.oasis.errors import Malformed, Oversized
+from caiso.oasis.errors import Malformed, Oversized, quoted, shown
 from caiso.oasis.questions import Group, Question
 from caiso.oasis.reports import REPORTS, Component, Market
 from caiso.oasis.row_texts import KINDS, RowTexts, component_in, is_row
@@ -211,7 +211,7 @@ class Reading:
         wrong = holds & ((start_s < begin_s) | (start_s >= end_s))[rows.start.places]
         if wrong.any():
             texts = self._texts(rows, int(np.flatnonzero(wrong)[0]))
-            where = f"{texts.node[:60]} from {texts.start} to {texts.end}"
+            where = f"{shown(texts.node, 60)} from {texts.start} to {texts.end}"
             raise Malformed("prices of another time than was asked for", where=where)
 
     def _texts(self, rows: "Numbered", row: int) -> RowTexts:
@@ -237,7 +237,7 @@ class Reading:
         return bool(name) and "?" not in name and (self._scope.nodes is None or name in self._scope.nodes)
 
     def _tell_market(self, row: RowTexts) -> str:
-        return f"prices of market {row.market[:40]!r} in the answer for {self._scope.market}"
+        return f"prices of market {quoted(row.market)} in the answer for {self._scope.market}"
 
     def _tell_time(self, row: RowTexts) -> str:
         """What is no row at all stands in place of something that nobody knows, such as an error.
@@ -246,9 +246,9 @@ class Reading:
             Malformed: it is none.
         """
         text = next(each for each in (row.start, row.end) if seconds_of(each.encode()) == NO_TIME)
-        cause = f"{text[:40]!r} is not a time"
+        cause = f"{quoted(text)} is not a time"
         if not is_row(row):
-            raise Malformed(cause, where=",".join(row)[:120])
+            raise Malformed(cause, where=shown(",".join(row), 120))
         return cause
 
     def _tell_interval(self, _row: RowTexts) -> str:
@@ -256,7 +256,7 @@ class Reading:
         return f"an interval of {self._scope.market} that is not {interval} long or begins between two"
 
     def _tell_node(self, row: RowTexts) -> str:
-        return f"prices of node {row.node[:60]!r}, which was not asked for"
+        return f"prices of node {quoted(row.node, 60)}, which was not asked for"
 
 
 class Numbered(NamedTuple):
@@ -273,4 +273,4 @@ def _scope_said(market: str) -> Scope:
     try:
         return Scope(Market(market))
     except ValueError as error:
-        raise Malformed(f"prices of market {market[:40]!r}, which is none that is known") from error
+        raise Malformed(f"prices of market {quoted(market)}, which is none that is known") from error

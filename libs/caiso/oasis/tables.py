@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from caiso.oasis.columns import BadRow, BadRows, Floats, RawColumns
-from caiso.oasis.errors import Malformed, NoPrices
+from caiso.oasis.errors import Malformed, NoPrices, quoted, shown
 from caiso.oasis.row_texts import component_in, is_row
 from caiso.oasis.unpack import Member
 
@@ -54,11 +54,11 @@ def read_header(member: Member) -> Header:
     except (UnicodeDecodeError, csv.Error) as error:
         raise NoPrices(f"{member.name}: {error}") from error
     price = next((name for name in PRICE_COLUMNS if name in names), "/".join(PRICE_COLUMNS))
-    wanted, shown = (*_TEXT_COLUMNS, price), ",".join(names)[:200]
+    wanted, header = (*_TEXT_COLUMNS, price), quoted(",".join(names), 200)
     if missing := [name for name in wanted if name not in names]:
-        raise NoPrices(f"{member.name}: no column {', '.join(missing)} in the header {shown!r}")
+        raise NoPrices(f"{member.name}: no column {', '.join(missing)} in the header {header}")
     if doubled := [name for name in wanted if names.count(name) > 1]:
-        raise Malformed(f"{member.name}: more than one column {', '.join(doubled)} in the header {shown!r}")
+        raise Malformed(f"{member.name}: more than one column {', '.join(doubled)} in the header {header}")
     if not end:
         raise Malformed(f"{member.name}: its last line has no end, so that some of the table may be missing")
     return Header(names, tuple(names.index(name) for name in _TEXT_COLUMNS), names.index(price), '"' if b'"' in line else False)
@@ -96,7 +96,7 @@ def read_table(open_member: Callable[[], Member]) -> Table:
         try:
             return _read(member, _TEXT)
         except pa.ArrowInvalid as error:
-            raise Malformed(f"{member.name}: {str(error)[:200]}") from error
+            raise Malformed(f"{member.name}: {shown(str(error), 200)}") from error
 
 
 class _NotNumbers(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow has no types
@@ -140,7 +140,7 @@ class _LeftOut:
         """What pyarrow is to do with a line: it goes on without it."""
         text, cause = line.text.strip(), f"{line.actual_columns} columns, the header has {line.expected_columns}"
         if not is_row(text.split(",")):
-            self.no_row = self.no_row or f"{self._member}: {cause}: {text[:_SHOWN]!r}"
+            self.no_row = self.no_row or f"{self._member}: {cause}: {quoted(text, _SHOWN)}"
         self.rows.note(BadRow(cause, text, component=component_in(text.split(","))))
         return "skip"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
-from caiso.oasis.errors import HttpRefused, Malformed, Oversized, Throttled
+from caiso.oasis.errors import HttpRefused, Malformed, Oversized, Throttled, quoted
 
 MAGIC = b"PK"
 _OK = 200
@@ -191,6 +191,10 @@ def entries_of(status: int, content: bytes, bounds: Bounds) -> Iterator[Entry]:
         raise Throttled(f"asked too often (HTTP status {status})")
     if status != _OK:
         raise HttpRefused(status)
+    if not content:
+        raise Malformed("an empty reply")
+    if not content.startswith(MAGIC):
+        raise Malformed("not a zip", where=f"it begins {quoted(content[:200].decode(errors='replace'), 60)}")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # is_dir needs a name

@@ -283,6 +283,52 @@ def test_headers_that_lack_a_column_or_have_one_twice_are_refused_by_its_name() 
         parse(a__csv=HEADER.replace("MW", "DOLLARS") + line())
 
 
+def test_an_empty_reply_and_a_page_are_told_as_what_they_are() -> None:
+    with pytest.raises(Malformed, match="an empty reply"):
+        parse_reply(200, b"", ASKED)
+    with pytest.raises(Malformed, match="not a zip: it begins '<html> <h1>Maintenance</h1>'"):
+        parse_reply(200, b"<html>\r\n<h1>Maintenance</h1>", ASKED)
+
+
+NOISE = "\x00\x1b[2J\x07" * 300
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (HEADER.replace("MW", NOISE) + line()).encode(),
+        NOISE.encode(),
+        (HEADER + NOISE + "\n").encode(),
+        (HEADER + line(NOISE)).encode(),
+        (HEADER + line(market=NOISE)).encode(),
+        (HEADER + line(kind=NOISE)).encode(),
+        (HEADER + line(price=NOISE)).encode(),
+        (HEADER + line().replace("2025", NOISE)).encode(),
+        ("<a" + NOISE + "/>").encode(),
+        b"<" + 3000 * b"a" + b"/>",
+        f"<OASISReport><ERROR><ERR_CODE>1003</ERR_CODE><ERR_DESC>{3000 * 'x '}</ERR_DESC></ERROR></OASISReport>".encode(),
+    ],
+)
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_what_is_quoted_of_a_reply_is_short_and_printable(reply: bytes, is_packed: bool) -> None:  # noqa: FBT001  # a parameter
+    content = zipped(a__csv=reply) if is_packed else reply
+    with pytest.raises(OasisFailure) as caught:
+        parse_reply(200, content, ASKED)
+    for told in (str(caught.value), caught.value.cause):
+        assert told.isprintable()
+        assert len(told) < 900
+        assert told.count("\\x") == 0
+        assert told.count("?") < 60
+
+
+@pytest.mark.parametrize("bad", [line(NOISE), line(price=NOISE), line(market=NOISE), line().replace("2025", NOISE, 1)])
+def test_what_is_quoted_of_a_row_that_is_left_out_is_short_and_printable(bad: str) -> None:
+    prices = parse(line("N2"), bad, b__csv=f"{NOISE},x\n")
+    for told in map(str, (*prices.bad_rows, *prices.unreadable.values(), *prices.strays)):
+        assert told.isprintable()
+        assert len(told) < 400
+
+
 @pytest.mark.parametrize("status", [200, 429])
 def test_the_throttle_page_is_known_with_either_status(status: int) -> None:
     with pytest.raises(Throttled):
