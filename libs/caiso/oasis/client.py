@@ -123,6 +123,7 @@ class OasisClient:
             The prices; None where none is published.
 
         Raises:
+            ValueError: a time names no zone.
             ErrorReply: OASIS says that there is no data where there should be some, or refuses the question.
             OasisFailure: it was tried often enough; see `errors`.
         """

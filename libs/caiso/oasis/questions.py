@@ -51,6 +51,8 @@ class Question:
 
     def __post_init__(self) -> None:
         """Raises ValueError for what no request can ask for."""
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError(f"a time without its zone: {self.start} to {self.end}")
         if self.is_current and self.nodes is Group.APNODES:
             raise ValueError(f"{CURRENT} has no {self.nodes}: name the nodes, or ask for {Group.ALL}")
 

@@ -163,6 +163,11 @@ def test_times_of_any_zone_are_those_times(clock: Clock) -> None:
     assert oasis.asked[1]["startdatetime"] == "20250902T18:00-0000", "the first interval that begins then or after"
 
 
+def test_a_time_without_its_zone_is_nobodys_time(clock: Clock) -> None:
+    with pytest.raises(ValueError, match="without its zone"):
+        client(Oasis(), clock).prices(["N1"], Market.DAM, NOW.replace(tzinfo=None), NOW)
+
+
 def row(at: datetime, name: str, price: str = "7", market: str = "DAM", hours: float = 1) -> str:
     return f"{at.isoformat()},{(at + hours * HOUR).isoformat()},{name},{market},LMP,{price}\n"
 
