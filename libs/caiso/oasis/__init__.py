@@ -21,7 +21,7 @@ from caiso.oasis.errors import (
 )
 from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
 from caiso.oasis.missing import due, missing, unpriced
-from caiso.oasis.prices import SCHEMA, Place, Prices
+from caiso.oasis.prices import COLUMNS, SCHEMA, Place, Prices
 from caiso.oasis.questions import Group, Nodes, Question, split
 from caiso.oasis.rate_limit import CAISO_SPACING_S, RateLimit
 from caiso.oasis.reply import parse_reply
@@ -44,6 +44,7 @@ from caiso.oasis.unpack import Bounds
 __all__ = [
     "CAISO_SPACING_S",
     "CAISO_URL",
+    "COLUMNS",
     "DLAPS",
     "HUBS",
     "MAX_NODES",

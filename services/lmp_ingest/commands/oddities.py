@@ -6,10 +6,12 @@ from typing import Final
 
 import typer
 
-from caiso.oasis import Group, Prices, due, missing, unpriced
+from caiso.oasis import COLUMNS, Component, Group, Market, Prices, due, missing, unpriced
 from lmp_ingest.commands.spans import Span
 
 _TOLD: Final = 5
+_PARTS: Final = {Component.ENERGY: "energy", Component.CONGESTION: "congestion", Component.LOSS: "loss"}
+"""What every price is made of but that of RUC, which is the LMP alone. GHG is not everywhere, nor at all times."""
 
 
 def tell_oddities(prices: Prices) -> None:
@@ -24,6 +26,9 @@ def tell_oddities(prices: Prices) -> None:
     for name, what, some in kinds:
         if count := prices.counts.get(name, 0):
             typer.echo(f"{count:,} {what}: {'; '.join(map(str, some[:_TOLD]))}", err=True)
+    for component, what in _PARTS.items() if prices.market is not Market.RUC else ():
+        if count := prices.table[COLUMNS[component]].null_count:
+            typer.echo(f"{count:,} prices without their {what}", err=True)
     for stray in prices.strays:
         typer.echo(f"passed over: {stray}", err=True)
 
@@ -35,7 +40,7 @@ def tell_missing(prices: Prices, nodes: Sequence[str] | Group, span: Span, now: 
     """
     names = prices.named[0] if isinstance(nodes, Group) else tuple(nodes)
     starts = [max(prices.named[1])] if span.is_latest else due(prices, span.start, span.end, now)
-    unknown = [] if isinstance(nodes, Group) else unpriced(prices, names)
+    unknown = [name for name in unpriced(prices, names) if name not in prices.named[0]]
     lacking = missing(prices, [name for name in names if name not in unknown], starts)
     for name in unknown:
         typer.echo(f"no price of {name}: is the name right?", err=True)

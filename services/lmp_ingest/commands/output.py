@@ -31,16 +31,33 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+def require_writable(form: Format, path: Path | None) -> None:
+    """Look at where prices are to be written before anybody is asked for them.
+
+    Raises:
+        ConfigurationRefused: Parquet is no text and no file is named, or the file cannot be one.
+    """
+    if form is Format.PARQUET and path is None:
+        raise _refused("is to name a file: Parquet is no text")
+    if path is not None and path.is_dir():
+        raise _refused(f"{path} is a folder")
+    if path is not None and not path.parent.is_dir():
+        raise _refused(f"there is no folder {path.parent}")
+
+
+def _refused(reason: str) -> ConfigurationRefused:
+    return ConfigurationRefused([Mistake("command line", "--out", reason)])
+
+
 def write(prices: Prices, form: Format, path: Path | None) -> None:
     """Write prices to a file, or to standard output where no file is named.
 
     Raises:
-        ConfigurationRefused: Parquet is no text, and no file is named.
+        ConfigurationRefused: see `require_writable`.
         OSError: the file cannot be written.
     """
+    require_writable(form, path)
     if form is Format.PARQUET:
-        if path is None:
-            raise ConfigurationRefused([Mistake("command line", "--out", "is to name a file: Parquet is no text")])
         pyarrow.parquet.write_table(with_market(prices), path)
         return
     if path is None:
@@ -62,7 +79,9 @@ def _write_csv(prices: Prices, file: BinaryIO) -> None:
     for name in ("interval_start", "interval_end"):
         table = table.set_column(table.schema.get_field_index(name), name, pc.strftime(table[name], _TIME))
     node = table["node"].cast(pa.string())
-    pyarrow.csv.write_csv(table.set_column(0, "node", node), file, pyarrow.csv.WriteOptions(quoting_style="none"))
+    file.write(f"{','.join(table.column_names)}\n".encode())  # pyarrow would quote it
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
+    pyarrow.csv.write_csv(table.set_column(0, "node", node), file, options)
 
 
 def _write_json(prices: Prices, file: BinaryIO) -> None:

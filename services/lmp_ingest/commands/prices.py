@@ -26,7 +26,7 @@ from dotbus.runtime.process import EXIT_FAILED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import load_settings
 from lmp_ingest.commands.oddities import tell_missing, tell_oddities
-from lmp_ingest.commands.output import Format, write
+from lmp_ingest.commands.output import Format, require_writable, write
 from lmp_ingest.commands.spans import Span, Wanted
 from lmp_ingest.settings import PREFIX, OasisSettings
 
@@ -74,6 +74,7 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
         """
         span = load_or_exit(lambda: Wanted(latest, today, day, start, end).span(market, clock()))
         asked = load_or_exit(lambda: group_or_names(nodes))
+        load_or_exit(lambda: require_writable(form, out))
         with _client(clock) as oasis:
             prices = _or_exit(lambda: _asked(oasis, asked, market, span))
         if prices is None:

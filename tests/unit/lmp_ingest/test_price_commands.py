@@ -50,12 +50,18 @@ def parse(*arguments: object) -> tuple[int, str, str]:
 def test_json_is_one_object_a_line_and_what_caiso_did_not_send_is_null(saved: Path) -> None:
     code, out, err = parse(saved, "--format", "json")
     lines = [json.loads(line) for line in out.splitlines()]
-    assert (code, err, len(lines), lines[0]) == (0, "", 8, FIRST)
+    assert (code, len(lines), lines[0]) == (0, 8, FIRST)
+    assert err.splitlines() == [
+        "8 prices without their energy",
+        "7 prices without their congestion",
+        "8 prices without their loss",
+    ]
     assert [line["congestion_usd_per_mwh"] for line in lines].count(0.0) == 1
 
 
 def test_csv_has_the_same_columns_and_absent_is_empty(saved: Path) -> None:
     _code, out, _err = parse(saved, "--format", "csv")
+    assert out.splitlines()[0] == ",".join(FIRST)
     rows = list(csv.DictReader(io.StringIO(out)))
     assert len(rows) == 8
     assert rows[0] == {name: "" if value is None else str(value) for name, value in FIRST.items()}
@@ -193,8 +199,9 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     return run
 
 
-def lmp(node: str, *intervals: int) -> list[PriceRow]:
-    return [(HOUR_START + number * FIVE, node, "LMP", 7) for number in intervals]
+def lmp(node: str, *intervals: int, price: object = 7) -> list[PriceRow]:
+    kinds = {"LMP": price, "MCE": 7, "MCC": 0, "MCL": 0}
+    return [(HOUR_START + number * FIVE, node, kind, value) for number in intervals for kind, value in kinds.items()]
 
 
 def test_a_node_without_any_price_is_told_and_the_others_are_printed(get) -> None:
@@ -216,6 +223,29 @@ def test_intervals_that_are_missing_are_told_by_node_with_their_number_and_the_f
     ]
     many = table(Market.RTM, [row for number in range(9) for row in lmp(f"N{number}", 0)] + lmp("N9", 0, 1))
     assert get(f"ALL {span}", many)[2].splitlines()[-1] == "missing 4 prices of 4 other nodes"
+
+
+@pytest.mark.parametrize("price", ["NaN", ""])
+def test_a_node_that_caiso_names_without_a_price_has_the_right_name(get, price: str) -> None:
+    span = "--market RTM --from 2026-03-08T19:00Z --to 2026-03-08T19:05Z --format csv"
+    code, out, err = get(f"N1 N2 {span}", table(Market.RTM, lmp("N1", 0, price=price) + lmp("N2", 0)))
+    assert (code, len(out.splitlines())) == (1, 2)
+    assert err.splitlines()[0] == "missing 1 of 1 prices of N1: 2026-03-08T19:00Z"
+    assert err.splitlines()[1].startswith("1 values that are no number or blank, left out: N1 at 2026-03-08T19:00Z: LMP")
+
+
+def test_prices_without_a_part_that_their_market_has_are_counted(get) -> None:
+    span = "--from 2026-03-08T08:00Z --to 2026-03-08T09:00Z --format csv"
+    price = [(datetime(2026, 3, 8, 8, tzinfo=UTC), "N1", kind, 7) for kind in ("LMP", "MCE", "MCC")]
+    assert get(f"N1 --market DAM {span}", table(Market.DAM, price))[::2] == (0, "1 prices without their loss\n")
+    assert get(f"N1 --market RUC {span}", table(Market.RUC, price[:1]))[::2] == (0, "")
+
+
+@pytest.mark.parametrize("out", ["", "--out /nowhere/prices.parquet", "--out /"])
+def test_what_cannot_be_written_is_refused_before_caiso_is_asked(get, out: str) -> None:
+    code, _out, err = get(f"N1 --market RTM --latest --format parquet {out}", 404)
+    assert code == 2
+    assert err.startswith("command line: --out: ")
 
 
 def test_what_need_not_be_published_yet_is_not_missing(get) -> None:
