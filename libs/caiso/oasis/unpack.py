@@ -199,7 +199,7 @@ def entries_of(status: int, content: bytes, bounds: Bounds) -> Iterator[Entry]:
         archive = zipfile.ZipFile(io.BytesIO(content))
         entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]  # is_dir needs a name
     except _BROKEN as error:
-        raise Malformed(f"not a zip: {error}") from error
+        raise Malformed(f"a zip that cannot be read: {error}") from error
     if not entries:
         raise Malformed("a zip without members")
     if len(entries) > bounds.members:

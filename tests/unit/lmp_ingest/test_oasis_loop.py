@@ -377,7 +377,7 @@ def test_a_failing_group_of_nodes_is_named_and_doubts_no_other(story) -> None:
 
     health = one.health(Market.RTM)
     assert health.ok, "or gateways would doubt the ten others"
-    assert any("N10, N11: not a zip" in complaint for complaint in health.complaints)
+    assert any("N10, N11: an empty reply" in complaint for complaint in health.complaints)
     assert one.state(Market.RTM, "N0").active is not None
     assert one.state(Market.RTM, "N0").reasons == ()
     assert one.state(Market.RTM, "N11") is None
