@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Final, NoReturn, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ from caiso.oasis import (
     named,
     newest_of,
     parse_saved,
+    split,
 )
 from caiso.tls import TlsFileUnusable
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
@@ -44,6 +45,8 @@ Search = Annotated[str, typer.Argument(help="A part of the name.")]
 Kind = Annotated[LocationType | None, typer.Option("--type", help="Only these.")]
 
 T = TypeVar("T")
+_UNTOLD: Final = 10
+"""So many requests take a minute."""
 
 
 def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
@@ -67,7 +70,7 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
         form: As = Format.TABLE,
         out: Out = None,
     ) -> None:
-        """Ask CAISO for prices, and print them. LMP_INGEST_URL and LMP_INGEST_CA_FILE count.
+        """Ask CAISO for prices, and print them. LMP_INGEST_URL, LMP_INGEST_CA_FILE and the like count.
 
         Ends with status 0 when all that must be published by now came, 1 when some of it is missing (standard error says what;
         what came is printed) or nothing came, 2 when the command line cannot be meant.
@@ -75,8 +78,10 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
         span = load_or_exit(lambda: Wanted(latest, today, day, start, end).span(market, clock()))
         asked = load_or_exit(lambda: group_or_names(nodes))
         load_or_exit(lambda: require_writable(form, out))
-        with _client(clock) as oasis:
-            prices = _or_exit(lambda: _asked(oasis, asked, market, span))
+        settings = _settings()
+        tell_requests(market, asked, span, settings.spacing_s)
+        with _client(settings, clock) as oasis:
+            prices = _or_exit(lambda: _asked(oasis, asked, market, span, settings.versions[market]))
         if prices is None:
             _end(f"no price of {market} from {span.start:%Y-%m-%dT%H:%MZ} to {span.end:%Y-%m-%dT%H:%MZ} is published yet")
         is_whole = tell_missing(prices, asked, span, clock())
@@ -96,7 +101,7 @@ def add_price_commands(app: typer.Typer, clock: Callable[[], datetime]) -> None:
     @app.command()
     def nodes(search: Search = "", kind: Kind = None) -> None:
         """List the nodes that CAISO prices, each with its type."""
-        with _client(clock) as oasis:
+        with _client(_settings(), clock) as oasis:
             found = _or_exit(oasis.locations)
         wanted = [each for each in found if search.upper() in each.name.upper() and kind in (None, each.type)]
         for each in wanted:
@@ -119,19 +124,30 @@ def group_or_names(nodes: Sequence[str]) -> tuple[str, ...] | Group:
     return tuple(dict.fromkeys(map(named, nodes)))
 
 
-def _asked(oasis: OasisClient, nodes: Sequence[str] | Group, market: Market, span: Span) -> Prices | None:
+def _asked(oasis: OasisClient, nodes: tuple[str, ...] | Group, market: Market, span: Span, version: int) -> Prices | None:
     if span.is_latest:
-        return oasis.newest(nodes, market, asked=_tell_progress)
-    return oasis.prices(nodes, market, span.start, span.end, asked=_tell_progress)
+        return oasis.newest(nodes, market, version=version, asked=_tell_progress)
+    return oasis.prices(nodes, market, span.start, span.end, version=version, asked=_tell_progress)
 
 
-def _client(clock: Callable[[], datetime]) -> OasisClient:
-    settings = load_or_exit(lambda: load_settings(OasisSettings, PREFIX))
+def _settings() -> OasisSettings:
+    return load_or_exit(lambda: load_settings(OasisSettings, PREFIX))
+
+
+def _client(settings: OasisSettings, clock: Callable[[], datetime]) -> OasisClient:
     try:
         connection = settings.connection(clock)
     except TlsFileUnusable as unusable:
         _end(str(unusable))
     return OasisClient(connection, RateLimit(settings.spacing_s), bounds=settings.bounds, paused=_tell_pause, clock=clock)
+
+
+def tell_requests(market: Market, nodes: tuple[str, ...] | Group, span: Span, spacing_s: float) -> None:
+    """Of what takes longer than anybody waits for without a word, how many requests it is and how long that takes at least."""
+    requests = 0 if span.is_latest else sum(1 for _ in split(Question(market, nodes, span.start, span.end)))
+    if requests > _UNTOLD:
+        told = f"{requests:,} requests to CAISO, one in {spacing_s:g} s: {requests * spacing_s / 60:,.0f} minutes at least"
+        typer.echo(told, err=True)
 
 
 def _tell_progress(question: Question) -> None:

@@ -187,7 +187,8 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     def run(arguments: str, *replies: bytes | int) -> tuple[int, str, str]:
         waiting = list(replies)
 
-        def fetch(_connection: OasisConnection, _question: Question) -> Reply:
+        def fetch(_connection: OasisConnection, question: Question) -> Reply:
+            run.asked.append(question)  # type: ignore[attr-defined]
             reply = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             status, content = (reply, b"") if isinstance(reply, int) else (200, reply)
             return Reply(status, content, NOW, NOW)
@@ -196,6 +197,7 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
         ran = CliRunner().invoke(commands, ["get", *arguments.split()])
         return ran.exit_code, ran.stdout, ran.stderr
 
+    run.asked = []  # type: ignore[attr-defined]
     return run
 
 
@@ -260,6 +262,20 @@ def test_the_newest_of_all_is_that_of_the_newest_hour_and_who_has_an_older_one_i
         ["N1", "2026-03-08T20:10:00Z"],
     ]
     assert (code, err) == (1, "missing 1 of 1 prices of N2: 2026-03-08T20:10Z\n")
+
+
+def test_the_versions_that_are_set_are_asked_for(get, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMP_INGEST_RTM_VERSION", "1")
+    get("N1 --market RTM --latest", table(Market.RTM, lmp("N1", 0)))
+    get("N1 --market RTM --today", table(Market.RTM, lmp("N1", 0)))
+    assert [asked.version for asked in get.asked] == [1, 1]
+
+
+def test_of_many_requests_their_number_and_time_are_told(get, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMP_INGEST_SPACING_S", "0.001")
+    told = get("ALL --market RTM --from 2026-03-01 --to 2026-03-03", 404)[2]
+    assert told.splitlines()[0] == "48 requests to CAISO, one in 0.001 s: 0 minutes at least"
+    assert "requests" not in get("ALL --market DAM --from 2026-03-01 --to 2026-03-03", 404)[2]
 
 
 def test_each_pause_is_told_where_no_terminal_is_as_well(get) -> None:
