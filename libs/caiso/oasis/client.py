@@ -1,5 +1,6 @@
 """Client: prices of any market, nodes and time, in as many requests as that takes, at the rate that CAISO allows."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,9 @@ from caiso.oasis.unpack import Bounds
 T = TypeVar("T")
 TRIES: Final = 5
 _FIRST_PAUSE_S: Final = 10.0
+_NAME: Final = re.compile(r"[^\s,]+")
+"""A comma ends one name in a request and begins the next."""
+_GROUPS: Final = frozenset(group.value for group in Group)
 _GROUP_PAUSE_S: Final = 30.0
 """A group download that is still being made is there after about so long."""
 
@@ -123,7 +127,7 @@ class OasisClient:
             The prices; None where none is published.
 
         Raises:
-            ValueError: a time names no zone.
+            ValueError: a time names no zone, or no node is named, or by no name.
             ErrorReply: OASIS says that there is no data where there should be some, or refuses the question.
             OasisFailure: it was tried often enough; see `errors`.
         """
@@ -172,7 +176,7 @@ class OasisClient:
             nodes: their names, or `Group.ALL`; this report knows no other group.
 
         Raises:
-            ValueError: it is another group.
+            ValueError: it is another group, or no node is named, or by no name.
             ErrorReply: OASIS knows none of the nodes, or refuses the question.
             OasisFailure: see `errors`.
         """
@@ -259,8 +263,18 @@ def _why_no_data(question: Question, now: datetime) -> str | None:
 
 
 def _named(nodes: Sequence[str] | Group) -> Nodes:
-    """Each node once, by CAISO's name."""
-    return nodes if isinstance(nodes, Group) else tuple(dict.fromkeys(map(named, nodes)))
+    """Each node once, by CAISO's name.
+
+    Raises:
+        ValueError: none is named, or one by what cannot be its name.
+    """
+    if isinstance(nodes, Group):
+        return nodes
+    if not nodes or isinstance(nodes, str):
+        raise ValueError(f"{nodes!r} is no list of nodes")
+    if wrong := [node for node in nodes if node in _GROUPS or not _NAME.fullmatch(node)]:
+        raise ValueError(f"{wrong[0]!r} is not the name of one node; a group is one of Group")
+    return tuple(dict.fromkeys(map(named, nodes)))
 
 
 def _pauses_s(tries: int) -> Iterator[float | None]:

@@ -31,7 +31,7 @@ from lmp_ingest.commands.output import Format, require_writable, write
 from lmp_ingest.commands.spans import Span, Wanted
 from lmp_ingest.settings import PREFIX, OasisSettings
 
-Nodes = Annotated[list[str], typer.Argument(help="Names of nodes, NP15 and the like, ALL or ALL_APNODES.")]
+Nodes = Annotated[list[str], typer.Argument(help="Names of nodes, NP15 and the like (also with commas), ALL or ALL_APNODES.")]
 Of = Annotated[Market, typer.Option("--market", help="The market run.", case_sensitive=False)]
 Latest = Annotated[bool, typer.Option("--latest", help="The newest published price of each node.")]
 Today = Annotated[bool, typer.Option("--today", help="The trade day of today; so it is when nothing else is said.")]
@@ -116,6 +116,9 @@ def group_or_names(nodes: Sequence[str]) -> tuple[str, ...] | Group:
     Raises:
         ConfigurationRefused: a group stands beside other names.
     """
+    nodes = [name for text in nodes for name in text.replace(",", " ").split()]
+    if not nodes:
+        raise ConfigurationRefused([Mistake("command line", "NODES", "name none")])
     groups = {group.value: group for group in Group}
     if found := next((groups[node.upper()] for node in nodes if node.upper() in groups), None):
         if len(nodes) > 1:

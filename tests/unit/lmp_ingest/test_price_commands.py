@@ -166,6 +166,9 @@ def test_the_newest_of_each_node_is_that_of_its_own_newest_interval() -> None:
 def test_a_group_stands_alone_and_short_names_are_caisos() -> None:
     assert group_or_names(["all_apnodes"]) is Group.APNODES
     assert group_or_names(["np15", "N1", "NP15"]) == ("TH_NP15_GEN-APND", "N1")
+    assert group_or_names(["NP15,N1", "N2 , N1"]) == ("TH_NP15_GEN-APND", "N1", "N2")
+    with pytest.raises(ConfigurationRefused, match="name none"):
+        group_or_names([" "])
     with pytest.raises(ConfigurationRefused, match="ALL stands alone"):
         group_or_names(["N1", "all"])
 

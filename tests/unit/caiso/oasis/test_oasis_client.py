@@ -168,6 +168,14 @@ def test_a_time_without_its_zone_is_nobodys_time(clock: Clock) -> None:
         client(Oasis(), clock).prices(["N1"], Market.DAM, NOW.replace(tzinfo=None), NOW)
 
 
+@pytest.mark.parametrize("names", [[], [""], ["N1,N2"], ["N1", "N 2"], ["N1", "ALL"], "NP15", "ALL"])
+def test_names_that_are_none_are_refused_before_anybody_is_asked(clock: Clock, names: list[str]) -> None:
+    oasis = Oasis()
+    with pytest.raises(ValueError, match="node"):
+        client(oasis, clock).prices(names, Market.DAM, NOW - HOUR, NOW)
+    assert oasis.asked == []
+
+
 def row(at: datetime, name: str, price: str = "7", market: str = "DAM", hours: float = 1) -> str:
     return f"{at.isoformat()},{(at + hours * HOUR).isoformat()},{name},{market},LMP,{price}\n"
 
