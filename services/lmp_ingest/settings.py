@@ -112,7 +112,7 @@ class OasisSettings(OasisAddress, OasisPace, KeepingSettings):
     spacing_s: Annotated[float, Field(ge=0, le=300)] = 6.0
     timeout_s: Annotated[float, Field(ge=0.5, le=600)] = 60.0
     max_reply_mb: Megabytes = 64.0
-    max_unpacked_mb: Megabytes = 1024.0
+    max_unpacked_mb: Megabytes = 256.0
     dam_version: Version = 12
     ruc_version: Version = 1
     hasp_version: Version = 3
