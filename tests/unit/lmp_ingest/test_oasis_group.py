@@ -346,5 +346,5 @@ def test_a_failing_group_doubts_no_named_node_and_is_named_by_its_word(story) ->
     one.oasis.answer = lambda question: b"" if question.nodes is Group.APNODES else good(question)
     one.run(400)
 
-    assert any(told.startswith("nothing is heard of ALL_APNODES: not a zip") for told in one.health(Market.RTM).complaints)
+    assert any(told.startswith("nothing is heard of ALL_APNODES: an empty reply") for told in one.health(Market.RTM).complaints)
     assert one.state(Market.RTM, "TH_NP15_GEN-APND").reasons == ()
