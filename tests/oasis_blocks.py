@@ -7,7 +7,7 @@ import numpy as np
 
 from caiso.oasis import Market
 from dotbus.contracts.messages import NodePrice
-from lmp_ingest.price_block import COLUMNS, PriceBlock
+from lmp_ingest.known.price_block import COLUMNS, PriceBlock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Key = tuple[datetime, str]

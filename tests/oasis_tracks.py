@@ -6,8 +6,8 @@ from oasis_blocks import block
 
 from caiso.oasis import REPORTS, Market
 from dotbus.contracts.messages import NodePrice
-from lmp_ingest.plan import Pace, Track
-from lmp_ingest.price_block import PriceBlock, nothing
+from lmp_ingest.known.price_block import PriceBlock, nothing
+from lmp_ingest.planning.track import Pace, Track
 
 PACE = Pace(
     every={

@@ -46,7 +46,7 @@ def to_messages(content: bytes) -> Read:
     """Prices as what is published."""
     from caiso.oasis import parse_saved  # noqa: PLC0415
     from dotbus.contracts.codec import encode  # noqa: PLC0415
-    from lmp_ingest.price_block import block_of  # noqa: PLC0415
+    from lmp_ingest.known.price_block import block_of  # noqa: PLC0415
     from lmp_ingest.translate import Sender, price_events  # noqa: PLC0415
 
     def read() -> tuple[int, float]:

@@ -19,8 +19,8 @@ from caiso.oasis import (
     meaning_of_no_data,
     parse_reply,
 )
-from lmp_ingest.answer import without_bad_rows
-from lmp_ingest.price_block import PriceBlock, block_of, nothing
+from lmp_ingest.known.answer import without_bad_rows
+from lmp_ingest.known.price_block import PriceBlock, block_of, nothing
 
 
 class Source(Protocol):

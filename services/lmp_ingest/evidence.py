@@ -8,10 +8,10 @@ from caiso.oasis import Market, OasisFailure, Question
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.quarantine import Quarantine
 from lmp_ingest.caiso import Answer
-from lmp_ingest.condition import is_overdue
-from lmp_ingest.gaps import Span
 from lmp_ingest.meters import Meters
-from lmp_ingest.plan import Track
+from lmp_ingest.planning.condition import is_overdue
+from lmp_ingest.planning.gaps import Span
+from lmp_ingest.planning.track import Track
 
 REMEMBERED = 100_000
 """Ten times what one answer names of one kind, or all of it would be told again with each."""

@@ -20,17 +20,17 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
-from lmp_ingest import condition, gaps, pieces, plan, turns
-from lmp_ingest.book import Book
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.history.bus_requests import Requests
 from lmp_ingest.history.past import Past
+from lmp_ingest.known.book import Book
+from lmp_ingest.known.price_block import PriceBlock, nothing
+from lmp_ingest.known.told import Told
 from lmp_ingest.meters import Meters
-from lmp_ingest.patience import Patience
-from lmp_ingest.plan import Pace, Track
-from lmp_ingest.price_block import PriceBlock, nothing
-from lmp_ingest.told import Told
+from lmp_ingest.planning import condition, gaps, missing, pieces, plan, turns
+from lmp_ingest.planning.patience import Patience
+from lmp_ingest.planning.track import Pace, Track, due_now, failed, set_back
 from lmp_ingest.translate import Sender, gap_events, price_events
 
 LOOK_EVERY_S = 1.0
@@ -181,13 +181,13 @@ class Loop:
         elif behind := pieces.behind_due(self._tracks):
             self._patience.asked(now)
             self._ask_besides(behind, pieces.behind_question(behind), pieces.behind_answered)
-        elif incomplete := plan.gap_due(self._tracks, now):
+        elif incomplete := missing.gap_due(self._tracks, now):
             self._patience.asked(now)
-            self._ask_besides(incomplete, plan.gap_question(incomplete, now), plan.gap_answered)
+            self._ask_besides(incomplete, missing.gap_question(incomplete, now), missing.gap_answered)
         elif question := self._past.next_question(now):
             self._patience.asked(now)
             if answer := self._past.ask(question):
-                self._tracks = plan.filled_by(self._tracks, question, answer.block)
+                self._tracks = missing.filled_by(self._tracks, question, answer.block)
         else:
             return False
         return True
@@ -196,7 +196,7 @@ class Loop:
         """The clock was set back: what was planned by it would come too late."""
         by = self.turned_at - now
         self._log.warning("the clock went back", by_s=round(by.total_seconds(), 3))
-        self._tracks = plan.set_back(self._tracks, now)
+        self._tracks = set_back(self._tracks, now)
         self._book.set_back(by, now)
         self._patience.asked(now)
 
@@ -231,7 +231,7 @@ class Loop:
         self._patience.pause_after(failure, 1, now)
         if after.given_up:
             self._keep_or_take_back(track, after, now)
-        self._evidence.of_gap(failure, question, now, now + plan.GAP_PAUSE)
+        self._evidence.of_gap(failure, question, now, now + missing.GAP_PAUSE)
         self._evidence.of_track(track, after, now)
 
     def _answered(self, track: Track, question: Question, answer: Answer, asked_at: datetime) -> None:
@@ -275,13 +275,13 @@ class Loop:
         try:
             self._keep(now, after.market, events, gone)
         except sqlite3.Error as error:  # the same window again, or what it told would never be kept
-            self._replace(after, plan.failed(before, f"outbox: {error}", now, now))
+            self._replace(after, failed(before, f"outbox: {error}", now, now))
             raise
 
     def _failed(self, track: Track, question: Question, failure: OasisFailure, asked_at: datetime) -> None:
         now = self._clock()
         again = self._patience.pause_after(failure, track.failures + 1, now)
-        self._replace(track, plan.failed(track, failure.cause, asked_at, again))
+        self._replace(track, failed(track, failure.cause, asked_at, again))
         self._book.doubt(track.market, track.names, Reason.SOURCE_FAILING)
         heard_at = condition.heard_at(self._tracks, track.market)
         if heard_at and self._keeps and failure.remedy is not Remedy.PAUSE:  # what others asked for is not in doubt
@@ -333,16 +333,16 @@ class Loop:
     def _keep_again(self, now: datetime) -> None:
         """The outbox keeps again: everything that was said to fail is asked for now, not when it would have been due."""
         self._keeps = True
-        self._tracks = plan.due_now(self._tracks)
+        self._tracks = due_now(self._tracks)
         self._patience.answered()
         self._patience.asked(now)
 
     def _moved(self, market: Market) -> dict[str, str]:
         """How far a market is complete and what is missing of it, as far as that changed."""
-        until, missing = condition.cursor(self._tracks, market), condition.gaps(self._tracks, market)
+        until, lacking = condition.cursor(self._tracks, market), condition.gaps(self._tracks, market)
         found = {market.value: until.isoformat()} if until else {}
-        if missing or gaps.cursor_name(market) in self._cursors:
-            found[gaps.cursor_name(market)] = gaps.write(missing)
+        if lacking or gaps.cursor_name(market) in self._cursors:
+            found[gaps.cursor_name(market)] = gaps.write(lacking)
         return {name: position for name, position in found.items() if self._cursors.get(name) != position}
 
     def _replace(self, track: Track, by: Track) -> None:
@@ -352,8 +352,8 @@ class Loop:
         market = after.market
         self._meters.answers.labels(market).inc()
         self._meters.unpriced.labels(market).set(len(condition.unpriced(self._tracks, market)))
-        missing = (gap.end - gap.start for gap in condition.gaps(self._tracks, market))
-        self._meters.missing.labels(market).set(sum(length.total_seconds() for length in missing))
+        lengths = (gap.end - gap.start for gap in condition.gaps(self._tracks, market))
+        self._meters.missing.labels(market).set(sum(length.total_seconds() for length in lengths))
         if until := condition.cursor(self._tracks, market):
             self._meters.complete_until.labels(market).set(until.timestamp())
         if before.newest and after.newest and after.newest > before.newest:

@@ -18,7 +18,7 @@ from dotbus.runtime.settings.configuration import ServiceConfiguration, load_ser
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.settings import KeepingSettings, load_settings
 from dotbus.runtime.settings.values import MB, AuthorityFile, Days, Folder, Megabytes
-from lmp_ingest.plan import MOST_BY_NAME, Pace
+from lmp_ingest.planning.track import MOST_BY_NAME, Pace
 
 PREFIX = "LMP_INGEST_"
 

@@ -12,7 +12,7 @@ import numpy as np
 from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Lmp, NodePrice, Prices, UpstreamGap
 from dotbus.contracts.quality import Quality, Reason
-from lmp_ingest.price_block import Flags, Floats, PriceBlock, absent_as_none
+from lmp_ingest.known.price_block import Flags, Floats, PriceBlock, absent_as_none
 
 ID_TIME = "%Y%m%dT%H%M%SZ"
 Values = tuple[float | None, float | None, float | None, float | None, float | None]

@@ -10,21 +10,21 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
-from lmp_ingest import gaps
-from lmp_ingest.book import Book
 from lmp_ingest.caiso import Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.history.bus_requests import NoRequests, Requests
 from lmp_ingest.history.history import NOTE, History
 from lmp_ingest.history.past import Past
+from lmp_ingest.known.book import Book
+from lmp_ingest.known.told import Told
 from lmp_ingest.meters import Meters
-from lmp_ingest.patience import Patience
-from lmp_ingest.plan import MOST_BY_NAME, Track, believed, tracks_of
+from lmp_ingest.planning import gaps
+from lmp_ingest.planning.patience import Patience
+from lmp_ingest.planning.track import MOST_BY_NAME, Track, believed, tracks_of
+from lmp_ingest.planning.turns import vouched_for
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
-from lmp_ingest.told import Told
 from lmp_ingest.translate import Sender
-from lmp_ingest.turns import vouched_for
 
 KEPT_AT_ONCE = 500
 _REMEMBERED_LONGER = timedelta(days=2)

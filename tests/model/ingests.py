@@ -34,8 +34,8 @@ from dotbus.contracts.messages import Lmp, NodePrice, ServiceStatus, Upstream
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.toml_values import Market
-from lmp_ingest.book import Book, _Page
-from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.known.book import Book, _Page
+from lmp_ingest.known.price_block import PriceBlock
 from lmp_ingest.translate import Sender as PriceSender
 
 NODE, MARKET = "NODE1", Market.RTM

@@ -1,10 +1,12 @@
 """CAISO's Open Access Same-time Information System (OASIS), its prices, as a client library."""
 
+from caiso.oasis.asking.client import Answer, OasisClient, Source
+from caiso.oasis.asking.connection import CAISO_URL, OasisConnection, Reply
+from caiso.oasis.asking.cuts import newest_of, within
+from caiso.oasis.asking.missing import due, missing, unpriced
+from caiso.oasis.asking.questions import Group, Nodes, Question, split
+from caiso.oasis.asking.rate_limit import CAISO_SPACING_S, RateLimit
 from caiso.oasis.calendar import PACIFIC, floor, interval_starts, midnight, trade_day, trade_days
-from caiso.oasis.client import Answer, OasisClient, Source
-from caiso.oasis.columns import BadRow
-from caiso.oasis.connection import CAISO_URL, OasisConnection, Reply
-from caiso.oasis.cuts import newest_of, within
 from caiso.oasis.errors import (
     CutShort,
     ErrorReply,
@@ -20,11 +22,11 @@ from caiso.oasis.errors import (
     has_no_data,
 )
 from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
-from caiso.oasis.missing import due, missing, unpriced
 from caiso.oasis.prices import COLUMNS, SCHEMA, Place, Prices
-from caiso.oasis.questions import Group, Nodes, Question, split
-from caiso.oasis.rate_limit import CAISO_SPACING_S, RateLimit
-from caiso.oasis.reply import parse_reply
+from caiso.oasis.reading.columns import BadRow
+from caiso.oasis.reading.reply import parse_reply
+from caiso.oasis.reading.saved import parse_saved
+from caiso.oasis.reading.unpack import Bounds
 from caiso.oasis.reports import (
     MAX_NODES,
     REPORTS,
@@ -38,8 +40,6 @@ from caiso.oasis.reports import (
     newest_from,
     window_end,
 )
-from caiso.oasis.saved import parse_saved
-from caiso.oasis.unpack import Bounds
 
 __all__ = [
     "CAISO_SPACING_S",

@@ -13,11 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from caiso.oasis.asking.questions import minute
 from caiso.oasis.calendar import midnight, trade_day
 from caiso.oasis.errors import Incomplete, Malformed, quoted
-from caiso.oasis.questions import minute
-from caiso.oasis.report_xml import read_error
-from caiso.oasis.unpack import Bounds, Member, members_of
+from caiso.oasis.reading.report_xml import read_error
+from caiso.oasis.reading.unpack import Bounds, Member, members_of
 
 HUBS: Final = ("TH_NP15_GEN-APND", "TH_SP15_GEN-APND", "TH_ZP26_GEN-APND")
 DLAPS: Final = ("DLAP_PGAE-APND", "DLAP_SCE-APND", "DLAP_SDGE-APND")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from caiso.oasis.columns import BadRow, time_of
 from caiso.oasis.errors import shown
+from caiso.oasis.reading.columns import BadRow, time_of
 from caiso.oasis.reports import Component, Market
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from caiso.oasis import (
     window_end,
 )
 from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
-from lmp_ingest.gaps import Span, joined
-from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.known.price_block import PriceBlock
+from lmp_ingest.planning.gaps import Span, joined
 
 
 class BackfillRefused(Exception):

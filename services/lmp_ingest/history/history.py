@@ -12,7 +12,7 @@ from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
 from dotbus.runtime.logs import get_logger
 from lmp_ingest.history import backfill as of
 from lmp_ingest.history.backfill import BackfillRefused
-from lmp_ingest.price_block import PriceBlock, nothing
+from lmp_ingest.known.price_block import PriceBlock, nothing
 
 NOTE: Final = "backfill "
 """With it begin the names under which the outbox keeps them."""

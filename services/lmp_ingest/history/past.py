@@ -15,9 +15,9 @@ from dotbus.runtime.outbox.outbox import Outbox
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.history.history import History, Notes
+from lmp_ingest.known.told import Told
 from lmp_ingest.meters import Meters
-from lmp_ingest.patience import Patience
-from lmp_ingest.told import Told
+from lmp_ingest.planning.patience import Patience
 from lmp_ingest.translate import Sender, price_events
 
 MOST_WAITING: Final = 5_000

@@ -14,7 +14,7 @@ from oasis_story import BEGIN, FIVE, published
 
 from caiso.oasis import Bounds, Market, OasisFailure, Question, Reply, parse_reply
 from lmp_ingest.caiso import Caiso
-from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.known.price_block import PriceBlock
 
 HEADER = "INTERVALSTARTTIME_GMT,INTERVALENDTIME_GMT,NODE,MARKET_RUN_ID,LMP_TYPE,VALUE\n"
 NODES = ("N1", "N2", "N3")

@@ -21,7 +21,7 @@ from oasis_story import Story
 
 from caiso.oasis import REPORTS, Group, Market, Question, midnight, trade_day, window_end
 from dotbus.contracts.messages import NodePrice, Prices
-from lmp_ingest import gaps
+from lmp_ingest.planning import gaps
 
 Row = dict[str, str]
 Key = tuple[str, datetime]

@@ -10,20 +10,12 @@ from oasis_tracks import HOUR, PACE
 
 from caiso.oasis import RETENTION, Market, midnight, trade_day
 from dotbus.contracts.messages import NodePrice
-from lmp_ingest.condition import complaints, gaps
-from lmp_ingest.gaps import MOST_GAPS, Span, common, joined, read, without, write
-from lmp_ingest.plan import (
-    GAP_GIVEN_UP_AFTER,
-    GAP_IN_VAIN_FOR,
-    GAP_PAUSE,
-    Track,
-    answered,
-    gap_answered,
-    gap_due,
-    gap_question,
-    question,
-)
-from lmp_ingest.price_block import PriceBlock, nothing
+from lmp_ingest.known.price_block import PriceBlock, nothing
+from lmp_ingest.planning.condition import complaints, gaps
+from lmp_ingest.planning.gaps import MOST_GAPS, Span, common, joined, read, without, write
+from lmp_ingest.planning.missing import GAP_GIVEN_UP_AFTER, GAP_IN_VAIN_FOR, GAP_PAUSE, gap_answered, gap_due, gap_question
+from lmp_ingest.planning.plan import answered, question
+from lmp_ingest.planning.track import Track
 
 NOW = datetime(2025, 9, 10, 19, tzinfo=UTC)
 BEGIN = datetime(2025, 9, 1, 7, tzinfo=UTC)

@@ -14,11 +14,13 @@ from oasis_tracks import PACE
 
 from caiso.oasis import REPORTS, Group, Market, Question, midnight, parse_reply, trade_day
 from dotbus.contracts.messages import Environment, NodePrice
-from lmp_ingest.condition import complaints, cursor
-from lmp_ingest.gaps import Span, piece_of
-from lmp_ingest.pieces import behind_answered, behind_due, behind_question, question, queued
-from lmp_ingest.plan import Track, answered, believed, gap_answered, gap_question, tracks_of
-from lmp_ingest.price_block import PriceBlock, block_of, nothing
+from lmp_ingest.known.price_block import PriceBlock, block_of, nothing
+from lmp_ingest.planning.condition import complaints, cursor
+from lmp_ingest.planning.gaps import Span, piece_of
+from lmp_ingest.planning.missing import gap_answered, gap_question
+from lmp_ingest.planning.pieces import behind_answered, behind_due, behind_question, question, queued
+from lmp_ingest.planning.plan import answered
+from lmp_ingest.planning.track import Track, believed, tracks_of
 from lmp_ingest.translate import Sender, price_events
 
 HOUR, DAY, MINUTE, SECOND = timedelta(hours=1), timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)

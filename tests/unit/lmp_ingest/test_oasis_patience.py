@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caiso.oasis import CutShort, ErrorReply, HttpRefused, Malformed, OasisFailure, Throttled, TimedOut, Unreachable
-from lmp_ingest.patience import GIVEN_UP_PAUSE_S, MOST_PAUSE_S, Patience
+from lmp_ingest.planning.patience import GIVEN_UP_PAUSE_S, MOST_PAUSE_S, Patience
 
 NOW = datetime(2025, 9, 1, 18, tzinfo=UTC)
 SPACING = timedelta(seconds=6)

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from oasis_tracks import HOUR, MORNING, NOON, NOTHING, PACE, SECOND, prices, track
 
 from caiso.oasis import REPORTS, Market, Question, midnight, trade_day
-from lmp_ingest.condition import cursor, heard_at
-from lmp_ingest.gaps import Span
-from lmp_ingest.plan import answered, complete_run, failed, question, tracks_of
-from lmp_ingest.turns import day_ahead_is_due
+from lmp_ingest.known.price_block import complete_run
+from lmp_ingest.planning.condition import cursor, heard_at
+from lmp_ingest.planning.gaps import Span
+from lmp_ingest.planning.plan import answered, question
+from lmp_ingest.planning.track import failed, tracks_of
+from lmp_ingest.planning.turns import day_ahead_is_due
 
 
 def test_a_track_has_at_most_ten_nodes_of_one_market() -> None:

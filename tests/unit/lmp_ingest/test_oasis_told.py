@@ -11,9 +11,9 @@ from oasis_story import prices_of
 
 from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Prices
-from lmp_ingest.price_block import PriceBlock, block_of
-from lmp_ingest.told import FEW_NODES, WHOLE_FOR, Told
-from lmp_ingest.told_interval import digests_of
+from lmp_ingest.known.price_block import PriceBlock, block_of
+from lmp_ingest.known.told import FEW_NODES, WHOLE_FOR, Told
+from lmp_ingest.known.told_interval import digests_of
 from lmp_ingest.translate import Sender, price_events
 
 START = datetime(2025, 9, 1, 8, tzinfo=UTC)

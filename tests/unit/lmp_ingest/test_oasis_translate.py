@@ -10,8 +10,8 @@ from oasis_story import PriceRow, prices_of
 from caiso.oasis import Component, Market
 from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import Environment, NodePrice, Prices
-from lmp_ingest.book import Book
-from lmp_ingest.price_block import PriceBlock, block_of
+from lmp_ingest.known.book import Book
+from lmp_ingest.known.price_block import PriceBlock, block_of
 from lmp_ingest.translate import Sender, lmp_state, price_events, same_price
 
 START = datetime(2025, 9, 1, 8, tzinfo=UTC)

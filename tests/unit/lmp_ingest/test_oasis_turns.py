@@ -7,8 +7,9 @@ import pytest
 from oasis_tracks import HOUR, MORNING, NOON, NOTHING, PACE, SECOND, prices, track
 
 from caiso.oasis import Market, midnight
-from lmp_ingest.plan import Track, answered, failed, question, tracks_of
-from lmp_ingest.turns import AWAITED_FOR, day_ahead_is_due, due_at, most_overdue, next_due, vouched_for
+from lmp_ingest.planning.plan import answered, question
+from lmp_ingest.planning.track import Track, failed, tracks_of
+from lmp_ingest.planning.turns import AWAITED_FOR, day_ahead_is_due, due_at, most_overdue, next_due, vouched_for
 
 FIVE = timedelta(minutes=5)
 

@@ -185,7 +185,7 @@ def get(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     add_price_commands(commands, lambda: NOW)
     monkeypatch.setenv("LMP_INGEST_URL", "http://127.0.0.1:1/oasisapi")
     monkeypatch.setenv("LMP_INGEST_SPACING_S", "0")
-    monkeypatch.setattr("caiso.oasis.client._FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("caiso.oasis.asking.client._FIRST_PAUSE_S", 0.0)
 
     def run(arguments: str, *replies: bytes | int) -> tuple[int, str, str]:
         waiting = list(replies)

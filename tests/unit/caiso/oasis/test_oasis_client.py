@@ -30,7 +30,7 @@ from caiso.oasis import (
     trade_day,
     unpriced,
 )
-from caiso.oasis.connection import Request
+from caiso.oasis.asking.connection import Request
 
 NOW = datetime(2025, 9, 2, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)

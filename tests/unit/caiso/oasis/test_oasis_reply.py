@@ -30,7 +30,7 @@ from caiso.oasis import (
     parse_reply,
     parse_saved,
 )
-from caiso.oasis.unpack import OF_GROUP
+from caiso.oasis.reading.unpack import OF_GROUP
 
 BOUNDS = Bounds(members=8, total_bytes=1_000_000)
 RTM = "prc_intvl_lmp_rtm_v1_20250901_he02_TH_NP15.csv"

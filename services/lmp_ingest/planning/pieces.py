@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from caiso.oasis import PACIFIC, REPORTS, Market, Question, midnight, trade_day
-from lmp_ingest import plan
-from lmp_ingest.gaps import Span, joined, piece_of, without
-from lmp_ingest.plan import Pace, Track, oldest_start
-from lmp_ingest.price_block import PriceBlock
-from lmp_ingest.turns import DAY_AHEAD_DUE_FROM
+from lmp_ingest.known.price_block import PriceBlock, complete_run
+from lmp_ingest.planning import plan
+from lmp_ingest.planning.gaps import Span, joined, piece_of, without
+from lmp_ingest.planning.track import Pace, Track
+from lmp_ingest.planning.turns import DAY_AHEAD_DUE_FROM
 
 MISSING_EVERY = timedelta(minutes=5)
 """How often what is missing is read again before the next window that looks far back."""
@@ -56,7 +56,7 @@ def queued(before: Track, after: Track, asked: Question, pace: Pace, now: dateti
     if not after.is_group:
         return after
     after = replace(after, live_at=asked.start)
-    oldest, until = oldest_start(after.market, pace, now), (before.until and after.until) or now
+    oldest, until = plan.oldest_start(after.market, pace, now), (before.until and after.until) or now
     is_wide = before.wide_at is None or now - before.wide_at >= pace.wide_every
     is_missing = until < asked.start and not after.behind and (not after.behind_at or now - after.behind_at >= MISSING_EVERY)
     if before.catches_up or after.catches_up:
@@ -88,7 +88,7 @@ def behind_answered(track: Track, asked: Question, block: PriceBlock | None, _no
     if block is None:
         return after
     until = _begun(track, asked, block)
-    run = plan.complete_run(until, block) if until else None
+    run = complete_run(until, block) if until else None
     begins, bad_rows = track.begins and not block.priced, block.bad_rows or track.bad_rows
     return replace(after, until=run or until, begins=begins, bad_rows=bad_rows)
 

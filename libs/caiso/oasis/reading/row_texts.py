@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from caiso.oasis.columns import NO_TIME, seconds_of, time_of
+from caiso.oasis.reading.columns import NO_TIME, seconds_of, time_of
 from caiso.oasis.reports import Component
 
 KINDS: Final = {component.value.encode(): number for number, component in enumerate(Component)}

@@ -14,8 +14,8 @@ import numpy as np
 
 from caiso.oasis import Group, Market, Question
 from dotbus.contracts.messages import Environment, Prices
-from lmp_ingest.price_block import Flags, Floats, Numbers, PriceBlock
-from lmp_ingest.told_interval import ToldInterval
+from lmp_ingest.known.price_block import Flags, Floats, Numbers, PriceBlock
+from lmp_ingest.known.told_interval import ToldInterval
 
 WHOLE_FOR = timedelta(hours=2)
 """How long past its start an interval of many nodes keeps its values: what runs and the hour before it are read again often."""

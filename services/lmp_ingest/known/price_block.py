@@ -151,6 +151,17 @@ def block_of(prices: oasis.Prices, fetched_at: datetime) -> PriceBlock:
     )
 
 
+def complete_run(begun: datetime, block: PriceBlock) -> datetime | None:
+    """The end of the intervals that are complete without a hole from a time on; None when the first is not.
+
+    In real time, so that a day of 23 or 25 hours is complete when it has 23 or 25 prices.
+    """
+    until = begun
+    while until in block.whole:
+        until += block.interval
+    return until if until > begun else None
+
+
 def _places(table: pa.Table, nodes: Sequence[str], starts: Sequence[datetime]) -> tuple[Numbers, Numbers]:
     """Of each row the place of its interval and of its node."""
     names = table["node"].combine_chunks()

@@ -12,7 +12,8 @@ from datetime import datetime, time, timedelta
 from typing import Final
 
 from caiso.oasis import PACIFIC, REPORTS, Market, midnight
-from lmp_ingest.plan import GROUP_SOONER, PUBLISHED_EVERY, Pace, Track
+from lmp_ingest.planning.plan import GROUP_SOONER
+from lmp_ingest.planning.track import PUBLISHED_EVERY, Pace, Track
 
 DAY_AHEAD_DUE_FROM: Final = time(12)
 """Pacific time from which tomorrow's day-ahead prices are looked for; CAISO publishes them by 13:00."""

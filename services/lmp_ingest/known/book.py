@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from caiso.oasis import REPORTS, Market, Question, floor, window_end
 from dotbus.contracts.messages import Lmp, NodePrice
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Reason, read_reasons
-from lmp_ingest.price_block import PriceBlock
+from lmp_ingest.known.price_block import PriceBlock
 from lmp_ingest.translate import Sender, completed, lmp_state, same_price, values_of
 
 _CLOCK_DOUBT = timedelta(seconds=CLOCK_DOUBT_S)

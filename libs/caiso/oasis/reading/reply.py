@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from caiso.oasis.assembly import assemble
+from caiso.oasis.asking.questions import Group, Question
 from caiso.oasis.errors import NO_DATA, ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure, shown
 from caiso.oasis.prices import Prices
-from caiso.oasis.questions import Group, Question
-from caiso.oasis.report_xml import read_report
-from caiso.oasis.rows import Reading, Scope
-from caiso.oasis.tables import Table, read_table
-from caiso.oasis.unpack import OF_GROUP, Bounds, Budget, Entry, entries_of
+from caiso.oasis.reading.assembly import assemble
+from caiso.oasis.reading.report_xml import read_report
+from caiso.oasis.reading.rows import Reading, Scope
+from caiso.oasis.reading.tables import Table, read_table
+from caiso.oasis.reading.unpack import OF_GROUP, Bounds, Budget, Entry, entries_of
 
 SIDE_BY_SIDE: Final = 2
 """Members that are read at once: pyarrow and zlib take a core each, and what is read ahead takes memory."""

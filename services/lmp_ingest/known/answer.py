@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 
 from caiso.oasis import REPORTS, BadRow, Component, Group, Question, floor, interval_starts
-from lmp_ingest.price_block import Flags, PriceBlock, lacks_any, present_in
+from lmp_ingest.known.price_block import Flags, PriceBlock, lacks_any, present_in
 
 _About = tuple[datetime | None, str | None]
 """What a bad row could have spoken for: an interval's start and a node; None is any of the question's."""

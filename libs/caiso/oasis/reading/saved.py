@@ -4,8 +4,8 @@ import io
 import zipfile
 
 from caiso.oasis.prices import Prices
-from caiso.oasis.reply import parse_reply
-from caiso.oasis.unpack import MAGIC, Bounds
+from caiso.oasis.reading.reply import parse_reply
+from caiso.oasis.reading.unpack import MAGIC, Bounds
 
 
 def parse_saved(content: bytes, bounds: Bounds | None = None) -> Prices:

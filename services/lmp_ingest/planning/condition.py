@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from caiso.oasis import REPORTS, Market, due_by, floor, midnight, trade_day
 from dotbus.contracts.messages import Missing
-from lmp_ingest.gaps import Span, joined
-from lmp_ingest.plan import Track
+from lmp_ingest.planning.gaps import Span, joined
+from lmp_ingest.planning.track import Track
 
 NAMED_AT_ONCE = 10
 """The most nodes or gaps that one line names."""

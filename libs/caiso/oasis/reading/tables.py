@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from caiso.oasis.columns import BadRow, BadRows, Floats, RawColumns
 from caiso.oasis.errors import Malformed, NoPrices, quoted, shown
-from caiso.oasis.row_texts import component_in, is_row
-from caiso.oasis.unpack import Member
+from caiso.oasis.reading.columns import BadRow, BadRows, Floats, RawColumns
+from caiso.oasis.reading.row_texts import component_in, is_row
+from caiso.oasis.reading.unpack import Member
 
 PRICE_COLUMNS: Final = ("MW", "VALUE", "PRC")
 """The column of the price is named by report and version; the first of these that a header has is it."""

@@ -8,16 +8,16 @@ from itertools import groupby
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar
 
-from caiso.oasis.connection import Reply, Request
-from caiso.oasis.cuts import within
+from caiso.oasis.asking.connection import Reply, Request
+from caiso.oasis.asking.cuts import within
+from caiso.oasis.asking.questions import Group, Nodes, Question, split
+from caiso.oasis.asking.rate_limit import RateLimit
 from caiso.oasis.errors import IN_PROCESSING, ErrorReply, OasisFailure, Remedy, has_no_data
 from caiso.oasis.locations import Location, LocationList, locations_of, named
 from caiso.oasis.prices import Prices, joined
-from caiso.oasis.questions import Group, Nodes, Question, split
-from caiso.oasis.rate_limit import RateLimit
-from caiso.oasis.reply import parse_reply
+from caiso.oasis.reading.reply import parse_reply
+from caiso.oasis.reading.unpack import Bounds
 from caiso.oasis.reports import Market, NoData, meaning_of_no_data, newest_from, window_end
-from caiso.oasis.unpack import Bounds
 
 T = TypeVar("T")
 TRIES: Final = 5

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from caiso.oasis.columns import (
+from caiso.oasis.asking.questions import Group, Question
+from caiso.oasis.errors import Malformed, Oversized, quoted, shown
+from caiso.oasis.reading.columns import (
     MOST_BAD_ROWS,
     NO_TIME,
     BadRow,
@@ -24,10 +26,8 @@ from caiso.oasis.columns import (
     Texts,
     seconds_of,
 )
-from caiso.oasis.errors import Malformed, Oversized, quoted, shown
-from caiso.oasis.questions import Group, Question
+from caiso.oasis.reading.row_texts import KINDS, RowTexts, component_in, is_row
 from caiso.oasis.reports import REPORTS, Component, Market
-from caiso.oasis.row_texts import KINDS, RowTexts, component_in, is_row
 
 _COMPONENTS = tuple(Component)
 _OTHER = len(_COMPONENTS)

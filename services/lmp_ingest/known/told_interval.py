@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from lmp_ingest.price_block import COLUMNS, LMP, Flags, Floats, Numbers
+from lmp_ingest.known.price_block import COLUMNS, LMP, Flags, Floats, Numbers
 
 Digests = npt.NDArray[np.uint64]
 K = TypeVar("K", np.float64, np.uint64)

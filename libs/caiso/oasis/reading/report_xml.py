@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 from lxml import etree
 
-from caiso.oasis.columns import RawColumns
 from caiso.oasis.errors import ErrorReply, Incomplete, Malformed, NoPrices, OasisFailure, quoted
+from caiso.oasis.reading.columns import RawColumns
+from caiso.oasis.reading.tables import numbers_of
+from caiso.oasis.reading.unpack import Member
 from caiso.oasis.reports import DATA_ITEMS, USD_PER_MWH
-from caiso.oasis.tables import numbers_of
-from caiso.oasis.unpack import Member
 
 _ROW = ("RESOURCE_NAME", "INTERVAL_START_GMT", "INTERVAL_END_GMT", "DATA_ITEM", "VALUE")
 

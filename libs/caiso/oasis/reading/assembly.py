@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from caiso.oasis.columns import Flags, Floats, Integers, time_of
 from caiso.oasis.errors import quoted
 from caiso.oasis.prices import COLUMNS, SCHEMA, USD_PER_MWH, UTC_SECONDS, Place, Prices
+from caiso.oasis.reading.columns import Flags, Floats, Integers, time_of
+from caiso.oasis.reading.rows import Reading
 from caiso.oasis.reports import REPORTS, Component, Market
-from caiso.oasis.rows import Reading
 
 TOLERANCE_USD_PER_MWH: Final = 5e-4
 """How far an LMP may be from the sum of its components. They are rounded to five decimals each; the largest distance in

@@ -2,7 +2,7 @@
 
 While an interval lies within the lookback, it is asked for with every wide window. What leaves the lookback without a price is
 a gap: it is told, it survives a restart beside the cursor, and it is asked for again while nothing else is due. It ends when
-OASIS gives the prices, or is given up: see `plan.gap_answered`.
+OASIS gives the prices, or is given up: see `missing.gap_answered`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,0 +1,1 @@
+"""From the bytes of a reply to prices, or to a typed failure."""
