@@ -12,8 +12,11 @@ from typing import Any, Literal, TextIO
 import structlog
 
 _SECRET_KEY = re.compile(r"password|secret|token|private_key|passphrase", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(\w+://[^:/\s@]+):[^@/\s]+@")
+# It begins with what is rare, so that a text takes as long as it is long: what others say may be all letters.
+_URL_PASSWORD = re.compile(r"(://[^:/\s@]+):[^@/\s]+@")
 REDACTED = "***"
+LONGEST_TEXT = 10_000
+"""Characters of one value. What others say comes into logs, and some of it is megabytes."""
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -58,7 +61,7 @@ class _Unbroken:
 
 
 def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Replace what looks like a secret: values of telling keys, and passwords inside URLs."""
+    """Replace what looks like a secret: values of telling keys, and passwords inside URLs. What is long is cut."""
     return {key: _redacted(str(key), value) for key, value in event.items()}
 
 
@@ -67,10 +70,14 @@ def _redacted(key: str, value: Any) -> Any:  # noqa: ANN401  # a log event holds
         return REDACTED
     match value:
         case str():
-            return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", value)
+            return _shortened(_URL_PASSWORD.sub(rf"\1:{REDACTED}@", value))
         case dict():
             return {name: _redacted(str(name), inner) for name, inner in value.items()}
         case list() | tuple():
             return [_redacted("", inner) for inner in value]
         case _:
             return value
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}... ({len(text):,} characters)"

@@ -44,13 +44,14 @@ def begun(request: BackfillRequest, environment: Environment, now: datetime) -> 
     if request.market not in Market.__members__:
         raise BackfillRefused(f"there is no market {request.market}; there are {', '.join(Market)}")
     market, nodes = Market(request.market), _nodes(request.nodes)
-    interval = REPORTS[market].interval
-    start, end = floor(request.start, interval), min(_ceiling(request.end, interval), window_end(market, now))
     oldest = midnight(trade_day(now - RETENTION))
-    if end <= start:
-        raise BackfillRefused(f"from {start:%Y-%m-%dT%H:%MZ} to {request.end:%Y-%m-%dT%H:%MZ} there is nothing yet")
-    if start < oldest:
+    until = min(request.end, window_end(market, now))
+    if until <= request.start:
+        raise BackfillRefused(f"from {request.start:%Y-%m-%dT%H:%MZ} to {request.end:%Y-%m-%dT%H:%MZ} there is nothing yet")
+    if request.start < oldest:
         raise BackfillRefused(f"OASIS keeps prices for 39 months, now from {oldest:%Y-%m-%dT%H:%MZ} on")
+    interval = REPORTS[market].interval
+    start, end = floor(request.start, interval), _ceiling(until, interval)
     asked = Backfill(
         request_id=request.request_id,
         market=market,

@@ -88,6 +88,9 @@ class RequestsOnBus:
             return request.request_id, REFUSED, str(refused)
         except sqlite3.Error as error:
             return request.request_id, REFUSED, f"it cannot be kept: {error}"
+        except Exception as error:  # noqa: BLE001  # one bad message must not end the service, whatever is in it
+            self._log.exception("a request for the past cannot be judged", id=request.request_id)
+            return request.request_id, REFUSED, f"it cannot be judged: {error!r}"
         self._history.noted(notes)
         return request.request_id, TAKEN, detail
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,13 +10,16 @@ from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, Story, published, table
 
 from caiso.oasis import REPORTS, Group, Market, Question, interval_starts, midnight
+from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Backfill
+from dotbus.testing import samples
 from lmp_ingest.history.history import TRIES
 from lmp_ingest.history.past import MOST_WAITING
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FIRST = midnight(date(2025, 7, 1))
 NO_DATA = zipped(e__xml=recorded("error_1000_no_data.xml"))
+LONG = encode(samples.backfill_request()).replace(b"9c1f60d27a4be835", b"x" * 200_000)
 HOURS_OF_A_DAY = {date(2025, 3, 9): 23, date(2024, 11, 3): 25, date(2025, 7, 1): 24}
 
 
@@ -178,6 +181,8 @@ def test_while_caiso_does_not_answer_nothing_is_given_up(one: Story) -> None:
         ({"end": FIRST}, "there is nothing yet"),
         ({"start": BEGIN + 10 * DAY, "end": BEGIN + 11 * DAY}, "there is nothing yet"),
         ({"start": BEGIN - 1300 * DAY}, "OASIS keeps prices for 39 months"),
+        ({"start": datetime(1, 1, 1, tzinfo=UTC)}, "OASIS keeps prices for 39 months"),
+        ({"start": datetime(9999, 12, 31, 23, tzinfo=UTC), "end": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, "nothing yet"),
         ({"nodes": ("N1", "ALL")}, "ALL and ALL_APNODES stand alone"),
         ({"cancel": True}, "no backfill r is running"),
     ],
@@ -190,7 +195,26 @@ def test_what_cannot_be_is_refused_with_its_reason_and_asks_nothing(one: Story, 
     assert one.loop.backfills(one.now) == ()
 
 
-@pytest.mark.parametrize("payload", [b"", b"{}", b"nonsense", b'{"kind":"backfill","version":1}'])
+def test_an_end_that_no_calendar_goes_beyond_is_as_good_as_now(one: Story) -> None:
+    reply = one.ask(**wanted(start=BEGIN - DAY, end=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)))
+
+    assert reply.outcome == "taken"
+    assert one.backfill("r").end < one.now + 3 * DAY
+
+
+def test_a_request_that_nobody_foresaw_is_refused_and_the_service_goes_on(one: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unforeseen(*_given: object) -> None:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr("lmp_ingest.history.backfill.begun", unforeseen)
+    refused = one.ask(**wanted())
+    monkeypatch.undo()
+
+    assert (refused.outcome, "date value out of range" in refused.detail) == ("refused", True)
+    assert one.ask(**wanted()).outcome == "taken"
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"nonsense", b'{"kind":"backfill","version":1}', LONG])
 def test_what_cannot_be_read_is_refused_and_the_next_is_taken(one: Story, payload: bytes) -> None:
     reply = one.ask_in_words(payload)
 

@@ -8,8 +8,11 @@ from dotbus.contracts.messages.envelope import Command, Count, NonEmpty, Utc
 
 MOST_NODES: Final = 500
 """How many nodes one backfill may name."""
+LONGEST_NAME: Final = 100
+"""Characters of a name or an id: CAISO's nodes have half as many at most."""
 Span = tuple[Utc, Utc]
 """From the first, inclusive, to the second."""
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 
 
 class BackfillRequest(Command, frozen=True, kw_only=True, tag="backfill"):
@@ -24,9 +27,9 @@ class BackfillRequest(Command, frozen=True, kw_only=True, tag="backfill"):
         cancel: whether it is to be stopped. What came of it by then stays.
     """
 
-    request_id: NonEmpty
-    market: NonEmpty
-    nodes: Annotated[tuple[NonEmpty, ...], msgspec.Meta(min_length=1, max_length=MOST_NODES)]
+    request_id: Name
+    market: Name
+    nodes: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=MOST_NODES)]
     start: Utc
     end: Utc
     cancel: bool = False
