@@ -7,6 +7,7 @@ them are done says how far it is, so that it goes on after a restart where it wa
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -25,8 +26,11 @@ from caiso.oasis import (
     window_end,
 )
 from dotbus.contracts.messages import Backfill, BackfillRequest, Environment
-from lmp_ingest.known.price_block import PriceBlock
+from lmp_ingest.known.price_block import Flags, PriceBlock
 from lmp_ingest.planning.gaps import Span, joined
+
+MOST_AT_LEAST: Final = 0.9
+"""Nodes come and go with the network, a few at a time: an interval of a group with fewer of the most is not whole."""
 
 
 class BackfillRefused(Exception):
@@ -72,10 +76,13 @@ def next_question(backfill: Backfill) -> Question | None:
 
 def answered(backfill: Backfill, asked: Question, block: PriceBlock, now: datetime) -> Backfill:
     """A backfill after an answer to its next question. One without prices says that OASIS has none."""
-    done = _done(backfill, _lacking(asked, block), now)
+    counts = block.is_priced.sum(axis=1)
+    most_nodes = max(backfill.most_nodes, int(counts.max(initial=0))) if isinstance(asked.nodes, Group) else 0
+    done = _done(backfill, _lacking(asked, block, counts >= MOST_AT_LEAST * most_nodes), now)
     return msgspec.structs.replace(
         done,
-        prices=backfill.prices + int(block.is_priced.sum()),
+        most_nodes=most_nodes,
+        prices=backfill.prices + int(counts.sum()),
         unpriced=tuple(node for node in backfill.unpriced if node not in block.priced_nodes),
         detail="",
     )
@@ -99,10 +106,12 @@ def _done(backfill: Backfill, lacking: Iterable[Span], now: datetime) -> Backfil
     return msgspec.structs.replace(backfill, requests_done=requests_done, missing=tuple(map(tuple, missing)), ended_at=ended_at)
 
 
-def _lacking(asked: Question, block: PriceBlock) -> Iterator[Span]:
-    """The intervals of which a node that was named has no whole price; of a group, those without any."""
-    is_group = isinstance(asked.nodes, Group)
-    had = set(block.priced) if is_group else set(block.whole) if set(asked.nodes) <= set(block.nodes) else set()
+def _lacking(asked: Question, block: PriceBlock, is_usual: Flags) -> Iterator[Span]:
+    """The intervals of which a node that was named has no whole price; of a group, those with far fewer nodes than usual."""
+    if isinstance(asked.nodes, Group):
+        had = {start for start, usual in zip(block.starts, is_usual.tolist(), strict=True) if usual}.intersection(block.priced)
+    else:
+        had = set(block.whole) if set(asked.nodes) <= set(block.nodes) else set()
     for start in interval_starts(asked.start, asked.end, block.interval):
         if start not in had:
             yield Span(start, start + block.interval)

@@ -19,6 +19,10 @@ from lmp_ingest.known.told_interval import ToldInterval
 
 WHOLE_FOR = timedelta(hours=2)
 """How long past its start an interval of many nodes keeps its values: what runs and the hour before it are read again often."""
+OLD_BYTES = 64 * 1024 * 1024
+"""So much is remembered of each market beyond that, for prices of the past that are asked for again: five years of one node."""
+OBJECT_BYTES = 1_000
+"""What an interval takes besides its values, about."""
 FEW_NODES = 1_000
 """Intervals of no more nodes keep them for as long as they are remembered."""
 
@@ -37,9 +41,14 @@ class _MarketTold:
         return np.array([known.setdefault(node, len(known)) for node in nodes], dtype=np.intp)
 
     def forget(self, oldest: datetime) -> None:
-        for kept in (self.intervals, self.facts):
-            for start in [start for start in kept if start < oldest]:
-                del kept[start]
+        """Of what is older than that so much stays as there is room for: what was told of it last."""
+        room_bytes = OLD_BYTES
+        for start in [start for start in reversed(self.facts) if start < oldest]:
+            told = self.intervals.get(start)
+            room_bytes -= OBJECT_BYTES + (told.size_bytes if told else 0)
+            if room_bytes < 0:
+                self.intervals.pop(start, None)
+                del self.facts[start]
 
     def condense(self, oldest: datetime) -> None:
         if len(self.numbers) > FEW_NODES:
@@ -53,7 +62,7 @@ class Told:
 
     Args:
         environment: the CAISO that is asked now. What was told of another one is another fact.
-        memory: how long past an interval's start it is remembered; longer than any window looks back.
+        memory: how long past an interval's start it is remembered at least; longer than any window looks back.
         before: the events that were told before a restart, in their order.
     """
 
@@ -137,7 +146,7 @@ class Told:
         return f"{event.id}#{times + 1}" if times else event.id
 
     def remember(self, events: Iterable[Prices], now: datetime) -> int:
-        """Note events as told, and forget those of long ago. Returns how many prices in them are corrections."""
+        """Note events as told, and forget the oldest of long ago. Returns how many prices in them are corrections."""
         corrections = sum(self._note(event) for event in events)
         for told in self._markets.values():
             told.forget(now - self._memory)
@@ -153,7 +162,9 @@ class Told:
 
     def _note(self, event: Prices) -> int:
         told, start = self._of(event.market), event.interval_start
-        told.facts.setdefault(start, array("Q")).append(_fact(event))
+        facts = told.facts.pop(start, array("Q"))
+        facts.append(_fact(event))
+        told.facts[start] = facts  # the last one: they are forgotten in the order in which they were told
         if event.environment is not self._environment:
             return 0
         interval = told.intervals.setdefault(start, ToldInterval())

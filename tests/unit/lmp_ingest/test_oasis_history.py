@@ -147,6 +147,14 @@ def test_a_time_that_caiso_has_nothing_of_is_missing_and_the_rest_goes_on(one: S
     assert (ended.requests_failed, ended.prices) == (0, 2 * 48)
 
 
+def test_a_group_of_which_far_fewer_nodes_came_is_not_whole(one: Story) -> None:
+    one.oasis.answer = lambda question: hours(question, lambda at, node: node == "N2" and FIRST + DAY <= at < FIRST + 2 * DAY)
+    one.ask(**wanted(nodes=("ALL",)))
+    ended = finished(one)
+
+    assert (ended.most_nodes, ended.missing) == (2, ((FIRST + DAY, FIRST + 2 * DAY),))
+
+
 def test_a_question_that_is_answered_with_nothing_that_can_be_used_is_given_up_in_the_end_and_told(one: Story) -> None:
     def answer(question: Question) -> bytes:
         return b"PK broken" if question.start == FIRST else hours(question)
@@ -232,6 +240,20 @@ def test_the_same_request_asks_for_nothing_more_while_it_runs_and_for_all_again_
     assert finished(one).requested_at >= ended.ended_at
     assert len(asked_of_the_past(one)) == 6
     assert len(told(one)) == 2 * 72, "the same prices are not said again"
+
+
+def test_other_nodes_of_the_same_time_say_again_nothing_that_was_said_also_after_a_restart(one: Story) -> None:
+    one.ask(**wanted())
+    finished(one)
+    one.ask(**wanted(request_id="s", nodes=("ALL",)))
+    finished(one, "s")
+    one.restart()
+    one.ask(**wanted(request_id="t", nodes=("N2", "N1")))
+    finished(one, "t")
+
+    assert sorted(told(one)) == sorted(
+        (at, node) for at in interval_starts(FIRST, FIRST + 3 * DAY, HOUR) for node in ("N1", "N2")
+    )
 
 
 def test_one_that_is_cancelled_asks_nothing_more_and_keeps_what_came(one: Story) -> None:

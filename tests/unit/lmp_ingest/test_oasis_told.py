@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oasis_story import prices_of
@@ -12,7 +13,7 @@ from oasis_story import prices_of
 from caiso.oasis import Market
 from dotbus.contracts.messages import Environment, Prices
 from lmp_ingest.known.price_block import PriceBlock, block_of
-from lmp_ingest.known.told import FEW_NODES, WHOLE_FOR, Told
+from lmp_ingest.known.told import FEW_NODES, OBJECT_BYTES, WHOLE_FOR, Told
 from lmp_ingest.known.told_interval import digests_of
 from lmp_ingest.translate import Sender, price_events
 
@@ -122,13 +123,26 @@ def test_a_component_that_an_answer_lacks_is_no_correction_while_the_lmp_is_the_
     assert event.energy_usd_per_mwh == (7.0,)
 
 
-def test_what_no_window_reaches_any_more_is_forgotten() -> None:
-    memory = fresh()
+def test_what_no_window_reaches_any_more_is_forgotten_when_there_is_no_room_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, later = fresh(), START + MEMORY + timedelta(seconds=1)
     tell(memory, prices(N1=9.0))
+    memory.remember([], later)
+    assert not memory.news(prices(N1=9.0)).any(), "somebody may ask for the past twice"
 
+    monkeypatch.setattr("lmp_ingest.known.told.OLD_BYTES", 0)
+    memory.remember([], later)
+    assert memory.news(prices(N1=9.0)).all()
+
+
+def test_of_the_past_what_was_told_last_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, long_ago = fresh(), block_of(prices_of(Market.RTM, [(START - timedelta(days=9), "N1", "LMP", 8.0)]), START)
+    tell(memory, prices(N1=9.0))
+    tell(memory, long_ago)
+    monkeypatch.setattr("lmp_ingest.known.told.OLD_BYTES", OBJECT_BYTES + 100)
     memory.remember([], START + MEMORY + timedelta(seconds=1))
 
     assert memory.news(prices(N1=9.0)).all()
+    assert not memory.news(long_ago).any()
 
 
 # Many nodes, of which digests stand for what was told long ago

@@ -63,7 +63,9 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         requests_done: how many of them are done, those that brought nothing included.
         requests_failed: how many of these brought nothing because CAISO refused them or answered nothing that can be used.
         prices: how many prices came of it, a node's of an interval each.
-        missing: times of which prices of some of the nodes did not come; what was not asked for yet is not among them.
+        most_nodes: of a group, the most nodes that any interval had a price of.
+        missing: times of which prices of some of the nodes did not come, of what was asked for already. Of a group
+            nobody named the nodes: missing is an interval that had less than nine tenths of `most_nodes` by then.
         unpriced: of the nodes that were named, those of which no price came yet.
         ended_at: when the last request was done, or it was stopped; null while it goes on.
         detail: what stands in its way, or stood in the end, in words for a person; empty when nothing does.
@@ -79,6 +81,7 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     requests_done: Count = 0
     requests_failed: Count = 0
     prices: Count = 0
+    most_nodes: Count = 0
     missing: tuple[Span, ...] = ()
     unpriced: tuple[NonEmpty, ...] = ()
     ended_at: Utc | None = None
