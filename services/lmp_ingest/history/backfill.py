@@ -69,6 +69,14 @@ def begun(request: BackfillRequest, environment: Environment, now: datetime) -> 
     return msgspec.structs.replace(asked, requests=sum(1 for _ in _questions(asked)))
 
 
+def is_same(backfill: Backfill, request: BackfillRequest, now: datetime) -> bool:
+    """Whether a request asks for what a backfill is at: the same but for how much is published by now."""
+    again = begun(request, request.environment, now)
+    return (again.market, again.nodes, again.start) == (backfill.market, backfill.nodes, backfill.start) and (
+        again.end == backfill.end or request.end >= again.end
+    )
+
+
 def next_question(backfill: Backfill) -> Question | None:
     """What is to be asked next; None when it has ended."""
     return None if backfill.ended_at else next(islice(_questions(backfill), backfill.requests_done, None), None)

@@ -54,6 +54,7 @@ class History:
             known = msgspec.json.decode(text, type=Backfill)
         except msgspec.DecodeError:
             return None  # of another version of dotbus
+        self._kept.pop(known.request_id, None)  # its turn comes after all others'
         self._kept[known.request_id] = _Kept(known, of.next_question(known))
         return known
 
@@ -77,6 +78,8 @@ class History:
             if running is None:
                 raise BackfillRefused(f"no backfill {request.request_id} is running")
             return "stopped", _notes([of.stopped(running, now)])
+        if running and not of.is_same(running, request, now):
+            raise BackfillRefused(f"another one is running as {request.request_id}: choose another id")
         if running:
             return f"it is running already: {running.requests_done:,} of {running.requests:,} requests are done", {}
         if sum(1 for kept in self._kept.values() if kept.question) >= MOST_RUNNING:
@@ -86,7 +89,10 @@ class History:
         return f"{requests} to CAISO, while nothing else is to be asked", {**self._ended_first(), **_notes([new])}
 
     def next_question(self, now: datetime) -> Question | None:
-        """What is to be asked now, if anything: one that waits for an answer holds up none behind it."""
+        """What is to be asked now, if anything.
+
+        They take turns, so that a short one does not wait for one of years; one that waits for an answer holds up none.
+        """
         kept = list(self._kept.values())
         return next((one.question for one in kept if one.question and (one.not_before is None or one.not_before <= now)), None)
 

@@ -242,6 +242,22 @@ def test_the_same_request_asks_for_nothing_more_while_it_runs_and_for_all_again_
     assert len(told(one)) == 2 * 72, "the same prices are not said again"
 
 
+def test_another_request_under_the_id_of_one_that_runs_is_refused(one: Story) -> None:
+    one.ask(**wanted(nodes=("ALL",)))
+    reply = one.ask(**wanted(nodes=("N1",)))
+
+    assert (reply.outcome, reply.detail) == ("refused", "another one is running as r: choose another id")
+
+
+def test_a_short_one_does_not_wait_for_a_long_one(one: Story) -> None:
+    one.ask(**wanted(nodes=("ALL",), end=FIRST + 40 * DAY))
+    one.ask(**wanted(request_id="short"))
+    one.run(60)
+
+    assert one.backfill("short").ended_at is not None
+    assert one.backfill("r").ended_at is None
+
+
 def test_other_nodes_of_the_same_time_say_again_nothing_that_was_said_also_after_a_restart(one: Story) -> None:
     one.ask(**wanted())
     finished(one)
