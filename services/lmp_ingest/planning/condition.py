@@ -41,7 +41,7 @@ def missing(tracks: Sequence[Track], market: Market, now: datetime) -> tuple[Mis
 def _missing(track: Track, now: datetime) -> Iterator[Missing]:
     for gap in track.gaps:
         yield Missing(start=gap.start, end=gap.end, names=track.told_as)
-    if track.until is not None and is_overdue(track, now):
+    if track.until is not None and now > due_by(track.market, track.until):
         yield Missing(start=track.until, end=_due_until(track.market, track.until, now), names=track.told_as)
 
 

@@ -244,6 +244,21 @@ def test_of_so_many_nodes_one_that_caiso_does_not_price_is_told_and_doubts_no_ot
     assert one.state(Market.RTM, "N43").reasons == ()
 
 
+def test_what_an_outage_left_is_missing_of_the_network_until_it_is_read(story) -> None:
+    one = story(nodes=("ALL",))
+    one.oasis.answer = network(lambda: one.now)
+    one.run(400)
+    until = one.now
+    one.now += 15 * HOUR
+    one.run(20)
+    (missing,) = one.health(Market.RTM).missing
+    assert missing.names == ("ALL",)
+    assert missing.start < until + 2 * FIVE < until + 13 * HOUR < missing.end
+
+    one.run(400)
+    assert one.health(Market.RTM).missing == ()
+
+
 def test_all_alone_is_enough_and_says_no_state(story) -> None:
     one = story(nodes=("ALL",))
     one.oasis.answer = network(lambda: one.now)
