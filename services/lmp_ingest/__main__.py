@@ -14,6 +14,7 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("lmp-ingest"):
+    from caiso.oasis import RateLimit
     from lmp_ingest.caiso import Caiso
     from lmp_ingest.commands.history import add_history_commands
     from lmp_ingest.commands.prices import add_price_commands
@@ -49,7 +50,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
     with closing(settings.connection(utc_now)) as source:
         loop = wire_loop(
             settings,
-            Caiso(source, settings.bounds, settings.versions),
+            Caiso(source, settings.bounds, settings.versions, RateLimit(settings.spacing_s).wait),
             ingest.outbox,
             Sender(installation.environment, identity.source),
             installation=installation,

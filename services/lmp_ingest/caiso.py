@@ -1,6 +1,6 @@
 """CAISO: the one question that the loop asks, with its typed answer. Every failure is an `OasisFailure`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -56,12 +56,21 @@ class Caiso:
         source: asks.
         bounds: how much a reply may unpack to.
         versions: of each market's report; what is not named is the usual one.
+        begin: waits until a request may begin. The loop waits by the wall clock, which somebody may set; this is held against a
+            clock that nobody sets.
     """
 
-    def __init__(self, source: Source, bounds: Bounds, versions: Mapping[Market, int] | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        bounds: Bounds,
+        versions: Mapping[Market, int] | None = None,
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._source = source
         self._bounds = bounds
         self._versions = versions or {}
+        self._begin = begin
 
     @property
     def clock_offset_said_s(self) -> float | None:
@@ -78,6 +87,7 @@ class Caiso:
         Raises:
             OasisFailure: see `caiso.oasis.errors`.
         """
+        self._begin()
         reply = self._source.fetch(replace(question, version=self._versions.get(question.market)))
         try:
             block = self._block(question, reply, was_given=was_given)

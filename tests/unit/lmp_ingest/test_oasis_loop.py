@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from oasis_recordings import recorded, zipped
-from oasis_story import BEGIN, FIVE, published, table
+from oasis_story import BEGIN, FIVE, ScriptedOasis, published, table
 
-from caiso.oasis import Market, Question, Unreachable, midnight, trade_day
+from caiso.oasis import Bounds, Market, Question, Unreachable, midnight, trade_day
 from dotbus.contracts.messages import Environment
+from lmp_ingest.caiso import Caiso
 
 NOTHING = zipped(e__xml=recorded("error_1000_no_data.xml"))
 
@@ -43,6 +44,16 @@ def test_reading_the_same_prices_again_stores_nothing_and_an_interval_s_turn_say
     assert len(one.events()) == stored
     assert one.state(Market.RTM, "N1").active is None, "the last published interval is over"
     assert one.state(Market.RTM, "N1").published.interval_start == BEGIN
+
+
+def test_no_request_begins_before_a_clock_that_nobody_sets_lets_it() -> None:
+    oasis, order = ScriptedOasis(lambda: BEGIN), list[str]()
+    oasis.answer = lambda question: (order.append("asked"), published(lambda: BEGIN)(question))[1]
+    caiso = Caiso(oasis, Bounds(), begin=lambda: order.append("waited"))
+    for _ in range(2):
+        caiso.fetch_prices(Question(Market.RTM, ("N1",), BEGIN - FIVE, BEGIN))
+
+    assert order == ["waited", "asked"] * 2
 
 
 def test_what_oasis_answers_slowly_counts_as_of_when_it_was_asked(story) -> None:
