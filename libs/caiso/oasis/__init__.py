@@ -21,7 +21,7 @@ from caiso.oasis.errors import (
     Unreachable,
     has_no_data,
 )
-from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, named
+from caiso.oasis.locations import DLAPS, HUBS, SHORT_NAMES, Location, LocationType, is_name, named
 from caiso.oasis.prices import COLUMNS, SCHEMA, Place, Prices
 from caiso.oasis.reading.columns import BadRow
 from caiso.oasis.reading.reply import parse_reply
@@ -88,6 +88,7 @@ __all__ = [
     "floor",
     "has_no_data",
     "interval_starts",
+    "is_name",
     "meaning_of_no_data",
     "midnight",
     "missing",

@@ -6,6 +6,7 @@ that others published have them.
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,9 @@ SHORT_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {name.split("_")[1].removesuffix("-APND"): name for name in (*HUBS, *DLAPS)}
 )
 """The trading hubs NP15, SP15 and ZP26, and the default load areas PGAE, SCE and SDGE."""
+
+_NAME: Final = re.compile(r"[^\s,\x00-\x1f\x7f]+")
+"""A comma ends one name in a request and begins the next."""
 
 
 class LocationType(StrEnum):
@@ -78,6 +82,11 @@ class LocationRequest:
         kind = "APnode_type" if self.listing is LocationList.APNODES else "Pnode_type"
         times = {"startdatetime": minute(self.start), "enddatetime": minute(self.start + timedelta(days=1))}
         return {"queryname": self.listing.value, kind: "ALL", **times, "version": "1", "resultformat": "6"}
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a node: a comma would be two of them, and CAISO's have neither spaces nor controls."""
+    return _NAME.fullmatch(text) is not None
 
 
 def named(name: str) -> str:

@@ -14,8 +14,9 @@ from typing import Annotated, Final
 
 import typer
 
-from caiso.oasis import Market, midnight, named, trade_day
+from caiso.oasis import Group, Market, midnight, named, trade_day
 from dotbus.contracts.messages import Backfill, BackfillRequest, ServiceStatus
+from dotbus.contracts.messages.history import MOST_NODES
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
@@ -28,6 +29,8 @@ from lmp_ingest.history.bus_requests import TAKEN
 from lmp_ingest.settings import PREFIX
 
 EXIT_UNKNOWN: Final = 3
+AT_ONCE: Final = 10
+"""Of many gaps so many are asked for together: the service takes no more than a few at a time."""
 
 Nodes = Annotated[
     list[str], typer.Option("--node", help="A node's name, NP15 and the like, ALL or ALL_APNODES; several times.")
@@ -58,21 +61,25 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
             request = _request(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
             taken_at = _take(running, [request])
             if not (detach or cancel):
-                _follow(running, [request], taken_at)
+                _tell(_followed(running, [request], taken_at))
 
     @app.command()
     def gaps(*, fill: Fill = False) -> None:
         """Tell which published prices the running service lacks still."""
         with _running(clock) as running:
             status = running.status()
-            lacking = _lacking(running, status)
+            lacking = requests_for(running, status)
             for line in gap_lines(status):
                 typer.echo(line)
             if not lacking:
                 return
             if not fill:
                 raise typer.Exit(EXIT_FAILED)
-            _follow(running, lacking, _take(running, lacking))
+            known: list[Backfill] = []
+            while lacking:
+                some, lacking = lacking[:AT_ONCE], lacking[AT_ONCE:]
+                known += _followed(running, some, _take(running, some))
+            _tell(known)
 
 
 def gap_lines(status: ServiceStatus) -> Iterator[str]:
@@ -110,12 +117,25 @@ def _span(market: Market, start: str, end: str | None, now: datetime) -> Span:
     return wanted if end is not None else Span(wanted.start, midnight(trade_day(now)))
 
 
-def _lacking(running: Running, status: ServiceStatus) -> list[BackfillRequest]:
+def requests_for(running: Running, status: ServiceStatus) -> list[BackfillRequest]:
+    """What is missing of a market at one time is one request, whoever asks for the nodes live."""
+    names: dict[tuple[Market, Span], list[str]] = {}
+    for upstream in status.upstreams:
+        for one in upstream.missing:
+            names.setdefault((Market(_market_of(upstream.name)), Span(one.start, one.end)), []).extend(one.names)
     return [
-        _request(running, Market(_market_of(upstream.name)), one.names, Span(one.start, one.end))
-        for upstream in status.upstreams
-        for one in upstream.missing
+        _request(running, market, tuple(some), span)
+        for (market, span), lacking in names.items()
+        for some in _pieces(sorted(set(lacking)))
     ]
+
+
+def _pieces(names: list[str]) -> Iterator[list[str]]:
+    """Groups alone, and of names as many as a request may have."""
+    groups = [name for name in names if name in set(Group)]
+    yield from ([group] for group in groups)
+    named = [name for name in names if name not in groups]
+    yield from (named[at : at + MOST_NODES] for at in range(0, len(named), MOST_NODES))
 
 
 def _market_of(upstream: str) -> str:
@@ -150,7 +170,8 @@ def _take(running: Running, requests: Sequence[BackfillRequest]) -> datetime:
     return taken_at
 
 
-def _follow(running: Running, requests: Sequence[BackfillRequest], taken_at: datetime) -> None:
+def _followed(running: Running, requests: Sequence[BackfillRequest], taken_at: datetime) -> list[Backfill]:
+    """How they ended."""
     known: list[Backfill] = []
     try:
         with Progress(sys.stderr) as progress:
@@ -159,6 +180,10 @@ def _follow(running: Running, requests: Sequence[BackfillRequest], taken_at: dat
     except KeyboardInterrupt:
         typer.echo("it goes on in the service; the same command tells how far it is, --cancel stops it", err=True)
         raise typer.Exit(EXIT_UNKNOWN) from None
+    return known
+
+
+def _tell(known: Sequence[Backfill]) -> None:
     for one in known:
         typer.echo("\n".join(summary(one)))
     if not all(map(is_whole, known)):

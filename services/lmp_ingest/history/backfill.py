@@ -19,6 +19,7 @@ from caiso.oasis import (
     Question,
     floor,
     interval_starts,
+    is_name,
     midnight,
     named,
     split,
@@ -131,6 +132,8 @@ def _ceiling(at: datetime, interval: timedelta) -> datetime:
 
 
 def _nodes(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [text for text in wanted if not is_name(text)]:
+        raise BackfillRefused(f"{wrong[0]!r} is not the name of a node")
     nodes = tuple(dict.fromkeys(map(named, wanted)))
     if len(nodes) > 1 and any(node in Group.__members__.values() for node in nodes):
         raise BackfillRefused(f"{' and '.join(Group)} stand alone, for every node or every aggregated one")

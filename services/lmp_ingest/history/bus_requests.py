@@ -61,6 +61,7 @@ class RequestsOnBus:
         self._clock = clock
         self._reply_topic = topics.backfill_reply(identity.service, identity.instance)
         self._came: queue.Queue[Delivery] = queue.Queue(MOST_WAITING)
+        self._overflows = False
         self._log = get_logger("history")
         bus.subscribe([topics.backfill(identity.service, identity.instance)], self._on_delivery)
 
@@ -113,4 +114,8 @@ class RequestsOnBus:
             self._came.put_nowait(delivery)
         except queue.Full:
             delivery.ack()
-            self._log.warning("too many requests wait; whoever asks gets no reply and may ask again")
+            if not self._overflows:
+                self._log.warning("too many requests wait; those that come now get no reply and may be sent again")
+            self._overflows = True
+        else:
+            self._overflows = False

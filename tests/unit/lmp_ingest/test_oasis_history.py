@@ -192,6 +192,8 @@ def test_while_caiso_does_not_answer_nothing_is_given_up(one: Story) -> None:
         ({"start": datetime(1, 1, 1, tzinfo=UTC)}, "OASIS keeps prices for 39 months"),
         ({"start": datetime(9999, 12, 31, 23, tzinfo=UTC), "end": datetime(9999, 12, 31, 23, 59, tzinfo=UTC)}, "nothing yet"),
         ({"nodes": ("N1", "ALL")}, "ALL and ALL_APNODES stand alone"),
+        ({"nodes": ("N1,N2",)}, "'N1,N2' is not the name of a node"),
+        ({"nodes": ("N1\0",)}, "is not the name of a node"),
         ({"cancel": True}, "no backfill r is running"),
     ],
 )

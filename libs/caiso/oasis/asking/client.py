@@ -1,6 +1,5 @@
 """Client: prices of any market, nodes and time, in as many requests as that takes, at the rate that CAISO allows."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from caiso.oasis.asking.cuts import within
 from caiso.oasis.asking.questions import Group, Nodes, Question, split
 from caiso.oasis.asking.rate_limit import RateLimit
 from caiso.oasis.errors import IN_PROCESSING, ErrorReply, OasisFailure, Remedy, has_no_data
-from caiso.oasis.locations import Location, LocationList, locations_of, named
+from caiso.oasis.locations import Location, LocationList, is_name, locations_of, named
 from caiso.oasis.prices import Prices, joined
 from caiso.oasis.reading.reply import parse_reply
 from caiso.oasis.reading.unpack import Bounds
@@ -22,8 +21,6 @@ from caiso.oasis.reports import Market, NoData, meaning_of_no_data, newest_from,
 T = TypeVar("T")
 TRIES: Final = 5
 _FIRST_PAUSE_S: Final = 10.0
-_NAME: Final = re.compile(r"[^\s,]+")
-"""A comma ends one name in a request and begins the next."""
 _GROUPS: Final = frozenset(group.value for group in Group)
 _GROUP_PAUSE_S: Final = 30.0
 """A group download that is still being made is there after about so long."""
@@ -272,7 +269,7 @@ def _named(nodes: Sequence[str] | Group) -> Nodes:
         return nodes
     if not nodes or isinstance(nodes, str):
         raise ValueError(f"{nodes!r} is no list of nodes")
-    if wrong := [node for node in nodes if node in _GROUPS or not _NAME.fullmatch(node)]:
+    if wrong := [node for node in nodes if node in _GROUPS or not is_name(node)]:
         raise ValueError(f"{wrong[0]!r} is not the name of one node; a group is one of Group")
     return tuple(dict.fromkeys(map(named, nodes)))
 
