@@ -162,7 +162,9 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
 - A decline names no megawatts: CAISO returns the instruction to its schedule.
 - No rule answers what somebody answers (`answered`).
 - Who answered is in `requested_by`, as the requester says. MQTT tells a subscriber nothing of the user who published.
-- Every command and its result is a `response` event, which the historian keeps in `instruction_response`.
+- Every command and its result is a `response` event, which the historian keeps in `instruction_response`;
+  but for one that could not be read, was retained, or stands under the `command_id` of another: its reply and the log alone
+  tell of it.
 
 ## Quality
 

@@ -37,7 +37,7 @@ class ArchivedPart:
         """
         try:
             return parse_saved(self.document.read(), MAX_BYTES)
-        except (NotADocument, OSError, EOFError) as error:
+        except (NotADocument, OSError) as error:
             raise NotPlayable(f"{self.document.path}: {error}") from error
 
 

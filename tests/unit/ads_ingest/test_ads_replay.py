@@ -7,8 +7,8 @@ import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
 from ads_ingest.files.archive import archived
-from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
-from ads_ingest.replaying.played_ads import KeeperAway, Kept, PlayedAds
+from ads_ingest.replaying.from_archive import ONLY, ArchivedPart, kept_in_archive
+from ads_ingest.replaying.played_ads import KeeperAway, Kept, NotPlayable, PlayedAds
 from ads_ingest.replaying.replay import simulated
 from ads_ingest.replaying.span import Span
 from ads_ingest.replaying.timeline import Timeline
@@ -88,6 +88,19 @@ def test_a_document_that_is_damaged_is_passed_over(day: Path, capsys: pytest.Cap
     played.now = LATER + timedelta(hours=1)
     assert played.listed() == ["B2"]
     assert first.name in capsys.readouterr().out
+
+
+def test_a_document_with_any_one_byte_damaged_is_read_or_passed_over(day: Path) -> None:
+    part = ArchivedPart(next(iter(archived(day))))
+    path, whole = part.document.path, part.document.path.read_bytes()
+    refused = 0
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            assert part.read().dispatches
+        except NotPlayable:
+            refused += 1
+    assert refused > len(whole) / 2
 
 
 class Away:
