@@ -207,9 +207,19 @@ def _active_price(word: Word, sight: Sight) -> Iterator[Range]:
 
 
 def _published_price(word: Word, sight: Sight) -> Iterator[Range]:
-    newest = max((start for name, start in word.prices if name == sight.node), default=None)
+    newest = _newest(word, sight.node)
     if newest is not None and sight.time("lmp_published_start") in (newest, None):
-        yield from ((lmp, lmp) for lmp in word.prices[sight.node, newest])
+        yield from _newest_price(word, sight)
+
+
+def _newest_price(word: Word, sight: Sight) -> Iterator[Range]:
+    """Of the classic map, which says no time beside it: the other map's, which is read after it, may be the next price's."""
+    newest = _newest(word, sight.node)
+    yield from ((lmp, lmp) for lmp in (word.prices[sight.node, newest] if newest is not None else ()))
+
+
+def _newest(word: Word, node: str) -> datetime | None:
+    return max((start for name, start in word.prices if name == node), default=None)
 
 
 def _quality(name: str) -> Callable[[Display], bool]:
@@ -285,6 +295,6 @@ CHECKS = (
     _classic("10003", "40001", _latest_dop_mw),
     _plant("lmp_active", "lmp_active_usd_per_mwh", _active_price, "price"),
     _plant("lmp_published", "lmp_published_usd_per_mwh", _published_price, "price"),
-    _classic("10006", "40051", _published_price, "price"),
+    _classic("10006", "40051", _newest_price, "price"),
 )
 """Of each register that reads good by a quality or a flag of its own. The parts of a price are not of the simulator's say."""
