@@ -17,7 +17,14 @@ from ads_ingest.known.instruction_state import (
     restore_instructions,
     withdraw_instructions,
 )
-from ads_ingest.known.intervals import is_undecided, open_from, open_until, unreadable_of
+from ads_ingest.known.intervals import (
+    is_dot_unreadable,
+    is_other_unreadable,
+    is_undecided,
+    open_from,
+    open_until,
+    unreadable_of,
+)
 from ads_ingest.known.judging import Judge
 from ads_ingest.known.schedule_state import fold_dots
 from ads_ingest.known.schedules import DotSchedule
@@ -119,8 +126,10 @@ class DispatchChanges:
         events = translate_dispatch(document, self._sender, now, unnamed.gone)
         self._fold(header, events, unnamed.over, now)
         unreadable_in = {event.resource_id: unreadable_of(event) for event in events}
-        in_doubt = {each.resource_id for each in events if unreadable_in[each.resource_id] or is_undecided(each)}
-        in_doubt |= document.nameless
+        unread = [each for each in events if unreadable_in[each.resource_id]]
+        others_in_doubt = {each.resource_id for each in unread if is_other_unreadable(each)}
+        in_doubt = {each.resource_id for each in events if is_undecided(each)} | document.nameless
+        in_doubt |= {each.resource_id for each in unread if is_dot_unreadable(each)}
         in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
         instructed = tuple(chain.from_iterable(event.instructions for event in events))
         unreadable = list(dict.fromkeys(chain.from_iterable(unreadable_in.values())))
@@ -129,7 +138,7 @@ class DispatchChanges:
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
         words = self._words_of(event for event in events if event.resource_id in named)
         words_of_all, begins_at = {**dict.fromkeys(named, ""), **words}, open_from(header, instructed)
-        self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at)
+        self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at, others_in_doubt)
         self._views.note(header, named, unnamed)
         self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
         return unreadable

@@ -55,7 +55,9 @@ class OpenBatch:
         begins_at: when the first of what was had begins; None while that is not known.
         resources: that any revision of it named.
         named: those of them that the one that was had names.
-        in_doubt: resources of which CAISO has not decided an instruction, or another account is to say whether it holds.
+        in_doubt: resources of which CAISO has not decided a DOT, nobody can read one, or another account is to say whether it
+            holds.
+        others_in_doubt: resources of which nobody can read an instruction that is no DOT.
         ask_at: when to ask for it next.
         words: of each resource that it names what that comes to, where other accounts may be told of it as well.
         contested: resources of which another account was told otherwise in the same revision.
@@ -77,6 +79,7 @@ class OpenBatch:
     resources: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
     in_doubt: frozenset[str] = frozenset()
+    others_in_doubt: frozenset[str] = frozenset()
     words: Mapping[str, str] = field(default_factory=dict)
     contested: frozenset[str] = frozenset()
     confirmed_at: datetime | None = None
@@ -238,7 +241,8 @@ class OpenBatch:
         """Whether CAISO's list need not name it again, not even after a restart."""
         if self.is_missing:
             return self.is_given_up and self.until <= now
-        is_undecided = self.in_doubt or self.contested or (self.may_ask_something and self.asks_nothing)
+        is_doubted = self.in_doubt or self.others_in_doubt or self.contested
+        is_undecided = is_doubted or (self.may_ask_something and self.asks_nothing)
         return not is_undecided or self.until <= now
 
 

@@ -93,6 +93,7 @@ class OpenBatches:
         now: datetime,
         words: Mapping[str, str] | None = None,
         begins_at: datetime | None = None,
+        others_in_doubt: Collection[str] = (),
     ) -> None:
         """A batch is in the outbox, as its document says, which tells these resources their words, and lasts until a time."""
         words = words or {}
@@ -103,6 +104,7 @@ class OpenBatches:
             named=frozenset(words),
             words=words,
             in_doubt=frozenset(in_doubt),
+            others_in_doubt=frozenset(others_in_doubt),
         )
         self._put(batch.passed_on(header, now, self._recheck))
 

@@ -97,9 +97,13 @@ def judge_instructions(known_state: KnownInstructions, batches: OpenBatches, now
 
 
 def _concerned(known_state: KnownInstructions, batches: Iterable[OpenBatch]) -> list[OpenBatch]:
-    """The batches that these states rest on: of every type but five-minute, and such a one that is in a state."""
+    """The batches that these states rest on: of every type but five-minute, and such a one that says more than DOTs."""
     held = {uid for entry in known_state.entries.values() for uid in entry.batches}
-    return [batch for batch in batches if batch.header.batch_type != BatchType.FIVE_MINUTE or batch.batch_uid in held]
+    return [
+        batch
+        for batch in batches
+        if batch.header.batch_type != BatchType.FIVE_MINUTE or batch.batch_uid in held or batch.others_in_doubt
+    ]
 
 
 def _may_instruct(batch: OpenBatch) -> bool:
@@ -118,7 +122,8 @@ def _doubted(batch: OpenBatch, now: datetime, vouched: timedelta) -> Doubts:
         if is_asked_soon:
             return Doubts(batch.contested)
         return Doubts(batch.resources, everyone=batch.known is Known.LISTED and not batch.resources)
-    return Doubts(batch.resources if batch.is_unconfirmed(now, vouched) else batch.in_doubt | batch.contested)
+    in_doubt = batch.in_doubt | batch.others_in_doubt | batch.contested
+    return Doubts(batch.resources if batch.is_unconfirmed(now, vouched) else in_doubt)
 
 
 def _put(known_state: KnownInstructions, resource_id: str, entry: InstructionRecord) -> None:

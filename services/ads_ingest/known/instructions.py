@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import msgspec
 
-from ads_ingest.known.intervals import newest_of, open_until
+from ads_ingest.known.intervals import newest_of, open_until, unreadable_in
 from dotbus.contracts.instruction_kinds import InstructionKind, kind_of, lasting
-from dotbus.contracts.instruction_states import Answer, Standing, Status, answer_to, holding
+from dotbus.contracts.instruction_states import Answer, Holding, Standing, Status, answer_to, holding
 from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding
 from dotbus.contracts.messages import (
     Dispatch,
@@ -232,8 +232,13 @@ def _known(header: DispatchBatchHeader, instruction: Instruction, told_at: datet
 
 
 def _megawatts(header: DispatchBatchHeader, instruction: Instruction) -> tuple[Standing, float | None, float | None]:
-    """How an instruction stands, what was instructed, and how much of it stands. Nobody answers an award, so all of it does."""
+    """How an instruction stands, what was instructed, and how much of it stands. Nobody answers an award, so all of it does.
+
+    What may be in force is in doubt while nobody can read something that decides it: its times may be those of its batch.
+    """
     held = holding(header.batch_type, header.batch_status, instruction)
+    if held.standing is Standing.IN_FORCE and unreadable_in(header, instruction):
+        held = Holding(Standing.IN_DOUBT, held.dot_mw)
     if held.standing is Standing.NOT_IN_FORCE:
         return held.standing, instruction.award_mw if instruction.dot_mw is None else instruction.dot_mw, None
     if instruction.dot_mw is None:

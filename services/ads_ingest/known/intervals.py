@@ -6,6 +6,8 @@ What CAISO leaves open is decided here, each decision beside its function and in
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+import msgspec
+
 from dotbus.contracts.instruction_kinds import lasting
 from dotbus.contracts.instruction_states import Holding, Standing, Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import (
@@ -37,9 +39,10 @@ _DECISIVE_OF_INSTRUCTION = frozenset(
     {"startTime", "endTime", "dot", "instructionType", "statusCode", "revisionNumber", "minAccept"}
     | {"acceptDot", "reasonCode", "oprAcceptDot", "oprReasonCode"}
 )
+_DECISIVE_OF_OTHERS = _DECISIVE_OF_INSTRUCTION | {"awardMW", "clearedMW", "selfSchedMW", "bidDelay"}
 _DECISIVE_OF_SEGMENT = frozenset({"mw", "serviceType"})
 _DECISIVE_OF_DOP = frozenset({"dop", "targetTime", "sequenceNumber"})
-"""What decides which megawatts hold and when, by CAISO's names: the text of one that is not of its type is kept in `extra`."""
+"""What decides what holds and when, by CAISO's names: the text of one that is not of its type is kept in `extra`."""
 
 _FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
 _YES = frozenset({"y", "yes", "true", "1"})
@@ -61,24 +64,54 @@ def is_undecided(dispatch: Dispatch) -> bool:
 
 
 def unreadable_of(dispatch: Dispatch) -> list[str]:
-    """What of a batch nobody can read for a resource: the text of a DOT, such as a time without its zone, and misfit times.
+    """What of a batch nobody can read for a resource: a text of an instruction, as a time without its zone, and misfit times.
 
     And what contradicts itself: an instruction that is told in two ways, or names another batch than the one that it is in.
     """
     header = dispatch.batch
-    found = _unreadable(header.extra, _DECISIVE_OF_BATCH, "batch")
-    strays = (each for each in dispatch.instructions if each.batch_uid not in (None, header.batch_uid))
-    found += [f"instruction {each.instruction_uid}: it names batch {(each.batch_uid or '')[:40]!r}" for each in strays]
-    if header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra:
-        found += _contradictions(dispatch.instructions)
-        for instruction in dispatch.instructions:
-            if instruction.instruction_type in (DOT_INSTRUCTION, None):
-                name = f"instruction {instruction.instruction_uid}"
-                found += _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION, name)
-                found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT, name)]
-                found += _contradicting_segments(instruction.details, name)
-    misfits = ((each.instruction_uid, misfit_of(header, each)) for each in dispatch.instructions if _may_hold(header, each))
-    return found + [f"instruction {uid}: {misfit}" for uid, misfit in misfits if misfit]
+    found = [f"batch: {text}" for text in _unreadable(header.extra, _DECISIVE_OF_BATCH)]
+    found += _contradictions(dispatch.instructions)
+    for instruction in dispatch.instructions:
+        found += [f"instruction {instruction.instruction_uid}: {text}" for text in unreadable_in(header, instruction)]
+    return found
+
+
+def is_dot_unreadable(dispatch: Dispatch) -> bool:
+    """Whether some of that is of the batch itself or of what may be a DOT."""
+    dots, _others = _dots_and_others(dispatch)
+    return bool(unreadable_of(msgspec.structs.replace(dispatch, instructions=dots)))
+
+
+def is_other_unreadable(dispatch: Dispatch) -> bool:
+    """Whether some of that is of an instruction that is no DOT, so that it says nothing against one."""
+    _dots, others = _dots_and_others(dispatch)
+    return bool(_contradictions(others)) or any(unreadable_in(dispatch.batch, each) for each in others)
+
+
+def _dots_and_others(dispatch: Dispatch) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
+    """What may be a DOT, with all that is told under its UID, and everything else."""
+    uids = {each.instruction_uid for each in dispatch.instructions if _may_be_dot(dispatch.batch, each)}
+    dots = tuple(each for each in dispatch.instructions if each.instruction_uid in uids)
+    return dots, tuple(each for each in dispatch.instructions if each.instruction_uid not in uids)
+
+
+def unreadable_in(header: DispatchBatchHeader, instruction: Instruction) -> list[str]:
+    """What of one instruction nobody can read, so that what is said of it may not be what CAISO instructs."""
+    is_dot = _may_be_dot(header, instruction)
+    found = _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION if is_dot else _DECISIVE_OF_OTHERS)
+    if instruction.batch_uid not in (None, header.batch_uid):
+        found.append(f"it names batch {(instruction.batch_uid or '')[:40]!r}")
+    if is_dot:
+        found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT)]
+        found += _contradicting_segments(instruction.details)
+    misfit = misfit_of(header, instruction) if _may_hold(header, instruction) else None
+    return [*found, misfit] if misfit else found
+
+
+def _may_be_dot(header: DispatchBatchHeader, instruction: Instruction) -> bool:
+    """Whether an instruction is a DOT, or nobody can read that it is none."""
+    is_of_type = header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra
+    return is_of_type and instruction.instruction_type in (DOT_INSTRUCTION, None)
 
 
 def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
@@ -89,8 +122,8 @@ def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
 
 def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:
     """The same of a resource's trajectory."""
-    found = _unreadable(batch.batch.extra, _DECISIVE_OF_TRAJECTORY, "batch")
-    found += [text for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP, f"DOP {dop.dop_uid}")]
+    found = [f"batch: {text}" for text in _unreadable(batch.batch.extra, _DECISIVE_OF_TRAJECTORY)]
+    found += [f"DOP {dop.dop_uid}: {text}" for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP)]
     if not is_binding(batch.batch.binding_flag):
         return found
     for dop in batch.dops:
@@ -107,11 +140,11 @@ def _contradictions(instructions: Iterable[Instruction]) -> list[str]:
     return [f"instruction {key[0]}: said twice, and not the same" for key, each in keyed if first.setdefault(key, each) != each]
 
 
-def _contradicting_segments(details: Iterable[InstructionDetail], where: str) -> list[str]:
+def _contradicting_segments(details: Iterable[InstructionDetail]) -> list[str]:
     """Segments that an instruction has under one number and service type and that differ. None has to have a number."""
     first: dict[tuple[int, str | None], float | None] = {}
     keyed = (((each.seg_no, each.service_type), each.segment_mw) for each in details if each.seg_no is not None)
-    return [f"{where}: segment {key[0]} is told twice" for key, mw in keyed if first.setdefault(key, mw) != mw]
+    return [f"segment {key[0]} is told twice" for key, mw in keyed if first.setdefault(key, mw) != mw]
 
 
 def _once(details: Iterable[InstructionDetail]) -> Iterator[InstructionDetail]:
@@ -125,10 +158,10 @@ def _once(details: Iterable[InstructionDetail]) -> Iterator[InstructionDetail]:
             told.add(key)
 
 
-def _unreadable(extra: Mapping[str, str], decisive: frozenset[str], where: str) -> list[str]:
+def _unreadable(extra: Mapping[str, str], decisive: frozenset[str]) -> list[str]:
     if not extra:  # of nearly all
         return []
-    return [f"{where}: {name} is {text[:40]!r}" for name, text in extra.items() if name in decisive]
+    return [f"{name} is {text[:40]!r}" for name, text in extra.items() if name in decisive]
 
 
 def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:
