@@ -40,16 +40,16 @@ class Ads(Protocol):
         """A batch, within a time."""
         ...
 
-    def get_batch_header(self, batch_uid: str) -> BatchHeader:
-        """What its revision and status are now."""
+    def get_batch_header(self, batch_uid: str, within_s: float = ...) -> BatchHeader:
+        """What its revision and status are now, within a time."""
         ...
 
-    def is_new_traj_data(self, batch_uid: str) -> bool:
-        """Whether there are trajectory batches after one."""
+    def is_new_traj_data(self, batch_uid: str, within_s: float = ...) -> bool:
+        """Whether there are trajectory batches after one, within a time."""
         ...
 
-    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
-        """The trajectory batches after one."""
+    def get_trajectory_data(self, batch_uid: str, within_s: float = ...) -> TrajectoryBatchList:
+        """The trajectory batches after one, within a time."""
         ...
 
     def validate_dispatch_batch(self, batch_uid: str) -> None:

@@ -3,8 +3,8 @@
 New batches are listed, fetched, kept and only then validated: a crash between any two steps leaves a batch that is asked for
 again, or validated again, both of which the outbox and CAISO pass over. What is new comes first, always. Then come batches
 that could not be had and those whose interval has not ended, which are asked for their revision because an emergency cancel
-comes as one; as many as fit into a short time, so that the next round is not late. What is over comes last: it is asked for
-once more, because a ramp begins at the DOT before.
+comes as one; of each as many as fit into a short time, so that the next round is not late. What is over comes last: it is
+asked for once more, because a ramp begins at the DOT before.
 
 A batch that cannot be had holds back the cursor and nothing else: neither other batches nor, beyond those that it speaks of,
 any resource (`open_batches`).
@@ -12,8 +12,9 @@ any resource (`open_batches`).
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -21,6 +22,7 @@ from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.patience import WITHIN_S, Patience
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
@@ -41,11 +43,10 @@ CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
 ASKED_AGAIN_PER_ROUND = 40
 ASKED_AGAIN_FOR = timedelta(seconds=10)
-"""How long a round goes on asking for what is not new. A question that times out takes longer, and is the last one then."""
+"""How long a round goes on asking for what could not be had, and how long after that for revisions of what was.
+
+A question that times out takes longer, and is the last one then; the others of its kind wait for it, and the other kind not."""
 AWAY_IN_BACKLOG = 2
-WITHIN_S = 5.0
-"""How long the answer to what is new may take while more that is new waits behind it. What takes longer is asked for once more
-with all the time that a question may take, and holds up nothing that is new then."""
 
 
 class DispatchStream:
@@ -90,6 +91,7 @@ class DispatchStream:
             caiso.get_dispatch_batches_since_uid, _listed_in, _listed_behind, "dispatch batches", "its list left them out"
         )
         self._publisher = publisher
+        self._of_headers = Patience(clock)
         self._validations = validations
         self._quarantine_log = quarantine_log
         self._files = files
@@ -158,13 +160,17 @@ class DispatchStream:
                 yield failure
 
     def _ask_again(self) -> Iterator[AdsFailure]:
-        begun = self._clock()
-        due = self._batches.to_ask_again(begun)[:ASKED_AGAIN_PER_ROUND]
+        due = self._batches.to_ask_again(self._clock())
         if any(batch.failures for batch in due):
             # It may fail again slowly: what is in doubt is told before.
             self._changes.commit(news_only=True)
-        for batch in due:
-            yield from self._retry(batch) if batch.is_missing else self._recheck(batch)
+        yield from self._ask_each([batch for batch in due if batch.is_missing], self._retry)
+        yield from self._ask_each([batch for batch in due if not batch.is_missing], self._recheck)
+
+    def _ask_each(self, due: Sequence[OpenBatch], ask: Callable[[OpenBatch], Iterator[AdsFailure]]) -> Iterator[AdsFailure]:
+        begun = self._clock()
+        for batch in due[:ASKED_AGAIN_PER_ROUND]:
+            yield from ask(batch)
             if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
                 return
 
@@ -185,7 +191,8 @@ class DispatchStream:
         """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
         asked_at = self._clock()
         try:
-            header = translate_header(self._caiso.get_batch_header(batch.batch_uid))
+            ask = partial(self._caiso.get_batch_header, batch.batch_uid)
+            header = translate_header(self._of_headers.ask(ask, is_later=batch.failures > 0))
         except Away as failure:
             self._batches.note_failed(batch.batch_uid, failure, self._clock())
             yield failure

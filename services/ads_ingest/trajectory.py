@@ -9,6 +9,7 @@ read: from its own first target time on.
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
 
@@ -16,6 +17,7 @@ from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.contradictions import told_apart, word_of_points
 from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
 from ads_ingest.batches.outages import Outages
+from ads_ingest.batches.patience import Patience
 from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.faults import Unanswered, Unreadable
@@ -76,9 +78,8 @@ class TrajectoryStream:
         self._note_seen = note_seen
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
-        self._whole = WholeQuestion(
-            caiso.get_trajectory_data, _listed_in, _listed_behind, "trajectories", "it said that nothing is new"
-        )
+        self._of_whether_new, self._of_data = Patience(clock), Patience(clock)
+        self._whole = WholeQuestion(self._get_data, _listed_in, _listed_behind, "trajectories", "it said that nothing is new")
         self._publisher = publisher
         self._sender = sender
         self._quarantine_log = quarantine_log
@@ -114,11 +115,11 @@ class TrajectoryStream:
                 self._publisher.begin_anew(back, self._clock())
         self._publisher.known_state.complete = True  # all that is new comes at once, before anything is said
         asked_at = self._clock()
-        is_new, cursor = self._whether_new.since(self._caiso.is_new_traj_data, self._publisher.cursor)
+        is_new, cursor = self._whether_new.since(self._is_new, self._publisher.cursor)
         self._lacking_since = (self._lacking_since or self._clock()) if is_new else None
         listed = TrajectoryBatchList()
         if is_new:
-            listed, cursor = self._new.since(self._caiso.get_trajectory_data, cursor)
+            listed, cursor = self._new.since(self._get_data, cursor)
         elif cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_dispatches, self._clock()):
             self._silence.note_checked(self._clock())
             listed, cursor = self._whole.since(cursor)
@@ -135,6 +136,12 @@ class TrajectoryStream:
         if listed.batches:
             self._files.note_trajectory(listed, self._clock())
         return Unanswered(tuple(failures), tuple(self._unpassed.values()), self._outages.alarms(self._clock()))
+
+    def _is_new(self, cursor: str) -> bool:
+        return self._of_whether_new.ask(partial(self._caiso.is_new_traj_data, cursor))
+
+    def _get_data(self, cursor: str) -> TrajectoryBatchList:
+        return self._of_data.ask(partial(self._caiso.get_trajectory_data, cursor))
 
     def _tell_parts(self, listed: TrajectoryBatchList) -> None:
         if not listed.is_whole and not self._in_parts:

@@ -87,7 +87,7 @@ class AdsLine:
         uids = [WHOLE_CACHE, *(header.batch_uid for header in headers)]
         return DispatchBatchList(tuple(headers[uids.index(batch_uid) :]))
 
-    def get_batch_header(self, batch_uid: str) -> BatchHeader:
+    def get_batch_header(self, batch_uid: str, _within_s: float = math.inf) -> BatchHeader:
         self._hear("getBatchHeader", batch_uid)
         return _header(self._batch(batch_uid))
 
@@ -108,11 +108,11 @@ class AdsLine:
         )
         return DispatchBatch(_header(batch), (instruction,))
 
-    def is_new_traj_data(self, batch_uid: str) -> bool:
+    def is_new_traj_data(self, batch_uid: str, _within_s: float = math.inf) -> bool:
         self._hear("isNewTrajData", batch_uid)
         return bool(self._curves_since(batch_uid))
 
-    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
+    def get_trajectory_data(self, batch_uid: str, _within_s: float = math.inf) -> TrajectoryBatchList:
         self._hear("getTrajectoryData", batch_uid)
         return TrajectoryBatchList(tuple(_record(curve) for curve in self._curves_since(batch_uid)))
 

@@ -131,32 +131,44 @@ class AdsClient:
         """
         return self._ask(Question("getDispatchBatch", batch_uid, within_s=within_s), self._bounded(parse_dispatch_batch))
 
-    def get_batch_header(self, batch_uid: str) -> BatchHeader:
+    def get_batch_header(self, batch_uid: str, within_s: float = math.inf) -> BatchHeader:
         """A batch without its instructions: what its revision and status are now (section 2.4).
+
+        Args:
+            batch_uid: which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID.
         """
-        return self._ask(Question("getBatchHeader", batch_uid), self._bounded(parse_batch_header))
+        return self._ask(Question("getBatchHeader", batch_uid, within_s=within_s), self._bounded(parse_batch_header))
 
-    def is_new_traj_data(self, batch_uid: str) -> bool:
+    def is_new_traj_data(self, batch_uid: str, within_s: float = math.inf) -> bool:
         """Whether there are trajectory batches after one (section 2.5). Their UIDs are not those of dispatch batches.
+
+        Args:
+            batch_uid: after which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID any more.
         """
-        return self._ask(Question("isNewTrajData", batch_uid), parse_flag)
+        return self._ask(Question("isNewTrajData", batch_uid, within_s=within_s), parse_flag)
 
-    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
+    def get_trajectory_data(self, batch_uid: str, within_s: float = math.inf) -> TrajectoryBatchList:
         """The trajectory batches that ADS received after one, in that order (section 2.6).
 
         All of them come in one document. When that is larger than the bound these are the first of them (`is_whole`).
+
+        Args:
+            batch_uid: after which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID any more.
         """
         try:
-            return self._ask(Question("getTrajectoryData", batch_uid), self._bounded(parse_trajectories))
+            return self._ask(Question("getTrajectoryData", batch_uid, within_s=within_s), self._bounded(parse_trajectories))
         except Oversized as failure:
             first = parse_first_trajectories(failure.content or b"", self._max_bytes)
             if not first.batches:

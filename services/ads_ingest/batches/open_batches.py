@@ -179,14 +179,14 @@ class OpenBatches:
         return min((each.ask_at for each in missing), default=None)
 
     def to_ask_again(self, now: datetime) -> list[OpenBatch]:
-        """What may be in force and is due: what could not be had, and what was had and may have a revision by now.
+        """What may be in force and is due: what could not be had, and behind all of it what was had and may have a revision.
 
-        The longest waiting first, so that none waits for another that fails; what is over after all others.
+        Of each the longest waiting first, so that none waits for another that fails; what is over after all others.
         """
         missing = [each for each in self.every() if each.is_missing and each.failures and each.is_current(now)]
         had = [each for each in self.every() if each.may_change(now)]
         due = (each for each in (*missing, *had) if each.is_due(now))
-        return sorted(due, key=lambda each: (not each.is_missing and each.until <= now, each.ask_at))
+        return sorted(due, key=lambda each: (not each.is_missing, each.until <= now, each.ask_at))
 
     def backlog(self, now: datetime) -> list[OpenBatch]:
         """What is over, was never had and is due: first what was never asked for, in CAISO's order."""

@@ -77,21 +77,21 @@ class PlayedAds:
             raise UnknownUid(Question("getDispatchBatch", batch_uid), "it was not kept")
         return self._dispatches[batch_uid]
 
-    def get_batch_header(self, batch_uid: str) -> BatchHeader:
+    def get_batch_header(self, batch_uid: str, within_s: float = math.inf) -> BatchHeader:
         """As `AdsClient`.
 
         Raises:
             UnknownUid: it was not kept, or is not yet there.
         """
         self._play(Question("getBatchHeader", batch_uid))
-        return self.get_dispatch_batch(batch_uid).header
+        return self.get_dispatch_batch(batch_uid, within_s).header
 
-    def is_new_traj_data(self, batch_uid: str) -> bool:
+    def is_new_traj_data(self, batch_uid: str, within_s: float = math.inf) -> bool:  # noqa: ARG002  # at once
         """As `AdsClient`."""
         self._play(Question("isNewTrajData", batch_uid))
         return bool(_since(self._trajectories, batch_uid))
 
-    def get_trajectory_data(self, batch_uid: str) -> TrajectoryBatchList:
+    def get_trajectory_data(self, batch_uid: str, within_s: float = math.inf) -> TrajectoryBatchList:  # noqa: ARG002  # at once
         """As `AdsClient`."""
         return TrajectoryBatchList(tuple(_since(self._trajectories, batch_uid)))
 

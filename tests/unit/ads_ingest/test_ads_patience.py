@@ -1,0 +1,147 @@
+"""While CAISO is silent about what is known, what is new comes soon; and a CAISO that is slow is heard all the same."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from statistics import median
+
+import pytest
+from ads_bench import MINUTE, RECHECK, T0, Bench, batch, timed_out, trajectory
+from ads_fake import Trouble
+
+from ads_ingest.batches.patience import AGAIN_IN_VAIN, WITHIN_S
+from ads_ingest.quarantine import QuarantineLog
+from ads_ingest.service import FollowedStream, Loop
+from caiso.ads.errors import HttpRefused, TimedOut
+from caiso.ads.records import Question
+
+POLL_S = 10.0
+TIMEOUT_S = 30.0
+EVERY_S = 37.0
+OPEN = 20
+LONG_S = 1500.0
+
+
+def silent(bench: Bench) -> Callable[[Question], Trouble]:
+    def trouble(question: Question) -> Trouble:
+        bench.later(timedelta(seconds=min(question.within_s, TIMEOUT_S)))
+        return TimedOut(question, "no reply")
+
+    return trouble
+
+
+def slow(bench: Bench, operation: str, takes_s: float) -> Callable[[Question], Trouble]:
+    def trouble(question: Question) -> Trouble:
+        bench.later(timedelta(seconds=min(question.within_s, takes_s)))
+        if question.within_s < takes_s:
+            return TimedOut(question, "no reply")
+        answer: bytes = getattr(bench.ads, f"_{operation}")(question.batch_uid)
+        return answer
+
+    return trouble
+
+
+class Issuing:
+    """CAISO issues a batch every 37 s, whatever is being asked; the question for each fails once."""
+
+    def __init__(self, bench: Bench, *, fails_once: bool) -> None:
+        self.issued_s: dict[str, float] = {}
+        self._bench = bench
+        self._fails_once = fails_once
+        self._numbers = count(100)
+        self._next_s = bench.monotonic_s + EVERY_S
+        bench.ads.on_question = lambda _question: self.issue()
+
+    def issue(self) -> None:
+        while self._next_s <= self._bench.monotonic_s:
+            new = batch(next(self._numbers), at=T0 + 60 * MINUTE)
+            self._bench.ads.batches.append(new)
+            self.issued_s[new.batch_uid] = self._next_s
+            self._next_s += EVERY_S
+            if self._fails_once:
+                self._bench.ads.troubles["getDispatchBatch", new.batch_uid] = self._fail
+
+    def _fail(self, question: Question) -> Trouble:
+        del self._bench.ads.troubles["getDispatchBatch", question.batch_uid]
+        return HttpRefused(question, "status 503")
+
+    def waits_s(self) -> list[float]:
+        """Of each batch from its issue to its event."""
+        had_s = {event.batch.batch_uid: (event.time - T0).total_seconds() for event in reversed(self._bench.dispatches())}
+        settled = (uid for uid, at_s in self.issued_s.items() if at_s < self._bench.monotonic_s - 60)
+        return [had_s[uid] - self.issued_s[uid] for uid in settled]
+
+
+def follow(bench: Bench) -> None:
+    """Both streams in one thread, as an account's are."""
+    streams = [
+        FollowedStream(name, stream, QuarantineLog(bench.quarantine), clock=lambda: bench.now)  # type: ignore[arg-type]
+        for name, stream in (("dispatch", bench.dispatch), ("trajectory", bench.trajectory))
+    ]
+    clocks = {"clock": lambda: bench.now, "monotonic_s": lambda: bench.monotonic_s}
+    loop = Loop(streams, POLL_S, chance=lambda: 0.0, **clocks)  # type: ignore[arg-type]
+    while bench.monotonic_s < LONG_S:
+        bench.later(timedelta(seconds=max(loop.turn(threading.Event()), 0.01)))
+
+
+@pytest.mark.parametrize("document", ["fails once", "comes"])
+@pytest.mark.parametrize("operation", ["getBatchHeader", "isNewTrajData"])
+def test_a_new_batch_is_an_event_within_three_polls_while_other_questions_time_out(
+    bench: Bench, operation: str, document: str
+) -> None:
+    """All but those that meet the one question in five minutes that has all its time; they wait for that one besides."""
+    bench.ads.batches = [batch(n, at=T0 + 60 * MINUTE) for n in range(1, OPEN + 1)]
+    bench.round()
+    bench.ads.troubles[operation, None] = silent(bench)
+    issuing = Issuing(bench, fails_once=document == "fails once")
+    follow(bench)
+    waits_s = issuing.waits_s()
+    assert len(waits_s) > 30
+    assert median(waits_s) <= 3 * POLL_S
+    late_s = [wait_s for wait_s in waits_s if wait_s > 3 * POLL_S]
+    assert len(late_s) <= LONG_S / AGAIN_IN_VAIN.total_seconds()
+    assert max(waits_s) <= 3 * POLL_S + TIMEOUT_S
+
+
+def test_a_batch_that_cannot_be_had_keeps_no_open_one_from_being_confirmed(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE)]
+    bench.round()
+    bench.ads.batches.append(batch(2, at=T0 + 60 * MINUTE))
+    bench.ads.troubles["getDispatchBatch", "B2"] = silent(bench)
+    for _ in range(6):
+        asked = bench.ads.operations().count("getBatchHeader")
+        bench.round(RECHECK)
+        assert bench.ads.operations().count("getBatchHeader") == asked + 1
+
+
+def test_a_header_that_comes_slowly_is_heard_when_it_is_asked_for_again_and_then_always(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE)]
+    bench.round()
+    bench.ads.troubles["getBatchHeader", None] = slow(bench, "getBatchHeader", 12.0)
+    failed = [bool(bench.round(RECHECK)) for _ in range(6)]
+    assert failed == [True, False, False, False, False, False]
+
+
+@pytest.mark.parametrize("operation", ["isNewTrajData", "getTrajectoryData"])
+def test_trajectories_that_come_slowly_are_heard_when_they_are_asked_for_again(bench: Bench, operation: str) -> None:
+    bench.ads.trajectories = [trajectory("T1", 0, (5, 10.0))]
+    bench.ads.troubles[operation, None] = slow(bench, operation, 12.0)
+    with pytest.raises(TimedOut):
+        bench.trajectory.round()
+    for uid in ("T2", "T3"):
+        bench.trajectory.round()
+        bench.ads.trajectories.append(trajectory(uid, 1, (10, 20.0)))
+        bench.later(RECHECK)
+    bench.trajectory.round()
+    assert bench.outbox.cursors()["trajectory"] == "T3"
+
+
+def test_after_all_the_time_was_in_vain_questions_of_its_kind_are_short_for_five_minutes(bench: Bench) -> None:
+    bench.ads.troubles["isNewTrajData", None] = timed_out
+    for _ in range(22):
+        with pytest.raises(TimedOut):
+            bench.trajectory.round()
+        bench.later(RECHECK)
+    long = [number for number, question in enumerate(bench.ads.asked) if question.within_s > WITHIN_S]
+    assert long == [1, 11, 21]
