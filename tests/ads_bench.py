@@ -1,5 +1,6 @@
 """Both streams of ads_ingest on a bench: an ADS in memory, the real outbox on disk, and a clock to turn."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from ads_ingest.until_stop import UntilStop
 from ads_ingest.wiring import open_batches
 from caiso.ads import AdsClient, Source
 from caiso.ads.errors import AdsFailure, TimedOut
@@ -54,6 +56,7 @@ class Bench:
         self.now = T0
         self.monotonic_s = 0.0
         self.max_reply_bytes = 10**6
+        self.stop = threading.Event()
         self.start()
 
     def start(self) -> None:
@@ -61,7 +64,8 @@ class Bench:
         self.outbox = Outbox(self.folder / "outbox.sqlite", max_age_s=1e9, max_bytes=10**9)
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
         clocks = {"clock": lambda: self.now, "monotonic_s": lambda: self.monotonic_s}
-        caiso = AdsClient(self.source, max_bytes=self.max_reply_bytes, **clocks)  # type: ignore[arg-type]
+        client = AdsClient(self.source, max_bytes=self.max_reply_bytes, **clocks)  # type: ignore[arg-type]
+        caiso = UntilStop(client, self.stop.is_set)
         sender, unassigned = Sender(self.installation, "ads_ingest/test"), UnassignedResources()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),

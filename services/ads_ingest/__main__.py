@@ -62,7 +62,13 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
             connected.enter_context(closing(wire_connection(each.settings, utc_now))) for each in configuration.accounts
         ]
         shared = Shared(
-            ingest.outbox, Sender(installation, identity.source), ingest.quarantine, meters, utc_now, ingest.courier.wake
+            ingest.outbox,
+            Sender(installation, identity.source),
+            ingest.quarantine,
+            meters,
+            utc_now,
+            ingest.courier.wake,
+            is_stopping=stop.is_set,
         )
         asked = [
             (account, AdsClient(connection, max_bytes=account.settings.max_reply_bytes, clock=utc_now))

@@ -1,4 +1,7 @@
-"""Service: the loop. Each stream in its turn, then a pause; after a failure that stream's pause grows, and only its own."""
+"""Service: the loop. Each stream in its turn, then a pause; after a failure that stream's pause grows, and only its own.
+
+Told to stop, it waits for the question that is being asked, and for none after it (`until_stop`).
+"""
 
 import sqlite3
 import threading
@@ -10,6 +13,7 @@ from typing import Protocol
 
 from ads_ingest.faults import Unanswered
 from ads_ingest.quarantine import QuarantineLog
+from ads_ingest.until_stop import Stopping
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth
@@ -75,6 +79,8 @@ class FollowedStream:
         begun_at = self._clock()
         try:
             unanswered = self._stream.round()
+        except Stopping:
+            return self.health.snapshot().ok
         except AdsFailure as failure:
             self._tell([failure])
             self.health.failed(self._clock(), str(failure))

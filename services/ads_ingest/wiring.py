@@ -33,6 +33,7 @@ from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
+from ads_ingest.until_stop import UntilStop
 from caiso.ads import AdsAddress, AdsConnection
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Dot, Trajectory
@@ -75,6 +76,7 @@ class Shared:
         committed: called when there is something new to deliver.
         monotonic_s: seconds of a clock that nobody sets.
         chance: 0 to 1, for pauses that do not end together.
+        is_stopping: whether the process was told to stop: no question begins then.
     """
 
     outbox: Outbox
@@ -85,6 +87,7 @@ class Shared:
     committed: Callable[[], None]
     monotonic_s: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
+    is_stopping: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def wire_streams(
     views = [_wire_view(account, shared, own, known.sights) for (account, _), own in zip(asked, known.states, strict=True)]
     beside = [Views(view, [one for one in views if one is not view]) for view in views]
     return [
-        _wire_account(account, caiso, shared, own, known.sights, of_account, unassigned)
+        _wire_account(account, UntilStop(caiso, shared.is_stopping), shared, own, known.sights, of_account, unassigned)
         for (account, caiso), own, of_account in zip(asked, known.states, beside, strict=True)
     ]
 
