@@ -15,9 +15,10 @@ KINDS = pytest.mark.parametrize("kind", [MAXIMUM, START_UP, AWARD, MINIMUM_IN_FI
 
 
 def told(bench: Bench, kind: tuple[int, int], right: str = "", wrong: str = "") -> None:
-    """A DOT and an instruction of another kind for R1, of which a text is told otherwise, and the same for R2 as it should be."""
+    """A DOT and an instruction of another kind for R1, with a text that is told otherwise, and both for R2 as they should be."""
     batch_type, instruction_type = kind
-    other = Batch("X1", T0, {"R1": 10.0, "R2": 20.0}, batch_type=batch_type, instruction_type=instruction_type, told=ENDS)
+    types = {"batch_type": batch_type, "instruction_type": instruction_type}
+    other = Batch("X1", T0, {"R1": 10.0, "R2": 20.0}, told=ENDS, **types)
     bench.ads.batches = [batch(1), other]
     document = packed(other.xml(whole=True).replace(right, wrong, 1).encode())
     bench.ads.troubles["getDispatchBatch", "X1"] = lambda _question: envelope("getDispatchBatch", document)
