@@ -15,7 +15,7 @@ KINDS = pytest.mark.parametrize("kind", [MAXIMUM, START_UP, AWARD, MINIMUM_IN_FI
 
 
 def told(bench: Bench, kind: tuple[int, int], right: str = "", wrong: str = "") -> None:
-    """A DOT and an instruction of another kind for R1, with a text that is told otherwise, and both for R2 as they should be."""
+    """A DOT and an instruction of another kind for R1, one with a text told otherwise, and both for R2 as they should be."""
     batch_type, instruction_type = kind
     types = {"batch_type": batch_type, "instruction_type": instruction_type}
     other = Batch("X1", T0, {"R1": 10.0, "R2": 20.0}, told=ENDS, **types)
