@@ -56,7 +56,7 @@ class Bench:
         self.now = T0
         self.monotonic_s = 0.0
         self.max_reply_bytes = 10**6
-        self.stop = threading.Event()
+        self.told_to_stop = threading.Event()
         self.start()
 
     def start(self) -> None:
@@ -65,7 +65,7 @@ class Bench:
         self.quarantine = Quarantine(self.folder / "quarantine", 10**6)
         clocks = {"clock": lambda: self.now, "monotonic_s": lambda: self.monotonic_s}
         client = AdsClient(self.source, max_bytes=self.max_reply_bytes, **clocks)  # type: ignore[arg-type]
-        caiso = UntilStop(client, self.stop.is_set)
+        caiso = UntilStop(client, self.told_to_stop.is_set)
         sender, unassigned = Sender(self.installation, "ads_ingest/test"), UnassignedResources()
         kept, topics, files = (
             take_over(self.outbox, sender, self.now),

@@ -31,7 +31,7 @@ def turn(bench: Bench) -> list[FollowedStream]:
     streams = [stream_of(bench, "dispatch"), stream_of(bench, "trajectory")]
     clocks = {"clock": lambda: bench.now, "monotonic_s": lambda: bench.monotonic_s}
     bench.later(MINUTE)
-    Loop(streams, 10.0, chance=lambda: 0.0, **clocks).turn(bench.stop)  # type: ignore[arg-type]
+    Loop(streams, 10.0, chance=lambda: 0.0, **clocks).turn(bench.told_to_stop)  # type: ignore[arg-type]
     return streams
 
 
@@ -49,7 +49,7 @@ def with_all_kinds_of_questions(bench: Bench) -> None:
 
 
 def stopping_at(bench: Bench, operation: str) -> Callable[[Question], None]:
-    return lambda question: bench.stop.set() if question.operation == operation else None
+    return lambda question: bench.told_to_stop.set() if question.operation == operation else None
 
 
 @pytest.mark.parametrize("answer", ["comes", "does not come"])
@@ -69,7 +69,7 @@ def test_what_was_had_before_stop_is_kept_and_the_rest_is_asked_for_after_the_ne
     bench.ads.on_question = stopping_at(bench, "getDispatchBatch")
     turn(bench)
     assert {event.batch.batch_uid for event in bench.dispatches()} == {"B1"}
-    bench.stop.clear()
+    bench.told_to_stop.clear()
     bench.ads.on_question = lambda _question: None
     bench.restart()
     turn(bench)
@@ -79,7 +79,7 @@ def test_what_was_had_before_stop_is_kept_and_the_rest_is_asked_for_after_the_ne
 def test_to_be_told_to_stop_is_no_failure_of_the_upstream(bench: Bench) -> None:
     stream = stream_of(bench)
     assert stream.follow()
-    bench.stop.set()
+    bench.told_to_stop.set()
     assert stream.follow()
     assert stream.health.snapshot().last_error is None
     with pytest.raises(Stopping):
@@ -90,7 +90,7 @@ def test_a_question_that_times_out_is_answered_by_nothing_and_ends_the_turn(benc
     bench.ads.batches = [batch(n, at=T0 + 60 * MINUTE) for n in range(1, 41)]
 
     def silent(question: Question) -> Trouble:
-        bench.stop.set()
+        bench.told_to_stop.set()
         bench.later(timedelta(seconds=min(question.within_s, 30.0)))
         return timed_out(question)
 
