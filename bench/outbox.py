@@ -12,7 +12,6 @@ import sqlite3
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ from dotbus.runtime.mqtt.messages import Outgoing
 from dotbus.runtime.outbox import own_stream
 from dotbus.runtime.outbox.courier import Courier
 from dotbus.runtime.outbox.outbox import Outbox
+from dotbus.runtime.outbox.packing import Packer
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.settings import BusSettings
@@ -96,7 +96,8 @@ def commits(folder: Path | None) -> float:
 
 def bare_inserts(folder: Path | None) -> float:
     """INSERTs a second of the same payloads, compressed before: what the disk and SQLite take at the least."""
-    payloads = [zlib.compress(encode(event), 1) for _topic, event in events(COMMITS)]
+    packer = Packer()
+    payloads = [packer.pack(encode(event)) for _topic, event in events(COMMITS)]
     with tempfile.TemporaryDirectory(dir=folder) as place:
         database = sqlite3.connect(Path(place) / "bare.sqlite", isolation_level=None)
         for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):

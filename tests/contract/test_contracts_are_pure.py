@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 CONTRACTS = Path(__file__).parents[2] / "libs" / "dotbus" / "contracts"
-ALLOWED = {"collections", "dataclasses", "datetime", "enum", "functools", "math", "types", "typing", "urllib.parse"} | {
+ALLOWED = {"collections", "dataclasses", "datetime", "enum", "functools", "math", "re", "types", "typing", "urllib.parse"} | {
     "dotbus.contracts",
     "msgspec",
 }

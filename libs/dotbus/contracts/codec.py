@@ -4,8 +4,8 @@ The only place where a payload is judged: what comes out of `decode` is a whole 
 """
 
 import math
-from functools import cache
-from typing import TypeVar, get_args
+import re
+from typing import TypeVar
 
 import msgspec
 
@@ -38,6 +38,10 @@ NOT_OURS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes from anyone; the last for brackets nested without end."""
 
 _encoder = msgspec.json.Encoder()
+_in_bits = msgspec.msgpack.Encoder()
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+"""A number that is not finite in MessagePack, which shows the bits of a float: its exponent is all ones. No text has these bytes,
+and another number hardly ever. So nearly all messages are known to be finite in half of the time that a look at each number takes."""
 _probe = msgspec.json.Decoder(_Probe)
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
@@ -48,7 +52,8 @@ def encode(message: AnyMessage) -> bytes:
     Raises:
         ValueError: a number in it is not finite. It would become null and so pass for absent.
     """
-    _refuse_non_finite(message, type(message).__name__)
+    if _may_hold_what_is_not_finite(message):
+        _refuse_non_finite(message, type(message).__name__)
     return _encoder.encode(message)
 
 
@@ -92,33 +97,20 @@ def decode_as(payload: bytes, kind: type[M]) -> M:
     return message
 
 
+def _may_hold_what_is_not_finite(message: AnyMessage) -> bool:
+    try:
+        return _NOT_FINITE.search(_in_bits.encode(message)) is not None
+    except OverflowError:  # an integer that MessagePack has no bits for
+        return True
+
+
 def _refuse_non_finite(value: object, where: str) -> None:
     match value:
         case msgspec.Struct():
-            for name in _names_with_floats(type(value)):
-                held = getattr(value, name)
-                if held is not None and (type(held) is not float or not math.isfinite(held)):  # spares most of the calls
-                    _refuse_non_finite(held, f"{where}.{name}")
-        case tuple() if not _are_finite(value):
+            for name in value.__struct_fields__:
+                _refuse_non_finite(getattr(value, name), f"{where}.{name}")
+        case tuple():
             for index, entry in enumerate(value):
                 _refuse_non_finite(entry, f"{where}[{index}]")
         case float() if not math.isfinite(value):
             raise ValueError(f"{where} is {value}: a message carries finite numbers or null")
-
-
-def _are_finite(values: tuple[object, ...]) -> bool:
-    """Whether these are numbers, and finite: a column of prices at once. False where only a closer look can tell."""
-    kinds = set(map(type, values))
-    return kinds <= {float, type(None)} and math.isfinite(sum(filter(None, values)))  # type: ignore[arg-type]  # all of them floats
-
-
-@cache
-def _names_with_floats(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The fields that may hold a float somewhere. The others need no look, which is most of a message."""
-    return tuple(field.name for field in msgspec.structs.fields(kind) if _may_hold_floats(field.type))
-
-
-def _may_hold_floats(kind: object) -> bool:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return bool(_names_with_floats(kind))
-    return kind is float or any(_may_hold_floats(part) for part in get_args(kind))

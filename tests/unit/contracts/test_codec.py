@@ -145,7 +145,7 @@ def with_float(value, place: tuple[object, ...], number: float):
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else type(value).__name__,
 )
 def test_no_number_of_any_message_passes_for_absent(message, place):
-    for number in (math.nan, math.inf):
+    for number in (math.nan, -math.nan, math.inf, -math.inf):
         with pytest.raises(ValueError, match="finite"):
             encode(with_float(message, place, number))
 
@@ -153,6 +153,17 @@ def test_no_number_of_any_message_passes_for_absent(message, place):
 def test_large_numbers_are_finite_though_their_sum_is_not():
     columns = {"lmp_usd_per_mwh": (1.7e308, 1.7e308)}
     assert decode(encode(msgspec.structs.replace(samples.prices(), **columns))).lmp_usd_per_mwh == (1.7e308, 1.7e308)
+
+
+@given(st.floats(), st.text(), st.integers() | st.just(10**30))
+def test_a_message_is_refused_exactly_when_a_number_in_it_is_not_finite(number: float, text: str, whole: int):
+    interval = msgspec.structs.replace(samples.dot().intervals[0], dot_mw=number, batch_uid=text, revision_no=whole)
+    message = msgspec.structs.replace(samples.dot(), intervals=(interval,))
+    if math.isfinite(number):
+        assert json.loads(encode(message))["intervals"][0]["dot_mw"] == number
+    else:
+        with pytest.raises(ValueError, match=r"Dot.intervals\[0\].dot_mw is (nan|-?inf)"):
+            encode(message)
 
 
 def structs_in(value: object):

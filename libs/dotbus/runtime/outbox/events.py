@@ -2,17 +2,15 @@
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from dotbus.runtime.outbox.numbers import Draft
+from dotbus.runtime.outbox.packing import Packer
 from dotbus.runtime.outbox.sequence import Range
 
-COMPRESSION: Final = 1
-"""zlib's fastest: a third less time than its default, for 4 % more bytes of a dispatch."""
 PRUNED_AT_ONCE: Final = 1000
 RENUMBERED_AT_ONCE: Final = 500
 _READ: Final = "SELECT seq, topic, payload FROM"
@@ -41,7 +39,7 @@ class Mark(NamedTuple):
 
 
 StoredEvent = tuple[int, str, bytes]
-"""Number, topic and compressed payload."""
+"""Number, topic and packed payload."""
 
 
 def unpublished(database: sqlite3.Connection, limit: int, after_number: int) -> list[StoredEvent]:
@@ -71,7 +69,8 @@ def of_ids(database: sqlite3.Connection, prefix: str) -> list[StoredEvent]:
 
 def unpacked(events: Sequence[StoredEvent]) -> list[KeptEvent]:
     """Events as they are published."""
-    return [KeptEvent(number, topic, zlib.decompress(payload)) for number, topic, payload in events]
+    packer = Packer()
+    return [KeptEvent(number, topic, packer.unpack(payload)) for number, topic, payload in events]
 
 
 def unmark(database: sqlite3.Connection, base: int) -> None:
@@ -82,9 +81,9 @@ def unmark(database: sqlite3.Connection, base: int) -> None:
 def renumber_some(database: sqlite3.Connection, draft: Draft, base: int) -> list[int]:
     """Give the next numbers to some of what waits with a number up to `base`. Returns by how many bytes each grew."""
     question = f"{_READ} event WHERE published = 0 AND seq <= ? {_LIMITED}"
-    grown = []
+    grown, packer = [], Packer()
     for number, _topic, payload in database.execute(question, (base, RENUMBERED_AT_ONCE)).fetchall():
-        stamped = zlib.compress(draft.restamped(zlib.decompress(payload)), COMPRESSION)
+        stamped = packer.pack(draft.restamped(packer.unpack(payload)))
         database.execute("UPDATE event SET seq = ?, payload = ? WHERE seq = ?", (draft.last, stamped, number))
         grown.append(len(stamped) - len(payload))
     return grown

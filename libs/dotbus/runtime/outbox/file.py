@@ -21,11 +21,11 @@ CREATE INDEX IF NOT EXISTS state_revision ON state (topic, revision);
 CREATE TABLE IF NOT EXISTS retraction (topic TEXT PRIMARY KEY, retracted_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, position TEXT NOT NULL);
 """
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
+"""2: events are packed with Zstandard, which a version before cannot unpack. It reads what that one packed, so nothing is altered."""
 _TO_LAYOUT_1: Final = """
 ALTER TABLE stream ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE count (scope TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;
 """
 """`base` is the number after which a stream begins. `count` has the last number that was given, of events (scope "") and of
 each plant and market within the stream: one page for all, where SQLite's AUTOINCREMENT would write another with each commit."""
@@ -83,12 +83,17 @@ class OutboxFile:
         (layout,) = self.database.execute("PRAGMA user_version").fetchone()
         if layout > _LAYOUT:
             raise CannotStart(f"{path} was made by a newer version of dotbus: install that, or set STATE_DIR to another folder")
-        if layout < 1:
+        if layout < _LAYOUT:
             with self.transaction():
-                for statement in _TO_LAYOUT_1.strip().splitlines():
-                    self.database.execute(statement)
-                if self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
-                    self.database.execute("INSERT INTO count SELECT '', seq FROM sqlite_sequence WHERE name = 'event'")
+                if layout < 1:
+                    self._count_by_streams()
+                self.database.execute(f"PRAGMA user_version = {_LAYOUT}")
+
+    def _count_by_streams(self) -> None:
+        for statement in _TO_LAYOUT_1.strip().splitlines():
+            self.database.execute(statement)
+        if self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
+            self.database.execute("INSERT INTO count SELECT '', seq FROM sqlite_sequence WHERE name = 'event'")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -9,7 +9,6 @@ every second (how many events wait, which states changed) costs the same whateve
 """
 
 import json
-import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,6 +21,7 @@ from dotbus.runtime.outbox import events as outbox_events
 from dotbus.runtime.outbox.events import KeptEvent, StoredEvent, unpacked
 from dotbus.runtime.outbox.file import OutboxFile, OutboxInUse
 from dotbus.runtime.outbox.numbers import ALL, Draft, Numbers, OutgoingEvent, Stream, StreamNumbers, new_stream
+from dotbus.runtime.outbox.packing import Packer
 from dotbus.runtime.outbox.sequence import Range, SequenceRanges, pieces
 
 __all__ = ["RETRACTED", "KeptEvent", "Outbox", "OutboxInUse", "OutgoingEvent", "OutgoingState"]
@@ -61,6 +61,7 @@ class Outbox:
         self._kept_bytes = int(self._database.execute("SELECT coalesce(sum(length(payload)), 0) FROM event").fetchone()[0])
         self._numbers = self._read_numbers()
         self._acknowledged = SequenceRanges()
+        self._packer = Packer()
         self.states_version = 0
 
     def _read_numbers(self) -> Numbers:
@@ -127,7 +128,7 @@ class Outbox:
             if event.id in known:
                 continue
             known.add(event.id)
-            payload = zlib.compress(encode(draft.stamped(event)), outbox_events.COMPRESSION)
+            payload = self._packer.pack(encode(draft.stamped(event)))
             kept.append((draft.last, topic, payload))
             ids.append(event.id)
         outbox_events.insert(self._database, kept, ids, now)

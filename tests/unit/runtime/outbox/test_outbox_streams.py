@@ -147,7 +147,7 @@ def test_a_file_of_before_plants_were_counted_is_taken_over_whole(tmp_path: Path
         database.execute("INSERT INTO event (id, topic, payload, kept_at) VALUES ('id-1', 't', ?, 1)", (payload,))
     database.close()
     for _ in range(2):  # and it is done once
-        box = opened(path)
+        box = opened(path)  # what was packed with zlib is read, too
         assert (box.stream, box.last_seq, box.cursors()) == ("from before", 1, {"dispatch": "A"})
         assert (box.span().first_seq, box.span().unpublished, said(box)) == (1, 1, [kept])
         box.close()
