@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS retraction (topic TEXT PRIMARY KEY, retracted_at REAL
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, position TEXT NOT NULL);
 """
 _LAYOUT: Final = 2
-"""2: events are packed with Zstandard, which a version before cannot unpack. It reads what that one packed, so nothing is altered."""
+"""With 2 events are packed with Zstandard, which a version before cannot unpack. What that one packed is read as it is."""
 _TO_LAYOUT_1: Final = """
 ALTER TABLE stream ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE count (scope TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
