@@ -41,7 +41,7 @@ _encoder = msgspec.json.Encoder()
 _in_bits = msgspec.msgpack.Encoder()
 _NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 """A number that is not finite, in MessagePack, which shows the bits of a float: its exponent is all ones. No text has these
-bytes, and another number hardly ever. So messages are known to be finite in half of the time that a look at each number takes."""
+bytes, and another number hardly ever. So messages are known to be finite in half of the time of a look at each number."""
 _probe = msgspec.json.Decoder(_Probe)
 _decoder: msgspec.json.Decoder[AnyMessage] = msgspec.json.Decoder(AnyMessage)
 
