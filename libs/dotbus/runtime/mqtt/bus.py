@@ -72,6 +72,7 @@ class Bus:
         self._session_s = session_s
         self._receive_maximum = receive_maximum
         self._filters: dict[str, bool] = {}
+        self._asked_for: dict[int, tuple[str, ...]] = {}
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._by_topic: dict[str, Callable[[Delivery], None]] = {}
         self._listeners: list[Callable[[bool], None]] = []
@@ -96,7 +97,7 @@ class Bus:
     def subscribe(
         self, filters: Sequence[str], on_delivery: Callable[[Delivery], None], *, retained_as_published: bool = False
     ) -> None:
-        """Ask for topics, now and after each reconnect. Call before `start`.
+        """Ask for topics, now and after each reconnect.
 
         With `retained_as_published` a delivery says that it is retained when it was published so, also while we listen; a
         broker of MQTT 3.1.1 knows nothing of it.
@@ -104,9 +105,23 @@ class Bus:
         `on_delivery` runs in the network thread: while it blocks nothing more is read, which is how a full queue slows the
         broker. It must not publish. Whoever takes the delivery calls its `ack` once it is safe, or `ack_all` for many.
         """
-        for topic_filter in filters:
-            self._subscribers.add(topic_filter, on_delivery)
-            self._filters[topic_filter] = retained_as_published
+        with self._changed:
+            for topic_filter in filters:
+                self._subscribers.add(topic_filter, on_delivery)
+                self._filters[topic_filter] = retained_as_published
+            self._by_topic = {}
+            if self._connected:
+                self._ask_for(filters)
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Ask for topics no more. What the broker sent before it heard of that is passed over."""
+        with self._changed:
+            for topic_filter in filters:
+                self._subscribers.remove(topic_filter)
+                self._filters.pop(topic_filter, None)
+            self._by_topic = {}
+            if self._connected and filters:
+                self._client.unsubscribe(list(filters))
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """Be told, in the network thread, that the connection stands (True) or is lost (False)."""
@@ -176,9 +191,9 @@ class Bus:
         if reason.is_failure:
             self._complain(f"the broker refuses us: {reason}")
             return
-        if self._filters:  # before anybody can publish: whoever is answered is known to be listening, too
-            self._client.subscribe(self._subscriptions())
         with self._changed:
+            self._asked_for.clear()
+            self._ask_for(list(self._filters))  # before anybody can publish: whoever is answered is known to be listening, too
             self._broker_takes_bytes = getattr(properties, "MaximumPacketSize", MAX_PACKET_BYTES)
             self._generation += 1
             self._connected = True
@@ -187,10 +202,16 @@ class Bus:
         self._log.info("connected")
         self._tell(connected=True)
 
-    def _subscriptions(self) -> list[tuple[str, int]] | list[tuple[str, SubscribeOptions]]:
-        if not self._is_five:
-            return [(topic_filter, QOS) for topic_filter in self._filters]
-        return [(each, SubscribeOptions(qos=QOS, retainAsPublished=as_it_is)) for each, as_it_is in self._filters.items()]
+    def _ask_for(self, filters: Sequence[str]) -> None:
+        """Send a subscription, with the lock held: the answer to it names filters by their place."""
+        if not filters:
+            return
+        asked: list[tuple[str, int]] | list[tuple[str, SubscribeOptions]] = [(each, QOS) for each in filters]
+        if self._is_five:
+            asked = [(each, SubscribeOptions(qos=QOS, retainAsPublished=self._filters[each])) for each in filters]
+        _result, number = self._client.subscribe(asked)
+        if number is not None:
+            self._asked_for[number] = tuple(filters)
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: object) -> None:
         self._complain("the broker cannot be reached")
@@ -222,9 +243,11 @@ class Bus:
             self._log.error("the broker lets us in and drops us, again and again", times=self._dropped_soon, next=look)
 
     def _on_subscribe(
-        self, _client: mqtt.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        self, _client: mqtt.Client, _userdata: object, number: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
-        for topic_filter, reason in zip(self._filters, reasons, strict=False):
+        with self._changed:
+            filters = self._asked_for.pop(number, ())
+        for topic_filter, reason in zip(filters, reasons, strict=False):
             if reason.is_failure:
                 self._log.error("the broker refuses a subscription", filter=topic_filter, reason=str(reason))
 
@@ -249,12 +272,13 @@ class Bus:
                 self._log.exception("a delivery was not handled; the broker will send it again", topic=message.topic)
 
     def _find_subscriber(self, topic: str) -> Callable[[Delivery], None]:
-        # What nobody asks for is left over from an earlier subscription of a kept session.
-        handle = self._subscribers.first(topic) or Delivery.ack
-        if len(topic) <= LONGEST_REMEMBERED:
-            if len(self._by_topic) >= TOPICS_REMEMBERED:
-                self._by_topic.clear()
-            self._by_topic[topic] = handle
+        with self._changed:
+            # What nobody asks for is left over from an earlier subscription of a kept session, or was on its way.
+            handle = self._subscribers.first(topic) or Delivery.ack
+            if len(topic) <= LONGEST_REMEMBERED:
+                if len(self._by_topic) >= TOPICS_REMEMBERED:
+                    self._by_topic.clear()
+                self._by_topic[topic] = handle
         return handle
 
     def _tell(self, *, connected: bool) -> None:

@@ -38,6 +38,14 @@ class TopicFilters(Generic[T]):
         level.found.append((self._count, value))
         self._count += 1
 
+    def remove(self, topic_filter: str) -> None:
+        """Take a filter back, with everything that was added for it. One that was not added is passed over."""
+        level: _Level[T] | None = self._top
+        for name in unshared(topic_filter).split("/"):
+            level = level.below.get(name) if level else None
+        if level:
+            level.found.clear()
+
     def first(self, topic: str) -> T | None:
         """What belongs to the first filter that matches; None when there is none."""
         return min(self._found(topic), key=lambda found: found[0], default=(0, None))[1]

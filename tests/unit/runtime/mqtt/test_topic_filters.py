@@ -66,3 +66,13 @@ def test_a_shared_subscription_without_a_filter_is_refused(topic_filter: str):
 def test_of_two_filters_the_one_added_first_counts_whichever_is_narrower():
     assert matching("a/#", "a/b").first("a/b") == "a/#"
     assert matching("a/b", "a/#").first("a/b") == "a/b"
+
+
+@given(st.lists(FILTER, max_size=8), st.lists(FILTER, max_size=4), TOPIC)
+def test_what_is_removed_matches_nothing_and_takes_nothing_else_with_it(filters: list[str], removed: list[str], topic: str):
+    tree = matching(*filters, *removed)
+    for each in removed:
+        tree.remove(each)
+    tree.remove("never/added")
+    left = [each for each in filters if each not in removed]
+    assert tree.first(topic) == next((each for each in left if topic_matches_sub(each, topic)), None)
