@@ -20,6 +20,7 @@ _PARAMETERS = {
     "plant": "a plant of the configuration, or `unassigned`",
     "resource": "the resource by CAISO's Master File name, percent-encoded where MQTT forbids a character",
     "action": "accept, decline or partial",
+    "point": "available_mw, actual_mw, breaker_closed, agc_on or a name of the plant's own, percent-encoded likewise",
     "market": "DAM, HASP, RTPD or RTM",
     "node": "the pricing node by CAISO's name, percent-encoded where MQTT forbids a character",
     "service": "ads_ingest, lmp_ingest, modbus_gateway or historian",

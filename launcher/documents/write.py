@@ -116,6 +116,7 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
 | all events of a source | `seq` | every event |
 | one plant, `plant/PLANT/#` | `plant_seq` | `dispatch` and `trajectory-batch`, counted together |
 | the answers of one plant, `plant/PLANT/+/response` | `response_seq` | `response` |
+| what is written to one plant, `plant/PLANT/+/write` | `write_seq` | `write` |
 | one market, `market/MARKET/prices` | `market_seq` | `prices` |
 
 - Each counts from 1 without gaps. When a number came and one below it did not, that event is missing: it is on its way, or the
@@ -161,10 +162,17 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
   ahead of the service's clock (`time`).
 - A decline names no megawatts: CAISO returns the instruction to its schedule.
 - No rule answers what somebody answers (`answered`).
-- Who answered is in `requested_by`, as the requester says. MQTT tells a subscriber nothing of the user who published.
+- Who answered is in `requested_by`, as the requester says, and whom a gateway asks for in `asked_by` and `asked_from`. MQTT
+  tells a subscriber nothing of the user who published.
 - Every command and its result is a `response` event, which the historian keeps in `instruction_response`;
   but for one that could not be read, was retained, or stands under the `command_id` of another: its reply and the log alone
   tell of it.
+
+## What a plant says
+
+A plant's user (and no other, by the access list) says what its resources measure on `plant/PLANT/RESOURCE/telemetry/POINT`,
+retained, and what was written to them, taken or refused, on `plant/PLANT/RESOURCE/write`. When a point is said, how a reader
+judges it, and how a gateway answers instructions for SCADA is in [telemetry.md](telemetry.md).
 
 ## Quality
 

@@ -1,8 +1,8 @@
 """Who may say and hear what on the broker: Mosquitto's password file and access list, from the topics of an installation.
 
 Least privilege: a service publishes its own topics and its own status, and hears what it works on. A plant hears its own
-dispatch, prices and the services' status, answers the instructions of its own resources, and may run a gateway of its own,
-whose instance has the plant's name.
+dispatch, prices and the services' status, answers the instructions of its own resources, says their telemetry and what was
+written, and may run a gateway of its own, whose instance has the plant's name. The gateway of all plants speaks for none.
 """
 
 import base64
@@ -116,7 +116,7 @@ def _historian(topics: Topics) -> BrokerUser:
     return BrokerUser(
         HISTORIAN,
         writes=(_of_service(topics, HISTORIAN), topics.every(Subject.REPLAY)),
-        reads=(*(topics.every(subject) for subject in sorted(EVENTS)), f"{topics.root}/service/#"),
+        reads=(*(topics.every(subject) for subject in sorted({*EVENTS, Subject.TELEMETRY})), f"{topics.root}/service/#"),
     )
 
 
@@ -128,11 +128,13 @@ def _replaying(topics: Topics) -> list[BrokerUser]:
 
 def _plant(topics: Topics, plant: str) -> BrokerUser:
     of_plant = f"{topics.root}/plant/{encode_name(plant)}"
+    gateway, stream = topics.service(MODBUS_GATEWAY, plant), topics.stream(MODBUS_GATEWAY, plant)
+    says = (f"{Subject.RESPOND}/+", f"{Subject.TELEMETRY}/+", Subject.WRITE)
     return BrokerUser(
         plant_user(plant),
-        writes=(topics.service(MODBUS_GATEWAY, plant), f"{of_plant}/+/{Subject.RESPOND}/+"),
+        writes=(gateway, stream, topics.replay_reply(MODBUS_GATEWAY, plant), *(f"{of_plant}/+/{subject}" for subject in says)),
         reads=(
-            f"{of_plant}/#",
+            *(f"{of_plant}/#", stream, topics.replay(MODBUS_GATEWAY, plant)),
             *(topics.every(subject) for subject in (Subject.PRICES, Subject.LMP, Subject.SERVICE)),
         ),
     )

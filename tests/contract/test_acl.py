@@ -10,7 +10,7 @@ PLANTS = ("sierra", "delta")
 INGESTS = {"ads_ingest", "lmp_ingest"}
 READERS_OF_ALL = {"console"}
 
-# Who may publish each subject, and who must receive it. A plant alone answers for its resources.
+# Who may publish each subject, and who must receive it. A plant alone speaks for its resources: no gateway of all plants does.
 WRITERS = {
     Subject.DISPATCH: {"ads_ingest"},
     Subject.TRAJECTORY_BATCH: {"ads_ingest"},
@@ -20,6 +20,8 @@ WRITERS = {
     Subject.RESPOND: {"plant-sierra"},
     Subject.RESPOND_REPLY: {"ads_ingest"},
     Subject.RESPONSE: {"ads_ingest"},
+    Subject.TELEMETRY: {"plant-sierra"},
+    Subject.WRITE: {"plant-sierra"},
     Subject.PRICES: {"lmp_ingest"},
     Subject.LMP: {"lmp_ingest"},
 }
@@ -32,6 +34,8 @@ READERS = {
     Subject.RESPOND: {"ads_ingest", "plant-sierra"},
     Subject.RESPOND_REPLY: {"plant-sierra"},
     Subject.RESPONSE: {"historian", "plant-sierra", "ads_ingest"},  # what another instance answered is not answered again
+    Subject.TELEMETRY: {"historian", "modbus_gateway", "plant-sierra"},
+    Subject.WRITE: {"historian", "plant-sierra"},
     Subject.PRICES: {"historian", "plant-sierra", "plant-delta"},
     Subject.LMP: {"modbus_gateway", "plant-sierra", "plant-delta"},
 }
@@ -50,10 +54,13 @@ def topic_of(topics: Topics, subject: Subject) -> str:
         Subject.TRAJECTORY: topics.trajectory,
         Subject.INSTRUCTIONS: topics.instructions,
         Subject.RESPONSE: topics.response,
+        Subject.WRITE: topics.write,
     }
     of_answers = {Subject.RESPOND: topics.respond, Subject.RESPOND_REPLY: topics.respond_reply}
     if subject in of_answers:
         return of_answers[subject]("sierra", "SIERRA/2 SOLAR#1", "accept")
+    if subject is Subject.TELEMETRY:
+        return topics.telemetry("sierra", "SIERRA/2 SOLAR#1", "tank/level +1")
     if subject in of_plant:
         return of_plant[subject]("sierra", "SIERRA/2 SOLAR#1")
     return topics.prices("RTM") if subject is Subject.PRICES else topics.lmp("RTM", "TH_NP15+GEN")
@@ -144,6 +151,21 @@ def test_a_plant_answers_for_its_own_resources_only_and_reads_its_own_replies(to
         assert writers(topics, reply) == writers(topics, f"{reply}/screen-1") == {"ads_ingest"}
         assert readers(topics, reply) == readers(topics, f"{reply}/screen-1") == {"plant-delta"} | READERS_OF_ALL
         assert readers(topics, command) == {"ads_ingest", "plant-delta"} | READERS_OF_ALL
+
+
+def test_a_plant_says_telemetry_and_writes_of_its_own_resources_only(topics: Topics):
+    for topic in (topics.telemetry("delta", "D1", "actual_mw"), topics.write("delta", "D1")):
+        assert writers(topics, topic) == {"plant-delta"}
+        assert "plant-sierra" not in readers(topics, topic)
+
+
+def test_a_plants_own_gateway_numbers_its_events_and_sends_them_again_as_itself_only(topics: Topics):
+    own = (topics.stream("modbus_gateway", "sierra"), topics.replay_reply("modbus_gateway", "sierra"))
+    for topic in own:
+        assert writers(topics, topic) == {"plant-sierra"}
+    for topic in (topics.stream("modbus_gateway", "sierra"), topics.replay("modbus_gateway", "sierra")):
+        assert readers(topics, topic) == {"plant-sierra", "historian"} | READERS_OF_ALL
+    assert writers(topics, topics.replay("modbus_gateway", "sierra")) == {"historian"}
 
 
 def test_nobody_may_publish_what_is_not_ours_nor_everything(topics: Topics):

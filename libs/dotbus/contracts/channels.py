@@ -115,6 +115,22 @@ CHANNELS = (
         "an answer to an instruction that was asked for or given by a rule, and what became of it",
     ),
     Channel(
+        Subject.TELEMETRY,
+        f"{_PLANT}/{Subject.TELEMETRY}/{{point}}",
+        m.Telemetry,
+        (),
+        ("historian",),
+        "what a plant says of one point of a resource: available and actual megawatts, breaker, AGC, and points of its own",
+    ),
+    Channel(
+        Subject.WRITE,
+        f"{_PLANT}/{Subject.WRITE}",
+        m.PointWritten,
+        (),
+        ("historian",),
+        "a write of a plant's SCADA to a point, taken or refused, and by whom",
+    ),
+    Channel(
         Subject.PRICES,
         f"{_MARKET}/{Subject.PRICES}",
         m.Prices,

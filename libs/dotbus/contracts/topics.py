@@ -33,6 +33,8 @@ class Subject(StrEnum):
     RESPOND = "command"
     RESPOND_REPLY = "command/reply"
     RESPONSE = "response"
+    TELEMETRY = "telemetry"
+    WRITE = "write"
     PRICES = "prices"
     LMP = "lmp"
     SERVICE = "service"
@@ -44,10 +46,20 @@ class Subject(StrEnum):
     BACKFILL_REPLY = "backfill/reply"
 
 
-EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.PRICES, Subject.GAP})
+EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.WRITE, Subject.PRICES, Subject.GAP})
 """Appended, never retained, carry a sequence number."""
 
-STATES = frozenset({Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.LMP, Subject.SERVICE, Subject.STREAM})
+STATES = frozenset(
+    {
+        Subject.DOT,
+        Subject.TRAJECTORY,
+        Subject.INSTRUCTIONS,
+        Subject.TELEMETRY,
+        Subject.LMP,
+        Subject.SERVICE,
+        Subject.STREAM,
+    }
+)
 """The last word on one thing, retained."""
 
 
@@ -79,12 +91,14 @@ class Address:
 
     Attributes:
         action: of a command to answer an instruction, or of its reply, the word that says how.
+        point: of telemetry, what is measured.
     """
 
     subject: Subject
     scope: str
     name: str | None = None
     action: str | None = None
+    point: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ class Topics:
 
     def every_respond(self, plant: str) -> str:
         """The filter that matches each `respond` topic of one plant."""
-        return f"{self.root}/plant/{encode_name(plant)}/+/{_WITH_ACTION[Subject.RESPOND]}"
+        return f"{self.root}/plant/{encode_name(plant)}/+/{_OF_PLANT_AND_MORE[Subject.RESPOND]}"
 
     def respond_reply(self, plant: str, resource: str, action: str) -> str:
         """Where the answer to `respond` goes when the request names no response topic of its own below it."""
@@ -138,6 +152,14 @@ class Topics:
     def response(self, plant: str, resource: str) -> str:
         """Event: a command to answer an instruction, and what became of it."""
         return self._plant(plant, resource, Subject.RESPONSE)
+
+    def telemetry(self, plant: str, resource: str, point: str) -> str:
+        """State: what a plant says of one point of a resource."""
+        return f"{self._plant(plant, resource, Subject.TELEMETRY)}/{encode_name(point)}"
+
+    def write(self, plant: str, resource: str) -> str:
+        """Event: a write to a point of a resource, and whether it was taken."""
+        return self._plant(plant, resource, Subject.WRITE)
 
     def prices(self, market: str) -> str:
         """Event: prices of many nodes for one interval."""
@@ -191,7 +213,7 @@ class Topics:
             case subject if subject in _OF_SERVICE:
                 return f"{self.root}/service/+/+/{subject}"
             case _:
-                return f"{self.root}/plant/+/+/{_WITH_ACTION.get(subject, subject)}"
+                return f"{self.root}/plant/+/+/{_OF_PLANT_AND_MORE.get(subject, subject)}"
 
     def read(self, topic: str) -> Address | None:
         """What a topic is about, or None when it is not one of ours."""
@@ -225,7 +247,11 @@ class Topics:
 
 
 _REPLY = "reply"
-_WITH_ACTION = {Subject.RESPOND: f"{Subject.RESPOND}/+", Subject.RESPOND_REPLY: f"{Subject.RESPOND}/+/{_REPLY}"}
+_OF_PLANT_AND_MORE = {
+    Subject.RESPOND: f"{Subject.RESPOND}/+",
+    Subject.RESPOND_REPLY: f"{Subject.RESPOND}/+/{_REPLY}",
+    Subject.TELEMETRY: f"{Subject.TELEMETRY}/+",
+}
 _OF_PLANT = frozenset(
     {
         Subject.DISPATCH,
@@ -234,6 +260,7 @@ _OF_PLANT = frozenset(
         Subject.TRAJECTORY,
         Subject.INSTRUCTIONS,
         Subject.RESPONSE,
+        Subject.WRITE,
     }
 )
 _OF_SERVICE = frozenset(
@@ -255,6 +282,8 @@ def _address_of_plant(plant: str, resource: str, levels: list[str]) -> Address |
             return Address(subject, plant, resource)
         case [Subject.RESPOND.value, action]:
             return Address(Subject.RESPOND, plant, resource, decode_name(action))
+        case [Subject.TELEMETRY.value, point]:
+            return Address(Subject.TELEMETRY, plant, resource, point=decode_name(point))
         case [Subject.RESPOND.value, action, "reply"]:
             return Address(Subject.RESPOND_REPLY, plant, resource, decode_name(action))
     return None

@@ -30,11 +30,13 @@ from dotbus.contracts.messages import (
     Lmp,
     NodePrice,
     OutboxSpan,
+    PointWritten,
     Prices,
     ReplayReply,
     ReplayRequest,
     ServiceStatus,
     StreamState,
+    Telemetry,
     Trajectory,
     TrajectoryBatch,
     TrajectoryBatchHeader,
@@ -505,6 +507,8 @@ def respond() -> InstructionResponse:
         accept_dot_mw=6.0,
         reason_code=13,
         requested_by="plant operator",
+        asked_by="CN=scada-1,O=Sierra",
+        asked_from="10.20.0.5",
         command_id="5f0c1b7e-4c1d-4f0b-9a33-1f2f6f0f7a10",
         expires_at=AT + timedelta(seconds=60),
     )
@@ -546,9 +550,57 @@ def answered() -> InstructionAnswered:
         requested_by="plant operator",
         requested_from="console/a",
         requested_at=AT,
+        asked_by="CN=scada-1,O=Sierra",
+        asked_from="10.20.0.5",
         outcome="taken",
         result_code=0,
         detail="CAISO has taken the answer",
+    )
+
+
+def telemetry() -> Telemetry:
+    """A gateway says what SCADA wrote: 48.2 MW, more than the resource can deliver."""
+    return Telemetry(
+        environment=Environment.SIMULATOR,
+        source="modbus_gateway/sierra",
+        time=AT + timedelta(seconds=120.4),
+        plant="sierra",
+        resource_id="TEST_RESOURCE_1",
+        point="actual_mw",
+        value=48.2,
+        unit="MW",
+        quality=64,
+        reasons=("out_of_limits",),
+        measured_at=AT + timedelta(seconds=120),
+        valid_until=AT + timedelta(seconds=210.4),
+        written_by="CN=scada-1,O=Sierra",
+        written_from="10.20.0.5",
+    )
+
+
+def written() -> PointWritten:
+    """A gateway refused what SCADA wrote."""
+    return PointWritten(
+        environment=Environment.SIMULATOR,
+        source="modbus_gateway/sierra",
+        time=AT + timedelta(seconds=180),
+        id="write/6a1f0c3b2d4e4f5a8b7c9d0e1f2a3b4c",
+        stream=STREAM,
+        seq=1,
+        plant="sierra",
+        write_seq=1,
+        resource_id="TEST_RESOURCE_1",
+        point="available_mw",
+        unit="MW",
+        old_value=40.0,
+        new_value=400.0,
+        writes=3,
+        written_at=AT + timedelta(seconds=179),
+        outcome="refused",
+        refused_by="limits",
+        detail="400 MW is above the 50 MW that may be written there",
+        written_by="CN=scada-1,O=Sierra",
+        written_from="10.20.0.5",
     )
 
 
@@ -563,6 +615,8 @@ def every_message() -> tuple[AnyMessage, ...]:
         respond(),
         respond_reply(),
         answered(),
+        telemetry(),
+        written(),
         prices(),
         lmp(),
         service_status(),

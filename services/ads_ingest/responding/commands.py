@@ -120,6 +120,7 @@ def _unfit_name(asked: Asked) -> str | None:
         "command_id": asked.id,
         "the resource of the topic": asked.resource_id,
         "the action of the topic": asked.action,
+        **{name: told for name in ("asked_by", "asked_from") if (told := getattr(command, name)) is not None},
     }
     for name, value in names.items():
         if not 0 < len(value) <= MAX_NAME or not value.isprintable():
@@ -176,6 +177,8 @@ def event_of(asked: Asked, result: Result, sender: Sender, now: datetime) -> Ins
         requested_by=command.requested_by,
         requested_from=command.source,
         requested_at=command.time,
+        asked_by=command.asked_by,
+        asked_from=command.asked_from,
         rule=asked.rule,
         outcome=result.outcome,
         refused_by=result.refused_by,

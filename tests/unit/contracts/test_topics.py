@@ -43,6 +43,7 @@ def test_an_empty_name_is_refused():
         (Subject.TRAJECTORY, Topics.trajectory),
         (Subject.INSTRUCTIONS, Topics.instructions),
         (Subject.RESPONSE, Topics.response),
+        (Subject.WRITE, Topics.write),
         (Subject.LMP, Topics.lmp),
         (Subject.SERVICE, Topics.service),
         (Subject.STREAM, Topics.stream),
@@ -115,3 +116,11 @@ def test_a_plants_access_is_one_line():
     topics = Topics()
     for topic in (topics.dot("p", "r"), topics.dispatch("p", "r"), topics.respond_reply("p", "r", "accept")):
         assert topic.startswith("dotbus/v1/plant/p/")
+
+
+@given(plant=NAMES, resource=NAMES, point=NAMES)
+def test_telemetry_reads_back_with_its_point(plant, resource, point):
+    address = Topics("a/b").read(Topics("a/b").telemetry(plant, resource, point))
+    assert address is not None
+    assert (address.subject, address.scope, address.name) == (Subject.TELEMETRY, plant, resource)
+    assert address.point == point

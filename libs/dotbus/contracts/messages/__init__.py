@@ -56,6 +56,7 @@ from dotbus.contracts.messages.services import (
     Upstream,
     UpstreamGap,
 )
+from dotbus.contracts.messages.telemetry import PointValue, PointWritten, Telemetry
 from dotbus.contracts.messages.trajectory import (
     Compliance,
     Dop,
@@ -74,6 +75,8 @@ AnyMessage = (
     | InstructionResponse
     | InstructionResponseReply
     | InstructionAnswered
+    | Telemetry
+    | PointWritten
     | Prices
     | Lmp
     | ServiceStatus
@@ -123,6 +126,8 @@ __all__ = [
     "NodePrice",
     "NonEmpty",
     "OutboxSpan",
+    "PointValue",
+    "PointWritten",
     "Prices",
     "ReplayReply",
     "ReplayRequest",
@@ -132,6 +137,7 @@ __all__ = [
     "ServiceStatus",
     "State",
     "StreamState",
+    "Telemetry",
     "Trajectory",
     "TrajectoryBatch",
     "TrajectoryBatchHeader",

@@ -27,6 +27,9 @@ class InstructionResponse(Command, frozen=True, kw_only=True, tag="respond"):
         accept_dot_mw: how much is accepted in part, between 0 and the DOT.
         reason_code: why it is declined or accepted in part: 10 to 16 (ADS specification, section 6).
         requested_by: who answers, as the sender says: a person's or a program's name.
+        asked_by: whom the sender asks for, as proven to it: of a gateway the subject of its client's certificate. Null where
+            the sender asks by itself, or nobody proved anything to it.
+        asked_from: the network address of whom it asks for, which proves nothing.
         command_id: chosen by the sender. The same command again, with the same id, is answered with what became of the first;
             another content under it is refused. Without one, the content of the command takes its place, `time` included.
         expires_at: when it is too late to send it; without it five minutes after `time`.
@@ -38,6 +41,8 @@ class InstructionResponse(Command, frozen=True, kw_only=True, tag="respond"):
     accept_dot_mw: float | None = None
     reason_code: Int32 | None = None
     requested_by: str
+    asked_by: NonEmpty | None = None
+    asked_from: NonEmpty | None = None
     command_id: NonEmpty | None = None
     expires_at: Utc | None = None
 
@@ -88,6 +93,8 @@ class InstructionAnswered(Event, frozen=True, kw_only=True, tag="response"):
         requested_by: who answers, as the command says; nobody has proven it.
         requested_from: the `source` that the command says; nobody has proven it.
         requested_at: the command's `time`.
+        asked_by: whom the sender asked for, as the command says.
+        asked_from: the network address of whom it asked for, as the command says.
         rule: the rule of the configuration that gave the answer; null when it was a command.
         outcome: taken, refused, unknown or dry-run, as of a reply; sending before, and elsewhere where another instance tells.
             Of several results of one command taken counts before refused, and that before unknown.
@@ -108,6 +115,8 @@ class InstructionAnswered(Event, frozen=True, kw_only=True, tag="response"):
     requested_by: str
     requested_from: str
     requested_at: Utc
+    asked_by: NonEmpty | None = None
+    asked_from: NonEmpty | None = None
     rule: NonEmpty | None = None
     outcome: NonEmpty
     refused_by: NonEmpty | None = None

@@ -1,6 +1,7 @@
 """The numbers that an outbox gives: of its events, and within them of each plant's and each market's. Pure.
 
-An answer to an instruction is counted apart from what CAISO tells the plant, in `response_seq`.
+What CAISO did not say is counted apart from what it tells the plant: answers to instructions in `response_seq`, and writes in
+`write_seq`.
 
 An outbox counts its events on for ever. A stream is what it published under one name: it begins after a number of the outbox
 (its base) and counts from 1, so that a sequence number is the outbox's number less the base.
@@ -13,11 +14,13 @@ from typing import Final
 
 import msgspec
 
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
+from dotbus.contracts.messages import Dispatch, InstructionAnswered, PointWritten, Prices, TrajectoryBatch, UpstreamGap
 
-OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | Prices | UpstreamGap
+OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap
 ALL: Final = ""
 """The scope of the outbox's own numbers, beside those of plants and markets."""
+_COUNTED_APART: Final = frozenset({InstructionAnswered.__struct_config__.tag, PointWritten.__struct_config__.tag})
+"""Kinds of a plant's events that are counted by themselves."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,9 @@ class Draft:
         if isinstance(event, InstructionAnswered):
             response_seq = self._next(f"response/{event.plant}")
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, response_seq=response_seq)
+        if isinstance(event, PointWritten):
+            write_seq = self._next(f"write/{event.plant}")
+            return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, write_seq=write_seq)
         if isinstance(event, UpstreamGap):  # of no plant and no market
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base)
         plant_seq = self._next(f"plant/{event.plant}")
@@ -116,8 +122,8 @@ class Draft:
         message = msgspec.json.decode(payload)
         self.last += 1
         message |= {"stream": stream.id, "seq": self.last - stream.base}
-        if message["kind"] == InstructionAnswered.__struct_config__.tag:
-            return msgspec.json.encode(message | {"response_seq": self._next(f"response/{message['plant']}")})
+        if (kind := message["kind"]) in _COUNTED_APART:
+            return msgspec.json.encode(message | {f"{kind}_seq": self._next(f"{kind}/{message['plant']}")})
         for scope in ("plant", "market"):
             if scope in message:
                 message[f"{scope}_seq"] = self._next(f"{scope}/{message[scope]}")

@@ -81,6 +81,21 @@ def test_a_command_goes_to_caiso_and_its_result_to_the_requester_and_the_outbox(
     eventually(lambda: bench.bus.acknowledged == [ACCEPT])
 
 
+def test_whom_a_gateway_asks_for_is_kept_with_what_became_of_it(bench: Bench) -> None:
+    bench.ask(asked_by="CN=scada-1", asked_from="10.20.0.5")
+    assert bench.reply().outcome == "taken"
+    assert [(each.asked_by, each.asked_from) for each in bench.events()] == [("CN=scada-1", "10.20.0.5")] * 2
+
+
+@pytest.mark.parametrize("name", ["asked_by", "asked_from"])
+@pytest.mark.parametrize("told", ["n" * 201, "a\nb"])
+def test_whom_a_gateway_asks_for_has_a_name_that_can_be_kept(bench: Bench, name: str, told: str) -> None:
+    bench.ask(**{name: told})
+    assert (bench.reply().outcome, bench.reply().refused_by) == ("refused", "message")
+    assert name in bench.reply().detail
+    assert bench.caiso[""].asked == []
+
+
 def test_decline_and_partial_say_to_caiso_what_they_name(bench: Bench) -> None:
     bench.ask(TOPICS.respond("north", "R1", "decline"), action=InstructionAction.DECLINE, reason_code=11, command_id="d")
     bench.reply()

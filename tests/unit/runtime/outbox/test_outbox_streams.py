@@ -50,6 +50,10 @@ def answered(number: int, plant: str = "sierra"):
     return f"t/{plant}/response", msgspec.structs.replace(samples.answered(), id=f"response-{number}", plant=plant)
 
 
+def written(number: int, plant: str = "sierra"):
+    return f"t/{plant}/write", msgspec.structs.replace(samples.written(), id=f"write-{number}", plant=plant)
+
+
 def prices(number: int, market: str):
     return f"t/{market}", msgspec.structs.replace(samples.prices(), id=f"prices-{number}", market=market)
 
@@ -64,6 +68,10 @@ def said(outbox: Outbox):
 
 def counts(outbox: Outbox) -> list[tuple[int, int | None, int | None]]:
     return [(event.seq, getattr(event, "plant_seq", None), getattr(event, "response_seq", None)) for event in said(outbox)]
+
+
+def write_counts(outbox: Outbox) -> list[tuple[int, int | None]]:
+    return [(event.seq, getattr(event, "write_seq", None)) for event in said(outbox)]
 
 
 def numbers(outbox: Outbox, stream: str) -> tuple[int, int, bool]:
@@ -93,6 +101,14 @@ def test_answers_are_counted_apart_from_what_caiso_tells_a_plant_also_in_a_new_s
         (event.seq, getattr(event, "plant_seq", None), getattr(event, "response_seq", None)) for event in said(outbox)
     ]
     assert renumbered[-2:] == [(1, 1, None), (2, None, 1)]
+
+
+def test_writes_are_counted_by_plant_apart_from_all_else_also_in_a_new_stream(outbox: Outbox):
+    outbox.commit(NOW, events=[written(1), answered(2), written(3, "delta"), written(4)])
+    assert write_counts(outbox) == [(1, 1), (2, None), (3, 1), (4, 2)]
+    outbox.mark_published([1])
+    outbox.begin_stream()
+    assert write_counts(outbox)[-3:] == [(1, None), (2, 1), (3, 1)]
 
 
 def test_what_a_source_could_not_have_is_of_no_plant_and_takes_a_number_for_good(tmp_path: Path):
