@@ -31,6 +31,9 @@ _PROMPT_S = 1.0
 """A Date that was under way for longer does not say what the difference of two clocks is, only how large it is at least."""
 _DATE_RESOLUTION = timedelta(seconds=1)
 """Date names whole seconds."""
+_YEARS = range(1970, 2201)
+"""What the clock of a machine may show that was never set, or wrongly. A Date of another year is none: nothing can be added to
+the last of the year 9999."""
 
 
 class NoReply(Exception):
@@ -257,7 +260,7 @@ def _clock_offset_s(date: str | None, began_at: datetime, took_s: float) -> floa
         theirs = parsedate_to_datetime(date) if date else None
     except ValueError:
         return None
-    if theirs is None or theirs.tzinfo is None:
+    if theirs is None or theirs.tzinfo is None or theirs.year not in _YEARS:
         return None
     least_s = (theirs - began_at).total_seconds() - took_s
     most_s = (theirs + _DATE_RESOLUTION - began_at).total_seconds()

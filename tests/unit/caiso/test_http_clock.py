@@ -39,6 +39,13 @@ def test_a_clock_that_is_a_minute_wrong_shows_in_a_slow_reply_too(offset_s):
     assert abs(_clock_offset_s(date_of(4, offset_s), BEGAN_AT, 8) or 0) > 50
 
 
-@pytest.mark.parametrize("date", [None, "", "soon", "Tue, 13 Oct 2026 12:00:00"])
+@pytest.mark.parametrize(
+    "date",
+    [None, "", "soon", "Tue, 13 Oct 2026 12:00:00", "Fri, 31 Dec 9999 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59 -1200"],
+)
 def test_what_is_no_time_in_utc_tells_nothing(date):
     assert _clock_offset_s(date, BEGAN_AT, 0.1) is None
+
+
+def test_a_clock_that_was_never_set_tells_how_wrong_it_is():
+    assert _clock_offset_s("Thu, 01 Jan 1970 00:00:00 GMT", BEGAN_AT, 0.1) == pytest.approx(-BEGAN_AT.timestamp(), abs=1.0)
