@@ -5,8 +5,14 @@ import socket
 import threading
 from collections.abc import Callable
 
+from modbus_gateway.wire.admission import Limits, Reason
+from modbus_gateway.wire.connection import Door
+from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.image import Image
-from modbus_gateway.wire.server import Limits, Server
+from modbus_gateway.wire.pdu import Served
+from modbus_gateway.wire.server import Server
+from modbus_gateway.wire.tables import unit_tables
+from modbus_gateway.wire.writing import NothingWritable
 
 DEADLINE_S = 5.0
 
@@ -32,16 +38,32 @@ class Counted:
 class Serving:
     """A server in a thread of its own, with a clock that only the test moves."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, units: frozenset[int], image: Image | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        units: frozenset[int],
+        image: Image | None,
+        limits: Limits,
+        *,
+        served: Served | None = None,
+        door: Door | None = None,
+    ) -> None:
         self.images: Callable[[int], Image | None] = lambda _unit_id: image
+        identification = Identification.of("1.2.3", "plant sierra")
+        what = served or Served(units, unit_tables(self._look), NothingWritable(), identification)
+        self.reasons: list[Reason] = []
         self.now_s = 1000.0
         self.meter = Counted()
-        self.server = Server(units, self._look, limits, self.meter, lambda: self.now_s)
+        self.server = Server(what, limits, self.meter, lambda: self.now_s, self.reasons.append)
         self.loop = loop
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0), self.loop).result(DEADLINE_S)
-        self.port = self.server.addresses[0][1]
+        self.port = self.open(door)
+
+    def open(self, door: Door | None = None) -> int:
+        """One more port."""
+        asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0, door), self.loop).result(DEADLINE_S)
+        return self.server.addresses[-1][1]
 
     def _look(self, unit_id: int) -> Image | None:
         """What a test may replace while the server runs."""

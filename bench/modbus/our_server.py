@@ -12,8 +12,13 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
+from modbus_gateway.wire.admission import Limits
 from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.server import Limits, Server
+from modbus_gateway.wire.identification import Identification
+from modbus_gateway.wire.pdu import Served
+from modbus_gateway.wire.server import Server
+from modbus_gateway.wire.tables import unit_tables
+from modbus_gateway.wire.writing import NothingWritable
 
 INSTALLATION = {
     "environment": "simulator",
@@ -28,7 +33,8 @@ async def serve(port: int) -> None:
     installation = Installation.model_validate(INSTALLATION)
     register_map = read_map(installation)
     images = CurrentImage(register_map, installation.topics, wall=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
-    server = Server(register_map.units, images.look, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
+    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), Identification.of("0", "bench"))
+    server = Server(served, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
     while True:
         images.renew(1)

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import ExitStack
 from datetime import datetime
+from importlib.metadata import version as version_of
 
 from prometheus_client import CollectorRegistry
 
@@ -20,7 +21,11 @@ from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration, load_configuration
 from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.identification import Identification
+from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
+from modbus_gateway.wire.tables import unit_tables
+from modbus_gateway.wire.writing import NothingWritable
 
 try:
     import uvloop
@@ -44,7 +49,9 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
-    server = Server(register_map.units, images.look, settings.limits, metrics, time.monotonic, metrics.closed)
+    called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
+    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), called)
+    server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
     service = Service(
         register_map,

@@ -7,9 +7,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from modbus_gateway.wire.admission import Reason
 from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.pdu import FUNCTIONS
 
 _EXCEPTION_BIT: Final = 0x80
-_FUNCTIONS: Final = ("1", "2", "3", "4", "other")
+_FUNCTIONS: Final = (*map(str, FUNCTIONS), "other")
 
 
 class GatewayMetrics:

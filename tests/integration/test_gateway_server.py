@@ -17,8 +17,8 @@ from gateway_story import Gateway, at, dot, interval, point, trajectory
 from pymodbus.client import ModbusTcpClient
 from waiting import eventually
 
+from modbus_gateway.wire.admission import Limits
 from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.server import Limits
 
 READ_TWO = bytes.fromhex("0000 0006 01 03 0000 0002")
 TWO = bytes.fromhex("0000 0007 01 03 04 0000 4148")
@@ -90,7 +90,7 @@ def test_pymodbus_is_told_every_exception(client):
     assert client.write_register(0, 1, device_id=1).exception_code == 1
     assert client.write_registers(0, [1, 2], device_id=1).exception_code == 1
     assert client.write_coil(0, value=True, device_id=1).exception_code == 1
-    assert client.read_device_information(device_id=1).exception_code == 1
+    assert client.mask_write_register(device_id=1).exception_code == 1
 
 
 def test_two_units_have_their_own_registers(client):
@@ -217,7 +217,7 @@ def test_a_connection_that_asks_nothing_is_closed(serve):
         busy.sendall(ask(1))
         receive(busy, 13)
         serving.now_s += 2
-        serving.do(serving.server.close_idle)
+        serving.do(serving.server.close_late)
         assert receive(idle, 1) == b""
         busy.sendall(ask(2))
         assert receive(busy, 13) == ask(2, TWO)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from launcher.look.registers import GatewaySilent, Registers, Shown
 from launcher.look.registers_table import registers_table
-from modbus_gateway.wire.server import Limits
+from modbus_gateway.wire.admission import Limits
 
 pytestmark = pytest.mark.integration
 

@@ -16,21 +16,30 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ACTIVE_S: Final = 10.0
 """Whoever asked within this time is at work: twice the slowest polling that is common for set-points."""
+FINISHES_WITHIN_S: Final = 10.0
+"""Whoever began a request or a TLS handshake has ended it by then, on the slowest line that SCADA uses."""
 ASKS_WITHIN_S: Final = 1.0
 """A client that has connected asks at once. One that has not by then has no more claim to its place than who comes."""
 TOLD_EVERY_S: Final = 60.0
 _ADDRESSES_TOLD: Final = 5
 _ADDRESSES_COUNTED: Final = 1000
+_DETAIL_MOST: Final = 200
 
 
 class Reason(StrEnum):
-    """Why the server closed a connection that was no trouble by itself."""
+    """Why the server closed a connection."""
 
     NOT_ALLOWED = "not allowed"
     FULL = "all places taken"
     ADDRESS_FULL = "too many from one address"
     MADE_ROOM = "idle longest when a place was needed"
     IDLE = "idle too long"
+    UNFINISHED = "request not finished"
+    NOT_MODBUS = "not Modbus"
+    HANDSHAKE = "TLS handshake not finished"
+    NO_TLS = "TLS not agreed on"
+    CERTIFICATE = "client certificate refused"
+    ROLE = "role not let in"
 
 
 @dataclass(frozen=True)
@@ -116,21 +125,30 @@ class Closings:
     def __init__(self) -> None:
         self._reasons: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
         self._told_at_s: float | None = None
 
-    def note(self, reason: Reason, address: str) -> None:
-        """One was closed."""
+    def note(self, reason: Reason, address: str, detail: str = "") -> None:
+        """One was closed. Of the details of a reason the last one is told."""
         self._reasons[str(reason)] += 1
+        if detail:
+            self._details[str(reason)] = f"{address}: {detail}"[:_DETAIL_MOST]
         if address in self._addresses or len(self._addresses) < _ADDRESSES_COUNTED:
             self._addresses[address] += 1
 
-    def take(self, now_s: float, *, last: bool = False) -> dict[str, dict[str, int]] | None:
+    def take(self, now_s: float, *, last: bool = False) -> dict[str, dict[str, int] | dict[str, str]] | None:
         """What came together since it was last told, unless that is less than a minute ago (but for the `last`) or nothing."""
         early = self._told_at_s is not None and now_s - self._told_at_s < TOLD_EVERY_S
         if not self._reasons or (early and not last):
             return None
-        told = {"reasons": dict(self._reasons), "busiest": dict(self._addresses.most_common(_ADDRESSES_TOLD))}
+        told: dict[str, dict[str, int] | dict[str, str]] = {
+            "reasons": dict(self._reasons),
+            "busiest": dict(self._addresses.most_common(_ADDRESSES_TOLD)),
+        }
+        if self._details:
+            told["details"] = dict(self._details)
         self._reasons.clear()
         self._addresses.clear()
+        self._details.clear()
         self._told_at_s = now_s
         return told

@@ -1,0 +1,59 @@
+"""Tables: what requests read from and write to, as the protocol sees a unit: four tables and nothing else.
+
+Modbus Application Protocol V1.1b3, section 4.3: function 01 reads coils, 02 discrete inputs, 03 holding registers, 04 input
+registers; the functions that write reach coils and holding registers alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from modbus_gateway.wire.image import Image, Refusal
+
+
+class Table(StrEnum):
+    """The four tables of a unit."""
+
+    COIL = "coil"
+    DISCRETE = "discrete"
+    HOLDING = "holding"
+    INPUT = "input"
+
+
+class Tables(Protocol):
+    """One unit at one time."""
+
+    def read_registers(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """Two bytes for each of `count` registers, or why there are none."""
+        ...
+
+    def read_bits(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """`count` bits, eight in a byte, the first one lowest, or why there are none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTables:
+    """A unit of an image, whose coils are its discrete inputs and whose input registers are its holding registers."""
+
+    image: Image
+    unit_id: int
+
+    def read_registers(self, _table: Table, address: int, count: int) -> bytes | Refusal:
+        """Registers of either table."""
+        return self.image.read_registers(self.unit_id, address, count)
+
+    def read_bits(self, _table: Table, address: int, count: int) -> bytes | Refusal:
+        """Bits of either table."""
+        return self.image.read_bits(self.unit_id, address, count)
+
+
+def unit_tables(look: Callable[[int], Image | None]) -> Callable[[int], Tables | None]:
+    """The tables of a unit as they are now, of what gives its image."""
+
+    def tables(unit_id: int) -> Tables | None:
+        image = look(unit_id)
+        return None if image is None else UnitTables(image, unit_id)
+
+    return tables

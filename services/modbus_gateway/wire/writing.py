@@ -1,0 +1,54 @@
+"""Writing: who asks, and what becomes of what is written."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from modbus_gateway.wire.image import Refusal
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks.
+
+    Attributes:
+        address: where the connection comes from.
+        subject: of its certificate, None without TLS.
+        role: that its certificate names, None where it names none.
+        may_write: whether any write of it is looked at. What it may write is for `Writing` to say.
+    """
+
+    address: str
+    subject: str | None = None
+    role: str | None = None
+    may_write: bool = False
+
+
+class Writing(Protocol):
+    """Takes what clients write, or refuses it. A refusal has written nothing, not even a part."""
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the map has anything writable at all. Where it has not, no function that writes is one of this server."""
+        ...
+
+    def write_registers(self, unit_id: int, address: int, words: bytes, client: Client) -> Refusal | None:
+        """Holding registers from an address on, two bytes each, the high one first."""
+        ...
+
+    def write_bits(self, unit_id: int, address: int, bits: tuple[bool, ...], client: Client) -> Refusal | None:
+        """Coils from an address on."""
+        ...
+
+
+class NothingWritable:
+    """A map without a writable point."""
+
+    is_offered: Final = False
+
+    def write_registers(self, _unit_id: int, _address: int, _words: bytes, _client: Client) -> Refusal | None:
+        """There is none."""
+        return Refusal.ADDRESS
+
+    def write_bits(self, _unit_id: int, _address: int, _bits: tuple[bool, ...], _client: Client) -> Refusal | None:
+        """There is none."""
+        return Refusal.ADDRESS
