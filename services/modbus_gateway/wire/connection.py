@@ -51,6 +51,10 @@ class Host(Protocol):
         """Seconds that never go back."""
         ...
 
+    def soon(self, act: Callable[[], None]) -> None:
+        """Act once others had their turn."""
+        ...
+
     def admit(self, connection: "Connection") -> bool:
         """Whether a connection may stay."""
         ...
@@ -181,7 +185,7 @@ class Connection(asyncio.Protocol):
             self._end(Reason.NOT_MODBUS)
         elif turn.is_full:
             self._has_next_turn = True
-            asyncio.get_running_loop().call_soon(self._take_turn)
+            self._host.soon(self._take_turn)
         else:
             self._wait(anew=turn.taken > 0)
 

@@ -110,6 +110,10 @@ class Server:
         """The server's clock."""
         return self._clock()
 
+    def soon(self, act: Callable[[], None]) -> None:
+        """Act once others had their turn."""
+        asyncio.get_running_loop().call_soon(act)
+
     def admit(self, connection: Connection) -> bool:
         """Whether a connection may stay. Another one may have to leave for it."""
         place = place_for(connection.address, self._open, self._limits, self._clock())
