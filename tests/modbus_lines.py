@@ -104,7 +104,7 @@ class Line:
     def __init__(self, door: Door | None = None, served: Served | None = None, address: str = "10.0.0.9") -> None:
         self.host = Host(served or Device().served)
         self.transport = Transport(address)
-        self.connection = Connection(self.host, door or Door(Mbap, may_write=True))
+        self.connection = Connection(self.host, door or Door(framing=Mbap, may_write=True))
         self.connection.connection_made(self.transport)  # type: ignore[arg-type]
 
     def say(self, *chunks: bytes) -> None:

@@ -16,6 +16,7 @@ from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import listening
+from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.service import Service
@@ -76,8 +77,9 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         alive = age_s is not None and age_s <= IMAGE_MOST_S
         return {"alive": alive, "ready": bus.connected, "image_age_s": age_s, "broker": bus.connected}
 
-    with listening("Modbus", (settings.host, settings.port), "MODBUS_GATEWAY_HOST", "MODBUS_GATEWAY_PORT"):
-        await server.start(settings.host, settings.port)
+    for entrance in entrances(settings, utc_now, time.monotonic, metrics):
+        with listening(entrance.door.speaks, (entrance.host, entrance.port), entrance.host_setting, entrance.port_setting):
+            await server.start(entrance.host, entrance.port, entrance.door)
     with ExitStack() as running:
 
         def started() -> None:

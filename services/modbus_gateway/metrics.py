@@ -1,6 +1,6 @@
 """Metrics: what the gateway counts, for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -28,6 +28,7 @@ class GatewayMetrics:
         )
         for reason in Reason:
             self._closed.labels(str(reason))  # 0 from the start: a rise from nothing cannot be seen
+        self._registry = registry
         self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since the registers were last rendered", registry=registry)
         self._deliveries = Counter("dotbus_modbus_deliveries", "Messages from the bus", ["outcome"], registry=registry)
 
@@ -61,3 +62,11 @@ class GatewayMetrics:
             return float("nan") if age_s is None else age_s
 
         self._image_age.set_function(age)
+
+    def watch_certificates(self, days_left: Mapping[str, Callable[[], float]]) -> None:
+        """Show how long certificates last, by what they are: `server`, or `client authority` (the first of them to end)."""
+        days = Gauge(
+            "dotbus_modbus_certificate_days_left", "Days until a certificate ends", ["certificate"], registry=self._registry
+        )
+        for certificate, left in days_left.items():
+            days.labels(certificate).set_function(left)

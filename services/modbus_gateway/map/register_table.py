@@ -25,7 +25,7 @@ This page is generated from the code by `make docs`. Addresses are protocol addr
 SCADA package is address 0, discrete input 10001 is address 0 of the other table.
 
 Functions 03 and 04 read the same holding registers, 01 and 02 the same discrete inputs. Every write is refused with
-exception 01.
+exception 01. Function 43/14 names the gateway and its version.
 
 ## How values are written
 

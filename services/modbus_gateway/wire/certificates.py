@@ -69,7 +69,7 @@ def load_credentials(files: Files, now: datetime) -> Credentials:
     # No ticket, no second handshake: whoever connects shows its certificate as it is then.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
     context.num_tickets = 0
-    load_pair(context, files)
+    load_pair(context, files.certificate, files.key)
     context.load_verify_locations(files.client_ca)
     return Credentials(context, certificate_ends_at, client_ca_ends_at)
 
@@ -88,27 +88,21 @@ def read_end(path: Path, setting: str, now: datetime) -> datetime:
     return min(one.not_valid_after_utc for one in valid)
 
 
-def load_pair(context: ssl.SSLContext, files: Files) -> None:
-    """Our certificate and its key into a context.
+def load_pair(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    """Our certificate and its key (None when both are in one file) into a context.
 
     Raises:
         Unusable: they do not belong together, or the key cannot be used.
     """
-    key = files.key or files.certificate
-    setting = "key_file" if files.key else "certificate_file"
     try:
         # Without this word for a passphrase OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(files.certificate, files.key, password="")
+        context.load_cert_chain(certificate, key, password="")  # none
     except ssl.SSLError as error:
         mismatch = error.reason == "KEY_VALUES_MISMATCH"
-        reason = (
-            f"does not belong to the certificate in {files.certificate}"
-            if mismatch
-            else "no key in PEM form without a passphrase"
-        )
-        raise Unusable(setting, f"{key}: {reason}") from error
+        reason = f"belongs to another certificate than {certificate}" if mismatch else "no key in PEM form without a passphrase"
+        raise Unusable("key_file", f"{key or certificate}: {reason}") from error
     except OSError as error:
-        raise Unusable(setting, f"{key} cannot be read: {error.strerror}") from error
+        raise Unusable("key_file", f"{key or certificate} cannot be read: {error.strerror}") from error
 
 
 def days_left(ends_at: datetime, now: datetime) -> float:

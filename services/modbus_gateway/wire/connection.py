@@ -26,11 +26,13 @@ class Door:
     """What one port speaks, and with whom.
 
     Attributes:
+        speaks: what it is called.
         framing: of one connection.
         may_write: whether writes of clients without a certificate are looked at.
         securing: TLS and who is behind it, None where there is none.
     """
 
+    speaks: str = "Modbus TCP"
     framing: Callable[[], Framing] = Mbap
     may_write: bool = False
     securing: Securing | None = None

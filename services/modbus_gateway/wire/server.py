@@ -70,7 +70,7 @@ class Server:
         listener = await asyncio.get_running_loop().create_server(lambda: Connection(self, entered), host, port)
         self._listeners.append(listener)
         addresses = [f"{host}:{port}" for host, port in (one.getsockname()[:2] for one in listener.sockets)]
-        self._log.info("listening", addresses=addresses, speaks=str(entered))
+        self._log.info("listening", addresses=addresses, speaks=entered.speaks)
 
     async def stop(self) -> None:
         """Close the ports and every connection."""

@@ -62,12 +62,11 @@ class Channel:
             while part := self._tls.read(_PART):
                 plain += part
         except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            if not plain:
-                raise Closed from None
+            return bytes(plain)
         except ssl.SSLError as error:
             raise _closed(error) from error
+        if not plain:
+            raise Closed  # its word that it ends; after its last requests the end of the stream says so too
         return bytes(plain)
 
     def send(self, plain: bytes | bytearray) -> None:

@@ -2,9 +2,14 @@ import ipaddress
 from pathlib import Path
 
 import pytest
+from modbus_pki import DAY, Authority
+from prometheus_client import CollectorRegistry
 
+from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from dotbus.runtime.settings.settings import load_settings
+from modbus_gateway.entrances import entrances
+from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.settings import PREFIX, GatewaySettings, load_configuration
 
 TOML = """
@@ -56,3 +61,79 @@ def test_mistakes_of_the_environment_and_of_the_file_are_told_together(monkeypat
         "MODBUS_GATEWAY_MQTT_CA_FILE",
         "modbus.block[0].plants",
     }
+
+
+def mistakes() -> dict[str, str]:
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_settings(GatewaySettings, PREFIX)
+    return {mistake.key: mistake.reason for mistake in refused.value.mistakes}
+
+
+@pytest.fixture
+def tls(monkeypatch, tmp_path: Path) -> Authority:
+    """Everything that TLS needs."""
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_PORT", "802")
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_CERTIFICATE_FILE", str(authority.server()))
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_CLIENT_CA_FILE", str(authority.file))
+    return authority
+
+
+def test_only_modbus_tcp_listens_and_nobody_may_write_unless_told_to():
+    (only,) = entrances(load_settings(GatewaySettings, PREFIX), utc_now, lambda: 0.0, GatewayMetrics(CollectorRegistry()))
+    assert (only.port, only.door.may_write, only.door.securing) == (5020, False, None)
+
+
+def test_each_port_listens_where_its_settings_say_and_on_the_host_of_all_without_one(monkeypatch, tls):
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_HOST", "10.1.2.3")
+    monkeypatch.setenv("MODBUS_GATEWAY_RTU_PORT", "5021")
+    monkeypatch.setenv("MODBUS_GATEWAY_PLAIN_RIGHTS", "read-write")
+    registry = CollectorRegistry()
+    plain, rtu, secure = entrances(load_settings(GatewaySettings, PREFIX), utc_now, lambda: 0.0, GatewayMetrics(registry))
+    assert [(one.host, one.port) for one in (plain, rtu, secure)] == [
+        ("127.0.0.1", 5020),
+        ("127.0.0.1", 5021),
+        ("10.1.2.3", 802),
+    ]
+    assert [one.host_setting for one in (plain, rtu, secure)] == [f"{PREFIX}HOST", f"{PREFIX}HOST", f"{PREFIX}TLS_HOST"]
+    assert (plain.door.may_write, rtu.door.may_write) == (True, True)
+    days = {
+        one: registry.get_sample_value("dotbus_modbus_certificate_days_left", {"certificate": one})
+        for one in ("server", "client authority")
+    }
+    assert {one: round(left or 0) for one, left in days.items()} == {"server": 30, "client authority": 365}
+
+
+def test_tls_needs_a_certificate_and_authorities(monkeypatch):
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_PORT", "802")
+    reason = "is missing: MODBUS_GATEWAY_TLS_PORT is given"
+    assert mistakes() == {f"{PREFIX}TLS_CERTIFICATE_FILE": reason, f"{PREFIX}TLS_CLIENT_CA_FILE": reason}
+
+
+def test_certificates_without_the_port_are_a_mistake(monkeypatch, tls):
+    monkeypatch.delenv("MODBUS_GATEWAY_TLS_PORT")
+    assert set(mistakes()) == {f"{PREFIX}TLS_CERTIFICATE_FILE", f"{PREFIX}TLS_CLIENT_CA_FILE"}
+
+
+def test_each_wrong_file_is_named_with_its_setting(monkeypatch, tls, tmp_path: Path):
+    ended = tls.server("ended", ends_in=-DAY / 2)
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_CERTIFICATE_FILE", str(ended))
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_CLIENT_CA_FILE", str(tmp_path / "dotbus.toml"))
+    told = mistakes()
+    assert told[f"{PREFIX}TLS_CERTIFICATE_FILE"].startswith(f"{ended}: the certificate ended at 20")
+    assert told[f"{PREFIX}TLS_CLIENT_CA_FILE"] == f"{tmp_path / 'dotbus.toml'}: no certificate in PEM form"
+
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_CERTIFICATE_FILE", str(tls.server()))
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_KEY_FILE", str(tls.server("other")))
+    assert "belongs to another certificate" in mistakes()[f"{PREFIX}TLS_KEY_FILE"]
+
+
+def test_roles_have_their_rights_by_name_and_no_role_has_two(monkeypatch):
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_WRITE_ROLES", "operator, engineer")
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_ONLY_ROLES", "viewer")
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_OTHER_ROLES", "refused")
+    roles = load_settings(GatewaySettings, PREFIX).roles
+    assert [roles.may_write(role) for role in ("operator", "engineer", "viewer", None)] == [True, True, False, False]
+    assert [roles.lets_in(role) for role in ("operator", "viewer", "janitor", None)] == [True, True, False, False]
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_ONLY_ROLES", "viewer,operator")
+    assert mistakes()[f"{PREFIX}TLS_READ_ONLY_ROLES"].startswith("operator: may write by")

@@ -11,6 +11,7 @@ from modbus_lines import Line, cut
 
 from modbus_gateway.wire.admission import Reason
 from modbus_gateway.wire.connection import AT_ONCE, WAITING_MOST, Door
+from modbus_gateway.wire.framing import Mbap
 from modbus_gateway.wire.identification import PDU_MOST
 from modbus_gateway.wire.rtu import Rtu, frame
 
@@ -41,7 +42,7 @@ def spoken_rtu(exchanges: list[Exchange]) -> tuple[bytes, bytes]:
 
 def is_whole(exchange: Exchange) -> bool:
     """Whether a request has the length that its function says: no other can be told apart in RTU."""
-    line = Line(Door(Rtu, may_write=True))
+    line = Line(Door(framing=Rtu, may_write=True))
     line.say(frame(UNIT, exchange.asked))
     return bool(line.transport.written) and not line.connection._waiting
 
@@ -61,7 +62,7 @@ def test_a_frame_of_modbus_tcp_is_answered(exchange: Exchange):
 @pytest.mark.parametrize("exchange", RTU_EXCHANGES, ids=str)
 def test_a_frame_of_rtu_is_answered(exchange: Exchange):
     asked, answered = spoken_rtu([exchange])
-    assert Line(Door(Rtu, may_write=True)).ask(asked) == answered
+    assert Line(Door(framing=Rtu, may_write=True)).ask(asked) == answered
 
 
 def test_each_function_can_be_asked_by_rtu():
@@ -73,7 +74,7 @@ def test_each_function_can_be_asked_by_rtu():
 def test_any_split_of_any_frames_gives_the_same_replies(exchanges: list[Exchange], places: list[int], is_rtu: bool):  # noqa: FBT001
     exchanges = [one for one in exchanges if one in RTU_EXCHANGES] if is_rtu else exchanges
     asked, answered = (spoken_rtu if is_rtu else spoken)(exchanges)
-    line = Line(Door(Rtu) if is_rtu else Door())
+    line = Line(Door(framing=Rtu) if is_rtu else Door())
     assert line.ask(*cut(asked, places)) == answered
     assert not line.transport.is_closed
     assert line.connection.unfinished_since_s is None
@@ -106,7 +107,7 @@ def test_turns_and_a_client_that_stops_reading_change_no_reply(exchanges: list[E
 
 @given(st.lists(st.binary(max_size=400), max_size=8), st.booleans())
 def test_no_bytes_end_the_server_or_stay_in_its_memory(chunks: list[bytes], is_rtu: bool):  # noqa: FBT001
-    line = Line(Door(Rtu if is_rtu else Door().framing, may_write=True))
+    line = Line(Door(framing=Rtu if is_rtu else Mbap, may_write=True))
     line.say(*chunks)
     assert len(line.connection._waiting) <= 268
     assert line.transport.is_closed == (line.host.reasons == [Reason.NOT_MODBUS])

@@ -24,7 +24,7 @@ def device() -> Device:
 
 @pytest.fixture
 def line(device: Device) -> Line:
-    return Line(Door(Rtu, may_write=True), device.served)
+    return Line(Door(framing=Rtu, may_write=True), device.served)
 
 
 def damaged(content: bytes) -> bytes:
@@ -96,7 +96,7 @@ def test_what_waited_for_a_client_that_did_not_read_was_no_silence(line: Line):
 
 @given(st.binary(min_size=1, max_size=300))
 def test_after_any_garbage_and_a_silence_a_client_is_in_step(garbage: bytes):
-    line = Line(Door(Rtu))
+    line = Line(Door(framing=Rtu))
     line.ask(garbage)
     line.host.now_s += SILENCE_S + 0.1
     assert line.ask(frame(1, READ)) == TWO

@@ -1,0 +1,65 @@
+"""Entrances: the ports that settings ask for, and what is spoken at each."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from dotbus.runtime.starting import CannotStart
+from modbus_gateway.metrics import GatewayMetrics
+from modbus_gateway.settings import PREFIX, GatewaySettings
+from modbus_gateway.wire.certificates import Credentials, Files, Unusable, days_left
+from modbus_gateway.wire.connection import Door
+from modbus_gateway.wire.rtu import Rtu
+from modbus_gateway.wire.tls import Roles, Secured
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """One port, and the settings that say where it is."""
+
+    host: str
+    port: int
+    door: Door
+    host_setting: str = f"{PREFIX}HOST"
+    port_setting: str = f"{PREFIX}PORT"
+
+
+def entrances(
+    settings: GatewaySettings, wall: Callable[[], datetime], monotonic_s: Callable[[], float], metrics: GatewayMetrics
+) -> Iterator[Entrance]:
+    """The ports to listen on.
+
+    Raises:
+        CannotStart: certificates that cannot be used.
+    """
+    may_write = settings.plain_rights == "read-write"
+    yield Entrance(settings.host, settings.port, Door(may_write=may_write))
+    if settings.rtu_port is not None:
+        door = Door("Modbus RTU over TCP", Rtu, may_write)
+        yield _own(settings, settings.rtu_host, settings.rtu_port, door, "RTU")
+    if settings.tls_port is not None and settings.tls_files is not None:
+        secured = _secured(settings.tls_files, settings.roles, wall, monotonic_s)
+        _watch(metrics, lambda: secured.credentials, wall)
+        door = Door("Modbus/TCP Security", securing=secured)
+        yield _own(settings, settings.tls_host, settings.tls_port, door, "TLS")
+
+
+def _own(settings: GatewaySettings, host: str | None, port: int, door: Door, name: str) -> Entrance:
+    setting = f"{PREFIX}{name}_HOST" if host else f"{PREFIX}HOST"
+    return Entrance(host or settings.host, port, door, setting, f"{PREFIX}{name}_PORT")
+
+
+def _secured(files: Files, roles: Roles, wall: Callable[[], datetime], monotonic_s: Callable[[], float]) -> Secured:
+    try:
+        return Secured(files, roles, wall, monotonic_s)
+    except Unusable as unusable:
+        raise CannotStart(f"{PREFIX}TLS_{unusable.setting.upper()}: {unusable}") from unusable
+
+
+def _watch(metrics: GatewayMetrics, credentials: Callable[[], Credentials], wall: Callable[[], datetime]) -> None:
+    metrics.watch_certificates(
+        {
+            "server": lambda: days_left(credentials().certificate_ends_at, wall()),
+            "client authority": lambda: days_left(credentials().client_ca_ends_at, wall()),
+        }
+    )
