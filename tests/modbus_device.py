@@ -1,9 +1,9 @@
 """A device with four tables that differ, for what the protocol itself says; most of it can be written."""
 
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.pdu import Served
-from modbus_gateway.wire.tables import Table
 from modbus_gateway.wire.writing import Client
 
 UNIT = 1

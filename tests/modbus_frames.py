@@ -5,7 +5,7 @@ Run against the pure functions and, over sockets and in each framing, against th
 
 from dataclasses import dataclass, field
 
-from modbus_gateway.wire.tables import Table
+from dotbus.runtime.installation.modbus import Table
 
 
 @dataclass(frozen=True)

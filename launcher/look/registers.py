@@ -10,24 +10,25 @@ from typing import Final, Literal
 from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
-from dotbus.runtime.installation.modbus import RegisterType, Table, WordOrder
+from dotbus.runtime.installation.modbus import ByteOrder, RegisterType, Table, WordOrder
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span
 
 WORDS_AT_ONCE: Final = 120
 _NO_SUCH_UNIT: Final = 0x0B
 """Modbus exception "gateway target device failed to respond": what the gateway says of a unit that it does not serve."""
 _DATATYPE: Final = {
-    RegisterType.FLOAT32: ModbusTcpClient.DATATYPE.FLOAT32,
-    RegisterType.UINT16: ModbusTcpClient.DATATYPE.UINT16,
-    RegisterType.INT16: ModbusTcpClient.DATATYPE.INT16,
-    RegisterType.UINT32: ModbusTcpClient.DATATYPE.UINT32,
-    RegisterType.INT32: ModbusTcpClient.DATATYPE.INT32,
+    **{kind: ModbusTcpClient.DATATYPE[kind.name] for kind in RegisterType if kind.name in ModbusTcpClient.DATATYPE.__members__},
+    RegisterType.BOOL: ModbusTcpClient.DATATYPE.UINT16,
+    RegisterType.BITS: ModbusTcpClient.DATATYPE.UINT16,
 }
 _NOTHING: Final = {
     RegisterType.UINT16: 0xFFFF,
+    RegisterType.BITS: 0xFFFF,
     RegisterType.INT16: -0x8000,
     RegisterType.UINT32: 0xFFFF_FFFF,
     RegisterType.INT32: -0x8000_0000,
+    RegisterType.UINT64: 0xFFFF_FFFF_FFFF_FFFF,
+    RegisterType.INT64: -0x8000_0000_0000_0000,
 }
 
 
@@ -40,6 +41,7 @@ class Shown:
     """What one place of the map shows: `value` None for "no value", with the exception's text when there was one."""
 
     unit_id: int
+    table: Table
     cell: Cell
     words: tuple[int, ...]
     value: float | None
@@ -108,11 +110,16 @@ class Registers:
     def _read(self, span: Span, cells: list[Cell]) -> list[Shown]:
         start = cells[0].address
         count = cells[-1].address + cells[-1].form.registers - start
-        ask = self._client.read_discrete_inputs if span.table is Table.DISCRETE else self._client.read_holding_registers
-        reply = ask(start, count=count, device_id=span.unit_id)
+        asks = {
+            Table.COIL: self._client.read_coils,
+            Table.DISCRETE: self._client.read_discrete_inputs,
+            Table.HOLDING: self._client.read_holding_registers,
+            Table.INPUT: self._client.read_input_registers,
+        }
+        reply = asks[span.table](start, count=count, device_id=span.unit_id)
         if reply.isError():
             return self._refused(span, cells, getattr(reply, "exception_code", 0))
-        words = [int(bit) for bit in reply.bits] if span.table is Table.DISCRETE else reply.registers
+        words = [int(bit) for bit in reply.bits] if span.table.has_bits else reply.registers
         return [_shown(span, cell, tuple(words[cell.address - start :][: cell.form.registers])) for cell in cells]
 
     def _refused(self, span: Span, cells: list[Cell], code: int) -> list[Shown]:
@@ -120,7 +127,7 @@ class Registers:
             raise GatewaySilent(f"unit {span.unit_id} is not served there: that gateway has another configuration")
         if len(cells) > 1:  # one of them refuses to be read: the others do not
             return [shown for cell in cells for shown in self._read(span, [cell])]
-        return [Shown(span.unit_id, cell, (), None, f"exception {code:02X}") for cell in cells]
+        return [Shown(span.unit_id, span.table, cell, (), None, f"exception {code:02X}") for cell in cells]
 
 
 def _pieces(span: Span) -> Iterator[list[Cell]]:
@@ -135,10 +142,14 @@ def _pieces(span: Span) -> Iterator[list[Cell]]:
 
 
 def _shown(span: Span, cell: Cell, words: tuple[int, ...]) -> Shown:
-    if span.table is Table.DISCRETE:
-        return Shown(span.unit_id, cell, words, float(words[0]))
-    order: Literal["big", "little"] = "big" if cell.form.word_order is WordOrder.BIG else "little"
-    number = ModbusTcpClient.convert_from_registers(list(words), _DATATYPE[cell.form.type], word_order=order)
-    if not isinstance(number, int | float) or math.isnan(number) or number == _NOTHING.get(cell.form.type):
-        return Shown(span.unit_id, cell, words, None)
-    return Shown(span.unit_id, cell, words, number / cell.form.scale)
+    if span.table.has_bits:
+        return Shown(span.unit_id, span.table, cell, words, float(words[0]))
+    form = cell.form
+    order: Literal["big", "little"] = "big" if form.word_order is WordOrder.BIG else "little"
+    plain = [word if form.byte_order is ByteOrder.BIG else (word & 0xFF) << 8 | word >> 8 for word in words]
+    number = ModbusTcpClient.convert_from_registers(plain, _DATATYPE[form.type], word_order=order)
+    if not isinstance(number, int | float) or math.isnan(number) or number == _NOTHING.get(form.type):
+        return Shown(span.unit_id, span.table, cell, words, None)
+    return Shown(
+        span.unit_id, span.table, cell, words, (number - form.offset) / form.scale if form.offset else number / form.scale
+    )

@@ -8,18 +8,21 @@ from rich.table import Table
 from rich.text import Text
 
 from dotbus.contracts.quality import BIT_OF, Level
-from dotbus.runtime.installation.modbus import RegisterType
+from dotbus.runtime.installation.modbus import Table as Place
 from launcher.look.registers import Shown
 from modbus_gateway.map.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
 
 _WIDTHS: Final = {"register": 8, "quantity": 25, "value": 25, "words": 9}
+_FIRST: Final = {Place.COIL: 1, Place.DISCRETE: 10001, Place.INPUT: 30001, Place.HOLDING: 40001}
 _EVERY_DIGIT_BELOW: Final = 1e10
 _NAMED: Final = frozenset({EPOCH, LEVEL, REASONS, FLAG})
 """Units whose values are told in words."""
 
 
 def registers_table(shown: list[Shown]) -> Group:
-    """A table for each thing that a unit shows, 80 columns wide. 40001 is the first holding register, 10001 the first input.
+    """A table for each thing that a unit shows, 80 columns wide.
+
+    40001 is the first holding register, 30001 the first input register, 10001 the first discrete input, 00001 the first coil.
 
     What is shown twice, such as the price of a node that two resources share, gets a table for each time.
     """
@@ -45,9 +48,9 @@ def _table(entries: list[Shown]) -> Table:
     for name, width in _WIDTHS.items():
         table.add_column(name, min_width=width, overflow="fold")
     for entry in entries:
-        first = 10001 if entry.cell.form.type is RegisterType.BIT else 40001
+        first = _FIRST[entry.table]
         words = " ".join(f"{word:04X}" for word in entry.words)
-        table.add_row(str(first + entry.cell.address), entry.quantity, entry.exception or _meaning(entry), words)
+        table.add_row(f"{first + entry.cell.address:05}", entry.quantity, entry.exception or _meaning(entry), words)
     return table
 
 

@@ -12,18 +12,30 @@ from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import CLASSIC_RESOURCES, lay_out
 
 ADDRESSES: Final = 65536
+_CALLED: Final = {
+    Table.HOLDING: "holding registers",
+    Table.INPUT: "input registers",
+    Table.DISCRETE: "discrete inputs",
+    Table.COIL: "coils",
+}
 _FREE_PLACE: Final = ': write "" in its place, so that the others stay where they are'
 
 
 @dataclass(frozen=True)
 class Area:
-    """Addresses that one key of the file claims."""
+    """Addresses that one key of the file claims. `of` is the table that the same stands in, for one that is shown twice."""
 
     key: str
     unit_id: int
     table: Table
     start: int
     length: int
+    of: Table | None = None
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.start + self.length
 
     @property
     def place(self) -> tuple[int, Table, int]:
@@ -31,19 +43,26 @@ class Area:
         return self.unit_id, self.table, self.start
 
     def __str__(self) -> str:
-        what = "holding registers" if self.table is Table.HOLDING else "discrete inputs"
-        return f"unit {self.unit_id}, {what} {self.start} to {self.start + self.length - 1}"
+        return f"unit {self.unit_id}, {_CALLED[self.table]} {self.start} to {self.end - 1}"
 
 
 def check_areas(areas: Sequence[Area], where: str) -> Iterator[Mistake]:
-    """Areas that overlap."""
+    """Areas that overlap. Two that do so in several tables are told once."""
     widest: Area | None = None
+    told: set[tuple[str, str]] = set()
     for area in sorted(areas, key=lambda area: area.place):
-        if widest and widest.place[:2] == area.place[:2] and area.start < widest.start + widest.length:
-            yield Mistake(where, area.key, f"{area}, overlaps {widest.key} ({widest})")
-            if area.start + area.length <= widest.start + widest.length:
+        if widest and widest.place[:2] == area.place[:2] and area.start < widest.end:
+            if (area.key, widest.key) not in told:
+                yield Mistake(where, area.key, f"{area}, overlaps {widest.key} ({widest}){_way_out(area, widest)}")
+            told |= {(area.key, widest.key), (widest.key, area.key)}
+            if area.end <= widest.end:
                 continue
         widest = area
+
+
+def _way_out(*areas: Area) -> str:
+    shown_twice = next((area for area in areas if area.of), None)
+    return f"; {shown_twice.key} need not be shown there: give it tables without {shown_twice.table}" if shown_twice else ""
 
 
 def check_whole(file: InstallationFile) -> Iterator[Mistake]:
@@ -64,6 +83,7 @@ def check_block(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistak
     if has_known_size(block, facts, at):
         yield from _check_size(block, facts, at)
     yield from _check_price(block, facts, at)
+    yield from _check_tables(block, facts, at)
     reason = why_it_does_not_fit(block.bad_value, Form(RegisterType.FLOAT32)) if block.bad_value is not None else None
     if reason:
         yield from facts.tell(at, "bad_value", reason)
@@ -119,6 +139,15 @@ def _check_size(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistak
     if end > ADDRESSES:
         reason = f"the block would end at {end - 1}, the last register of a unit is {ADDRESSES - 1}"
         yield from facts.tell(at, "address", reason)
+
+
+def _check_tables(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    for table in dict.fromkeys(block.tables):
+        if block.tables.count(table) > 1:
+            yield from facts.tell(at, "tables", f"{table} is named twice")
+    laid_out = {table.has_bits for table in lay_out(block.profile, 1).lengths}
+    if not any(table.has_bits in laid_out for table in block.tables):
+        yield from facts.tell(at, "tables", f"the {block.profile} profile has nothing for them: it is registers", "profile")
 
 
 def _check_price(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:

@@ -5,20 +5,24 @@ A file with several mistakes has them told at once; `map_check` and `point_check
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.modbus import Block, OnBad, Point, Profile, RegisterType, Table
+from dotbus.runtime.installation.modbus import Block, Modbus, OnBad, Point, Profile, RegisterType, Table
 from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mistake, key_of
 from modbus_gateway.map.check import Area, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import Layout, Slot, lay_out
-from modbus_gateway.map.point_check import check_point
+from modbus_gateway.map.point_check import check_point, form_of_point
 from modbus_gateway.map.quality_check import check_told, doubtful_units
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
-from modbus_gateway.map.register_map import About, Cell, Member, PriceAt, RegisterMap, Span
+from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt, RegisterMap, Span, View
+
+_Claimed = tuple[Area, tuple[Cell, ...]]
+"""Addresses, and the values that stand there."""
 
 
 def read_map(installation: Installation) -> RegisterMap:
@@ -46,7 +50,7 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
     modbus, facts = file.installation.modbus, FileFacts(file)
     mistakes = list(check_whole(file))
-    areas: list[tuple[Area, tuple[Cell, ...]]] = []
+    areas: list[_Claimed] = []
     for i, block in enumerate(modbus.blocks):
         mistakes += check_block(block, facts, at := ("modbus", "block", i))
         if _has_place(file, at) and has_known_size(block, facts, at) and fits(block, facts):
@@ -57,10 +61,10 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
             areas.append(_area_of_point(point, file.installation, key_of(at)))
     mistakes += check_areas([area for area, _ in areas], file.where)
     mistakes += _check_told(areas, facts, mistakes)
-    return RegisterMap(tuple(_joined(areas)), modbus), mistakes
+    return RegisterMap(*_served(areas, modbus)), mistakes
 
 
-def _check_told(areas: list[tuple[Area, tuple[Cell, ...]]], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
+def _check_told(areas: list[_Claimed], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
     doubtful = doubtful_units(facts, mistakes)
     if doubtful is None:
         return
@@ -78,14 +82,18 @@ def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
     return all(file.is_as_given(*at, key) for key in ("unit_id", "address", *more))
 
 
-def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[tuple[Area, tuple[Cell, ...]]]:
+def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[_Claimed]:
     places = facts.places(block)
     layout = lay_out(block.profile, len(places))
     cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, places))]
-    return [
-        (Area(key, block.unit_id, table, block.address, length), tuple(cell for its, cell in cells if its is table))
-        for table, length in layout.lengths.items()
-    ]
+    found: list[_Claimed] = []
+    for laid_out, length in layout.lengths.items():
+        of_table = tuple(cell for its, cell in cells if its is laid_out)
+        shown = [table for table in Table if table in block.tables and table.has_bits == laid_out.has_bits]
+        for table in shown:
+            area = Area(key, block.unit_id, table, block.address, length, None if table is shown[0] else shown[0])
+            found.append((area, of_table))
+    return found
 
 
 def _cell(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
@@ -119,26 +127,27 @@ def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
         on_bad = slot.on_bad
     if on_bad is OnBad.VALUE and not quantity.is_measured:
         on_bad = OnBad.NAN
-    kind = RegisterType.BIT if slot.table is Table.DISCRETE else quantity.type
-    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value)
+    kind = RegisterType.BIT if slot.table.has_bits else quantity.type
+    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value, byte_order=block.byte_order)
 
 
-def _area_of_point(point: Point, installation: Installation, key: str) -> tuple[Area, tuple[Cell, ...]]:
+def _area_of_point(point: Point, installation: Installation, key: str) -> _Claimed:
     quantity = QUANTITIES[point.quantity]
-    kind = RegisterType.BIT if point.table is Table.DISCRETE else point.type or quantity.type
-    form = Form(kind, point.word_order, point.on_bad, point.bad_value, point.scale)
-    cell = Cell(point.address, quantity, _about_point(point, installation), form)
+    form = form_of_point(point, quantity)
+    limits = Limits(point.least, point.most)
+    cell = Cell(point.address, quantity, _about_point(point, installation), form, limits, point.unit)
     return Area(key, point.unit_id, point.table, point.address, form.registers), (cell,)
 
 
 def _about_point(point: Point, installation: Installation) -> About:
     members = tuple(
-        Member(plant.name, resource)
+        Member(plant.name, resource, point.stale_after_s)
         for plant in installation.plants
         for resource in plant.resources
         if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
     )
     prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
+    prices = tuple(replace(price, stale_after_s=point.stale_after_s) for price in prices)
     return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
 
 
@@ -149,13 +158,26 @@ def _relevant(about: About, scope: Scope) -> About:
     return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
 
 
-def _joined(areas: list[tuple[Area, tuple[Cell, ...]]]) -> list[Span]:
-    """Neighbouring areas as one span, so that one request may read across them."""
+def _served(areas: list[_Claimed], modbus: Modbus) -> tuple[tuple[Span, ...], Modbus, tuple[View, ...]]:
+    """Neighbouring areas as one, so that one request may read across them: a view where all of it stands elsewhere, too."""
     spans: list[Span] = []
-    for area, cells in sorted(areas, key=lambda entry: entry[0].place):
-        last = spans[-1] if spans else None
-        if last and (last.unit_id, last.table, last.start + last.length) == (area.unit_id, area.table, area.start):
-            spans[-1] = Span(last.unit_id, last.table, last.start, last.length + area.length, (*last.cells, *cells))
+    views: list[View] = []
+    for run in _runs(areas):
+        first, last = run[0][0], run[-1][0]
+        where = (first.unit_id, first.table, first.start, last.end - first.start)
+        if first.of and all(area.of is first.of for area, _ in run):
+            views.append(View(*where, first.of))
         else:
-            spans.append(Span(area.unit_id, area.table, area.start, area.length, cells))
-    return spans
+            spans.append(Span(*where, tuple(cell for _, cells in run for cell in cells)))
+    return tuple(spans), modbus, tuple(views)
+
+
+def _runs(areas: list[_Claimed]) -> list[list[_Claimed]]:
+    runs: list[list[_Claimed]] = []
+    for area, cells in sorted(areas, key=lambda entry: entry[0].place):
+        last = runs[-1][-1][0] if runs else None
+        if last and (last.unit_id, last.table, last.end) == (area.unit_id, area.table, area.start):
+            runs[-1].append((area, cells))
+        else:
+            runs.append([(area, cells)])
+    return runs

@@ -1,10 +1,11 @@
-"""Form: how a number stands in registers, and which numbers they cannot carry. Pure.
+"""Form: how a value stands in registers, and which values they cannot carry. Pure.
 
-32-bit values are two registers. BIG (ABCD) puts the high word first, LITTLE (CDAB) the low word; inside a word the high byte
-is always first. 12.5 as LITTLE float32 is [0x0000, 0x4148].
+A wide value is several registers. With words in BIG order the high word is first (ABCD), in LITTLE order the low word (CDAB);
+bytes in LITTLE order are exchanged within each register (BADC, DCBA). 12.5 as float32 in CDAB is [0x0000, 0x4148].
 
-"No value" is NaN for float32 and, as SunSpec and others have it, 0xFFFF, 0x8000, 0xFFFFFFFF and 0x80000000 for uint16, int16,
-uint32 and int32. These patterns are never a value.
+"No value" is NaN for floats and, as SunSpec and others have it, the highest number for uint16, uint32, uint64 and a mask, the
+lowest for int16, int32 and int64. These patterns are never a value. A flag in a register has no third state, as one in a bit
+has none: without a value it is 0. A string without a value is empty.
 """
 
 import math
@@ -14,27 +15,32 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from typing import Final
 
-from dotbus.runtime.installation.modbus import OnBad, RegisterType, WordOrder
+from dotbus.runtime.installation.modbus import ByteOrder, OnBad, RegisterType, WordOrder
 
 
 class DoesNotFit(ValueError):
-    """A number that its register type cannot carry. It is never wrapped or clipped: its quality is bad."""
+    """A value that its register type cannot carry. It is never wrapped, clipped or cut: its quality is bad."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a value is written, and what is written in place of a bad one."""
+    """How a value is written, and what is written in place of a bad one. `length` is a string's, in registers."""
 
     type: RegisterType
     word_order: WordOrder = WordOrder.BIG
     on_bad: OnBad = OnBad.NAN
     bad_value: float | None = None
     scale: float = 1.0
+    offset: float = 0.0
+    byte_order: ByteOrder = ByteOrder.BIG
+    length: int = 0
 
     @cached_property
     def registers(self) -> int:
         """How many registers (or bits) the value takes."""
-        return 2 if self.type in _WIDE else 1
+        if self.type is RegisterType.BIT:
+            return 1
+        return self.length if self.type is RegisterType.STRING else self.layout.size // 2
 
     @cached_property
     def layout(self) -> struct.Struct:
@@ -44,45 +50,72 @@ class Form:
     @cached_property
     def no_value(self) -> bytes:
         """What a register shows when there is nothing to show."""
-        return _in_order(_NO_VALUE[self.type], self.word_order)
+        if self.type is RegisterType.STRING:
+            return bytes(2 * self.length)
+        return _in_order(bytes.fromhex(_NO_VALUE[self.type]), self)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is 1 or 0 and has no third state, in a bit or a register."""
+        return self.type in (RegisterType.BIT, RegisterType.BOOL)
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it keeps what is behind the point."""
+        return self.type in (RegisterType.FLOAT32, RegisterType.FLOAT64)
 
 
-_WIDE: Final = frozenset({RegisterType.FLOAT32, RegisterType.UINT32, RegisterType.INT32})
 _FORMAT: Final = {
     RegisterType.FLOAT32: ">f",
+    RegisterType.FLOAT64: ">d",
     RegisterType.UINT16: ">H",
     RegisterType.INT16: ">h",
     RegisterType.UINT32: ">I",
     RegisterType.INT32: ">i",
+    RegisterType.UINT64: ">Q",
+    RegisterType.INT64: ">q",
+    RegisterType.BOOL: ">H",
+    RegisterType.BITS: ">H",
 }
 _RANGE: Final = {
     RegisterType.UINT16: (0, 0xFFFE),
     RegisterType.INT16: (-0x7FFF, 0x7FFF),
     RegisterType.UINT32: (0, 0xFFFF_FFFE),
     RegisterType.INT32: (-0x7FFF_FFFF, 0x7FFF_FFFF),
+    RegisterType.UINT64: (0, 0xFFFF_FFFF_FFFF_FFFE),
+    RegisterType.INT64: (-0x7FFF_FFFF_FFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF),
+    RegisterType.BOOL: (0, 1),
+    RegisterType.BITS: (0, 0xFFFE),
 }
 _DIGITS_MOST: Final = 20
-"""More than any integer type has; a number with more digits needs no rounding to be refused."""
+"""As many as the widest integer type has; a number with more needs no rounding to be refused."""
 _NO_VALUE: Final = {
-    RegisterType.FLOAT32: bytes.fromhex("7FC00000"),
-    RegisterType.UINT16: bytes.fromhex("FFFF"),
-    RegisterType.INT16: bytes.fromhex("8000"),
-    RegisterType.UINT32: bytes.fromhex("FFFFFFFF"),
-    RegisterType.INT32: bytes.fromhex("80000000"),
+    RegisterType.FLOAT32: "7FC00000",
+    RegisterType.FLOAT64: "7FF8000000000000",
+    RegisterType.UINT16: "FFFF",
+    RegisterType.INT16: "8000",
+    RegisterType.UINT32: "FFFFFFFF",
+    RegisterType.INT32: "80000000",
+    RegisterType.UINT64: "FFFFFFFFFFFFFFFF",
+    RegisterType.INT64: "8000000000000000",
+    RegisterType.BOOL: "0000",
+    RegisterType.BITS: "FFFF",
 }
 
 
-def encode_value(value: float, form: Form) -> bytes:
-    """The bytes of a number, as they stand in the reply.
+def encode_value(value: float | str, form: Form) -> bytes:
+    """The bytes of a value, as they stand in the reply.
 
     Raises:
-        DoesNotFit: it is not finite, too large for the type, or would read as "no value".
+        DoesNotFit: it is not finite, too large or too long for the type, of another kind, or would read as "no value".
     """
-    return _in_order(_packed(value, form), form.word_order)
+    if isinstance(value, str) or form.type is RegisterType.STRING:
+        return _in_order(_text(value, form), form)
+    return _in_order(_packed(value, form), form)
 
 
 def number_shown(value: float, form: Form) -> float:
-    """The number that SCADA reads where a value is written: scaled and rounded, for float32 to the nearest that it has.
+    """The number that SCADA reads where a value is written: scaled and rounded, for a float to the nearest that it has.
 
     Raises:
         DoesNotFit: as `encode_value` does.
@@ -91,7 +124,7 @@ def number_shown(value: float, form: Form) -> float:
     return float(number)
 
 
-def carries(form: Form, value: float) -> bool:
+def carries(form: Form, value: float | str) -> bool:
     """Whether registers of a form can show a value."""
     if form.type is RegisterType.BIT:
         return True
@@ -102,12 +135,26 @@ def carries(form: Form, value: float) -> bool:
     return True
 
 
+def _text(value: float | str, form: Form) -> bytes:
+    """A string in UTF-8, with zeros behind it."""
+    if not isinstance(value, str) or form.type is not RegisterType.STRING:
+        raise DoesNotFit(f"{value!r} cannot be written as {form.type}")
+    try:
+        text = value.encode()
+    except UnicodeEncodeError as error:
+        raise DoesNotFit(f"{value!r} is no text") from error
+    room = 2 * form.length
+    if len(text) > room or "\0" in value:
+        raise DoesNotFit(f"{value!r} has {len(text)} bytes, {form.length} registers have room for {room}, without zeros")
+    return text.ljust(room, b"\0")
+
+
 def _packed(value: float, form: Form) -> bytes:
     try:
-        scaled = value * form.scale
+        scaled = value * form.scale + form.offset if form.offset else value * form.scale  # -0.0 stays what it is
         if not math.isfinite(scaled):
             raise DoesNotFit(f"{value} times {form.scale:g} is not a finite number")
-        number = scaled if form.type is RegisterType.FLOAT32 else _whole(value, form)
+        number = scaled if form.is_float else _whole(value, form)
         return form.layout.pack(number)
     except OverflowError as error:
         raise DoesNotFit(f"the value is too large for {form.type}") from error
@@ -116,16 +163,30 @@ def _packed(value: float, form: Form) -> bytes:
 def _whole(value: float, form: Form) -> int:
     """A scaled value rounded as on paper, half away from zero: 0.125 times 100 is 13, and 2.675 times 100 is 268."""
     plain = int(value) if isinstance(value, int) else float(value)  # a flag or a level is written as its number, not its name
-    number = plain if isinstance(plain, int) and form.scale == 1 else _rounded(Decimal(repr(plain)) * Decimal(repr(form.scale)))
+    number = plain if isinstance(plain, int) and form.scale == 1 and not form.offset else _rounded(_scaled(plain, form))
     least, most = _RANGE[form.type]
     if not least <= number <= most:
         raise DoesNotFit(f"{number} is outside {least} to {most} of {form.type}")
     return number
 
 
+def _scaled(plain: float, form: Form) -> Decimal:
+    return Decimal(repr(plain)) * Decimal(repr(form.scale)) + Decimal(repr(form.offset))
+
+
 def _rounded(number: Decimal) -> int:
     return int(number.quantize(Decimal(1), ROUND_HALF_UP) if number.adjusted() < _DIGITS_MOST else number)
 
 
-def _in_order(packed: bytes, word_order: WordOrder) -> bytes:
-    return packed if word_order is WordOrder.BIG else packed[2:] + packed[:2]
+def _in_order(packed: bytes, form: Form) -> bytes:
+    """The bytes of a value whose high byte is first, in the order of their form. A string has no high word."""
+    exchanged = form.byte_order is ByteOrder.LITTLE
+    reverses = form.word_order is WordOrder.LITTLE and form.type is not RegisterType.STRING
+    ordered = packed[::-1] if reverses else packed  # which exchanges the bytes of each word, too
+    return ordered if reverses == exchanged else _exchanged(ordered)
+
+
+def _exchanged(content: bytes) -> bytes:
+    swapped = bytearray(content)
+    swapped[::2], swapped[1::2] = content[1::2], content[::2]
+    return bytes(swapped)

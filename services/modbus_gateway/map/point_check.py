@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
-from dotbus.runtime.installation.modbus import Point, RegisterType, Table
+from dotbus.runtime.installation.modbus import OnBad, Point, RegisterType, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean
 from modbus_gateway.map.check import ADDRESSES
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
-from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, Quantity, Scope
+from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, REASONS, Quantity, Scope
 
 _SUBJECTS: Final = ("plant", "resource", "node")
 _TAKES: Final = {
@@ -18,13 +18,32 @@ _TAKES: Final = {
     Scope.RESOURCE: frozenset({"plant", "resource"}),
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
 }
-_KEEPS_EVERY_DIGIT: Final = (RegisterType.UINT32, RegisterType.INT32)
+_KEEPS_EVERY_DIGIT: Final = (
+    RegisterType.UINT32,
+    RegisterType.INT32,
+    RegisterType.UINT64,
+    RegisterType.INT64,
+    RegisterType.FLOAT64,
+)
 SCALE_LEAST: Final = 1e-6
 SCALE_MOST: Final = 1e9
 """Terawatts and milliwatts. Far beyond them a small value is no longer told from 0, or a large one fits nowhere."""
 INTEGER_SCALE_LEAST: Final = 1.0
 """A smaller one would round away megawatts: at 1e-9 every value reads 0."""
-_OF_NUMBERS: Final = ("scale", "word_order", "bad_value")
+_OF_NUMBERS: Final = ("scale", "offset", "word_order", "byte_order", "bad_value", "least", "most")
+
+
+NAMED: Final = {"least": "min", "most": "max"}
+"""Keys of the file whose names Python has for something else."""
+_BIT: Final = {Table.DISCRETE: "discrete input", Table.COIL: "coil"}
+_NUMBERS: Final = {2: "two", 4: "four"}
+
+
+def form_of_point(point: Point, quantity: Quantity) -> Form:
+    """How a point is written. A flag in a register has no third state: what would be held is 0 at once, as in a bit."""
+    kind = RegisterType.BIT if point.table.has_bits else point.type or quantity.type
+    on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is OnBad.HOLD else point.on_bad
+    return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order)
 
 
 def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:
@@ -36,12 +55,13 @@ def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistak
         yield from facts.tell(at, "quantity", f"{point.quantity!r} is no quantity{hint}")
         return
     yield from _check_keys_given(point, quantity, facts, at)
-    if point.table is Table.DISCRETE:
+    if point.table.has_bits:
         yield from _check_bit(point, quantity, facts, at)
     elif point.type is RegisterType.BIT:
-        yield from facts.tell(at, "type", 'a bit belongs in table = "discrete"', "table")
+        yield from facts.tell(at, "type", 'a bit belongs in table = "discrete" or "coil"', "table")
     else:
         yield from _check_number(point, quantity, facts, at)
+    yield from _check_stale_time(point, quantity, facts, at)
     if quantity.scope is Scope.PRICE:
         yield from _check_price(point, facts, at)
 
@@ -75,55 +95,87 @@ def _check_keys_given(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
 
 def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     if point.type not in (None, RegisterType.BIT):
-        yield from facts.tell(at, "type", f"a discrete input is a bit, not a {point.type}", "table")
+        yield from facts.tell(at, "type", f"a {_BIT[point.table]} is a bit, not a {point.type}", "table")
     if not quantity.is_flag:
-        yield from facts.tell(at, "quantity", f"{quantity.name} is no flag, so it cannot be a discrete input", "table")
+        yield from facts.tell(at, "quantity", f"{quantity.name} is no flag, so it cannot be a {_BIT[point.table]}", "table")
     resource = facts.resources.get(point.resource or "")
     if quantity.name == MUST_FOLLOW and resource and resource.variable:
-        told = f"{quantity.name} of a variable resource is unknown until CAISO says it, which a discrete input cannot show"
+        told = f"{quantity.name} of a variable resource is unknown until CAISO says it, which a bit cannot show"
         yield from facts.tell(at, "table", told, "quantity", "resource")
     for name in _OF_NUMBERS:
         if name in point.model_fields_set:
-            yield from facts.tell(at, name, "means nothing for a discrete input", "table")
+            yield from facts.tell(at, NAMED.get(name, name), "means nothing for a bit", "table")
 
 
 def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    form = Form(point.type or quantity.type, scale=point.scale)
-    if (quantity.scope is Scope.UNIT or quantity.unit == EPOCH) and form.type not in _KEEPS_EVERY_DIGIT:
-        told = f"{quantity.name} needs uint32 or int32: no other type keeps every digit of it"
+    form = form_of_point(point, quantity)
+    if told := _why_no(form.type, quantity):
         yield from facts.tell(at, "type", told, "quantity", "table")
-    if point.scale != 1:
-        yield from _check_scale(point, quantity, form.type, facts, at)
+        return
+    for name in ("scale", "offset", "least", "most"):
+        if not quantity.is_measured and name in point.model_fields_set:
+            key = NAMED.get(name, name)
+            told = f"{quantity.name} takes no {key}: only megawatts and prices do, all else would mean another thing"
+            yield from facts.tell(at, key, told, "quantity", "table")
+    if quantity.is_measured and point.scale != 1:
+        yield from _check_scale(point, form, facts, at)
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None
     if reason:
-        yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table", "scale")
+        yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table", "scale", "offset")
     if point.address + form.registers > ADDRESSES:
-        reason = f"a {form.type} takes two registers, {point.address} is the last of a unit"
+        reason = f"a {form.type} takes {_NUMBERS[form.registers]} registers, the last of a unit is {ADDRESSES - 1}"
         yield from facts.tell(at, "address", reason, "type", "quantity", "table")
-    if quantity.unit == MW:
-        yield from _check_limits(point, form.type, facts, at)
+    if quantity.is_measured:
+        yield from _check_limits(point, quantity, form, facts, at)
 
 
-def _check_scale(point: Point, quantity: Quantity, kind: RegisterType, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+def _why_no(kind: RegisterType, quantity: Quantity) -> str | None:
+    """Why a quantity cannot be of a type; None when it can."""
+    if kind is RegisterType.BOOL and not quantity.is_flag:
+        return f"{quantity.name} is no flag, so it cannot be a bool"
+    if kind is RegisterType.BITS and quantity.unit != REASONS:
+        return f"{quantity.name} is no bit mask, so it cannot be bits"
+    if kind is RegisterType.STRING:
+        return f"{quantity.name} is a number, so it cannot be a string"
+    if (quantity.scope is Scope.UNIT or quantity.unit == EPOCH) and kind not in _KEEPS_EVERY_DIGIT:
+        return f"{quantity.name} needs uint32, int32 or 64 bits: no other type keeps every digit of it"
+    return None
+
+
+def _check_scale(point: Point, form: Form, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     """A scale under which the registers would say something else, or nothing."""
-    least = SCALE_LEAST if kind is RegisterType.FLOAT32 else INTEGER_SCALE_LEAST
-    if not quantity.is_measured:
-        told = f"{quantity.name} takes no scale: only megawatts and prices do, all else would mean another thing"
-        yield from facts.tell(at, "scale", told, "quantity", "table")
-    elif not least <= abs(point.scale) <= SCALE_MOST:
+    kind, least = form.type, SCALE_LEAST if form.is_float else INTEGER_SCALE_LEAST
+    if not least <= abs(point.scale) <= SCALE_MOST:
         told = f"{point.scale:g} is not between {least:g} and {SCALE_MOST:g} or their negatives: {kind} would lose the value"
         yield from facts.tell(at, "scale", told, "type", "quantity", "table")
 
 
-def _check_limits(point: Point, kind: RegisterType, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    """A type that cannot show the megawatts that the resource can have."""
-    resource = facts.resources.get(point.resource or "")
-    if resource is None:
+def _check_limits(point: Point, quantity: Quantity, form: Form, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    """A type that cannot show what the value can be: by its resource's limits and its own."""
+    if point.least is not None and point.most is not None and point.least > point.most:
+        yield from facts.tell(at, "max", f"{point.most:g} is below min {point.least:g}", "min")
+    limits = [("its own min", point.least), ("its own max", point.most)]
+    resource = facts.resources.get(point.resource or "") if quantity.unit == MW else None
+    if resource:
+        limits += [("the resource's pmin_mw", resource.pmin_mw), ("the resource's pmax_mw", resource.pmax_mw)]
+    for name, limit in limits:
+        if limit is not None and why_it_does_not_fit(limit, form):
+            offset = f" and offset {point.offset:g}" if point.offset else ""
+            reason = f"{form.type} with scale {point.scale:g}{offset} cannot show {name}, {limit:g}"
+            yield from facts.tell(at, "type", reason, "scale", "offset", "quantity", "table", "resource", "min", "max")
+
+
+def _check_stale_time(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    """A stale time of its own that would change nothing."""
+    if point.stale_after_s is None:
         return
-    for name, limit_mw in (("pmin_mw", resource.pmin_mw), ("pmax_mw", resource.pmax_mw)):
-        if limit_mw is not None and why_it_does_not_fit(limit_mw, Form(kind, scale=point.scale)):
-            reason = f"{kind} with scale {point.scale:g} cannot show the resource's {name}, {limit_mw:g}"
-            yield from facts.tell(at, "type", reason, "scale", "quantity", "table", "resource")
+    modbus, name = facts.file.installation.modbus, "price_stale_after_s" if quantity.scope is Scope.PRICE else "stale_after_s"
+    general_s = modbus.price_stale_after_s if quantity.scope is Scope.PRICE else modbus.stale_after_s
+    if not quantity.told_by:
+        yield from facts.tell(at, "stale_after_s", f"{quantity.name} is never stale", "quantity")
+    elif point.stale_after_s > general_s and facts.file.is_as_given("modbus", name):
+        told = f"{point.stale_after_s:g} is longer than {name} of [modbus], {general_s:g}, which counts for every value"
+        yield from facts.tell(at, "stale_after_s", told, "quantity")
 
 
 def _check_price(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:

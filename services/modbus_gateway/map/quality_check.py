@@ -7,7 +7,7 @@ that says how good the value is.
 from collections.abc import Iterable, Iterator, Sequence
 
 from dotbus.runtime.installation.installation import Resource
-from dotbus.runtime.installation.modbus import OnBad, Point, Table
+from dotbus.runtime.installation.modbus import OnBad, Point
 from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import DoesNotFit, Form, number_shown
@@ -28,7 +28,7 @@ def check_told(point: Point, cell: Cell, beside: Iterable[Cell], facts: FileFact
         facts: of the file.
         at: the point's place in the file.
     """
-    if point.table is Table.DISCRETE or not cell.quantity.told_by or not _may_mislead(point, cell, facts):
+    if point.table.has_bits or not cell.quantity.told_by or not _may_mislead(point, cell, facts):
         return
     if any(_tells(other, cell) for other in beside):
         return
@@ -97,7 +97,7 @@ def _tells(other: Cell, cell: Cell) -> bool:
     if other.quantity.name not in cell.quantity.told_by:
         return False
     if other.quantity.scope is Scope.PRICE:
-        return other.about.prices == cell.about.prices
+        return other.about.judged_alike.prices == cell.about.judged_alike.prices
     ids = {member.resource.id for member in other.about.members}
     return {member.resource.id for member in cell.about.members} <= ids
 

@@ -49,7 +49,7 @@ class Quantity:
     @property
     def is_measured(self) -> bool:
         """Whether it is megawatts or a price: what `bad_value` may stand for."""
-        return self.type is F32
+        return self.unit in (MW, USD_PER_MWH)
 
     @property
     def told_by(self) -> tuple[str, ...]:
@@ -67,8 +67,9 @@ LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
+TRAJECTORY_FRESH: Final = "trajectory_fresh"
 _OF_THE_SCHEDULE: Final = {"dot_quality", "set_point_quality", "previous_dot_quality", "next_dot_quality"}
-_FLAGS: Final = {"latest_dop_quality": ("trajectory_fresh", "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
+_FLAGS: Final = {"latest_dop_quality": (TRAJECTORY_FRESH, "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
 """Flags that are 0 whenever values of that quality are bad."""
 
 # fmt: off
@@ -126,7 +127,7 @@ _RESOURCE = (
     ("trajectory_reasons", U16, REASONS, "", "Why it is less than good"),
     ("trajectory_mw", F32, MW, "trajectory_quality", "The trajectory now: linear between DOPs, ended after the last target"),
     ("trajectory_age_s", U16, "s", "", "Since CAISO had the newest trajectory batch; 65534 stands for longer, too"),
-    ("trajectory_fresh", U16, FLAG, "", "1 while nothing but a limit of the resource speaks against its trajectory"),
+    (TRAJECTORY_FRESH, U16, FLAG, "", "1 while nothing but a limit of the resource speaks against its trajectory"),
     ("latest_dop_quality", U16, LEVEL, "", "Quality of the latest DOP"),
     ("latest_dop_reasons", U16, REASONS, "", "Why it is less than good"),
     ("latest_dop_mw", F32, MW, "latest_dop_quality", "The last DOP of the newest trajectory batch, whatever its target time"),

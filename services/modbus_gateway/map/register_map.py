@@ -6,36 +6,44 @@ another thing after a change, nothing else tells.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import Final, Self
 
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.installation.installation import Resource
-from dotbus.runtime.installation.modbus import Modbus, OnBad, RegisterType, Table
+from dotbus.runtime.installation.modbus import ByteOrder, Modbus, OnBad, RegisterType, Table
 from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
 
 SERVED: Final = "(served from here)"
 _LARGEST_INT32: Final = 0x7FFF_FFFF
+_COUNTED: Final = {Table.DISCRETE: "inputs", Table.COIL: "coils"}
 
 
 @dataclass(frozen=True)
 class Member:
-    """A resource and the plant that it belongs to."""
+    """A resource and the plant that it belongs to; for a cell that has a stale time of its own, with that."""
 
     plant: str
     resource: Resource
+    stale_after_s: float | None = None
+
+    @property
+    def key(self) -> str:
+        """What its readings are known by, its id: those with a stale time of their own are others."""
+        return self.resource.id if self.stale_after_s is None else f"{self.resource.id}\tstale after {self.stale_after_s} s"
 
 
 @dataclass(frozen=True)
 class PriceAt:
-    """The prices of one node in one market."""
+    """The prices of one node in one market; for a cell that has a stale time of its own, with that."""
 
     market: Market
     node: str
+    stale_after_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,12 @@ class About:
     prices: tuple[PriceAt, ...] = ()
     unit_id: int | None = None
 
+    @property
+    def judged_alike(self) -> Self:
+        """The same without a stale time of its own: what its quality at the unit is about."""
+        members = tuple(replace(member, stale_after_s=None) for member in self.members)
+        return replace(self, members=members, prices=tuple(replace(price, stale_after_s=None) for price in self.prices))
+
     def __str__(self) -> str:
         """Whose the value is, whatever the order of the file. The plant's name is no part of it: a resource has one plant."""
         resources = sorted(member.resource.id for member in self.members)
@@ -53,13 +67,44 @@ class About:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Between which values a cell's own is good; what they are is said by its quantity."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def allow(self, value: float) -> bool:
+        """Whether a value keeps them."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+NO_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One value at one address."""
+    """One value at one address. `limits` are its own, besides those of the resource that it is about.
+
+    `unit` is what the registers count in, where that is not the quantity's own unit.
+    """
 
     address: int
     quantity: Quantity
     about: About
     form: Form
+    limits: Limits = NO_LIMITS
+    unit: str | None = None
+
+    @cached_property
+    def has_stale_time(self) -> bool:
+        """Whether it has a stale time of its own."""
+        times_s = [*(one.stale_after_s for one in self.about.members), *(one.stale_after_s for one in self.about.prices)]
+        return any(time_s is not None for time_s in times_s)
+
+    @cached_property
+    def judged_alike(self) -> "Cell":
+        """The same without a stale time of its own."""
+        return replace(self, about=self.about.judged_alike)
 
 
 @dataclass(frozen=True)
@@ -71,6 +116,17 @@ class Span:
     start: int
     length: int
     cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Addresses of a table at which the same stands as at those of another table, `of`, which has a span for it."""
+
+    unit_id: int
+    table: Table
+    start: int
+    length: int
+    of: Table
 
 
 @dataclass(frozen=True, order=True)
@@ -93,15 +149,23 @@ class Entry:
 
 @dataclass(frozen=True)
 class RegisterMap:
-    """Everything that the gateway serves, and how it judges it."""
+    """Everything that the gateway serves, and how it judges it.
+
+    Attributes:
+        views: what of the spans is shown in other tables, too.
+        members: the resources that it is about, each also with each stale time that a cell has of its own.
+        prices: the same of prices.
+    """
 
     spans: tuple[Span, ...]
     judging: Modbus
+    views: tuple[View, ...] = ()
     members: tuple[Member, ...] = field(init=False)
     prices: tuple[PriceAt, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        abouts = [cell.about for span in self.spans for cell in span.cells]
+        shown = [cell.about for span in self.spans for cell in span.cells]
+        abouts = [*shown, *(about.judged_alike for about in shown)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
 
@@ -114,7 +178,8 @@ class RegisterMap:
     def by_unit(self) -> "Mapping[int, RegisterMap]":
         """The same for each unit by itself."""
         spans = {unit_id: tuple(span for span in self.spans if span.unit_id == unit_id) for unit_id in sorted(self.units)}
-        return {unit_id: RegisterMap(of_unit, self.judging) for unit_id, of_unit in spans.items()}
+        views = {unit_id: tuple(view for view in self.views if view.unit_id == unit_id) for unit_id in spans}
+        return {unit_id: RegisterMap(of_unit, self.judging, views[unit_id]) for unit_id, of_unit in spans.items()}
 
     @cached_property
     def judged_cells(self) -> Mapping[int, tuple[Cell, ...]]:
@@ -125,7 +190,10 @@ class RegisterMap:
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """All that readers rely on, in the order of units, tables and addresses."""
-        return tuple(sorted(entry for span in self.spans for entry in _entries_of(span)))
+        of_views = (
+            Entry(view.unit_id, view.table, view.start, SERVED, "", f"{view.length} as {view.of.value}") for view in self.views
+        )
+        return tuple(sorted([*(entry for span in self.spans for entry in _entries_of(span)), *of_views]))
 
     @cached_property
     def hashes(self) -> Mapping[int, int]:
@@ -138,7 +206,7 @@ class RegisterMap:
     def states(self, topics: Topics) -> list[str]:
         """The topics of the states that are shown."""
         of_members = [say(m.plant, m.resource.id) for m in self.members for say in (topics.dot, topics.trajectory)]
-        return [*of_members, *(topics.lmp(price.market, price.node) for price in self.prices)]
+        return list(dict.fromkeys([*of_members, *(topics.lmp(price.market, price.node) for price in self.prices)]))
 
     def filters(self, topics: Topics) -> list[str]:
         """The topics to follow. Services come last: a heartbeat confirms the states that came before it."""
@@ -146,11 +214,11 @@ class RegisterMap:
 
 
 def _entries_of(span: Span) -> Iterator[Entry]:
-    registers = f"{span.length} {'registers' if span.table is Table.HOLDING else 'inputs'}"
+    registers = f"{span.length} {_COUNTED.get(span.table, 'registers')}"
     yield Entry(span.unit_id, span.table, span.start, SERVED, "", registers)
     for cell in span.cells:
         whose = "" if cell.quantity.scope is Scope.UNIT else str(cell.about)
-        yield Entry(span.unit_id, span.table, cell.address, _called(cell), whose, _form_of(cell.form))
+        yield Entry(span.unit_id, span.table, cell.address, _called(cell), whose, _form_of(cell))
 
 
 def _called(cell: Cell) -> str:
@@ -162,13 +230,33 @@ def _called(cell: Cell) -> str:
     return f"{quantity.name} ({Schedule.HOURLY})" if hourly else quantity.name
 
 
-def _form_of(form: Form) -> str:
+def _form_of(cell: Cell) -> str:
+    form = cell.form
     if form.type is RegisterType.BIT:
         return f"bit {OnBad.EXCEPTION.value}" if form.on_bad is OnBad.EXCEPTION else "bit"
-    words = f" {form.word_order.value}" if form.registers > 1 else ""
-    scale = "" if form.scale == 1 else f" times {float(form.scale)!r}"
-    instead = f" {float(form.bad_value)!r}" if form.on_bad is OnBad.VALUE and form.bad_value is not None else ""
-    return f"{form.type.value}{words}{scale} {form.on_bad.value}{instead}"
+    return " ".join(
+        part for part in (form.type.value, *_order_of(form), *_scale_of(cell), form.on_bad.value, _instead(form)) if part
+    )
+
+
+def _order_of(form: Form) -> Iterator[str]:
+    if form.type is RegisterType.STRING:
+        yield f"of {form.length} registers"
+    elif form.registers > 1:
+        yield form.word_order.value
+    if form.byte_order is ByteOrder.LITTLE:
+        yield "bytes exchanged"
+
+
+def _scale_of(cell: Cell) -> Iterator[str]:
+    if cell.form.scale != 1:
+        yield f"times {float(cell.form.scale)!r}"
+    if cell.form.offset:
+        yield f"plus {float(cell.form.offset)!r}"
+
+
+def _instead(form: Form) -> str:
+    return f"{float(form.bad_value)!r}" if form.on_bad is OnBad.VALUE and form.bad_value is not None else ""
 
 
 def _hash_of(entries: list[Entry]) -> int:

@@ -15,7 +15,7 @@ from modbus_gateway.values.reading import Named, Read, Reading, described
 
 def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
     """Every quantity of a node's price."""
-    stale_after_s = judging.price_stale_after_s
+    stale_after_s = min(judging.price_stale_after_s, price.stale_after_s or judging.price_stale_after_s)
     known = judge_prices(received, topics.lmp(price.market, price.node), stale_after_s, now)
     published = known.parts[-1] if known.parts else None
     active = next((part for part in known.parts if part.said.interval_start <= now < part.said.interval_end), None)

@@ -7,8 +7,9 @@ from typing import Final, Self
 
 import msgspec
 
-from dotbus.contracts.quality import GOOD, Quality
+from dotbus.contracts.quality import GOOD, Quality, Reason
 from modbus_gateway.map.form import Form, carries
+from modbus_gateway.map.register_map import NO_LIMITS, Cell
 
 AGE_MOST_S: Final = 65534
 
@@ -20,7 +21,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     SUPP segment, or no word of CAISO's on whether a variable resource must follow. Whatever else is absent is bad.
     """
 
-    value: float | None
+    value: float | str | None
     quality: Quality = GOOD
 
     @classmethod
@@ -54,3 +55,14 @@ def described(name: str, quality: Quality) -> Named:
 def fits(reading: Reading, form: Form) -> bool:
     """Whether registers can show what a reading says. Where nothing is to be shown, or a bad value, they can."""
     return reading.value is None or reading.quality.is_bad or carries(form, reading.value)
+
+
+def against(reading: Reading, cell: Cell) -> frozenset[Reason]:
+    """What speaks against a reading where a cell shows it, and nowhere else: its registers and its own limits."""
+    if fits(reading, cell.form) and cell.limits is NO_LIMITS:  # nearly all
+        return frozenset()
+    if reading.value is None or reading.quality.is_bad:
+        return frozenset()
+    is_outside = isinstance(reading.value, int | float) and not cell.limits.allow(reading.value)
+    unfit = [] if carries(cell.form, reading.value) else [Reason.INVALID]
+    return frozenset([*unfit, *([Reason.OUT_OF_LIMITS] if is_outside else [])])

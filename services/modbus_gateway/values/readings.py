@@ -10,13 +10,13 @@ from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
-from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
+from modbus_gateway.map.quantities import QUANTITIES, TRAJECTORY_FRESH, Quantity, Scope
 from modbus_gateway.map.register_map import About, Cell, PriceAt, RegisterMap
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.judge import hears_caiso
 from modbus_gateway.state.received import Received
 from modbus_gateway.values.price_readings import read_price
-from modbus_gateway.values.reading import Named, Reading, fits
+from modbus_gateway.values.reading import Named, Reading, against
 from modbus_gateway.values.resource_readings import read_resource
 
 HEARTBEAT_CYCLE: Final = 65535
@@ -40,7 +40,7 @@ class Readings:
     def at(cls, now: datetime, register_map: RegisterMap, received: Received, topics: Topics) -> Self:
         """What a map's cells may ask for at a time."""
         judging = register_map.judging
-        resources = {m.resource.id: read_resource(m, received, topics, judging, now) for m in register_map.members}
+        resources = {m.key: read_resource(m, received, topics, judging, now) for m in register_map.members}
         prices = {price: read_price(price, received, topics, judging, now) for price in register_map.prices}
         turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values()))
         return cls(
@@ -52,24 +52,36 @@ class Readings:
         )
 
     def as_shown(self, cells: Iterable[Cell]) -> Self:
-        """The readings as the registers of one unit can show them: where a value does not fit into its own, it is not good."""
+        """The readings as the registers of one unit can show them.
+
+        Where a value does not fit into its own, or keeps not the limits of its own point, that speaks against it and against
+        what tells its quality at the unit.
+        """
         resources, prices = dict(self.resources), dict(self.prices)
-        misfits = [cell for cell in cells if not fits(self.of(cell), cell.form)]
-        for cell in misfits:
-            if cell.quantity.scope is Scope.PRICE:
-                price = cell.about.prices[0]
-                prices[price] = _invalid(prices[price], cell.quantity)
-            else:
-                resource_id = cell.about.members[0].resource.id
-                resources[resource_id] = _invalid(resources[resource_id], cell.quantity)
-        return replace(self, resources=resources, prices=prices) if misfits else self
+        doubted = [(cell, reasons) for cell in cells if (reasons := self._against(cell))]
+        for cell, reasons in doubted:
+            for about in dict.fromkeys((cell.about, cell.about.judged_alike)):
+                if cell.quantity.scope is Scope.PRICE:
+                    price = about.prices[0]
+                    prices[price] = _doubted(prices[price], cell.quantity, reasons)
+                else:
+                    key = about.members[0].key
+                    resources[key] = _doubted(resources[key], cell.quantity, reasons)
+        return replace(self, resources=resources, prices=prices) if doubted else self
+
+    def _against(self, cell: Cell) -> frozenset[Reason]:
+        """What speaks against a value where a cell shows it, beyond what does anywhere."""
+        reading = self.of(cell)
+        if not cell.has_stale_time:
+            return against(reading, cell)
+        return against(reading, cell).union(set(reading.quality.reasons) - set(self.of(cell.judged_alike).quality.reasons))
 
     def of(self, cell: Cell) -> Reading:
         """What a cell shows."""
         name, about = cell.quantity.name, cell.about
         match cell.quantity.scope:
             case Scope.RESOURCE:  # most are
-                return self.resources[about.members[0].resource.id][name]
+                return self.resources[about.members[0].key][name]
             case Scope.GATEWAY:
                 return self.gateway[name]
             case Scope.UNIT:
@@ -81,17 +93,23 @@ class Readings:
 
     def _plant(self, about: About) -> Named:
         return read_plant(
-            [self.resources[member.resource.id] for member in about.members], [self.prices[price] for price in about.prices]
+            [self.resources[member.key] for member in about.members], [self.prices[price] for price in about.prices]
         )
 
 
-def _invalid(named: Named, quantity: Quantity) -> Named:
-    """With a quantity whose value registers cannot carry, and with it everything that its quality speaks of."""
-    quality = Quality.of([*named[quantity.name].quality.reasons, Reason.INVALID])
+def _doubted(named: Named, quantity: Quantity, more: Iterable[Reason]) -> Named:
+    """With more reasons against a quantity, and with it against everything that its quality speaks of."""
+    quality = Quality.of([*named[quantity.name].quality.reasons, *more])
     level, reasons, *flags = quantity.told_by
     told = {level: Reading(quality.level), reasons: Reading(quality.reason_bits)}
     values = {n: Reading(one.value, quality) for n, one in named.items() if QUANTITIES[n].quality == quantity.quality}
-    return {**named, **values, **told, **{flag: Reading(False) for flag in flags if flag in named}}  # noqa: FBT003  # a value
+    untold = {flag: Reading(False) for flag in flags if flag in named and not _is_fresh(flag, quality)}  # noqa: FBT003  # a value
+    return {**named, **values, **told, **untold}
+
+
+def _is_fresh(flag: str, quality: Quality) -> bool:
+    """Whether a flag may be 1 beside a quality: of a trajectory also beyond a limit, of a price only where it is good."""
+    return quality.is_good or (flag == TRAJECTORY_FRESH and set(quality.reasons) <= {Reason.OUT_OF_LIMITS})
 
 
 def read_gateway(received: Received, judging: Modbus, now: datetime) -> Named:

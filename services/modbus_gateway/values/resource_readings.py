@@ -37,8 +37,9 @@ RAMP_TOLERANCE: Final = 1e-6
 def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
     """Every quantity of a resource."""
     names, resource = (member.plant, member.resource.id), member.resource
-    known = judge_dots(received, topics.dot(*names), judging.stale_after_s, now)
-    trajectory = judge_trajectory(received, topics.trajectory(*names), judging.stale_after_s, now)
+    stale_after_s = min(judging.stale_after_s, member.stale_after_s or judging.stale_after_s)
+    known = judge_dots(received, topics.dot(*names), stale_after_s, now)
+    trajectory = judge_trajectory(received, topics.trajectory(*names), stale_after_s, now)
     of = {schedule: Dots(known, schedule) for schedule in Schedule}
     dots = of[resource.schedule]
     named = {

@@ -8,7 +8,7 @@ from typing import Final
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import OnBad, Table
-from modbus_gateway.map.register_map import Cell, RegisterMap, Span
+from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
 from modbus_gateway.state.received import Received
 from modbus_gateway.values.readings import Readings
 from modbus_gateway.wire.encode import encode_bit, encode_reading
@@ -44,6 +44,15 @@ class Registers:
     faults: bytes | None = None
     held_s: Mapping[int, float] = field(default_factory=dict)
 
+    def covers(self, view: View) -> bool:
+        """Whether all of a view stands here."""
+        return self.start <= view.start and view.start + view.length <= self.start + len(self.content) // 2
+
+    def part(self, view: View) -> "Registers":
+        """What of it a view shows."""
+        first, end = view.start - self.start, view.start - self.start + view.length
+        return Registers(view.start, self.content[2 * first : 2 * end], self.faults and self.faults[first:end])
+
 
 @dataclass(frozen=True)
 class Bits:
@@ -54,6 +63,15 @@ class Bits:
     content: int
     faults: int = 0
 
+    def covers(self, view: View) -> bool:
+        """Whether all of a view stands here."""
+        return self.start <= view.start and view.start + view.length <= self.start + self.length
+
+    def part(self, view: View) -> "Bits":
+        """What of it a view shows."""
+        first, mask = view.start - self.start, (1 << view.length) - 1
+        return Bits(view.start, view.length, self.content >> first & mask, self.faults >> first & mask)
+
 
 @dataclass(frozen=True)
 class Image:
@@ -61,12 +79,12 @@ class Image:
 
     rendered_at: datetime
     holds_until: datetime
-    registers: Mapping[int, tuple[Registers, ...]]
-    bits: Mapping[int, tuple[Bits, ...]]
+    registers: Mapping[tuple[int, Table], tuple[Registers, ...]]
+    bits: Mapping[tuple[int, Table], tuple[Bits, ...]]
 
-    def read_registers(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+    def read_registers(self, unit_id: int, address: int, count: int, table: Table = Table.HOLDING) -> bytes | Refusal:
         """The bytes of `count` registers, or why there are none."""
-        for span in self.registers.get(unit_id, ()):
+        for span in self.registers.get((unit_id, table), ()):
             first = address - span.start
             if first >= 0 and (first + count) * 2 <= len(span.content):
                 if span.faults and 1 in span.faults[first : first + count]:
@@ -74,10 +92,10 @@ class Image:
                 return span.content[first * 2 : (first + count) * 2]
         return Refusal.ADDRESS
 
-    def read_bits(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
+    def read_bits(self, unit_id: int, address: int, count: int, table: Table = Table.DISCRETE) -> bytes | Refusal:
         """`count` bits, packed as a reply carries them, or why there are none."""
         mask = (1 << count) - 1
-        for span in self.bits.get(unit_id, ()):
+        for span in self.bits.get((unit_id, table), ()):
             first = address - span.start
             if first >= 0 and first + count <= span.length:
                 if span.faults >> first & mask:
@@ -98,7 +116,7 @@ class Earlier:
 
     def registers(self, span: Span) -> Registers | None:
         """The same span."""
-        return next((known for known in self.image.registers[span.unit_id] if known.start == span.start), None)
+        return next((known for known in self.image.registers[span.unit_id, span.table] if known.start == span.start), None)
 
 
 def render(
@@ -115,17 +133,23 @@ def render(
     """
     readings = Readings.at(now, register_map, received, topics)
     shown = {unit_id: readings.as_shown(cells) for unit_id, cells in register_map.judged_cells.items()}
-    registers: dict[int, tuple[Registers, ...]] = {}
-    bits: dict[int, tuple[Bits, ...]] = {}
+    registers: dict[tuple[int, Table], tuple[Registers, ...]] = {}
+    bits: dict[tuple[int, Table], tuple[Bits, ...]] = {}
     for span in register_map.spans:
-        unit = span.unit_id
-        if span.table is Table.HOLDING:
+        unit, place = span.unit_id, (span.unit_id, span.table)
+        if not span.table.has_bits:
             holding = (
                 Holding(earlier.registers(span), earlier.age_s, register_map.judging.hold_at_most_s) if earlier else Holding()
             )
-            registers[unit] = (*registers.get(unit, ()), _render_registers(span, shown[unit], holding))
+            registers[place] = (*registers.get(place, ()), _render_registers(span, shown[unit], holding))
         else:
-            bits[unit] = (*bits.get(unit, ()), _render_bits(span, shown[unit]))
+            bits[place] = (*bits.get(place, ()), _render_bits(span, shown[unit]))
+    for view in register_map.views:
+        place, of = (view.unit_id, view.table), (view.unit_id, view.of)
+        if view.table.has_bits:
+            bits[place] = (*bits.get(place, ()), *(span.part(view) for span in bits[of] if span.covers(view)))
+        else:
+            registers[place] = (*registers.get(place, ()), *(span.part(view) for span in registers[of] if span.covers(view)))
     holds_most = now + HOLDS_MOST
     return Image(now, min(readings.hold_until or holds_most, holds_most), registers, bits)
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.identification import FUNCTION as IDENTIFY
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.image import Refusal
-from modbus_gateway.wire.tables import Table, Tables
+from modbus_gateway.wire.tables import Tables
 from modbus_gateway.wire.writing import Client, Writing
 
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 0x01, 0x02, 0x03, 0x04

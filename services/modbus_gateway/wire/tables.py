@@ -6,19 +6,10 @@ registers; the functions that write reach coils and holding registers alone.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.image import Image, Refusal
-
-
-class Table(StrEnum):
-    """The four tables of a unit."""
-
-    COIL = "coil"
-    DISCRETE = "discrete"
-    HOLDING = "holding"
-    INPUT = "input"
 
 
 class Tables(Protocol):
@@ -35,18 +26,18 @@ class Tables(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnitTables:
-    """A unit of an image, whose coils are its discrete inputs and whose input registers are its holding registers."""
+    """A unit of an image."""
 
     image: Image
     unit_id: int
 
-    def read_registers(self, _table: Table, address: int, count: int) -> bytes | Refusal:
-        """Registers of either table."""
-        return self.image.read_registers(self.unit_id, address, count)
+    def read_registers(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """As `Tables`."""
+        return self.image.read_registers(self.unit_id, address, count, table)
 
-    def read_bits(self, _table: Table, address: int, count: int) -> bytes | Refusal:
-        """Bits of either table."""
-        return self.image.read_bits(self.unit_id, address, count)
+    def read_bits(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """As `Tables`."""
+        return self.image.read_bits(self.unit_id, address, count, table)
 
 
 def unit_tables(look: Callable[[int], Image | None]) -> Callable[[int], Tables | None]:

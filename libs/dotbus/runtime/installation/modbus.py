@@ -20,7 +20,14 @@ class Profile(StrEnum):
 
 
 class WordOrder(StrEnum):
-    """Which 16-bit word of a 32-bit value comes first. BIG is ABCD, LITTLE is CDAB."""
+    """Which 16-bit word of a wider value comes first. BIG is ABCD, LITTLE is CDAB."""
+
+    BIG = "big"
+    LITTLE = "little"
+
+
+class ByteOrder(StrEnum):
+    """Which byte of each register comes first. Modbus says BIG; LITTLE is BADC, or DCBA with the words in LITTLE order."""
 
     BIG = "big"
     LITTLE = "little"
@@ -36,20 +43,36 @@ class OnBad(StrEnum):
 
 
 class Table(StrEnum):
-    """The two tables of a unit. Function codes 03 and 04 read HOLDING, 01 and 02 read DISCRETE."""
+    """The four tables of a unit. Function 01 reads COIL, 02 DISCRETE, 03 HOLDING and 04 INPUT."""
 
     HOLDING = "holding"
+    INPUT = "input"
     DISCRETE = "discrete"
+    COIL = "coil"
+
+    @property
+    def has_bits(self) -> bool:
+        """Whether each address is one bit, not a register of 16."""
+        return self in (Table.DISCRETE, Table.COIL)
 
 
 class RegisterType(StrEnum):
-    """How a value is written: 32-bit types take two registers, BIT one discrete input."""
+    """How a value is written: in as many registers as its bits need, a STRING in those it is given, a BIT in no register.
+
+    BOOL is a flag in a whole register, 1 or 0 and nothing else; BITS is a mask of 16 bits.
+    """
 
     FLOAT32 = "float32"
+    FLOAT64 = "float64"
     UINT16 = "uint16"
     INT16 = "int16"
     UINT32 = "uint32"
     INT32 = "int32"
+    UINT64 = "uint64"
+    INT64 = "int64"
+    BOOL = "bool"
+    BITS = "bits"
+    STRING = "string"
     BIT = "bit"
 
 
@@ -70,7 +93,8 @@ class Block(Section):
     place of it `plants` names plants, whose resources have their places in the file's order, and without both it is all plants.
     `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
     flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
-    classic block (without it the first resource's); a plant block shows each resource's own.
+    classic block (without it the first resource's); a plant block shows each resource's own. `tables` are those that it is
+    shown in, all four unless given: its registers in holding and input, its bits in discrete and coil.
     """
 
     profile: Profile
@@ -78,7 +102,9 @@ class Block(Section):
     address: Address = 0
     plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     resources: Annotated[tuple[NameOrNothing, ...], Field(min_length=1)] | None = None
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)] = tuple(Table)
     word_order: WordOrder | None = None
+    byte_order: ByteOrder = ByteOrder.BIG
     on_bad: OnBad | None = None
     bad_value: BadValue = None
     lmp_market: Market = Market.RTM
@@ -90,8 +116,10 @@ class Point(Section):
 
     What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
     a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
-    `bad_value`, times `scale`, which only megawatts and prices take; an integer rounded. What keeps or shows a number
-    while it is bad must have its quality at the same unit id.
+    `bad_value`, times `scale` plus `offset`, which only megawatts and prices take; an integer rounded. What keeps or shows a
+    number while it is bad must have its quality at the same unit id. Its own limits count besides those of its resource and of
+    [modbus]: below `min` or above `max` (of the value, not of what the register shows) it is out_of_limits, and stale once
+    CAISO has not been heard for `stale_after_s`. `unit` is for the reader of the map, where the register's is another one.
     """
 
     unit_id: UnitId
@@ -104,7 +132,13 @@ class Point(Section):
     node: NodeName | None = None
     type: RegisterType | None = None
     scale: Number = 1.0
+    offset: Number = 0.0
+    unit: Name | None = None
+    least: Annotated[Number | None, Field(alias="min")] = None
+    most: Annotated[Number | None, Field(alias="max")] = None
+    stale_after_s: Seconds | None = None
     word_order: WordOrder = WordOrder.BIG
+    byte_order: ByteOrder = ByteOrder.BIG
     on_bad: OnBad = OnBad.NAN
     bad_value: BadValue = None
 

@@ -13,7 +13,7 @@ from modbus_gateway.map.draft import read_map
 def printed(**modbus: object) -> list[str]:
     """What is printed of a map that shows no value yet."""
     spans = read_map(installation(**modbus)).spans
-    shown = [Shown(span.unit_id, cell, (), None) for span in spans for cell in span.cells]
+    shown = [Shown(span.unit_id, span.table, cell, (), None) for span in spans for cell in span.cells]
     console = Console(file=StringIO(), width=80)
     console.print(registers_table(shown))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]

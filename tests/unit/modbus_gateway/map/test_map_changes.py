@@ -57,8 +57,11 @@ def test_a_value_in_another_form_is_told_with_both():
 
 def test_what_is_served_no_more_is_a_change_although_nothing_stands_there():
     """A request that reads across it would be refused."""
-    (found,) = changes({"block": [{**PLANT, "resources": ["SOLAR", ""]}]}, {"block": [{**PLANT, "resources": ["SOLAR"]}]})
-    assert str(found) == f"unit 11, holding 0: {SERVED} 300 registers -> {SERVED} 200 registers"
+    found = changes({"block": [{**PLANT, "resources": ["SOLAR", ""]}]}, {"block": [{**PLANT, "resources": ["SOLAR"]}]})
+    assert [str(change) for change in found] == [
+        f"unit 11, holding 0: {SERVED} 300 registers -> {SERVED} 200 registers",
+        f"unit 11, input 0: {SERVED} 300 as holding -> {SERVED} 200 as holding",
+    ]
 
 
 def test_a_unit_that_is_new_or_gone_is_told_address_by_address():

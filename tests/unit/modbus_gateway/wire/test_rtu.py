@@ -7,10 +7,10 @@ from modbus_device import WRITABLE, Device
 from modbus_lines import Line
 from pymodbus.framer.rtu import FramerRTU
 
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.admission import Reason
 from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.rtu import OUT_OF_STEP_MOST, SILENCE_S, Rtu, crc16, frame
-from modbus_gateway.wire.tables import Table
 
 READ = bytes.fromhex("03 0000 0002")
 TWO = frame(1, bytes.fromhex("03 04 1000 1001"))

@@ -1,0 +1,129 @@
+"""Register text: what docs/registers.md says around its tables."""
+
+from typing import Final
+
+from modbus_gateway.map.layouts import CLASSIC_RESOURCES, MAP_VERSION, PLANT_STRIDE
+
+INTRODUCTION: Final = """\
+# Registers
+
+This page is generated from the code by `make docs`. Addresses are protocol addresses, from 0: holding register 40001 of a
+SCADA package is address 0, input register 30001, discrete input 10001 and coil 00001 are address 0 of the other tables.
+
+A unit has four tables: function 01 reads coils, 02 discrete inputs, 03 holding registers and 04 input registers. The registers
+of a `[[modbus.block]]` stand in holding and, the same at the same addresses, in input; its bits in discrete and in coil. With
+`tables = ["holding"]` it is in those alone. A `[[modbus.point]]` stands in its own `table` alone, holding unless it is given.
+Every write is refused with exception 01. Function 43/14 names the gateway and its version.
+
+## How values are written
+
+| type | registers | "no value" |
+| --- | --- | --- |
+| float32 | 2 | NaN (0x7FC00000) |
+| float64 | 4 | NaN (0x7FF8000000000000) |
+| uint16 | 1 | 0xFFFF |
+| int16 | 1 | 0x8000 |
+| uint32 | 2 | 0xFFFFFFFF |
+| int32 | 2 | 0x80000000 |
+| uint64 | 4 | 0xFFFFFFFFFFFFFFFF |
+| int64 | 4 | 0x8000000000000000 |
+| bits | 1 | 0xFFFF |
+| bool | 1 | 0 |
+| string | `length` | zeros |
+| bit | 1 discrete input or coil | 0 |
+
+Word order `big` puts the high word first, `little` the low word. Byte order `big` puts the high byte of each register first, as
+Modbus says, `little` the low byte, in registers of 16 bits as well. Together they are the four orders of SCADA packages:
+
+| | `byte_order = "big"` | `byte_order = "little"` |
+| --- | --- | --- |
+| `word_order = "big"` | ABCD | BADC |
+| `word_order = "little"` | CDAB | DCBA |
+
+12.5 as float32 is [0x4148, 0x0000] in ABCD and [0x0000, 0x4148] in CDAB. Times are seconds since 1970-01-01 UTC, as uint32 or
+another type that keeps every digit (int32, uint64, int64, float64). `bits` is a mask of reasons, `bool` a flag in a whole
+register, 1 or 0: as a flag in a bit it has no third state.
+
+"No value" stands where there is nothing to show and nothing is wrong: no next DOT yet, no SUPP segment. While the quality of a
+value is bad its registers show what `on_bad` chose: `hold` what they showed before (at first "no value"), for `hold_at_most_s`
+and then "no value"; `value` the `bad_value` of the block or point, scaled like a value (megawatts and prices; everything else
+"no value"); `nan` "no value"; `exception` nothing: each request that touches one is refused with exception 04. A flag in a
+bit or a `bool` falls to 0 at once, except with `exception`. Uncertain values are shown. Quality, reasons, ages and the header
+are never bad themselves.
+
+Megawatts and prices may have a `scale` and an `offset`, nothing else: their registers show the value times the one plus the
+other, an integer rounded half away from zero. A scale is at least 1 for an integer, which would lose the value otherwise, at
+least 0.000001 for a float, at most 1e9, or the negative of such a number. `unit` names what the register then counts in, for
+whoever reads the map. A value that its registers cannot carry (400 MW times 100 in an int16) is `invalid`, and so bad, for its
+quality and reasons registers at the same unit id too.
+
+A point may have limits of its own, which count besides those of its resource and of `[modbus]`: beyond `min` and `max` (of the
+value, before scale and offset) it is shown and `out_of_limits`, and `stale` once CAISO has not been heard about it for
+`stale_after_s`. What they say against it is said by its quality and reasons registers at the same unit id, too.
+
+A number that stands in place of a bad value must be told from a good one. So a `[[modbus.point]]` that holds, or whose
+`bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table
+of quantities names beside it, of the same resource or price, or the reasons for it. For the latest DOP `trajectory_fresh`
+or `trajectories_fresh` serves as well, for the latest published price `lmp_fresh`. A `bad_value` could be real unless what
+its registers show, scaled and rounded, lies outside what they show of the resource's pmin_mw and pmax_mw (SUPP and prices
+have no limits, so any could be), is neither 1 nor 0 for a flag, or not above 0 for a time.
+
+Registers of a block that no value uses are reserved and read 0xFFFF, reserved bits 0. Addresses outside every block
+answer exception 02, a unit id that is not configured 0B, an impossible count 03. What is shown was true
+within the last two seconds, and not past the end of an interval or of a limit: a request that waited longer is answered by
+registers made anew.
+"""
+
+CHANGES: Final = """\
+## When the configuration changes
+
+SCADA reads addresses and knows no names, so what stands at one must not change unnoticed.
+
+- A block's `resources` gives each resource its place, `""` leaves one free: its registers are reserved, and `resource_count`
+  does not count it. To take a resource out write `""` in its place; a new one goes there or to the end. A block without
+  `resources` has them in the file's order, and taking one out moves those after it.
+- `map_hash` is a number from 1 to 2147483646 over all that the readers of its unit id rely on: which stretches are served, and
+  for every address the quantity (and that it is of the hourly schedule, when the resource follows that, and for `must_follow`
+  that the resource is variable), whose it is (resource,
+  or market and node), type, word order, scale and `on_bad`. **Write it
+  down at commissioning; when it differs, the map moved.** A change elsewhere leaves it alone: other units, limits, names
+  of plants, the order of plants and resources where `resources` gives the places. A later version of dotbus that puts
+  a quantity where registers were reserved changes it, too, and the changelog says so.
+- `dotbus check --config NEW.toml --against OLD.toml` tells each address that would say something else, where what stood
+  there went, each unit's `map_hash` before and after, and a change of `accept_environments`. It ends with 0 when nothing
+  moves, with 3 when something does.
+"""
+
+QUALITY: Final = """\
+## Quality and reasons
+
+A quality register shows OPC's number: 192 good, 64 uncertain, 0 bad. A reasons register has a bit for each reason.
+"""
+
+CLASSIC: Final = f"""\
+## Profile classic
+
+The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
+{CLASSIC_RESOURCES} resources; i is a resource's place, counted from 0. SUPP and the active price are neither held nor
+replaced by `bad_value`: past their interval they show "no value", because no flag of this map would tell that it is over.
+Discrete input 2 is 0 as soon as one of the trajectories whose DOPs it shows is bad, for instance because no new one came for
+`trajectory_stale_after_s`.
+"""
+
+PLANT: Final = f"""\
+## Profile plant
+
+Version {MAP_VERSION}. Big word order and `nan` unless the block says otherwise. The header takes the first {PLANT_STRIDE}
+registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLANT_STRIDE}, the second at
+{2 * PLANT_STRIDE}. One request can read a whole one. Quantities may be added where registers are reserved; none moves within a
+version.
+"""
+
+POINTS: Final = """\
+## Quantities
+
+Any of these can stand anywhere with a `[[modbus.point]]`. A quantity of the gateway or the unit needs no name, a plant
+quantity `plant`, a resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not
+given). Flags ("1 or 0") may be discrete inputs or coils. The column quality names the quantity that tells how good a
+value is; what has none is never bad itself.
+"""
