@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from dotbus.runtime.installation.file import InstallationFile
-from dotbus.runtime.installation.modbus import Block, Profile, RegisterType, Table
+from dotbus.runtime.installation.modbus import Addresses, Block, Profile, RegisterType, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake
+from modbus_gateway.map.addressing import ADDRESSES, table_of, written
 from modbus_gateway.map.file_facts import FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import CLASSIC_RESOURCES, lay_out
 
-ADDRESSES: Final = 65536
 _CALLED: Final = {
     Table.HOLDING: "holding registers",
     Table.INPUT: "input registers",
@@ -31,6 +31,7 @@ class Area:
     start: int
     length: int
     of: Table | None = None
+    notation: Addresses = Addresses.FROM_0
 
     @property
     def end(self) -> int:
@@ -43,7 +44,8 @@ class Area:
         return self.unit_id, self.table, self.start
 
     def __str__(self) -> str:
-        return f"unit {self.unit_id}, {_CALLED[self.table]} {self.start} to {self.end - 1}"
+        start, last = (written(self.notation, self.table, address) for address in (self.start, self.end - 1))
+        return f"unit {self.unit_id}, {_CALLED[self.table]} {start} to {last}"
 
 
 def check_areas(areas: Sequence[Area], where: str) -> Iterator[Mistake]:
@@ -137,7 +139,9 @@ def _check_size(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistak
         return
     end = block.address + max(lay_out(block.profile, places).lengths.values())
     if end > ADDRESSES:
-        reason = f"the block would end at {end - 1}, the last register of a unit is {ADDRESSES - 1}"
+        notation = facts.file.installation.modbus.addresses
+        last, most = (written(notation, table_of(block), address) for address in (end - 1, ADDRESSES - 1))
+        reason = f"the block would end at {last}, the last register of a unit is {most}"
         yield from facts.tell(at, "address", reason)
 
 

@@ -12,6 +12,7 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block, Modbus, OnBad, Point, Profile, RegisterType, Table
 from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mistake, key_of
+from modbus_gateway.map.addressing import from_0
 from modbus_gateway.map.check import Area, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form
@@ -48,8 +49,9 @@ def check_map(file: InstallationFile) -> RegisterMap:
 
 def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
+    file, mistakes = from_0(file)
     modbus, facts = file.installation.modbus, FileFacts(file)
-    mistakes = list(check_whole(file))
+    mistakes += check_whole(file)
     areas: list[_Claimed] = []
     for i, block in enumerate(modbus.blocks):
         mistakes += check_block(block, facts, at := ("modbus", "block", i))
@@ -91,8 +93,8 @@ def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[_Claimed]:
         of_table = tuple(cell for its, cell in cells if its is laid_out)
         shown = [table for table in Table if table in block.tables and table.has_bits == laid_out.has_bits]
         for table in shown:
-            area = Area(key, block.unit_id, table, block.address, length, None if table is shown[0] else shown[0])
-            found.append((area, of_table))
+            of, notation = None if table is shown[0] else shown[0], facts.file.installation.modbus.addresses
+            found.append((Area(key, block.unit_id, table, block.address, length, of, notation), of_table))
     return found
 
 
@@ -136,7 +138,8 @@ def _area_of_point(point: Point, installation: Installation, key: str) -> _Claim
     form = form_of_point(point, quantity)
     limits = Limits(point.least, point.most)
     cell = Cell(point.address, quantity, _about_point(point, installation), form, limits, point.unit)
-    return Area(key, point.unit_id, point.table, point.address, form.registers), (cell,)
+    area = Area(key, point.unit_id, point.table, point.address, form.registers, notation=installation.modbus.addresses)
+    return area, (cell,)
 
 
 def _about_point(point: Point, installation: Installation) -> About:

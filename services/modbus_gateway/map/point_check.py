@@ -5,7 +5,7 @@ from typing import Final
 
 from dotbus.runtime.installation.modbus import OnBad, Point, RegisterType, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean
-from modbus_gateway.map.check import ADDRESSES
+from modbus_gateway.map.addressing import ADDRESSES, written
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, REASONS, Quantity, Scope
@@ -123,7 +123,8 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
     if reason:
         yield from facts.tell(at, "bad_value", reason, "type", "quantity", "table", "scale", "offset")
     if point.address + form.registers > ADDRESSES:
-        reason = f"a {form.type} takes {_NUMBERS[form.registers]} registers, the last of a unit is {ADDRESSES - 1}"
+        most = written(facts.file.installation.modbus.addresses, point.table, ADDRESSES - 1)
+        reason = f"a {form.type} takes {_NUMBERS.get(form.registers, form.registers)} registers, the last of a unit is {most}"
         yield from facts.tell(at, "address", reason, "type", "quantity", "table")
     if quantity.is_measured:
         yield from _check_limits(point, quantity, form, facts, at)

@@ -1,15 +1,45 @@
 """The `[modbus]` part of `dotbus.toml`: how the gateway judges values, and what stands at which register."""
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo
 
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.installation.toml_values import Flag, Market, Name, NameOrNothing, NodeName, Number, Seconds, Section, Whole
 
 UnitId = Annotated[Whole, Field(ge=0, le=255)]
-Address = Annotated[Whole, Field(ge=0, le=65535)]
+
+
+class Addresses(StrEnum):
+    """How a file writes addresses: as the protocol does, from 1, or as SCADA packages do, with a first digit for the table."""
+
+    FROM_0 = "0-based"
+    FROM_1 = "1-based"
+    CLASSIC = "4xxxx"
+
+
+class SixDigits(int):
+    """An address of six digits that begins with 0: a coil's, which TOML has no number for, and is given as text."""
+
+
+_WRITTEN_MOST: Final = 465536
+"""The highest address of all notations: the last holding register of a unit in six digits."""
+
+
+def _as_written(address: object) -> int:
+    if isinstance(address, str) and re.fullmatch(r"0\d{4,5}", address, re.ASCII):
+        return SixDigits(address) if len(address) > len("00001") else int(address)
+    if not isinstance(address, int) or isinstance(address, bool):
+        raise ValueError('must be a number; only one that begins with 0, as coils have in 4xxxx, is a text: "000001"')  # noqa: TRY004
+    if not 0 <= address <= _WRITTEN_MOST:
+        raise ValueError(f"{address} is no address in any notation")
+    return address
+
+
+Address = Annotated[int, PlainValidator(_as_written)]
+"""As the file writes it; see `modbus_gateway.map.addressing`."""
 
 
 class Profile(StrEnum):
@@ -149,9 +179,12 @@ class Modbus(Section):
     A DOT is stale when CAISO has not been heard for `stale_after_s`, a trajectory also when no new one came for
     `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. A bad value that
     is held (`on_bad = "hold"`) is shown for `hold_at_most_s`, then "no value". With `clip_set_point` the set-point on the ramp
-    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same.
+    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same. `addresses` says how all addresses of the file are
+    written; in "4xxxx" (0, 1, 3 or 4, and 4 or 5 digits more) the first digit of a point's
+    names its table.
     """
 
+    addresses: Addresses = Addresses.FROM_0
     accept_environments: Annotated[tuple[Environment, ...], Field(min_length=1)] = (Environment.PRODUCTION,)
     stale_after_s: Seconds = 90.0
     trajectory_stale_after_s: Seconds = 420.0
