@@ -10,8 +10,8 @@ INTRODUCTION: Final = """\
 This page is generated from the code by `make docs`. Addresses are protocol addresses, from 0: holding register 40001 of a
 SCADA package is address 0, input register 30001, discrete input 10001 and coil 00001 are address 0 of the other tables.
 
-A file may write addresses in another way and says so in `[modbus]`: `addresses = "1-based"`, or `"4xxxx"` with a first digit for
-the table (0 coil, 1 discrete input, 3 input register, 4 holding register) and 4 or 5 digits more, such as 40101 or 400101. A
+A file may write addresses in another way and says so in `[modbus]`: `addresses = "1-based"`, or `"4xxxx"` with a first digit
+for the table (0 coil, 1 discrete input, 3 input register, 4 holding register) and 4 or 5 digits more, such as 40101 or 400101. A
 point then needs no `table`. A coil above 9999 is written as a text, "010000".
 
 A unit has four tables: function 01 reads coils, 02 discrete inputs, 03 holding registers and 04 input registers. The registers

@@ -179,8 +179,8 @@ class Modbus(Section):
     A DOT is stale when CAISO has not been heard for `stale_after_s`, a trajectory also when no new one came for
     `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. A bad value that
     is held (`on_bad = "hold"`) is shown for `hold_at_most_s`, then "no value". With `clip_set_point` the set-point on the ramp
-    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same. `addresses` says how all addresses of the file are
-    written; in "4xxxx" (0, 1, 3 or 4, and 4 or 5 digits more) the first digit of a point's
+    stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same. `addresses` says how all addresses of the file
+    are written; in "4xxxx" (0, 1, 3 or 4, and 4 or 5 digits more) the first digit of a point's
     names its table.
     """
 
