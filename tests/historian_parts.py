@@ -15,9 +15,11 @@ from dotbus.contracts.messages import (
     AnyMessage,
     Dispatch,
     InstructionAnswered,
+    PointWritten,
     Prices,
     ReplayReply,
     ServiceStatus,
+    Telemetry,
     TrajectoryBatch,
     UpstreamGap,
 )
@@ -92,12 +94,14 @@ def received(url: str, stream: Stream = ADS) -> tuple[str, str]:
 def topic_of(message: AnyMessage) -> str:
     """Where a message belongs."""
     match message:
-        case Dispatch():
-            return TOPICS.dispatch(message.plant, message.resource_id)
-        case TrajectoryBatch():
-            return TOPICS.trajectory_batch(message.plant, message.resource_id)
-        case InstructionAnswered():
-            return TOPICS.response(message.plant, message.resource_id)
+        case Dispatch() | TrajectoryBatch():
+            of_caiso = TOPICS.dispatch if isinstance(message, Dispatch) else TOPICS.trajectory_batch
+            return of_caiso(message.plant, message.resource_id)
+        case InstructionAnswered() | PointWritten():
+            of_plant = TOPICS.response if isinstance(message, InstructionAnswered) else TOPICS.write
+            return of_plant(message.plant, message.resource_id)
+        case Telemetry():
+            return TOPICS.telemetry(message.plant, message.resource_id, message.point)
         case Prices():
             return TOPICS.prices(message.market)
         case UpstreamGap() | ReplayReply():

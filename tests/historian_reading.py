@@ -8,9 +8,17 @@ import msgspec
 from historian_parts import named
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from dotbus.contracts.messages import Dispatch, Instruction, InstructionAnswered, Prices, TrajectoryBatch, UpstreamGap
+from dotbus.contracts.messages import (
+    Dispatch,
+    Instruction,
+    InstructionAnswered,
+    PointWritten,
+    Prices,
+    TrajectoryBatch,
+    UpstreamGap,
+)
 
-Event = Dispatch | TrajectoryBatch | InstructionAnswered | Prices | UpstreamGap
+Event = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap
 PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
 
 
@@ -50,10 +58,10 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             for record in event.compliance:
                 yield "compliance_history", {**msgspec.structs.asdict(record), **of_batch}
             yield CURVES, msgspec.structs.asdict(event.batch)
-        case InstructionAnswered() | UpstreamGap():
+        case InstructionAnswered() | PointWritten() | UpstreamGap():
             said = msgspec.structs.asdict(event)
-            view = "upstream_gap_history" if isinstance(event, UpstreamGap) else "instruction_response_history"
-            yield view, {**common, **{name: said[name] for name in said.keys() - {"version", "id", "response_seq"}}}
+            unknown = {"version", "id", "response_seq", "write_seq"}
+            yield _view_of(event), {**common, **{name: said[name] for name in said.keys() - unknown}}
         case Prices():
             times = {name: getattr(event, name) for name in ("market", "interval_start", "interval_end", "fetched_at")}
             for place, node in enumerate(event.nodes):
@@ -75,6 +83,18 @@ def _decided(event: Dispatch, instruction: Instruction) -> dict[str, Any]:
 
 
 CURVES = "trajectory_batch"
+WHOLE: dict[type[Event], str] = {
+    InstructionAnswered: "instruction_response_history",
+    PointWritten: "point_write_history",
+    UpstreamGap: "upstream_gap_history",
+}
+"""Views of events that are one row."""
+
+
+def _view_of(event: Event) -> str:
+    return next(view for kind, view in WHOLE.items() if isinstance(event, kind))
+
+
 DETAILS = "instruction_detail"
 
 
@@ -86,10 +106,8 @@ def numbers_of(url: str, event: Event) -> list[int]:
         case TrajectoryBatch():
             view, column = "trajectory_batch", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
-        case InstructionAnswered():
-            view, column, key = "instruction_response_history", "event_no", {"event_id": event.id}
-        case UpstreamGap():
-            view, column, key = "upstream_gap_history", "event_no", {"event_id": event.id}
+        case InstructionAnswered() | PointWritten() | UpstreamGap():
+            view, column, key = _view_of(event), "event_no", {"event_id": event.id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}
     found = _numbers_at(url, event, view, column, key)

@@ -16,6 +16,8 @@ KEPT = (
     msgspec.structs.replace(samples.dispatch(), id="unnamed", instructions=()),
     samples.trajectory_batch(),
     samples.answered(),
+    samples.written(),
+    samples.telemetry(),
     samples.prices(),
     samples.upstream_gap(),
     samples.service_status(),

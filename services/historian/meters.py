@@ -18,6 +18,7 @@ class Meters:
 
         self._events = counter("events", "Events that were committed")
         self._repeats = counter("events_repeated", "Events that came again and were stored already")
+        self._points = counter("telemetry", "What plants said of points, each time that it was committed")
         self._dead_letters = counter("dead_letters", "Deliveries that could not be stored, contradictions included")
         self.asked_again = counter("events_asked_again", "Missing events that a source was asked for, each time")
         self.lost = counter("events_lost", "Missing events that the source no longer has")
@@ -43,6 +44,7 @@ class Meters:
     def note(self, written: Written) -> None:
         """After a batch."""
         self._events.inc(written.events)
+        self._points.inc(written.points)
         self._repeats.inc(len(written.repeats))
         self._dead_letters.inc(len(written.rejections))
 

@@ -47,11 +47,11 @@ class Publisher(Protocol):
 def filters(topics: Topics, share_group: str | None) -> list[str]:
     """What the historian subscribes to.
 
-    Historians of one `share_group` divide the events between them. What sources say of themselves goes to each, because a
-    broker gives no retained message to a shared subscription.
+    Historians of one `share_group` divide events and telemetry between them. What sources say of themselves goes to each,
+    because a broker gives no retained message to a shared subscription.
     """
     share = f"$share/{share_group}/" if share_group else ""
-    events = [share + topics.every(subject) for subject in sorted(EVENTS)]
+    events = [share + topics.every(subject) for subject in sorted({*EVENTS, Subject.TELEMETRY})]
     return [*events, topics.every(Subject.SERVICE), topics.every(Subject.REPLAY_REPLY)]
 
 

@@ -33,8 +33,8 @@ class HistorianSettings(BaseSettings):
         queue_size: deliveries that the broker may send before the first of them is acknowledged.
         waiting_max_bytes: memory that deliveries may take until they are in the database; the broker keeps the rest.
         replay_grace_s: how long an event may be missing before its source is asked for it again.
-        keep_dispatch_days, keep_trajectory_days, keep_prices_days, keep_statuses_days: how long rows are kept, by whole
-            months; for ever when not set.
+        keep_dispatch_days, keep_trajectory_days, keep_prices_days, keep_statuses_days, keep_telemetry_days: how long rows are
+            kept, by whole months; for ever when not set.
         dead_letters_max_bytes: how much may be kept of what cannot be stored.
     """
 
@@ -54,6 +54,7 @@ class HistorianSettings(BaseSettings):
     keep_trajectory_days: Days | None = None
     keep_prices_days: Days | None = None
     keep_statuses_days: Days | None = None
+    keep_telemetry_days: Days | None = None
     dead_letters_max_bytes: Annotated[int, Field(ge=1_000_000)] = 1_000_000_000
 
     @field_validator("database_url")
@@ -74,7 +75,13 @@ class HistorianSettings(BaseSettings):
     @property
     def retention(self) -> Retention:
         """How long what is kept."""
-        return Retention(self.keep_dispatch_days, self.keep_trajectory_days, self.keep_prices_days, self.keep_statuses_days)
+        return Retention(
+            self.keep_dispatch_days,
+            self.keep_trajectory_days,
+            self.keep_prices_days,
+            self.keep_statuses_days,
+            self.keep_telemetry_days,
+        )
 
     def read_database_password(self) -> str | None:
         """The password from its file; None when there is no file and the address says it or none is needed."""

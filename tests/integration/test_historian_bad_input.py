@@ -6,13 +6,13 @@ from itertools import count
 
 import pytest
 from historian_parts import NOW, arrival, dispatch, named, ready, replace, write_batch
-from historian_reading import is_stored, numbers_of
+from historian_reading import is_stored, numbers_of, visible
 from hostile_messages import hostile_deliveries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_postgres import Postgres, new_database
 
-from dotbus.contracts.messages import ReplayReply, ServiceStatus
+from dotbus.contracts.messages import ReplayReply, ServiceStatus, Telemetry
 from historian.database import Database
 from historian.tables.views import VIEWS
 from historian.write.reading.record import Recorded, Refused
@@ -61,6 +61,8 @@ def check(url, deliveries, written):
             case Recorded(event=event) if delivery not in rejected and not is_stored(url, event):
                 assert len(numbers_of(url, event)) == 1
                 repeated += 1
+            case Telemetry(time=time, point=point) if delivery not in rejected:
+                assert named(url, "SELECT 1 FROM telemetry_history WHERE time = %s AND point = %s", time, visible(point))
             case ServiceStatus(service=service, instance=instance) if delivery not in rejected:
                 assert named(url, "SELECT 1 FROM service_state WHERE service = %s AND instance = %s", service, instance)
     assert repeated <= len(written.repeats), "what is neither stored as it was said nor a dead letter was stored before"

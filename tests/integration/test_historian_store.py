@@ -47,11 +47,11 @@ def store(open_database: Database) -> Store:
 
 
 def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
-    messages = (samples.dispatch(), samples.trajectory_batch(), samples.answered(), samples.prices(), samples.upstream_gap())
-    events = [arrival(message) for message in messages]
-    assert store.write(events, NOW).events == 5
+    of_caiso = (samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.upstream_gap())
+    events = [arrival(message) for message in (*of_caiso, samples.answered(), samples.written())]
+    assert store.write(events, NOW).events == 6
     once = counts(database)
-    assert len(store.write([*events, *events], NOW).repeats) == 10
+    assert len(store.write([*events, *events], NOW).repeats) == 12
     renumbered = [replace(m, stream="of another outbox", seq=77) for m in (samples.dispatch(), samples.prices())]
     assert len(store.write([arrival(message) for message in renumbered], NOW).repeats) == 2
     assert counts(database) == once
@@ -63,6 +63,7 @@ def test_an_event_is_the_same_rows_however_often_it_comes(database, store):
         "dop": 2,
         "compliance": 1,
         "instruction_response": 1,
+        "point_write": 1,
         "upstream_gap": 1,
         "price_report": 1,
         "price": 2,

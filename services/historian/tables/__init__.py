@@ -1,8 +1,9 @@
 """Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
 
-An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response` or `upstream_gap`, which
-says where it came from; what else it tells is in rows of its number in `instruction`, `instruction_detail`, `dop`, `compliance`
-and `price`, which are divided by months.
+An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response`, `point_write` or
+`upstream_gap`, which says where it came from; what else it tells is in rows of its number in `instruction`,
+`instruction_detail`, `dop`, `compliance` and `price`, which are divided by months. What a plant says of itself is no event:
+it is in `telemetry`, by months too.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
@@ -13,6 +14,7 @@ from historian.tables.keeping import dead_letter, lost_events, service_state, so
 from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.responses import instruction_response
+from historian.tables.telemetry import point_write, telemetry, telemetry_point
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 from historian.tables.upstream_gaps import upstream_gap
 
@@ -22,6 +24,7 @@ DIVIDED = {
     dop: "target_at",
     compliance: "start_at",
     price: "interval_start",
+    telemetry: "time",
 }
 """The tables that are divided by months, with the column that says of which month a row is."""
 EVENT_TABLES = (
@@ -32,6 +35,7 @@ EVENT_TABLES = (
     dop,
     compliance,
     instruction_response,
+    point_write,
     upstream_gap,
     price_report,
     price,
@@ -54,10 +58,13 @@ __all__ = [
     "metadata",
     "node",
     "origin",
+    "point_write",
     "price",
     "price_report",
     "service_state",
     "source_sequence",
+    "telemetry",
+    "telemetry_point",
     "trajectory_batch",
     "upstream_gap",
 ]

@@ -33,6 +33,13 @@ instruction_response = sa.Table(
     needed("requested_by", TEXT, "Who answered, as the command said; nobody has proven it."),
     needed("requested_from", TEXT, "The program that said so, as it called itself; nobody has proven it."),
     needed("requested_at", TIME, "The command's own time, UTC."),
+    *told(
+        TEXT,
+        {
+            "asked_by": "Whom the program asked for, as proven to it (the subject of a certificate); as the command said.",
+            "asked_from": "The network address of whom it asked for, as the command said.",
+        },
+    ),
     *told(TEXT, {"rule": "The rule of the configuration that gave the answer; null where somebody asked for it."}),
     needed(
         "outcome",

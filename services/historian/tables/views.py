@@ -14,6 +14,7 @@ from historian.tables.keeping import source_sequence
 from historian.tables.keys import node, origin
 from historian.tables.prices import price, price_report
 from historian.tables.responses import instruction_response
+from historian.tables.telemetry import point_write, telemetry, telemetry_point
 from historian.tables.trajectory import compliance, dop, trajectory_batch
 from historian.tables.upstream_gaps import upstream_gap
 
@@ -87,6 +88,9 @@ _STANDING = (
     "In force or in doubt by type, status and answers; in doubt also where another of the same rank asks something else."
 )
 _RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
+_POINT = _some_of(telemetry_point, "environment plant resource_id point source")
+_WRITES = (_all_of(point_write, "origin_no digest"), _FROM)
+_TELEMETRY = (_POINT, _all_of(telemetry, "point_no"))
 _UPSTREAM_GAPS = (_all_of(upstream_gap, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
@@ -113,6 +117,9 @@ VIEWS = (
           _some_of(trajectory_batch, f"environment batch_uid batch_received_at {_EVENT}"), _WHOSE, _FROM),
     _view("instruction_response_latest", "What became of each command to answer an instruction.", *_RESPONSES),
     _view("instruction_response_history", "The same with what was said before CAISO was asked.", *_RESPONSES),
+    _view("telemetry_latest", "The last word on each point, by each source. It may be old: see valid_until.", *_TELEMETRY),
+    _view("telemetry_history", "All that was said of each point. Ask for some points and a time.", *_TELEMETRY),
+    _view("point_write_history", "Writes of SCADA to points, taken or refused.", *_WRITES),
     _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
     _view("price_history", "Every revision of every price.", *_PRICES),
     _view("upstream_gap_history", "What sources could not have of CAISO, and will not have any more.", *_UPSTREAM_GAPS),

@@ -26,6 +26,7 @@ class Retention:
     trajectory_days: int | None = None
     prices_days: int | None = None
     statuses_days: int | None = None
+    telemetry_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ def _kept(retention: Retention) -> tuple[_Kept, ...]:
         _Kept(retention.dispatch_days, "instruction_response", "time < :before"),
         _Kept(retention.trajectory_days, "trajectory_batch", _old("batch_received_at"), curves, "event_no"),
         _Kept(retention.prices_days, "price_report", "interval_start < :before", (("price", "interval_start"),)),
+        _Kept(retention.telemetry_days, "point_write", "time < :before", (("telemetry", "time"),)),
         _Kept(retention.statuses_days, "service_state", "heard_at < :before"),
     )
 

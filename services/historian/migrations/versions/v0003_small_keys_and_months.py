@@ -28,6 +28,7 @@ _TIMES = (
     ("price", "interval_start", ("price",)),
 )
 """Which tables of before say which months are needed, by which column, of which tables."""
+_DIVIDED = (*_INSTRUCTIONS, "dop", "compliance", "price")
 
 
 def upgrade() -> None:
@@ -41,7 +42,7 @@ def upgrade() -> None:
     for table in _OLD_TABLES:
         connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {quoted}"))
     _run(connection, "v0003_small_keys_and_months.sql")
-    add_months(connection, months_ahead(utc_now()))
+    add_months(connection, months_ahead(utc_now()), _DIVIDED)
     for table, column, divided in _TIMES:
         months = connection.scalars(
             sa.text(f"SELECT DISTINCT date_trunc('month', {column}, 'UTC') FROM {quoted}.{table} WHERE {column} IS NOT NULL")  # noqa: S608  # names of ours

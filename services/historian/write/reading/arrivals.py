@@ -32,7 +32,8 @@ class Written(msgspec.Struct):
 
     Attributes:
         events: how many events are stored now that were not before.
-        repeats: those that were stored already.
+        points: how much of what plants said of points is stored now that was not before.
+        repeats: events that were stored already.
         rejections: what became a dead letter.
         statuses: how many statuses of the batch are kept, in the order in which they are written.
         renumbered: by stream, numbers that had come already with another event.
@@ -40,6 +41,7 @@ class Written(msgspec.Struct):
     """
 
     events: int = 0
+    points: int = 0
     repeats: list[Position] = []
     rejections: list[Rejection] = []
     statuses: int = 0

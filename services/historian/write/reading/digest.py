@@ -10,7 +10,7 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from historian.write.reading.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory
+from historian.write.reading.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory, KeptWrite
 
 PRICE_COLUMNS = (
     "lmp_usd_per_mwh",
@@ -19,8 +19,9 @@ PRICE_COLUMNS = (
     "loss_usd_per_mwh",
     "ghg_usd_per_mwh",
 )
-_OF_STREAM = frozenset({"version", "environment", "source", "time", "id", "stream", "seq", "response_seq"})
+_OF_STREAM = frozenset({"version", "environment", "source", "time", "id", "stream", "seq", "response_seq", "write_seq"})
 ANSWER_COLUMNS = tuple(name for name in KeptAnswer.__struct_fields__ if name not in _OF_STREAM)
+WRITE_COLUMNS = tuple(name for name in KeptWrite.__struct_fields__ if name not in _OF_STREAM)
 GAP_COLUMNS = tuple(name for name in KeptGap.__struct_fields__ if name not in _OF_STREAM)
 # CAISO raises revisionNo when an instruction or the status of its batch changes (specification, section 6). These are neither:
 # it fills them in or moves them under the same revision, and two clients that ask at two times are given different ones.
@@ -49,6 +50,8 @@ def _content(event: Event) -> object:
             return (replace(event.batch, batch_sent_at=None), dops, compliance)
         case KeptAnswer():
             return {name: value for name in ANSWER_COLUMNS if (value := getattr(event, name)) is not None}
+        case KeptWrite():
+            return {name: value for name in WRITE_COLUMNS if (value := getattr(event, name)) is not None}
         case KeptGap():
             return {name: value for name in GAP_COLUMNS if (value := getattr(event, name)) is not None}
         case KeptPrices():

@@ -18,6 +18,7 @@ from dotbus.contracts.messages import (
     Instruction,
     InstructionAnswered,
     InstructionDetail,
+    PointWritten,
     Prices,
     TrajectoryBatch,
     TrajectoryBatchHeader,
@@ -139,6 +140,31 @@ class KeptAnswer(InstructionAnswered, frozen=True, kw_only=True, tag="response")
     instruction_uid: Name
     requested_by: Name
     requested_from: Name
+    asked_by: NonEmptyName | None = None
+    asked_from: NonEmptyName | None = None
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.plant, self.resource_id
+
+
+class KeptWrite(PointWritten, frozen=True, kw_only=True, tag="write"):
+    """A write to a point, taken or refused."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: NonEmptyName
+    seq: KeptSeq
+    plant: Name
+    resource_id: Name
+    point: NonEmptyName
+    unit: NonEmptyName | None = None
+    outcome: NonEmptyName
+    refused_by: NonEmptyName | None = None
+    written_by: NonEmptyName | None = None
+    written_from: NonEmptyName | None = None
 
     @property
     def place(self) -> Place:
@@ -181,13 +207,14 @@ class KeptGap(UpstreamGap, frozen=True, kw_only=True, tag="gap"):
         return service, instance
 
 
-Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptPrices | KeptGap
+Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptWrite | KeptPrices | KeptGap
 Key = tuple[str, str, str, str, str]
 
 _Reader = (
     msgspec.json.Decoder[KeptDispatch]
     | msgspec.json.Decoder[KeptTrajectory]
     | msgspec.json.Decoder[KeptAnswer]
+    | msgspec.json.Decoder[KeptWrite]
     | msgspec.json.Decoder[KeptPrices]
     | msgspec.json.Decoder[KeptGap]
 )
@@ -195,6 +222,7 @@ READERS: Final[Mapping[Subject, _Reader]] = {
     Subject.DISPATCH: msgspec.json.Decoder(KeptDispatch),
     Subject.TRAJECTORY_BATCH: msgspec.json.Decoder(KeptTrajectory),
     Subject.RESPONSE: msgspec.json.Decoder(KeptAnswer),
+    Subject.WRITE: msgspec.json.Decoder(KeptWrite),
     Subject.PRICES: msgspec.json.Decoder(KeptPrices),
     Subject.GAP: msgspec.json.Decoder(KeptGap),
 }
@@ -210,6 +238,8 @@ def key_of(event: Event) -> Key:
             return ("trajectory_batch", str(event.environment), event.resource_id, event.batch.batch_uid, "")
         case KeptAnswer():
             return ("instruction_response", str(event.environment), event.resource_id, event.id, "")
+        case KeptWrite():
+            return ("point_write", str(event.environment), event.resource_id, event.id, "")
         case KeptPrices():
             return ("price_report", str(event.environment), event.market, event.id, "")
         case KeptGap():

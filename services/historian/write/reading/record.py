@@ -13,37 +13,29 @@ from msgspec.structs import asdict
 
 from dotbus.contracts.codec import NOT_OURS, UndecodableMessage, decode
 from dotbus.contracts.messages import (
-    AnyMessage,
-    Dispatch,
     Environment,
-    InstructionAnswered,
-    OutboxSpan,
-    Prices,
     ReplayReply,
     ServiceStatus,
-    TrajectoryBatch,
-    UpstreamGap,
+    Telemetry,
 )
 from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
-from historian.write.reading.digest import PRICE_COLUMNS, digest_of
-from historian.write.reading.events import (
-    MAX_NAME,
-    MAX_SEQ,
-    READERS,
-    Event,
-    KeptDispatch,
-    KeptPrices,
-    KeptSeq,
-    Key,
-    Name,
-    key_of,
+from historian.write.reading.digest import digest_of
+from historian.write.reading.events import READERS, Event, KeptSeq, Key, Name, key_of
+from historian.write.reading.requirements import (
+    Contradiction,
+    is_source,
+    may_say,
+    require_fit,
+    require_names,
+    require_own_point,
+    require_source,
+    require_span,
+    require_whole,
 )
 from historian.write.reading.size import excess_of, memory_bytes
 from historian.write.storing.copying import VISIBLE_NUL
 
 MAX_REASON = 500
-OF_DISPATCHES, OF_PRICES = "ads_ingest/", "lmp_ingest/"
-"""The sources of one kind of event each. Any other service may say all of them."""
 _STREAMS_REMEMBERED = 1000
 _TOPICS_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 200
@@ -82,14 +74,10 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
-    """Somebody cleared a retained status: nothing is to be kept."""
+    """Somebody cleared a retained state: nothing is to be kept."""
 
 
-Meaning = Recorded | Refused | Withdrawn | ServiceStatus | ReplayReply
-
-
-class _Contradiction(Exception):
-    """A message that does not fit its topic or itself."""
+Meaning = Recorded | Refused | Withdrawn | Telemetry | ServiceStatus | ReplayReply
 
 
 class _Probe(msgspec.Struct):
@@ -120,13 +108,13 @@ class Recorder:
     def record(self, topic: str, payload: bytes) -> Meaning:
         """What a delivery means."""
         address = self._read(topic)
-        if not payload and address is not None and address.subject is Subject.SERVICE:
+        if not payload and address is not None and address.subject in {Subject.SERVICE, Subject.TELEMETRY}:
             return Withdrawn()
         if excess := excess_of(address.subject if address else None, payload):
             return Refused(excess)
         try:
             return _event(address, topic, payload) if address and address.subject in READERS else _word(address, topic, payload)
-        except (UndecodableMessage, _Contradiction) as error:
+        except (UndecodableMessage, Contradiction) as error:
             # Whoever may publish elsewhere only cannot hide that an event of another is missing.
             is_event = address is not None and address.subject in EVENTS
             return Refused(str(error)[:MAX_REASON], _position_in(payload, address) if address and is_event else None)
@@ -136,134 +124,42 @@ def _event(address: Address, topic: str, payload: bytes) -> Recorded:
     try:
         event = READERS[address.subject].decode(payload)
     except NOT_OURS as error:
-        _require_fit(address, topic, decode(payload))
-        raise _Contradiction(f"beyond bounds: {error}") from error
+        require_fit(address, topic, decode(payload))
+        raise Contradiction(f"beyond bounds: {error}") from error
     if event.place != (address.scope, address.name):
-        _require_fit(address, topic, event)
+        require_fit(address, topic, event)
     if _is_odd(payload):
         event = _plain(event)
-    _require_source(event.source)
-    if not _may_say(address, event.source):
-        raise _Contradiction(f"{event.source} says no {address.subject}")
-    _require_whole(event)
+    require_source(event.source)
+    if not may_say(address, event.source):
+        raise Contradiction(f"{event.source} says no {address.subject}")
+    require_whole(event)
     stream = _stream(event.environment, event.source, event.stream)
     return Recorded(Position(stream, event.seq), event, digest_of(event), key_of(event))
 
 
-def _word(address: Address | None, topic: str, payload: bytes) -> ServiceStatus | ReplayReply:
-    """What a source says of itself."""
+def _word(address: Address | None, topic: str, payload: bytes) -> Telemetry | ServiceStatus | ReplayReply:
+    """What a source says of itself, or a plant of a point."""
     message = decode(payload)
-    _require_fit(address, topic, message)
+    require_fit(address, topic, message)
     if _is_odd(payload):
         message = _plain(message)
     match message:
         case ServiceStatus():
-            _require_source(message.source)
+            require_source(message.source)
             if message.outbox:
-                _require_span(message.outbox)
+                require_span(message.outbox)
             return message
         case ReplayReply():
-            _require_source(message.source)
-            _require_names(message.stream)
+            require_source(message.source)
+            require_names(message.stream)
+            return message
+        case Telemetry() if address is not None:
+            require_source(message.source)
+            require_own_point(address, message)
             return message
         case _:
-            raise _Contradiction(f"a {type(message).__name__} is not kept here")
-
-
-def _require_fit(address: Address | None, topic: str, message: AnyMessage) -> None:
-    """Nothing is believed of anybody but on his own topic."""
-    if address is None:
-        raise _Contradiction(f"{topic} is no topic of ours")
-    told = _told_of(message)
-    if told is not None and told != (address.subject, address.scope, address.name):
-        raise _Contradiction(f"the message is of {' '.join(map(str, told))}, its topic is {topic}")
-    if isinstance(message, ServiceStatus) and message.source != f"{message.service}/{message.instance}":
-        raise _Contradiction(f"the status of {message.service}/{message.instance} names another source, {message.source}")
-
-
-def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # noqa: PLR0911  # one for each kind
-    """What a message should be said about on its topic; None of what is not kept."""
-    match message:
-        case Dispatch():
-            return (Subject.DISPATCH, message.plant, message.resource_id)
-        case TrajectoryBatch():
-            return (Subject.TRAJECTORY_BATCH, message.plant, message.resource_id)
-        case InstructionAnswered():
-            return (Subject.RESPONSE, message.plant, message.resource_id)
-        case Prices():
-            return (Subject.PRICES, message.market, None)
-        case UpstreamGap():
-            service, _, instance = message.source.partition("/")
-            return (Subject.GAP, service, instance)
-        case ServiceStatus():
-            return (Subject.SERVICE, message.service, message.instance)
-        case ReplayReply():
-            service, _, instance = message.source.partition("/")
-            return (Subject.REPLAY_REPLY, service, instance)
-        case _:
-            return None
-
-
-def _require_whole(event: Event) -> None:
-    """Refuse what contradicts itself."""
-    match event:
-        case KeptDispatch():
-            _require_own_instructions(event)
-        case KeptPrices():
-            _require_columns(event)
-
-
-def _require_own_instructions(event: KeptDispatch) -> None:
-    for instruction in event.instructions:
-        if instruction.resource_id != event.resource_id:
-            raise _Contradiction(f"instruction {instruction.instruction_uid} is of another resource than its event")
-
-
-def _require_columns(event: KeptPrices) -> None:
-    if any(len(getattr(event, name)) != len(event.nodes) for name in PRICE_COLUMNS):
-        raise _Contradiction("the columns of a price message have not one entry for each node")
-    if not event.nodes:
-        raise _Contradiction("a price message names no node")
-    if len(set(event.nodes)) < len(event.nodes):
-        raise _Contradiction("a price message names a node twice")
-
-
-def _require_names(*names: str) -> None:
-    """What is part of a key has an end."""
-    for name in names:
-        if len(name) > MAX_NAME:
-            raise _Contradiction(f"a name of {len(name)} characters; the longest that is taken has {MAX_NAME}")
-
-
-def _require_source(source: str) -> None:
-    """A source is asked on a topic of its name."""
-    _require_names(source)
-    if not _is_source(source):
-        raise _Contradiction(f"the source {source!r} is no SERVICE/INSTANCE")
-
-
-def _is_source(source: str) -> bool:
-    service, _, instance = source.partition("/")
-    return bool(service and instance)
-
-
-def _require_span(span: OutboxSpan) -> None:
-    """Its numbers go to the database as they are, whenever something may be missing."""
-    _require_names(span.stream)
-    last_seq = span.last_seq or 0
-    first_seq = last_seq + 1 if span.first_seq is None else span.first_seq
-    if not (0 <= span.unpublished <= last_seq <= MAX_SEQ and 0 <= first_seq <= last_seq + 1):
-        raise _Contradiction(f"an outbox of {first_seq} to {last_seq} of which {span.unpublished} are unpublished")
-
-
-def _may_say(address: Address, source: str) -> bool:
-    """Whether a source's numbers count here: whoever may publish prices could hide what is missing of dispatches, else."""
-    subject = address.subject
-    if subject is Subject.GAP:
-        return source == f"{address.scope}/{address.name}"
-    if source.startswith(OF_PRICES):
-        return subject is Subject.PRICES
-    return subject is not Subject.PRICES or not source.startswith(OF_DISPATCHES)
+            raise Contradiction(f"a {type(message).__name__} is not kept here")
 
 
 def _position_in(payload: bytes, address: Address) -> Position | None:
@@ -272,7 +168,7 @@ def _position_in(payload: bytes, address: Address) -> Position | None:
         probe = _probe.decode(payload)
     except NOT_OURS:
         return None
-    if "\0" in probe.source + probe.stream or not (_is_source(probe.source) and _may_say(address, probe.source)):
+    if "\0" in probe.source + probe.stream or not (is_source(probe.source) and may_say(address, probe.source)):
         return None
     return Position(_stream(probe.environment, probe.source, probe.stream), probe.seq)
 
@@ -311,4 +207,4 @@ def _in_utc(time: datetime) -> datetime:
     try:
         return time.astimezone(UTC)
     except OverflowError as beyond:
-        raise _Contradiction(f"{time.isoformat()} is in no calendar") from beyond
+        raise Contradiction(f"{time.isoformat()} is in no calendar") from beyond

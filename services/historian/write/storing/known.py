@@ -11,6 +11,7 @@ from historian.write.reading.events import (
     KeptGap,
     KeptPrices,
     KeptTrajectory,
+    KeptWrite,
     Key,
     key_of,
     named_key_of,
@@ -33,6 +34,10 @@ _RESPONSES = sa.text("""
     SELECT k.no, r.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
     JOIN instruction_response AS r ON r.event_id = k.event_id AND r.environment = CAST(k.environment AS environment)""")
+_WRITES = sa.text("""
+    SELECT k.no, w.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
+    JOIN point_write AS w ON w.event_id = k.event_id AND w.environment = CAST(k.environment AS environment)""")
 _GAPS = sa.text("""
     SELECT k.no, g.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
@@ -51,6 +56,7 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     dispatches = [event for event in events if isinstance(event, KeptDispatch)]
     trajectories = [event for event in events if isinstance(event, KeptTrajectory)]
     answers = [event for event in events if isinstance(event, KeptAnswer)]
+    writes = [event for event in events if isinstance(event, KeptWrite)]
     prices = [event for event in events if isinstance(event, KeptPrices)]
     gaps = [event for event in events if isinstance(event, KeptGap)]
     known: dict[Key, int | None] = {}
@@ -61,6 +67,8 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
         known |= _find(connection, _TRAJECTORIES, trajectories, _batches(trajectories))
     if answers:
         known |= _find(connection, _RESPONSES, answers, {"ids": _texts(event.id for event in answers)})
+    if writes:
+        known |= _find(connection, _WRITES, writes, {"ids": _texts(event.id for event in writes)})
     if gaps:
         known |= _find(connection, _GAPS, gaps, {"ids": _texts(event.id for event in gaps)})
     if prices:

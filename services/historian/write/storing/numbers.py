@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from historian.database import Database
 from historian.tables import node
 from historian.write.reading.events import KeptPrices
-from historian.write.reading.record import OF_DISPATCHES, OF_PRICES, Position, Recorded, Stream
+from historian.write.reading.record import Position, Recorded, Stream
+from historian.write.reading.requirements import OF_DISPATCHES, OF_PRICES
 from historian.write.storing.copying import VISIBLE_NUL
 
 REMEMBERED = 40_000

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from historian.write.reading.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS
+from historian.write.reading.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS, WRITE_COLUMNS
 from historian.write.reading.events import (
     KeptAnswer,
     KeptBatch,
@@ -22,6 +22,7 @@ from historian.write.reading.events import (
     KeptInstruction,
     KeptPrices,
     KeptTrajectory,
+    KeptWrite,
     Key,
 )
 from historian.write.reading.record import Recorded
@@ -51,6 +52,7 @@ COLUMNS = {
     "dop": ("event_no", "resource_id", "extra", *_fields(KeptDop)),
     "compliance": ("event_no", "resource_id", "extra", *_fields(KeptCompliance)),
     "instruction_response": ("event_no", "environment", *ANSWER_COLUMNS, *_OF_EVENT),
+    "point_write": ("event_no", "environment", *WRITE_COLUMNS, *_OF_EVENT),
     "upstream_gap": ("event_no", "environment", *GAP_COLUMNS, *_OF_EVENT),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no", "node_nos"),
@@ -102,14 +104,16 @@ class Rows:
                 self._add_trajectory(event, recorded.key, source)
             case KeptAnswer():
                 self._add_whole("instruction_response", event, ANSWER_COLUMNS, source)
+            case KeptWrite():
+                self._add_whole("point_write", event, WRITE_COLUMNS, source)
             case KeptGap():
                 self._add_whole("upstream_gap", event, GAP_COLUMNS, source)
             case KeptPrices():
                 self._add_prices(event, source)
 
-    def _add_whole(self, table: str, event: KeptAnswer | KeptGap, columns: Sequence[str], source: Row) -> None:
-        """An event that is one row."""
-        said = (getattr(event, name) for name in columns)
+    def _add_whole(self, table: str, event: KeptAnswer | KeptWrite | KeptGap, columns: Sequence[str], source: Row) -> None:
+        """An event that is one row. What is true or false is 1 or 0 there."""
+        said = (float(value) if isinstance(value := getattr(event, name), bool) else value for name in columns)
         self._rows[table, None].append((self._numbers.next_event_no(), str(event.environment), *said, *source))
 
     def _add_dispatch(self, event: KeptDispatch, key: Key, source: Row) -> None:
@@ -125,7 +129,7 @@ class Rows:
             start, end, target = (times.interval_start, times.interval_end, times.target_at) if times else (None, None, None)
             standing, standing_mw = (held.standing, held.dot_mw) if held else (None, None)
             is_newest = newest is None or newest.get(each.instruction_uid, each) is each
-            month = _month(start)
+            month = month_no(start)
             self._rows["instruction", month].append(
                 (event_no, start, end, target, standing, standing_mw, is_newest, extra(each.extra), *astuple(each)[:-2])
             )
@@ -144,10 +148,10 @@ class Rows:
         )
         for dop in event.dops:
             of_dop = (event_no, resource_id, extra(dop.extra), *astuple(dop)[:-1])
-            self._rows["dop", _month(dop.target_at)].append(of_dop)
+            self._rows["dop", month_no(dop.target_at)].append(of_dop)
         for record in event.compliance:
             of_record = (event_no, resource_id, extra(record.extra), *astuple(record)[:-1])
-            self._rows["compliance", _month(record.start_at)].append(of_record)
+            self._rows["compliance", month_no(record.start_at)].append(of_record)
 
     def _add_prices(self, event: KeptPrices, source: Row) -> None:
         report_no = self._numbers.next_report_no()
@@ -160,10 +164,11 @@ class Rows:
         columns = (getattr(event, name) for name in PRICE_COLUMNS)
         # Made as they are copied: a message of many nodes is never there as rows.
         rows = zip(repeat(event.interval_start), repeat(report_no), node_nos, *columns, strict=False)
-        self._prices["price", _month(event.interval_start)].append(rows)
+        self._prices["price", month_no(event.interval_start)].append(rows)
 
 
-def _month(time: datetime | None) -> Month:
+def month_no(time: datetime | None) -> Month:
+    """The month that a row of this time is of."""
     if time is None:
         return None
     try:

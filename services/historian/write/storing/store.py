@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 
-from dotbus.contracts.messages import ServiceStatus
+from dotbus.contracts.messages import ServiceStatus, Telemetry
 from historian.database import (
     Database,
     KeyTaken,
@@ -33,6 +33,7 @@ from historian.write.storing.rejected import keep_rejections
 from historian.write.storing.rows import COLUMNS, Rows
 from historian.write.storing.sifting import Sifted, pass_over, sift
 from historian.write.storing.statuses import keep_statuses
+from historian.write.storing.telemetry import Points
 
 TRIES = 5
 """How often the same is tried: keys that others take meanwhile, or a fault that an answering database gives one batch alone."""
@@ -55,6 +56,7 @@ class Store:
         self._stop = stop
         self._numbers = Numbers(database)
         self._months = Months(database)
+        self._points = Points(database, self._months)
         self._wary_batches = 0
 
     def write(self, arrivals: Sequence[Arrival], now: datetime, failures: int = 0) -> Written:
@@ -72,6 +74,8 @@ class Store:
         written = Written()
         try:
             self._keep_each(self._of_known_streams(arrivals, written), written, now, failures)
+            said = [each for each in arrivals if isinstance(each.meaning, Telemetry)]
+            self._points.keep(said, written, now, self._go_on, blames=failures >= TRIES)
             refused = [
                 Rejection(arrival, meaning.reason) for arrival in arrivals if isinstance(meaning := arrival.meaning, Refused)
             ]

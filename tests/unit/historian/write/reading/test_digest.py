@@ -6,18 +6,41 @@ import msgspec
 import pytest
 
 from dotbus.contracts.codec import decode, encode
-from dotbus.contracts.messages import Dispatch, Instruction, InstructionAnswered, InstructionDetail, Prices, TrajectoryBatch
+from dotbus.contracts.messages import (
+    Dispatch,
+    Instruction,
+    InstructionAnswered,
+    InstructionDetail,
+    PointWritten,
+    Prices,
+    TrajectoryBatch,
+)
 from dotbus.testing import samples
 from historian.write.reading import digest
-from historian.write.reading.events import KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory
+from historian.write.reading.events import KeptAnswer, KeptDispatch, KeptPrices, KeptTrajectory, KeptWrite
 
 LATER = samples.AT + timedelta(hours=1)
 MOVES = ("batch_sent_at", "batch_expires_at")
 STAMPS = ("validated_at", "validated_by", "api_validated_at", "api_validated_by")
 NOT_SAID = {"environment": "stage", "source": "ads_ingest/b", "time": LATER, "stream": "another", "seq": 99}
-EVENTS = (samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.answered())
-DIGESTS = (5962858532504014235, -8230830086352258052, -2396108770555599339, -6526574270603100536)
-KEPT = {Dispatch: KeptDispatch, TrajectoryBatch: KeptTrajectory, InstructionAnswered: KeptAnswer, Prices: KeptPrices}
+ANSWERED = msgspec.structs.replace(samples.answered(), asked_by=None, asked_from=None)
+"""As it was said before these fields."""
+EVENTS = (samples.dispatch(), samples.trajectory_batch(), samples.prices(), ANSWERED, samples.answered(), samples.written())
+DIGESTS = (
+    5962858532504014235,
+    -8230830086352258052,
+    -2396108770555599339,
+    -6526574270603100536,
+    5920793040002954128,
+    6895966874680439436,
+)
+KEPT = {
+    Dispatch: KeptDispatch,
+    TrajectoryBatch: KeptTrajectory,
+    InstructionAnswered: KeptAnswer,
+    PointWritten: KeptWrite,
+    Prices: KeptPrices,
+}
 replace = msgspec.structs.replace
 
 
