@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,7 @@ def filled(postgres: Postgres) -> str:
     with prepared(url) as database:
         fill(database, samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.service_status())
         fill(database, msgspec.structs.replace(samples.answered(), seq=6))
+        fill(database, samples.telemetry(), delivered(), samples.written())
         later = {"fetched_at": AT, "lmp_usd_per_mwh": (41.0, -4.0)}
         fill(database, msgspec.structs.replace(samples.prices(), id="corrected", seq=7, **later))
         fill(database, partly_accepted())
@@ -55,6 +57,12 @@ def partly_accepted():
     batch = msgspec.structs.replace(sample.batch, batch_uid="NEXT", start_at=start)
     instruction = msgspec.structs.replace(samples.instruction(), instruction_uid="NEXT-I0", dot_mw=30.0, **answer, **times)
     return msgspec.structs.replace(sample, id="next", seq=4, batch=batch, instructions=(instruction,))
+
+
+def delivered():
+    """Three megawatts beyond the DOT, a minute before the sample, which is not good."""
+    said = {"time": AT + timedelta(seconds=60), "value": 15.0, "quality": 192, "reasons": ()}
+    return msgspec.structs.replace(samples.telemetry(), **said)
 
 
 def documented() -> dict[str, str]:
@@ -89,6 +97,16 @@ ANSWERS = {
         (utc(14, 10), 12.0, 12.0, 0.0, 13.0, 1.0, pytest.approx(1 / 12)),
         (utc(14, 15), 20.0, None, None, 13.0, 1.0, pytest.approx(1 / 12)),
     ],
+    "How far actual power was from the DOT": [
+        (utc(14, 10), 12.0, pytest.approx(3 * 60.4 / 3600), Decimal("60.4"), Decimal(300)),
+    ],
+    "Who wrote what": [
+        (
+            AT + timedelta(seconds=179),
+            *("available_mw", 40.0, 400.0, "MW", 3, "refused", "limits", samples.written().detail),
+            *("CN=scada-1,O=Sierra", "10.20.0.5"),
+        )
+    ],
     "The price of a node over a day": [(utc(14, 10), 41.0, 37.5, 0.0, -0.54, None)],
     "What a price was known to be at a time": [(utc(14, 10), 36.96, utc(14, 9))],
     "What was instructed against what was accepted": [
@@ -110,6 +128,17 @@ ANSWERS = {
 @pytest.mark.parametrize("title", ANSWERS)
 def test_a_question_is_answered_as_what_was_said_wants_it(filled: str, title: str):
     assert query(filled, documented()[title]) == ANSWERS[title]
+
+
+@pytest.mark.parametrize(("age_s", "quality"), [(10, 64), (100, 0)], ids=["vouched for", "past its valid_until"])
+def test_the_last_word_on_a_point_is_as_good_as_it_is_fresh(database: str, age_s: int, quality: int):
+    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
+    time = datetime.now(UTC) - timedelta(seconds=age_s)
+    said = msgspec.structs.replace(samples.telemetry(), time=time, valid_until=time + timedelta(seconds=90))
+    with prepared(database) as opened:
+        fill(opened, said)
+    (row,) = query(database, documented()["What a plant said of its points"])
+    assert row[:5] == ("actual_mw", 48.2, "MW", quality, ["out_of_limits"])
 
 
 def test_an_instruction_that_a_batch_names_twice_has_no_parts(database: str):

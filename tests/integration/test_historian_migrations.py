@@ -34,7 +34,7 @@ VIEWS = {
     *("dispatch_batch_history", "dispatch_batch_latest", "instruction_history", "instruction_latest", "dot_history"),
     *("dot_latest", "dop_history", "compliance_history", "price_history", "price_latest", "stream_sequence"),
     *("instruction_response_history", "instruction_response_latest", "upstream_gap_history"),
-    *("telemetry_history", "telemetry_latest", "point_write_history"),
+    *("telemetry_history", "telemetry_latest", "point_write_history", "actual_vs_dot"),
 }
 PUBLIC_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 

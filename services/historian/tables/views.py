@@ -91,6 +91,23 @@ _RESPONSES = (_all_of(instruction_response, "origin_no digest"), _FROM)
 _POINT = _some_of(telemetry_point, "environment plant resource_id point source")
 _WRITES = (_all_of(point_write, "origin_no digest"), _FROM)
 _TELEMETRY = (_POINT, _all_of(telemetry, "point_no"))
+_ACTUAL = (
+    _some_of(telemetry_point, "environment plant resource_id source"),
+    _SCHEDULE,
+    _some_of(telemetry, "time measured_at quality reasons"),
+    _some_of(instruction, "interval_start interval_end target_at instruction_uid"),
+    _some_of(dispatch_batch, "batch_uid"),
+    _own(TIME, {"held_until": "Until when it was the last word that its source vouched for, UTC."}),
+    _own(TEXT, {"standing": "In force or in doubt, as of dot_latest; null where no DOT was in force."}),
+    _own(
+        NUMBER,
+        {
+            "actual_mw": "What the resource delivered, as the plant said it; below 0 what it took. MW",
+            "dot_mw": "The DOT in force then, of those that CAISO had sent by then; null where none was or nobody knows. MW",
+            "deviation_mw": "Actual less DOT; null unless the one is good and the other in force. MW",
+        },
+    ),
+)
 _UPSTREAM_GAPS = (_all_of(upstream_gap, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
@@ -120,6 +137,7 @@ VIEWS = (
     _view("telemetry_latest", "The last word on each point, by each source. It may be old: see valid_until.", *_TELEMETRY),
     _view("telemetry_history", "All that was said of each point. Ask for some points and a time.", *_TELEMETRY),
     _view("point_write_history", "Writes of SCADA to points, taken or refused.", *_WRITES),
+    _view("actual_vs_dot", "Each word on actual_mw beside the DOT in force then. Say which schedule, and a time.", *_ACTUAL),
     _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
     _view("price_history", "Every revision of every price.", *_PRICES),
     _view("upstream_gap_history", "What sources could not have of CAISO, and will not have any more.", *_UPSTREAM_GAPS),
