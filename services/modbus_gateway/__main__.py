@@ -51,7 +51,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
     called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
-    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), called)
+    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), called, register_map.aliases)
     server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
     service = Service(

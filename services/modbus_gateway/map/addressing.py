@@ -6,12 +6,13 @@ from 1 behind it: in 5 digits up to 9999, in 6 up to 65536. Holding register 0 o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from dotbus.runtime.installation.file import InstallationFile
-from dotbus.runtime.installation.modbus import Addresses, Block, Point, SixDigits, Table
+from dotbus.runtime.installation.modbus import Addresses, Block, BlockChange, Line, Point, SixDigits, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake, key_of
 
+_Placed = TypeVar("_Placed", Block, BlockChange, Line, Point)
 ADDRESSES: Final = 65536
 """How many a table has."""
 DIGIT: Final = {Table.COIL: 0, Table.DISCRETE: 1, Table.INPUT: 3, Table.HOLDING: 4}
@@ -42,13 +43,20 @@ def from_0(file: InstallationFile) -> tuple[InstallationFile, list[Mistake]]:
     An address that is refused is as one that could not be read.
     """
     modbus = file.installation.modbus
-    tables: list[tuple[Location, Block | Point]] = [(("modbus", "block", i), block) for i, block in enumerate(modbus.blocks)]
-    tables += [(("modbus", "point", i), point) for i, point in enumerate(modbus.points)]
-    found = {at: _update(one, modbus.addresses) for at, one in tables}
-    wrong = {at: told for at, told in found.items() if isinstance(told, str)}
-    changed = {at: one.model_copy(update={"address": 0} if isinstance(told := found[at], str) else told) for at, one in tables}
-    blocks = tuple(one for one in changed.values() if isinstance(one, Block))
-    points = tuple(one for one in changed.values() if isinstance(one, Point))
+    wrong: dict[Location, str] = {}
+
+    def placed(one: _Placed, at: Location) -> _Placed:
+        told = _update(one, modbus.addresses)
+        if isinstance(told, str):
+            wrong[at] = told
+            told = {"address": 0}
+        if isinstance(one, Block):
+            told["changes"] = tuple(placed(change, (*at, "change", j)) for j, change in enumerate(one.changes))
+            told["additions"] = tuple(placed(line, (*at, "add", j)) for j, line in enumerate(one.additions))
+        return one.model_copy(update=told)
+
+    blocks = tuple(placed(block, ("modbus", "block", i)) for i, block in enumerate(modbus.blocks))
+    points = tuple(placed(point, ("modbus", "point", i)) for i, point in enumerate(modbus.points))
     of_protocol = modbus.model_copy(update={"blocks": blocks, "points": points})
     installation = file.installation.model_copy(update={"modbus": of_protocol})
     refused = file.refused.union((*at, "address") for at in wrong)
@@ -61,15 +69,15 @@ def _mistakes(file: InstallationFile, wrong: Mapping[Location, str]) -> Iterator
             yield Mistake(file.where, key_of((*at, "address")), reason)
 
 
-def _update(one: Block | Point, notation: Addresses) -> dict[str, object] | str:
+def _update(one: Block | BlockChange | Line, notation: Addresses) -> dict[str, object] | str:
     """What of a table of the file is otherwise in the protocol, or why its address is none."""
-    if "address" not in one.model_fields_set:
+    if one.address is None or "address" not in one.model_fields_set:
         return {}
     read = _read(one.address, notation)
     if isinstance(read, str):
         return read
     table, address = read
-    if table is None:
+    if table is None or isinstance(one, BlockChange):
         return {"address": address}
     if isinstance(one, Block):
         told = f"{one.address} is in table {table}, in which this block is not: its first digit is {DIGIT[table_of(one)]}"

@@ -11,6 +11,7 @@ from modbus_gateway.map.addressing import ADDRESSES, table_of, written
 from modbus_gateway.map.file_facts import FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import CLASSIC_RESOURCES, lay_out
+from modbus_gateway.map.register_map import ALIASES
 
 _CALLED: Final = {
     Table.HOLDING: "holding registers",
@@ -77,6 +78,23 @@ def check_whole(file: InstallationFile) -> Iterator[Mistake]:
     if given and installation.environment not in modbus.accept_environments:
         reason = f"does not name {installation.environment}, this file's environment: no value would ever be shown"
         yield Mistake(file.where, "modbus.accept_environments", reason)
+
+
+def check_alias(facts: FileFacts, served: frozenset[int]) -> Iterator[Mistake]:
+    """An alias of a unit that is none, or whose name another one has."""
+    modbus, at = facts.file.installation.modbus, ("modbus",)
+    units_known = all(facts.file.is_as_given("modbus", kind, None, "unit_id") for kind in ("block", "point"))
+    if modbus.alias_of is None or not units_known:
+        return
+    units = {*(block.unit_id for block in modbus.blocks), *(point.unit_id for point in modbus.points)}
+    if modbus.alias_of not in units:
+        yield from facts.tell(at, "alias_of", f"{modbus.alias_of} is no unit of this map")
+    taken = [str(unit_id) for unit_id in ALIASES if unit_id in served and unit_id != modbus.alias_of]
+    if taken:
+        told = (
+            f"unit {' and '.join(taken)} of this map would not be told from it: take another unit id there, or leave this out"
+        )
+        yield from facts.tell(at, "alias_of", told)
 
 
 def check_block(block: Block, facts: FileFacts, at: Location) -> Iterator[Mistake]:

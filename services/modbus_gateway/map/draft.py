@@ -4,26 +4,27 @@ A file with several mistakes has them told at once; `map_check` and `point_check
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.modbus import Block, Modbus, OnBad, Point, Profile, RegisterType, Table
-from dotbus.runtime.installation.toml_values import Market
+from dotbus.runtime.installation.modbus import Block, Modbus, Table
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mistake, key_of
 from modbus_gateway.map.addressing import from_0
-from modbus_gateway.map.check import Area, check_areas, check_block, check_whole, fits, has_known_size
+from modbus_gateway.map.block_changes import ChangedBlock, Line
+from modbus_gateway.map.cells import cell_of_point, cell_of_slot
+from modbus_gateway.map.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
-from modbus_gateway.map.form import Form
-from modbus_gateway.map.layouts import Layout, Slot, lay_out
-from modbus_gateway.map.point_check import check_point, form_of_point
-from modbus_gateway.map.quality_check import check_told, doubtful_units
-from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
-from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt, RegisterMap, Span, View
+from modbus_gateway.map.layouts import lay_out
+from modbus_gateway.map.point_check import check_point
+from modbus_gateway.map.quality_check import doubtful_units, why_untold
+from modbus_gateway.map.quantities import QUANTITIES
+from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
 
 _Claimed = tuple[Area, tuple[Cell, ...]]
 """Addresses, and the values that stand there."""
+_Told = tuple[int, Cell, Location, str]
+"""A unit, what it shows, and where and by which key the file says what that shows while it is bad."""
 
 
 def read_map(installation: Installation) -> RegisterMap:
@@ -53,112 +54,83 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     modbus, facts = file.installation.modbus, FileFacts(file)
     mistakes += check_whole(file)
     areas: list[_Claimed] = []
+    told: list[_Told] = []
     for i, block in enumerate(modbus.blocks):
         mistakes += check_block(block, facts, at := ("modbus", "block", i))
         if _has_place(file, at) and has_known_size(block, facts, at) and fits(block, facts):
-            areas += _areas_of_block(block, facts, key_of(at))
+            changed = ChangedBlock(block, _lines_of_block(block, facts), facts, at)
+            mistakes += changed.mistakes
+            areas += _areas_of_block(block, changed.lines, facts, at)
+            told += [(block.unit_id, line.cell, line.at or at, "on_bad" if line.at else "change") for line in changed.lines]
     for i, point in enumerate(modbus.points):
         mistakes += check_point(point, facts, at := ("modbus", "point", i))
         if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
-            areas.append(_area_of_point(point, file.installation, key_of(at)))
+            cell = cell_of_point(point, file.installation)
+            area = Area(key_of(at), point.unit_id, point.table, point.address, cell.form.registers, notation=modbus.addresses)
+            areas.append((area, (cell,)))
+            told.append((point.unit_id, cell, at, "on_bad"))
     mistakes += check_areas([area for area, _ in areas], file.where)
-    mistakes += _check_told(areas, facts, mistakes)
+    mistakes += check_alias(facts, frozenset(area.unit_id for area, _ in areas))
+    mistakes += _check_told(areas, told, facts, mistakes)
     return RegisterMap(*_served(areas, modbus)), mistakes
 
 
-def _check_told(areas: list[_Claimed], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
+def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:
+    """What keeps or shows a number while it is bad, at a unit that does not say so."""
     doubtful = doubtful_units(facts, mistakes)
     if doubtful is None:
         return
     beside: defaultdict[int, list[Cell]] = defaultdict(list)
     for area, cells in areas:
         beside[area.unit_id] += cells
-    by_key = {area.key: cells for area, cells in areas}
-    for i, point in enumerate(facts.file.installation.modbus.points):
-        at = ("modbus", "point", i)
-        for cell in by_key.get(key_of(at), ()) if point.unit_id not in doubtful else ():
-            yield from check_told(point, cell, beside[point.unit_id], facts, at)
+    for unit_id, cell, at, key in told:
+        reason = why_untold(cell, unit_id, beside[unit_id]) if unit_id not in doubtful else None
+        if reason:
+            yield from facts.tell(at, key, reason, "bad_value")
 
 
 def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
     return all(file.is_as_given(*at, key) for key in ("unit_id", "address", *more))
 
 
-def _areas_of_block(block: Block, facts: FileFacts, key: str) -> list[_Claimed]:
+def _lines_of_block(block: Block, facts: FileFacts) -> list[Line]:
     places = facts.places(block)
     layout = lay_out(block.profile, len(places))
-    cells = [(slot.table, cell) for slot in layout.slots if (cell := _cell(slot, layout, block, places))]
-    found: list[_Claimed] = []
-    for laid_out, length in layout.lengths.items():
-        of_table = tuple(cell for its, cell in cells if its is laid_out)
-        shown = [table for table in Table if table in block.tables and table.has_bits == laid_out.has_bits]
-        for table in shown:
-            of, notation = None if table is shown[0] else shown[0], facts.file.installation.modbus.addresses
-            found.append((Area(key, block.unit_id, table, block.address, length, of, notation), of_table))
-    return found
+    lines: list[Line] = []
+    for slot in layout.slots:
+        if cell := cell_of_slot(slot, layout, block, places):
+            member = None if slot.resource is None else places[slot.resource]
+            lines.append(Line(slot.table, cell, member.resource.id if member else None))
+    return lines
 
 
-def _cell(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
-    quantity = QUANTITIES[slot.quantity]
-    about = _relevant(_about(slot, block, places), quantity.scope)
-    if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
-        return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
-    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
+def _areas_of_block(block: Block, lines: Sequence[Line], facts: FileFacts, at: Location) -> list[_Claimed]:
+    """The profile's own addresses with all that stands in them, and those of each line that stands elsewhere."""
+    inside: defaultdict[Table, list[Line]] = defaultdict(list)
+    claimed: list[_Claimed] = []
+    lengths = lay_out(block.profile, len(facts.places(block))).lengths
+    for line in lines:
+        laid_out = next((table for table in lengths if table.has_bits == line.table.has_bits), None)
+        if laid_out and block.address <= line.cell.address and line.end <= block.address + lengths[laid_out]:
+            inside[laid_out].append(line)
+        else:
+            claimed += _shown(block, line.table, line.cell.address, [line], facts, line.at or at)
+    for laid_out, length in lengths.items():
+        claimed += _shown(block, laid_out, block.address, inside[laid_out], facts, at, length)
+    return claimed
 
 
-def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
-    """Everything that a value at a place may be about; `_relevant` chooses."""
-    chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
-    members = tuple(member for member in chosen if member)
-    if slot.resource is not None:
-        return About(members, _prices(members, block.lmp_market))
-    if block.profile is Profile.PLANT:
-        return About(members, _prices(members, block.lmp_market), block.unit_id)
-    if block.lmp_node:
-        return About(members, (PriceAt(block.lmp_market, block.lmp_node),))
-    return About(members, _prices(members, block.lmp_market)[:1])
-
-
-def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
-    return tuple(PriceAt(market, member.resource.node) for member in members if member.resource.node)
-
-
-def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
-    on_bad = block.on_bad or layout.on_bad
-    if slot.on_bad and on_bad in (OnBad.HOLD, OnBad.VALUE):
-        on_bad = slot.on_bad
-    if on_bad is OnBad.VALUE and not quantity.is_measured:
-        on_bad = OnBad.NAN
-    kind = RegisterType.BIT if slot.table.has_bits else quantity.type
-    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value, byte_order=block.byte_order)
-
-
-def _area_of_point(point: Point, installation: Installation, key: str) -> _Claimed:
-    quantity = QUANTITIES[point.quantity]
-    form = form_of_point(point, quantity)
-    limits = Limits(point.least, point.most)
-    cell = Cell(point.address, quantity, _about_point(point, installation), form, limits, point.unit)
-    area = Area(key, point.unit_id, point.table, point.address, form.registers, notation=installation.modbus.addresses)
-    return area, (cell,)
-
-
-def _about_point(point: Point, installation: Installation) -> About:
-    members = tuple(
-        Member(plant.name, resource, point.stale_after_s)
-        for plant in installation.plants
-        for resource in plant.resources
-        if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
-    )
-    prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
-    prices = tuple(replace(price, stale_after_s=point.stale_after_s) for price in prices)
-    return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
-
-
-def _relevant(about: About, scope: Scope) -> About:
-    """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
-    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
-    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE) else ()
-    return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
+def _shown(
+    block: Block, of: Table, start: int, lines: Sequence[Line], facts: FileFacts, at: Location, length: int = 0
+) -> Iterator[_Claimed]:
+    """Addresses of a block in each table that it is shown in."""
+    shown = [table for table in Table if table in block.tables and table.has_bits == of.has_bits]
+    notation = facts.file.installation.modbus.addresses
+    length = length or sum(line.cell.form.registers for line in lines)
+    for table in shown:
+        same_as = None if table is shown[0] else shown[0]
+        area = Area(key_of(at), block.unit_id, table, start, length, same_as, notation)
+        yield area, tuple(line.cell for line in lines)
 
 
 def _served(areas: list[_Claimed], modbus: Modbus) -> tuple[tuple[Span, ...], Modbus, tuple[View, ...]]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from dotbus.runtime.installation.modbus import OnBad, Point, RegisterType, Table
+from dotbus.runtime.installation.modbus import Point, RegisterType, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean
 from modbus_gateway.map.addressing import ADDRESSES, written
+from modbus_gateway.map.cells import form_of_point
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, REASONS, Quantity, Scope
@@ -37,13 +38,6 @@ NAMED: Final = {"least": "min", "most": "max"}
 """Keys of the file whose names Python has for something else."""
 _BIT: Final = {Table.DISCRETE: "discrete input", Table.COIL: "coil"}
 _NUMBERS: Final = {2: "two", 4: "four"}
-
-
-def form_of_point(point: Point, quantity: Quantity) -> Form:
-    """How a point is written. A flag in a register has no third state: what would be held is 0 at once, as in a bit."""
-    kind = RegisterType.BIT if point.table.has_bits else point.type or quantity.type
-    on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is OnBad.HOLD else point.on_bad
-    return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order)
 
 
 def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:

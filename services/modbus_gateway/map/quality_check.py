@@ -4,40 +4,40 @@
 that says how good the value is.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from dotbus.runtime.installation.installation import Resource
-from dotbus.runtime.installation.modbus import OnBad, Point
-from dotbus.runtime.settings.mistakes import Location, Mistake
+from dotbus.runtime.installation.modbus import OnBad, RegisterType
+from dotbus.runtime.settings.mistakes import Mistake
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import DoesNotFit, Form, number_shown
 from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Scope
 from modbus_gateway.map.register_map import Cell
 
-_IDENTITY = frozenset({"unit_id", "quantity", "profile", "plants", "plant", "resources", "resource", "node", "market"})
+_IDENTITY = frozenset(
+    {"unit_id", "quantity", "profile", "plants", "plant", "resources", "resource", "node", "market", "change", "add"}
+)
 """Keys that decide what a unit shows and whose it is."""
 
 
-def check_told(point: Point, cell: Cell, beside: Iterable[Cell], facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    """A point that would show a number while its value is bad, and nothing of its unit that tells so.
+def why_untold(cell: Cell, unit_id: int, beside: Iterable[Cell]) -> str | None:
+    """Why a cell would show a number while its value is bad, and nothing of its unit tell that it is; None when something does.
 
     Args:
-        point: as the file gives it.
-        cell: what it shows.
-        beside: everything that its unit shows.
-        facts: of the file.
-        at: the point's place in the file.
+        cell: what is shown.
+        unit_id: where.
+        beside: everything that the unit shows.
     """
-    if point.table.has_bits or not cell.quantity.told_by or not _may_mislead(point, cell, facts):
-        return
+    if cell.form.type is RegisterType.BIT or not cell.quantity.told_by or not _may_mislead(cell):
+        return None
     if any(_tells(other, cell) for other in beside):
-        return
-    what = "keeps showing its last value" if point.on_bad is OnBad.HOLD else f"shows {point.bad_value:g}"
-    reason = (
-        f"{cell.quantity.name} {what} while it is bad, and nothing at unit {point.unit_id} says so: add a [[modbus.point]] "
-        f"{cell.quantity.quality} {_same_as(point)} there, or choose nan or exception"
+        return None
+    what = "keeps showing its last value" if cell.form.on_bad is OnBad.HOLD else f"shows {cell.form.bad_value:g}"
+    return (
+        f"{cell.quantity.name} {what} while it is bad, and nothing at unit {unit_id} says so: add a [[modbus.point]] "
+        f"{cell.quantity.quality} {_same_as(cell)} there, or choose nan or exception"
     )
-    yield from facts.tell(at, "on_bad", reason, "bad_value")
 
 
 def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[int] | None:
@@ -50,7 +50,8 @@ def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[i
     tables += [(("modbus", "point", i), point.unit_id) for i, point in enumerate(modbus.points)]
     if not all(facts.file.is_as_given(*at, "unit_id") for at, _ in tables):
         return None
-    wrong = {mistake.key for mistake in mistakes}
+    keys = [mistake.key for mistake in mistakes]
+    wrong = {*keys, *(re.sub(r"\[\d+\][^\[]*$", "", key) for key in keys)}  # of a list of tables the list, too
     return frozenset(
         unit_id
         for (section, kind, i), unit_id in tables
@@ -59,24 +60,24 @@ def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[i
     )
 
 
-def _may_mislead(point: Point, cell: Cell, facts: FileFacts) -> bool:
-    if point.on_bad is OnBad.HOLD:
+def _may_mislead(cell: Cell) -> bool:
+    if cell.form.on_bad is OnBad.HOLD:
         return True
-    resource = facts.resources.get(point.resource or "")
-    if point.on_bad is not OnBad.VALUE:
+    if cell.form.on_bad is not OnBad.VALUE:
         return False
     try:
-        return _is_possible(point.bad_value or 0.0, cell, resource)
+        return _is_possible(cell.form.bad_value or 0.0, cell)
     except DoesNotFit:  # told as a mistake of its own
         return False
 
 
-def _is_possible(bad_value: float, cell: Cell, resource: Resource | None) -> bool:
+def _is_possible(bad_value: float, cell: Cell) -> bool:
     """Whether what stands for a bad value could be a good one: megawatts within limits, a time, a flag, any price.
 
     Compared is what the registers show: a number just outside the limits may be rounded to one within.
     """
     shown, quantity = number_shown(bad_value, cell.form), cell.quantity
+    resource = cell.about.members[0].resource if cell.about.members else None
     match quantity.unit:
         case unit if unit == FLAG:
             return shown in {number_shown(flag, cell.form) for flag in (0, 1)}
@@ -97,10 +98,13 @@ def _tells(other: Cell, cell: Cell) -> bool:
     if other.quantity.name not in cell.quantity.told_by:
         return False
     if other.quantity.scope is Scope.PRICE:
-        return other.about.judged_alike.prices == cell.about.judged_alike.prices
+        return other.judged_alike.about.prices == cell.judged_alike.about.prices
     ids = {member.resource.id for member in other.about.members}
     return {member.resource.id for member in cell.about.members} <= ids
 
 
-def _same_as(point: Point) -> str:
-    return f"of resource {point.resource}" if point.resource is not None else f"of node {point.node} in {point.market}"
+def _same_as(cell: Cell) -> str:
+    whose = (
+        f"resource {cell.about}" if cell.about.members else f"node {cell.about.prices[0].node} in {cell.about.prices[0].market}"
+    )
+    return f"of {whose}"

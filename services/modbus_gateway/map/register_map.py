@@ -19,6 +19,8 @@ from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
 
 SERVED: Final = "(served from here)"
+ALIASES: Final = (0, 255)
+"""Unit ids by which clients ask a device that has one unit: the broadcast's, and the one that Modbus/TCP recommends."""
 _LARGEST_INT32: Final = 0x7FFF_FFFF
 _COUNTED: Final = {Table.DISCRETE: "inputs", Table.COIL: "coils"}
 
@@ -54,11 +56,12 @@ class About:
     prices: tuple[PriceAt, ...] = ()
     unit_id: int | None = None
 
-    @property
-    def judged_alike(self) -> Self:
-        """The same without a stale time of its own: what its quality at the unit is about."""
-        members = tuple(replace(member, stale_after_s=None) for member in self.members)
-        return replace(self, members=members, prices=tuple(replace(price, stale_after_s=None) for price in self.prices))
+    def with_stale_time(self, stale_after_s: float | None) -> Self:
+        """The same with a stale time of its own. Without one it is what its quality at the unit is about."""
+        members = tuple(replace(member, stale_after_s=stale_after_s) for member in self.members)
+        return replace(
+            self, members=members, prices=tuple(replace(price, stale_after_s=stale_after_s) for price in self.prices)
+        )
 
     def __str__(self) -> str:
         """Whose the value is, whatever the order of the file. The plant's name is no part of it: a resource has one plant."""
@@ -104,7 +107,7 @@ class Cell:
     @cached_property
     def judged_alike(self) -> "Cell":
         """The same without a stale time of its own."""
-        return replace(self, about=self.about.judged_alike)
+        return replace(self, about=self.about.with_stale_time(None))
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class RegisterMap:
 
     def __post_init__(self) -> None:
         shown = [cell.about for span in self.spans for cell in span.cells]
-        abouts = [*shown, *(about.judged_alike for about in shown)]
+        abouts = [*shown, *(about.with_stale_time(None) for about in shown)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
 
@@ -173,6 +176,12 @@ class RegisterMap:
     def units(self) -> frozenset[int]:
         """The unit ids that are served."""
         return frozenset(span.unit_id for span in self.spans)
+
+    @property
+    def aliases(self) -> Mapping[int, int]:
+        """Unit ids that answer as another one does, and which; of those that are served nobody's place is taken."""
+        alias_of = self.judging.alias_of
+        return {} if alias_of is None else {unit_id: alias_of for unit_id in ALIASES if unit_id not in self.units}
 
     @cached_property
     def by_unit(self) -> "Mapping[int, RegisterMap]":

@@ -11,13 +11,14 @@ This page is generated from the code by `make docs`. Addresses are protocol addr
 SCADA package is address 0, input register 30001, discrete input 10001 and coil 00001 are address 0 of the other tables.
 
 A file may write addresses in another way and says so in `[modbus]`: `addresses = "1-based"`, or `"4xxxx"` with a first digit
-for the table (0 coil, 1 discrete input, 3 input register, 4 holding register) and 4 or 5 digits more, such as 40101 or 400101. A
-point then needs no `table`. A coil above 9999 is written as a text, "010000".
+for the table (0 coil, 1 discrete input, 3 input register, 4 holding register) and 4 or 5 digits more, such as 40101 or 400101.
+A point then needs no `table`. A coil above 9999 is written as a text, "010000".
 
 A unit has four tables: function 01 reads coils, 02 discrete inputs, 03 holding registers and 04 input registers. The registers
 of a `[[modbus.block]]` stand in holding and, the same at the same addresses, in input; its bits in discrete and in coil. With
 `tables = ["holding"]` it is in those alone. A `[[modbus.point]]` stands in its own `table` alone, holding unless it is given.
-Every write is refused with exception 01. Function 43/14 names the gateway and its version.
+Every write is refused with exception 01. Function 43/14 names the gateway and its version. Unit ids 0 and
+255 answer as the unit that `[modbus] alias_of` names, if it does: some clients ask by these where a device has one unit.
 
 ## How values are written
 
@@ -79,6 +80,37 @@ registers made anew.
 """
 
 CHANGES: Final = """\
+## What a plant has otherwise than its profile
+
+A block takes a profile as it is, and its changes after that, line by line:
+
+```toml
+[[modbus.block]]
+profile = "plant"
+unit_id = 11
+
+[[modbus.block.change]]           # of every resource of the block, or with resource = "..." of one
+quantity = "dot_mw"
+type = "int16"                    # and scale, offset, unit, min, max, stale_after_s, word_order, byte_order, on_bad, bad_value
+scale = 10.0
+
+[[modbus.block.change]]
+quantity = "set_point_mw"
+resource = "SIERRA_2_BESS1"
+address = 190                     # where this one goes, in the block or outside it
+
+[[modbus.block.change]]
+quantity = "lmp_age_s"
+remove = true                     # its registers are reserved
+
+[[modbus.block.add]]              # as a [[modbus.point]], without unit_id, and shown in the tables of the block
+quantity = "trajectory_fresh"
+resource = "SIERRA_2_BESS1"
+address = 224
+```
+
+What then overlaps, does not fit its type, or keeps a number while it is bad without a register that says so, is refused.
+
 ## When the configuration changes
 
 SCADA reads addresses and knows no names, so what stands at one must not change unnoticed.

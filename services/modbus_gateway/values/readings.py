@@ -60,7 +60,7 @@ class Readings:
         resources, prices = dict(self.resources), dict(self.prices)
         doubted = [(cell, reasons) for cell in cells if (reasons := self._against(cell))]
         for cell, reasons in doubted:
-            for about in dict.fromkeys((cell.about, cell.about.judged_alike)):
+            for about in dict.fromkeys((cell.about, cell.judged_alike.about)):
                 if cell.quantity.scope is Scope.PRICE:
                     price = about.prices[0]
                     prices[price] = _doubted(prices[price], cell.quantity, reasons)

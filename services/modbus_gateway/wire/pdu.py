@@ -6,7 +6,7 @@ addresses (02), and what failed (04). Before them the unit (0B): a gateway that 
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -45,12 +45,14 @@ class Served:
         tables: those of a unit as they are now; None when they are not up to date, which makes every read a failure.
         writing: takes what is written.
         identification: what the server says of itself.
+        aliases: unit ids that answer as another one does, and which.
     """
 
     units: frozenset[int]
     tables: Callable[[int], Tables | None]
     writing: Writing
     identification: Identification
+    aliases: Mapping[int, int] = field(default_factory=dict)
 
 
 def answer(served: Served, unit_id: int, request: bytes, client: Client) -> bytes:

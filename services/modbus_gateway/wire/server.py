@@ -97,7 +97,7 @@ class Server:
 
     def reply(self, unit_id: int, request: bytes, client: Client) -> bytes:
         """The reply to one request."""
-        reply = answer(self._served, unit_id, request, client)
+        reply = answer(self._served, self._served.aliases.get(unit_id, unit_id), request, client)
         self._meter.answered(request[0], reply)
         return reply
 

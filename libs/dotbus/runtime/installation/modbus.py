@@ -116,33 +116,8 @@ BadValue = Annotated[Number | None, Field(validate_default=True), AfterValidator
 """What a register shows in place of a bad value; declared after `on_bad`."""
 
 
-class Block(Section):
-    """A profile laid out at one unit id, from one address on.
-
-    `resources` says which resource has which place; "" leaves a place free, so that taking a resource out moves no other. In
-    place of it `plants` names plants, whose resources have their places in the file's order, and without both it is all plants.
-    `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
-    flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
-    classic block (without it the first resource's); a plant block shows each resource's own. `tables` are those that it is
-    shown in, all four unless given: its registers in holding and input, its bits in discrete and coil.
-    """
-
-    profile: Profile
-    unit_id: UnitId
-    address: Address = 0
-    plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    resources: Annotated[tuple[NameOrNothing, ...], Field(min_length=1)] | None = None
-    tables: Annotated[tuple[Table, ...], Field(min_length=1)] = tuple(Table)
-    word_order: WordOrder | None = None
-    byte_order: ByteOrder = ByteOrder.BIG
-    on_bad: OnBad | None = None
-    bad_value: BadValue = None
-    lmp_market: Market = Market.RTM
-    lmp_node: NodeName | None = None
-
-
-class Point(Section):
-    """One value at one address, for a map that follows no profile. `quantity` is a name of docs/registers.md.
+class Line(Section):
+    """One value at one address. `quantity` is a name of docs/registers.md.
 
     What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
     a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
@@ -152,7 +127,6 @@ class Point(Section):
     CAISO has not been heard for `stale_after_s`. `unit` is for the reader of the map, where the register's is another one.
     """
 
-    unit_id: UnitId
     table: Table = Table.HOLDING
     address: Address
     quantity: Name
@@ -173,6 +147,65 @@ class Point(Section):
     bad_value: BadValue = None
 
 
+class BlockChange(Section):
+    """What is otherwise in a block than in its profile: a quantity moves, is written in another way, or is not there.
+
+    It is about the quantity of every resource of the block, or of `resource`. `address` is where it goes; that moves one line.
+    With `remove` its registers are reserved. What is not given stays as the profile and the block have it.
+    """
+
+    quantity: Name
+    resource: Name | None = None
+    table: Table | None = None
+    remove: Flag = False
+    address: Address | None = None
+    type: RegisterType | None = None
+    scale: Number = 1.0
+    offset: Number = 0.0
+    unit: Name | None = None
+    least: Annotated[Number | None, Field(alias="min")] = None
+    most: Annotated[Number | None, Field(alias="max")] = None
+    stale_after_s: Seconds | None = None
+    word_order: WordOrder | None = None
+    byte_order: ByteOrder | None = None
+    on_bad: OnBad | None = None
+    bad_value: BadValue = None
+
+
+class Block(Section):
+    """A profile laid out at one unit id, from one address on.
+
+    `resources` says which resource has which place; "" leaves a place free, so that taking a resource out moves no other. In
+    place of it `plants` names plants, whose resources have their places in the file's order, and without both it is all plants.
+    `on_bad` and `word_order` are the profile's own when they are not given. `bad_value` is for megawatts and prices; times,
+    flags and counts show "no value" in its place. `lmp_market` chooses the market of the prices, `lmp_node` the node of a
+    classic block (without it the first resource's); a plant block shows each resource's own. `tables` are those that it is
+    shown in, all four unless given: its registers in holding and input, its bits in discrete and coil. `changes` and
+    `additions` are what is otherwise here than in the profile.
+    """
+
+    profile: Profile
+    unit_id: UnitId
+    address: Address = 0
+    plants: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    resources: Annotated[tuple[NameOrNothing, ...], Field(min_length=1)] | None = None
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)] = tuple(Table)
+    word_order: WordOrder | None = None
+    byte_order: ByteOrder = ByteOrder.BIG
+    on_bad: OnBad | None = None
+    bad_value: BadValue = None
+    lmp_market: Market = Market.RTM
+    lmp_node: NodeName | None = None
+    changes: Annotated[tuple[BlockChange, ...], Field(alias="change")] = ()
+    additions: Annotated[tuple[Line, ...], Field(alias="add")] = ()
+
+
+class Point(Line):
+    """One value at one address of one unit, for a map that follows no profile."""
+
+    unit_id: UnitId
+
+
 class Modbus(Section):
     """How the gateway judges values and lays them out.
 
@@ -180,8 +213,8 @@ class Modbus(Section):
     `trajectory_stale_after_s`, a price when OASIS has not been heard for `price_stale_after_s`. A bad value that
     is held (`on_bad = "hold"`) is shown for `hold_at_most_s`, then "no value". With `clip_set_point` the set-point on the ramp
     stays within pmin_mw and pmax_mw; it is marked out_of_limits all the same. `addresses` says how all addresses of the file
-    are written; in "4xxxx" (0, 1, 3 or 4, and 4 or 5 digits more) the first digit of a point's
-    names its table.
+    are written; in "4xxxx" (0, 1, 3 or 4, and 4 or 5 digits more) the first digit of a point's names its table. Unit ids 0 and
+    255, which some clients ask where a device has one unit, answer as the unit `alias_of` does.
     """
 
     addresses: Addresses = Addresses.FROM_0
@@ -191,5 +224,6 @@ class Modbus(Section):
     price_stale_after_s: Seconds = 900.0
     hold_at_most_s: Seconds = 300.0
     clip_set_point: Flag = False
+    alias_of: UnitId | None = None
     blocks: Annotated[tuple[Block, ...], Field(alias="block")] = ()
     points: Annotated[tuple[Point, ...], Field(alias="point")] = ()

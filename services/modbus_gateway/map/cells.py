@@ -1,0 +1,86 @@
+"""Cells: what stands at one address of a block or a point, and whose it is. Pure."""
+
+from collections.abc import Iterable
+
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Block, OnBad, Point, Profile, RegisterType
+from dotbus.runtime.installation.toml_values import Market
+from modbus_gateway.map.form import Form
+from modbus_gateway.map.layouts import Layout, Slot
+from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
+from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt
+
+
+def form_of_point(point: Point, quantity: Quantity) -> Form:
+    """How a point is written. A flag in a register has no third state: what would be held is 0 at once, as in a bit."""
+    kind = RegisterType.BIT if point.table.has_bits else point.type or quantity.type
+    on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is OnBad.HOLD else point.on_bad
+    return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order)
+
+
+def cell_of_point(point: Point, installation: Installation) -> Cell:
+    """What a point shows, whose quantity is known."""
+    return cell_about(point, _about_point(point, installation))
+
+
+def cell_about(point: Point, about: About) -> Cell:
+    """What a point shows of somebody."""
+    quantity = QUANTITIES[point.quantity]
+    limits = Limits(point.least, point.most)
+    return Cell(
+        point.address, quantity, about.with_stale_time(point.stale_after_s), form_of_point(point, quantity), limits, point.unit
+    )
+
+
+def _about_point(point: Point, installation: Installation) -> About:
+    members = tuple(
+        Member(plant.name, resource)
+        for plant in installation.plants
+        for resource in plant.resources
+        if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
+    )
+    prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
+    return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
+
+
+def _relevant(about: About, scope: Scope) -> About:
+    """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
+    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
+    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE) else ()
+    return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
+
+
+def cell_of_slot(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
+    """What stands at a place of a profile; None where nobody has it, so that its registers are reserved."""
+    quantity = QUANTITIES[slot.quantity]
+    about = _relevant(_about(slot, block, places), quantity.scope)
+    if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
+        return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
+    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
+
+
+def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
+    """Everything that a value at a place may be about; `_relevant` chooses."""
+    chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
+    members = tuple(member for member in chosen if member)
+    if slot.resource is not None:
+        return About(members, _prices(members, block.lmp_market))
+    if block.profile is Profile.PLANT:
+        return About(members, _prices(members, block.lmp_market), block.unit_id)
+    if block.lmp_node:
+        return About(members, (PriceAt(block.lmp_market, block.lmp_node),))
+    return About(members, _prices(members, block.lmp_market)[:1])
+
+
+def _prices(members: Iterable[Member], market: Market) -> tuple[PriceAt, ...]:
+    return tuple(PriceAt(market, member.resource.node) for member in members if member.resource.node)
+
+
+def _form(quantity: Quantity, slot: Slot, layout: Layout, block: Block) -> Form:
+    on_bad = block.on_bad or layout.on_bad
+    if slot.on_bad and on_bad in (OnBad.HOLD, OnBad.VALUE):
+        on_bad = slot.on_bad
+    if on_bad is OnBad.VALUE and not quantity.is_measured:
+        on_bad = OnBad.NAN
+    kind = RegisterType.BIT if slot.table.has_bits else quantity.type
+    return Form(kind, block.word_order or layout.word_order, on_bad, block.bad_value, byte_order=block.byte_order)
