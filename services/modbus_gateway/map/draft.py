@@ -16,6 +16,7 @@ from modbus_gateway.map.cells import cell_of_point, cell_of_slot
 from modbus_gateway.map.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.layouts import lay_out
+from modbus_gateway.map.names import with_names
 from modbus_gateway.map.point_check import check_point
 from modbus_gateway.map.quality_check import doubtful_units, why_untold
 from modbus_gateway.map.quantities import QUANTITIES
@@ -72,7 +73,7 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     mistakes += check_areas([area for area, _ in areas], file.where)
     mistakes += check_alias(facts, frozenset(area.unit_id for area, _ in areas))
     mistakes += _check_told(areas, told, facts, mistakes)
-    return RegisterMap(*_served(areas, modbus)), mistakes
+    return RegisterMap(*_served(areas, modbus)), file.located(with_names(mistakes, facts))
 
 
 def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:

@@ -5,8 +5,8 @@ remains is checked as a whole: an outline, which is never used for anything else
 """
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import UNASSIGNED
 from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.lines import line_of, lines_of
 from dotbus.runtime.installation.resource_claims import overlap
 from dotbus.runtime.settings.mistakes import (
     NO_TABLE,
@@ -52,12 +53,18 @@ class InstallationFile:
         where: the file.
         refused: the places where the outline is not what the file says.
         mistakes: what is wrong with the file's form and names.
+        lines: at which line of the file each of its keys stands, by the key as it is written for people.
     """
 
     installation: Installation
     where: str
     refused: frozenset[Location] = frozenset()
     mistakes: tuple[Mistake, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def located(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
+        """Mistakes of the file with their lines, as far as these are known."""
+        return [replace(one, line=line_of(one.key, self.lines)) if one.where == self.where else one for one in mistakes]
 
     def is_as_given(self, *location: int | str | None) -> bool:
         """Whether nothing was refused at a place, above or below it. None in it is any entry of a list."""
@@ -84,7 +91,8 @@ def read_installation(path: Path) -> InstallationFile:
     Raises:
         ConfigurationRefused: it cannot be read, is not TOML, or no outline is left of it.
     """
-    where, document = str(path), _document(path)
+    where, text = str(path), _text(path)
+    document, lines = _document(text, path), lines_of(text)
     mistakes: list[Mistake] = []
     refused: set[Location] = set()
     for _ in range(_ROUNDS):
@@ -97,15 +105,23 @@ def read_installation(path: Path) -> InstallationFile:
             empty = _without_resources(installation, InstallationFile(installation, where, frozenset(refused)))
             mistakes += [Mistake(where, key_of(place), _NO_RESOURCE) for place in empty]
             mistakes += _check_names(installation, where)
-            return InstallationFile(installation, where, frozenset(refused | empty), tuple(mistakes))
-    raise ConfigurationRefused(mistakes)
+            file = InstallationFile(installation, where, frozenset(refused | empty), lines=lines)
+            return replace(file, mistakes=tuple(file.located(mistakes)))
+    raise ConfigurationRefused([replace(mistake, line=line_of(mistake.key, lines)) for mistake in mistakes])
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}{_MENDED_BY}")]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
+
+
+def _document(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib's own error, or a number or a depth that Python refuses
         raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, NamedTuple, TypeVar, get_args
 
@@ -27,14 +27,23 @@ _REASONS: Final = {
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong: in which file (or the environment), at which key, and why."""
+    """One thing that is wrong: in which file (or the environment), at which key, and why.
+
+    Attributes:
+        line: of the file, from 1, where it is known.
+        whose: what the key is about, in words, where its place alone does not tell.
+    """
 
     where: str
     key: str
     reason: str
+    line: int | None = field(default=None, compare=False)
+    whose: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.key, self.reason) if part)
+        place = ", ".join(part for part in (f"line {self.line}" if self.line else "", self.whose) if part)
+        told = ": ".join(part for part in (self.where, self.key, self.reason) if part)
+        return f"{told} ({place})" if place else told
 
 
 class ConfigurationRefused(Exception):

@@ -4,7 +4,7 @@ import pytest
 from gateway_story import INSTALLATION, installation
 
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.installation.file import InstallationFile, load_installation
+from dotbus.runtime.installation.file import InstallationFile, load_installation, read_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Profile, Table
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
@@ -190,3 +190,36 @@ def test_classic_values_do_not_overlap():
     slots = lay_out(Profile.CLASSIC, 10).slots
     holding = [slot.address + i for slot in slots if slot.table is Table.HOLDING for i in (0, 1)]
     assert len(holding) == len(set(holding)) == 2 * (10 + 10 + 2)
+
+
+def test_a_mistake_names_the_line_of_the_file_and_whose_registers_it_is_about(tmp_path):
+    path = tmp_path / "plant.toml"
+    path.write_text(
+        """environment = "production"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "SOLAR"
+pmax_mw = 100.0
+[[modbus.block]]
+profile = "plant"
+unit_id = 1
+resources = ["SOLAR"]
+[[modbus.block.change]]
+quantity = "dot_mw"
+type = "int16"
+scale = 1000.0
+[[modbus.point]]
+unit_id = 1
+address = 199
+quantity = "dot_mw"
+resource = "SOLAR"
+"""
+    )
+    with pytest.raises(ConfigurationRefused) as refused:
+        check_map(read_installation(path))
+    change, point = (str(mistake) for mistake in refused.value.mistakes)
+    assert change.startswith(f"{path}: modbus.block[0].change[0].type: int16 with scale 1000 cannot show")
+    assert change.endswith("(line 13, plant sierra)")
+    assert point.startswith(f"{path}: modbus.point[0]: unit 1, holding registers 199 to 200, overlaps modbus.block[0]")
+    assert point.endswith("(line 15, plant sierra, resource SOLAR)")
