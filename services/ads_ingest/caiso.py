@@ -32,8 +32,8 @@ class Ads(Protocol):
         """The same as its last reply said it, believed or not."""
         ...
 
-    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
-        """Headers of the batches after one."""
+    def get_dispatch_batches_since_uid(self, batch_uid: str, within_s: float = ...) -> DispatchBatchList:
+        """Headers of the batches after one, within a time."""
         ...
 
     def get_dispatch_batch(self, batch_uid: str, within_s: float = ...) -> DispatchBatch:

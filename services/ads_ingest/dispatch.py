@@ -10,7 +10,6 @@ A batch that cannot be had holds back the cursor and nothing else: neither other
 any resource (`open_batches`).
 """
 
-import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +21,7 @@ from ads_ingest.batches.alarms import DispatchAlarms
 from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
-from ads_ingest.batches.patience import WITHIN_S, Patience
+from ads_ingest.batches.patience import ALL_THE_TIME, NONE_IN_VAIN, Patience
 from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
@@ -35,17 +34,17 @@ from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.translate import translate_header
 from caiso.ads import WHOLE_CACHE
-from caiso.ads.errors import AdsFailure, Away, Unforeseen
+from caiso.ads.errors import AdsFailure, Away, TimedOut, Unforeseen
 from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
 from dotbus.contracts.messages import Dot
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
 ASKED_AGAIN_PER_ROUND = 40
-ASKED_AGAIN_FOR = timedelta(seconds=10)
+ASKED_AGAIN_FOR = timedelta(seconds=5)
 """How long a round goes on asking for what could not be had, and how long after that for revisions of what was.
 
-A question that times out takes longer, and is the last one then; the others of its kind wait for it, and the other kind not."""
+A question that times out is the last one then; the others of its kind wait for it, and the other kind not."""
 AWAY_IN_BACKLOG = 2
 
 
@@ -87,11 +86,10 @@ class DispatchStream:
         self._of_trajectories = of_trajectories
         self._alarms = alarms
         self._new = CursorQuestion()
-        self._whole = WholeQuestion(
-            caiso.get_dispatch_batches_since_uid, _listed_in, _listed_behind, "dispatch batches", "its list left them out"
-        )
+        self._whole = WholeQuestion(self._list, _listed_in, _listed_behind, "dispatch batches", "its list left them out")
         self._publisher = publisher
         self._of_headers = Patience(clock)
+        self._of_lists, self._of_documents = Patience(clock, NONE_IN_VAIN), Patience(clock, NONE_IN_VAIN)
         self._validations = validations
         self._quarantine_log = quarantine_log
         self._files = files
@@ -120,7 +118,7 @@ class DispatchStream:
             self._batches.read_anew(self._clock())
             self._changes.begin_anew(back)
         asked_at = self._clock()
-        listed, cursor = self._new.since(self._caiso.get_dispatch_batches_since_uid, self._publisher.cursor)
+        listed, cursor = self._new.since(self._list, self._publisher.cursor)
         unheard: tuple[AdsFailure, ...] = ()
         if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
             self._silence.note_checked(self._clock())
@@ -146,6 +144,10 @@ class DispatchStream:
         now = self._clock()
         return Unanswered(failures, self._batches.missing(now), self._alarms.alarms(now), self._batches.again_at(now))
 
+    def _list(self, cursor: str) -> DispatchBatchList:
+        ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
+        return self._of_lists.ask(ask, timed_out=ALL_THE_TIME if cursor == WHOLE_CACHE else None)
+
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""
         for batch in self._batches.to_take(self._clock()):
@@ -153,9 +155,8 @@ class DispatchStream:
                 self._changes.withdraw(batch)
 
     def _take_new(self) -> Iterator[AdsFailure]:
-        waiting = self._batches.to_take(self._clock())
-        for batch in waiting:
-            if failure := self._take(batch, WITHIN_S if batch is not waiting[-1] else math.inf):
+        for batch in self._batches.to_take(self._clock()):
+            if failure := self._take(batch):
                 self._changes.commit(news_only=True)  # the next may take long: what is in doubt is told before
                 yield failure
 
@@ -164,15 +165,22 @@ class DispatchStream:
         if any(batch.failures for batch in due):
             # It may fail again slowly: what is in doubt is told before.
             self._changes.commit(news_only=True)
-        yield from self._ask_each([batch for batch in due if batch.is_missing], self._retry)
-        yield from self._ask_each([batch for batch in due if not batch.is_missing], self._recheck)
+        yield from self._ask_each([batch for batch in due if batch.is_missing], self._retry, lambda: False)
+        yield from self._ask_each([batch for batch in due if not batch.is_missing], self._recheck, self._is_missing_due)
 
-    def _ask_each(self, due: Sequence[OpenBatch], ask: Callable[[OpenBatch], Iterator[AdsFailure]]) -> Iterator[AdsFailure]:
+    def _ask_each(
+        self, due: Sequence[OpenBatch], ask: Callable[[OpenBatch], Iterator[AdsFailure]], is_over: Callable[[], bool]
+    ) -> Iterator[AdsFailure]:
         begun = self._clock()
         for batch in due[:ASKED_AGAIN_PER_ROUND]:
             yield from ask(batch)
-            if abs(self._clock() - begun) >= ASKED_AGAIN_FOR:
+            if abs(self._clock() - begun) >= ASKED_AGAIN_FOR or is_over():
                 return
+
+    def _is_missing_due(self) -> bool:
+        """Whether something that could not be had is to be asked for again by now, which does not wait for rechecks."""
+        again_at = self._batches.again_at(self._clock())
+        return again_at is not None and again_at <= self._clock()
 
     def _take_backlog(self) -> Iterator[AdsFailure]:
         away = 0
@@ -192,7 +200,7 @@ class DispatchStream:
         asked_at = self._clock()
         try:
             ask = partial(self._caiso.get_batch_header, batch.batch_uid)
-            header = translate_header(self._of_headers.ask(ask, is_later=batch.failures > 0))
+            header = translate_header(self._of_headers.ask(ask, timed_out=_time_outs(batch)))
         except Away as failure:
             self._batches.note_failed(batch.batch_uid, failure, self._clock())
             yield failure
@@ -212,13 +220,14 @@ class DispatchStream:
         """Whether the document itself matters: another account is told otherwise, or what this one was told is not known."""
         return bool(batch.contested) or (self._publisher.known_state.is_one_of_several and not batch.words)
 
-    def _take(self, batch: OpenBatch, within_s: float = math.inf) -> AdsFailure | None:
+    def _take(self, batch: OpenBatch) -> AdsFailure | None:
         """Fetch and keep one batch. Returns why not, or what of it nobody can read."""
         if batch.is_missing and batch.asks_nothing:
             self._changes.withdraw(batch)  # without waiting for a document that may not come
         asked_at = self._clock()
         try:
-            document = self._caiso.get_dispatch_batch(batch.batch_uid, within_s)
+            ask = partial(self._caiso.get_dispatch_batch, batch.batch_uid)
+            document = self._of_documents.ask(ask, timed_out=_time_outs(batch))
             self._batches.note_names(batch.batch_uid, document.resources)
             if is_outdated(translate_header(document.header), batch.header):
                 question = Question("getDispatchBatch", batch.batch_uid)
@@ -258,6 +267,11 @@ class DispatchStream:
             self._changes.withdraw_replaced(failed)
         doubts = failed.doubted(now, self._batches.vouched)
         self._quarantine_log.of_loss(failure, ["all"] if doubts.everyone else sorted(doubts.resources), now)
+
+
+def _time_outs(batch: OpenBatch) -> int:
+    """How often a batch timed out, should it have done so the last time: what fails otherwise fails at once."""
+    return batch.failures if isinstance(batch.why, TimedOut) else 0
 
 
 def _listed_in(listed: DispatchBatchList) -> list[str]:

@@ -3,6 +3,7 @@
 Told to stop, it waits for the question that is being asked, and for none after it (`until_stop`).
 """
 
+import math
 import sqlite3
 import threading
 import time
@@ -22,9 +23,12 @@ from dotbus.runtime.process import WAKE_EVERY_S
 from dotbus.runtime.schedule import backoff_s
 
 RETRY_FIRST_S = 2.0
-RETRY_MOST_S = 30.0
+RETRY_MOST_S = 10.0
+"""As long as between two rounds on any day: what is new then is heard as soon as CAISO answers again."""
 AGAIN_LEAST_S = 0.5
 """Between two rounds there is a pause, however many questions wait."""
+REST_LEAST_S = 2.0
+"""The same when no question waits and the round was a long one: then CAISO has enough to do."""
 COMPLAINTS_MOST = 5
 """How many things that cannot be had the status names; the log names each."""
 
@@ -119,7 +123,7 @@ class Loop:
 
     Args:
         streams: in the order of their urgency.
-        poll_s: the pause while all is well.
+        poll_s: from the beginning of a round to that of the next while all is well.
         chance: 0 to 1, for pauses that many clients do not end together.
         turned: called after each turn.
         clock: the wall clock.
@@ -163,19 +167,23 @@ class Loop:
         for number, stream in enumerate(self._streams):
             if stop.is_set():
                 break
-            if self._due_s[number] <= self._monotonic_s():
+            if self._due_s[number] <= (begun_s := self._monotonic_s()):
                 stream.follow()
-                self._due_s[number] = self._monotonic_s() + self._pause_s(stream)
+                self._due_s[number] = self._monotonic_s() + self._pause_s(stream, self._monotonic_s() - begun_s)
             self.turned_at = self._clock()
         self._turned()
         return max(0.0, min(self._due_s) - self._monotonic_s())
 
-    def _pause_s(self, stream: FollowedStream) -> float:
-        """What one question did not bring is not left until the next round; each has a pause of its own, which doubles."""
+    def _pause_s(self, stream: FollowedStream, took_s: float) -> float:
+        """Behind a round that took so long. A slow one does not put off the next, which tells what is new.
+
+        What one question did not bring is not left until the next round; each has a pause of its own, which doubles.
+        """
         in_vain = stream.rounds_in_vain
         if not in_vain:
-            until_again = (stream.again_at - self._clock()).total_seconds() if stream.again_at else self._poll_s
-            return min(self._poll_s, max(AGAIN_LEAST_S, until_again))
+            until_again_s = (stream.again_at - self._clock()).total_seconds() if stream.again_at else math.inf
+            until_next_s = max(REST_LEAST_S, self._poll_s - took_s)
+            return min(self._poll_s, until_next_s, max(AGAIN_LEAST_S, until_again_s))
         return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())
 
 

@@ -40,7 +40,7 @@ class AdsPace(BaseSettings):
     """How often ADS is asked.
 
     Attributes:
-        poll_s: the pause between two rounds (specification, section 4: 10 s).
+        poll_s: from the beginning of a round to that of the next (specification, section 4: 10 s).
         recheck_s: how often a batch whose interval has not ended is asked for its revision; then once more.
     """
 

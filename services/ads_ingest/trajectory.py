@@ -17,7 +17,7 @@ from ads_ingest.batches.clock_steps import ClockSteps
 from ads_ingest.batches.contradictions import told_apart, word_of_points
 from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
 from ads_ingest.batches.outages import Outages
-from ads_ingest.batches.patience import Patience
+from ads_ingest.batches.patience import ALL_THE_TIME, Patience
 from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.faults import Unanswered, Unreadable
@@ -141,7 +141,8 @@ class TrajectoryStream:
         return self._of_whether_new.ask(partial(self._caiso.is_new_traj_data, cursor))
 
     def _get_data(self, cursor: str) -> TrajectoryBatchList:
-        return self._of_data.ask(partial(self._caiso.get_trajectory_data, cursor))
+        ask = partial(self._caiso.get_trajectory_data, cursor)
+        return self._of_data.ask(ask, timed_out=ALL_THE_TIME if cursor == WHOLE_CACHE else None)
 
     def _tell_parts(self, listed: TrajectoryBatchList) -> None:
         if not listed.is_whole and not self._in_parts:

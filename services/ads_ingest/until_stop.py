@@ -38,9 +38,9 @@ class UntilStop:
         """As `Ads`; no question."""
         return self.caiso.clock_offset_said_s
 
-    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
+    def get_dispatch_batches_since_uid(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatchList:
         """As `Ads`."""
-        return self._asked().get_dispatch_batches_since_uid(batch_uid)
+        return self._asked().get_dispatch_batches_since_uid(batch_uid, within_s)
 
     def get_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatch:
         """As `Ads`."""

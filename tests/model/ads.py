@@ -81,7 +81,7 @@ class AdsLine:
         """The same: no answer of the model lies about its time."""
         return self.clock_offset_s
 
-    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
+    def get_dispatch_batches_since_uid(self, batch_uid: str, _within_s: float = math.inf) -> DispatchBatchList:
         self._hear("getDispatchBatchesSinceUID", batch_uid)
         headers = [_header(batch) for batch in self.ads.said.newest()]
         uids = [WHOLE_CACHE, *(header.batch_uid for header in headers)]

@@ -103,13 +103,18 @@ class AdsClient:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         self.close()
 
-    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
+    def get_dispatch_batches_since_uid(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatchList:
         """Headers of the batches that ADS received after one, in that order (section 2.1).
+
+        Args:
+            batch_uid: after which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why there is no answer; UnknownUid when ADS does not know the UID any more.
         """
-        return self._ask(Question("getDispatchBatchesSinceUID", batch_uid), self._bounded(parse_dispatch_list))
+        question = Question("getDispatchBatchesSinceUID", batch_uid, within_s=within_s)
+        return self._ask(question, self._bounded(parse_dispatch_list))
 
     def get_batch_status(self, batch_uid: str) -> int:
         """The status of a batch, as `BatchHeader.batch_status` (section 2.2).

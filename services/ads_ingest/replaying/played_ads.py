@@ -62,8 +62,8 @@ class PlayedAds:
     _dispatches: dict[str, DispatchBatch] = field(default_factory=dict)
     _trajectories: dict[str, TrajectoryBatch] = field(default_factory=dict)
 
-    def get_dispatch_batches_since_uid(self, batch_uid: str) -> DispatchBatchList:
-        """As `AdsClient`."""
+    def get_dispatch_batches_since_uid(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatchList:  # noqa: ARG002
+        """As `AdsClient`, at once."""
         self._play(Question("getDispatchBatchesSinceUID", batch_uid))
         return DispatchBatchList(tuple(batch.header for batch in _since(self._dispatches, batch_uid)))
 

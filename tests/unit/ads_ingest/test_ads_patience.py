@@ -1,5 +1,8 @@
 """While CAISO is silent about what is known, what is new comes soon; and a CAISO that is slow is heard all the same."""
 
+import contextlib
+import math
+import random
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,11 +12,12 @@ from statistics import median
 import pytest
 from ads_bench import MINUTE, RECHECK, T0, Bench, batch, timed_out, trajectory
 from ads_fake import Trouble
+from ads_replies import fault
 
 from ads_ingest.batches.patience import AGAIN_IN_VAIN, WITHIN_S
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Loop
-from caiso.ads.errors import HttpRefused, TimedOut
+from caiso.ads.errors import CutShort, HttpRefused, TimedOut
 from caiso.ads.records import Question
 
 POLL_S = 10.0
@@ -43,14 +47,15 @@ def slow(bench: Bench, operation: str, takes_s: float) -> Callable[[Question], T
 
 
 class Issuing:
-    """CAISO issues a batch every 37 s, whatever is being asked; the question for each fails once."""
+    """CAISO issues a batch every so many seconds, whatever is being asked; the question for each fails once."""
 
-    def __init__(self, bench: Bench, *, fails_once: bool) -> None:
+    def __init__(self, bench: Bench, *, fails_once: bool, every_s: float = EVERY_S) -> None:
         self.issued_s: dict[str, float] = {}
         self._bench = bench
         self._fails_once = fails_once
         self._numbers = count(100)
-        self._next_s = bench.monotonic_s + EVERY_S
+        self._every_s = every_s
+        self._next_s = bench.monotonic_s + every_s
         bench.ads.on_question = lambda _question: self.issue()
 
     def issue(self) -> None:
@@ -58,7 +63,7 @@ class Issuing:
             new = batch(next(self._numbers), at=T0 + 60 * MINUTE)
             self._bench.ads.batches.append(new)
             self.issued_s[new.batch_uid] = self._next_s
-            self._next_s += EVERY_S
+            self._next_s += self._every_s
             if self._fails_once:
                 self._bench.ads.troubles["getDispatchBatch", new.batch_uid] = self._fail
 
@@ -104,6 +109,77 @@ def test_a_new_batch_is_an_event_within_three_polls_while_other_questions_time_o
     assert max(waits_s) <= 3 * POLL_S + TIMEOUT_S
 
 
+def faltering(bench: Bench, share: float, chance: random.Random) -> Callable[[Question], Trouble]:
+    """A part of all answers fails: half of them with status 503, a sixth each with a fault, cut, and by no answer in time."""
+
+    def trouble(question: Question) -> Trouble:
+        bench.later(timedelta(seconds=0.03))
+        drawn = chance.random() / share
+        if drawn < 1 / 2:
+            return HttpRefused(question, "status 503")
+        if drawn < 2 / 3:
+            return fault("something is wrong")
+        if drawn < 5 / 6:
+            return CutShort(question, "cut")
+        if drawn < 1:
+            return silent(bench)(question)
+        answer: bytes = getattr(bench.ads, f"_{question.operation}")(question.batch_uid)
+        return answer
+
+    return trouble
+
+
+def test_of_new_batches_99_in_100_are_events_within_three_polls_while_15_percent_of_all_answers_fail(bench: Bench) -> None:
+    chance = random.Random(0)
+    bench.ads.batches = [batch(n, at=T0 + 60 * MINUTE) for n in range(1, OPEN + 1)]
+    bench.round()
+    for operation in ("getDispatchBatchesSinceUID", "getDispatchBatch", "getBatchHeader", "isNewTrajData"):
+        bench.ads.troubles[operation, None] = faltering(bench, 0.15, chance)
+    issuing = Issuing(bench, fails_once=False, every_s=13.0)
+    follow(bench)
+    waits_s = sorted(issuing.waits_s())
+    assert len(waits_s) > 100
+    assert waits_s[int(len(waits_s) * 0.99)] < 3 * POLL_S
+    assert median(waits_s) < POLL_S
+
+
+def test_a_failure_that_is_no_time_out_gives_the_next_question_no_more_time(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE)]
+    bench.round()
+    bench.ads.troubles["getBatchHeader", None] = lambda question: HttpRefused(question, "status 503")
+    for _ in range(4):
+        bench.round(RECHECK)
+    asked = [question.within_s for question in bench.ads.asked if question.operation == "getBatchHeader"]
+    assert set(asked) == {WITHIN_S[0]}
+
+
+@pytest.mark.parametrize("operation", ["getDispatchBatchesSinceUID", "getDispatchBatch"])
+def test_what_brings_new_batches_has_little_time_at_first_then_more_and_then_all_of_it(bench: Bench, operation: str) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.round()
+    bench.ads.batches.append(batch(2))
+    bench.ads.asked.clear()
+    bench.ads.troubles[operation, None] = timed_out
+    for _ in range(5):
+        with contextlib.suppress(TimedOut):
+            bench.round(MINUTE)
+    asked = [question.within_s for question in bench.ads.asked if question.operation == operation]
+    assert asked == [*WITHIN_S, *2 * WITHIN_S[-1:]]
+
+
+def test_all_that_caiso_has_is_a_large_answer_and_has_all_the_time(bench: Bench) -> None:
+    bench.ads.batches, bench.ads.trajectories = [batch(1)], [trajectory("T1", 0, (5, 10.0))]
+    bench.round()
+    bench.trajectory.round()
+    bench.ads.asked.clear()
+    bench.ads.batches, bench.ads.trajectories = [batch(2)], [trajectory("T2", 1, (10, 20.0))]  # it forgot the others
+    bench.round(MINUTE)
+    bench.trajectory.round()
+    listed = ("getDispatchBatchesSinceUID", "getTrajectoryData")
+    whole = [question.within_s for question in bench.ads.asked if question.operation in listed and question.batch_uid == "-1"]
+    assert whole == [math.inf, math.inf]
+
+
 def test_a_batch_that_cannot_be_had_keeps_no_open_one_from_being_confirmed(bench: Bench) -> None:
     bench.ads.batches = [batch(1, at=T0 + 60 * MINUTE)]
     bench.round()
@@ -125,7 +201,9 @@ def test_a_header_that_comes_slowly_is_heard_when_it_is_asked_for_again_and_then
 
 @pytest.mark.parametrize("operation", ["isNewTrajData", "getTrajectoryData"])
 def test_trajectories_that_come_slowly_are_heard_when_they_are_asked_for_again(bench: Bench, operation: str) -> None:
-    bench.ads.trajectories = [trajectory("T1", 0, (5, 10.0))]
+    bench.ads.trajectories = [trajectory("T0", 0, (5, 10.0))]
+    bench.trajectory.round()
+    bench.ads.trajectories.append(trajectory("T1", 0, (5, 10.0)))
     bench.ads.troubles[operation, None] = slow(bench, operation, 12.0)
     with pytest.raises(TimedOut):
         bench.trajectory.round()
@@ -143,5 +221,5 @@ def test_after_all_the_time_was_in_vain_questions_of_its_kind_are_short_for_five
         with pytest.raises(TimedOut):
             bench.trajectory.round()
         bench.later(RECHECK)
-    long = [number for number, question in enumerate(bench.ads.asked) if question.within_s > WITHIN_S]
-    assert long == [1, 11, 21]
+    long = [number for number, question in enumerate(bench.ads.asked) if question.within_s > WITHIN_S[0]]
+    assert long == [1, 2, 12]
