@@ -7,10 +7,8 @@ from pathlib import Path
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
-from ads_ingest.batches.alarms import DispatchAlarms
-from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.outages import Followed, Outages
-from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream

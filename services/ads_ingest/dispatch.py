@@ -17,12 +17,10 @@ from functools import partial
 
 import msgspec
 
-from ads_ingest.batches.alarms import DispatchAlarms
-from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.patience import ALL_THE_TIME, NONE_IN_VAIN, Patience
-from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.dispatch_changes import DispatchChanges

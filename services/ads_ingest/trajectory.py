@@ -13,12 +13,11 @@ from functools import partial
 
 import msgspec
 
-from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.alarms import ClockSteps, Silence
 from ads_ingest.batches.contradictions import told_apart, word_of_points
 from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
 from ads_ingest.batches.outages import Outages
 from ads_ingest.batches.patience import ALL_THE_TIME, Patience
-from ads_ingest.batches.silence import Silence
 from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
 from ads_ingest.faults import Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles

@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 
 from ads_ingest import dispatch, trajectory
 from ads_ingest.accounts import Account
-from ads_ingest.batches.alarms import DispatchAlarms
-from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
-from ads_ingest.batches.silence import Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import Ads

@@ -14,7 +14,7 @@ from model.clocks import PartClock
 from model.forking import LIVE
 from model.said import Batch, Curve, Said
 
-from ads_ingest.batches.clock_steps import ClockSteps
+from ads_ingest.batches.alarms import ClockSteps
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views

@@ -15,8 +15,7 @@ from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
 from oasis_blocks import block
 
-from ads_ingest.batches.clock_steps import ClockSteps
-from ads_ingest.batches.silence import Silence
+from ads_ingest.batches.alarms import ClockSteps, Silence
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
