@@ -11,6 +11,7 @@ from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
+from ads_ingest.caiso import UntilStop
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
@@ -23,7 +24,6 @@ from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
-from ads_ingest.until_stop import UntilStop
 from ads_ingest.wiring import open_batches
 from caiso.ads import AdsClient, Source
 from caiso.ads.errors import AdsFailure, TimedOut

@@ -1,11 +1,17 @@
-"""CAISO: what the streams ask the client library, and how they take what it says."""
+"""CAISO: what the streams ask the client library, for how long, and how they take what it says or does not.
 
+A round with many questions that time out takes minutes, and whoever stops the process kills it before. So no question begins
+once it is told to stop. A round may end between any two: what was had is kept by then, the rest asked for after the next start.
+"""
+
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from caiso.ads import WHOLE_CACHE, SoapFault, UnknownUid
+from caiso.ads.errors import AdsFailure, TimedOut
 from caiso.ads.records import BatchHeader, DispatchBatch, DispatchBatchList, TrajectoryBatchList
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.runtime.logs import get_logger
@@ -17,6 +23,14 @@ FAULTS_MOST = 3
 
 All batches again cost CAISO hundreds of questions, which a fault that passes must not cause; and one that stays must not
 silence it for ever."""
+WITHIN_S = (5.0, 15.0, math.inf)
+"""How long an answer may take at first, after a time-out, and after two: all the time that a question may take.
+
+Something that is new may wait behind it, and an answer that does not come may come to the same question at once."""
+ALL_THE_TIME = len(WITHIN_S) - 1
+AGAIN_IN_VAIN = timedelta(minutes=5)
+"""After a time-out of a question that had all the time, the next one has it so much later: CAISO is silent then, not slow."""
+NONE_IN_VAIN = timedelta(0)
 
 
 class Ads(Protocol):
@@ -153,3 +167,133 @@ class WholeQuestion(Generic[T]):
             get_logger("ads").warning(message, cause=cause, cursor=cursor, batches=len(uids) - begin)
         continues = cursor if is_known or not uids else WHOLE_CACHE
         return Since(self.without_first(everything, begin), continues)
+
+
+class Patience:
+    """Of one kind of question. A CAISO that is slow is heard, and one that is silent holds up little.
+
+    Args:
+        clock: the wall clock.
+        in_vain: how long none has more than the first time after one that had all of it in vain. Zero for the questions without
+            which nothing new comes: what is known meanwhile has time.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], in_vain: timedelta = AGAIN_IN_VAIN) -> None:
+        self._clock = clock
+        self._in_vain = in_vain
+        self._came_within = 0
+        self._timed_out = 0
+        self._in_vain_at: datetime | None = None
+
+    def ask(self, question: Callable[[float], T], *, timed_out: int | None = None) -> T:
+        """Ask within a time.
+
+        Args:
+            question: takes the most seconds that its answer may take.
+            timed_out: how often it timed out before; ALL_THE_TIME where the answer is known to be large, None for how often the
+                last ones of its kind did.
+
+        Raises:
+            AdsFailure: why there is no answer.
+        """
+        begun = self._clock()
+        most = min(ALL_THE_TIME, max(self._came_within, self._timed_out if timed_out is None else timed_out))
+        within_s = WITHIN_S[0 if self._was_in_vain_of_late(begun) else most]
+        try:
+            answer = question(within_s)
+        except TimedOut:
+            self._timed_out, self._came_within = self._timed_out + 1, 0
+            if math.isinf(within_s):
+                self._in_vain_at = self._clock()
+            raise
+        took_s = abs(self._clock() - begun).total_seconds()
+        self._timed_out, self._came_within = 0, next(step for step, most_s in enumerate(WITHIN_S) if took_s <= most_s)
+        return answer
+
+    def _was_in_vain_of_late(self, now: datetime) -> bool:
+        return self._in_vain_at is not None and abs(now - self._in_vain_at) < self._in_vain
+
+
+class Stopping(Exception):
+    """The process was told to stop, so the question was not asked."""
+
+
+@dataclass(frozen=True)
+class UntilStop:
+    """Asks CAISO as another does. Each question raises Stopping once the process is told to stop.
+
+    Attributes:
+        caiso: who is asked.
+        is_stopping: whether the process was told to stop.
+    """
+
+    caiso: Ads
+    is_stopping: Callable[[], bool]
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """As `Ads`; no question."""
+        return self.caiso.clock_offset_s
+
+    @property
+    def clock_offset_said_s(self) -> float | None:
+        """As `Ads`; no question."""
+        return self.caiso.clock_offset_said_s
+
+    def get_dispatch_batches_since_uid(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatchList:
+        """As `Ads`."""
+        return self._asked().get_dispatch_batches_since_uid(batch_uid, within_s)
+
+    def get_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> DispatchBatch:
+        """As `Ads`."""
+        return self._asked().get_dispatch_batch(batch_uid, within_s)
+
+    def get_batch_header(self, batch_uid: str, within_s: float = math.inf) -> BatchHeader:
+        """As `Ads`."""
+        return self._asked().get_batch_header(batch_uid, within_s)
+
+    def is_new_traj_data(self, batch_uid: str, within_s: float = math.inf) -> bool:
+        """As `Ads`."""
+        return self._asked().is_new_traj_data(batch_uid, within_s)
+
+    def get_trajectory_data(self, batch_uid: str, within_s: float = math.inf) -> TrajectoryBatchList:
+        """As `Ads`."""
+        return self._asked().get_trajectory_data(batch_uid, within_s)
+
+    def validate_dispatch_batch(self, batch_uid: str) -> None:
+        """As `Ads`."""
+        self._asked().validate_dispatch_batch(batch_uid)
+
+    def _asked(self) -> Ads:
+        if self.is_stopping():
+            raise Stopping
+        return self.caiso
+
+
+class Outdated(AdsFailure):
+    """The batch itself lags behind its header: what it says has been replaced."""
+
+    kind = "outdated"
+
+
+class Unreadable(AdsFailure):
+    """A text in a document that was passed on is not of its type, and decides which megawatts hold or when."""
+
+    kind = "unreadable"
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """What a round did not get.
+
+    Attributes:
+        failures: the questions of this round that had no usable answer.
+        missing: why each thing that CAISO has could not be had, in this round or the last time that it was asked for.
+        alarms: what else somebody should look into.
+        again_at: when the first of what is missing is to be asked for once more; None when that is no sooner than all else.
+    """
+
+    failures: Sequence[AdsFailure] = ()
+    missing: Sequence[AdsFailure] = ()
+    alarms: Sequence[str] = ()
+    again_at: datetime | None = None

@@ -20,11 +20,21 @@ import msgspec
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
-from ads_ingest.batches.patience import ALL_THE_TIME, NONE_IN_VAIN, Patience
 from ads_ingest.batches.validations import Validations
-from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
+from ads_ingest.caiso import (
+    ALL_THE_TIME,
+    NONE_IN_VAIN,
+    Ads,
+    CursorQuestion,
+    Outdated,
+    Patience,
+    Unanswered,
+    Unreadable,
+    WholeQuestion,
+    time_of,
+    true_at,
+)
 from ads_ingest.dispatch_changes import DispatchChanges
-from ads_ingest.faults import Outdated, Unanswered, Unreadable
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.intervals import is_outdated
 from ads_ingest.known.schedules import DotSchedule

@@ -12,9 +12,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Protocol
 
-from ads_ingest.faults import Unanswered
+from ads_ingest.caiso import Stopping, Unanswered
 from ads_ingest.quarantine import QuarantineLog
-from ads_ingest.until_stop import Stopping
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Upstream
 from dotbus.runtime.health import UpstreamHealth

@@ -17,9 +17,17 @@ from ads_ingest.batches.alarms import ClockSteps, Silence
 from ads_ingest.batches.contradictions import told_apart, word_of_points
 from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
 from ads_ingest.batches.outages import Outages
-from ads_ingest.batches.patience import ALL_THE_TIME, Patience
-from ads_ingest.caiso import Ads, CursorQuestion, WholeQuestion, time_of, true_at
-from ads_ingest.faults import Unanswered, Unreadable
+from ads_ingest.caiso import (
+    ALL_THE_TIME,
+    Ads,
+    CursorQuestion,
+    Patience,
+    Unanswered,
+    Unreadable,
+    WholeQuestion,
+    time_of,
+    true_at,
+)
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import CurveDoubt, Doubts
 from ads_ingest.known.intervals import trajectory_points, unreadable_points_of

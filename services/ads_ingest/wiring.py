@@ -14,7 +14,7 @@ from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
-from ads_ingest.caiso import Ads
+from ads_ingest.caiso import Ads, UntilStop
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
@@ -31,7 +31,6 @@ from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
-from ads_ingest.until_stop import UntilStop
 from caiso.ads import AdsAddress, AdsConnection
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import Dot, Trajectory

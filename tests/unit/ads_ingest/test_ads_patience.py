@@ -14,7 +14,7 @@ from ads_bench import MINUTE, RECHECK, T0, Bench, batch, timed_out, trajectory
 from ads_fake import Trouble
 from ads_replies import fault
 
-from ads_ingest.batches.patience import AGAIN_IN_VAIN, WITHIN_S
+from ads_ingest.caiso import AGAIN_IN_VAIN, WITHIN_S
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Loop
 from caiso.ads.errors import CutShort, HttpRefused, TimedOut

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ads_ingest.faults import Unanswered
+from ads_ingest.caiso import Unanswered
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import AGAIN_LEAST_S, RETRY_MOST_S, FollowedStream, Loop
 from caiso.ads.errors import AdsFailure, CutShort, Malformed, TimedOut

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from ads_bench import MINUTE, T0, Bench, damaged, faulted, timed_out, trajectory
 
-from ads_ingest.faults import Unanswered
+from ads_ingest.caiso import Unanswered
 from ads_ingest.files.latest import TRAJECTORY_FILE
 from ads_ingest.known.schedules import TrajectoryCurve
 from caiso.ads.errors import AdsFailure

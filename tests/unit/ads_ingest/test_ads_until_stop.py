@@ -7,9 +7,9 @@ import pytest
 from ads_bench import MINUTE, T0, Bench, batch, timed_out, trajectory
 from ads_fake import Trouble
 
+from ads_ingest.caiso import Stopping
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Loop
-from ads_ingest.until_stop import Stopping
 from caiso.ads.records import Question
 
 OPERATIONS = (

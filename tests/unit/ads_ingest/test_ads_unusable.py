@@ -10,8 +10,8 @@ from ads_bench import MINUTE, RECHECK, T0, Bench, batch, damaged, faulted, timed
 from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import envelope, packed
 
+from ads_ingest.caiso import Outdated
 from ads_ingest.dispatch import BACKLOG_PER_ROUND
-from ads_ingest.faults import Outdated
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream
 from caiso.ads.errors import HttpRefused, Malformed, SoapFault, TimedOut
