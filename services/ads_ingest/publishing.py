@@ -1,9 +1,9 @@
 """Publishing: events, the states that follow from them and the cursor into the outbox, all or nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -12,16 +12,39 @@ from ads_ingest.known.instruction_state import KnownInstructions
 from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE
-from dotbus.contracts.codec import UndecodableMessage, decode, encode
-from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, Instructions, Trajectory, TrajectoryBatch
+from dotbus.contracts.codec import UndecodableMessage, decode, decode_as, encode
+from dotbus.contracts.messages import (
+    Dispatch,
+    DispatchBatchHeader,
+    Dot,
+    InstructionAnswered,
+    Instructions,
+    Trajectory,
+    TrajectoryBatch,
+    UpstreamGap,
+)
 from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 
+E = TypeVar("E", InstructionAnswered, UpstreamGap)
 KeptState = Dot | Trajectory | Instructions
 _CONTRADICTED = "contradicted"
 _told_otherwise = msgspec.json.Decoder(tuple[ToldOtherwise, ...])
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
+
+
+def kept_events(outbox: Outbox, id_prefix: str, kind: type[E]) -> Iterator[E]:
+    """The events of one kind whose ids begin so, in their order, but for those of another version of this software.
+
+    Raises:
+        sqlite3.Error: the outbox cannot be read.
+    """
+    for kept in outbox.events_of(id_prefix):
+        try:
+            yield decode_as(kept.payload, kind)
+        except UndecodableMessage:
+            continue
 
 
 class UnassignedResources:

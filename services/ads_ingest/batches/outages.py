@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from ads_ingest.kept_events import kept_events
+from ads_ingest.publishing import kept_events
 from ads_ingest.translate import Sender
 from dotbus.contracts.messages import UpstreamGap
 from dotbus.runtime.logs import get_logger

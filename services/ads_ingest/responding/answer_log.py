@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from ads_ingest.kept_events import kept_events
+from ads_ingest.publishing import kept_events
 from ads_ingest.responding.answers import Answers, Begun
 from ads_ingest.responding.checks import Situation, refusal
 from ads_ingest.responding.commands import ELSEWHERE, SENDING, UNKNOWN, Asked, Result, event_of, key_of, named
