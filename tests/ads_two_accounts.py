@@ -10,10 +10,9 @@ from ads_fake import Batch, FakeAds
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
-from ads_ingest.meters import Meters
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_known, wire_streams
+from ads_ingest.wiring import Meters, Shared, wire_known, wire_streams
 from caiso.ads import AdsClient
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import Dispatch, Dot, Upstream

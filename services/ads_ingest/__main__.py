@@ -19,13 +19,12 @@ with packages_of("ads-ingest"):
     from ads_ingest.certificate import ClientCertificate
     from ads_ingest.files.decode import add_decode_command
     from ads_ingest.files.latest import DOTS_FILE, DotFile, following_time
-    from ads_ingest.meters import Meters
     from ads_ingest.replaying.command_line import add_replay_command
     from ads_ingest.responding.command_line import add_answer_commands
     from ads_ingest.responding.wiring import wire_answering
     from ads_ingest.service import Loop, run_together, upstreams_of
     from ads_ingest.translate import Sender
-    from ads_ingest.wiring import Shared, wire_connection, wire_known, wire_streams
+    from ads_ingest.wiring import Meters, Shared, wire_connection, wire_known, wire_streams
     from caiso.ads import AdsClient
 
 SERVICE = "ads_ingest"

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
 from ads_ingest import dispatch, trajectory
 from ads_ingest.accounts import Account
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
@@ -24,7 +26,6 @@ from ads_ingest.known.schedule_state import known_dots, known_trajectories
 from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from ads_ingest.known.sights import Sights
 from ads_ingest.known.state import KnownState, valid_for
-from ads_ingest.meters import Meters
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Stream
@@ -41,6 +42,41 @@ from dotbus.runtime.quarantine import Quarantine
 DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
 """The upstreams in the service's status."""
 SIGHTS_FILE = "accounts.json"
+
+
+class Meters:
+    """The metrics of one process.
+
+    Args:
+        registry: where they are found.
+        certificate_days_left: asked whenever Prometheus asks; of several certificates the one that ends first.
+    """
+
+    def __init__(self, registry: CollectorRegistry, certificate_days_left: Callable[[], float]) -> None:
+        self.failures = Counter(
+            "ads_ingest_failures", "Questions to CAISO without a usable answer", ["kind"], registry=registry
+        )
+        certificate = Gauge("ads_ingest_certificate_days_left", "Days until the certificate ends", registry=registry)
+        certificate.set_function(certificate_days_left)
+        self._no_batch_s = Gauge(
+            "ads_ingest_no_batch_seconds", "Since when no new dispatch batch came", ["account"], registry=registry
+        )
+
+        self.answers = Counter(
+            "ads_ingest_answers",
+            "Answers to instructions, asked for or by a rule, by what became of them",
+            ["outcome"],
+            registry=registry,
+        )
+        self._answers_waiting = Gauge("ads_ingest_answers_waiting", "Answers that wait for CAISO", registry=registry)
+
+    def watch_answers(self, waiting: Callable[[], float]) -> None:
+        """Asked whenever Prometheus asks."""
+        self._answers_waiting.set_function(waiting)
+
+    def watch(self, account: str, *, no_batch_s: Callable[[], float]) -> None:
+        """One account's: asked whenever Prometheus asks. The only account has an empty name."""
+        self._no_batch_s.labels(account).set_function(no_batch_s)
 
 
 def wire_connection(settings: AdsSettings, clock: Callable[[], datetime]) -> AdsConnection:

@@ -12,11 +12,10 @@ from prometheus_client import CollectorRegistry
 from simulator_client import EXAMPLE, Clock, Keys, simulating
 
 from ads_ingest.accounts import Account
-from ads_ingest.meters import Meters
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_connection, wire_known, wire_streams
+from ads_ingest.wiring import Meters, Shared, wire_connection, wire_known, wire_streams
 from caiso.ads import AdsAddress, AdsClient, AdsConnection
 from dotbus.contracts.codec import decode
 from dotbus.contracts.messages import AnyMessage, Dispatch, Dot, Instructions, Trajectory, TrajectoryBatch

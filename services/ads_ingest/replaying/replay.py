@@ -17,14 +17,13 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
-from ads_ingest.meters import Meters
 from ads_ingest.replaying.played_ads import Kept, PlayedAds
 from ads_ingest.replaying.span import Span
 from ads_ingest.replaying.timeline import Timeline
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
-from ads_ingest.wiring import Shared, wire_known, wire_streams
+from ads_ingest.wiring import Meters, Shared, wire_known, wire_streams
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.ingest import Ingest
