@@ -15,8 +15,7 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("ads-ingest"):
-    from ads_ingest.accounts import Configuration, load_configuration
-    from ads_ingest.certificate import ClientCertificate
+    from ads_ingest.accounts import ClientCertificate, Configuration, load_configuration
     from ads_ingest.files.decode import add_decode_command
     from ads_ingest.files.latest import DOTS_FILE, DotFile, following_time
     from ads_ingest.replaying.command_line import add_replay_command

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ads_ingest.certificate import ClientCertificate
+from ads_ingest.accounts import ClientCertificate
 
 ENDS_AT = datetime(2026, 3, 31, tzinfo=UTC)
 AUTHORITY = trustme.CA()
