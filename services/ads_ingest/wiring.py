@@ -15,7 +15,7 @@ from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
 from ads_ingest.batches.validations import Validations
-from ads_ingest.batches.views import View, Views
+from ads_ingest.batches.views import Sights, View, Views
 from ads_ingest.caiso import Ads, UntilStop
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
@@ -24,7 +24,6 @@ from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.instruction_state import KnownInstructions, known_instructions
 from ads_ingest.known.schedule_state import known_dots, known_trajectories
 from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
-from ads_ingest.known.sights import Sights
 from ads_ingest.known.state import KnownState, valid_for
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog

@@ -5,18 +5,27 @@ causes: the batch was revised and asks nothing of the resource any more, the acc
 it and knows of it by another account. Only the first takes anything away, and only when no account that sees the resource is
 named it: CAISO raises the revision with each change (specification, section 6), so silence in a revision that named the
 resource, to this account or to another, is none of CAISO's words about it.
+
+Which resources CAISO has named to each account is kept in a file, because a state does not tell by which account it was heard,
+and after a restart each batch of a state must be asked of an account that knows it. Without the file all accounts are asked,
+until each was told of its resources again.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
+
+import msgspec
 
 from ads_ingest.batches.contradictions import ToldOtherwise, contested, is_cancel
 from ads_ingest.batches.open_batch import Known, OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.files.archive import write_durably
 from dotbus.contracts.instruction_states import is_nothing_by_status
 from dotbus.contracts.messages import DispatchBatchHeader
+from dotbus.runtime.logs import get_logger
 
 
 @dataclass(frozen=True)
@@ -165,3 +174,75 @@ class Views:
         if any(resource_id in other.sees and other.is_behind(header) for other in self._others):
             return Meaning.AWAITED
         return Meaning.GONE
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """The file: of accounts that are configured no more what they saw last, and what was taken from the view of any."""
+
+    sees: dict[str, set[str]] = {}
+    lost: set[str] = set()
+
+
+class Sights:
+    """Remembers them.
+
+    Args:
+        path: the file.
+        accounts: the names of those that are configured.
+
+    Attributes:
+        formerly: resources that an account saw which is configured no more, or sees them no more.
+    """
+
+    def __init__(self, path: Path, accounts: Collection[str]) -> None:
+        self._path = path
+        self._log = get_logger("ads")
+        kept = _read(path)
+        self._seen, self._lost = dict(kept.sees), set(kept.lost)
+        of_gone = (resources for name, resources in self._seen.items() if name not in accounts)
+        self.formerly = self._lost.union(*of_gone)
+        if unseen := self.formerly.difference(*(self.of(name) for name in accounts)):
+            reason = "the account that saw it is configured no more, or CAISO has taken it from its view"
+            self._log.warning("no account sees a resource that one saw before", resources=sorted(unseen), cause=reason)
+
+    def of(self, account: str) -> set[str]:
+        """The resources of an account: the set that `note` adds to."""
+        return self._seen.setdefault(account, set())
+
+    def noting(self, account: str) -> Callable[[Collection[str]], None]:
+        """What to call when CAISO names resources to an account."""
+        return lambda resource_ids: self.note(account, resource_ids)
+
+    def losing(self, account: str) -> Callable[[Collection[str]], None]:
+        """What to call when CAISO names resources to an account no more."""
+        return lambda resource_ids: self.note_lost(account, resource_ids)
+
+    def note(self, account: str, resource_ids: Collection[str]) -> None:
+        """CAISO named resources to an account."""
+        seen = self.of(account)
+        if not seen.issuperset(resource_ids):
+            seen |= set(resource_ids)
+            self._keep()
+
+    def note_lost(self, account: str, resource_ids: Collection[str]) -> None:
+        """CAISO left resources out where it named them to another account, or to this one before."""
+        seen = self.of(account)
+        if lost := seen.intersection(resource_ids):
+            seen -= lost
+            self._lost |= lost
+            self.formerly |= lost
+            self._log.warning("an account does not see resources any more", account=account, resources=sorted(lost))
+            self._keep()
+
+    def _keep(self) -> None:
+        try:
+            write_durably(self._path, msgspec.json.encode(_Kept(self._seen, self._lost), order="deterministic"))
+        except OSError as error:
+            self._log.warning("which account sees which resource is not kept", cause=f"{self._path}: {error.strerror}")
+
+
+def _read(path: Path) -> _Kept:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Kept)
+    except (OSError, msgspec.DecodeError):
+        return _Kept()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ads_ingest.accounts import Account
+from ads_ingest.batches.views import Sights
 from ads_ingest.caiso import Ads
-from ads_ingest.known.sights import Sights
 from ads_ingest.responding.account import AccountAnswers, Judge, Settle
 from ads_ingest.responding.answer_log import AnswerLog
 from ads_ingest.responding.automatic import AutomaticAnswers, Instances
