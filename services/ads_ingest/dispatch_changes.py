@@ -12,7 +12,9 @@ from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_l
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads
-from ads_ingest.known.instruction_state import (
+from ads_ingest.known.from_batches import (
+    Judge,
+    fold_dots,
     fold_instructions,
     restore_instructions,
     withdraw_instructions,
@@ -25,8 +27,6 @@ from ads_ingest.known.intervals import (
     open_until,
     unreadable_of,
 )
-from ads_ingest.known.judging import Judge
-from ads_ingest.known.schedule_state import fold_dots
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher

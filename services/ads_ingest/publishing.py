@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ads_ingest.batches.contradictions import ToldOtherwise
-from ads_ingest.known.instruction_state import KnownInstructions
+from ads_ingest.known.from_batches import KnownInstructions
 from ads_ingest.known.state import B, KnownState, S
 from ads_ingest.translate import Sender
 from caiso.ads.records import WHOLE_CACHE

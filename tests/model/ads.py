@@ -21,7 +21,7 @@ from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import CursorQuestion
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
-from ads_ingest.known.judging import Judge
+from ads_ingest.known.from_batches import Judge
 from ads_ingest.known.state import KnownState, _Shelf
 from ads_ingest.publishing import Publisher
 from ads_ingest.service import FollowedStream

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from dotbus.contracts.messages import TrajectoryPoint
+from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory, TrajectoryPoint
 from dotbus.contracts.quality import Reason
-from dotbus.contracts.schedules import Schedule
+from dotbus.contracts.schedules import Schedule, schedules_of
 
 Reasons = tuple[str, ...]
 INCOMPLETE: Reasons = (Reason.INCOMPLETE.value,)
@@ -51,6 +51,20 @@ class Spoken:
 
 
 NOTHING_SPOKEN = Spoken()
+
+
+def is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
+    """Whether a DOT is not of the schedule that its resource follows."""
+    return follows is not None and follows not in schedules_of(interval.batch_type)
+
+
+def spoken_in(state: Dot | Trajectory | Instructions, configured: Mapping[str, Schedule]) -> Spoken:
+    """What a kept state said against itself. Where that can be read in two ways, the state is said once more than need be."""
+    follows = configured.get(state.resource_id)
+    marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
+    other = next((interval.reasons for interval in marked if is_of_other(interval, follows)), ())
+    batches = frozenset(interval.batch_uid for interval in marked if not is_of_other(interval, follows))
+    return Spoken(state.reasons, other, batches)
 
 
 @dataclass(frozen=True)

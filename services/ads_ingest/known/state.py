@@ -10,18 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar
 
-from ads_ingest.known.doubts import FAILING, INCOMPLETE, NOTHING_SPOKEN, Doubts, DoubtsOf, Reasons, Spoken
-from ads_ingest.translate import Sender
-from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory
-from dotbus.contracts.schedules import Schedule, schedules_of
-from dotbus.contracts.topics import Subject
+from ads_ingest.known.doubts import FAILING, INCOMPLETE, NOTHING_SPOKEN, Doubts, DoubtsOf, Spoken, spoken_in
+from dotbus.contracts.messages import Dot, Instructions, Trajectory
+from dotbus.contracts.schedules import Schedule
 
-REFRESH_MOST = timedelta(seconds=30)
-REFRESHES_BEFORE_STALE = 3
-"""How often a state that did not change is said again before a gateway of this installation would call it stale."""
 VALID_FOR_LEAST = timedelta(seconds=90)
 NO_TIME = timedelta(0)
 STRANGERS_KEPT = timedelta(hours=24)
@@ -139,7 +134,7 @@ class KnownState(Generic[B, S]):
         self._topic = topic
         self.valid_for = valid_for
         self._shelf.said = {
-            state.resource_id: _Said(entries[state.resource_id], _spoken_in(state, configured), state.heard_at)
+            state.resource_id: _Said(entries[state.resource_id], spoken_in(state, configured), state.heard_at)
             for state in said
             if state.valid_until is not None  # one of a version before these fields is due
         }
@@ -281,7 +276,9 @@ class KnownState(Generic[B, S]):
             spoken.append(Spoken(FAILING, FAILING))
         if len(spoken) == 1:
             return spoken[0]
-        state, other = ({r: None for one in spoken for r in reasons(one)} for reasons in (_of_state, _of_other))
+        state, other = (
+            dict.fromkeys(chain(*reasons)) for reasons in zip(*((one.state, one.other) for one in spoken), strict=True)
+        )
         return Spoken(tuple(state), tuple(other), frozenset(uid for one in spoken for uid in one.batches))
 
     def spoken(self, resource_id: str) -> Spoken:
@@ -307,55 +304,3 @@ class KnownState(Generic[B, S]):
             return True
         # Batches are confirmed one after the other, each of which makes a state a little younger.
         return younger_by > NO_TIME and now - said.heard_at >= 2 * self._refresh
-
-
-def _of_state(spoken: Spoken) -> Reasons:
-    return spoken.state
-
-
-def _of_other(spoken: Spoken) -> Reasons:
-    return spoken.other
-
-
-def refresh_of(sender: Sender) -> timedelta:
-    """How often an unchanged state is said again: often enough for the limit that its installation's gateways judge by."""
-    return min(REFRESH_MOST, timedelta(seconds=sender.installation.modbus.stale_after_s / REFRESHES_BEFORE_STALE))
-
-
-def configured_in(sender: Sender) -> dict[str, Schedule]:
-    """The resources of an installation, each with the schedule that it follows."""
-    return {resource.id: resource.schedule for plant in sender.installation.plants for resource in plant.resources}
-
-
-def is_of_other(interval: DotInterval, follows: Schedule | None) -> bool:
-    """Whether a DOT is not of the schedule that its resource follows."""
-    return follows is not None and follows not in schedules_of(interval.batch_type)
-
-
-def _spoken_in(state: Dot | Trajectory | Instructions, configured: Mapping[str, Schedule]) -> Spoken:
-    """What a kept state said against itself. Where that can be read in two ways, the state is said once more than need be."""
-    follows = configured.get(state.resource_id)
-    marked = [interval for interval in state.intervals if interval.reasons] if isinstance(state, Dot) else []
-    other = next((interval.reasons for interval in marked if is_of_other(interval, follows)), ())
-    batches = frozenset(interval.batch_uid for interval in marked if not is_of_other(interval, follows))
-    return Spoken(state.reasons, other, batches)
-
-
-_SUBJECTS: Mapping[type, Subject] = {Dot: Subject.DOT, Trajectory: Subject.TRAJECTORY, Instructions: Subject.INSTRUCTIONS}
-
-
-def restored(sender: Sender, kept: Mapping[str, bytes], kind: type[S]) -> list[S]:
-    """The states of one kind among those that were taken over."""
-    subject = _SUBJECTS[kind]
-    states: list[S] = []
-    for topic, payload in kept.items():
-        address = sender.installation.topics.read(topic)
-        if address is None or address.subject is not subject:
-            continue
-        try:
-            state = decode(payload)
-        except UndecodableMessage:
-            continue  # of another version of this software: CAISO will be asked again for what still holds
-        if isinstance(state, kind):
-            states.append(state)
-    return states

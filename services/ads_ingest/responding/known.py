@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from ads_ingest.known.instruction_state import KnownInstructions
+from ads_ingest.known.from_batches import KnownInstructions
 from dotbus.contracts.messages import KnownInstruction
 
 
