@@ -16,8 +16,7 @@ from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.from_batches import known_dots, known_instructions, known_trajectories
-from ads_ingest.known.state import VALID_FOR_LEAST
+from ads_ingest.known.from_batches import VALID_FOR_LEAST, known_dots, known_instructions, known_trajectories
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace

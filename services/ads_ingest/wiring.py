@@ -21,9 +21,9 @@ from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.from_batches import KnownInstructions, known_dots, known_instructions, known_trajectories
+from ads_ingest.known.from_batches import KnownInstructions, known_dots, known_instructions, known_trajectories, valid_for
 from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
-from ads_ingest.known.state import KnownState, valid_for
+from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Stream

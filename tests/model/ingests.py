@@ -20,8 +20,7 @@ from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
-from ads_ingest.known.from_batches import known_dots, known_trajectories
-from ads_ingest.known.state import valid_for
+from ads_ingest.known.from_batches import known_dots, known_trajectories, valid_for
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsPace

@@ -17,12 +17,7 @@ from ads_ingest.caiso import Ads, true_at
 from ads_ingest.known.doubts import INCOMPLETE, Doubts, Spoken, is_of_other
 from ads_ingest.known.instructions import InstructionRecord
 from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
-from ads_ingest.known.state import (
-    VALID_FOR_LEAST,
-    Judgement,
-    KnownState,
-    S,
-)
+from ads_ingest.known.state import Judgement, KnownState, S
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
@@ -34,6 +29,7 @@ from dotbus.contracts.topics import Subject
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3
 """How often a state that did not change is said again before a gateway of this installation would call it stale."""
+VALID_FOR_LEAST = timedelta(seconds=90)
 _SUBJECTS: Mapping[type, Subject] = {Dot: Subject.DOT, Trajectory: Subject.TRAJECTORY, Instructions: Subject.INSTRUCTIONS}
 KnownInstructions = KnownState[InstructionRecord, Instructions]
 
@@ -254,6 +250,11 @@ class Judge:
         """Whether a state holds DOTs that only another account was told of."""
         held = {one.batch_uid for one in self.dots.entry(resource_id).intervals if one.interval_end > now}
         return any((batch := self.batches.get(uid)) is None or resource_id not in batch.resources for uid in held)
+
+
+def valid_for(asked_every_s: float) -> timedelta:
+    """How long a state counts without being said again: a few refreshes, or a few questions where those are further apart."""
+    return max(VALID_FOR_LEAST, timedelta(seconds=3 * asked_every_s))
 
 
 def refresh_of(sender: Sender) -> timedelta:

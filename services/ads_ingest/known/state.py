@@ -17,7 +17,6 @@ from ads_ingest.known.doubts import FAILING, INCOMPLETE, NOTHING_SPOKEN, Doubts,
 from dotbus.contracts.messages import Dot, Instructions, Trajectory
 from dotbus.contracts.schedules import Schedule
 
-VALID_FOR_LEAST = timedelta(seconds=90)
 NO_TIME = timedelta(0)
 STRANGERS_KEPT = timedelta(hours=24)
 """How long the state of a resource that is not configured by its name stays after all in it is past."""
@@ -38,11 +37,6 @@ class Entry(Protocol):
 
 B = TypeVar("B", bound=Entry)
 S = TypeVar("S", bound=Dot | Trajectory | Instructions)
-
-
-def valid_for(asked_every_s: float) -> timedelta:
-    """How long a state counts without being said again: a few refreshes, or a few questions where those are further apart."""
-    return max(VALID_FOR_LEAST, timedelta(seconds=3 * asked_every_s))
 
 
 @dataclass(frozen=True)
@@ -122,7 +116,7 @@ class KnownState(Generic[B, S]):
         make_state: Callable[[str, B, Judgement], S],
         topic: Callable[[str], str],
         refresh: timedelta,
-        valid_for: timedelta = VALID_FOR_LEAST,
+        valid_for: timedelta,
     ) -> None:
         self._refresh = refresh
         self._configured = dict(configured)
@@ -276,9 +270,8 @@ class KnownState(Generic[B, S]):
             spoken.append(Spoken(FAILING, FAILING))
         if len(spoken) == 1:
             return spoken[0]
-        state, other = (
-            dict.fromkeys(chain(*reasons)) for reasons in zip(*((one.state, one.other) for one in spoken), strict=True)
-        )
+        state = dict.fromkeys(chain.from_iterable(one.state for one in spoken))
+        other = dict.fromkeys(chain.from_iterable(one.other for one in spoken))
         return Spoken(tuple(state), tuple(other), frozenset(uid for one in spoken for uid in one.batches))
 
     def spoken(self, resource_id: str) -> Spoken:
