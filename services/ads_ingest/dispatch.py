@@ -18,7 +18,7 @@ from functools import partial
 import msgspec
 
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
-from ads_ingest.batches.open_batch import OpenBatch
+from ads_ingest.batches.open_batch import OpenBatch, is_outdated
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import (
@@ -36,7 +36,6 @@ from ads_ingest.caiso import (
 )
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.intervals import is_outdated
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog

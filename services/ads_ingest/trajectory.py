@@ -15,7 +15,7 @@ import msgspec
 
 from ads_ingest.batches.alarms import ClockSteps, Silence
 from ads_ingest.batches.contradictions import told_apart, word_of_points
-from ads_ingest.batches.open_batch import ASKED_SOON, UNTOLD_LENGTH
+from ads_ingest.batches.open_batch import ASKED_SOON
 from ads_ingest.batches.outages import Outages
 from ads_ingest.caiso import (
     ALL_THE_TIME,
@@ -29,7 +29,7 @@ from ads_ingest.caiso import (
     true_at,
 )
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.doubts import CurveDoubt, Doubts
+from ads_ingest.known.doubts import UNTOLD_LENGTH, CurveDoubt, Doubts, doubt_between, doubt_of, restored_doubt
 from ads_ingest.known.intervals import trajectory_points, unreadable_points_of
 from ads_ingest.known.schedules import TrajectoryCurve
 from ads_ingest.publishing import Publisher
@@ -98,7 +98,7 @@ class TrajectoryStream:
         self._unpassed: dict[str, AdsFailure] = {}
         self._lacking_since: datetime | None = None
         doubted = filter(publisher.known_state.is_of, publisher.known_state.doubted())
-        self._doubts = {resource: _restored(publisher.known_state.entry(resource), clock()) for resource in doubted}
+        self._doubts = {resource: restored_doubt(publisher.known_state.entry(resource), clock()) for resource in doubted}
         publisher.known_state.judge = self._judge
 
     def round(self) -> Unanswered:
@@ -176,7 +176,7 @@ class TrajectoryStream:
             failure = Unforeseen(Question("getTrajectoryData", uid), repr(error), repr(record).encode())
             failure.__cause__ = error
             for resource_id in record.resources:
-                self._doubt(resource_id, _doubt_of(resource_id, record, self._clock()), failure)
+                self._doubt(resource_id, doubt_of(resource_id, record, self._clock()), failure)
             return (failure,)
 
     def _keep(self, listed: Sequence[records.TrajectoryBatch], xml: bytes) -> Sequence[Unreadable]:
@@ -213,7 +213,7 @@ class TrajectoryStream:
             if doubt := self._doubts.get(event.resource_id):
                 self._doubts[event.resource_id] = doubt.replaced_by(trajectory_points(event))
             if entry.contradicts(event, now) or self._was_advisory(event):
-                contradicted[event.resource_id] = _doubt_between(joined, event, now)
+                contradicted[event.resource_id] = doubt_between(joined, event, now)
         return contradicted
 
     def _was_advisory(self, event: TrajectoryBatch) -> bool:
@@ -249,7 +249,7 @@ class TrajectoryStream:
         for resource_id, texts in unreadable.items():
             if texts:
                 failure = Unreadable(question, "; ".join(texts), xml)
-                self._doubt(resource_id, _doubt_of(resource_id, record, self._clock()), failure)
+                self._doubt(resource_id, doubt_of(resource_id, record, self._clock()), failure)
                 yield failure
 
     def _doubt_nameless(self, listed: TrajectoryBatchList) -> Iterator[Unreadable]:
@@ -279,34 +279,9 @@ class TrajectoryStream:
         self._publisher.known_state.doubts = dict.fromkeys(Schedule, Doubts(lasting, everyone=is_lacking))
 
 
-def _restored(curve: TrajectoryCurve, now: datetime) -> CurveDoubt:
-    """A doubt of before a restart: what is no newer than the curve was known by then."""
-    return CurveDoubt(now + UNTOLD_LENGTH, received_at=curve.latest.batch_received_at if curve.latest else None)
-
-
-def _doubt_between(curve: TrajectoryCurve, batch: TrajectoryBatch, now: datetime) -> CurveDoubt:
-    """What a batch does to a curve that holds others which are as new and say otherwise."""
-    added, uid = trajectory_points(batch), batch.batch.batch_uid
-    as_new = {point.batch_received_at for point in added}
-    equals = [*added, *(point for point in curve.points if point.batch_uid == uid or point.batch_received_at in as_new)]
-    targets = [point.target_at for point in equals]
-    received = [point.batch_received_at for point in equals if point.batch_received_at]
-    return CurveDoubt(max(now + UNTOLD_LENGTH, *targets), min(targets), max(received, default=None))
-
-
 def _advisory_last(listed: Sequence[records.TrajectoryBatch]) -> Sequence[records.TrajectoryBatch]:
     """What is told once as binding and once as advisory contradicts itself, whichever stands first in the list."""
     return sorted(listed, key=lambda record: not is_binding(record.header.binding_flag))
-
-
-def _doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -> CurveDoubt:
-    """What a batch does to a curve whose points in it nobody can read."""
-    told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
-    targets = [at for at in told if at]
-    is_anywhere = not targets or None in told or resource_id in record.nameless
-    received_at = record.header.batch_received_at or record.header.batch_sent_at
-    until = max([now + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
-    return CurveDoubt(until, None if is_anywhere else min(targets), received_at)
 
 
 def _listed_in(listed: TrajectoryBatchList) -> list[str]:

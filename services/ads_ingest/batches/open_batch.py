@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from ads_ingest.known.doubts import Doubts
-from ads_ingest.known.intervals import is_news, is_older, open_until
+from ads_ingest.known.doubts import UNTOLD_LENGTH, Doubts
+from ads_ingest.known.intervals import open_until
 from caiso.ads.errors import AdsFailure, Away, Unforeseen, UnknownUid
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import is_binding
@@ -26,8 +26,6 @@ ASK_AGAIN_FIRST = timedelta(seconds=1)
 ASK_AGAIN_MOST = timedelta(minutes=5)
 ASKED_SOON = timedelta(seconds=5)
 """How long something newer may be known of and wait for its turn before that speaks against what it replaces."""
-UNTOLD_LENGTH = timedelta(hours=1)
-"""How long a batch may last that tells no time: a dispatch without its start, a trajectory without a target time."""
 KEPT = timedelta(hours=24)
 """How long CAISO can be asked for a batch that is over, or told that we have it: it forgets them (specification, 2.1).
 
@@ -258,3 +256,28 @@ def may_last_until(header: DispatchBatchHeader, now: datetime) -> datetime:
         return now + UNTOLD_LENGTH
     tells = header.batch_type in {BatchType.FIVE_MINUTE, BatchType.HOURLY}
     return until if tells else header.start_at + KEPT
+
+
+def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> bool:
+    """Whether CAISO has more to say of a batch than we know: a higher revision, or another status in the same one."""
+    if known is None:
+        return True
+    if header.revision_no is None or known.revision_no is None:
+        return (header.revision_no, header.batch_status) != (known.revision_no, known.batch_status)
+    if header.revision_no != known.revision_no:
+        return header.revision_no > known.revision_no
+    return header.batch_status != known.batch_status
+
+
+def is_older(header: DispatchBatchHeader, known: DispatchBatchHeader) -> bool:
+    """Whether CAISO says less of a batch than we know: a lower revision."""
+    return header.revision_no is not None and known.revision_no is not None and header.revision_no < known.revision_no
+
+
+def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
+    """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
+    if is_older(listed, header):
+        return False
+    if listed.batch_status == Status.CANCELLED and header.batch_status != Status.CANCELLED:
+        return True
+    return is_older(header, listed)

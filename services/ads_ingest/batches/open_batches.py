@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from ads_ingest.batches.contradictions import ToldOtherwise
-from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, known_of, may_last_until
+from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, is_older, known_of, may_last_until
 from ads_ingest.known.doubts import Doubts
-from ads_ingest.known.intervals import is_older
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.schedules import Schedule

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory, TrajectoryPoint
+from ads_ingest.known.intervals import trajectory_points
+from ads_ingest.known.schedules import TrajectoryCurve
+from caiso.ads import records
+from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory, TrajectoryBatch, TrajectoryPoint
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.schedules import Schedule, schedules_of
 
@@ -12,6 +15,8 @@ Reasons = tuple[str, ...]
 INCOMPLETE: Reasons = (Reason.INCOMPLETE.value,)
 FAILING: Reasons = (Reason.SOURCE_FAILING.value,)
 """Said in a state where the source has several upstreams of one kind, so that its status does not tell."""
+UNTOLD_LENGTH = timedelta(hours=1)
+"""How long a batch may last that tells no time: a dispatch without its start, a trajectory without a target time."""
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -100,3 +105,28 @@ class CurveDoubt:
 
 def _is_no_newer(point: TrajectoryPoint, received_at: datetime) -> bool:
     return point.batch_received_at is not None and point.batch_received_at <= received_at
+
+
+def restored_doubt(curve: TrajectoryCurve, now: datetime) -> CurveDoubt:
+    """A doubt of before a restart: what is no newer than the curve was known by then."""
+    return CurveDoubt(now + UNTOLD_LENGTH, received_at=curve.latest.batch_received_at if curve.latest else None)
+
+
+def doubt_between(curve: TrajectoryCurve, batch: TrajectoryBatch, now: datetime) -> CurveDoubt:
+    """What a batch does to a curve that holds others which are as new and say otherwise."""
+    added, uid = trajectory_points(batch), batch.batch.batch_uid
+    as_new = {point.batch_received_at for point in added}
+    equals = [*added, *(point for point in curve.points if point.batch_uid == uid or point.batch_received_at in as_new)]
+    targets = [point.target_at for point in equals]
+    received = [point.batch_received_at for point in equals if point.batch_received_at]
+    return CurveDoubt(max(now + UNTOLD_LENGTH, *targets), min(targets), max(received, default=None))
+
+
+def doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -> CurveDoubt:
+    """What a batch does to a curve whose points in it nobody can read."""
+    told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
+    targets = [at for at in told if at]
+    is_anywhere = not targets or None in told or resource_id in record.nameless
+    received_at = record.header.batch_received_at or record.header.batch_sent_at
+    until = max([now + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
+    return CurveDoubt(until, None if is_anywhere else min(targets), received_at)

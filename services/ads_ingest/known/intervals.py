@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from dotbus.contracts.instruction_kinds import lasting
-from dotbus.contracts.instruction_states import Holding, Standing, Status, is_nothing_by_status
+from dotbus.contracts.instruction_states import Holding, Standing, is_nothing_by_status
 from dotbus.contracts.instruction_times import (
     DOT_INSTRUCTION,
     is_binding,
@@ -257,31 +257,6 @@ def trajectory_points(batch: TrajectoryBatch) -> tuple[TrajectoryPoint, ...]:
         for dop, target_at, dop_mw in timed
         if target_at is not None and dop_mw is not None
     )
-
-
-def is_news(header: DispatchBatchHeader, known: DispatchBatchHeader | None) -> bool:
-    """Whether CAISO has more to say of a batch than we know: a higher revision, or another status in the same one."""
-    if known is None:
-        return True
-    if header.revision_no is None or known.revision_no is None:
-        return (header.revision_no, header.batch_status) != (known.revision_no, known.batch_status)
-    if header.revision_no != known.revision_no:
-        return header.revision_no > known.revision_no
-    return header.batch_status != known.batch_status
-
-
-def is_older(header: DispatchBatchHeader, known: DispatchBatchHeader) -> bool:
-    """Whether CAISO says less of a batch than we know: a lower revision."""
-    return header.revision_no is not None and known.revision_no is not None and header.revision_no < known.revision_no
-
-
-def is_outdated(header: DispatchBatchHeader, listed: DispatchBatchHeader) -> bool:
-    """Whether a batch lags behind what CAISO said of it: a lower revision, or not cancelled where it is."""
-    if is_older(listed, header):
-        return False
-    if listed.batch_status == Status.CANCELLED and header.batch_status != Status.CANCELLED:
-        return True
-    return is_older(header, listed)
 
 
 def open_until(header: DispatchBatchHeader, instructions: Iterable[Instruction] = ()) -> datetime | None:

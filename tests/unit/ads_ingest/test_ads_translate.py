@@ -4,7 +4,8 @@ import msgspec
 import pytest
 from ads_replies import MEGABYTE, answer, sample
 
-from ads_ingest.known.intervals import dot_intervals, is_news, open_until, trajectory_points
+from ads_ingest.batches.open_batch import is_news
+from ads_ingest.known.intervals import dot_intervals, open_until, trajectory_points
 from ads_ingest.translate import Sender, translate_dispatch, translate_trajectory
 from caiso.ads import records
 from caiso.ads.documents import parse_dispatch_batch, parse_trajectories
