@@ -1,8 +1,12 @@
-"""Log of answers: every command and what became of it in the outbox, what others said, and what of it has to be remembered."""
+"""Log of answers: every command and what became of it in the outbox, what others said, and what of it has to be remembered.
+
+What other instances said became of commands is kept beside the outbox's cursors for the next start.
+"""
 
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -12,14 +16,17 @@ from ads_ingest.publishing import kept_events
 from ads_ingest.responding.answers import Answers, Begun
 from ads_ingest.responding.checks import Situation, refusal
 from ads_ingest.responding.commands import ELSEWHERE, SENDING, UNKNOWN, Asked, Result, event_of, key_of, named
-from ads_ingest.responding.heard import HeardAnswers
 from ads_ingest.responding.rules import automatic_answers
 from ads_ingest.translate import Sender
+from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import InstructionAnswered, KnownInstruction
 from dotbus.runtime.installation.answers import AcceptanceRule
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.outbox.outbox import Outbox
 
+HEARD_MOST = 1000
+"""More than are answered while an instruction can be: the oldest is overwritten."""
+_PREFIX = "answered-elsewhere/"
 EVENT_IDS = "response/"
 SILENT_MOST = timedelta(minutes=10)
 """How long an instance may ask CAISO of which the broker never said whether it is there: longer than what may wait there."""
@@ -27,6 +34,45 @@ _ENDED = "the process ended while CAISO was asked: it may have taken the answer,
 _GONE = "{} went while it asked CAISO, which may have taken the answer; it is not sent again by itself"
 _LEFT = Result(ELSEWHERE, "another instance has said what became of it")
 _RESULT = "result"
+
+
+class HeardAnswers:
+    """The last things that others said, as many as are needed. For one thread.
+
+    Args:
+        outbox: has notes; its own events are not here.
+
+    Raises:
+        sqlite3.Error: it cannot be read.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        places = sorted(self._places(), key=lambda each: each[1].time)
+        self._kept = [event for _place, event in places]
+        self._ids = {event.id for event in self._kept}
+        self._next = places[-1][0] + 1 if places else 0
+
+    def read(self) -> list[InstructionAnswered]:
+        """What was kept before this start, in the order of its times."""
+        return self._kept
+
+    def keep(self, event: InstructionAnswered) -> None:
+        """Keep what was heard, once however often it is said.
+
+        Raises:
+            sqlite3.Error: the disk is full or broken; it was not kept.
+        """
+        if event.id in self._ids:
+            return
+        self._outbox.keep_note(f"{_PREFIX}{self._next % HEARD_MOST}", encode(event).decode())
+        self._next += 1
+        self._ids = {event.id} if len(self._ids) >= 2 * HEARD_MOST else self._ids | {event.id}
+
+    def _places(self) -> Iterator[tuple[int, InstructionAnswered]]:
+        for name, text in self._outbox.notes(_PREFIX).items():
+            with suppress(UndecodableMessage):  # of another version of this software
+                yield int(name.removeprefix(_PREFIX)), decode_as(text.encode(), InstructionAnswered)
 
 
 class Claim(Enum):

@@ -3,7 +3,7 @@
 from ads_bench import MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
 from ads_fake import Batch
 
-from ads_ingest.responding.known import KnownNow
+from ads_ingest.responding.wiring import KnownNow
 
 HOURLY = Batch("H1", T0, {"R1": 40.0}, batch_type=1)
 

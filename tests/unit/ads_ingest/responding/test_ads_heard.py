@@ -7,7 +7,7 @@ import pytest
 from answering_bench import MINUTE, T0
 
 from ads_ingest.responding import heard
-from ads_ingest.responding.heard import HeardAnswers
+from ads_ingest.responding.answer_log import HeardAnswers
 from dotbus.contracts.messages import InstructionAnswered
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.testing import samples
