@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from answering_bench import MINUTE, T0
 
-from ads_ingest.responding import heard
+from ads_ingest.responding import answer_log
 from ads_ingest.responding.answer_log import HeardAnswers
 from dotbus.contracts.messages import InstructionAnswered
 from dotbus.runtime.outbox.outbox import Outbox
@@ -34,7 +34,7 @@ def test_what_was_heard_is_read_in_its_order_and_once_however_often_it_came(outb
 
 
 def test_the_oldest_is_overwritten_also_after_a_restart(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heard, "HEARD_MOST", 3)
+    monkeypatch.setattr(answer_log, "HEARD_MOST", 3)
     for number in range(5):
         HeardAnswers(outbox).keep(said(number))
     assert HeardAnswers(outbox).read() == [said(2), said(3), said(4)]
