@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
-from ads_ingest.replaying.played_ads import Kept
+from ads_ingest.replaying.played_ads import Kept, Span
 from ads_ingest.replaying.replay import SERVICE, Replay, run, simulated
 from ads_ingest.replaying.settings import PREFIX as HISTORIAN
 from ads_ingest.replaying.settings import ArchiveSettings, HistorianSettings
-from ads_ingest.replaying.span import Span
 from ads_ingest.settings import PREFIX
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import REPLAY_ROOT

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from ads_ingest.files.archive import ArchivedDocument, archived
-from ads_ingest.replaying.played_ads import NotPlayable
-from ads_ingest.replaying.span import Span
+from ads_ingest.replaying.played_ads import NotPlayable, Span
 from caiso.ads import NotADocument, SavedDocument, parse_saved
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from dotbus.runtime.settings.values import MB

@@ -17,9 +17,8 @@ import msgspec
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
-from ads_ingest.replaying.played_ads import KeeperAway, Kept
+from ads_ingest.replaying.played_ads import KeeperAway, Kept, Span
 from ads_ingest.replaying.settings import HistorianSettings
-from ads_ingest.replaying.span import Span
 from caiso.ads import SavedDocument
 from caiso.ads.records import (
     BatchHeader,

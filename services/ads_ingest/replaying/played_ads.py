@@ -1,18 +1,98 @@
-"""Played ADS: answers as CAISO's did, from what was kept of a day. Who kept it, and how, it does not know."""
+"""Played ADS: answers as CAISO's did, from what was kept of a day, in a span of it, at the times that it is played at.
+
+Who kept it, and how, it does not know.
+"""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from ads_ingest.replaying.timeline import Timeline
+import msgspec
+
 from caiso.ads import SavedDocument, UnknownUid
 from caiso.ads.errors import Unreachable
 from caiso.ads.records import BatchHeader, DispatchBatch, DispatchBatchList, Question, TrajectoryBatch, TrajectoryBatchList
 from dotbus.runtime.logs import get_logger
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when, both included; None is as far as there is anything."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+
+    def __contains__(self, time: datetime) -> bool:
+        return (self.begin is None or time >= self.begin) and (self.end is None or time <= self.end)
+
+    @classmethod
+    def told(cls, begin: str | None, end: str | None) -> "Span":
+        """As the command line says it.
+
+        Raises:
+            ConfigurationRefused: one of the two is no time, or names no zone.
+        """
+        return cls(_time(begin, "--from"), _time(end, "--to"))
+
+    def nothing_of(self, what: str, times: Sequence[datetime]) -> str:
+        """That there is nothing in it, and between which times there is."""
+        has = f"; it has {times[0]:%Y-%m-%dT%H:%M:%SZ} to {times[-1]:%Y-%m-%dT%H:%M:%SZ}" if times else ""
+        return f"has no {what} of that time{has}"
+
+
+def _time(text: str | None, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationRefused(
+            [Mistake("command line", option, f"{text!r} is no time such as 2026-03-01T00:00Z")]
+        ) from error
+    if time.tzinfo is None:
+        told = f"{text!r} names no zone: write a time with one, as {time:%Y-%m-%dT%H:%M}Z or with -08:00"
+        raise ConfigurationRefused([Mistake("command line", option, told)])
+    return time
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Maps the times of what is played to those at which it is.
+
+    Attributes:
+        begin: the first time that is played.
+        at: when that is.
+        speed: seconds of that day in one second.
+    """
+
+    begin: datetime
+    at: datetime
+    speed: float
+
+    def mapped(self, time: datetime) -> datetime:
+        """When a time is played."""
+        return self.at + (time - self.begin) / self.speed
+
+    def shifted(self, record: T) -> T:
+        """A record with every time in it mapped."""
+        return self._shifted(record)  # type: ignore[no-any-return]
+
+    def _shifted(self, value: Any) -> Any:  # noqa: ANN401  # whatever a record may hold
+        match value:
+            case datetime():
+                return self.mapped(value)
+            case tuple():
+                return tuple(self._shifted(each) for each in value)
+            case msgspec.Struct():
+                fields = {name: getattr(value, name) for name in value.__struct_fields__}
+                return msgspec.structs.replace(value, **{name: self._shifted(each) for name, each in fields.items()})
+            case _:
+                return value
 
 
 class NotPlayable(Exception):

@@ -17,9 +17,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
-from ads_ingest.replaying.played_ads import Kept, PlayedAds
-from ads_ingest.replaying.span import Span
-from ads_ingest.replaying.timeline import Timeline
+from ads_ingest.replaying.played_ads import Kept, PlayedAds, Span, Timeline
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import AdsSettings
 from ads_ingest.translate import Sender
