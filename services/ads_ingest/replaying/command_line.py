@@ -10,9 +10,7 @@ import typer
 from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
 from ads_ingest.replaying.played_ads import Kept, Span
 from ads_ingest.replaying.replay import SERVICE, Replay, run, simulated
-from ads_ingest.replaying.settings import PREFIX as HISTORIAN
-from ads_ingest.replaying.settings import ArchiveSettings, HistorianSettings
-from ads_ingest.settings import PREFIX
+from ads_ingest.settings import HISTORIAN_PREFIX, PREFIX, ArchiveSettings, HistorianSettings
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import REPLAY_ROOT
 from dotbus.runtime.installation.file import load_installation
@@ -57,7 +55,7 @@ def _keeper(archive: Path | None, *, historian: bool) -> KeptOf:
 def _of_historian(environment: Environment, span: Span) -> Mapping[str, Sequence[Kept]]:
     with packages_of("ads-ingest"):
         from ads_ingest.replaying.from_historian import kept_by_historian  # noqa: PLC0415  # no service needs the driver
-    return {ONLY: kept_by_historian(load_settings(HistorianSettings, HISTORIAN), environment, span)}
+    return {ONLY: kept_by_historian(load_settings(HistorianSettings, HISTORIAN_PREFIX), environment, span)}
 
 
 def _told(span: Span, speed: float, kept_of: KeptOf, topic_root: str) -> Replay:

@@ -18,7 +18,7 @@ import psycopg2
 from psycopg2.extras import RealDictCursor
 
 from ads_ingest.replaying.played_ads import KeeperAway, Kept, Span
-from ads_ingest.replaying.settings import HistorianSettings
+from ads_ingest.settings import HistorianSettings
 from caiso.ads import SavedDocument
 from caiso.ads.records import (
     BatchHeader,
