@@ -18,7 +18,7 @@ with packages_of("ads-ingest"):
     from ads_ingest.accounts import ClientCertificate, Configuration, load_configuration
     from ads_ingest.files.decode import add_decode_command
     from ads_ingest.files.latest import DOTS_FILE, DotFile, following_time
-    from ads_ingest.replaying.command_line import add_replay_command
+    from ads_ingest.replaying.replay import add_replay_command
     from ads_ingest.responding.command_line import add_answer_commands
     from ads_ingest.responding.wiring import wire_answering
     from ads_ingest.service import Loop, run_together, upstreams_of

@@ -1,8 +1,8 @@
-"""Replay: the service itself follows what was kept of a day in place of CAISO.
+"""Replay, and `ads-ingest replay`: the service itself follows what was kept of a day in place of CAISO.
 
 What was received by a time of that day is there at the time that it is mapped to, and every time in it is mapped alike, shifted
 to now and as much faster as was asked for. Its messages are of the environment `simulator`, which no gateway of a real plant
-accepts, and on topics of their own.
+accepts, and on topics of their own. So a plant can test its controller on what CAISO really said.
 """
 
 import random
@@ -12,25 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+import typer
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
+from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
 from ads_ingest.replaying.played_ads import Kept, PlayedAds, Span, Timeline
 from ads_ingest.service import Loop, run_together, upstreams_of
-from ads_ingest.settings import AdsSettings
+from ads_ingest.settings import HISTORIAN_PREFIX, PREFIX, AdsSettings, ArchiveSettings, HistorianSettings
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import Meters, Shared, wire_known, wire_streams
 from dotbus.contracts.messages import Environment
-from dotbus.contracts.topics import Topics
+from dotbus.contracts.topics import REPLAY_ROOT, Topics
 from dotbus.runtime.ingest import Ingest
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.logs import get_logger
+from dotbus.runtime.logs import configure_logs, get_logger
 from dotbus.runtime.presence import Identity
+from dotbus.runtime.process import load_or_exit, run_until_stopped
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
-from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
-from dotbus.runtime.starting import CannotStart
+from dotbus.runtime.settings.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.starting import CannotStart, packages_of
 
 SERVICE: Final = "ads_ingest"
 POLL_S: Final = 10.0
@@ -38,6 +42,7 @@ RECHECK_S: Final = 30.0
 FASTEST_POLL_S: Final = 0.2
 PLAYED_AFTER: Final = timedelta(minutes=10)
 """How much of the day is played after the last that was kept, where nobody says until when."""
+KeptOf = Callable[[Environment, Span], Mapping[str, Sequence[Kept]]]
 
 
 def simulated(installation: Installation, topic_root: str) -> Installation:
@@ -138,3 +143,56 @@ def _settings(folder: Path, speed: float) -> AdsSettings:
         poll_s=max(FASTEST_POLL_S, POLL_S / speed),
         recheck_s=max(2 * FASTEST_POLL_S, RECHECK_S / speed),
     )
+
+
+def add_replay_command(app: typer.Typer, clock: Callable[[], datetime]) -> None:
+    """The command."""
+
+    @app.command()
+    def replay(
+        begin: Annotated[str | None, typer.Option("--from", help="With its zone, as 2026-03-01T00:00Z.")] = None,
+        end: Annotated[str | None, typer.Option("--to", help="The same; else the end of what was kept.")] = None,
+        speed: Annotated[float, typer.Option(min=0.1, max=3600, help="How much faster than it was.")] = 1.0,
+        archive: Annotated[Path | None, typer.Option(help="An archive; the one in ADS_INGEST_STATE_DIR unless given.")] = None,
+        topic_root: Annotated[str, typer.Option(help="Every topic begins with this.")] = REPLAY_ROOT,
+        *,
+        historian: Annotated[bool, typer.Option("--historian", help="The database that HISTORIAN_DATABASE_URL names.")] = False,
+    ) -> None:
+        """Play a time of the past again, as a simulation. To test a controller on what CAISO really said."""
+        told = load_or_exit(lambda: _told(Span.told(begin, end), speed, _keeper(archive, historian=historian), topic_root))
+        configure_logs(SERVICE, told.service.instance, told.service.log_format, told.service.log_level)
+        raise typer.Exit(run_until_stopped(lambda stop: run(told, stop, clock)))
+
+
+def _keeper(archive: Path | None, *, historian: bool) -> KeptOf:
+    """Who kept the day."""
+    if historian and archive:
+        raise ConfigurationRefused([Mistake("command line", "--historian", "and --archive are both given; keep one")])
+    if historian:
+        return _of_historian
+    folder = archive or load_settings(ArchiveSettings, PREFIX).archive
+    return lambda _environment, span: kept_in_archive(folder, span)
+
+
+def _of_historian(environment: Environment, span: Span) -> Mapping[str, Sequence[Kept]]:
+    with packages_of("ads-ingest"):
+        from ads_ingest.replaying.from_historian import kept_by_historian  # noqa: PLC0415  # no service needs the driver
+    return {ONLY: kept_by_historian(load_settings(HistorianSettings, HISTORIAN_PREFIX), environment, span)}
+
+
+def _told(span: Span, speed: float, kept_of: KeptOf, topic_root: str) -> Replay:
+    service = load_settings(ServiceSettings, PREFIX)
+    bus = load_settings(BusSettings, f"{PREFIX}MQTT_")
+    installation = load_installation(service.config)
+    simulation = simulated(installation, topic_root)
+    kept = _named(kept_of(installation.environment, span))
+    named = service.model_copy(update={"instance": f"{service.instance}-replay"})
+    return Replay(simulation, kept, span, speed, named, bus)
+
+
+def _named(kept: Mapping[str, Sequence[Kept]]) -> Mapping[str, Sequence[Kept]]:
+    """One account needs no name, and of several each does."""
+    if len(kept) == 1:
+        (own,) = kept.values()
+        return {ONLY: own}
+    return {name or "archive": own for name, own in kept.items()}
