@@ -49,14 +49,14 @@ clean: ## remove the virtual environment and what tools left
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Programs that tests use beside Python's. A broker runs in a container when Docker answers, else here; what is measured runs
-# here, beside Mosquitto's own clients. None is passed over.
+# Programs that tests use beside Python's, Mosquitto's own clients among them. A broker runs in a container when Docker answers,
+# else here; what is measured runs here. None is passed over.
 tools:
 	@missing() { \
 	  for program in mbpoll openssl; do command -v $$program >/dev/null || printf ' %s' $$program; done; \
 	  path="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; \
 	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
-	  [ -z "$(MEASURED)" ] || command -v mosquitto_sub >/dev/null || printf ' mosquitto-clients'; \
+	  command -v mosquitto_pub >/dev/null || printf ' mosquitto-clients'; \
 	}; \
 	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
 	if command -v apt-get >/dev/null; then \

@@ -214,10 +214,19 @@ OWN = {
     "historian": [TOPICS.service("historian", "main"), TOPICS.replay("ads_ingest", "main")],
     "console": [],
     "health": [],
-    "plant-sierra": [TOPICS.service("modbus_gateway", "sierra"), TOPICS.respond("sierra", "S1", "accept")],
+    "plant-sierra": [
+        TOPICS.service("modbus_gateway", "sierra"),
+        TOPICS.stream("modbus_gateway", "sierra"),
+        TOPICS.replay_reply("modbus_gateway", "sierra"),
+        TOPICS.respond("sierra", "S1", "accept"),
+        TOPICS.telemetry("sierra", "S1", "actual_mw"),
+        TOPICS.write("sierra", "S1"),
+    ],
 }
 EVERY_TOPIC = sorted(
-    {topic for topics in OWN.values() for topic in topics} | {TOPICS.respond("delta", "D1", "accept"), "other/topic"}
+    {topic for topics in OWN.values() for topic in topics}
+    | {TOPICS.respond("delta", "D1", "accept"), TOPICS.telemetry("delta", "D1", "actual_mw"), TOPICS.write("delta", "D1")}
+    | {TOPICS.stream("modbus_gateway", "delta"), "other/topic"}
 )
 
 

@@ -79,9 +79,10 @@ In a database that `10-roles.sh` prepared its names are found without it; elsewh
 
 - **Ask the views.** They show names where tables hold numbers. `..._history` shows every revision, `..._latest` what was said
   last. A filter on resource, node or time reaches the table below, so say which resource and which time.
-- **Say the time.** Tables that grow are divided by months: `interval_start` (instructions, prices), `target_at` (DOPs) and
-  `start_at` (compliance) tell PostgreSQL which months to open.
-- **Say the schedule** (`dot_latest`): five-minute and hourly DOTs stand side by side, and the one never stands for the other.
+- **Say the time.** Tables that grow are divided by months: `interval_start` (instructions, prices), `target_at` (DOPs),
+  `start_at` (compliance) and `time` (telemetry, `actual_vs_dot`) tell PostgreSQL which months to open.
+- **Say the schedule** (`dot_latest`, `actual_vs_dot`): five-minute and hourly DOTs stand side by side, and the one never
+  stands for the other.
 - Times are UTC (`timestamptz`). Megawatts, megawatt-hours and dollars are as CAISO gave them; absent is null, never 0.
 - Nothing of an event is ever changed. A revision is a row of its own, and what contradicts something that is stored is kept as
   a dead letter.
@@ -92,6 +93,7 @@ In a database that `10-roles.sh` prepared its names are found without it; elsewh
 _TABLES = """## Tables
 
 Rows of one event share its `event_no` (prices: `report_no`) with the row of `dispatch_batch`, `trajectory_batch` or
-`price_report` that says where it came from; one of `instruction_response` or `upstream_gap` is a whole event. No foreign keys:
-an event is stored whole or not at all, and months are dropped without looking at others.
+`price_report` that says where it came from; one of `instruction_response`, `point_write` or `upstream_gap` is a whole event,
+and `telemetry` is none. No foreign keys: an event is stored whole or not at all, and months are dropped without looking at
+others.
 """
