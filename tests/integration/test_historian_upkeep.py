@@ -25,10 +25,10 @@ from historian.upkeep.sizes import Sizes, read_sizes
 pytestmark = pytest.mark.integration
 
 AUGUST, SEPTEMBER, OCTOBER = (datetime(2026, month, 10, 12, tzinfo=UTC) for month in (8, 9, 10))
-EVERYTHING = Retention(31, 31, 31, 31)
+EVERYTHING = Retention(31, 31, 31, 31, 31)
 VIEWS = (
     *("dispatch_batch_history", "instruction_history", "instruction_response_history"),
-    *("dop_history", "compliance_history", "price_history"),
+    *("dop_history", "compliance_history", "price_history", "point_write_history"),
 )
 
 
@@ -42,8 +42,10 @@ def kept(database: str) -> Iterator[Database]:
 
 
 def events(number: int, at: datetime):
-    """A dispatch, an answer, a trajectory and prices of a time."""
+    """A dispatch, an answer, a write, a point, a trajectory and prices of a time."""
     yield dispatch(number, at)
+    yield msgspec.structs.replace(samples.written(), id=f"w{number}", seq=40 + number, time=at)
+    yield msgspec.structs.replace(samples.telemetry(), time=at)
     yield msgspec.structs.replace(samples.answered(), id=f"r{number}", seq=30 + number, time=at)
     curve = samples.trajectory_batch()
     yield msgspec.structs.replace(
@@ -87,6 +89,7 @@ def test_whole_months_go_and_no_view_shows_anything_of_them(database: str, kept:
     assert not [name for name in gone if name.endswith(("2026_09", "2026_10"))]
     for view in VIEWS:
         assert [seq % 10 for seq in seqs(database, view)] == [2, 3], view
+    assert query(database, "SELECT time FROM dotbus.telemetry_history ORDER BY 1") == [(SEPTEMBER,), (OCTOBER,)]
     assert seqs(database, "price_report") == [22, 23]
     assert query(database, "SELECT batch_uid FROM dotbus.dot_latest ORDER BY 1") == [("D2",), ("D3",)]
 
