@@ -1,9 +1,15 @@
-"""Our server with an image of ten resources, rendered anew twice a second as in the gateway. Usage: our_server.py PORT."""
+"""Our server with an image of ten resources, rendered anew twice a second as in the gateway.
+
+    our_server.py PORT [RTU_PORT TLS_PORT FOLDER]
+
+FOLDER has server.pem, with its key, and ca.pem, the authority of clients.
+"""
 
 import asyncio
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import uvloop
 from prometheus_client import CollectorRegistry
@@ -13,11 +19,15 @@ from dotbus.runtime.logs import configure_logs
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.wire.admission import Limits
+from modbus_gateway.wire.certificates import Files
+from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.pdu import Served
+from modbus_gateway.wire.rtu import Rtu
 from modbus_gateway.wire.server import Server
 from modbus_gateway.wire.tables import unit_tables
+from modbus_gateway.wire.tls import Roles, Secured
 from modbus_gateway.wire.writing import NothingWritable
 
 INSTALLATION = {
@@ -27,19 +37,27 @@ INSTALLATION = {
 }
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, rtu_port: int | None = None, tls_port: int | None = None, folder: Path | None = None) -> None:
     """Serve until killed."""
-    configure_logs("modbus_gateway", "bench", "console", "warning")
+    configure_logs("modbus_gateway", "bench", "console", "error")
     installation = Installation.model_validate(INSTALLATION)
     register_map = read_map(installation)
     images = CurrentImage(register_map, installation.topics, wall=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
     served = Served(register_map.units, unit_tables(images.look), NothingWritable(), Identification.of("0", "bench"))
     server = Server(served, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
+    if rtu_port:
+        await server.start("127.0.0.1", rtu_port, Door("RTU", Rtu))
+    if tls_port and folder:
+        files = Files(folder / "server.pem", None, folder / "ca.pem")
+        await server.start(
+            "127.0.0.1", tls_port, Door("TLS", securing=Secured(files, Roles(), lambda: datetime.now(UTC), time.monotonic))
+        )
     while True:
         images.renew(1)
+        server.tend()
         await asyncio.sleep(0.5)
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(*map(int, sys.argv[1:4]), *map(Path, sys.argv[4:])))

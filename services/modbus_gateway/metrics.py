@@ -10,7 +10,6 @@ from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.pdu import FUNCTIONS
 
 _EXCEPTION_BIT: Final = 0x80
-_FUNCTIONS: Final = (*map(str, FUNCTIONS), "other")
 
 
 class GatewayMetrics:
@@ -19,7 +18,8 @@ class GatewayMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         requests = Counter("dotbus_modbus_requests", "Modbus requests answered", ["function"], registry=registry)
         exceptions = Counter("dotbus_modbus_exceptions", "Of these with an exception", ["code"], registry=registry)
-        self._requests = {function: requests.labels(function) for function in _FUNCTIONS}
+        self._requests = {function: requests.labels(str(function)) for function in FUNCTIONS}
+        self._other_requests = requests.labels("other")
         self._exceptions = {int(refusal): exceptions.labels(str(int(refusal))) for refusal in Refusal}
         self._connections = Gauge("dotbus_modbus_connections", "Open Modbus connections", registry=registry)
         self._turned_away = Counter("dotbus_modbus_connections_turned_away", "Connections closed at once", registry=registry)
@@ -34,7 +34,7 @@ class GatewayMetrics:
 
     def answered(self, function: int, reply: bytes) -> None:
         """A request was answered."""
-        self._requests.get(str(function), self._requests["other"]).inc()
+        self._requests.get(function, self._other_requests).inc()
         if reply[0] & _EXCEPTION_BIT:
             self._exceptions[reply[1]].inc()
 

@@ -130,15 +130,17 @@ class Connection(asyncio.Protocol):
         """Bytes came, of as many requests as the client liked to pack together."""
         now_s = self._host.now()
         plain = chunk if self._channel is None else self._decrypt(self._channel, chunk)
-        is_held = self._paused or self._has_next_turn
-        if self._waiting and not is_held and now_s - self._heard_s > self._framing.silence_s:
+        if self._paused or self._has_next_turn:
+            self._waiting += plain
+            if len(self._waiting) > WAITING_MOST:
+                self._hear_no_more()
+        elif self._waiting and now_s - self._heard_s <= self._framing.silence_s:
+            self._waiting += plain
+            self._take_turn(self._waiting, now_s)
+        else:
             self._waiting.clear()
+            self._take_turn(plain, now_s)
         self._heard_s = now_s
-        self._waiting += plain
-        if not is_held:
-            self._take_turn()
-        elif len(self._waiting) > WAITING_MOST:
-            self._hear_no_more()
 
     def pause_writing(self) -> None:
         """The client does not read its replies: ask nothing more of it until it does."""
@@ -150,7 +152,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._heard_s = self._host.now()  # what it sent meanwhile waited with the system: that was no silence
         if not self._has_next_turn:
-            self._take_turn()
+            self._take_turn(self._waiting, self._heard_s)
 
     def reply(self, unit_id: int, request: bytes) -> bytes:
         """The reply to one request of this client."""
@@ -171,40 +173,45 @@ class Connection(asyncio.Protocol):
             self._is_deaf = True
             self._transport.pause_reading()
 
-    def _take_turn(self) -> None:
+    def _next_turn(self) -> None:
         self._has_next_turn = False
-        if self._transport is None or self._transport.is_closing() or self._paused:
+        self._take_turn(self._waiting, self._host.now())
+
+    def _take_turn(self, stream: bytes | bytearray, now_s: float) -> None:
+        """Answer what a stream begins with; what is left of it is what waits."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._paused:
             return
-        turn = self._framing.answer(self._waiting, self, AT_ONCE)
-        if turn.taken:
+        turn = self._framing.answer(stream, self, AT_ONCE)
+        if stream is self._waiting:
             del self._waiting[: turn.taken]
+        elif turn.taken < len(stream):
+            self._waiting += stream[turn.taken :]
         if turn.asked:
-            self.idle_since_s = self._host.now()
+            self.idle_since_s = now_s
             self.has_asked = True
         if turn.replies:
             self._send(turn.replies)
         if turn.is_broken:
             self._end(Reason.NOT_MODBUS)
-        elif turn.is_full:
+        elif turn.is_full and self._waiting:
             self._has_next_turn = True
-            self._host.soon(self._take_turn)
+            self._host.soon(self._next_turn)
         else:
-            self._wait(anew=turn.taken > 0)
+            self._wait(now_s, anew=turn.taken > 0)
 
-    def _wait(self, *, anew: bool) -> None:
+    def _wait(self, now_s: float, *, anew: bool) -> None:
         """All requests that came are answered; what is left is the beginning of one."""
-        if self.is_in_handshake:
-            return
         if not self._waiting:
-            self.unfinished_since_s = None
+            if not self.is_in_handshake:
+                self.unfinished_since_s = None
         elif anew or self.unfinished_since_s is None:
-            self.unfinished_since_s = self._host.now()
-        if self._transport and not self._paused:
-            if self._is_deaf:
-                self._is_deaf = False
-                self._transport.resume_reading()
-            if self._ends_after_turn:
-                self._transport.close()
+            self.unfinished_since_s = now_s
+        if self._is_deaf and self._transport and not self._paused:
+            self._is_deaf = False
+            self._transport.resume_reading()
+        if self._ends_after_turn and self._transport and not self._paused:
+            self._transport.close()
 
     def _decrypt(self, channel: Channel, chunk: bytes) -> bytes:
         """What came inside TLS. Ends the connection when that is not to be had any more."""
@@ -226,7 +233,7 @@ class Connection(asyncio.Protocol):
         if self._door.securing:
             self.client = self._door.securing.client(self.address, channel.certificate)
 
-    def _send(self, replies: bytes | bytearray) -> None:
+    def _send(self, replies: bytes) -> None:
         if self._channel:
             self._channel.send(replies)
             self._flush(self._channel)

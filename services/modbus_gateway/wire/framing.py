@@ -35,7 +35,7 @@ class Turn(NamedTuple):
     """
 
     taken: int
-    replies: bytes | bytearray
+    replies: bytes
     asked: int
     is_full: bool = False
     is_broken: bool = False
@@ -50,7 +50,7 @@ class Framing(Protocol):
 
     silence_s: float
 
-    def answer(self, stream: bytearray, asked: Asked, most: int) -> Turn:
+    def answer(self, stream: bytes | bytearray, asked: Asked, most: int) -> Turn:
         """Answer the requests that a stream begins with, at most so many."""
         ...
 
@@ -60,19 +60,20 @@ class Mbap:
 
     silence_s = math.inf
 
-    def answer(self, stream: bytearray, asked: Asked, most: int) -> Turn:
+    def answer(self, stream: bytes | bytearray, asked: Asked, most: int) -> Turn:
         """Answer each request with its transaction number. A header that cannot be is broken: it was no Modbus."""
-        replies, taken, size = bytearray(), 0, len(stream)
+        replies, taken, size = b"", 0, len(stream)
         for count in range(most):
-            if size - taken < _HEADER.size:
+            first = taken + _HEADER.size
+            if size < first:
                 return Turn(taken, replies, count)
             transaction, protocol, length, unit_id = _HEADER.unpack_from(stream, taken)
             if protocol or not _LENGTH_LEAST <= length <= _LENGTH_MOST:
                 return Turn(taken, replies, count, is_broken=True)
-            end = taken + _HEADER.size - 1 + length
+            end = first - 1 + length
             if end > size:
                 return Turn(taken, replies, count)
-            reply = asked.reply(unit_id, bytes(stream[taken + _HEADER.size : end]))
+            reply = asked.reply(unit_id, bytes(stream[first:end]))
             replies += _HEADER.pack(transaction, 0, len(reply) + 1, unit_id) + reply
             taken = end
         return Turn(taken, replies, most, is_full=True)

@@ -7,7 +7,6 @@ addresses (02), and what failed (04). Before them the unit (0B): a gateway that 
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 from dotbus.runtime.installation.modbus import Table
@@ -67,8 +66,10 @@ def answer(served: Served, unit_id: int, request: bytes, client: Client) -> byte
     function = request[0]
     if unit_id not in served.units:
         return refused(function, Refusal.NO_SUCH_UNIT)
-    act = _ACTS.get(function)
-    if act is None or (function in _WRITES and not (served.writing.is_offered and client.may_write)):
+    act = _READS.get(function)
+    if act is None and served.writing.is_offered and client.may_write:
+        act = _WRITES.get(function)
+    if act is None:
         return refused(function, Refusal.FUNCTION)
     reply = act(served, unit_id, request, client)
     return refused(function, reply) if isinstance(reply, Refusal) else reply
@@ -90,7 +91,9 @@ def _read_registers(served: Served, unit_id: int, request: bytes, _client: Clien
     function, address, count = _TWO.unpack(request)
     if not 1 <= count <= READ_REGISTERS_MOST:
         return Refusal.COUNT
-    content = _registers(served, unit_id, _REGISTERS[function], address, count)
+    if (tables := served.tables(unit_id)) is None:
+        return Refusal.FAILURE
+    content = tables.read_registers(_REGISTERS[function], address, count)
     return content if isinstance(content, Refusal) else bytes((function, len(content))) + content
 
 
@@ -185,23 +188,18 @@ def _many(request: bytes) -> tuple[int, int, bytes] | None:
 
 
 _Act = Callable[[Served, int, bytes, Client], bytes | Refusal]
-_WRITES: Final[Mapping[int, _Act]] = MappingProxyType(
-    {
-        WRITE_COIL: _write_coil,
-        WRITE_REGISTER: _write_register,
-        WRITE_COILS: _write_coils,
-        WRITE_REGISTERS: _write_registers,
-        WRITE_AND_READ: _write_and_read,
-    }
-)
-_READS: Final[Mapping[int, _Act]] = MappingProxyType(
-    {
-        READ_COILS: _read_bits,
-        READ_DISCRETE: _read_bits,
-        READ_HOLDING: _read_registers,
-        READ_INPUT: _read_registers,
-        IDENTIFY: _identify,
-    }
-)
-_ACTS: Final[Mapping[int, _Act]] = {**_READS, **_WRITES}
-FUNCTIONS: Final = tuple(sorted(_ACTS))
+_WRITES: Final[Mapping[int, _Act]] = {
+    WRITE_COIL: _write_coil,
+    WRITE_REGISTER: _write_register,
+    WRITE_COILS: _write_coils,
+    WRITE_REGISTERS: _write_registers,
+    WRITE_AND_READ: _write_and_read,
+}
+_READS: Final[Mapping[int, _Act]] = {
+    READ_COILS: _read_bits,
+    READ_DISCRETE: _read_bits,
+    READ_HOLDING: _read_registers,
+    READ_INPUT: _read_registers,
+    IDENTIFY: _identify,
+}
+FUNCTIONS: Final = tuple(sorted([*_READS, *_WRITES]))

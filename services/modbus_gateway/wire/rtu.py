@@ -59,9 +59,9 @@ class Rtu:
     def __init__(self) -> None:
         self._passed_over = 0
 
-    def answer(self, stream: bytearray, asked: Asked, most: int) -> Turn:
+    def answer(self, stream: bytes | bytearray, asked: Asked, most: int) -> Turn:
         """Answer each request that is right and to one of our units; whatever else comes has no reply, as on a line."""
-        replies, taken, requests = bytearray(), 0, 0
+        replies, taken, requests = b"", 0, 0
         for _ in range(most):
             length = _length_at(stream, taken)
             if length is None:
@@ -91,7 +91,7 @@ def _reply(body: bytes, asked: Asked) -> bytes:
     return b"" if is_elsewhere else frame(unit_id, reply)
 
 
-def _length_at(stream: bytearray, at: int) -> int | None:
+def _length_at(stream: bytes | bytearray, at: int) -> int | None:
     """The length of the frame that begins at a place, None when it is not all there yet."""
     there = len(stream) - at
     if there < _LEAST:
@@ -109,7 +109,7 @@ def _length_at(stream: bytearray, at: int) -> int | None:
     return length if there >= length else None
 
 
-def _length_by_crc(begun: bytearray) -> int | None:
+def _length_by_crc(begun: bytes | bytearray) -> int | None:
     """The least length with a right CRC; all that is there when there is none in a whole frame's length."""
     crc = crc16(begun[: _LEAST - 1])
     for end in range(_LEAST, len(begun) + 1):

@@ -35,6 +35,9 @@ class Server:
         served: what requests are about.
         clock: seconds that never go back, for idle connections.
         closed: told why a connection was turned away or had to leave.
+
+    Attributes:
+        now: the clock.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Server:
         self._served = served
         self._limits = limits
         self._meter = meter
-        self._clock = clock
+        self._clock = self.now = clock
         self._closed = closed
         self._closings = Closings()
         self._open: set[Connection] = set()
@@ -105,10 +108,6 @@ class Server:
         """A request to every unit, which has no reply."""
         for unit_id in sorted(self._served.units):
             self.reply(unit_id, request, client)
-
-    def now(self) -> float:
-        """The server's clock."""
-        return self._clock()
 
     def soon(self, act: Callable[[], None]) -> None:
         """Act once others had their turn."""

@@ -41,10 +41,15 @@ class UnitTables:
 
 
 def unit_tables(look: Callable[[int], Image | None]) -> Callable[[int], Tables | None]:
-    """The tables of a unit as they are now, of what gives its image."""
+    """The tables of a unit as they are now, of what gives its image. They are made once for each image."""
+    made: dict[int, UnitTables] = {}
 
     def tables(unit_id: int) -> Tables | None:
-        image = look(unit_id)
-        return None if image is None else UnitTables(image, unit_id)
+        image, known = look(unit_id), made.get(unit_id)
+        if image is None:
+            return None
+        if known is None or known.image is not image:
+            known = made[unit_id] = UnitTables(image, unit_id)
+        return known
 
     return tables

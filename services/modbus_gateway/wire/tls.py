@@ -69,7 +69,7 @@ class Channel:
             raise Closed  # its word that it ends; after its last requests the end of the stream says so too
         return bytes(plain)
 
-    def send(self, plain: bytes | bytearray) -> None:
+    def send(self, plain: bytes) -> None:
         """Something for the client; `take` has it, encrypted."""
         self._tls.write(plain)
 
