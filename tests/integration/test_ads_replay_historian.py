@@ -18,9 +18,8 @@ from real_mosquitto import Mosquitto
 from real_postgres import Postgres, query
 from simulator_client import EXAMPLE
 
-from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
 from ads_ingest.replaying.from_historian import kept_by_historian
-from ads_ingest.replaying.played_ads import Kept, PlayedAds, Span, Timeline
+from ads_ingest.replaying.played_ads import ONLY, Kept, PlayedAds, Span, Timeline, kept_in_archive
 from ads_ingest.settings import HistorianSettings
 from ads_ingest.translate import Sender, translate_dispatch, translate_trajectory
 from caiso.ads import Unreachable, parse_saved

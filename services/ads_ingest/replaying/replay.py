@@ -18,8 +18,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from ads_ingest.accounts import Account
-from ads_ingest.replaying.from_archive import ONLY, kept_in_archive
-from ads_ingest.replaying.played_ads import Kept, PlayedAds, Span, Timeline
+from ads_ingest.replaying.played_ads import ONLY, Kept, PlayedAds, Span, Timeline, kept_in_archive
 from ads_ingest.service import Loop, run_together, upstreams_of
 from ads_ingest.settings import HISTORIAN_PREFIX, PREFIX, AdsSettings, ArchiveSettings, HistorianSettings
 from ads_ingest.translate import Sender

@@ -7,8 +7,17 @@ import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
 
 from ads_ingest.files.archive import archived
-from ads_ingest.replaying.from_archive import ONLY, ArchivedPart, kept_in_archive
-from ads_ingest.replaying.played_ads import KeeperAway, Kept, NotPlayable, PlayedAds, Span, Timeline
+from ads_ingest.replaying.played_ads import (
+    ONLY,
+    ArchivedPart,
+    KeeperAway,
+    Kept,
+    NotPlayable,
+    PlayedAds,
+    Span,
+    Timeline,
+    kept_in_archive,
+)
 from ads_ingest.replaying.replay import simulated
 from caiso.ads import SavedDocument, UnknownUid, Unreachable
 from dotbus.contracts.messages import Environment
