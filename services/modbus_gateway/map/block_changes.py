@@ -9,6 +9,7 @@ from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean, ke
 from modbus_gateway.map.addressing import written
 from modbus_gateway.map.cells import cell_about, cell_of_point
 from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.paths import is_known
 from modbus_gateway.map.point_check import check_point
 from modbus_gateway.map.quantities import QUANTITIES, Scope
 from modbus_gateway.map.register_map import Cell
@@ -110,7 +111,7 @@ class ChangedBlock:
         self.mistakes += check_point(point, self._facts, at)
         if point.table not in self._block.tables:
             self._tell(at, "table", f"is {point.table}, which is none of the block's tables", "address")
-        if point.quantity in QUANTITIES and self._facts.file.is_as_given(*at):
+        if is_known(point) and self._facts.file.is_as_given(*at):
             self.lines.append(Line(point.table, cell_of_point(point, self._facts.file.installation), point.resource, at))
 
     def _overlaps(self) -> Iterator[Mistake]:

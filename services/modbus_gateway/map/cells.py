@@ -3,19 +3,28 @@
 from collections.abc import Iterable
 
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.modbus import Block, OnBad, Point, Profile, RegisterType
+from dotbus.runtime.installation.modbus import Block, Line, OnBad, Point, Profile, RegisterType, StateTopic
 from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import Layout, Slot
+from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
-from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt
+from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt, StateField
+
+
+def known_quantity(point: Line) -> Quantity:
+    """The quantity of a line of which it is known that it has one."""
+    quantity = quantity_of(point)
+    if isinstance(quantity, str):
+        raise TypeError(quantity)
+    return quantity
 
 
 def form_of_point(point: Point, quantity: Quantity) -> Form:
     """How a point is written. A flag in a register has no third state: what would be held is 0 at once, as in a bit."""
     kind = RegisterType.BIT if point.table.has_bits else point.type or quantity.type
     on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is OnBad.HOLD else point.on_bad
-    return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order)
+    return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order, point.length or 0)
 
 
 def cell_of_point(point: Point, installation: Installation) -> Cell:
@@ -25,7 +34,7 @@ def cell_of_point(point: Point, installation: Installation) -> Cell:
 
 def cell_about(point: Point, about: About) -> Cell:
     """What a point shows of somebody."""
-    quantity = QUANTITIES[point.quantity]
+    quantity = known_quantity(point)
     limits = Limits(point.least, point.most)
     return Cell(
         point.address, quantity, about.with_stale_time(point.stale_after_s), form_of_point(point, quantity), limits, point.unit
@@ -40,7 +49,19 @@ def _about_point(point: Point, installation: Installation) -> About:
         if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
     )
     prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
-    return _relevant(About(members, prices, point.unit_id), QUANTITIES[point.quantity].scope)
+    if point.topic:
+        return About(fields=(_field(point, point.topic, members, prices),))
+    return _relevant(About(members, prices, point.unit_id), known_quantity(point).scope)
+
+
+def _field(point: Point, topic: StateTopic, members: tuple[Member, ...], prices: tuple[PriceAt, ...]) -> StateField:
+    """The field of a state that a point names; what is missing is told as a mistake of its own."""
+    scope, name = point.service or "-", point.instance or "-"
+    if topic is StateTopic.LMP:
+        scope, name = point.market, prices[0].node if prices else "-"
+    elif topic is not StateTopic.SERVICE:
+        scope, name = (members[0].plant, members[0].resource.id) if members else ("-", "-")
+    return StateField(topic, scope, name, point.path or "")
 
 
 def _relevant(about: About, scope: Scope) -> About:

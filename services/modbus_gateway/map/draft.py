@@ -17,15 +17,19 @@ from modbus_gateway.map.check import Area, check_alias, check_areas, check_block
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.layouts import lay_out
 from modbus_gateway.map.names import with_names
+from modbus_gateway.map.paths import is_known
 from modbus_gateway.map.point_check import check_point
 from modbus_gateway.map.quality_check import doubtful_units, why_untold
-from modbus_gateway.map.quantities import QUANTITIES
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
 
 _Claimed = tuple[Area, tuple[Cell, ...]]
 """Addresses, and the values that stand there."""
 _Told = tuple[int, Cell, Location, str]
 """A unit, what it shows, and where and by which key the file says what that shows while it is bad."""
+
+
+_DECIDE = ("table", "type", "length", "quantity", "topic", "path")
+"""Keys of a point that decide which registers it takes."""
 
 
 def read_map(installation: Installation) -> RegisterMap:
@@ -65,7 +69,7 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
             told += [(block.unit_id, line.cell, line.at or at, "on_bad" if line.at else "change") for line in changed.lines]
     for i, point in enumerate(modbus.points):
         mistakes += check_point(point, facts, at := ("modbus", "point", i))
-        if _has_place(file, at, "table", "type", "quantity") and point.quantity in QUANTITIES:
+        if _has_place(file, at, *_DECIDE) and is_known(point):
             cell = cell_of_point(point, file.installation)
             area = Area(key_of(at), point.unit_id, point.table, point.address, cell.form.registers, notation=modbus.addresses)
             areas.append((area, (cell,)))

@@ -44,4 +44,6 @@ def _of_line(line: Line | BlockChange, owners: Mapping[str, str]) -> str:
         return f"plant {plant}, resource {line.resource}" if plant else f"resource {line.resource}"
     if isinstance(line, Line) and line.plant is not None:
         return f"plant {line.plant}"
+    if isinstance(line, Line) and line.service is not None:
+        return f"service {line.service}/{line.instance}"
     return f"node {line.node} in {line.market}" if isinstance(line, Line) and line.node is not None else ""

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Final
 
-from dotbus.runtime.installation.modbus import Point, RegisterType, Table
-from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean
+from dotbus.runtime.installation.modbus import OnBad, Point, RegisterType, StateTopic, Table
+from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.addressing import ADDRESSES, written
 from modbus_gateway.map.cells import form_of_point
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
-from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, QUANTITIES, REASONS, Quantity, Scope
+from modbus_gateway.map.paths import quantity_of
+from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, REASONS, TEXT, Quantity, Scope
+from modbus_gateway.map.state_check import check_source, check_whose
 
 _SUBJECTS: Final = ("plant", "resource", "node")
 _TAKES: Final = {
@@ -36,6 +38,7 @@ _OF_NUMBERS: Final = ("scale", "offset", "word_order", "byte_order", "bad_value"
 
 NAMED: Final = {"least": "min", "most": "max"}
 """Keys of the file whose names Python has for something else."""
+_WHOLE: Final = (RegisterType.INT32, RegisterType.INT64)
 _BIT: Final = {Table.DISCRETE: "discrete input", Table.COIL: "coil"}
 _NUMBERS: Final = {2: "two", 4: "four"}
 
@@ -43,12 +46,16 @@ _NUMBERS: Final = {2: "two", 4: "four"}
 def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     """What is wrong with one point."""
     yield from _check_names(point, facts, at)
-    quantity = QUANTITIES.get(point.quantity)
-    if quantity is None:
-        hint = did_you_mean(point.quantity, QUANTITIES)
-        yield from facts.tell(at, "quantity", f"{point.quantity!r} is no quantity{hint}")
+    yield from check_source(point, facts, at)
+    if point.topic:
+        yield from check_whose(point, point.topic, facts, at)
+    quantity = quantity_of(point)
+    if isinstance(quantity, str):
+        if point.quantity or (point.topic and point.path):
+            yield from facts.tell(at, "path" if point.path else "quantity", quantity, "topic")
         return
-    yield from _check_keys_given(point, quantity, facts, at)
+    if not point.topic:
+        yield from _check_keys_given(point, quantity, facts, at)
     if point.table.has_bits:
         yield from _check_bit(point, quantity, facts, at)
     elif point.type is RegisterType.BIT:
@@ -104,13 +111,17 @@ def _check_bit(point: Point, quantity: Quantity, facts: FileFacts, at: Location)
 def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     form = form_of_point(point, quantity)
     if told := _why_no(form.type, quantity):
-        yield from facts.tell(at, "type", told, "quantity", "table")
+        yield from facts.tell(at, "type", told, "quantity", "path", "table")
         return
+    yield from _check_length(point, form, facts, at)
     for name in ("scale", "offset", "least", "most"):
         if not quantity.is_measured and name in point.model_fields_set:
             key = NAMED.get(name, name)
             told = f"{quantity.name} takes no {key}: only megawatts and prices do, all else would mean another thing"
             yield from facts.tell(at, key, told, "quantity", "table")
+    if quantity.unit == TEXT and point.on_bad is OnBad.VALUE:
+        yield from facts.tell(at, "bad_value", f"{quantity.name} is a text: choose another on_bad", "path")
+        return
     if quantity.is_measured and point.scale != 1:
         yield from _check_scale(point, form, facts, at)
     reason = why_it_does_not_fit(point.bad_value, form) if point.bad_value is not None else None
@@ -124,14 +135,26 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
         yield from _check_limits(point, quantity, form, facts, at)
 
 
+def _check_length(point: Point, form: Form, facts: FileFacts, at: Location) -> Iterator[Mistake]:
+    if form.type is RegisterType.STRING and point.length is None:
+        yield from facts.tell(
+            at, "length", "is missing: how many registers the text may take, two characters each", "type", "path"
+        )
+    elif form.type is not RegisterType.STRING and point.length is not None:
+        yield from facts.tell(at, "length", f"is for a string; a {form.type} has its own", "type", "path")
+
+
 def _why_no(kind: RegisterType, quantity: Quantity) -> str | None:
     """Why a quantity cannot be of a type; None when it can."""
     if kind is RegisterType.BOOL and not quantity.is_flag:
         return f"{quantity.name} is no flag, so it cannot be a bool"
     if kind is RegisterType.BITS and quantity.unit != REASONS:
         return f"{quantity.name} is no bit mask, so it cannot be bits"
-    if kind is RegisterType.STRING:
-        return f"{quantity.name} is a number, so it cannot be a string"
+    if (kind is RegisterType.STRING) != (quantity.unit == TEXT):
+        is_text = quantity.unit == TEXT
+        return f"{quantity.name} is a {'text' if is_text else 'number'}, so it {'must' if is_text else 'cannot'} be a string"
+    if kind is RegisterType.FLOAT32 and quantity.type in _WHOLE:
+        return f"{quantity.name} is a whole number, of which float32 would lose digits"
     if (quantity.scope is Scope.UNIT or quantity.unit == EPOCH) and kind not in _KEEPS_EVERY_DIGIT:
         return f"{quantity.name} needs uint32, int32 or 64 bits: no other type keeps every digit of it"
     return None
@@ -164,8 +187,10 @@ def _check_stale_time(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
     """A stale time of its own that would change nothing."""
     if point.stale_after_s is None:
         return
-    modbus, name = facts.file.installation.modbus, "price_stale_after_s" if quantity.scope is Scope.PRICE else "stale_after_s"
-    general_s = modbus.price_stale_after_s if quantity.scope is Scope.PRICE else modbus.stale_after_s
+    modbus = facts.file.installation.modbus
+    is_price = quantity.scope is Scope.PRICE or point.topic is StateTopic.LMP
+    name = "price_stale_after_s" if is_price else "stale_after_s"
+    general_s = modbus.price_stale_after_s if is_price else modbus.stale_after_s
     if not quantity.told_by:
         yield from facts.tell(at, "stale_after_s", f"{quantity.name} is never stale", "quantity")
     elif point.stale_after_s > general_s and facts.file.is_as_given("modbus", name):

@@ -16,7 +16,8 @@ from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Scope
 from modbus_gateway.map.register_map import Cell
 
 _IDENTITY = frozenset(
-    {"unit_id", "quantity", "profile", "plants", "plant", "resources", "resource", "node", "market", "change", "add"}
+    {"unit_id", "quantity", "topic", "path", "shows", "service", "instance", "profile"}
+    | {"plants", "plant", "resources", "resource", "node", "market", "change", "add"}
 )
 """Keys that decide what a unit shows and whose it is."""
 
@@ -36,7 +37,7 @@ def why_untold(cell: Cell, unit_id: int, beside: Iterable[Cell]) -> str | None:
     what = "keeps showing its last value" if cell.form.on_bad is OnBad.HOLD else f"shows {cell.form.bad_value:g}"
     return (
         f"{cell.quantity.name} {what} while it is bad, and nothing at unit {unit_id} says so: add a [[modbus.point]] "
-        f"{cell.quantity.quality} {_same_as(cell)} there, or choose nan or exception"
+        f"{_quality_of(cell)} {_same_as(cell)} there, or choose nan or exception"
     )
 
 
@@ -97,13 +98,21 @@ def _is_outside(shown: float, resource: Resource, form: Form) -> bool:
 def _tells(other: Cell, cell: Cell) -> bool:
     if other.quantity.name not in cell.quantity.told_by:
         return False
+    if other.quantity.scope is Scope.STATE:
+        return other.judged_alike.about.fields == cell.judged_alike.about.fields
     if other.quantity.scope is Scope.PRICE:
         return other.judged_alike.about.prices == cell.judged_alike.about.prices
     ids = {member.resource.id for member in other.about.members}
     return {member.resource.id for member in cell.about.members} <= ids
 
 
+def _quality_of(cell: Cell) -> str:
+    return f'{cell.quantity.name} with shows = "quality"' if cell.about.fields else cell.quantity.quality
+
+
 def _same_as(cell: Cell) -> str:
+    if cell.about.fields:
+        return f"of {cell.about}"
     whose = (
         f"resource {cell.about}" if cell.about.members else f"node {cell.about.prices[0].node} in {cell.about.prices[0].market}"
     )

@@ -1,4 +1,7 @@
-"""Quantities: everything that a register can show, by name. The one list behind the profiles, the points and their docs."""
+"""Quantities: everything that a register can show, by name. The one list behind the profiles, the points and their docs.
+
+What is not in it is a field of a state, see `paths`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +20,7 @@ class Scope(StrEnum):
     PLANT = "plant"
     RESOURCE = "resource"
     PRICE = "price"
+    STATE = "state"
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class Quantity:
 
     @property
     def is_measured(self) -> bool:
-        """Whether it is megawatts or a price: what `bad_value` may stand for."""
-        return self.unit in (MW, USD_PER_MWH)
+        """Whether it is megawatts, a price or another measured number: what `bad_value` may stand for."""
+        return self.type is F32
 
     @property
     def told_by(self) -> tuple[str, ...]:
@@ -65,6 +69,7 @@ USD_PER_MWH: Final = "$/MWh"
 EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
+TEXT: Final = "text"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
 TRAJECTORY_FRESH: Final = "trajectory_fresh"

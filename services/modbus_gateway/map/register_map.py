@@ -13,7 +13,7 @@ from typing import Final, Self
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.installation.installation import Resource
-from dotbus.runtime.installation.modbus import ByteOrder, Modbus, OnBad, RegisterType, Table
+from dotbus.runtime.installation.modbus import ByteOrder, Modbus, OnBad, RegisterType, StateTopic, Table
 from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
@@ -49,24 +49,58 @@ class PriceAt:
 
 
 @dataclass(frozen=True)
+class StateField:
+    """A field of a state, by the topic that it is said on: of a resource, a node's price or a service's instance."""
+
+    topic: StateTopic
+    scope: str
+    name: str
+    path: str
+    stale_after_s: float | None = None
+
+    @property
+    def called(self) -> str:
+        """The field, whose ever it is."""
+        return f"{self.topic}.{self.path}"
+
+    def topic_in(self, topics: Topics) -> str:
+        """The topic of an installation that says it."""
+        say = {
+            StateTopic.DOT: topics.dot,
+            StateTopic.TRAJECTORY: topics.trajectory,
+            StateTopic.INSTRUCTIONS: topics.instructions,
+            StateTopic.LMP: topics.lmp,
+            StateTopic.SERVICE: topics.service,
+        }
+        return say[self.topic](self.scope, self.name)
+
+    def __str__(self) -> str:
+        """Whose it is. A resource has one plant."""
+        between = {StateTopic.LMP: " ", StateTopic.SERVICE: "/"}.get(self.topic)
+        return f"{self.scope}{between}{self.name}" if between else self.name
+
+
+@dataclass(frozen=True)
 class About:
-    """What a cell speaks of: the resources and the prices that its quantity is read from, or the unit that it stands at."""
+    """What a cell speaks of: the resources, prices or states that its quantity is read from, or the unit that it stands at."""
 
     members: tuple[Member, ...] = ()
     prices: tuple[PriceAt, ...] = ()
     unit_id: int | None = None
+    fields: tuple[StateField, ...] = ()
 
     def with_stale_time(self, stale_after_s: float | None) -> Self:
         """The same with a stale time of its own. Without one it is what its quality at the unit is about."""
         members = tuple(replace(member, stale_after_s=stale_after_s) for member in self.members)
-        return replace(
-            self, members=members, prices=tuple(replace(price, stale_after_s=stale_after_s) for price in self.prices)
-        )
+        prices = tuple(replace(price, stale_after_s=stale_after_s) for price in self.prices)
+        fields = tuple(replace(each, stale_after_s=stale_after_s) for each in self.fields)
+        return replace(self, members=members, prices=prices, fields=fields)
 
     def __str__(self) -> str:
         """Whose the value is, whatever the order of the file. The plant's name is no part of it: a resource has one plant."""
         resources = sorted(member.resource.id for member in self.members)
-        return ", ".join([*resources, *sorted({f"{price.market.value} {price.node}" for price in self.prices})])
+        prices = sorted({f"{price.market.value} {price.node}" for price in self.prices})
+        return ", ".join([*resources, *prices, *(str(each) for each in self.fields)])
 
 
 @dataclass(frozen=True)
@@ -101,8 +135,13 @@ class Cell:
     @cached_property
     def has_stale_time(self) -> bool:
         """Whether it has a stale time of its own."""
-        times_s = [*(one.stale_after_s for one in self.about.members), *(one.stale_after_s for one in self.about.prices)]
-        return any(time_s is not None for time_s in times_s)
+        of = self.about
+        each = (
+            *(m.stale_after_s for m in of.members),
+            *(p.stale_after_s for p in of.prices),
+            *(f.stale_after_s for f in of.fields),
+        )
+        return any(time_s is not None for time_s in each)
 
     @cached_property
     def judged_alike(self) -> "Cell":
@@ -158,6 +197,7 @@ class RegisterMap:
         views: what of the spans is shown in other tables, too.
         members: the resources that it is about, each also with each stale time that a cell has of its own.
         prices: the same of prices.
+        fields: the same of fields of states.
     """
 
     spans: tuple[Span, ...]
@@ -165,12 +205,14 @@ class RegisterMap:
     views: tuple[View, ...] = ()
     members: tuple[Member, ...] = field(init=False)
     prices: tuple[PriceAt, ...] = field(init=False)
+    fields: tuple[StateField, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         shown = [cell.about for span in self.spans for cell in span.cells]
         abouts = [*shown, *(about.with_stale_time(None) for about in shown)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
+        object.__setattr__(self, "fields", tuple(dict.fromkeys(each for about in abouts for each in about.fields)))
 
     @property
     def units(self) -> frozenset[int]:
@@ -215,7 +257,9 @@ class RegisterMap:
     def states(self, topics: Topics) -> list[str]:
         """The topics of the states that are shown."""
         of_members = [say(m.plant, m.resource.id) for m in self.members for say in (topics.dot, topics.trajectory)]
-        return list(dict.fromkeys([*of_members, *(topics.lmp(price.market, price.node) for price in self.prices)]))
+        of_prices = [topics.lmp(price.market, price.node) for price in self.prices]
+        of_fields = [each.topic_in(topics) for each in self.fields if each.topic is not StateTopic.SERVICE]
+        return list(dict.fromkeys([*of_members, *of_prices, *of_fields]))
 
     def filters(self, topics: Topics) -> list[str]:
         """The topics to follow. Services come last: a heartbeat confirms the states that came before it."""

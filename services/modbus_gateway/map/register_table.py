@@ -35,6 +35,7 @@ def render_markdown(installation: Installation, faults: str = "") -> str:
             *([faults] if faults else []),
             text.POINTS,
             _table(("quantity", "about", "type", "unit", "quality", "meaning"), _quantities()),
+            text.FIELDS,
             "## The example configuration\n",
             "Every register of `config/dotbus.example.toml`.\n",
             _table(("unit", "table", "address", "quantity", "of", "type", "words", "on_bad"), _every_cell(installation)),
@@ -85,6 +86,8 @@ def _about(cell: Cell) -> str:
             return ", ".join(dict.fromkeys(member.plant for member in about.members))
         case Scope.RESOURCE:
             return about.members[0].resource.id
+        case Scope.STATE:
+            return str(about)
         case Scope.PRICE:
             return f"{about.prices[0].market.value} {about.prices[0].node}"
 

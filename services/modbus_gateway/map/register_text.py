@@ -155,6 +155,47 @@ registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLA
 version.
 """
 
+FIELDS: Final = """\
+## Fields of states
+
+What no quantity shows may be taken from a state as it is said on the bus (see [topics.md](topics.md)): `topic` names which,
+`path` the field, and the line says whose state it is.
+
+| `topic` | whose | message |
+| --- | --- | --- |
+| `dot` | `resource` | [Dot](../schemas/dot.schema.json) |
+| `trajectory` | `resource` | [Trajectory](../schemas/trajectory.schema.json) |
+| `instructions` | `resource` | [Instructions](../schemas/instructions.schema.json) |
+| `lmp` | `market`, and `node` or `resource` | [Lmp](../schemas/lmp.schema.json) |
+| `service` | `service` (ads_ingest or lmp_ingest) and `instance` | [ServiceStatus](../schemas/service.schema.json) |
+
+```toml
+[[modbus.point]]
+unit_id = 20
+address = 0
+topic = "instructions"
+path = "instructions[0].what"     # names of fields with a point between them, and of a list the entry, from 0
+resource = "SIERRA_2_BESS1"
+length = 10                       # a text's, in registers
+
+[[modbus.point]]
+unit_id = 20
+address = 10
+topic = "instructions"
+path = "instructions[0].what"
+resource = "SIERRA_2_BESS1"
+shows = "quality"                 # or "reasons"; "value" unless given
+```
+
+A number is float32 or int32 (int64 where it may be larger) unless `type` says otherwise, a time uint32, a flag uint16, reasons
+bits, a text string. What a message does not say (null, an entry beyond the end of its list) is "no value" and nothing is wrong.
+The field is as good as its state: `never_received`, `stale`, `source_offline` and the others as for quantities. Besides, it is
+`expired` once the interval or the instruction that it stands in is over, or another source knows it to be withdrawn, has the
+reasons that its part of the message has for itself, and is `incomplete` while another source that is believed says otherwise or
+the instruction is in doubt. A status counts for 15 s. An entry of a list is that entry and no more: `intervals[0]` is the first
+interval of a state, which may be over; what is in force now is what `dot_mw` shows.
+"""
+
 POINTS: Final = """\
 ## Quantities
 

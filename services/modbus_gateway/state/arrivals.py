@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, DotInterval, Environment, Lmp, NodePrice, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, Environment, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.mqtt.messages import Delivery
 
@@ -23,7 +23,7 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are no times of ours. Registers hold seconds of 32 bits, which end in 2106."""
 
-StateMessage = Dot | Trajectory | Lmp
+StateMessage = Dot | Trajectory | Lmp | Instructions
 
 
 class Problem(StrEnum):
@@ -65,10 +65,11 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
     return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail, source)
 
 
-_Kind = type[Dot] | type[Trajectory] | type[Lmp] | type[ServiceStatus]
+_Kind = type[Dot] | type[Trajectory] | type[Instructions] | type[Lmp] | type[ServiceStatus]
 _KINDS: Final[Mapping[Subject, _Kind]] = {
     Subject.DOT: Dot,
     Subject.TRAJECTORY: Trajectory,
+    Subject.INSTRUCTIONS: Instructions,
     Subject.LMP: Lmp,
     Subject.SERVICE: ServiceStatus,
 }
@@ -83,7 +84,7 @@ def _read_payload(
         message = decode(payload)
     except UndecodableMessage as error:
         return Problem.UNDECODABLE, error.reason
-    if not isinstance(message, Dot | Trajectory | Lmp | ServiceStatus) or not isinstance(message, kind):
+    if not isinstance(message, Dot | Trajectory | Instructions | Lmp | ServiceStatus) or not isinstance(message, kind):
         return Problem.UNDECODABLE, f"a {type(message).__name__} where a {kind.__name__} belongs"
     return _check(message, names, accepted)
 
@@ -115,7 +116,7 @@ def service_behind(message: StateMessage) -> str:
 
 def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
     match message:
-        case Dot() | Trajectory():
+        case Dot() | Trajectory() | Instructions():
             return message.plant, message.resource_id
         case Lmp():
             return message.market, message.node

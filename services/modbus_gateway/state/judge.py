@@ -15,7 +15,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory
+from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
 from modbus_gateway.state.arrivals import Problem
 from modbus_gateway.state.curve import ends_at, is_contested, trajectory_now
@@ -25,7 +25,7 @@ from modbus_gateway.state.sources import Source
 
 V = TypeVar("V")
 W = TypeVar("W")
-M = TypeVar("M", Dot, Trajectory, Lmp)
+M = TypeVar("M", Dot, Trajectory, Instructions, Lmp)
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 PUBLISHED_AHEAD_MOST: Final = timedelta(days=3)
@@ -121,6 +121,32 @@ def judge_prices(received: Received, topic: str, stale_after_s: float, now: date
             said[price.interval_start].append(_Priced(priced, min(one.said.heard_at, one.arrived_at)))
     in_order = [_fetched_last(said[start]) for start in sorted(said)]
     return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
+
+
+def judge_state(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> Known[M]:
+    """A state as it is said: the best of what each source said last, and as parts all of these, the best one last."""
+    judged = _judged(received, topic, kind, stale_after_s, now)
+    return Known(_whole(received, topic, judged), tuple(one for one in judged if one.is_last))
+
+
+def judge_status(received: Received, name: str, stale_after_s: float, now: datetime) -> Judged[ServiceStatus | None]:
+    """What a source last said of itself. What it says of CAISO is for whoever asks whether CAISO is heard."""
+    source = received.sources.get(name)
+    if source is None or source.latest is None:
+        return Judged(None, frozenset([Reason.NEVER_RECEIVED, *([] if received.connected else [Reason.BROKER_LOST])]))
+    at = source.latest.arrived_at
+    until, age_s = at + timedelta(seconds=stale_after_s), _seconds(at, now)
+    against = {
+        Reason.BROKER_LOST: not received.connected or source.connection != received.connection,
+        Reason.INVALID: name in received.unusable,
+        Reason.SOURCE_OFFLINE: not source.online,
+        Reason.SOURCE_FAILING: source.runs.are_two(now),
+        Reason.CLOCK_IN_DOUBT: source.clock_agrees_until is None or now > source.clock_agrees_until,
+        Reason.STALE: now > until,
+    }
+    reasons = frozenset(reason for reason, is_so in against.items() if is_so)
+    turns = [until, *([source.clock_agrees_until] if source.clock_agrees_until else [])]
+    return Judged(source.latest.status, reasons, max(age_s, 0.0), min(turns), at)
 
 
 def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from dotbus.contracts.messages import Dot, DotInterval, Lmp, NodePrice, Trajectory, WithdrawnBatch
+from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodePrice, Trajectory, WithdrawnBatch
 from dotbus.contracts.quality import Reason, read_reasons
 from dotbus.contracts.schedules import rank
 
@@ -86,8 +86,8 @@ def curve_received_at(trajectory: Trajectory, arrived_at: datetime) -> datetime 
 
 
 def still_ahead(
-    said_before: Dot | Trajectory | Lmp, says_now: Dot | Trajectory | Lmp, now: datetime
-) -> Dot | Trajectory | Lmp | None:
+    said_before: Dot | Trajectory | Instructions | Lmp, says_now: Dot | Trajectory | Instructions | Lmp, now: datetime
+) -> Dot | Trajectory | None:
     """What one source said before that is ahead of what it says now, None when nothing is.
 
     A source that was set back (an older copy of its files, an older list of CAISO's) says an older revision in a newer state.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, Instructions, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from modbus_gateway.state.arrivals import Arrival, Problem, StateMessage
 from modbus_gateway.state.precedence import still_ahead
@@ -38,7 +38,7 @@ def oasis_upstream(market: str) -> str:
 def upstream_behind(message: StateMessage) -> str:
     """The upstream that a state is heard from."""
     match message:
-        case Dot():
+        case Dot() | Instructions():
             return ADS_DISPATCH
         case Trajectory():
             return ADS_TRAJECTORY
@@ -190,6 +190,8 @@ def _happened(message: StateMessage) -> Iterator[datetime]:
     match message:
         case Dot():
             times = (message.received_at, *(each.batch_received_at for each in message.intervals))
+        case Instructions():
+            times = (message.received_at, *(each.batch_received_at for each in message.instructions))
         case Trajectory():
             latest = message.latest.batch_received_at if message.latest else None
             times = (message.received_at, latest, *(point.batch_received_at for point in message.points))

@@ -11,10 +11,11 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
 from modbus_gateway.map.quantities import QUANTITIES, TRAJECTORY_FRESH, Quantity, Scope
-from modbus_gateway.map.register_map import About, Cell, PriceAt, RegisterMap
+from modbus_gateway.map.register_map import About, Cell, PriceAt, RegisterMap, StateField
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.judge import hears_caiso
 from modbus_gateway.state.received import Received
+from modbus_gateway.values.field_readings import read_field
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Named, Reading, against
 from modbus_gateway.values.resource_readings import read_resource
@@ -34,6 +35,7 @@ class Readings:
     hashes: Mapping[int, int]
     resources: Mapping[str, Named]
     prices: Mapping[PriceAt, Named]
+    fields: Mapping[StateField, Named]
     hold_until: datetime | None
 
     @classmethod
@@ -42,12 +44,14 @@ class Readings:
         judging = register_map.judging
         resources = {m.key: read_resource(m, received, topics, judging, now) for m in register_map.members}
         prices = {price: read_price(price, received, topics, judging, now) for price in register_map.prices}
-        turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values()))
+        fields = {field: read_field(field, received, topics, judging, now) for field in register_map.fields}
+        turns = chain.from_iterable(read.turns for read in chain(resources.values(), prices.values(), fields.values()))
         return cls(
             read_gateway(received, judging, now),
             register_map.hashes,
             {name: read.named for name, read in resources.items()},
             {price: read.named for price, read in prices.items()},
+            {field: read.named for field, read in fields.items()},
             min((turn for turn in turns if turn and turn > now), default=None),
         )
 
@@ -57,17 +61,20 @@ class Readings:
         Where a value does not fit into its own, or keeps not the limits of its own point, that speaks against it and against
         what tells its quality at the unit.
         """
-        resources, prices = dict(self.resources), dict(self.prices)
+        resources, prices, fields = dict(self.resources), dict(self.prices), dict(self.fields)
         doubted = [(cell, reasons) for cell in cells if (reasons := self._against(cell))]
         for cell, reasons in doubted:
             for about in dict.fromkeys((cell.about, cell.judged_alike.about)):
-                if cell.quantity.scope is Scope.PRICE:
+                if cell.quantity.scope is Scope.STATE:
+                    field = about.fields[0]
+                    fields[field] = _doubted(fields[field], cell.quantity, reasons)
+                elif cell.quantity.scope is Scope.PRICE:
                     price = about.prices[0]
                     prices[price] = _doubted(prices[price], cell.quantity, reasons)
                 else:
                     key = about.members[0].key
                     resources[key] = _doubted(resources[key], cell.quantity, reasons)
-        return replace(self, resources=resources, prices=prices) if doubted else self
+        return replace(self, resources=resources, prices=prices, fields=fields) if doubted else self
 
     def _against(self, cell: Cell) -> frozenset[Reason]:
         """What speaks against a value where a cell shows it, beyond what does anywhere."""
@@ -88,6 +95,8 @@ class Readings:
                 return Reading(None if about.unit_id is None else self.hashes[about.unit_id])
             case Scope.PLANT:
                 return self._plant(about)[name]
+            case Scope.STATE:
+                return self.fields[about.fields[0]][name]
             case Scope.PRICE:
                 return self.prices[about.prices[0]][name]
 
@@ -102,7 +111,8 @@ def _doubted(named: Named, quantity: Quantity, more: Iterable[Reason]) -> Named:
     quality = Quality.of([*named[quantity.name].quality.reasons, *more])
     level, reasons, *flags = quantity.told_by
     told = {level: Reading(quality.level), reasons: Reading(quality.reason_bits)}
-    values = {n: Reading(one.value, quality) for n, one in named.items() if QUANTITIES[n].quality == quantity.quality}
+    alike = [n for n in named if n == quantity.name or (n in QUANTITIES and QUANTITIES[n].quality == quantity.quality)]
+    values = {n: Reading(named[n].value, quality) for n in alike}
     untold = {flag: Reading(False) for flag in flags if flag in named and not _is_fresh(flag, quality)}  # noqa: FBT003  # a value
     return {**named, **values, **told, **untold}
 

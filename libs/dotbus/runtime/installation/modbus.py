@@ -116,8 +116,30 @@ BadValue = Annotated[Number | None, Field(validate_default=True), AfterValidator
 """What a register shows in place of a bad value; declared after `on_bad`."""
 
 
+class StateTopic(StrEnum):
+    """Topics whose state a line may name a field of."""
+
+    DOT = "dot"
+    TRAJECTORY = "trajectory"
+    INSTRUCTIONS = "instructions"
+    LMP = "lmp"
+    SERVICE = "service"
+
+
+class Aspect(StrEnum):
+    """What a line shows of a field of a state: what it says, how good that is, or why it is less than good."""
+
+    VALUE = "value"
+    QUALITY = "quality"
+    REASONS = "reasons"
+
+
 class Line(Section):
     """One value at one address. `quantity` is a name of docs/registers.md.
+
+    In place of it `topic` and `path` name a field of a state as it is said on the bus (`intervals[0].instruction_uid`), and
+    `shows` the value of that field, its quality or its reasons. The status of a service is that of its `instance`. A text needs
+    `length`, in registers.
 
     What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
     a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
@@ -129,12 +151,18 @@ class Line(Section):
 
     table: Table = Table.HOLDING
     address: Address
-    quantity: Name
+    quantity: Name | None = None
+    topic: StateTopic | None = None
+    path: Name | None = None
+    shows: Aspect = Aspect.VALUE
     plant: Name | None = None
     resource: Name | None = None
     market: Market = Market.RTM
     node: NodeName | None = None
+    service: Name | None = None
+    instance: Name | None = None
     type: RegisterType | None = None
+    length: Annotated[Whole, Field(ge=1, le=123)] | None = None
     scale: Number = 1.0
     offset: Number = 0.0
     unit: Name | None = None
