@@ -15,7 +15,7 @@ import uvloop
 from gateway_serving import DEADLINE_S, Serving
 from modbus_device import UNIT, Device
 from modbus_frames import EXCHANGES
-from modbus_pki import Authority, client_context
+from modbus_pki import DAY, Authority, client_context
 from waiting import eventually
 
 from dotbus.runtime.schedule import utc_now
@@ -40,7 +40,8 @@ class Doors:
         self.device = Device()
         self.context = client_context(authority.file, authority.client("operator", "operator"))
         self.serving = Serving(loop, frozenset(), None, limits, served=self.device.served, door=Door(may_write=True))
-        secured = Secured(authority.files(), Roles(read_write=frozenset({"operator"})), utc_now, lambda: 0.0)
+        self.now = utc_now()
+        secured = Secured(authority.files(), Roles(read_write=frozenset({"operator"})), lambda: self.now, lambda: 0.0)
         self.ports = {"tcp": self.serving.port, "rtu": self.serving.open(Door("RTU", Rtu, may_write=True))}
         self.ports["tls"] = self.serving.open(Door("TLS", securing=secured))
 
@@ -182,6 +183,20 @@ def test_a_crowd_of_handshakes_that_never_end_does_not_lock_a_scada_out(serve: C
     assert Reason.MADE_ROOM in doors.serving.reasons
     for line in crowd:
         line.close()
+
+
+def test_a_connection_ends_with_the_certificate_that_it_was_let_in_by(doors: Doors):
+    with doors.speak("tls") as line, doors.connect() as steady:
+        line.sendall(READ)
+        assert receive(line, len(TWO)) == TWO
+        doors.serving.do(doors.serving.server.tend)
+        assert doors.serving.reasons == []
+        doors.now += 30 * DAY
+        doors.serving.do(doors.serving.server.tend)
+        assert doors.serving.reasons == [Reason.CERTIFICATE]
+        assert is_closed(line)
+        steady.sendall(READ)
+        assert receive(steady, len(TWO)) == TWO
 
 
 def test_what_is_no_tls_is_closed_and_counted(doors: Doors):

@@ -53,6 +53,7 @@ class Holder:
 
     subject: str
     role: str | None
+    ends_at: datetime
 
 
 def load_credentials(files: Files, now: datetime) -> Credentials:
@@ -113,7 +114,7 @@ def days_left(ends_at: datetime, now: datetime) -> float:
 def holder_of(certificate: bytes) -> Holder:
     """Who a client is, by its certificate in DER, which TLS has verified."""
     read = x509.load_der_x509_certificate(certificate)
-    return Holder(read.subject.rfc4514_string(), _role_of(read))
+    return Holder(read.subject.rfc4514_string(), _role_of(read), read.not_valid_after_utc)
 
 
 def _role_of(certificate: x509.Certificate) -> str | None:

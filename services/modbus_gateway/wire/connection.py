@@ -102,6 +102,11 @@ class Connection(asyncio.Protocol):
         """Whether TLS is not agreed on yet."""
         return self._channel is not None and not self._channel.is_open
 
+    @property
+    def has_certificate_ended(self) -> bool:
+        """Whether its client would not be let in any more."""
+        return self._door.securing is not None and self._door.securing.has_ended(self.client)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It came; it has a place, or is closed."""
         stream = cast("asyncio.Transport", transport)  # create_server makes no others; uvloop's is no subclass of it

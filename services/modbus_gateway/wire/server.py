@@ -92,7 +92,7 @@ class Server:
         self._tell()
 
     def close_late(self) -> None:
-        """Close the connections that have asked nothing for too long, or have not ended what they began."""
+        """Close the connections that asked nothing for too long, did not end what they began, or whose certificate ended."""
         now_s = self._clock()
         for connection in tuple(self._open):
             if reason := self._why_late(connection, now_s):
@@ -140,6 +140,8 @@ class Server:
         since_s = connection.unfinished_since_s
         if since_s is not None and now_s - since_s > FINISHES_WITHIN_S:
             return Reason.HANDSHAKE if connection.is_in_handshake else Reason.UNFINISHED
+        if connection.has_certificate_ended:
+            return Reason.CERTIFICATE
         return Reason.IDLE if now_s - connection.idle_since_s > self._limits.idle_s else None
 
     def _dismiss(self, connection: Connection, reason: Reason) -> None:

@@ -125,6 +125,10 @@ class Securing(Protocol):
         """
         ...
 
+    def has_ended(self, client: Client) -> bool:
+        """Whether the certificate of a client that is let in has ended since."""
+        ...
+
 
 class Secured:
     """TLS with the certificate that its files hold now: a renewed one counts from the next connection on.
@@ -171,7 +175,12 @@ class Secured:
             raise Closed(Reason.CERTIFICATE, str(error)) from error
         if not self._roles.lets_in(holder.role):
             raise Closed(Reason.ROLE, f"{holder.subject}: {holder.role or 'no role'}")
-        return Client(address, holder.subject, holder.role, may_write=self._roles.may_write(holder.role))
+        may_write = self._roles.may_write(holder.role)
+        return Client(address, holder.subject, holder.role, may_write, holder.ends_at)
+
+    def has_ended(self, client: Client) -> bool:
+        """Whether the certificate of a client that is let in has ended since."""
+        return client.certificate_ends_at is not None and self._wall() >= client.certificate_ends_at
 
     def _look(self) -> None:
         state = _state(self._files)

@@ -1,6 +1,7 @@
 """Writing: who asks, and what becomes of what is written."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from modbus_gateway.wire.image import Refusal
@@ -15,12 +16,14 @@ class Client:
         subject: of its certificate, None without TLS.
         role: that its certificate names, None where it names none.
         may_write: whether any write of it is looked at. What it may write is for `Writing` to say.
+        certificate_ends_at: None without TLS.
     """
 
     address: str
     subject: str | None = None
     role: str | None = None
     may_write: bool = False
+    certificate_ends_at: datetime | None = None
 
 
 class Writing(Protocol):

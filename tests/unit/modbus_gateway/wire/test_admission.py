@@ -149,3 +149,18 @@ def test_what_is_not_told_yet_is_told_at_the_end():
         closings.note(Reason.IDLE, SCADA)
         told = closings.take(now_s, last=True)
     assert told == {"reasons": {"idle too long": 1}, "busiest": {SCADA: 1}}
+
+
+def test_of_each_reason_the_last_detail_is_told_once_and_cut():
+    closings = Closings()
+    closings.note(Reason.CERTIFICATE, FLOOD, "certificate has expired")
+    closings.note(Reason.CERTIFICATE, SCADA, "x" * 1000)
+    closings.note(Reason.IDLE, SCADA)
+    told = closings.take(NOW_S)
+    assert told
+    assert list(told["details"]) == [str(Reason.CERTIFICATE)]
+    assert str(told["details"][str(Reason.CERTIFICATE)]) == f"{SCADA}: {'x' * 190}"
+    closings.note(Reason.IDLE, SCADA)
+    later = closings.take(NOW_S + 100)
+    assert later
+    assert "details" not in later

@@ -14,7 +14,7 @@ from modbus_lines import Line, cut
 from modbus_pki import DAY, Authority, client_context, utf8_string
 
 from modbus_gateway.wire.admission import Reason
-from modbus_gateway.wire.certificates import Holder, Unusable, holder_of, load_credentials
+from modbus_gateway.wire.certificates import Unusable, holder_of, load_credentials
 from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.tls import LOOK_EVERY_S, Roles, Secured
 
@@ -49,8 +49,8 @@ class TlsLine(Line):
     """A client that speaks TLS."""
 
     def __init__(self, authority: Authority, context: ssl.SSLContext, device: Device, roles: Roles = ROLES) -> None:
-        self.clock_s = 0.0
-        self.secured = Secured(authority.files(), roles, now, lambda: self.clock_s)
+        self.clock_s, self.now = 0.0, now()
+        self.secured = Secured(authority.files(), roles, lambda: self.now, lambda: self.clock_s)
         super().__init__(Door(securing=self.secured), device.served)
         self.from_server, self.to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.from_server, self.to_server, server_hostname="127.0.0.1")
@@ -189,6 +189,15 @@ def test_a_handshake_that_never_ends_is_known_from_its_beginning(authority: Auth
     assert (line.connection.is_in_handshake, line.connection.unfinished_since_s) == (False, None)
 
 
+def test_a_client_whose_certificate_ends_while_it_is_connected_is_let_in_no_longer(authority: Authority, device: Device):
+    context = client_context(authority.file, authority.client("brief", "operator", ends_in=DAY))
+    line = TlsLine(authority, context, device).shake_hands()
+    assert (line.ask_tls(READ), line.connection.has_certificate_ended) == (TWO, False)
+    line.now += DAY
+    assert line.connection.has_certificate_ended
+    assert not Line().connection.has_certificate_ended, "of who has none"
+
+
 def test_a_client_that_says_goodbye_is_closed_without_a_word(authority: Authority, operator: Path, device: Device):
     line = TlsLine(authority, client_context(authority.file, operator), device).shake_hands()
     with pytest.raises(ssl.SSLWantReadError):
@@ -272,7 +281,8 @@ def test_a_renewal_that_cannot_be_used_leaves_the_old_one_in_force_until_it_is_m
 def test_a_role_is_one_utf8_string_and_nothing_else_is_one(authority: Authority, der: bytes, role: str | None):
     pem = authority.client("holder", der).read_text()
     certificate = ssl.PEM_cert_to_DER_cert(pem[pem.index("-----BEGIN CERTIFICATE") :])
-    assert holder_of(certificate) == Holder("CN=holder", role)
+    holder = holder_of(certificate)
+    assert (holder.subject, holder.role) == ("CN=holder", role)
 
 
 def test_files_that_no_server_can_run_with_are_named_with_their_setting(authority: Authority, tmp_path: Path):
