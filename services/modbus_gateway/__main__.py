@@ -18,6 +18,7 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import listening
 from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_map
+from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration, load_configuration
@@ -97,7 +98,9 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
 
 def main() -> None:
     """The command `modbus-gateway`."""
-    service_app(NAME, "Serve topics as Modbus registers.", load_configuration, run)()
+    app = service_app(NAME, "Serve topics as Modbus registers.", load_configuration, run)
+    add_map_commands(app)
+    app()
 
 
 if __name__ == "__main__":

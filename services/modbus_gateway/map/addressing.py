@@ -87,6 +87,12 @@ def _update(one: Block | BlockChange | Line, notation: Addresses) -> dict[str, o
     return {"address": address, "table": table}
 
 
+def read_address(text: str, notation: Addresses) -> tuple[Table | None, int] | str:
+    """An address of digits in a notation: the table that it names, if it does, and the address from 0; or why it is none."""
+    is_long_coil = notation is Addresses.CLASSIC and len(text) > len("00001") and text.startswith("0")
+    return _read(SixDigits(text) if is_long_coil else int(text), notation)
+
+
 def _read(address: int, notation: Addresses) -> tuple[Table | None, int] | str:
     """The table that an address names, if it does, and the address from 0; or why it is none."""
     if notation is Addresses.CLASSIC:

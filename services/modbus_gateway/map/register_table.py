@@ -22,6 +22,7 @@ def render_markdown(installation: Installation, faults: str = "") -> str:
     return "\n".join(
         [
             text.INTRODUCTION,
+            text.COMMANDS,
             text.CHANGES,
             text.QUALITY,
             _table(("bit", "mask", "reason", "level"), _reasons()),

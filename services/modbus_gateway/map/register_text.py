@@ -79,6 +79,62 @@ within the last two seconds, and not past the end of an interval or of a limit: 
 registers made anew.
 """
 
+COMMANDS: Final = """\
+## The map on paper, in tags and on the wire
+
+`modbus-gateway map` prints what stands at which register, from `dotbus.toml` alone: no gateway has to run.
+
+| command | writes |
+| --- | --- |
+| `modbus-gateway map` | a table of text; `--unit 11` and `--table input` choose |
+| `modbus-gateway map --format markdown` | the same for documents; `csv` and `json` have every key of the configuration |
+| `modbus-gateway map --for ignition --device dotbus` | Ignition's tag import (JSON) for the device of that name |
+| `modbus-gateway map --for kepware --unit 11` | Kepware's CSV of tags for the device of that unit |
+| `modbus-gateway map --for mbpoll --host 10.0.0.5` | a command line for each register, to be run as it is |
+| `modbus-gateway import-map registers.csv` | a CSV table as `[[modbus.point]]` tables, or every mistake in it with its line |
+| `modbus-gateway read --host 10.0.0.5` | each value as it is now, decoded, with its quality, its reasons and its age |
+
+The CSV of `map` goes back through `import-map`, so that a spreadsheet can be the place where a map is kept; what is about
+several resources, such as the header of a block, is left to its block. A file that has `address_4xxxx` alone needs no `table`.
+In Ignition and Kepware addresses count from 1 (the default of both), and the order of bytes is a setting of the device: each
+tag's description says which one it needs.
+
+```
+mbpoll -m tcp -p 5020 -a 11 -r 103 -c 1 -t 4:float -B -1 127.0.0.1   # dot_mw of the first resource, ABCD: -B
+mbpoll -m tcp -p 5020 -a 1 -r 1 -c 1 -t 4:float -1 127.0.0.1         # the classic map's first DOP, CDAB: no -B
+mbpoll -m tcp -p 5020 -a 11 -r 101 -c 2 -t 4 -1 127.0.0.1            # its quality (192, 64 or 0) and the reasons
+mbpoll -m tcp -p 5020 -a 11 -r 101 -c 100 -t 4:hex -1 127.0.0.1      # all registers of the first resource
+mbpoll -m tcp -p 5020 -a 1 -r 1 -c 16 -t 1 -1 127.0.0.1              # the classic map's flags
+```
+
+`-r` counts from 1, `-a` is the unit id, `-t 3` reads input registers and `-t 0` coils.
+
+## What a controller does at 192, 64 and 0
+
+Read a value and its quality in one request: they are of one moment. Then
+
+| quality | what it means | what a controller does |
+| --- | --- | --- |
+| 192, good | CAISO said or confirmed it of late, nothing speaks against it | follow it |
+| 64, uncertain | it was right when said and is not over; it may have been replaced since | follow it and tell the operator |
+| 0, bad | it must not be acted on, whatever the register shows | alarm; keep the output or go to the plant's own fallback |
+
+What the fallback is, and whether an uncertain value may begin what is hard to take back, is the plant's to decide and to agree
+with CAISO; the registers say only what is known.
+
+- What is uncertain because its source or the broker was lost (`source_offline`, `source_failing`, `broker_lost`) becomes bad by
+  itself, `stale`, after `stale_after_s`: a controller needs no timer for that.
+- `out_of_limits` alone is a value beyond what `dotbus.toml` says of the resource, or a ramp that is too steep: keep to the
+  plant's own limit and tell CAISO. It stays uncertain for as long as CAISO says so.
+- `incomplete` means that something is missing that the value is made of, or that sources contradict each other.
+- `clock_in_doubt` on everything at once is this machine's clock, or an ingest's: look at NTP first.
+- `expired` on the DOT means that no interval covers now. `next_dot_start` tells when the next one begins, if CAISO has said it.
+- "No value" (NaN, 0xFFFF) with a quality of 192 means that there is nothing to follow, such as no SUPP segment.
+- No reply, exception 04 or 0B, or a `heartbeat` that stands still for 5 s is as 0. So is a `map_hash` that is not the one that
+  was written down at commissioning: what is read may be another resource's.
+- With `on_bad = "hold"` or `"value"` the register shows a number at 0 too. Only the quality tells.
+"""
+
 CHANGES: Final = """\
 ## What a plant has otherwise than its profile
 

@@ -1,0 +1,112 @@
+"""Imports: a CSV table of registers as `[[modbus.point]]` tables of dotbus.toml. Pure.
+
+The columns are those that `modbus-gateway map --format csv` writes; what only describes (`meaning`, `swap`) is passed over. A
+spreadsheet that has addresses in one notation alone gives that column.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pydantic import ValidationError
+
+from dotbus.runtime.installation.modbus import Addresses, Line, Point
+from dotbus.runtime.settings.mistakes import Mistake, did_you_mean, mistakes_of
+from modbus_gateway.map.addressing import read_address
+from modbus_gateway.map.rows import COLUMNS, SEVERAL
+
+_DESCRIBES: Final = frozenset({"address_1_based", "address_4xxxx", "registers", "swap", "counts_in", "meaning", "bad_shows"})
+_WHOLE: Final = ("unit_id", "length")
+_NUMBERS: Final = ("scale", "offset", "min", "max", "stale_after_s", "bad_value")
+_NOTATIONS: Final = {"address": Addresses.FROM_0, "address_1_based": Addresses.FROM_1, "address_4xxxx": Addresses.CLASSIC}
+
+
+def import_points(text: str, where: str) -> tuple[str, list[Mistake]]:
+    """The points of a CSV text as TOML, and what is wrong with it, each with its line.
+
+    Args:
+        text: with the names of its columns in its first line.
+        where: the file.
+    """
+    reader = csv.DictReader(io.StringIO(text))
+    names = [name or "" for name in reader.fieldnames or ()]
+    mistakes = list(_check_columns(names, where))
+    tables: list[str] = []
+    for given in () if mistakes else reader:
+        row = {name: value.strip() for name, value in given.items() if isinstance(value, str) and value.strip()}
+        if not row:
+            continue
+        values = dict[str, object]()
+        found = list(_read_row(row, values, where))
+        found += [] if found else _check(values, where)
+        mistakes += [Mistake(where, one.key, one.reason, reader.line_num, row.get("resource", "")) for one in found]
+        tables.append(_toml(values))
+    return "\n".join(tables), mistakes
+
+
+def _check_columns(names: list[str], where: str) -> Iterator[Mistake]:
+    for name in names:
+        if name not in COLUMNS:
+            yield Mistake(where, name, f"is no column{did_you_mean(name, COLUMNS)}", 1)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Mistake(where, name, "is given twice", 1)
+    if "unit_id" not in names:
+        yield Mistake(where, "unit_id", "is missing: each register has a unit id", 1)
+    if not _NOTATIONS.keys() & set(names):
+        yield Mistake(where, "address", f"is missing: give one of {', '.join(_NOTATIONS)}", 1)
+
+
+def _read_row(row: Mapping[str, str], values: dict[str, object], where: str) -> Iterator[Mistake]:
+    """Put the values of a row as TOML has them into `values`; yields what cannot be one."""
+    if several := next((name for name in ("plant", "resource") if SEVERAL in row.get(name, "")), None):
+        yield Mistake(where, several, f"{row[several]} are several, and a point is about one: leave this to a [[modbus.block]]")
+    for name, text in row.items():
+        if name in _DESCRIBES or name == "address":
+            continue
+        try:
+            values[name] = int(text) if name in _WHOLE else float(text) if name in _NUMBERS else text
+        except ValueError:
+            yield Mistake(where, name, f"{text!r} is no {'whole ' if name in _WHOLE else ''}number")
+    if values.get("type") == "bit":
+        del values["type"]  # a table of bits has no other
+    yield from _read_place(row, values, where)
+
+
+def _read_place(row: Mapping[str, str], values: dict[str, object], where: str) -> Iterator[Mistake]:
+    name = next((name for name in _NOTATIONS if name in row), None)
+    if name is None:
+        yield Mistake(where, "address", "is missing")
+        return
+    if not row[name].isascii() or not row[name].isdigit():
+        yield Mistake(where, name, f"{row[name]!r} is no whole number")
+        return
+    read = read_address(row[name], _NOTATIONS[name])
+    if isinstance(read, str):
+        yield Mistake(where, name, read)
+        return
+    table, values["address"] = read
+    if table and values.setdefault("table", table.value) != table.value:
+        yield Mistake(where, "table", f"{values['table']} is not the table of {row[name]}")
+
+
+def _check(values: Mapping[str, object], where: str) -> list[Mistake]:
+    try:
+        Point.model_validate(values)
+    except ValidationError as error:
+        return mistakes_of(error, where, Point)
+    return []
+
+
+def _toml(values: Mapping[str, object]) -> str:
+    plain = {name: field.default for name, field in Line.model_fields.items()}
+    names = {field.alias or name: name for name, field in Point.model_fields.items()}
+    lines = [
+        f"{name} = {_written(values[name])}\n" for name in names if name in values and values[name] != plain.get(names[name])
+    ]
+    return "[[modbus.point]]\n" + "".join(lines)
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

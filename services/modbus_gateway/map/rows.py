@@ -1,0 +1,185 @@
+"""Rows: the register map as a document, a row for each address that says something in each table. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Addresses, Aspect, ByteOrder, OnBad, RegisterType, StateTopic, Table, WordOrder
+from modbus_gateway.map.addressing import written
+from modbus_gateway.map.quantities import LEVEL, REASONS, Scope
+from modbus_gateway.map.register_map import About, Cell, RegisterMap
+
+SEVERAL: Final = " + "
+"""Between the names of a value that is about several resources or plants."""
+NEVER_BAD: Final = "never bad"
+_SWAP: Final = {("big", "big"): "ABCD", ("little", "big"): "CDAB", ("big", "little"): "BADC", ("little", "little"): "DCBA"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What stands at an address, in the words of the configuration, and in those of people. What does not apply is None.
+
+    Attributes:
+        address: from 0, as the protocol has it.
+        counts_in: the engineering unit of the value; what a register counts in where it is scaled is `unit`.
+        bad_shows: what stands there while the value is bad.
+    """
+
+    unit_id: int
+    table: str
+    address: int
+    address_1_based: int
+    address_4xxxx: str
+    registers: int
+    quantity: str | None
+    topic: str | None
+    path: str | None
+    shows: str | None
+    plant: str | None
+    resource: str | None
+    market: str | None
+    node: str | None
+    service: str | None
+    instance: str | None
+    type: str
+    length: int | None
+    word_order: str | None
+    byte_order: str | None
+    swap: str | None
+    scale: float | None
+    offset: float | None
+    unit: str | None
+    min: float | None
+    max: float | None
+    stale_after_s: float | None
+    on_bad: str
+    bad_value: float | None
+    counts_in: str
+    meaning: str
+    bad_shows: str
+
+    @property
+    def called(self) -> str:
+        """What it is, whose ever."""
+        return self.quantity or f"{self.topic}.{self.path}" + ("" if self.shows == Aspect.VALUE else f" {self.shows}")
+
+    @property
+    def whose(self) -> str:
+        """Whose it is, in words; empty for the gateway's own."""
+        service = f"{self.service}/{self.instance}" if self.service else None
+        node = f"{self.market} {self.node}" if self.node else None
+        return self.resource or node or service or self.plant or ""
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Row))
+
+
+def rows_of(register_map: RegisterMap, installation: Installation) -> list[Row]:
+    """Every row of a map, in the order of units, tables and addresses."""
+    plants = {plant.name: frozenset(resource.id for resource in plant.resources) for plant in installation.plants}
+    rows = [_row(unit_id, table, cell, plants) for unit_id, table, cell in _places(register_map)]
+    return sorted(rows, key=lambda row: (row.unit_id, list(Table).index(Table(row.table)), row.address))
+
+
+def places_of(register_map: RegisterMap) -> list[tuple[int, Table, Cell]]:
+    """Every cell of a map with its unit, in each table that it is shown in."""
+    return list(_places(register_map))
+
+
+def _places(register_map: RegisterMap) -> Iterator[tuple[int, Table, Cell]]:
+    for span in register_map.spans:
+        yield from ((span.unit_id, span.table, cell) for cell in span.cells)
+        for view in register_map.views:
+            if (view.unit_id, view.of) == (span.unit_id, span.table):
+                shown = (cell for cell in span.cells if view.start <= cell.address < view.start + view.length)
+                yield from ((span.unit_id, view.table, cell) for cell in shown)
+
+
+def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str]]) -> Row:
+    form, quantity = cell.form, cell.quantity
+    is_number = form.type not in (RegisterType.BIT, RegisterType.BOOL, RegisterType.STRING)
+    wide, is_little = is_number and form.registers > 1, form.byte_order is ByteOrder.LITTLE
+    whose = _whose(cell, plants)
+    return Row(
+        unit_id=unit_id,
+        table=table.value,
+        address=cell.address,
+        address_1_based=cell.address + 1,
+        address_4xxxx=written(Addresses.CLASSIC, table, cell.address),
+        registers=form.registers,
+        quantity=None if cell.about.fields else quantity.name,
+        topic=cell.about.fields[0].topic.value if cell.about.fields else None,
+        path=cell.about.fields[0].path if cell.about.fields else None,
+        shows=_aspect(cell) if cell.about.fields else None,
+        type=form.type.value,
+        length=form.length or None,
+        word_order=form.word_order.value if wide and form.word_order is not WordOrder.BIG else None,
+        byte_order=form.byte_order.value if is_little and form.type is not RegisterType.BIT else None,
+        swap=_SWAP[form.word_order.value, form.byte_order.value] if wide else None,
+        scale=form.scale if form.scale != 1 else None,
+        offset=form.offset or None,
+        unit=cell.unit,
+        min=cell.limits.least,
+        max=cell.limits.most,
+        stale_after_s=_stale_after_s(cell.about),
+        on_bad=form.on_bad.value,
+        bad_value=form.bad_value if form.on_bad is OnBad.VALUE else None,
+        counts_in=quantity.unit,
+        meaning=quantity.meaning,
+        bad_shows=_bad_shows(cell),
+        **whose,
+    )
+
+
+def _aspect(cell: Cell) -> str:
+    known = {LEVEL: Aspect.QUALITY, REASONS: Aspect.REASONS}
+    is_value = cell.quantity.name == cell.about.fields[0].called
+    return (Aspect.VALUE if is_value else known[cell.quantity.unit]).value
+
+
+def _whose(cell: Cell, plants: dict[str, frozenset[str]]) -> dict[str, str | None]:
+    """The names of whom a cell is about. A quantity of a plant that is about all its resources needs only its name."""
+    about = cell.about
+    found: dict[str, str | None] = dict.fromkeys(("plant", "resource", "market", "node", "service", "instance"))
+    names = list(dict.fromkeys(member.plant for member in about.members))
+    ids = [member.resource.id for member in about.members]
+    if names:
+        found["plant"] = SEVERAL.join(names)
+        is_whole = (
+            cell.quantity.scope is Scope.PLANT and len(names) == 1 and frozenset(ids) == plants.get(names[0], frozenset())
+        )
+        found["resource"] = None if is_whole else SEVERAL.join(ids)
+    if about.prices:
+        found |= {"market": about.prices[0].market.value, "node": None if names else about.prices[0].node}
+    for each in about.fields:
+        keys = {StateTopic.LMP: ("market", "node"), StateTopic.SERVICE: ("service", "instance")}
+        found |= dict(zip(keys.get(each.topic, ("plant", "resource")), (each.scope, each.name), strict=True))
+    return found
+
+
+def _stale_after_s(about: About) -> float | None:
+    times_s = [*(m.stale_after_s for m in about.members), *(p.stale_after_s for p in about.prices)]
+    return next((time_s for time_s in (*times_s, *(f.stale_after_s for f in about.fields)) if time_s is not None), None)
+
+
+def _bad_shows(cell: Cell) -> str:
+    form = cell.form
+    if not cell.quantity.told_by:
+        return NEVER_BAD
+    if form.on_bad is OnBad.EXCEPTION:
+        return "exception 04"
+    if form.is_flag:
+        return "0"
+    match form.on_bad:
+        case OnBad.HOLD:
+            return f"the last value, then {_nothing(cell)}"
+        case OnBad.VALUE:
+            return f"{form.bad_value:g}"
+    return _nothing(cell)
+
+
+def _nothing(cell: Cell) -> str:
+    if cell.form.type is RegisterType.STRING:
+        return "an empty text"
+    return "NaN" if cell.form.is_float else f"0x{cell.form.no_value.hex().upper()}"

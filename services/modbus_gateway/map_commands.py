@@ -1,0 +1,103 @@
+"""Map commands: the register map as a document, and registers from a table, without a running gateway."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dotbus.runtime.installation.file import read_installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Table
+from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from modbus_gateway.map.document import Format, write_document
+from modbus_gateway.map.draft import draft_map
+from modbus_gateway.map.imports import import_points
+from modbus_gateway.map.live import live_table
+from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.map.rows import rows_of
+from modbus_gateway.map.tags import Reader, write_tags
+from modbus_gateway.wire.client import Client, NoAnswer
+
+Config = Annotated[Path, typer.Option(envvar="MODBUS_GATEWAY_CONFIG", help="What the installation is.", readable=False)]
+Unit = Annotated[int | None, typer.Option(help="One unit id only.")]
+DEFAULT = Path("dotbus.toml")
+
+
+def add_map_commands(app: typer.Typer) -> None:
+    """The commands `map`, `import-map` and `read`."""
+    app.command(name="map")(show_map)
+    app.command()(import_map)
+    app.command()(read)
+
+
+def show_map(
+    config: Config = DEFAULT,
+    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    reader: Annotated[Reader | None, typer.Option("--for", help="A tag import or command lines in place of it.")] = None,
+    unit: Unit = None,
+    table: Annotated[Table | None, typer.Option(help="One table only.")] = None,
+    device: Annotated[str, typer.Option(help="What the gateway is called in Ignition.")] = "dotbus",
+    host: Annotated[str, typer.Option(help="Where mbpoll finds it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its Modbus port.")] = 5020,
+) -> None:
+    """Print what stands at which register. No gateway has to run, and nothing of the environment is needed but the file."""
+    installation, register_map = load_or_exit(lambda: load_map(config))
+    units = sorted(register_map.units)
+    if unit is not None and unit not in units:
+        _refuse(f"unit {unit} is none of {config}: {', '.join(map(str, units))}")
+    if reader is Reader.KEPWARE and unit is None and len(units) > 1:
+        _refuse(f"Kepware has a device for each unit: name one by --unit, of {', '.join(map(str, units))}")
+    rows = [row for row in rows_of(register_map, installation) if unit in (None, row.unit_id) and table in (None, row.table)]
+    told = write_document(rows, form) if reader is None else write_tags(rows, reader, device, host, port)
+    typer.echo(told, nl=False)
+
+
+def import_map(file: Annotated[Path, typer.Argument(help="A CSV table, as `map --format csv` writes it.")]) -> None:
+    """Print the registers of a CSV table as [[modbus.point]] tables. Nothing is printed when anything is wrong."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        typer.echo(f"{file}: cannot be read: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
+    toml, mistakes = import_points(text, str(file))
+    load_or_exit(lambda: _without(mistakes))
+    typer.echo(toml, nl=False)
+
+
+def read(
+    config: Config = DEFAULT,
+    host: Annotated[str, typer.Option(help="Where the gateway serves.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its Modbus port.")] = 5020,
+    unit: Unit = None,
+) -> None:
+    """Read every value of a running gateway, and tell how good and how old each is."""
+    _, register_map = load_or_exit(lambda: load_map(config))
+    try:
+        with Client(host, port) as client:
+            typer.echo(live_table(list(client.read(register_map, unit))), nl=False)
+    except NoAnswer as silent:
+        typer.echo(str(silent), err=True)
+        raise typer.Exit(EXIT_FAILED) from silent
+
+
+def load_map(config: Path) -> tuple[Installation, RegisterMap]:
+    """A file and its register map.
+
+    Raises:
+        ConfigurationRefused: with every mistake of both.
+    """
+    file = read_installation(config)
+    register_map, mistakes = draft_map(file)
+    _without([*file.mistakes, *mistakes])
+    return file.installation, register_map
+
+
+def _without(mistakes: list[Mistake]) -> None:
+    if mistakes:
+        raise ConfigurationRefused(mistakes)
+
+
+def _refuse(why: str) -> None:
+    typer.echo(why, err=True)
+    raise typer.Exit(EXIT_REFUSED)
