@@ -8,10 +8,11 @@ answered to it. Sources, all of the ADS API specification v7:
   to its batch's and may differ in an emergency cancel: the stricter of the two counts.
 - Declined returns an instruction "to its Hour Ahead schedule or 0" (3.2): it is no instruction any more. Partly accepted is
   in force with the accepted megawatts (3.3). A time-out is a minimum accepted (reason 15) or a forced decline (reason 16).
-- The words of acceptStatus are not listed anywhere: those of the operations are looked for, and another word is a doubt.
+- The words of acceptStatus are not listed anywhere: those of the operations count, whole; one that contains another is a doubt.
 - acceptDot without a word or a reason is an answer for hourly pre-dispatch only: CAISO's own five-minute sample carries one.
 """
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -110,13 +111,16 @@ TABLE: Mapping[int | None, Mapping[int | None, Mapping[Answer, Cell]]] = Mapping
 _DOT = 0
 _MINIMUM_ACCEPTED, _FORCED_DECLINE = 15, 16
 _STRICTER = (Standing.IN_FORCE, Standing.IN_DOUBT, Standing.NOT_IN_FORCE)
-_WORDS = (
-    ("not", Answer.UNCLEAR),
-    ("decl", Answer.DECLINED),
-    ("rej", Answer.DECLINED),
-    ("part", Answer.PARTLY),
-    ("acc", Answer.ACCEPTED),
+_WORDS: Mapping[str, Answer] = MappingProxyType(
+    {
+        **dict.fromkeys(("accept", "accepted"), Answer.ACCEPTED),
+        **dict.fromkeys(("decline", "declined", "reject", "rejected"), Answer.DECLINED),
+        **dict.fromkeys(("partial", "partial accept", "partialaccept", "partial accepted"), Answer.PARTLY),
+        **dict.fromkeys(("partially accepted", "partly accepted"), Answer.PARTLY),
+    }
 )
+"""Whole words, in any case, apart by spaces, hyphens or underscores."""
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 _WORDS_REMEMBERED = 1000
 
@@ -193,7 +197,7 @@ def _by_word(word: str, dot_mw: float | None, instruction: Instruction) -> _Answ
 
 @lru_cache(_WORDS_REMEMBERED)
 def _answer_in(word: str) -> Answer:
-    return next((answer for part, answer in _WORDS if part in word.lower()), Answer.UNCLEAR)
+    return _WORDS.get(_BETWEEN_WORDS.sub(" ", word).strip().lower(), Answer.UNCLEAR)
 
 
 def _by_reason(reason: int, dot_mw: float | None, instruction: Instruction) -> _Answered:

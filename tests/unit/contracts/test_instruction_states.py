@@ -3,8 +3,10 @@
 from itertools import product
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from dotbus.contracts.instruction_states import TABLE, Answer, Holding, Standing, Status, holding
+from dotbus.contracts.instruction_states import TABLE, Answer, Holding, Standing, Status, answer_to, holding
 from dotbus.contracts.messages import Instruction
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
 
@@ -65,6 +67,33 @@ ANSWERS = [
     ({"accept_status": "ACCEPT", "opr_accept_status": "DECLINE"}, GONE),
     ({"accept_status": "DECLINE", "opr_accept_status": "ACCEPT"}, Holding(IN_FORCE, 40.0)),
 ]
+
+
+WHOLE_WORDS = {
+    Answer.ACCEPTED: ("ACCEPT", "accepted", "Accepted"),
+    Answer.PARTLY: ("PARTIAL", "Partial Accept", "PARTIAL_ACCEPT", "partialAccept", "partially accepted", "Partially-Accepted"),
+    Answer.DECLINED: ("DECLINE", "Declined", "reject", "REJECTED"),
+}
+
+
+@pytest.mark.parametrize(("word", "answer"), [(word, answer) for answer, words in WHOLE_WORDS.items() for word in words])
+def test_an_answer_is_recognised_by_the_whole_words_of_the_operations(word: str, answer: Answer) -> None:
+    assert answer_to(1, instruction(accept_status=word)) is answer
+    assert answer_to(1, instruction(opr_accept_status=word)) is answer
+
+
+@given(st.sampled_from([each for words in WHOLE_WORDS.values() for each in words]), st.text(), st.text())
+def test_a_word_that_merely_contains_another_is_in_doubt(word: str, before: str, after: str) -> None:
+    said = f"{before}{word}{after}"
+    known = {"".join(filter(str.isalpha, each)).lower() for words in WHOLE_WORDS.values() for each in words}
+    assume("".join(filter(str.isalnum, said)).lower() not in known)
+    assert answer_to(1, instruction(accept_status=said)) is Answer.UNCLEAR
+    assert holding(1, 3, instruction(accept_status=said)) == Holding(IN_DOUBT, 40.0)
+
+
+@pytest.mark.parametrize("word", ["unaccepted", "non-accepted", "Reaccept", "undeclined", "rejection withdrawn", "acc", "part"])
+def test_a_word_of_no_operation_is_in_doubt(word: str) -> None:
+    assert holding(1, 3, instruction(accept_status=word)) == Holding(IN_DOUBT, 40.0)
 
 
 @pytest.mark.parametrize("status", [1, 3])
