@@ -8,10 +8,9 @@ from collections.abc import Callable
 from modbus_gateway.wire.admission import Limits, Reason
 from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Image
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
-from modbus_gateway.wire.tables import unit_tables
+from modbus_gateway.wire.tables import Tables
 from modbus_gateway.wire.writing import NothingWritable
 
 DEADLINE_S = 5.0
@@ -42,15 +41,15 @@ class Serving:
         self,
         loop: asyncio.AbstractEventLoop,
         units: frozenset[int],
-        image: Image | None,
+        look: Callable[[int], Tables | None],
         limits: Limits,
         *,
         served: Served | None = None,
         door: Door | None = None,
     ) -> None:
-        self.images: Callable[[int], Image | None] = lambda _unit_id: image
+        self.images = look
         identification = Identification.of("1.2.3", "plant sierra")
-        what = served or Served(units, unit_tables(self._look), NothingWritable(), identification)
+        what = served or Served(units, self._look, NothingWritable(), identification)
         self.reasons: list[Reason] = []
         self.now_s = 1000.0
         self.meter = Counted()
@@ -65,7 +64,7 @@ class Serving:
         asyncio.run_coroutine_threadsafe(self.server.start("127.0.0.1", 0, door), self.loop).result(DEADLINE_S)
         return self.server.addresses[-1][1]
 
-    def _look(self, unit_id: int) -> Image | None:
+    def _look(self, unit_id: int) -> Tables | None:
         """What a test may replace while the server runs."""
         return self.images(unit_id)
 

@@ -16,11 +16,13 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Arrival, Problem
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.image import Earlier, Image, render
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.image import Refusal
 
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 INTRODUCED_BEFORE_S = 60.0
@@ -129,15 +131,22 @@ def installation(**modbus: object) -> Installation:
 
 
 class Gateway:
-    """Received and rendered step by step, as the service does."""
+    """What the service drives, with a clock that the story sets. It is an image of all units at the time that was set last."""
 
     def __init__(self, **modbus: object) -> None:
         place = installation(**modbus)
         self.topics: Topics = place.topics
         self.map: RegisterMap = read_map(place)
-        self.received = Received()
-        self.received.turn(connected=True)
-        self.image: Image | None = None
+        self.now_s = -3600.0
+        self.images = CurrentImage(
+            self.map, self.topics, wall=lambda: at(self.now_s), monotonic_s=lambda: self.now_s, render_s=0
+        )
+        self.images.turn(connected=True)
+
+    @property
+    def received(self) -> Received:
+        """What came; whoever changes it past `take` sees nothing of it in the registers."""
+        return self.images.received
 
     def topic(self, message: State) -> str:
         match message:
@@ -160,7 +169,12 @@ class Gateway:
             if not isinstance(message, ServiceStatus) and message.source not in self.received.sources:
                 self.introduce(message.source, (arrived - NOON).total_seconds() - INTRODUCED_BEFORE_S)
             source = message.source if isinstance(message, ServiceStatus) else ""
-            self.received.take(Arrival(self.topic(message), arrived, retained, message, source=source))
+            self.take(Arrival(self.topic(message), arrived, retained, message, source=source))
+
+    def take(self, arrival: Arrival) -> None:
+        """Something arrives, at its time."""
+        self.now_s = (arrival.at - NOON).total_seconds()
+        self.images.take(arrival)
 
     def introduce(self, source: str, said_s: float) -> None:
         """One heartbeat, by a clock that agreed with ours; it has not heard anything of CAISO yet."""
@@ -170,13 +184,29 @@ class Gateway:
 
     def hear_problem(self, problem: Problem | None, resource: str = "SOLAR", at_s: float = 0) -> None:
         topic = self.topics.dot(plant_of(resource), resource)
-        self.received.take(Arrival(topic, at(at_s), retained=False, said=problem))
+        self.take(Arrival(topic, at(at_s), retained=False, said=problem))
 
-    def render(self, now_s: float) -> Image:
-        before, now = self.image, at(now_s)
-        earlier = Earlier(before, (now - before.rendered_at).total_seconds()) if before else None
-        self.image = render(self.map, self.received, self.topics, now, earlier)
-        return self.image
+    def render(self, now_s: float) -> "Gateway":
+        """The registers at a time."""
+        self.now_s = now_s
+        return self
+
+    def read_registers(self, unit_id: int, address: int, count: int, table: Table = Table.HOLDING) -> bytes | Refusal:
+        """As a unit's image."""
+        image = self.images.look(unit_id)
+        return image.read_registers(table, address, count) if image else Refusal.ADDRESS
+
+    def read_bits(self, unit_id: int, address: int, count: int, table: Table = Table.DISCRETE) -> bytes | Refusal:
+        """As a unit's image."""
+        image = self.images.look(unit_id)
+        return image.read_bits(table, address, count) if image else Refusal.ADDRESS
+
+    def turns_in_s(self, now_s: float) -> float | None:
+        """How soon after a time something turns by itself, once all is written."""
+        self.now_s = now_s
+        while subject := self.images.next_outdated():
+            self.images.renew(subject)
+        return self.images.turns_in_s()
 
     def words(self, now_s: float, unit_id: int, address: int, count: int) -> list[int]:
         """Registers at a time."""

@@ -1,4 +1,4 @@
-"""Our server with an image of ten resources, rendered anew twice a second as in the gateway.
+"""Our server with an image of ten resources, in which what moves is worked out twice a second as in the gateway.
 
     our_server.py PORT [RTU_PORT TLS_PORT FOLDER]
 
@@ -26,7 +26,6 @@ from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.rtu import Rtu
 from modbus_gateway.wire.server import Server
-from modbus_gateway.wire.tables import unit_tables
 from modbus_gateway.wire.tls import Roles, Secured
 from modbus_gateway.wire.writing import NothingWritable
 
@@ -43,7 +42,7 @@ async def serve(port: int, rtu_port: int | None = None, tls_port: int | None = N
     installation = Installation.model_validate(INSTALLATION)
     register_map = read_map(installation)
     images = CurrentImage(register_map, installation.topics, wall=lambda: datetime.now(UTC), monotonic_s=time.monotonic)
-    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), Identification.of("0", "bench"))
+    served = Served(register_map.units, images.look, NothingWritable(), Identification.of("0", "bench"))
     server = Server(served, Limits(), GatewayMetrics(CollectorRegistry()), time.monotonic)
     await server.start("127.0.0.1", port)
     if rtu_port:
@@ -54,7 +53,8 @@ async def serve(port: int, rtu_port: int | None = None, tls_port: int | None = N
             "127.0.0.1", tls_port, Door("TLS", securing=Secured(files, Roles(), lambda: datetime.now(UTC), time.monotonic))
         )
     while True:
-        images.renew(1)
+        while subject := images.next_outdated():
+            images.renew(subject)
         server.tend()
         await asyncio.sleep(0.5)
 

@@ -26,7 +26,6 @@ from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
-from modbus_gateway.wire.tables import unit_tables
 from modbus_gateway.wire.writing import NothingWritable
 
 try:
@@ -35,8 +34,8 @@ except ImportError:  # Windows has none; asyncio's own loop serves as well, at m
     uvloop = None  # type: ignore[assignment]  # a module or nothing
 
 NAME = "modbus_gateway"
-IMAGE_MOST_S = 5.0
-"""When no image was made for longer, the loop that serves is stuck, and only a restart can help."""
+STUCK_AFTER_S = 5.0
+"""When the loop that serves did not turn for longer it is stuck, and only a restart can help."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
@@ -52,7 +51,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
     called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
-    served = Served(register_map.units, unit_tables(images.look), NothingWritable(), called, register_map.aliases)
+    served = Served(register_map.units, images.look, NothingWritable(), called, register_map.aliases)
     server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
     service = Service(
@@ -74,9 +73,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     presence = Presence(bus, topics, identity, describe, clock=utc_now)
 
     def health() -> dict[str, object]:
-        age_s = images.age_s
-        alive = age_s is not None and age_s <= IMAGE_MOST_S
-        return {"alive": alive, "ready": bus.connected, "image_age_s": age_s, "broker": bus.connected}
+        alive = time.monotonic() - service.turned_at_s <= STUCK_AFTER_S
+        return {"alive": alive, "ready": bus.connected, "image_age_s": images.age_s, "broker": bus.connected}
 
     for entrance in entrances(settings, utc_now, time.monotonic, metrics):
         with listening(entrance.door.speaks, (entrance.host, entrance.port), entrance.host_setting, entrance.port_setting):

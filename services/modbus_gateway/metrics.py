@@ -29,7 +29,7 @@ class GatewayMetrics:
         for reason in Reason:
             self._closed.labels(str(reason))  # 0 from the start: a rise from nothing cannot be seen
         self._registry = registry
-        self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since the registers were last rendered", registry=registry)
+        self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since what is outdated now was", registry=registry)
         self._deliveries = Counter("dotbus_modbus_deliveries", "Messages from the bus", ["outcome"], registry=registry)
 
     def answered(self, function: int, reply: bytes) -> None:
@@ -54,14 +54,9 @@ class GatewayMetrics:
         """A message came: `taken`, `undecodable`, `wrong environment` or `not ours`."""
         self._deliveries.labels(outcome).inc()
 
-    def watch_image_age(self, image_age_s: Callable[[], float | None]) -> None:
-        """Show the age of the registers; NaN before the first."""
-
-        def age() -> float:
-            age_s = image_age_s()
-            return float("nan") if age_s is None else age_s
-
-        self._image_age.set_function(age)
+    def watch_image_age(self, image_age_s: Callable[[], float]) -> None:
+        """Show for how long what was outdated first waits to be written anew."""
+        self._image_age.set_function(image_age_s)
 
     def watch_certificates(self, days_left: Mapping[str, Callable[[], float]]) -> None:
         """Show how long certificates last, by what they are: `server`, or `client authority` (the first of them to end)."""

@@ -1,14 +1,15 @@
 """Service: bus messages to the images that the server reads from.
 
-Messages are decoded in the bus's thread and handed to the event loop. There the image of each unit that shows what arrived is
-rendered anew, and each as soon as time itself changes what it says: an interval ends, or something grows stale.
+Messages are decoded in the bus's thread and handed to the event loop. There what each of them is about is written anew, and so
+is each thing as soon as time itself changes what may be said of it: an interval ends, or something grows stale. One thing at a
+time, and between any two whoever asks is answered.
 """
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
@@ -20,12 +21,6 @@ from modbus_gateway.state.arrivals import Arrival, Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests, needed_services
 from modbus_gateway.wire.current_image import CurrentImage
 
-QUIET_S: Final = 0.02
-GATHERED_MOST_S: Final = 0.2
-"""How long nothing arrives before what was outdated is rendered again, and for how long that is waited for.
-
-Who asks for it meanwhile does not wait: what is outdated is never shown, but rendered when it is asked for."""
-
 
 class Service:
     """Keeps the image up to date.
@@ -36,11 +31,13 @@ class Service:
         images: where what came is kept, and rendered from.
         clock: the wall clock.
         render_s: how often to look when nothing arrives and nothing turns.
-        turned: called after each round of images.
+        monotonic_s: seconds that never go back.
+        turned: called that often at least.
         delivered: told the outcome of each delivery, for metrics.
 
     Attributes:
-        upstreams: how the ingests are heard, as of the latest round of images. Replaced as a whole: any thread may read it.
+        turned_at_s: when it was looked round last, by the clock that cannot be set. While that goes on the loop turns.
+        upstreams: how the ingests are heard, as of the last look. Replaced as a whole: any thread may read it.
     """
 
     def __init__(
@@ -51,6 +48,7 @@ class Service:
         *,
         clock: Callable[[], datetime],
         render_s: float,
+        monotonic_s: Callable[[], float] = time.monotonic,
         turned: Callable[[], None] = lambda: None,
         delivered: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
@@ -60,6 +58,9 @@ class Service:
         self._clock = clock
         self._render_s = render_s
         self._turned = turned
+        self._monotonic_s = monotonic_s
+        self.turned_at_s = monotonic_s()
+        self._is_heard = False
         self._delivered = delivered
         self._needed = needed_services(register_map)
         self.upstreams: tuple[Upstream, ...] = hear_ingests(images.received, self._needed, clock())
@@ -87,45 +88,52 @@ class Service:
         self._in_loop(lambda: self._turn(connected=connected))
 
     async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
-        """Render until `stop` is set; `started` is called once the first image is shown and messages may come."""
+        """Write what is outdated until `stop` is set; `started` is called once all registers are, and messages may come."""
         self._loop = asyncio.get_running_loop()
-        await self._render()
+        while await self._write_next():
+            pass
+        self._look_round()
         started()
         while not stop.is_set():
-            await self._something_new()
-            await self._render()
+            is_busy = await self._write_next()
+            if self._is_heard or self._monotonic_s() - self.turned_at_s >= self._render_s:
+                self._look_round()
+            if not is_busy:
+                await self._something_new()
 
-    async def _render(self) -> None:
-        for unit_id in self._images.due():
-            self._images.renew(unit_id)
-            await asyncio.sleep(0)  # who asks meanwhile waits for one unit, not for all
+    async def _write_next(self) -> bool:
+        """Write one thing anew, then let requests in. False when nothing is outdated."""
+        subject = self._images.next_outdated()
+        if subject is None:
+            return False
+        self._images.renew(subject)
+        await asyncio.sleep(0)
+        return True
+
+    def _look_round(self) -> None:
+        self._is_heard, self.turned_at_s = False, self._monotonic_s()
         self.upstreams = hear_ingests(self._images.received, self._needed, self._clock())
         self._turned()
 
     async def _something_new(self) -> None:
-        try:
-            await asyncio.wait_for(self._changed.wait(), min(self._render_s, self._images.hold_for_s()))
-        except TimeoutError:
-            await asyncio.sleep(0)  # also when something is always due
-            return
-        await self._gather()
-
-    async def _gather(self) -> None:
-        """Wait until nothing more arrives: what is rendered amid a burst is outdated by the next message of it."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + GATHERED_MOST_S
-        while self._changed.is_set() and loop.time() < until_s:
-            self._changed.clear()
-            await asyncio.sleep(QUIET_S)
+        """Wait until something came, or turns, or it is time to look round."""
+        turns_in_s = self._images.turns_in_s()
+        wait_s = self._render_s if turns_in_s is None else min(self._render_s, turns_in_s)
+        timer = asyncio.get_running_loop().call_later(wait_s, self._changed.set)
+        await self._changed.wait()
+        timer.cancel()
+        self._changed.clear()
 
     def _take(self, arrival: Arrival) -> None:
         if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:
             self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
         self._images.take(arrival)
+        self._is_heard = self._is_heard or bool(arrival.source)
         self._changed.set()
 
     def _turn(self, *, connected: bool) -> None:
         self._images.turn(connected=connected)
+        self._is_heard = True
         self._changed.set()
 
     def _in_loop(self, act: Callable[[], None]) -> None:

@@ -33,13 +33,17 @@ ONE_CHUNK = 256 * 1024
 """What a loop takes from the system at once, bytes."""
 
 
+def no_unit(_unit_id: int) -> None:
+    """The device has its own."""
+
+
 class Doors:
     """A device behind three ports."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, authority: Authority, limits: Limits) -> None:
         self.device = Device()
         self.context = client_context(authority.file, authority.client("operator", "operator"))
-        self.serving = Serving(loop, frozenset(), None, limits, served=self.device.served, door=Door(may_write=True))
+        self.serving = Serving(loop, frozenset(), no_unit, limits, served=self.device.served, door=Door(may_write=True))
         self.now = utc_now()
         secured = Secured(authority.files(), Roles(read_write=frozenset({"operator"})), lambda: self.now, lambda: 0.0)
         self.ports = {"tcp": self.serving.port, "rtu": self.serving.open(Door("RTU", Rtu, may_write=True))}

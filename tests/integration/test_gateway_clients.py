@@ -24,6 +24,10 @@ Words = list[int] | int
 OTHER_UNIT = 9
 
 
+def no_unit(_unit_id: int) -> None:
+    """The device has its own."""
+
+
 class Talking(Protocol):
     """What each client can."""
 
@@ -46,7 +50,7 @@ class Ports:
         roles = Roles(read_write=frozenset({"operator"}))
         self.secured = Secured(authority.files(), roles, utc_now, lambda: 0.0)
         self.serving = Serving(
-            asyncio.new_event_loop(), frozenset(), None, Limits(), served=self.device.served, door=Door(may_write=True)
+            asyncio.new_event_loop(), frozenset(), no_unit, Limits(), served=self.device.served, door=Door(may_write=True)
         )
         self.tcp = self.serving.port
         self.rtu = self.serving.open(Door("RTU", Rtu, may_write=True))

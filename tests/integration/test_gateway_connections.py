@@ -32,8 +32,7 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Serving]]:
     def start(**limits: object) -> Serving:
         gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}])
         gateway.hear(trajectory(point(0, 12.5)))
-        image = gateway.render(1)
-        serving = Serving(request.param(), gateway.map.units, image, Limits(**limits))  # type: ignore[arg-type]
+        serving = Serving(request.param(), gateway.map.units, gateway.render(1).images.look, Limits(**limits))  # type: ignore[arg-type]
         running.append(serving)
         return serving
 

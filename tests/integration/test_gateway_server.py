@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import uvloop
 from gateway_serving import DEADLINE_S, Serving
-from gateway_story import Gateway, at, dot, interval, point, trajectory
+from gateway_story import Gateway, dot, interval, point, trajectory
 from pymodbus.client import ModbusTcpClient
 from waiting import eventually
 
 from modbus_gateway.wire.admission import Limits
-from modbus_gateway.wire.current_image import CurrentImage
 
 READ_TWO = bytes.fromhex("0000 0006 01 03 0000 0002")
 TWO = bytes.fromhex("0000 0007 01 03 04 0000 4148")
@@ -31,7 +30,7 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Serving]]:
     def start(**limits: object) -> Serving:
         gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}, {"profile": "plant", "unit_id": 11}])
         gateway.hear(*(trajectory(point(60, 12.5), resource=resource) for resource in ("SOLAR", "BESS", "HYDRO", "PUMP")))
-        serving = Serving(request.param(), gateway.map.units, gateway.render(1), Limits(**limits))  # type: ignore[arg-type]
+        serving = Serving(request.param(), gateway.map.units, gateway.render(1).images.look, Limits(**limits))  # type: ignore[arg-type]
         running.append(serving)
         return serving
 
@@ -163,16 +162,15 @@ def test_a_client_that_reads_no_replies_is_asked_nothing_more_until_it_does(serv
 
 
 def test_a_request_that_waited_while_the_gateway_was_held_up_is_answered_by_what_is_true_now(serving, line):
-    """No render comes between: the image itself says until when it holds."""
-    gateway, now_s = Gateway(block=[{"profile": "plant", "unit_id": 11}]), 290.0
+    """Nothing is written between: what turns is known before it does."""
+    gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
     gateway.hear(dot(interval(0, 12.5), said_s=280))
-    images = CurrentImage(gateway.map, gateway.topics, wall=lambda: at(now_s), monotonic_s=lambda: now_s)
-    images.received = gateway.received
-    serving.images = images.look
+    gateway.now_s = 290.0
+    serving.images = gateway.images.look
     ask_quality = bytes.fromhex("0000 0006 0b 03 0064 0001")
     line.sendall(ask(1, ask_quality))
     assert receive(line, 11)[-2:] == (192).to_bytes(2, "big")
-    now_s = 300.0
+    gateway.now_s = 300.0
     line.sendall(ask(2, ask_quality))
     assert receive(line, 11)[-2:] == (0).to_bytes(2, "big")
 

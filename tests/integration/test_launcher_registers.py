@@ -29,7 +29,7 @@ def read() -> Iterator[Read]:
     def start(**modbus: object) -> dict[tuple[str | None, str], Shown]:
         gateway = Gateway(**modbus)
         gateway.hear(status(60), dot(interval(0, 12.34)), lmp(price(0, -3.25)))
-        serving = Serving(asyncio.new_event_loop(), gateway.map.units, gateway.render(60), Limits())
+        serving = Serving(asyncio.new_event_loop(), gateway.map.units, gateway.render(60).images.look, Limits())
         registers = Registers("127.0.0.1", serving.port, gateway.map)
         running.append((registers, serving))
         return {(entry.resource_id or entry.node, entry.quantity): entry for entry in registers.read()}
@@ -98,7 +98,7 @@ def test_a_port_of_something_else_is_told_in_one_line(answer: bytes):
 
 def test_a_gateway_with_another_configuration_is_told():
     gateway = Gateway(block=[{"profile": "plant", "unit_id": 11}])
-    serving = Serving(asyncio.new_event_loop(), frozenset({12}), gateway.render(60), Limits())
+    serving = Serving(asyncio.new_event_loop(), frozenset({12}), gateway.render(60).images.look, Limits())
     registers = Registers("127.0.0.1", serving.port, gateway.map)
     try:
         with pytest.raises(GatewaySilent, match="unit 11 is not served there: that gateway has another configuration"):

@@ -21,6 +21,18 @@ CONSTANT = frozenset(
         *("_log", "_map", "_topics", "_sender", "_files", "_quarantine_log", "_validations", "_unassigned", "_clock", "_wall"),
         *("_of_headers", "_of_whether_new", "_of_data"),  # an answer of the model takes no time
         *("_silence", "_of_trajectories", "_of_dispatches", "_alarms", "_outages", "_whole", "lock"),
+        *(
+            "_wakes",
+            "_windows",
+            "_sources",
+            "_of_topic",
+            "shown",
+            "_spots",
+            "_places",
+            "_questions",
+            "_upstreams",
+            "written_at_s",
+        ),
     }
 )
 """Attributes that are the same in every world of one exploration, or that say nothing beside the rest."""
@@ -47,6 +59,7 @@ _PLAIN: dict[type, Callable[[Any, dict[int, Any]], Any]] = {
     dict: lambda thing, made: {name: fork(value, made) for name, value in thing.items()},
     list: lambda thing, made: [fork(value, made) for value in thing],
     set: lambda thing, _made: set(thing),
+    bytearray: lambda thing, _made: bytearray(thing),
     MethodType: lambda thing, made: MethodType(thing.__func__, fork(thing.__self__, made)),  # else it is of the first world
 }
 
@@ -74,8 +87,8 @@ def _frozen(thing: Any, seen: set[int]) -> Hashable:
 
 def _frozen_value(thing: Any, seen: set[int]) -> Hashable:
     """What never changes: by its content, in whatever it may be wrapped."""
-    if isinstance(thing, set | frozenset):
-        return frozenset(thing)
+    if isinstance(thing, set | frozenset | bytearray):
+        return frozenset(thing) if isinstance(thing, set | frozenset) else bytes(thing)
     if isinstance(thing, FunctionType | MethodType | type(threading.Lock())):
         return None
     if isinstance(thing, Exception):

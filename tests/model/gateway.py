@@ -6,25 +6,32 @@ from model.forking import LIVE
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Arrival, read_delivery
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.current_image import CurrentImage, UnitImage
-from modbus_gateway.wire.image import Image, Refusal
+from modbus_gateway.state.source_watch import SourceWatch
+from modbus_gateway.state.wakes import Wakes
+from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.image import Refusal, Stretch
+from modbus_gateway.wire.place import Place
+from modbus_gateway.wire.shown_subject import ShownSubject
+from modbus_gateway.wire.tables import Tables
+from modbus_gateway.wire.unit_image import UnitImage
 
 
 class Shown:
     """What clients of every unit read at one moment."""
 
-    def __init__(self, images: dict[int, Image]) -> None:
+    def __init__(self, images: dict[int, Tables]) -> None:
         self._images = images
 
     def read_registers(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
-        return self._images[unit_id].read_registers(unit_id, address, count)
+        return self._images[unit_id].read_registers(Table.HOLDING, address, count)
 
     def read_bits(self, unit_id: int, address: int, count: int) -> bytes | Refusal:
-        return self._images[unit_id].read_bits(unit_id, address, count)
+        return self._images[unit_id].read_bits(Table.DISCRETE, address, count)
 
 
 class Gateway:
@@ -82,4 +89,4 @@ class Gateway:
         return Shown({unit_id: self.images.look(unit_id) for unit_id in self.map.units})
 
 
-LIVE |= {Gateway, CurrentImage, UnitImage, Received}
+LIVE |= {Gateway, CurrentImage, UnitImage, Received, ShownSubject, Place, Stretch, SourceWatch, Wakes}

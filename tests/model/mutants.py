@@ -16,8 +16,9 @@ from model.scenarios import SCENARIOS
 
 import modbus_gateway.state.judge as of_judge
 import modbus_gateway.state.received as of_received
-import modbus_gateway.values.readings as of_readings
+import modbus_gateway.state.vouching as of_vouching
 import modbus_gateway.values.resource_readings as of_resources
+import modbus_gateway.wire.current_image as of_current
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, Trajectory, Upstream
@@ -26,10 +27,10 @@ from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.judge import Judged, Known
 from modbus_gateway.state.received import Received, Statement
 from modbus_gateway.state.sources import Source
-from modbus_gateway.values.reading import Read, Reading
-from modbus_gateway.values.readings import Readings
+from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.setpoint import RampPoint, ramp_now
 from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.place import Place
 
 Patch = tuple[object, str, object]
 """What is replaced: where, by which name, and by what."""
@@ -136,9 +137,9 @@ def _as_it_was(health: UpstreamHealth) -> Upstream:
 
 
 def _dated_when_it_came(images: CurrentImage, arrival: Any) -> None:
-    images._note_step(images._now())
+    now = images.now()
     images.received.take(arrival)
-    images._outdate()
+    images._outdate_all(now, now)
 
 
 def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[Any]:
@@ -148,7 +149,7 @@ def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: d
         return Known(Judged(None, of_judge._nothing_said(received, topic)))
     last = max(reversed(said), key=lambda one: one.arrived_at)
     reasons = against | frozenset(of_judge._against(last, received, now))
-    whole = of_judge._judge(last, last.message, reasons, None, stale_after_s, now)
+    whole = of_judge._judge(last, last.message, reasons, stale_after_s, now)
     return Known(whole, tuple(whole.about(interval) for interval in last.message.intervals))
 
 
@@ -167,8 +168,8 @@ def _withdrawn_or_not(interval: Any, newest: Any, _withdrawn: Any) -> bool:
     return (interval.revision_no or 0) >= newest.get(interval.batch_uid, 0)
 
 
-def _as_it_is(readings: Readings, _cells: Any) -> Readings:
-    return readings
+def _as_it_is(_place: Place, named: Named) -> Named:
+    return named
 
 
 def _fresh_by_the_market(read_price: Callable[..., Read]) -> Callable[..., Read]:
@@ -209,7 +210,7 @@ MUTANTS: Mapping[str, Mutant] = {
         "10003 counts only resources that still have a trajectory",
         "curves",
         4,
-        ((of_readings, "read_plant", _fresh_without_the_missing(of_readings.read_plant)),),
+        ((of_current, "read_plant", _fresh_without_the_missing(of_current.read_plant)),),
         ("given", "draws", "60 s"),
     ),
     "2 our fetch": Mutant(
@@ -241,7 +242,7 @@ MUTANTS: Mapping[str, Mutant] = {
         "clocks agree until a heartbeat shows that they do not",
         "clocks",
         3,
-        ((of_judge, "_against_clock", _agrees_until_shown(of_judge._against_clock)),),
+        ((of_vouching, "_against_clock", _agrees_until_shown(of_vouching._against_clock)),),
     ),
     "4 no step": Mutant("a step of our clock is not seen", "clocks", 2, ((Moment, "step_since", _no_step),)),
     "4 one machine": Mutant(
@@ -289,13 +290,13 @@ MUTANTS: Mapping[str, Mutant] = {
         ("b's line is held", "b's first", "10 s", "5 MW", "cancels the DOT in force"),
     ),
     "6 does not fit": Mutant(
-        'what does not fit its type shows "no value" as good', "one line", 1, ((Readings, "as_shown", _as_it_is),)
+        'what does not fit its type shows "no value" as good', "one line", 1, ((Place, "_as_shown", _as_it_is),)
     ),
     "7 price flag": Mutant(
         "10006 says only that OASIS answers",
         "prices",
         3,
-        ((of_readings, "read_price", _fresh_by_the_market(of_readings.read_price)),),
+        ((of_current, "read_price", _fresh_by_the_market(of_current.read_price)),),
         ("900 s", "malformed", "given"),
     ),
     "8 reconnect": Mutant(

@@ -133,15 +133,15 @@ class Cell:
     unit: str | None = None
 
     @cached_property
-    def has_stale_time(self) -> bool:
-        """Whether it has a stale time of its own."""
+    def stale_after_s(self) -> float | None:
+        """Its own stale time, seconds; None where the general one counts."""
         of = self.about
         each = (
             *(m.stale_after_s for m in of.members),
             *(p.stale_after_s for p in of.prices),
             *(f.stale_after_s for f in of.fields),
         )
-        return any(time_s is not None for time_s in each)
+        return next((time_s for time_s in each if time_s is not None), None)
 
     @cached_property
     def judged_alike(self) -> "Cell":
@@ -231,12 +231,6 @@ class RegisterMap:
         spans = {unit_id: tuple(span for span in self.spans if span.unit_id == unit_id) for unit_id in sorted(self.units)}
         views = {unit_id: tuple(view for view in self.views if view.unit_id == unit_id) for unit_id in spans}
         return {unit_id: RegisterMap(of_unit, self.judging, views[unit_id]) for unit_id, of_unit in spans.items()}
-
-    @cached_property
-    def judged_cells(self) -> Mapping[int, tuple[Cell, ...]]:
-        """The cells of each unit whose values have a quality."""
-        cells = [(span.unit_id, cell) for span in self.spans for cell in span.cells if cell.quantity.told_by]
-        return {unit_id: tuple(cell for of, cell in cells if of == unit_id) for unit_id in self.units}
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

@@ -8,7 +8,7 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Addresses, Aspect, ByteOrder, OnBad, RegisterType, StateTopic, Table, WordOrder
 from modbus_gateway.map.addressing import written
 from modbus_gateway.map.quantities import LEVEL, REASONS, Scope
-from modbus_gateway.map.register_map import About, Cell, RegisterMap
+from modbus_gateway.map.register_map import Cell, RegisterMap
 
 SEVERAL: Final = " + "
 """Between the names of a value that is about several resources or plants."""
@@ -122,7 +122,7 @@ def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str
         unit=cell.unit,
         min=cell.limits.least,
         max=cell.limits.most,
-        stale_after_s=_stale_after_s(cell.about),
+        stale_after_s=cell.stale_after_s,
         on_bad=form.on_bad.value,
         bad_value=form.bad_value if form.on_bad is OnBad.VALUE else None,
         counts_in=quantity.unit,
@@ -156,11 +156,6 @@ def _whose(cell: Cell, plants: dict[str, frozenset[str]]) -> dict[str, str | Non
         keys = {StateTopic.LMP: ("market", "node"), StateTopic.SERVICE: ("service", "instance")}
         found |= dict(zip(keys.get(each.topic, ("plant", "resource")), (each.scope, each.name), strict=True))
     return found
-
-
-def _stale_after_s(about: About) -> float | None:
-    times_s = [*(m.stale_after_s for m in about.members), *(p.stale_after_s for p in about.prices)]
-    return next((time_s for time_s in (*times_s, *(f.stale_after_s for f in about.fields)) if time_s is not None), None)
 
 
 def _bad_shows(cell: Cell) -> str:

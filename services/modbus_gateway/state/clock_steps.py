@@ -1,15 +1,16 @@
 """Clock steps: whether the wall clock was set, seen on the clock that cannot be. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 STEP_S: Final = 0.5
 """A clock that is only slewed gains or loses far less between two looks. What small steps add up to, heartbeats show."""
+_NO_STEP: Final = timedelta(0)
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """One moment on two clocks: the wall clock, and seconds that never go back."""
 
     wall: datetime
@@ -17,9 +18,9 @@ class Moment:
 
     def step_since(self, earlier: "Moment") -> timedelta:
         """By how much the wall clock was set forward between an earlier moment and this one; zero when it was not set."""
-        step = self.wall - earlier.wall - timedelta(seconds=self.monotonic_s - earlier.monotonic_s)
-        return step if abs(step.total_seconds()) > STEP_S else timedelta(0)
+        step_s = (self.wall - earlier.wall).total_seconds() - (self.monotonic_s - earlier.monotonic_s)
+        return timedelta(seconds=step_s) if abs(step_s) > STEP_S else _NO_STEP
 
-    def is_after_step(self, earlier: "Moment") -> bool:
-        """Whether the wall clock was set between an earlier moment and this one."""
-        return self.step_since(earlier) != timedelta(0)
+    def when(self, wall: datetime) -> "Moment":
+        """The moment at which the wall clock showed something else, if it was not set meanwhile."""
+        return Moment(wall, self.monotonic_s + (wall - self.wall).total_seconds())

@@ -14,14 +14,17 @@ from dotbus.contracts.messages import TrajectoryPoint
 
 def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
     """The trajectory's megawatts, None before its first point."""
+    before, after = around(points, now)
+    if before is None or after is None:
+        return before.dop_mw if before else None
+    return between_mw(before.target_at, before.dop_mw, after.target_at, after.dop_mw, now)
+
+
+def around(points: Sequence[TrajectoryPoint], now: datetime) -> tuple[TrajectoryPoint | None, TrajectoryPoint | None]:
+    """The points between which a moment is; None in place of the one before the first, and of the one after the last."""
     curve = sorted(points, key=point_order)
     after = bisect_right(curve, now, key=lambda point: point.target_at)
-    if after == 0:
-        return None
-    before = curve[after - 1]
-    if after == len(curve):
-        return before.dop_mw
-    return between_mw(before.target_at, before.dop_mw, curve[after].target_at, curve[after].dop_mw, now)
+    return curve[after - 1] if after else None, curve[after] if after < len(curve) else None
 
 
 def is_contested(points: Sequence[TrajectoryPoint]) -> bool:

@@ -17,11 +17,11 @@ import msgspec
 
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
-from modbus_gateway.state.arrivals import Problem
+from modbus_gateway.state.arrivals import Problem, StateMessage
 from modbus_gateway.state.curve import ends_at, is_contested, trajectory_now
 from modbus_gateway.state.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
 from modbus_gateway.state.received import Received, Statement, upstream_behind
-from modbus_gateway.state.sources import Source
+from modbus_gateway.state.vouching import JUST_AFTER, against_source
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -40,7 +40,7 @@ class Judged(msgspec.Struct, Generic[V], frozen=True, gc=False):
     Attributes:
         said: None when nothing that may be used was ever said.
         age_s: since CAISO said or confirmed it, never below 0.
-        until: when it grows worse, should nothing be heard meanwhile.
+        heard_at: since when that is.
         arrived_at: when the state came here that says it.
         is_last: whether that is what its source said last, and not what of it before is ahead of that.
     """
@@ -48,14 +48,14 @@ class Judged(msgspec.Struct, Generic[V], frozen=True, gc=False):
     said: V
     reasons: frozenset[Reason] = frozenset()
     age_s: float | None = None
-    until: datetime | None = None
+    heard_at: datetime | None = None
     arrived_at: datetime = _LONG_AGO
     is_last: bool = True
 
     def about(self, part: W, *more: Reason) -> "Judged[W]":
         """A part of it, which is as good as the whole but for what speaks against it alone."""
         return Judged(
-            part, self.reasons.union(more) if more else self.reasons, self.age_s, self.until, self.arrived_at, self.is_last
+            part, self.reasons.union(more) if more else self.reasons, self.age_s, self.heard_at, self.arrived_at, self.is_last
         )
 
     def quality(self, *more: Reason) -> Quality:
@@ -111,6 +111,12 @@ def _contradict(curves: Sequence[Trajectory], now: datetime) -> bool:
     return len(now_mw - {None}) > 1 or len(latest) > 1 or any(is_contested(curve.points) for curve in curves)
 
 
+def are_alone(received: Received, topic: str) -> bool:
+    """Whether one curve at most is said on a topic. Two are compared at each moment: at one equal, not at the next."""
+    curves = [one.message.points for one in received.statements(topic) if isinstance(one.message, Trajectory)]
+    return all(points == curves[0] for points in curves[1:])
+
+
 def judge_prices(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[NodePrice]:
     """Each interval's price as it was fetched last, of every source, in the order of the intervals."""
     judged = _judged(received, topic, Lmp, stale_after_s, now)
@@ -135,38 +141,25 @@ def judge_status(received: Received, name: str, stale_after_s: float, now: datet
     if source is None or source.latest is None:
         return Judged(None, frozenset([Reason.NEVER_RECEIVED, *([] if received.connected else [Reason.BROKER_LOST])]))
     at = source.latest.arrived_at
-    until, age_s = at + timedelta(seconds=stale_after_s), _seconds(at, now)
     against = {
         Reason.BROKER_LOST: not received.connected or source.connection != received.connection,
         Reason.INVALID: name in received.unusable,
         Reason.SOURCE_OFFLINE: not source.online,
         Reason.SOURCE_FAILING: source.runs.are_two(now),
         Reason.CLOCK_IN_DOUBT: source.clock_agrees_until is None or now > source.clock_agrees_until,
-        Reason.STALE: now > until,
+        Reason.STALE: now > at + timedelta(seconds=stale_after_s),
     }
     reasons = frozenset(reason for reason, is_so in against.items() if is_so)
-    turns = [until, *([source.clock_agrees_until] if source.clock_agrees_until else [])]
-    return Judged(source.latest.status, reasons, max(age_s, 0.0), min(turns), at)
+    return Judged(source.latest.status, reasons, max(_seconds(at, now), 0.0), at, at)
 
 
-def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
-    """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough.
-
-    Args:
-        received: what came until now.
-        service: the ingest.
-        stale_after_s: how long an answer counts.
-        now: the gateway's clock.
-        upstream: the one that matters; without it all of them must answer.
-    """
-    return received.connected and any(_hears(source, stale_after_s, now, upstream) for source in received.sources_of(service))
-
-
-def _hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:
-    heard_at = source.heard_caiso_at(upstream)
-    if heard_at is None or _against_clock(source, upstream, now) or not source.online or source.runs.are_two(now):
-        return False
-    return all(known.ok for known in source.behind(upstream)) and abs(_seconds(heard_at, now)) <= stale_after_s
+def turns_of_status(received: Received, name: str, stale_after_s: float) -> Iterator[datetime]:
+    """When the passing of time alone changes how a status is judged, be it past or to come."""
+    source = received.sources.get(name)
+    if source is None or source.latest is None:
+        return
+    stale_at = source.latest.arrived_at + timedelta(seconds=stale_after_s)
+    yield from (at + JUST_AFTER for at in (stale_at, source.clock_agrees_until, source.runs.two_until) if at)
 
 
 def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> list[Judged[M]]:
@@ -177,7 +170,6 @@ def _judged(received: Received, topic: str, kind: type[M], stale_after_s: float,
             statement,
             statement.message,
             against.union(_against(statement, received, now)),
-            _clock_agrees_until(statement, received),
             stale_after_s,
             now,
         )
@@ -192,59 +184,44 @@ def _goodness(one: Judged[M]) -> tuple[object, ...]:
     return one.quality().level, -len(one.reasons), -(one.age_s or 0.0), one.said.time, one.said.source
 
 
-def _judge(
-    statement: Statement,
-    said: M,
-    against: frozenset[Reason],
-    agrees_until: datetime | None,
-    stale_after_s: float,
-    now: datetime,
-) -> Judged[M]:
+def _judge(statement: Statement, said: M, against: frozenset[Reason], stale_after_s: float, now: datetime) -> Judged[M]:
     """A statement at a time: how old it is, and what its age adds to what speaks against it."""
-    age_s = _seconds(statement.heard_caiso_at, now)
-    limits = [statement.heard_caiso_at + timedelta(seconds=stale_after_s), *([said.valid_until] if said.valid_until else [])]
+    heard_at = statement.heard_caiso_at
+    age_s = _seconds(heard_at, now)
     reasons = set(against)
     # A clock that is wrong by as much as the limit says nothing about freshness, in either direction.
-    if now > min(limits) or age_s < -stale_after_s:
+    if now > _fresh_until(heard_at, said, stale_after_s) or age_s < -stale_after_s:
         reasons.add(Reason.STALE)
     if age_s < -CLOCK_DOUBT_S:
         reasons.add(Reason.CLOCK_IN_DOUBT)
-    turns = [min(limits), *([agrees_until] if agrees_until and agrees_until > now else [])]
-    return Judged(said, frozenset(reasons), max(age_s, 0.0), min(turns), statement.arrived_at, statement.is_last)
+    return Judged(said, frozenset(reasons), max(age_s, 0.0), heard_at, statement.arrived_at, statement.is_last)
 
 
-def _clock_agrees_until(statement: Statement, received: Received) -> datetime | None:
-    source = received.source(statement.message.source)
-    return source.clock_agrees_until if source else None
+def _fresh_until(heard_at: datetime, said: StateMessage, stale_after_s: float) -> datetime:
+    limit = heard_at + timedelta(seconds=stale_after_s)
+    return min(limit, said.valid_until) if said.valid_until else limit
+
+
+def turns_of_ages(received: Received, topic: str, stale_after_s: float) -> Iterator[datetime]:
+    """When the passing of time alone changes how the statements on a topic are judged, be it past or to come.
+
+    What is known of their sources changes at times of its own, see `vouching`.
+    """
+    for statement in received.statements(topic):
+        heard_at = statement.heard_caiso_at
+        yield _fresh_until(heard_at, statement.message, stale_after_s) + JUST_AFTER
+        yield from (heard_at - timedelta(seconds=stale_after_s), heard_at - timedelta(seconds=CLOCK_DOUBT_S))
 
 
 def _against(statement: Statement, received: Received, now: datetime) -> Iterator[Reason]:
     """What speaks against a statement whatever its age: what its source says of it, and what is known of the source."""
     message = statement.message
-    source, upstream = received.source(message.source), upstream_behind(message)
     yield from read_reasons(message.reasons)
     if statement.connection != received.connection:
         yield Reason.BROKER_LOST  # not said again since: it may have been replaced or taken back while we were away
     if _seconds(statement.arrived_at, statement.latest_claim) > CLOCK_DOUBT_S:
         yield Reason.CLOCK_IN_DOUBT
-    if source is None:
-        yield Reason.CLOCK_IN_DOUBT
-        return
-    if not source.online:
-        yield Reason.SOURCE_OFFLINE
-    if source.fails_at(upstream) or source.runs.are_two(now):
-        yield Reason.SOURCE_FAILING
-    if _against_clock(source, upstream, now):
-        yield Reason.CLOCK_IN_DOUBT
-
-
-def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
-    """Whether CAISO's clock, the source's and ours were not shown to agree of late, each with each."""
-    if source.clock_agrees_until is None or now > source.clock_agrees_until:
-        return True
-    ahead_s = max(source.clock_offsets_s)
-    offsets_s = [known.clock_offset_s for known in source.behind(upstream)]
-    return any(offset_s is None or max(abs(offset_s), abs(offset_s + ahead_s)) > CLOCK_DOUBT_S for offset_s in offsets_s)
+    yield from against_source(received.source(message.source), upstream_behind(message), now)
 
 
 def _against_topic(received: Received, topic: str) -> Iterator[Reason]:

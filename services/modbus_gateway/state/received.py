@@ -120,6 +120,10 @@ class Received:
         """What each source last said on a topic, and what of its earlier statements is ahead of that."""
         return [statement for of_source in self._statements.get(topic, {}).values() for statement in of_source]
 
+    def has_said(self, source: str, topic: str) -> bool:
+        """Whether anything that a source said on a topic still counts."""
+        return source in self._statements.get(topic, ())
+
     def problem(self, topic: str) -> Problem | None:
         """What is wrong with what was last said on a topic, None when nothing is."""
         return self._problems.get(topic)

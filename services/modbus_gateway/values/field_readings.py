@@ -20,10 +20,11 @@ from dotbus.runtime.presence import HEARTBEAT_S
 from modbus_gateway.map.paths import Step, steps_of
 from modbus_gateway.map.register_map import StateField
 from modbus_gateway.state.curve import ends_at
-from modbus_gateway.state.judge import Judged, Known, judge_state, judge_status
+from modbus_gateway.state.judge import Judged, Known, judge_state, judge_status, turns_of_ages, turns_of_status
 from modbus_gateway.state.precedence import curve_received_at, holds, revisions, withdrawals
 from modbus_gateway.state.received import Received
-from modbus_gateway.values.reading import Named, Read, Reading
+from modbus_gateway.state.vouching import JUST_AFTER
+from modbus_gateway.values.reading import Named, Read, Reading, next_of
 
 STATUS_COUNTS_S: Final = 3 * HEARTBEAT_S
 """How long a service's status counts: it is said anew each `HEARTBEAT_S`."""
@@ -45,26 +46,28 @@ def read_field(field: StateField, received: Received, topics: Topics, judging: M
     steps = steps_of(field.path)
     if field.topic is StateTopic.SERVICE:
         counts_s = min(STATUS_COUNTS_S, field.stale_after_s or STATUS_COUNTS_S)
-        whole = judge_status(received, f"{field.scope}/{field.name}", counts_s, now)
-        return Read(_named(field, _walk(whole.said, steps), whole.quality()), (whole.until,))
+        name = f"{field.scope}/{field.name}"
+        whole = judge_status(received, name, counts_s, now)
+        turns_at = next_of(turns_of_status(received, name, counts_s), now)
+        return Read(_named(field, _walk(whole.said, steps), whole.quality()), turns_at)
     known = _judged(field, received, topics, judging, now)
     best = known.parts[-1] if known.parts else None
+    ages = turns_of_ages(received, field.topic_in(topics), _stale_after_s(field, judging))
     if best is None:
-        return Read(_named(field, _Found(None), known.whole.quality()), (known.whole.until,))
+        return Read(_named(field, _Found(None), known.whole.quality()), next_of(ages, now))
     found = _walk(best.said, steps)
     reasons = [*_against(found, known, now), *_against_curve(best, judging, now)]
     if any(not one.quality().is_bad and _walk(one.said, steps).value != found.value for one in known.parts):
         reasons.append(Reason.INCOMPLETE)
-    return Read(_named(field, found, best.quality(*reasons)), (best.until, *_ends(found), *_turns(best, judging)))
+    turns = (*ages, *_ends(found), *_turns(best, judging))
+    return Read(_named(field, found, best.quality(*reasons)), next_of(turns, now))
 
 
 _State = Dot | Trajectory | Instructions | Lmp
 
 
 def _judged(field: StateField, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Known[_State]:
-    topic = field.topic_in(topics)
-    general_s = judging.price_stale_after_s if field.topic is StateTopic.LMP else judging.stale_after_s
-    stale_after_s = min(general_s, field.stale_after_s or general_s)
+    topic, stale_after_s = field.topic_in(topics), _stale_after_s(field, judging)
     found: Known[Dot] | Known[Trajectory] | Known[Instructions] | Known[Lmp]
     match field.topic:
         case StateTopic.DOT:
@@ -76,6 +79,11 @@ def _judged(field: StateField, received: Received, topics: Topics, judging: Modb
         case _:
             found = judge_state(received, topic, Lmp, stale_after_s, now)
     return cast("Known[_State]", found)  # each is of one of these kinds
+
+
+def _stale_after_s(field: StateField, judging: Modbus) -> float:
+    general_s = judging.price_stale_after_s if field.topic is StateTopic.LMP else judging.stale_after_s
+    return min(general_s, field.stale_after_s or general_s)
 
 
 def _walk(message: object, steps: tuple[Step, ...]) -> _Found:
@@ -133,12 +141,13 @@ def _against_curve(best: Judged[_State], judging: Modbus, now: datetime) -> Iter
             yield Reason.EXPIRED
 
 
-def _turns(best: Judged[_State], judging: Modbus) -> tuple[datetime | None, ...]:
-    if not isinstance(best.said, Trajectory) or not best.said.points:
-        return ()
-    received_at = curve_received_at(best.said, best.arrived_at)
-    old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
-    return (ends_at(best.said.points), old_at)
+def _turns(best: Judged[_State], judging: Modbus) -> Iterator[datetime]:
+    if not isinstance(best.said, Trajectory):
+        return
+    if best.said.points:
+        yield ends_at(best.said.points) + JUST_AFTER
+    if received_at := curve_received_at(best.said, best.arrived_at):
+        yield received_at + timedelta(seconds=judging.trajectory_stale_after_s) + JUST_AFTER
 
 
 def _named(field: StateField, found: _Found, quality: Quality) -> Named:

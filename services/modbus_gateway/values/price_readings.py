@@ -1,6 +1,8 @@
 """Price readings: what is read of one node's prices at a time, each value with its quality. Pure."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from dotbus.contracts.messages import NodePrice
 from dotbus.contracts.quality import Reason
@@ -8,15 +10,17 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import PriceAt
 from modbus_gateway.state.arrivals import LMP_INGEST
-from modbus_gateway.state.judge import Judged, Known, hears_caiso, judge_prices
+from modbus_gateway.state.judge import PUBLISHED_AHEAD_MOST, Judged, Known, judge_prices, turns_of_ages
 from modbus_gateway.state.received import Received, oasis_upstream
-from modbus_gateway.values.reading import Named, Read, Reading, described
+from modbus_gateway.state.vouching import JUST_AFTER, hears_caiso
+from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
 
 
 def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
     """Every quantity of a node's price."""
     stale_after_s = min(judging.price_stale_after_s, price.stale_after_s or judging.price_stale_after_s)
-    known = judge_prices(received, topics.lmp(price.market, price.node), stale_after_s, now)
+    topic = topics.lmp(price.market, price.node)
+    known = judge_prices(received, topic, stale_after_s, now)
     published = known.parts[-1] if known.parts else None
     active = next((part for part in known.parts if part.said.interval_start <= now < part.said.interval_end), None)
     published_over = [Reason.STALE] if published and now > _over_at(published.said, judging) else []
@@ -28,10 +32,17 @@ def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modb
         **_read_node_price("lmp_active", active, known),
         "lmp_market_works": Reading(works),
         "lmp_fresh": Reading(fresh),
-        "lmp_age_s": Reading.of_age(known.whole.age_s),
+        "lmp_age_s": Reading.of_age(known.whole.heard_at, now),
     }
-    ends = (at for part in known.parts for at in (part.said.interval_start, part.said.interval_end, part.until))
-    return Read(named, (*ends, _over_at(published.said, judging) if published else None))
+    turns = chain(turns_of_ages(received, topic, stale_after_s), _turns(known, judging))
+    return Read(named, next_of(turns, now))
+
+
+def _turns(known: Known[NodePrice], judging: Modbus) -> Iterator[datetime]:
+    for part in known.parts:
+        yield from (part.said.interval_start - PUBLISHED_AHEAD_MOST, part.said.interval_start, part.said.interval_end)
+    if known.parts:
+        yield _over_at(known.parts[-1].said, judging) + JUST_AFTER
 
 
 def _read_node_price(name: str, price: Judged[NodePrice] | None, known: Known[NodePrice], *more: Reason) -> Named:

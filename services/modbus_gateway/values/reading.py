@@ -1,17 +1,16 @@
 """A reading: a value that is never without its quality."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
 from dotbus.contracts.quality import GOOD, Quality, Reason
 from modbus_gateway.map.form import Form, carries
-from modbus_gateway.map.register_map import NO_LIMITS, Cell
-
-AGE_MOST_S: Final = 65534
+from modbus_gateway.map.register_map import NO_LIMITS, Limits
+from modbus_gateway.values.motion import Age, Motion
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -19,10 +18,12 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, no
     SUPP segment, or no word of CAISO's on whether a variable resource must follow. Whatever else is absent is bad.
+    `motion` says how the value moves until something turns, None of one that stands still; its quality is the same meanwhile.
     """
 
     value: float | str | None
     quality: Quality = GOOD
+    motion: Motion | None = None
 
     @classmethod
     def of_time(cls, at: datetime | None, quality: Quality) -> Self:
@@ -30,9 +31,14 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         return cls(None if at is None else int(at.timestamp()), quality)
 
     @classmethod
-    def of_age(cls, age_s: float | None) -> Self:
-        """An age in whole seconds, as far as a register of 16 bits can count. It is never bad itself."""
-        return cls(None if age_s is None else min(max(int(age_s), 0), AGE_MOST_S))
+    def of_age(cls, since: datetime | None, now: datetime) -> Self:
+        """An age in whole seconds. It is never bad itself."""
+        return cls(None) if since is None else cls.moving(Age(since), now)
+
+    @classmethod
+    def moving(cls, motion: Motion, now: datetime, quality: Quality = GOOD) -> Self:
+        """A value that time alone moves."""
+        return cls(motion.at(now), quality, motion)
 
 
 Named = Mapping[str, Reading]
@@ -41,10 +47,24 @@ Named = Mapping[str, Reading]
 
 @dataclass(frozen=True)
 class Read:
-    """What is read of one thing at one time, and when the passing of time alone next changes what may be said of it."""
+    """What is read of one thing at one time.
+
+    Attributes:
+        named: its quantities.
+        turns_at: when the passing of time alone next changes what may be said of it, but for values in motion; None when never.
+        is_restless: whether it may change at any moment until then, so that nothing less than reading it anew tells.
+        sooner_stale: the same quantities for cells with a stale time of their own, by that, seconds.
+    """
 
     named: Named
-    turns: tuple[datetime | None, ...] = ()
+    turns_at: datetime | None = None
+    is_restless: bool = False
+    sooner_stale: Mapping[float, Named] = field(default_factory=dict)
+
+
+def next_of(turns: Iterable[datetime], now: datetime) -> datetime | None:
+    """The first of some times that is still to come."""
+    return min((at for at in turns if at > now), default=None)
 
 
 def described(name: str, quality: Quality) -> Named:
@@ -57,12 +77,12 @@ def fits(reading: Reading, form: Form) -> bool:
     return reading.value is None or reading.quality.is_bad or carries(form, reading.value)
 
 
-def against(reading: Reading, cell: Cell) -> frozenset[Reason]:
+def against(reading: Reading, form: Form, limits: Limits) -> frozenset[Reason]:
     """What speaks against a reading where a cell shows it, and nowhere else: its registers and its own limits."""
-    if fits(reading, cell.form) and cell.limits is NO_LIMITS:  # nearly all
+    if fits(reading, form) and limits is NO_LIMITS:  # nearly all
         return frozenset()
     if reading.value is None or reading.quality.is_bad:
         return frozenset()
-    is_outside = isinstance(reading.value, int | float) and not cell.limits.allow(reading.value)
-    unfit = [] if carries(cell.form, reading.value) else [Reason.INVALID]
+    is_outside = isinstance(reading.value, int | float) and not limits.allow(reading.value)
+    unfit = [] if carries(form, reading.value) else [Reason.INVALID]
     return frozenset([*unfit, *([Reason.OUT_OF_LIMITS] if is_outside else [])])

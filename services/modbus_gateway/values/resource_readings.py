@@ -4,10 +4,11 @@ Values come from `judge` (may the state be believed) and `setpoint` (what it ask
 only, an interval that is over or a limit, is added here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import Final, Self
 
 from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
@@ -16,18 +17,21 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.installation import Resource
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import Member
-from modbus_gateway.state.curve import ends_at, trajectory_now
-from modbus_gateway.state.judge import Judged, Known, judge_dots, judge_trajectory
+from modbus_gateway.state.curve import around, ends_at
+from modbus_gateway.state.judge import Judged, Known, are_alone, judge_dots, judge_trajectory, turns_of_ages
 from modbus_gateway.state.precedence import contested, curve_received_at
 from modbus_gateway.state.received import Received
-from modbus_gateway.values.reading import Named, Read, Reading, described
+from modbus_gateway.state.vouching import JUST_AFTER
+from modbus_gateway.values.motion import Ramp
+from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
 from modbus_gateway.values.setpoint import (
+    RampPoint,
     clipped,
     must_follow,
     next_dot,
-    next_turn,
     previous_dot,
     ramp_now,
+    turns_of,
     within,
 )
 
@@ -42,16 +46,22 @@ def read_resource(member: Member, received: Received, topics: Topics, judging: M
     trajectory = judge_trajectory(received, topics.trajectory(*names), stale_after_s, now)
     of = {schedule: Dots(known, schedule) for schedule in Schedule}
     dots = of[resource.schedule]
+    set_point, curve = ramp_now(dots.intervals, now), Curve.at(trajectory, now)
     named = {
         **_read_dot(dots, resource, now),
-        **_read_set_point(dots, resource, now, clip=judging.clip_set_point),
+        **_read_set_point(dots, set_point, resource, now, clip=judging.clip_set_point),
         **_read_neighbours(dots, resource, now),
         **_read_schedule("five_minute_dot", of[Schedule.FIVE_MINUTE], resource, now),
         **_read_schedule("hourly_dot", of[Schedule.HOURLY], resource, now),
-        **_read_trajectory(trajectory, resource, judging.trajectory_stale_after_s, now),
+        **_read_trajectory(curve, resource, judging.trajectory_stale_after_s, now),
     }
-    turns = (*(turn for each in of.values() for turn in each.turns(now)), *_turns_of(trajectory, judging))
-    return Read(named, turns)
+    turns = chain(
+        turns_of(part.said for part in known.parts),
+        curve.turns(judging.trajectory_stale_after_s),
+        *(turns_of_ages(received, say(*names), stale_after_s) for say in (topics.dot, topics.trajectory)),
+    )
+    crosses = any(_crosses_limit(ramp, resource, now) for ramp in (set_point and set_point.ramp, curve.ramp) if ramp)
+    return Read(named, next_of(turns, now), crosses or not are_alone(received, topics.trajectory(*names)))
 
 
 class Dots:
@@ -64,9 +74,9 @@ class Dots:
         self._contested = contested(self.intervals)
 
     @property
-    def age_s(self) -> float | None:
-        """Since CAISO was last heard about dispatches."""
-        return self._known.whole.age_s
+    def heard_at(self) -> datetime | None:
+        """When CAISO was last heard about dispatches."""
+        return self._known.whole.heard_at
 
     def quality(self, of: Iterable[DotInterval | None], *more: Reason) -> Quality:
         """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
@@ -80,9 +90,42 @@ class Dots:
         """Why there is no DOT: a state that says none for then. One that was never said has its own reason."""
         return [Reason.EXPIRED] if self._known.whole.said is not None else []
 
-    def turns(self, now: datetime) -> list[datetime | None]:
-        """When the passing of time next changes what is in force, or makes it stale."""
-        return [next_turn(self.intervals, now), self._known.whole.until, *(part.until for part in self._known.parts)]
+
+@dataclass(frozen=True)
+class Curve:
+    """A trajectory and where a moment is on it.
+
+    Attributes:
+        received_at: when CAISO had its newest batch.
+        ramp: the line between two points that the moment is on, None where there is none.
+    """
+
+    judged: Judged[Trajectory | None]
+    received_at: datetime | None
+    value_mw: float | None
+    ramp: Ramp | None = None
+
+    @classmethod
+    def at(cls, judged: Judged[Trajectory | None], now: datetime) -> Self:
+        """The curve at a moment."""
+        message = judged.said
+        if message is None:
+            return cls(judged, None, None)
+        received_at = curve_received_at(message, judged.arrived_at)
+        before, after = around(message.points, now)
+        if before is None or after is None:
+            return cls(judged, received_at, before.dop_mw if before else None)
+        ramp = Ramp(before.target_at, before.dop_mw, after.target_at, after.dop_mw)
+        return cls(judged, received_at, ramp.at(now), ramp)
+
+    def turns(self, stale_after_s: float) -> Iterator[datetime]:
+        """When the passing of time alone changes between which points it is, ends it, or makes its newest batch too old."""
+        message = self.judged.said
+        if message and message.points:
+            yield from (point.target_at for point in message.points)
+            yield ends_at(message.points) + JUST_AFTER
+        if self.received_at:
+            yield self.received_at + timedelta(seconds=stale_after_s) + JUST_AFTER
 
 
 def _is_within(dot: DotInterval) -> bool:
@@ -103,7 +146,7 @@ def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
         "dot_target": Reading.of_time(dot.target_at if dot else None, quality),
         "supp_mw": Reading(dot.supp_mw if dot else None, quality),
         "must_follow": Reading(follow, quality),
-        "dot_age_s": Reading.of_age(dots.age_s),
+        "dot_age_s": Reading.of_age(dots.heard_at, now),
     }
 
 
@@ -119,8 +162,7 @@ def _read_schedule(name: str, dots: Dots, resource: Resource, now: datetime) -> 
     }
 
 
-def _read_set_point(dots: Dots, resource: Resource, now: datetime, *, clip: bool) -> Named:
-    ramp = ramp_now(dots.intervals, now)
+def _read_set_point(dots: Dots, ramp: RampPoint | None, resource: Resource, now: datetime, *, clip: bool) -> Named:
     if ramp is None:
         quality = dots.quality([], *dots.none_in_force())
         return {**described("set_point", quality), "set_point_mw": Reading(None, quality)}
@@ -128,9 +170,32 @@ def _read_set_point(dots: Dots, resource: Resource, now: datetime, *, clip: bool
     too_steep = limit is not None and abs(ramp.slope_mw_per_min) > limit * (1 + RAMP_TOLERANCE)
     steep = [Reason.OUT_OF_LIMITS] if too_steep else []
     bridged = [] if ramp.is_whole else [Reason.INCOMPLETE]
-    quality = dots.quality(ramp.through, *_outside(ramp.set_point_mw, resource), *steep, *bridged)
-    value_mw = clipped(ramp.set_point_mw, resource.pmin_mw, resource.pmax_mw) if clip else ramp.set_point_mw
-    return {**described("set_point", quality), "set_point_mw": Reading(value_mw, quality)}
+    outside = _outside(ramp.set_point_mw, resource)
+    quality = dots.quality(ramp.through, *outside, *steep, *bridged)
+    shown = ramp.set_point_mw
+    if clip and outside:
+        return {
+            **described("set_point", quality),
+            "set_point_mw": Reading(clipped(shown, resource.pmin_mw, resource.pmax_mw), quality),
+        }
+    return {**described("set_point", quality), "set_point_mw": _on(ramp.ramp, shown, resource, now, quality)}
+
+
+def _on(ramp: Ramp | None, value_mw: float | None, resource: Resource, now: datetime, quality: Quality) -> Reading:
+    """A value on a ramp, if it is on one: it moves as far as its quality stays the same meanwhile."""
+    moves = ramp is not None and ramp.begin_mw != ramp.end_mw and not _crosses_limit(ramp, resource, now)
+    return Reading(value_mw, quality, ramp if moves else None)
+
+
+def _crosses_limit(ramp: Ramp, resource: Resource, now: datetime) -> bool:
+    """Whether what is on a ramp comes across a limit of the resource before the ramp ends."""
+    return _side(ramp.at(now), resource) != _side(ramp.end_mw, resource)
+
+
+def _side(value_mw: float, resource: Resource) -> int:
+    """0 within the limits that are given, else on which side of them a value is."""
+    below = resource.pmin_mw is not None and value_mw < resource.pmin_mw
+    return -1 if below else int(resource.pmax_mw is not None and value_mw > resource.pmax_mw)
 
 
 def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
@@ -148,12 +213,10 @@ def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
     }
 
 
-def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, stale_after_s: float, now: datetime) -> Named:
-    message = trajectory.said
-    value_mw = trajectory_now(message.points, now) if message else None
+def _read_trajectory(curve: Curve, resource: Resource, stale_after_s: float, now: datetime) -> Named:
+    message, trajectory, value_mw = curve.judged.said, curve.judged, curve.value_mw
     latest = message.latest if message else None
-    received_at = curve_received_at(message, trajectory.arrived_at) if message else None
-    age_s = (now - received_at).total_seconds() if received_at else None
+    age_s = (now - curve.received_at).total_seconds() if curve.received_at else None
     old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
     ended = [Reason.EXPIRED] if message and (not message.points or now > ends_at(message.points)) else []
     quality = trajectory.quality(*old, *(ended or _none_said(message, value_mw)), *_outside(value_mw, resource))
@@ -162,8 +225,8 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
     return {
         **described("trajectory", quality),
         **described("latest_dop", latest_quality),
-        "trajectory_mw": Reading(value_mw, quality),
-        "trajectory_age_s": Reading.of_age(age_s),
+        "trajectory_mw": _on(curve.ramp, value_mw, resource, now, quality),
+        "trajectory_age_s": Reading.of_age(curve.received_at, now),
         "trajectory_fresh": Reading(set(latest_quality.reasons) <= {Reason.OUT_OF_LIMITS}),
         "latest_dop_mw": Reading(latest_mw, latest_quality),
         "latest_dop_target": Reading.of_time(latest.target_at if latest else None, latest_quality),
@@ -173,15 +236,6 @@ def _read_trajectory(trajectory: Judged[Trajectory | None], resource: Resource, 
 def _none_said(message: Trajectory | None, value_mw: float | None) -> list[Reason]:
     """Why there is no value: a curve that was said but begins later, or names no latest DOP."""
     return [Reason.EXPIRED] if message is not None and value_mw is None else []
-
-
-def _turns_of(trajectory: Judged[Trajectory | None], judging: Modbus) -> list[datetime | None]:
-    message = trajectory.said
-    if message is None or not message.points:
-        return [trajectory.until]
-    received_at = curve_received_at(message, trajectory.arrived_at)
-    old_at = received_at + timedelta(seconds=judging.trajectory_stale_after_s) if received_at else None
-    return [trajectory.until, ends_at(message.points), old_at]
 
 
 def _outside(value_mw: float | None, resource: Resource) -> list[Reason]:

@@ -12,14 +12,14 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
 from dotbus.contracts.messages import DotInterval
 from dotbus.contracts.schedules import in_force, precedence
-from modbus_gateway.state.curve import between_mw
+from modbus_gateway.values.motion import Ramp
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class RampPoint:
 
     Attributes:
         slope_mw_per_min: 0 where it is held.
+        ramp: the line that it is on, None where it is held.
         through: the DOTs that it was made of, the one in force among them.
         is_whole: False where a DOT is missing between two of them.
     """
@@ -36,6 +37,7 @@ class RampPoint:
     slope_mw_per_min: float
     through: tuple[DotInterval, ...]
     is_whole: bool = True
+    ramp: Ramp | None = None
 
 
 def previous_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
@@ -62,11 +64,13 @@ def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | Non
         return RampPoint(dot.dot_mw, 0.0, (dot,))
     (begin_at, begin), (end_at, end) = anchors[after - 1], anchors[after]
     length_min = (end_at - begin_at).total_seconds() / 60
+    ramp = Ramp(begin_at, begin.dot_mw, end_at, end.dot_mw)
     return RampPoint(
-        between_mw(begin_at, begin.dot_mw, end_at, end.dot_mw, now),
+        ramp.at(now),
         (end.dot_mw - begin.dot_mw) / length_min,
         (dot, begin, end),
         is_whole=_is_covered(intervals, begin_at, end_at),
+        ramp=ramp,
     )
 
 
@@ -92,10 +96,10 @@ def _stretches(intervals: Sequence[DotInterval]) -> list[tuple[datetime, datetim
     return stretches
 
 
-def next_turn(intervals: Sequence[DotInterval], now: datetime) -> datetime | None:
-    """When the passing of time next changes which DOT is in force; None when nothing is ahead."""
-    turns = (at for interval in intervals for at in (interval.interval_start, interval.interval_end))
-    return min((at for at in turns if at > now), default=None)
+def turns_of(intervals: Iterable[DotInterval]) -> Iterator[datetime]:
+    """When the passing of time alone changes which DOT is in force and between which two the ramp runs."""
+    for interval in intervals:
+        yield from (interval.interval_start, interval.target_at, interval.interval_end)
 
 
 def must_follow(interval: DotInterval, *, variable: bool) -> bool | None:

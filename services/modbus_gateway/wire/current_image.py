@@ -1,34 +1,48 @@
-"""The current image: what the registers of each unit say now, rendered again as soon as they may say something else.
+"""The current image: what the registers of each unit say now, written anew as soon as they may say something else.
 
-Each unit has an image of its own: a state that arrives outdates those that show it, and whoever asks waits for the one that it
-asks for. An image says until when it holds. Whoever asks later gets a new one, so that a gateway that was held up never shows
-what was true before. Ramps and ages move all the time: whoever asks gets an image that is no older than `render_s`, and where
-nobody asks none is rendered for that alone.
+A message outdates what is read of its own subject (a resource, a price), and so does time when something of it turns; nothing
+else is read again for it. What is outdated is never shown: whoever asks for it has it read anew first, and that alone. What
+only moves, a ramp or an age, is worked out when somebody asks and it is older than `render_s`; where nobody asks, never.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
-from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.map.register_map import Member, PriceAt, RegisterMap, StateField
 from modbus_gateway.state.arrivals import Arrival
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.image import HOLDS_MOST, Earlier, Image, render
+from modbus_gateway.state.source_watch import Changes, SourceWatch
+from modbus_gateway.state.vouching import JUST_AFTER
+from modbus_gateway.state.wakes import Wakes
+from modbus_gateway.values.field_readings import read_field
+from modbus_gateway.values.price_readings import read_price
+from modbus_gateway.values.reading import Read, Reading
+from modbus_gateway.values.readings import read_gateway, read_plant
+from modbus_gateway.values.resource_readings import read_resource
+from modbus_gateway.values.subjects import GatewayItself, PlantAt, Subject, UnitItself, topics_of, with_stale_time
+from modbus_gateway.wire.layout import lay_out, watched
+from modbus_gateway.wire.shown_subject import ShownSubject
+from modbus_gateway.wire.unit_image import UnitImage
+
+RENDER_S: Final = 0.5
+"""How old what moves may be unless it is said otherwise."""
 
 
 class CurrentImage:
-    """Renders a unit's image when it is needed, and knows how long it holds.
+    """Writes what is outdated when it is needed, and knows what is.
 
     Args:
         register_map: what stands where.
         topics: of this installation.
         wall: the wall clock.
-        monotonic_s: seconds that never go back: how long an image holds must not depend on a clock that can be set.
-        render_s: how old an image may be that is shown, when nothing came and nothing turned since.
+        monotonic_s: seconds that never go back: how long a value is held must not depend on a clock that can be set.
+        render_s: how old what moves may be that is shown, when nothing came and nothing turned since.
 
     Attributes:
         received: what came from the bus; see `take` and `turn`.
@@ -41,116 +55,171 @@ class CurrentImage:
         *,
         wall: Callable[[], datetime],
         monotonic_s: Callable[[], float],
-        render_s: float = HOLDS_MOST.total_seconds(),
+        render_s: float = RENDER_S,
     ) -> None:
         self.received = Received()
-        self._units = {unit_id: UnitImage(of_unit) for unit_id, of_unit in register_map.by_unit.items()}
-        self._shows = _shows(self._units.values(), topics)
+        self._map = register_map
         self._topics = topics
         self._wall = wall
         self._monotonic_s = monotonic_s
         self._render_s = render_s
-        self._compared: Moment | None = None
+        self._seen = Moment(wall(), monotonic_s())
+        self._subjects, self._units = lay_out(register_map, self, render_s)
+        self._of_topic = _of_topic(self._subjects, topics)
+        self._sources = SourceWatch(*watched(register_map))
+        self._wakes = Wakes[int | str]()
+        self._outdated: dict[int, None] = {}
         self._log = get_logger("image")
+        self._outdate(self._subjects, self._seen)
 
     @property
-    def age_s(self) -> float | None:
-        """Seconds since the oldest image was rendered, None while a unit has none."""
-        now_s, rendered = self._monotonic_s(), [unit.rendered for unit in self._units.values()]
-        return None if None in rendered else max((now_s - one.monotonic_s for one in rendered if one), default=0.0)
+    def age_s(self) -> float:
+        """For how long, in seconds, what was outdated first waits to be written anew; 0 while nothing does."""
+        first = next(iter(tuple(self._outdated)), None)  # asked for in other threads, too
+        good_until = None if first is None else self._subjects[first].good_until
+        return max(self._monotonic_s() - good_until.monotonic_s, 0.0) if good_until else 0.0
 
-    def look(self, unit_id: int) -> Image | None:
-        """The image of a unit: the last one while it is young enough and holds, and no clock was set, else a new one.
+    def look(self, unit_id: int) -> UnitImage | None:
+        """The registers of a unit, which are up to date whenever they are read. None of a unit that is not served."""
+        return self._units.get(unit_id)
 
-        None of a unit that is not served.
-        """
-        unit, now = self._units.get(unit_id), self._now()
-        if unit is None:
-            return None
-        return unit.image if self._is_current(unit, now) else self._render(unit, now)
+    def now(self) -> Moment:
+        """The time on our clocks, after what turned by now was outdated."""
+        now = Moment(self._wall(), self._monotonic_s())
+        step = now.step_since(self._seen)
+        if step:
+            self._step(step, now)
+        elif now.wall < self._seen.wall:  # by too little to speak of; but what turned has not yet, for who is told by it
+            self._outdate_all(self._seen, now)
+        self._seen = now
+        next_at = self._wakes.next_at
+        if next_at is not None and next_at <= now.wall:
+            self._wake(now)
+        return now
 
-    def _is_current(self, unit: "UnitImage", now: Moment) -> bool:
-        if unit.rendered is None or now.is_after_step(unit.rendered):
-            return False
-        is_young = now.monotonic_s - unit.rendered.monotonic_s < self._render_s
-        return is_young and unit.holds_for_s(now.monotonic_s) > 0
+    def next_outdated(self) -> ShownSubject | None:
+        """What waits to be written anew, the longest first; plants only once all that they are made of was."""
+        self.now()
+        waiting = (self._subjects[number] for number in self._outdated)
+        return next((subject for subject in waiting if not subject.waits_for), None)
 
-    def renew(self, unit_id: int) -> None:
-        """A new image of a unit."""
-        self._render(self._units[unit_id], self._now())
+    def renew(self, subject: ShownSubject) -> None:
+        """Write a subject anew."""
+        self.bring(subject, self.now())
 
-    def due(self) -> list[int]:
-        """The units whose images do not hold any more."""
-        now_s = self._monotonic_s()
-        return [unit_id for unit_id, unit in self._units.items() if unit.holds_for_s(now_s) <= 0]
-
-    def hold_for_s(self) -> float:
-        """For how long all of them hold still, seconds."""
-        now_s = self._monotonic_s()
-        return max(min((unit.holds_for_s(now_s) for unit in self._units.values()), default=self._render_s), 0.0)
+    def turns_in_s(self) -> float | None:
+        """How soon something turns by itself, seconds; None when nothing does."""
+        next_at = self._wakes.next_at
+        return None if next_at is None else max((next_at - self._wall()).total_seconds(), 0.0)
 
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
-        now = self._now()
-        self._note_step(now)
+        now = self.now()
         self.received.take(replace(arrival, at=now.wall))
-        self._outdate(self._shows.get(arrival.topic))
+        self._outdate(self._of_topic.get(arrival.topic, ()), now)
+        if arrival.source:
+            self._look_at_source(arrival.source, now, now)
 
     def turn(self, *, connected: bool) -> None:
         """The connection to the broker came or went."""
+        now = self.now()
         self.received.turn(connected=connected)
-        self._outdate()
+        self._outdate_all(now, now)
 
-    def _outdate(self, units: "Iterable[UnitImage] | None" = None) -> None:
-        """Some images show what has changed; all of them do, unless it is said which."""
-        for unit in self._units.values() if units is None else units:
-            unit.is_outdated = True
+    def bring(self, subject: ShownSubject, now: Moment) -> None:
+        """Bring a subject up to date, and what it is made of, as far as they are not."""
+        for part in (*subject.waits_for, *subject.restless):
+            self._write(self._subjects[part], now)
+        if subject.good_until is not None or subject.is_restless:
+            self._write(subject, now)
 
-    def _now(self) -> Moment:
-        return Moment(self._wall(), self._monotonic_s())
+    def _write(self, subject: ShownSubject, now: Moment) -> None:
+        self._outdated.pop(subject.number, None)
+        good_until, counted = subject.good_until or now, subject.counts()
+        self._wakes.put(subject.number, subject.write(self._read(subject, now.wall), now))
+        plants = [self._subjects[plant] for plant in subject.plants]
+        for plant in plants:
+            plant.waits_for.pop(subject.number, None)
+            plant.restless.pop(subject.number, None)
+            if subject.is_restless:
+                plant.restless[subject.number] = None
+        if plants and subject.counts() != counted:
+            self._outdate(plants, good_until)
 
-    def _note_step(self, now: Moment) -> None:
-        step = now.step_since(self._compared) if self._compared else timedelta(0)
-        self._compared = now
-        if step:
-            self._log.warning(
-                "our clock was set; nothing is good until a heartbeat shows that clocks agree", by_s=step.total_seconds()
-            )
-            self.received.clock_stepped(step)
-            self._outdate()
+    def _read(self, subject: ShownSubject, now: datetime) -> Read:
+        read = self._read_about(subject, subject.about, now)
+        if not subject.stale_times_s:  # nearly all
+            return read
+        abouts = {time_s: with_stale_time(subject.about, time_s) for time_s in subject.stale_times_s}
+        sooner = {time_s: self._read_about(subject, about, now) for time_s, about in abouts.items()}
+        turns = [one.turns_at for one in (read, *sooner.values()) if one.turns_at]
+        is_restless = read.is_restless or any(one.is_restless for one in sooner.values())
+        return Read(read.named, min(turns, default=None), is_restless, {time_s: one.named for time_s, one in sooner.items()})
 
-    def _render(self, unit: "UnitImage", now: Moment) -> Image:
-        self._note_step(now)
-        return unit.render(self.received, self._topics, now)
+    def _read_about(self, subject: ShownSubject, about: Subject, now: datetime) -> Read:
+        judging = self._map.judging
+        match about:
+            case Member():
+                return read_resource(about, self.received, self._topics, judging, now)
+            case PriceAt():
+                return read_price(about, self.received, self._topics, judging, now)
+            case StateField():
+                return read_field(about, self.received, self._topics, judging, now)
+            case PlantAt():
+                return Read(read_plant([one.shown for one in subject.resources], [one.shown for one in subject.prices]))
+            case UnitItself(unit_id):
+                return Read({"map_hash": Reading(self._map.hashes.get(unit_id))})
+            case GatewayItself():
+                return Read(read_gateway(self.received, judging, now))
+
+    def _outdate(self, subjects: Iterable[ShownSubject], good_until: Moment) -> None:
+        for subject in subjects:
+            if subject.good_until is None:
+                subject.good_until = good_until
+                self._outdated[subject.number] = None
+                for plant in subject.plants:
+                    self._subjects[plant].waits_for[subject.number] = None
+
+    def _outdate_all(self, good_until: Moment, now: Moment) -> None:
+        for name in tuple(self.received.sources):
+            self._sources.look(name, self.received, now.wall)
+            self._wakes.put(name, self._sources.turns_at(name, self.received, now.wall))
+        self._outdate(self._subjects, good_until)
+
+    def _wake(self, now: Moment) -> None:
+        for key, at in self._wakes.due(now.wall):
+            good_until = now.when(at - JUST_AFTER)
+            if isinstance(key, str):
+                self._look_at_source(key, good_until, now)
+            else:
+                self._outdate([self._subjects[key]], good_until)
+
+    def _look_at_source(self, name: str, good_until: Moment, now: Moment) -> None:
+        changes = self._sources.look(name, self.received, now.wall)
+        self._wakes.put(name, self._sources.turns_at(name, self.received, now.wall))
+        if changes.upstreams or changes.questions:
+            self._outdate([one for one in self._subjects if self._depends(one, name, changes)], good_until)
+
+    def _depends(self, subject: ShownSubject, source: str, changes: Changes) -> bool:
+        """Whether something is read of a subject that a change of a source bears on."""
+        if not subject.questions.isdisjoint(changes.questions):
+            return True
+        is_judged = not subject.upstreams.isdisjoint(changes.upstreams)
+        return is_judged and any(self.received.has_said(source, topic) for topic in topics_of(subject.about, self._topics))
+
+    def _step(self, step: timedelta, now: Moment) -> None:
+        """Our clock was set since we looked last: until then all that is shown was judged by the clock before."""
+        self._log.warning(
+            "our clock was set; nothing is good until a heartbeat shows that clocks agree", by_s=step.total_seconds()
+        )
+        self.received.clock_stepped(step)
+        self._outdate_all(self._seen, now)
 
 
-class UnitImage:
-    """A unit's last image, and when it was rendered."""
-
-    def __init__(self, of_unit: RegisterMap) -> None:
-        self.map = of_unit
-        self.image: Image | None = None
-        self.rendered: Moment | None = None
-        self.is_outdated = True
-
-    def render(self, received: Received, topics: Topics, now: Moment) -> Image:
-        """A new one."""
-        earlier = Earlier(self.image, now.monotonic_s - self.rendered.monotonic_s) if self.image and self.rendered else None
-        self.image = render(self.map, received, topics, now.wall, earlier)
-        self.rendered, self.is_outdated = now, False
-        return self.image
-
-    def holds_for_s(self, now_s: float) -> float:
-        """For how long the image holds still; 0 or less when it does not any more, or something came that it shows."""
-        if self.image is None or self.rendered is None or self.is_outdated:
-            return 0.0
-        return (self.image.holds_until - self.image.rendered_at).total_seconds() - (now_s - self.rendered.monotonic_s)
-
-
-def _shows(units: Iterable[UnitImage], topics: Topics) -> dict[str, list[UnitImage]]:
-    """The units that show what is said on a topic of a state."""
-    found: defaultdict[str, list[UnitImage]] = defaultdict(list)
-    for unit in units:
-        for topic in unit.map.states(topics):
-            found[topic].append(unit)
+def _of_topic(subjects: Iterable[ShownSubject], topics: Topics) -> dict[str, list[ShownSubject]]:
+    """The subjects that are read from what is said on a topic."""
+    found: defaultdict[str, list[ShownSubject]] = defaultdict(list)
+    for subject in subjects:
+        for topic in topics_of(subject.about, topics):
+            found[topic].append(subject)
     return dict(found)

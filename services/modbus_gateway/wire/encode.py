@@ -1,8 +1,32 @@
 """Encode: a reading to the words of its registers, as good as it is. Pure."""
 
-from dotbus.runtime.installation.modbus import OnBad
+from typing import Final
+
+from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
 from modbus_gateway.values.reading import Reading
+
+ZERO: Final = b"0"
+ONE: Final = b"1"
+"""A bit stands in the image as a byte that says its digit."""
+
+
+def encode_shown(reading: Reading, form: Form) -> bytes | None:
+    """What stands in the image for a reading, None for a Modbus exception. A bad value that is held shows nothing here."""
+    if form.type is not RegisterType.BIT:
+        return encode_reading(reading, form, form.no_value)
+    bit = encode_bit(reading, form)
+    return None if bit is None else ONE if bit else ZERO
+
+
+def nothing_shown(form: Form) -> bytes:
+    """What stands in the image where there is nothing to show."""
+    return ZERO if form.type is RegisterType.BIT else form.no_value
+
+
+def is_held(reading: Reading, form: Form) -> bool:
+    """Whether what was shown before is shown in place of a reading. A bit falls to 0 at once: it cannot say more."""
+    return form.on_bad is OnBad.HOLD and reading.quality.is_bad and form.type is not RegisterType.BIT
 
 
 def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:

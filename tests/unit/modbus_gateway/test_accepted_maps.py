@@ -63,8 +63,7 @@ def shown(gateway: Gateway, unit_id: int, drawn: dict[str, object]) -> tuple[byt
     """The registers of the value, high word first, and the number in them; None for a Modbus exception."""
     kind = str(drawn["type"])
     size = struct.calcsize(FORMATS[kind])
-    assert gateway.image
-    content = gateway.image.read_registers(unit_id, 0, size // 2)
+    content = gateway.read_registers(unit_id, 0, size // 2)
     if isinstance(content, Refusal):
         return None
     ordered = content[2:] + content[:2] if drawn["word_order"] == "little" and size > 2 else content
@@ -72,8 +71,7 @@ def shown(gateway: Gateway, unit_id: int, drawn: dict[str, object]) -> tuple[byt
 
 
 def quality_at(gateway: Gateway, unit_id: int) -> int:
-    assert gateway.image
-    content = gateway.image.read_registers(unit_id, 2, 1)
+    content = gateway.read_registers(unit_id, 2, 1)
     assert isinstance(content, bytes)
     return int.from_bytes(content, "big")
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Problem, read_delivery
@@ -102,7 +103,7 @@ class Bench:
         return arrival.said
 
     def words(self, unit_id: int, address: int, count: int) -> list[int]:
-        content = self.images.look(unit_id).read_registers(unit_id, address, count)
+        content = self.images.look(unit_id).read_registers(Table.HOLDING, address, count)
         assert isinstance(content, bytes)
         return [int.from_bytes(content[i : i + 2], "big") for i in range(0, len(content), 2)]
 

@@ -5,10 +5,10 @@ import pytest
 from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
+from dotbus.runtime.installation.modbus import Table
 from dotbus.testing.bus import FakeBus
-from modbus_gateway import service
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.service import QUIET_S, Service
+from modbus_gateway.service import Service
 from modbus_gateway.wire.current_image import CurrentImage
 
 SECONDS = 5.0
@@ -26,7 +26,7 @@ class Screen:
         self.turned += 1
 
     def quality(self) -> bytes:
-        content = self.images.look(11).read_registers(11, 100, 2)
+        content = self.images.look(11).read_registers(Table.HOLDING, 100, 2)
         assert isinstance(content, bytes)
         return content
 
@@ -102,33 +102,32 @@ def test_what_arrives_is_rendered_though_nobody_asks():
         await told.deliver_dot()
         images, topic = told.screen.images, told.topics.dot("sierra", "SOLAR")
         async with asyncio.timeout(SECONDS):
-            while images.due() or not images.received.statements(topic):  # noqa: ASYNC110  # as above
+            while images.next_outdated() or not images.received.statements(topic):  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0)
 
     tell(story, render_s=3600)
 
 
-def test_nothing_is_rendered_amid_a_burst_but_all_of_it_when_it_is_over(monkeypatch):
-    renewed, waits, sleep = list[int](), list[float](), asyncio.sleep
+def test_who_asks_is_answered_between_any_two_pieces_of_work():
+    """However much came at once: the loop turns after each thing that is written anew."""
+    order = list[str]()
 
     async def story(told: Story) -> None:
-        async def rest(delay_s: float) -> None:
-            if delay_s == QUIET_S and len(waits) < BURST:
-                waits.append(delay_s)
-                told.bus.deliver(told.topics.service("ads_ingest", "a"), encode(status(len(waits))), received_at=at(0))
-            await sleep(0)
-
         images = told.screen.images
-        monkeypatch.setattr(service, "GATHERED_MOST_S", 3600.0)
-        monkeypatch.setattr(service.asyncio, "sleep", rest)
-        monkeypatch.setattr(images, "renew", lambda unit_id: (renewed.append(len(waits)), type(images).renew(images, unit_id)))
-        await told.deliver_dot()
-        async with asyncio.timeout(SECONDS):
-            while len(waits) < BURST or images.due():
-                await sleep(0)
+        renew = images.renew
+        images.renew = lambda subject: (order.append("written"), renew(subject))  # type: ignore[method-assign]
+        asyncio.get_running_loop().call_soon(ask)
+        images.turn(connected=False)
+        while images.next_outdated():  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0)
 
-    tell(story, render_s=3600)
-    assert set(renewed) == {BURST}
+    def ask() -> None:
+        order.append("asked")
+        if order.count("asked") < BURST:
+            asyncio.get_running_loop().call_soon(ask)
+
+    tell(story, render_s=0.01)
+    assert "written written" not in " ".join(order[: order.index("written") + BURST])
 
 
 def test_time_alone_changes_what_is_shown():
@@ -179,6 +178,6 @@ def test_a_lost_broker_is_shown():
 
 def test_a_failure_to_render_ends_the_service_loudly():
     told = Story(render_s=0.01)
-    told.screen.images.renew = lambda _unit_id: (_ for _ in ()).throw(RuntimeError("no image"))  # type: ignore[method-assign]
+    told.screen.images.renew = lambda _subject: (_ for _ in ()).throw(RuntimeError("no image"))  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="no image"):
         asyncio.run(told.service.run(threading.Event(), told.bus.start))

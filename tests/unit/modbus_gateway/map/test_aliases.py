@@ -13,7 +13,6 @@ from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
-from modbus_gateway.wire.tables import unit_tables
 from modbus_gateway.wire.writing import Client, NothingWritable
 
 PLANT = {"profile": "plant", "unit_id": 11, "resources": ["SOLAR"]}
@@ -23,10 +22,9 @@ HEADER = bytes.fromhex("0300000001")
 
 def served(**modbus: object) -> Server:
     gateway = Gateway(**modbus)
-    image = gateway.render(0)
-    images = dict.fromkeys(gateway.map.units, image)
+    gateway.render(0)
     called, metrics = Identification.of("1", "sierra"), GatewayMetrics(CollectorRegistry())
-    what = Served(gateway.map.units, unit_tables(images.get), NothingWritable(), called, gateway.map.aliases)
+    what = Served(gateway.map.units, gateway.images.look, NothingWritable(), called, gateway.map.aliases)
     return Server(what, Limits(), metrics, lambda: 0.0)
 
 

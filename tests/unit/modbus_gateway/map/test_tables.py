@@ -8,9 +8,8 @@ from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Image, Refusal
+from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.pdu import Served, answer
-from modbus_gateway.wire.tables import unit_tables
 from modbus_gateway.wire.writing import Client, NothingWritable
 
 PLANT = {"profile": "plant", "unit_id": 11, "resources": ["SOLAR"]}
@@ -19,15 +18,15 @@ POINT = {"unit_id": 20, "address": 8, "quantity": "dot_mw", "resource": "SOLAR"}
 FLAG = {"unit_id": 20, "address": 8, "quantity": "ads_polling_works"}
 
 
-def heard(**modbus: object) -> Image:
+def heard(**modbus: object) -> Gateway:
     gateway = Gateway(**modbus)
     gateway.hear(status(0), dot(interval(0, 12.5)))
     return gateway.render(0)
 
 
-def ask(image: Image, function: int, unit_id: int, address: int, count: int) -> bytes:
+def ask(image: Gateway, function: int, unit_id: int, address: int, count: int) -> bytes:
     request = bytes((function,)) + address.to_bytes(2, "big") + count.to_bytes(2, "big")
-    units, tables = frozenset({1, 11, 20}), unit_tables(lambda _unit_id: image)
+    units, tables = frozenset({1, 11, 20}), image.images.look
     served = Served(units, tables, NothingWritable(), Identification.of("1", "sierra"))
     return answer(served, unit_id, request, Client("192.0.2.1"))
 

@@ -47,11 +47,11 @@ def test_a_status_that_cannot_be_used_is_named_until_a_good_one_comes():
     gateway = Gateway(block=[PLANT])
     for detail in ("version 2", "environment stage from ads_ingest/a"):
         topic = gateway.topics.service("ads_ingest", "a")
-        gateway.received.take(Arrival(topic, at(1), False, Problem.UNDECODABLE, detail, "ads_ingest/a"))  # noqa: FBT003  # retained
+        gateway.take(Arrival(topic, at(1), False, Problem.UNDECODABLE, detail, "ads_ingest/a"))  # noqa: FBT003  # retained
         assert hear(gateway, 2).last_error == f"the status of ads_ingest/a cannot be used: {detail}"
     gateway.hear(status(10))
     assert (hear(gateway, 25).ok, hear(gateway, 26).last_error) == (True, "silent for more than 15 s")
-    gateway.received.take(Arrival(topic, at(27), False, Problem.UNDECODABLE, "version 2", "ads_ingest/a"))  # noqa: FBT003  # retained
+    gateway.take(Arrival(topic, at(27), False, Problem.UNDECODABLE, "version 2", "ads_ingest/a"))  # noqa: FBT003  # retained
     assert hear(gateway, 28).last_error == "the status of ads_ingest/a cannot be used: version 2"
 
 

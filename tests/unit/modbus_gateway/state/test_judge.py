@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dotbus.contracts.messages import DotInterval, WithdrawnBatch
 from dotbus.contracts.quality import Level, Reason
 from modbus_gateway.state.arrivals import Problem
-from modbus_gateway.state.judge import Judged, Known, hears_caiso, judge_dots, judge_prices, judge_trajectory
+from modbus_gateway.state.judge import Judged, Known, judge_dots, judge_prices, judge_trajectory
+from modbus_gateway.state.vouching import hears_caiso
 
 DOTS = [interval(300 * i, 10.0 + i) for i in range(12)]
 PLANT = {"block": [{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}]}

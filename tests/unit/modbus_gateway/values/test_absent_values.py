@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modbus_gateway.map.quantities import NEVER_BAD, QUANTITIES
+from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Named
-from modbus_gateway.values.readings import Readings
+from modbus_gateway.values.resource_readings import read_resource
 
 PLANT: Final = {"block": [{"profile": "plant", "unit_id": 11}]}
 NOTHING_TO_SHOW: Final = {"next_dot_mw", "next_dot_start", "next_dot_target", "supp_mw", "must_follow"}
@@ -44,8 +45,9 @@ nodes = st.builds(
 
 def read_of(gateway: Gateway, now_s: float) -> list[Named]:
     """What is read of the resource and of its price."""
-    readings = Readings.at(at(now_s), gateway.map, gateway.received, gateway.topics)
-    return [readings.resources["SOLAR"], *readings.prices.values()]
+    about = gateway.received, gateway.topics, gateway.map.judging, at(now_s)
+    solar = next(member for member in gateway.map.members if member.resource.id == "SOLAR")
+    return [read_resource(solar, *about).named, *(read_price(price, *about).named for price in gateway.map.prices)]
 
 
 @settings(max_examples=300)

@@ -1,9 +1,13 @@
+import struct
+
 from gateway_story import at, dot, installation, interval, status
 
+from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.register_map import Member
 from modbus_gateway.state.arrivals import Arrival
+from modbus_gateway.values.subjects import PlantAt
 from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.image import HOLDS_MOST
 
 UNCERTAIN = bytes([0, 64])
 GOOD = bytes([0, 192])
@@ -23,7 +27,8 @@ class Clocks:
     def heartbeat(self) -> Arrival:
         """One that comes at once, with the time that our clock shows."""
         said = status(self.now_s)
-        return Arrival(self.place.topics.service("ads_ingest", "a"), at(self.now_s + self.ahead_s), retained=False, said=said)
+        arrived, topic = at(self.now_s + self.ahead_s), self.place.topics.service("ads_ingest", "a")
+        return Arrival(topic, arrived, retained=False, said=said, source="ads_ingest/a")
 
     def hear_dots(self) -> None:
         state = dot(interval(0, 40), interval(300, 55))
@@ -31,7 +36,7 @@ class Clocks:
         self.images.take(Arrival(self.place.topics.dot("sierra", "SOLAR"), at(0), retained=False, said=state))
 
     def quality(self) -> bytes:
-        content = self.images.look(11).read_registers(11, 100, 1)
+        content = self.images.look(11).read_registers(Table.HOLDING, 100, 1)
         assert isinstance(content, bytes)
         return content
 
@@ -58,7 +63,7 @@ def test_a_step_is_seen_by_what_arrives_too_and_told_once():
 
 
 class TwoUnits:
-    """A unit for each plant, and a clock that stands."""
+    """A unit for each plant, and a clock that stands unless it is moved."""
 
     def __init__(self) -> None:
         blocks = [{"profile": "plant", "unit_id": unit, "plants": [plant]} for unit, plant in ((11, "sierra"), (12, "delta"))]
@@ -70,61 +75,119 @@ class TwoUnits:
             monotonic_s=lambda: self.now_s,
             render_s=0.5,
         )
-        for unit_id in self.images.due():
-            self.images.renew(unit_id)
+        self.images.turn(connected=True)
+        self.written()
 
-    def hear_dot(self) -> None:
-        topic = self.place.topics.dot("sierra", "SOLAR")
-        self.images.take(Arrival(topic, at(self.now_s), retained=False, said=dot(interval(0, 40))))
+    def written(self) -> list[str]:
+        """Write all that is outdated. Gives what was, in its order."""
+        found = []
+        while subject := self.images.next_outdated():
+            self.images.renew(subject)
+            found.append(type(subject.about).__name__ if isinstance(subject.about, PlantAt) else _name(subject.about))
+        return found
 
-    def hear_status(self) -> None:
-        said = status(self.now_s)
-        self.images.take(Arrival(self.place.topics.service("ads_ingest", "a"), at(self.now_s), retained=False, said=said))
+    def hear_dot(self, *, resource: str = "SOLAR") -> None:
+        said = dot(interval(0, 40), interval(300, 55), resource=resource, said_s=self.now_s)
+        topic = self.place.topics.dot(said.plant, resource)
+        self.images.take(Arrival(topic, at(self.now_s), retained=False, said=said))
+
+    def hear_status(self, *, online: bool = True) -> None:
+        said, topic = status(self.now_s, online=online), self.place.topics.service("ads_ingest", "a")
+        self.images.take(Arrival(topic, at(self.now_s), retained=False, said=said, source="ads_ingest/a"))
+
+    def read(self, unit_id: int, address: int, count: int) -> bytes:
+        image = self.images.look(unit_id)
+        assert image
+        content = image.read_registers(Table.HOLDING, address, count)
+        assert isinstance(content, bytes)
+        return content
 
 
-def test_a_state_outdates_the_images_that_show_it_and_no_other():
-    units = TwoUnits()
-    shown = units.images.look(12)
-    units.hear_dot()
-    assert units.images.due() == [11]
-    assert units.images.look(12) is shown
+def _name(about: object) -> str:
+    return about.resource.id if isinstance(about, Member) else type(about).__name__
 
 
-def test_what_came_is_in_the_next_answer():
-    units = TwoUnits()
-    before = units.images.look(11)
-    units.hear_dot()
-    assert units.images.look(11) is not before
-    assert not units.images.due()
-
-
-def test_a_status_and_the_broker_outdate_every_image():
+def test_a_state_outdates_what_it_is_about_and_the_plant_when_that_shows_it_and_nothing_else():
     units = TwoUnits()
     units.hear_status()
-    assert units.images.due() == [11, 12]
-    assert units.images.look(11)
-    units.images.turn(connected=True)
-    assert units.images.due() == [11, 12]
+    units.written()
+    units.hear_dot()
+    assert units.written() == ["SOLAR", "PlantAt"]
+    units.hear_dot()
+    assert units.written() == ["SOLAR"], "the plant shows the same as before"
 
 
-def test_an_image_is_due_when_it_holds_no_longer():
+def test_what_came_is_in_the_next_answer_and_no_more_was_written_for_it():
     units = TwoUnits()
-    assert units.images.hold_for_s() == HOLDS_MOST.total_seconds()
-    units.now_s = 1.0
-    units.images.renew(12)
+    units.hear_status()
+    units.hear_dot()
+    units.hear_dot(resource="HYDRO")
+    before = units.images.age_s
+    assert units.read(11, 102, 2) == struct.pack(">f", 40.0)
+    assert "SOLAR" not in (waiting := units.written())
+    assert "HYDRO" in waiting
+    assert before == 0
+
+
+def test_a_heartbeat_outdates_nothing_while_it_only_says_again_that_all_is_well():
+    units = TwoUnits()
+    units.hear_status()
+    units.hear_dot()
+    units.written()
+    for _ in range(3):
+        units.now_s += 5
+        units.hear_status()
+        assert units.written() == []
+    units.hear_status(online=False)
+    assert units.written() == ["GatewayItself", "SOLAR", "PlantAt"], "HYDRO never heard of it"
+
+
+def test_what_heartbeats_showed_counts_as_long_as_the_last_one_says():
+    units = TwoUnits()
+    units.hear_status()
+    units.hear_dot()
+    units.now_s = 30
+    units.hear_status()
+    units.written()
+    units.now_s = 85
+    units.hear_dot()
+    units.written()
+    units.now_s = 120.5
+    assert units.written() == ["GatewayItself"], "CAISO was heard last at 30, our clocks agreed"
+
+
+def test_the_broker_outdates_all():
+    units = TwoUnits()
+    units.images.turn(connected=False)
+    prices, units_shown, gateway, plants = 2, 2, 1, 1
+    assert len(units.written()) >= 4 + prices + units_shown + gateway + plants
+
+
+def test_what_moves_is_worked_out_for_who_asks_and_for_nobody_else():
+    units = TwoUnits()
+    units.hear_status()
+    units.hear_dot()
+    units.written()
+    ages = []
+    for now_s in (10.0, 10.4, 10.5):
+        units.now_s = now_s
+        ages.append(units.read(11, 113, 1)[1])
+        assert units.written() == []
+    assert ages == [10, 10, 10]
+    units.now_s = 12.4
+    assert units.read(11, 113, 1)[1] == 12
+    units.now_s = 12.8
+    assert units.read(11, 1, 1) == int(at(12).timestamp() % 65535).to_bytes(2, "big"), "another one, as it is now"
+
+
+def test_age_is_that_of_what_waits_longest():
+    units = TwoUnits()
+    units.hear_dot()
     units.now_s = 2.0
-    assert units.images.due() == [11]
+    units.hear_dot(resource="HYDRO")
     assert units.images.age_s == 2.0
-
-
-def test_who_asks_gets_no_image_that_is_older_than_allowed():
-    units = TwoUnits()
-    before = units.images.look(11)
-    units.now_s = 0.4
-    assert units.images.look(11) is before
-    units.now_s = 0.5
-    assert units.images.look(11) is not before
-    assert not units.images.due()
+    units.written()
+    assert units.images.age_s == 0
 
 
 def test_a_unit_that_is_not_served_has_no_image():

@@ -11,7 +11,7 @@ from modbus_gateway.state.arrivals import Arrival, Problem
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.readings import read_gateway, read_plant
 from modbus_gateway.values.resource_readings import read_resource
-from modbus_gateway.wire.image import HOLDS_MOST, Refusal
+from modbus_gateway.wire.image import Refusal
 
 NAN = [0x7FC0, 0x0000]
 NO_TIME = [0xFFFF, 0xFFFF]
@@ -112,12 +112,12 @@ def said_empty(gateway: Gateway) -> None:
 
 
 def retracted(gateway: Gateway, at_s: float = 5) -> None:
-    gateway.received.take(Arrival(gateway.topics.trajectory("sierra", "SOLAR"), at(at_s), retained=False, said=None))
+    gateway.take(Arrival(gateway.topics.trajectory("sierra", "SOLAR"), at(at_s), retained=False, said=None))
 
 
 def malformed(gateway: Gateway) -> None:
     topic = gateway.topics.trajectory("sierra", "SOLAR")
-    gateway.received.take(Arrival(topic, at(5), retained=False, said=Problem.UNDECODABLE))
+    gateway.take(Arrival(topic, at(5), retained=False, said=Problem.UNDECODABLE))
 
 
 @pytest.mark.parametrize("happens", [said_empty, retracted, malformed])
@@ -135,11 +135,11 @@ def test_classic_trajectory_bit_is_0_while_a_configured_resource_never_had_one(c
 
 
 def price_retracted(gateway: Gateway) -> None:
-    gateway.received.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=None))
+    gateway.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=None))
 
 
 def price_malformed(gateway: Gateway) -> None:
-    gateway.received.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=Problem.UNDECODABLE))
+    gateway.take(Arrival(gateway.topics.lmp("RTM", "NODE2"), at(5), retained=False, said=Problem.UNDECODABLE))
 
 
 def price_is_null(gateway: Gateway) -> None:
@@ -170,8 +170,8 @@ def test_a_held_value_has_an_end_on_a_map_without_quality_registers_too(classic)
     classic.hear(*every_curve(12.5), status(0))
     assert classic.words(1, 1, 0, 2) == cdab(12.5)
     retracted(classic)
-    assert [classic.words(s, 1, 0, 2) for s in (5, 10, 300)] == [cdab(12.5)] * 3
-    assert classic.words(302, 1, 0, 2) == NAN[::-1]
+    assert [classic.words(s, 1, 0, 2) for s in (5, 10, 305)] == [cdab(12.5)] * 3
+    assert classic.words(306, 1, 0, 2) == NAN[::-1]
     classic.hear(*every_curve(11, said_s=303))
     assert classic.words(304, 1, 0, 2) == cdab(11)
     retracted(classic, at_s=305)  # what comes after it is held anew
@@ -197,7 +197,7 @@ def test_plant_header(plant):
     heartbeat = 1_791_892_801 % 65535
     header = [1, heartbeat, *u32(1), 2, 1, 1, 0, 192, 0]
     assert plant.words(1, 11, 0, 10) == header
-    plant.received.turn(connected=False)
+    plant.images.turn(connected=False)
     assert plant.words(1, 11, 4, 6) == [2, 0, 0, 0, 64, 1 << 5]
 
 
@@ -348,18 +348,27 @@ def test_every_quantity_can_be_read():
         assert set(readings) == {name for name, quantity in QUANTITIES.items() if quantity.scope is scope}
 
 
-def test_an_image_holds_until_the_first_thing_in_it_is_no_longer_true(plant):
-    assert plant.render(10).holds_until == at(10) + HOLDS_MOST
+def test_what_is_read_says_when_time_alone_next_changes_it(plant):
+    def turns_s(now_s: float) -> float | None:
+        judging, now = plant.map.judging, at(now_s)
+        read = [read_resource(plant.map.members[0], plant.received, plant.topics, judging, now)]
+        read += [read_price(price_at, plant.received, plant.topics, judging, now) for price_at in plant.map.prices]
+        return min(((one.turns_at - NOON).total_seconds() for one in read if one.turns_at), default=None)
+
+    just_after_s = 0.000001
+    assert turns_s(10) is None
     plant.hear(dot(interval(0, 10), interval(300, 11), said_s=299))
-    assert plant.render(299).holds_until == at(300), "a DOT begins"
+    assert turns_s(299) == 300, "a DOT begins"
     plant.hear(dot(interval(0, 10), interval(300, 11), said_s=310, valid_until=at(311)))
-    assert plant.render(310).holds_until == at(311), "its source vouches for it no longer"
+    assert turns_s(310) == 311 + just_after_s, "its source vouches for it no longer"
+    assert turns_s(311) == 311 + just_after_s
     plant.hear(dot(interval(0, 10), interval(300, 11), said_s=311, heard_at=at(310)))
-    assert plant.render(399.5).holds_until == at(400), "it grows stale"
+    assert turns_s(399.5) == 400 + just_after_s, "it grows stale"
+    assert turns_s(401) == 450, "the ramp reaches a target"
     plant.hear(lmp(price(0, 40.0), price(600, 41.0)))
-    assert plant.render(599).holds_until == at(600), "a price begins"
+    assert turns_s(599) == 600, "a price begins"
     plant.hear(trajectory(point(700, 1), said_s=600))
-    assert plant.render(699).holds_until == at(700), "a curve ends"
+    assert turns_s(700) == 700 + just_after_s, "a curve ends"
 
 
 def test_the_quality_beside_a_value_is_that_of_what_the_register_shows():

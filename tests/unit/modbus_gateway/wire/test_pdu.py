@@ -11,7 +11,6 @@ from modbus_frames import EXCHANGES, WRITES, Exchange
 
 from modbus_gateway.wire.identification import OBJECT_MOST, PDU_MOST, Identification
 from modbus_gateway.wire.pdu import FUNCTIONS, Served, answer
-from modbus_gateway.wire.tables import Tables, UnitTables
 from modbus_gateway.wire.writing import NothingWritable
 
 
@@ -25,8 +24,8 @@ def classic() -> Served:
     """The classic profile, as the gateway serves it."""
     gateway = Gateway(block=[{"profile": "classic", "unit_id": 1}])
     gateway.hear(*(trajectory(point(60, 12.5), resource=resource) for resource in ("SOLAR", "BESS", "HYDRO", "PUMP")))
-    tables: Tables = UnitTables(gateway.render(1), 1)
-    return Served(gateway.map.units, lambda _unit_id: tables, NothingWritable(), Identification.of("1", "sierra"))
+    gateway.render(1)
+    return Served(gateway.map.units, gateway.images.look, NothingWritable(), Identification.of("1", "sierra"))
 
 
 def ask(served: Served, request: str, unit_id: int = 1) -> str:

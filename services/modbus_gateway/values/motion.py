@@ -1,0 +1,51 @@
+"""Motion: a value that time alone moves, in a form that says at once what it is at any moment. Pure.
+
+What is read at one time (see `reading`) says of such a value how it moves until something turns, so that whoever asks later
+needs not have everything read anew.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from modbus_gateway.state.curve import between_mw
+
+AGE_MOST_S: Final = 65534
+
+
+class Age(msgspec.Struct, frozen=True, gc=False):
+    """Whole seconds since a time, as far as a register of 16 bits can count; 0 before it."""
+
+    since: datetime
+
+    def at(self, now: datetime) -> float:
+        """The seconds at a moment."""
+        return min(max(int((now - self.since).total_seconds()), 0), AGE_MOST_S)
+
+
+class Count(msgspec.Struct, frozen=True, gc=False):
+    """Whole seconds since 1970-01-01 UTC, counted anew after `cycle` of them where one is given."""
+
+    cycle: int | None = None
+
+    def at(self, now: datetime) -> float:
+        """The seconds at a moment."""
+        seconds = int(now.timestamp())
+        return seconds if self.cycle is None else seconds % self.cycle
+
+
+class Ramp(msgspec.Struct, frozen=True, gc=False):
+    """Megawatts on a straight line between two times."""
+
+    begin_at: datetime
+    begin_mw: float
+    end_at: datetime
+    end_mw: float
+
+    def at(self, now: datetime) -> float:
+        """The megawatts at a moment between the two."""
+        return between_mw(self.begin_at, self.begin_mw, self.end_at, self.end_mw, now)
+
+
+Motion = Age | Count | Ramp

@@ -1,0 +1,67 @@
+"""Subjects: what cells are about. All that is read of one of them is read at once, and no message is about two. Pure."""
+
+from dataclasses import dataclass, replace
+
+from dotbus.contracts.topics import Topics
+from modbus_gateway.map.quantities import Scope
+from modbus_gateway.map.register_map import About, Cell, Member, PriceAt, StateField
+
+
+@dataclass(frozen=True)
+class GatewayItself:
+    """The gateway, whichever unit shows it."""
+
+
+@dataclass(frozen=True)
+class UnitItself:
+    """A unit's map."""
+
+    unit_id: int
+
+
+@dataclass(frozen=True)
+class PlantAt:
+    """The resources of a plant and their prices as one unit shows them."""
+
+    unit_id: int
+    about: About
+
+
+Subject = Member | PriceAt | StateField | PlantAt | UnitItself | GatewayItself
+
+
+def subject_of(cell: Cell, unit_id: int) -> Subject:
+    """What a cell of a unit is about, whatever stale time of its own it has."""
+    about = cell.about if cell.stale_after_s is None else cell.judged_alike.about
+    match cell.quantity.scope:
+        case Scope.RESOURCE:
+            return about.members[0]
+        case Scope.PRICE:
+            return about.prices[0]
+        case Scope.STATE:
+            return about.fields[0]
+        case Scope.PLANT:
+            return PlantAt(unit_id, cell.about)
+        case Scope.UNIT:
+            return UnitItself(cell.about.unit_id if cell.about.unit_id is not None else unit_id)
+        case Scope.GATEWAY:
+            return GatewayItself()
+
+
+def with_stale_time(subject: Subject, stale_after_s: float) -> Subject:
+    """The same judged with another stale time."""
+    return replace(subject, stale_after_s=stale_after_s) if isinstance(subject, Member | PriceAt | StateField) else subject
+
+
+def topics_of(subject: Subject, topics: Topics) -> tuple[str, ...]:
+    """The topics of the states that a subject is read from."""
+    match subject:
+        case Member():
+            names = subject.plant, subject.resource.id
+            return topics.dot(*names), topics.trajectory(*names)
+        case PriceAt():
+            return (topics.lmp(subject.market, subject.node),)
+        case StateField():
+            return (subject.topic_in(topics),)
+        case _:
+            return ()

@@ -1,0 +1,75 @@
+"""A unit's image: its registers and bits, brought up to date as far as they are asked for."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from dotbus.runtime.installation.modbus import Table
+from modbus_gateway.state.clock_steps import Moment
+from modbus_gateway.wire.image import Area, Refusal
+from modbus_gateway.wire.place import Place
+from modbus_gateway.wire.shown_subject import ShownSubject
+
+
+class Keeper(Protocol):
+    """Who knows what is outdated."""
+
+    def now(self) -> Moment:
+        """The time on our clocks, after what turned by now was outdated."""
+        ...
+
+    def bring(self, subject: ShownSubject, now: Moment) -> None:
+        """Bring a subject up to date."""
+        ...
+
+
+class UnitImage:
+    """The registers of one unit.
+
+    Args:
+        keeper: who brings them up to date.
+        areas: what each table serves, in the order of addresses.
+        written: who writes it, by the numbers that the stretches know: a subject and its place in this unit.
+        render_s: how old what moves may be.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        areas: Mapping[Table, Sequence[Area]],
+        written: Sequence[tuple[ShownSubject, Place]],
+        render_s: float,
+    ) -> None:
+        self._keeper = keeper
+        self._areas = areas
+        self._subjects = [subject for subject, _ in written]
+        self._places = [place for _, place in written]
+        self._render_s = render_s
+
+    def read_registers(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """The bytes of `count` registers, or why there are none."""
+        return self._read(table, address, count)
+
+    def read_bits(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """`count` bits, packed as a reply carries them, or why there are none."""
+        return self._read(table, address, count)
+
+    def _read(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        areas = self._areas.get(table, ())
+        number = bisect_right(areas, address, key=_start_of) - 1
+        if number < 0 or address + count > areas[number].start + areas[number].length:
+            return Refusal.ADDRESS
+        stretch, now = areas[number].stretch, self._keeper.now()
+        first = address - stretch.start
+        for writer in stretch.written_by(first, count):
+            subject, place = self._subjects[writer], self._places[writer]
+            is_old = now.monotonic_s - place.written_at_s >= self._render_s
+            if subject.needs(is_old=is_old):
+                self._keeper.bring(subject, now)
+            elif is_old and place.moves:
+                place.move(now)
+        return stretch.cut(first, count)
+
+
+def _start_of(area: Area) -> int:
+    return area.start
