@@ -29,6 +29,8 @@ def around(points: Sequence[TrajectoryPoint], now: datetime) -> tuple[Trajectory
 
 def is_contested(points: Sequence[TrajectoryPoint]) -> bool:
     """Whether two points of one place in the curve differ: nobody can say which counts."""
+    if len({point_order(point) for point in points}) == len(points):
+        return False
     found: dict[PointOrder, float] = {}
     return any(found.setdefault(point_order(point), point.dop_mw) != point.dop_mw for point in points)
 

@@ -106,6 +106,8 @@ def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: 
 
 def _contradict(curves: Sequence[Trajectory], now: datetime) -> bool:
     """Whether curves with one newest batch say different things of now or of its last point, or one of them does by itself."""
+    if len(curves) == 1:
+        return is_contested(curves[0].points)
     now_mw = {trajectory_now(curve.points, now) for curve in curves if curve.points and now <= ends_at(curve.points)}
     latest = {(curve.latest.target_at, curve.latest.dop_mw) for curve in curves if curve.latest}
     return len(now_mw - {None}) > 1 or len(latest) > 1 or any(is_contested(curve.points) for curve in curves)

@@ -33,6 +33,7 @@ class Stretch:
         width: bytes of an address.
         content: what they show.
         faults: a byte per address, 1 where reading is an exception.
+        has_faults: whether any ever was.
     """
 
     def __init__(self, span: Span, places: Sequence[int | None]) -> None:
@@ -41,6 +42,7 @@ class Stretch:
         self.width = len(ZERO) if self.is_bits else len(RESERVED)
         self.content = bytearray((ZERO if self.is_bits else RESERVED) * span.length)
         self.faults = bytearray(span.length)
+        self.has_faults = False
         self._places = tuple(places)
         self._windows: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -60,7 +62,7 @@ class Stretch:
 
     def cut(self, first: int, count: int) -> bytes | Refusal:
         """The bytes of some addresses as a reply carries them, or why there are none."""
-        if 1 in self.faults[first : first + count]:
+        if self.has_faults and 1 in self.faults[first : first + count]:
             return Refusal.FAILURE
         part = self.content[first * self.width : (first + count) * self.width]
         return int(part[::-1], 2).to_bytes((count + 7) // 8, "little") if self.is_bits else bytes(part)
@@ -70,8 +72,10 @@ class Stretch:
         first = address - self.start
         shown = no_value if words is None else words
         end = first + len(shown) // self.width
-        self.faults[first:end] = (b"\x00" if words is not None else b"\x01") * (end - first)
         self.content[first * self.width : end * self.width] = shown
+        if words is None or self.has_faults:
+            self.has_faults = True
+            self.faults[first:end] = (b"\x00" if words is not None else b"\x01") * (end - first)
 
 
 class Area(NamedTuple):

@@ -59,6 +59,11 @@ class Spot:
         """Whether nothing would speak against a value."""
         return carries(self.form, value_mw) and self.limits.allow(value_mw)
 
+    @cached_property
+    def nothing(self) -> bytes:
+        """What it shows where there is nothing to show."""
+        return nothing_shown(self.form)
+
 
 def spots_of(cells: Iterable[tuple[int, Cell]]) -> tuple[Spot, ...]:
     """The spots of cells, each with the number of its stretch."""
@@ -80,22 +85,22 @@ class Place:
         hold_at_most_s: how long a value that is bad by now may be shown.
 
     Attributes:
-        shown: what was read, as the registers can show it: where a value does not fit, it is not good.
         moves: whether anything in it moves.
         written_at_s: when that was written last.
     """
 
     def __init__(self, spots: tuple[Spot, ...], stretches: list[Stretch], hold_at_most_s: float) -> None:
-        self.shown: Named = {}
+        self._read: Read | None = None
         self.moves = False
         self.written_at_s = 0.0
         self._spots = spots
+        self._judged = tuple(spot for spot in spots if spot.is_judged)
         self._stretches = stretches
         self._hold_at_most_s = hold_at_most_s
         self._moving: dict[int, Motion] = {}
         self._bad_since_s: dict[int, float] = {}
         for spot in spots:
-            self._put(spot, nothing_shown(spot.form))
+            self._put(spot, spot.nothing)
 
     def write(self, read: Read, good_until: Moment, now: Moment) -> datetime | None:
         """Write what was read.
@@ -108,21 +113,27 @@ class Place:
         Returns:
             When time alone next changes what it shows, but for values in motion; None when never.
         """
-        shown = self._as_shown(read)
-        self.shown = shown.named
-        before, self._moving, held_until_s = self._moving, {}, []
+        before, self._read = self._read, self._as_shown(read)
+        moved, self._moving, held_until_s = self._moving, {}, []
         for number, spot in enumerate(self._spots):
-            reading = spot.of(shown)
+            reading = spot.of(self._read)
             if is_held(reading, spot.form):
-                held_until_s.append(self._hold(number, before.get(number), good_until, now))
+                held_until_s.append(self._hold(number, moved.get(number), good_until, now))
                 continue
-            self._put(spot, encode_shown(reading, spot.form))
             if reading.motion is not None and not reading.quality.is_bad:
                 self._moving[number] = reading.motion
+            elif before and reading == spot.of(before) and number not in moved:
+                continue  # most of what is read says what it said before
             self._bad_since_s.pop(number, None)
+            self._put(spot, encode_shown(reading, spot.form))
         self.moves, self.written_at_s = bool(self._moving), now.monotonic_s
         ends_s = [until_s - now.monotonic_s for until_s in held_until_s if until_s >= now.monotonic_s]
         return now.wall + timedelta(seconds=min(ends_s)) + JUST_AFTER if ends_s else None
+
+    @property
+    def shown(self) -> Named:
+        """What was read, as the registers can show it: where a value does not fit, it is not good."""
+        return self._read.named if self._read else {}
 
     def is_restless(self) -> bool:
         """Whether something in motion may come across what its registers can show or its own limits before its motion ends."""
@@ -137,7 +148,7 @@ class Place:
 
     def _as_shown(self, read: Read) -> Read:
         """As the registers can show it: what speaks against a value where it is shown speaks against its quality there."""
-        found = [(spot, reasons) for spot in self._spots if spot.is_judged and (reasons := spot.against(read))]
+        found = [(spot, reasons) for spot in self._judged if (reasons := spot.against(read))]
         if not found:
             return read
         named, sooner_stale = read.named, dict(read.sooner_stale)
@@ -163,4 +174,4 @@ class Place:
 
     def _put(self, spot: Spot, words: bytes | None) -> None:
         for stretch, address in spot.where:
-            self._stretches[stretch].write(address, words, nothing_shown(spot.form))
+            self._stretches[stretch].write(address, words, spot.nothing)
