@@ -73,14 +73,21 @@ def serving(command: Sequence[str]) -> Iterator[tuple[psutil.Process, int]]:
 def measure(load: Sequence[str], command: Sequence[str], count: int, seconds: float) -> Mapping[str, float]:
     """Requests a second, the server's CPU time of each, and the slowest of a hundred replies."""
     with serving(command) as (process, port):
-        options = {"-p": port, "-c": CONNECTIONS, "-s": seconds, "-w": 0, "-n": count}
-        before = process.cpu_times()
-        arguments = [str(word) for option in options.items() for word in option]
-        shown = subprocess.run([*load, *arguments], capture_output=True, text=True, check=True).stdout
-        after = process.cpu_times()
+        return loaded(load, process, port, count, CONNECTIONS, seconds)
+
+
+def loaded(
+    load: Sequence[str], process: psutil.Process, port: int, count: int, connections: int, seconds: float
+) -> Mapping[str, float]:
+    """The same of a server that runs already."""
+    options = {"-p": port, "-c": connections, "-s": seconds, "-w": 0, "-n": count}
+    before = process.cpu_times()
+    arguments = [str(word) for option in options.items() for word in option]
+    shown = subprocess.run([*load, *arguments], capture_output=True, text=True, check=True).stdout
+    after = process.cpu_times()
     told = json.loads(shown)
     cpu_s = after.user + after.system - before.user - before.system
-    return {"rps": told["rps"], "cpu_us": cpu_s / told["n"] * 1e6, "p99_us": told["p99_us"]}
+    return {"rps": told["rps"], "cpu_us": cpu_s / told["n"] * 1e6, "p50_us": told["p50_us"], "p99_us": told["p99_us"]}
 
 
 def main() -> None:

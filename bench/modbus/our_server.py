@@ -1,4 +1,4 @@
-"""Our server with an image of ten resources, in which what moves is worked out twice a second as in the gateway.
+"""Our server with an image of ten resources as the gateway shows them.
 
     our_server.py PORT [RTU_PORT TLS_PORT FOLDER]
 

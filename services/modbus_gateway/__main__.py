@@ -1,6 +1,7 @@
 """Wiring of the Modbus gateway, and its command line."""
 
 import asyncio
+import gc
 import threading
 import time
 from contextlib import ExitStack
@@ -82,6 +83,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     with ExitStack() as running:
 
         def started() -> None:
+            gc.collect()
+            gc.freeze()  # what stands where is here to stay; to look through it again and again would hold up who asks
             bus.start()
             running.callback(bus.stop)
             presence.start()
