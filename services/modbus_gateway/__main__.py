@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -35,12 +36,15 @@ except ImportError:  # Windows has none; asyncio's own loop serves as well, at m
     uvloop = None  # type: ignore[assignment]  # a module or nothing
 
 NAME = "modbus_gateway"
+SWITCH_S = 0.0005
+"""How long the bus's thread may keep the interpreter from the loop that serves; Python itself lets it have 5 ms each time."""
 STUCK_AFTER_S = 5.0
 """When the loop that serves did not turn for longer it is stuck, and only a restart can help."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
     """Serve until the event is set."""
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
         runner.run(_serve(configuration, stop))
 
