@@ -145,6 +145,13 @@ class Process:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=5) as reply:
             return reply.read().decode()
 
+    def is_ready(self) -> bool:
+        """Whether it hears the broker."""
+        try:
+            return bool(self.get("/ready"))
+        except OSError:
+            return False
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.client.close()
         self.process.send_signal(number)
@@ -159,6 +166,7 @@ class Process:
 @pytest.fixture
 def gateway(tmp_path: Path, broker: Mosquitto) -> Iterator[Process]:
     process = Process(tmp_path, broker)
+    eventually(process.is_ready)  # a heartbeat that it only finds retained shows it nothing of clocks
     yield process
     if process.process.poll() is None:
         process.stop()
