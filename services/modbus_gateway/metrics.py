@@ -1,9 +1,11 @@
 """Metrics: what the gateway counts, for Prometheus."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from modbus_gateway.wire.admission import Reason
 from modbus_gateway.wire.image import Refusal
@@ -12,15 +14,35 @@ from modbus_gateway.wire.pdu import FUNCTIONS
 _EXCEPTION_BIT: Final = 0x80
 
 
+class Answers(Collector):
+    """How many requests were answered, by function and with which exception.
+
+    Plain numbers, which Prometheus asks for: a counter of its own takes a lock, a fifth of what a request takes in all.
+    """
+
+    def __init__(self) -> None:
+        self.functions = [0] * 256
+        self.exceptions = [0] * 256
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The counters as they are now."""
+        functions = list(self.functions)  # as of one moment: a sum of two could go down
+        requests = CounterMetricFamily("dotbus_modbus_requests", "Modbus requests answered", labels=["function"])
+        for function in FUNCTIONS:
+            requests.add_metric([str(function)], functions[function])
+        requests.add_metric(["other"], sum(functions) - sum(functions[function] for function in FUNCTIONS))
+        exceptions = CounterMetricFamily("dotbus_modbus_exceptions", "Of these with an exception", labels=["code"])
+        for refusal in Refusal:
+            exceptions.add_metric([str(int(refusal))], self.exceptions[refusal])
+        yield from (requests, exceptions)
+
+
 class GatewayMetrics:
     """Counters of one gateway."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        requests = Counter("dotbus_modbus_requests", "Modbus requests answered", ["function"], registry=registry)
-        exceptions = Counter("dotbus_modbus_exceptions", "Of these with an exception", ["code"], registry=registry)
-        self._requests = {function: requests.labels(str(function)) for function in FUNCTIONS}
-        self._other_requests = requests.labels("other")
-        self._exceptions = {int(refusal): exceptions.labels(str(int(refusal))) for refusal in Refusal}
+        self._answers = Answers()
+        registry.register(self._answers)
         self._connections = Gauge("dotbus_modbus_connections", "Open Modbus connections", registry=registry)
         self._turned_away = Counter("dotbus_modbus_connections_turned_away", "Connections closed at once", registry=registry)
         self._closed = Counter(
@@ -34,9 +56,9 @@ class GatewayMetrics:
 
     def answered(self, function: int, reply: bytes) -> None:
         """A request was answered."""
-        self._requests.get(function, self._other_requests).inc()
+        self._answers.functions[function] += 1
         if reply[0] & _EXCEPTION_BIT:
-            self._exceptions[reply[1]].inc()
+            self._answers.exceptions[reply[1]] += 1
 
     def connections(self, count: int) -> None:
         """So many connections are open."""
