@@ -66,8 +66,8 @@ class Ads(Protocol):
         """The trajectory batches after one, within a time."""
         ...
 
-    def validate_dispatch_batch(self, batch_uid: str) -> None:
-        """Tell that a batch was received."""
+    def validate_dispatch_batch(self, batch_uid: str, within_s: float = ...) -> None:
+        """Tell that a batch was received, within a time."""
         ...
 
 
@@ -260,9 +260,9 @@ class UntilStop:
         """As `Ads`."""
         return self._asked().get_trajectory_data(batch_uid, within_s)
 
-    def validate_dispatch_batch(self, batch_uid: str) -> None:
+    def validate_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> None:
         """As `Ads`."""
-        self._asked().validate_dispatch_batch(batch_uid)
+        self._asked().validate_dispatch_batch(batch_uid, within_s)
 
     def _asked(self) -> Ads:
         if self.is_stopping():

@@ -52,6 +52,9 @@ ASKED_AGAIN_FOR = timedelta(seconds=5)
 """How long a round goes on asking for what could not be had, and how long after that for revisions of what was.
 
 A question that times out is the last one then; the others of its kind wait for it, and the other kind not."""
+TAKEN_FOR = timedelta(seconds=30)
+"""How long a round goes on fetching what is new: the rest comes first in the next, which asks for the list and for trajectories
+before. CAISO may list thousands, and each may fail."""
 AWAY_IN_BACKLOG = 2
 
 
@@ -162,10 +165,13 @@ class DispatchStream:
                 self._changes.withdraw(batch)
 
     def _take_new(self) -> Iterator[AdsFailure]:
-        for batch in self._batches.to_take(self._clock()):
+        begun = self._clock()
+        for batch in self._batches.to_take(begun):
             if failure := self._take(batch):
                 self._changes.commit(news_only=True)  # the next may take long: what is in doubt is told before
                 yield failure
+            if abs(self._clock() - begun) >= TAKEN_FOR:
+                return
 
     def _ask_again(self) -> Iterator[AdsFailure]:
         due = self._batches.to_ask_again(self._clock())

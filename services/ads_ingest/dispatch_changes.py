@@ -12,13 +12,7 @@ from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_l
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads
-from ads_ingest.known.from_batches import (
-    Judge,
-    fold_dots,
-    fold_instructions,
-    restore_instructions,
-    withdraw_instructions,
-)
+from ads_ingest.known.from_batches import Judge, fold_dots, fold_instructions, restore_instructions, withdraw_instructions
 from ads_ingest.known.intervals import (
     is_dot_unreadable,
     is_other_unreadable,
@@ -33,7 +27,7 @@ from ads_ingest.publishing import Publisher
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
 from caiso.ads import WHOLE_CACHE
 from caiso.ads.records import DispatchBatch
-from dotbus.contracts.instruction_states import Status
+from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
@@ -122,18 +116,20 @@ class DispatchChanges:
         named = document.resources
         self._note_seen(named)
         before = self._named_before(header.batch_uid)
-        unnamed = self._views.unnamed(header, named, before)
+        anybody = self._anybody() if document.is_ownerless and not is_nothing_by_status(header.batch_status) else frozenset()
+        unnamed = self._views.unnamed(header, named | anybody, before)
         events = translate_dispatch(document, self._sender, now, unnamed.gone)
         self._fold(header, events, unnamed.over, now)
         unreadable_in = {event.resource_id: unreadable_of(event) for event in events}
         unread = [each for each in events if unreadable_in[each.resource_id]]
-        others_in_doubt = {each.resource_id for each in unread if is_other_unreadable(each)}
-        in_doubt = {each.resource_id for each in events if is_undecided(each)} | document.nameless
+        others_in_doubt = {each.resource_id for each in unread if is_other_unreadable(each)} | anybody
+        in_doubt = {each.resource_id for each in events if is_undecided(each)} | document.nameless | anybody
         in_doubt |= {each.resource_id for each in unread if is_dot_unreadable(each)}
         in_doubt |= {resource_id for resource_id in unnamed.awaited - unnamed.over if before[resource_id] is not None}
         instructed = tuple(chain.from_iterable(event.instructions for event in events))
         unreadable = list(dict.fromkeys(chain.from_iterable(unreadable_in.values())))
         unreadable += [f"an instruction of {resource_id} without a UID" for resource_id in sorted(document.nameless)]
+        unreadable += ["an instruction without a resource"] if anybody else []
         untold = may_last_until(header, now) if unreadable else None
         until = max((at for at in (open_until(header, instructed), untold) if at), default=None)
         words = self._words_of(event for event in events if event.resource_id in named)
@@ -142,6 +138,10 @@ class DispatchChanges:
         self._views.note(header, named, unnamed)
         self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
         return unreadable
+
+    def _anybody(self) -> frozenset[str]:
+        """All resources that this account may be told of."""
+        return frozenset(filter(self._publisher.known_state.is_of, self._publisher.known_state.entries))
 
     def _words_of(self, events: Iterable[Dispatch]) -> Mapping[str, str]:
         """What a batch comes to for each resource, which is compared with what other accounts were told of it."""
@@ -194,7 +194,7 @@ class DispatchChanges:
     def _withdraw_at_once(self, batch: OpenBatch) -> None:
         named = self._named_by(batch.batch_uid)
         if not named and batch.header.batch_status == Status.CANCELLED and batch.header.batch_type in DOT_BATCH_TYPES:
-            named = frozenset(filter(self._publisher.known_state.is_of, self._publisher.known_state.entries))
+            named = self._anybody()
         if batch.header.batch_type is None or batch.header.batch_type in DOT_BATCH_TYPES:
             self._withdraw_from(batch.batch_uid, batch.header.revision_no, batch.until, named)
         if batch.instructs_nothing:

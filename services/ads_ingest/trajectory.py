@@ -127,7 +127,7 @@ class TrajectoryStream:
         listed = TrajectoryBatchList()
         if is_new:
             listed, cursor = self._new.since(self._get_data, cursor)
-        elif cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_dispatches, self._clock()):
+        if not listed.batches and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_dispatches, self._clock()):
             self._silence.note_checked(self._clock())
             listed, cursor = self._whole.since(cursor)
         if listed.batches:
@@ -246,6 +246,9 @@ class TrajectoryStream:
         unreadable = {event.resource_id: unreadable_points_of(event) for event in events}
         for resource_id in record.nameless:
             unreadable[resource_id] = [*unreadable.get(resource_id, []), f"a DOP of {resource_id} without a UID"]
+        if record.is_ownerless:
+            anybody = filter(self._publisher.known_state.is_of, self._publisher.known_state.entries)
+            unreadable |= {each: [*unreadable.get(each, []), "a DOP without a resource"] for each in anybody}
         for resource_id, texts in unreadable.items():
             if texts:
                 failure = Unreadable(question, "; ".join(texts), xml)

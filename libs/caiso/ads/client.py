@@ -180,13 +180,17 @@ class AdsClient:
                 raise
             return first
 
-    def validate_dispatch_batch(self, batch_uid: str) -> None:
+    def validate_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> None:
         """Tell ADS that a dispatch batch was received (section 2.7). It passes over instructions that were validated before.
+
+        Args:
+            batch_uid: which.
+            within_s: the most that the answer may take, seconds, where that is less than any may.
 
         Raises:
             AdsFailure: why it is not known whether ADS took it.
         """
-        self._ask(Question("validateDispatchBatch", batch_uid), parse_receipt)
+        self._ask(Question("validateDispatchBatch", batch_uid, within_s=within_s), parse_receipt)
 
     def submit_mss_lf_request(self, request: LoadFollowingRequest) -> LoadFollowingResponse:
         """Submit load following of a metered subsystem (section 2.8). For such participants only.

@@ -54,9 +54,10 @@ def parse_dispatch_element(root: Element, xml: bytes) -> DispatchBatch:
         NoIdentity: it has no UID.
     """
     problems: list[str] = []
-    nameless: set[str] = set()
+    nameless: set[str | None] = set()
     instructions = tuple(each(descendants(root, "instruction"), _instruction_reader(), problems, nameless))
-    return DispatchBatch(_header_reader()(root), instructions, tuple(problems), xml, frozenset(nameless))
+    is_ownerless, named = None in nameless, frozenset(filter(None, nameless))
+    return DispatchBatch(_header_reader()(root), instructions, tuple(problems), xml, named, is_ownerless)
 
 
 def parse_batch_header(reply: Reply, max_bytes: int) -> BatchHeader:
@@ -161,9 +162,9 @@ def _trajectory_reader(problems: list[str], without_batch: set[str]) -> Callable
         except NoIdentity:
             without_batch.update(named for part in descendants(element, "resourceId") if (named := (part.text or "").strip()))
             raise
-        nameless: set[str] = set()
+        nameless: set[str | None] = set()
         dops = tuple(each(descendants(element, "trajectoryDop"), read_dop, problems, nameless))
         compliance = tuple(each(descendants(element, "trajectoryCompliance"), read_compliance, problems))
-        return TrajectoryBatch(header, dops, compliance, frozenset(nameless))
+        return TrajectoryBatch(header, dops, compliance, frozenset(filter(None, nameless)), None in nameless)
 
     return read

@@ -64,17 +64,17 @@ def judging(reply: Reply) -> Iterator[None]:
 
 
 def each(
-    elements: Iterable[Element], read: Callable[[Element], R], problems: list[str], nameless: set[str] | None = None
+    elements: Iterable[Element], read: Callable[[Element], R], problems: list[str], nameless: set[str | None] | None = None
 ) -> Iterator[R]:
     """What `read` makes of each element; those without identity become problems, the first of them one by one.
 
-    `nameless` takes up the resources that those are for.
+    `nameless` takes up the resources that those are for, None for one that names no usable resource.
     """
     for element in elements:
         try:
             yield read(element)
         except NoIdentity as error:
-            if nameless is not None and error.resource_id:
+            if nameless is not None:
                 nameless.add(error.resource_id)
             if len(problems) < PROBLEMS_MOST:
                 problems.append(f"line {element.sourceline}: {error}")

@@ -211,6 +211,7 @@ class DispatchBatch(msgspec.Struct, frozen=True, gc=False):
         problems: instructions without a UID or a resource, each with its line in `xml`.
         xml: the document that it was read from.
         nameless: resources with an instruction without a UID: what it asks of them is not among the instructions.
+        is_ownerless: whether an instruction names no usable resource: it may be any resource's.
     """
 
     header: BatchHeader
@@ -218,6 +219,7 @@ class DispatchBatch(msgspec.Struct, frozen=True, gc=False):
     problems: tuple[str, ...] = ()
     xml: bytes = b""
     nameless: frozenset[str] = frozenset()
+    is_ownerless: bool = False
 
     @property
     def resources(self) -> frozenset[str]:
@@ -309,12 +311,14 @@ class TrajectoryBatch(msgspec.Struct, frozen=True, gc=False):
         dops: the points of every resource in it, in CAISO's order.
         compliance: the compliance records of every resource in it.
         nameless: resources with a point without a UID, which is not among the points.
+        is_ownerless: whether a point names no usable resource: it may be any resource's.
     """
 
     header: TrajectoryHeader
     dops: tuple[TrajectoryDop, ...] = ()
     compliance: tuple[TrajectoryCompliance, ...] = ()
     nameless: frozenset[str] = frozenset()
+    is_ownerless: bool = False
 
     @property
     def resources(self) -> frozenset[str]:

@@ -173,8 +173,8 @@ class OpenBatches:
         return [each for each in self.every() if each.is_missing and not each.failures and each.is_current(now)]
 
     def again_at(self, now: datetime) -> datetime | None:
-        """When the first of what may be in force and could not be had is to be asked for once more; None when all was had."""
-        missing = (each for each in self.every() if each.is_missing and each.failures and each.is_current(now))
+        """When the first of what may be in force and was not had is to be asked for; None when all was had."""
+        missing = (each for each in self.every() if each.is_missing and each.is_current(now))
         return min((each.ask_at for each in missing), default=None)
 
     def to_ask_again(self, now: datetime) -> list[OpenBatch]:

@@ -5,7 +5,7 @@ doubt what was received.
 """
 
 from ads_ingest.batches.open_batches import OpenBatches
-from ads_ingest.caiso import Ads
+from ads_ingest.caiso import ALL_THE_TIME, WITHIN_S, Ads
 from caiso.ads.errors import AdsFailure, Away
 from dotbus.runtime.logs import get_logger
 
@@ -42,7 +42,7 @@ class Validations:
         owed = batches.validations_owed()
         for batch_uid in owed[:MOST_AT_ONCE]:
             try:
-                self._caiso.validate_dispatch_batch(batch_uid)
+                self._caiso.validate_dispatch_batch(batch_uid, WITHIN_S[min(self._unheard, ALL_THE_TIME)])
             except Away as failure:
                 batches.put_off_validation(batch_uid)
                 self._not_heard(failure, len(owed))

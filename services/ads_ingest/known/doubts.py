@@ -126,7 +126,7 @@ def doubt_of(resource_id: str, record: records.TrajectoryBatch, now: datetime) -
     """What a batch does to a curve whose points in it nobody can read."""
     told = [dop.target_at for dop in record.dops if dop.resource_id == resource_id]
     targets = [at for at in told if at]
-    is_anywhere = not targets or None in told or resource_id in record.nameless
+    is_anywhere = not targets or None in told or resource_id in record.nameless or record.is_ownerless
     received_at = record.header.batch_received_at or record.header.batch_sent_at
     until = max([now + UNTOLD_LENGTH, *targets])  # older points after its last target may be on the curve still
     return CurveDoubt(until, None if is_anywhere else min(targets), received_at)

@@ -183,7 +183,7 @@ class PlayedAds:
         """As `AdsClient`."""
         return TrajectoryBatchList(tuple(_since(self._trajectories, batch_uid)))
 
-    def validate_dispatch_batch(self, batch_uid: str) -> None:
+    def validate_dispatch_batch(self, batch_uid: str, within_s: float = math.inf) -> None:
         """CAISO is told nothing."""
 
     def _play(self, question: Question) -> None:

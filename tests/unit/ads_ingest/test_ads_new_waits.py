@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from ads_bench import MINUTE, T0, Bench, batch
 
+from ads_ingest.caiso import WITHIN_S
+from ads_ingest.dispatch import TAKEN_FOR
 from caiso.ads.errors import TimedOut
 from caiso.ads.records import Question
 
@@ -33,3 +35,32 @@ def test_new_batches_wait_a_few_seconds_for_one_whose_document_does_not_come_and
     for _ in range(4):
         bench.round(timedelta(seconds=10))
     assert {uid: each[:3] for uid, each in waited_s.items()} == {uid: [5.0, 15.0, TIMEOUT_S] for uid in waited_s}
+
+
+def test_a_long_list_of_what_does_not_come_keeps_neither_the_next_list_nor_trajectories_waiting(bench: Bench) -> None:
+    def slow(question: Question) -> TimedOut:
+        bench.later(timedelta(seconds=min(question.within_s, TIMEOUT_S)))
+        return TimedOut(question, "no reply")
+
+    bench.ads.batches = [batch(0)]
+    bench.round()
+    bench.ads.batches += [batch(number, at=T0 + 60 * MINUTE) for number in range(1, 101)]
+    bench.ads.troubles["getDispatchBatch", None] = slow
+    found = bench.dispatch.round()
+    assert TAKEN_FOR.total_seconds() <= bench.monotonic_s <= TAKEN_FOR.total_seconds() + 2 * TIMEOUT_S
+    assert found.again_at is not None
+    assert found.again_at <= bench.now
+    assert bench.reasons("R1") == ("incomplete",)
+    del bench.ads.troubles["getDispatchBatch", None]
+    for _ in range(4):
+        bench.round(MINUTE)
+    assert len({event.batch.batch_uid for event in bench.dispatches()}) == 101
+
+
+def test_a_validation_has_little_time_at_first_because_what_is_new_waits_behind_it(bench: Bench) -> None:
+    bench.ads.batches = [batch(1)]
+    bench.ads.troubles["validateDispatchBatch", None] = lambda question: TimedOut(question, "no reply")
+    for _ in range(8):
+        bench.round(MINUTE)
+    asked = [question.within_s for question in bench.ads.asked if question.operation == "validateDispatchBatch"]
+    assert asked[:3] == list(WITHIN_S)

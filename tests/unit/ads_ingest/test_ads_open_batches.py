@@ -152,7 +152,8 @@ def test_the_next_question_is_due_with_the_first_batch_in_force_that_could_not_b
     known = OpenBatches(RECHECK, VOUCHED, lambda: 0.0)
     for uid in ("B1", "B2", "B3"):
         known.note_told(header(batch_uid=uid), T0)
-    assert known.again_at(T0) is None, "what is new is for the next round to ask"
+    assert known.again_at(T0) == T0, "what a round did not come to is due at once"
+    known.note_had(header(batch_uid="B3"), T0 + 5 * MINUTE, (), T0)
     known.note_failed("B1", AWAY, T0)
     known.note_failed("B1", AWAY, T0)
     known.note_failed("B2", AWAY, T0)

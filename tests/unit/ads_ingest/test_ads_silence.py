@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from ads_bench import MINUTE, T0, Bench, batch, timed_out, trajectory
-from ads_replies import envelope, escaped
+from ads_replies import envelope, escaped, packed
 
 from caiso.ads.records import Question
 
@@ -86,6 +86,19 @@ def test_trajectories_that_caiso_denies_are_found_after_two_intervals(bench: Ben
     assert bench.curve().latest is not None
     assert bench.curve().latest.batch_uid == "T2"
     assert bench.outbox.cursors()["trajectory"] == "T2"
+
+
+def test_trajectories_that_caiso_says_it_has_and_does_not_name_are_found_after_two_intervals(bench: Bench) -> None:
+    bench.ads.trajectories = [trajectory("T1", 0, (5, 10.0))]
+    bench.trajectory.round()
+    nothing = envelope("getTrajectoryData", packed(b"<APITrajectoryResponse><trajectoryBatchList/></APITrajectoryResponse>"))
+    bench.ads.troubles["isNewTrajData", None] = lambda _question: envelope("isNewTrajData", "true")
+    bench.ads.troubles["getTrajectoryData", "T1"] = lambda _question: nothing
+    bench.ads.trajectories = [trajectory("T2", 5, (10, 20.0))]
+    for _ in range(11):
+        bench.later(MINUTE)
+        bench.trajectory.round()
+    assert {point.batch_uid for point in bench.curve().points} >= {"T2"}
 
 
 @pytest.mark.parametrize(("minutes", "alarms"), [(19, ()), (20, ("no dispatch batch for 20 min, though CAISO answers",))])

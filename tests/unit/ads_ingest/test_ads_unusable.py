@@ -414,12 +414,13 @@ def test_an_hourly_batch_that_caiso_forgot_is_in_doubt_and_no_five_minute_dot_be
     assert {interval.batch_uid: interval.reasons for interval in bench.dot().intervals} == {"B1": (), "B2": ("incomplete",)}
 
 
-def test_what_a_new_revision_does_not_name_is_withdrawn_even_when_a_part_of_it_is_unusable(bench: Bench) -> None:
+def test_what_a_new_revision_does_not_name_is_in_doubt_when_a_part_of_it_may_be_about_it(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
     bench.ads.batches[0].revision_no, bench.ads.batches[0].dots_mw = 2, {"R1": 5.0, " ": 6.0}
     bench.round(RECHECK)
-    assert (bench.dots("R1"), bench.dots("R2")) == ([("B1", 5.0)], [])
+    assert (bench.dots("R1"), bench.dots("R2")) == ([("B1", 5.0)], [("B1", -1.0)])
+    assert (bench.reasons("R1"), bench.reasons("R2")) == (("incomplete",), ("incomplete",))
 
 
 def test_a_batch_that_was_given_up_is_asked_for_after_a_restart(bench: Bench) -> None:
@@ -439,7 +440,9 @@ def test_an_instruction_that_names_no_resource_is_quarantined_and_the_others_are
     assert bench.dots("R1") == [("B1", 5.0)]
     (raw,) = (bench.folder / "quarantine").iterdir()
     assert b"<dot>6.0</dot>" in raw.read_bytes()
-    assert bench.outbox.cursors() == {"dispatch": "B1"}
+    bench.restart()
+    bench.round()
+    assert bench.reasons("R2") == ("incomplete",), "CAISO lists it again, until it is over"
 
 
 def test_on_a_first_start_what_is_in_force_comes_before_the_backlog_and_all_of_it_comes(bench: Bench) -> None:
