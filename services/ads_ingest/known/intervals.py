@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from dotbus.contracts.instruction_kinds import lasting
-from dotbus.contracts.instruction_states import Holding, Standing, is_nothing_by_status
+from dotbus.contracts.instruction_states import Answer, Holding, Standing, answer_to, is_nothing_by_status
 from dotbus.contracts.instruction_times import (
     DOT_INSTRUCTION,
     is_binding,
@@ -29,9 +29,11 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
-from dotbus.contracts.schedules import DOT_BATCH_TYPES
+from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
 
 SUPPLEMENTAL = "SUPP"
+HUNDREDTH_MW = 0.01
+"""As CAISO rounds megawatts."""
 
 _DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo", "batchReceived"})
 _DECISIVE_OF_TRAJECTORY = frozenset({"batchReceived"})
@@ -104,8 +106,23 @@ def unreadable_in(header: DispatchBatchHeader, instruction: Instruction) -> list
     if is_dot:
         found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT)]
         found += _contradicting_segments(instruction.details)
-    misfit = misfit_of(header, instruction) if _may_hold(header, instruction) else None
-    return [*found, misfit] if misfit else found
+    if not _may_hold(header, instruction):
+        return found
+    misfits = (misfit_of(header, instruction), _accepted_outside(header, instruction))
+    return [*found, *(misfit for misfit in misfits if misfit)]
+
+
+def _accepted_outside(header: DispatchBatchHeader, instruction: Instruction) -> str | None:
+    """That more was accepted than is instructed, or the other way round: CAISO takes nothing but 0 to the hourly DOT (3.3)."""
+    said = (instruction.opr_accept_dot_mw, instruction.accept_dot_mw)
+    accepted_mw = next((mw for mw in said if mw is not None), None)
+    dot_mw = instruction.dot_mw
+    if header.batch_type != BatchType.HOURLY or accepted_mw is None or dot_mw is None:
+        return None
+    if answer_to(header.batch_type, instruction) not in (Answer.ACCEPTED, Answer.PARTLY):
+        return None  # what was declined goes back to its Hour Ahead schedule, which may be any megawatts
+    is_inside = min(dot_mw, 0.0) - HUNDREDTH_MW <= accepted_mw <= max(dot_mw, 0.0) + HUNDREDTH_MW
+    return None if is_inside else f"{accepted_mw:g} MW are accepted of {dot_mw:g} MW"
 
 
 def _may_be_dot(header: DispatchBatchHeader, instruction: Instruction) -> bool:

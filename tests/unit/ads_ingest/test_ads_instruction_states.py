@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
 from ads_fake import Batch
 
@@ -174,3 +175,32 @@ def test_an_hourly_dot_shows_until_when_it_can_be_answered_and_then_what_was(ben
     (answered,) = bench.instructions().instructions
     assert answered.answer
     assert (answered.answer.answer, answered.answer.is_open, answered.standing_mw) == ("partly accepted", False, 15.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "dot_mw", "reasons"),
+    [
+        ("<acceptDot>400</acceptDot>", 40.0, ("incomplete",)),
+        ("<acceptDot>-5</acceptDot>", 40.0, ("incomplete",)),
+        ("<acceptDot>15</acceptDot><oprAcceptDot>41</oprAcceptDot>", 40.0, ("incomplete",)),
+        ("<acceptDot>5</acceptDot>", -40.0, ("incomplete",)),
+        ("<acceptDot>40.004</acceptDot>", 40.0, ()),
+        ("<acceptDot>-15</acceptDot>", -40.0, ()),
+        ("<acceptDot>0</acceptDot><acceptStatus>PARTIAL</acceptStatus>", 40.0, ()),
+    ],
+)
+def test_more_than_is_instructed_is_not_accepted_of_it(
+    bench: Bench, told: str, dot_mw: float, reasons: tuple[str, ...]
+) -> None:
+    """CAISO takes nothing but 0 to the hourly DOT, so that an answer beyond it is not what was answered."""
+    bench.ads.batches = [Batch("H1", T0, {"R1": dot_mw}, batch_type=1, told=told)]
+    bench.round()
+    (interval,) = bench.dot().intervals
+    assert interval.reasons == reasons
+
+
+def test_what_was_declined_may_go_back_to_any_megawatts(bench: Bench) -> None:
+    told = "<acceptDot>55</acceptDot><acceptStatus>DECLINE</acceptStatus><reasonCode>11</reasonCode>"
+    bench.ads.batches = [Batch("H1", T0, {"R1": 40.0}, batch_type=1, told=told)]
+    bench.round()
+    assert (bench.dot().intervals, bench.dot().reasons, bench.instructions().reasons) == ((), (), ())
