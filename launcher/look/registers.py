@@ -38,7 +38,10 @@ class GatewaySilent(Exception):
 
 @dataclass(frozen=True)
 class Shown:
-    """What one place of the map shows: `value` None for "no value", with the exception's text when there was one."""
+    """What one place of the map shows: `value` None for "no value", with the exception's text when there was one.
+
+    Of a string `text` is what it says, and it has no value.
+    """
 
     unit_id: int
     table: Table
@@ -46,6 +49,7 @@ class Shown:
     words: tuple[int, ...]
     value: float | None
     exception: str = ""
+    text: str = ""
 
     @property
     def quantity(self) -> str:
@@ -147,6 +151,9 @@ def _shown(span: Span, cell: Cell, words: tuple[int, ...]) -> Shown:
     form = cell.form
     order: Literal["big", "little"] = "big" if form.word_order is WordOrder.BIG else "little"
     plain = [word if form.byte_order is ByteOrder.BIG else (word & 0xFF) << 8 | word >> 8 for word in words]
+    if form.type is RegisterType.STRING:
+        text = b"".join(word.to_bytes(2, "big") for word in plain).rstrip(b"\0").decode(errors="replace")
+        return Shown(span.unit_id, span.table, cell, words, None, text=text)
     number = ModbusTcpClient.convert_from_registers(plain, _DATATYPE[form.type], word_order=order)
     if not isinstance(number, int | float) or math.isnan(number) or number == _NOTHING.get(form.type):
         return Shown(span.unit_id, span.table, cell, words, None)

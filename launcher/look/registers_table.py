@@ -56,7 +56,7 @@ def _table(entries: list[Shown]) -> Table:
 
 def _meaning(entry: Shown) -> str:
     if entry.value is None:
-        return "no value"
+        return entry.text or "no value"
     match entry.cell.quantity.unit:
         case unit if unit == EPOCH and entry.at:
             return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"

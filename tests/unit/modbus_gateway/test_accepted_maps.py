@@ -18,8 +18,26 @@ OWN, BESIDE = 20, 21
 """Unit ids: of the drawn point, and of the same quantity as it is written when nothing is asked for, with its quality."""
 PMIN_MW, PMAX_MW = 0.0, 100.0
 MEASURED = sorted(name for name, one in QUANTITIES.items() if one.is_measured and one.scope is Scope.RESOURCE)
-FORMATS = {"float32": ">f", "uint16": ">H", "int16": ">h", "uint32": ">I", "int32": ">i"}
-NO_VALUE = {"uint16": "ffff", "int16": "8000", "uint32": "ffffffff", "int32": "80000000", "float32": "7fc00000"}
+FORMATS = {
+    "float32": ">f",
+    "float64": ">d",
+    "uint16": ">H",
+    "int16": ">h",
+    "uint32": ">I",
+    "int32": ">i",
+    "uint64": ">Q",
+    "int64": ">q",
+}
+NO_VALUE = {
+    "float32": "7fc00000",
+    "float64": "7ff8000000000000",
+    "uint16": "ffff",
+    "int16": "8000",
+    "uint32": "ffffffff",
+    "int32": "80000000",
+    "uint64": "f" * 16,
+    "int64": "8" + "0" * 15,
+}
 FLOAT32_DIGITS = 1e-6
 NUMBERS = st.sampled_from([0.0, -0.0, 1.0, 50.0, 99.96, 100.0, 100.04, -1.0, 327.67, 1e-9, 3.4e38, -1e308]) | st.floats(
     allow_nan=False, allow_infinity=False
@@ -39,11 +57,19 @@ def points(draw: st.DrawFn) -> dict[str, object]:
         "resource": "SOLAR",
         "type": draw(st.sampled_from(sorted(FORMATS))),
         "word_order": draw(st.sampled_from(["big", "little"])),
+        "byte_order": draw(st.sampled_from(["big", "little"])),
+        "offset": draw(st.sampled_from([0.0, 0.0, 1.0, -40.0, 1e6])),
         "on_bad": draw(st.sampled_from(["hold", "value", "nan", "exception"])),
         "scale": draw(SCALES),
     }
     if drawn["on_bad"] == "value":
         drawn["bad_value"] = draw(NUMBERS)
+    if draw(st.booleans()):
+        drawn |= {
+            "min": draw(st.sampled_from([-10.0, 12.5])),
+            "max": 99.97,
+            "stale_after_s": draw(st.sampled_from([20.0, 90.0])),
+        }
     return drawn
 
 
@@ -51,8 +77,8 @@ def at_work(drawn: dict[str, object], *, told: bool) -> Gateway | None:
     """A gateway with such a map, None when the check refuses it."""
     name, whose = str(drawn["quantity"]), {"resource": "SOLAR"}
     quality = {"quantity": QUANTITIES[name].quality, **whose}
-    beside = [{"unit_id": BESIDE, "address": 0, "quantity": name, **whose}, {"unit_id": BESIDE, "address": 2, **quality}]
-    own = [drawn, {"unit_id": OWN, "address": 2, **quality}] if told else [drawn]
+    beside = [{"unit_id": BESIDE, "address": 0, "quantity": name, **whose}, {"unit_id": BESIDE, "address": 4, **quality}]
+    own = [drawn, {"unit_id": OWN, "address": 4, **quality}] if told else [drawn]
     try:
         return Gateway(point=[*own, *beside])
     except ConfigurationRefused:
@@ -60,18 +86,19 @@ def at_work(drawn: dict[str, object], *, told: bool) -> Gateway | None:
 
 
 def shown(gateway: Gateway, unit_id: int, drawn: dict[str, object]) -> tuple[bytes, float] | None:
-    """The registers of the value, high word first, and the number in them; None for a Modbus exception."""
+    """The registers of the value, high word and high byte first, and the number in them; None for a Modbus exception."""
     kind = str(drawn["type"])
     size = struct.calcsize(FORMATS[kind])
     content = gateway.read_registers(unit_id, 0, size // 2)
     if isinstance(content, Refusal):
         return None
-    ordered = content[2:] + content[:2] if drawn["word_order"] == "little" and size > 2 else content
+    words = [content[i : i + 2] for i in range(0, size, 2)][:: -1 if drawn["word_order"] == "little" else 1]
+    ordered = b"".join(word[::-1] if drawn.get("byte_order") == "little" else word for word in words)
     return ordered, struct.unpack(FORMATS[kind], ordered)[0]
 
 
 def quality_at(gateway: Gateway, unit_id: int) -> int:
-    content = gateway.read_registers(unit_id, 2, 1)
+    content = gateway.read_registers(unit_id, 4, 1)
     assert isinstance(content, bytes)
     return int.from_bytes(content, "big")
 
@@ -80,7 +107,8 @@ def looks_like_a_value(drawn: dict[str, object], content: bytes, number: float) 
     """Whether somebody who knows type, scale and the resource's limits may take it for a good value."""
     if content.hex() == NO_VALUE[str(drawn["type"])]:
         return False
-    edges = sorted((PMIN_MW * float(drawn["scale"]), PMAX_MW * float(drawn["scale"])))  # type: ignore[arg-type]
+    scale, offset = float(drawn.get("scale", 1)), float(drawn.get("offset", 0))  # type: ignore[arg-type]
+    edges = sorted((PMIN_MW * scale + offset, PMAX_MW * scale + offset))
     return drawn["quantity"] == "supp_mw" or edges[0] <= number <= edges[1]
 
 
@@ -123,7 +151,10 @@ def judge(gateway: Gateway, drawn: dict[str, object], *, told: bool) -> None:
     if level == Level.BAD:
         assert told or not looks_like_a_value(drawn, content, number)
     elif beside and beside[0].hex() != NO_VALUE["float32"] and (told or looks_like_a_value(drawn, content, number)):
-        scaled = beside[1] * float(drawn["scale"])  # type: ignore[arg-type]
-        rounding = 0.0 if drawn["type"] == "float32" else 0.5
-        is_right = abs(number - scaled) <= rounding + abs(scaled) * FLOAT32_DIGITS + 1e-37
+        times, offset = beside[1] * float(drawn["scale"]), float(drawn["offset"])  # type: ignore[arg-type]
+        scaled, size = times + offset, abs(times) + abs(offset)
+        rounding = 0.0 if str(drawn["type"]).startswith("float") else 0.5
+        is_right = abs(number - scaled) <= rounding + size * FLOAT32_DIGITS + 1e-37
         assert is_right or content.hex() == NO_VALUE[str(drawn["type"])]
+        if told and level == Level.GOOD and "max" in drawn:
+            assert float(drawn["min"]) <= beside[1] <= float(drawn["max"]) + 1e-4  # type: ignore[arg-type]
