@@ -23,7 +23,7 @@ def known_quantity(point: Line) -> Quantity:
 def form_of_point(point: Point, quantity: Quantity) -> Form:
     """How a point is written. A flag in a register has no third state: what would be held is 0 at once, as in a bit."""
     kind = RegisterType.BIT if point.table.has_bits else point.type or quantity.type
-    on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is OnBad.HOLD else point.on_bad
+    on_bad = OnBad.NAN if kind is RegisterType.BOOL and point.on_bad is not OnBad.EXCEPTION else point.on_bad
     return Form(kind, point.word_order, on_bad, point.bad_value, point.scale, point.offset, point.byte_order, point.length or 0)
 
 

@@ -66,7 +66,7 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
             changed = ChangedBlock(block, _lines_of_block(block, facts), facts, at)
             mistakes += changed.mistakes
             areas += _areas_of_block(block, changed.lines, facts, at)
-            told += [(block.unit_id, line.cell, line.at or at, "on_bad" if line.at else "change") for line in changed.lines]
+            told += _to_be_told(block, changed.lines, at)
     for i, point in enumerate(modbus.points):
         mistakes += check_point(point, facts, at := ("modbus", "point", i))
         if _has_place(file, at, *_DECIDE) and is_known(point):
@@ -92,6 +92,15 @@ def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mist
         reason = why_untold(cell, unit_id, beside[unit_id]) if unit_id not in doubtful else None
         if reason:
             yield from facts.tell(at, key, reason, "bad_value")
+
+
+def _to_be_told(block: Block, lines: Sequence[Line], at: Location) -> Iterator[_Told]:
+    """What a block shows, and the key that took away what told of it, should nothing tell."""
+    shown = {table.has_bits for table in block.tables}
+    key = "change" if block.changes else "tables"
+    for line in lines:
+        if line.table.has_bits in shown:
+            yield block.unit_id, line.cell, line.at or at, "on_bad" if line.at else key
 
 
 def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:

@@ -119,8 +119,9 @@ def _check_number(point: Point, quantity: Quantity, facts: FileFacts, at: Locati
             key = NAMED.get(name, name)
             told = f"{quantity.name} takes no {key}: only megawatts and prices do, all else would mean another thing"
             yield from facts.tell(at, key, told, "quantity", "table")
-    if quantity.unit == TEXT and point.on_bad is OnBad.VALUE:
-        yield from facts.tell(at, "bad_value", f"{quantity.name} is a text: choose another on_bad", "path")
+    if point.on_bad is OnBad.VALUE and (form.is_flag or quantity.unit == TEXT):
+        kind = "text" if quantity.unit == TEXT else "bool, which is 0 while it is bad"
+        yield from facts.tell(at, "bad_value", f"{quantity.name} is a {kind}: choose another on_bad", "path", "type")
         return
     if quantity.is_measured and point.scale != 1:
         yield from _check_scale(point, form, facts, at)

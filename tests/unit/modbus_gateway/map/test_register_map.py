@@ -117,6 +117,11 @@ def test_more_than_ten_resources_do_not_fit_the_classic_map():
         ({"type": "int16", "scale": 100, "max": 400}, "type", "cannot show its own max, 400"),
         ({"min": 10, "max": 9.5}, "max", "9.5 is below min 10"),
         ({"type": "bool"}, "type", "is no flag"),
+        (
+            {"quantity": "must_follow", "resource": "BESS", "type": "bool", "on_bad": "value", "bad_value": 0.0},
+            "bad_value",
+            "must_follow is a bool, which is 0 while it is bad",
+        ),
         ({"type": "bits"}, "type", "is no bit mask"),
         ({"type": "string"}, "type", "is a number"),
         ({"quantity": "dot_end", "offset": 1}, "offset", "takes no offset"),

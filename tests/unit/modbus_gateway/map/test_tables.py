@@ -97,6 +97,15 @@ def test_a_table_that_a_profile_has_nothing_for_is_a_mistake():
     assert "it is registers" in mistakes(block=[{**PLANT, "tables": ["coil"]}])["modbus.block[0].tables"]
 
 
+def test_a_block_that_holds_may_not_leave_the_tables_of_its_flags():
+    found = mistakes(block=[{**CLASSIC, "tables": ["holding"]}])
+    assert list(found) == ["modbus.block[0].tables"]
+    assert "keeps showing its last value while it is bad, and nothing at unit 1 says so" in found["modbus.block[0].tables"]
+    read_map(installation(block=[{**CLASSIC, "tables": ["holding", "coil"]}]))
+    read_map(installation(block=[{**CLASSIC, "tables": ["discrete"]}]))
+    read_map(installation(block=[{**CLASSIC, "tables": ["holding"], "on_bad": "nan"}]))
+
+
 def test_a_block_that_leaves_a_table_is_another_map():
     before, after = (read_map(installation(block=[block])).hashes[11] for block in (PLANT, {**PLANT, "tables": ["holding"]}))
     assert before != after
