@@ -7,7 +7,7 @@ import typer
 
 from dotbus.runtime.installation.file import read_installation
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.modbus import Table
+from dotbus.runtime.installation.modbus import Addresses, Table
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from modbus_gateway.map.document import Format, write_document
@@ -53,14 +53,19 @@ def show_map(
     typer.echo(told, nl=False)
 
 
-def import_map(file: Annotated[Path, typer.Argument(help="A CSV table, as `map --format csv` writes it.")]) -> None:
+def import_map(
+    file: Annotated[Path, typer.Argument(help="A CSV table, as `map --format csv` writes it.")],
+    addresses: Annotated[
+        Addresses, typer.Option(help="What [modbus] addresses says in the file they go to.")
+    ] = Addresses.FROM_0,
+) -> None:
     """Print the registers of a CSV table as [[modbus.point]] tables. Nothing is printed when anything is wrong."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         typer.echo(f"{file}: cannot be read: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error
-    toml, mistakes = import_points(text, str(file))
+    toml, mistakes = import_points(text, str(file), addresses)
     load_or_exit(lambda: _without(mistakes))
     typer.echo(toml, nl=False)
 

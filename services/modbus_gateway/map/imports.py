@@ -12,9 +12,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from dotbus.runtime.installation.modbus import Addresses, Line, Point
+from dotbus.runtime.installation.modbus import Addresses, Line, Point, Table
 from dotbus.runtime.settings.mistakes import Mistake, did_you_mean, mistakes_of
-from modbus_gateway.map.addressing import read_address
+from modbus_gateway.map.addressing import read_address, written
 from modbus_gateway.map.rows import COLUMNS, SEVERAL
 
 _DESCRIBES: Final = frozenset({"address_1_based", "address_4xxxx", "registers", "swap", "counts_in", "meaning", "bad_shows"})
@@ -23,12 +23,13 @@ _NUMBERS: Final = ("scale", "offset", "min", "max", "stale_after_s", "bad_value"
 _NOTATIONS: Final = {"address": Addresses.FROM_0, "address_1_based": Addresses.FROM_1, "address_4xxxx": Addresses.CLASSIC}
 
 
-def import_points(text: str, where: str) -> tuple[str, list[Mistake]]:
+def import_points(text: str, where: str, notation: Addresses = Addresses.FROM_0) -> tuple[str, list[Mistake]]:
     """The points of a CSV text as TOML, and what is wrong with it, each with its line.
 
     Args:
         text: with the names of its columns in its first line.
         where: the file.
+        notation: of the addresses in the TOML, which has to be that of the file that they go to.
     """
     reader = csv.DictReader(io.StringIO(text))
     names = [name or "" for name in reader.fieldnames or ()]
@@ -42,8 +43,10 @@ def import_points(text: str, where: str) -> tuple[str, list[Mistake]]:
         found = list(_read_row(row, values, where))
         found += [] if found else _check(values, where)
         mistakes += [Mistake(where, one.key, one.reason, reader.line_num, row.get("resource", "")) for one in found]
-        tables.append(_toml(values))
-    return "\n".join(tables), mistakes
+        tables.append(_toml(_in_notation(values, notation)))
+    stated = f'# For a file of which [modbus] says addresses = "{notation}"'
+    head = f"{stated}, as it is unless given.\n\n" if notation is Addresses.FROM_0 else f"{stated}.\n\n"
+    return head + "\n".join(tables), mistakes
 
 
 def _check_columns(names: list[str], where: str) -> Iterator[Mistake]:
@@ -97,6 +100,21 @@ def _check(values: Mapping[str, object], where: str) -> list[Mistake]:
     except ValidationError as error:
         return mistakes_of(error, where, Point)
     return []
+
+
+def _in_notation(values: Mapping[str, object], notation: Addresses) -> Mapping[str, object]:
+    """The same with its address as a file writes it. A classic one names its table; one that begins with 0 is a text."""
+    address, table = values.get("address"), Table(str(values.get("table", Table.HOLDING.value))) if _is_table(values) else None
+    if not isinstance(address, int) or table is None:
+        return values
+    text = written(notation, table, address)
+    is_text = notation is Addresses.CLASSIC and text.startswith("0")
+    kept = {name: value for name, value in values.items() if name != "table" or notation is not Addresses.CLASSIC}
+    return {**kept, "address": text if is_text else int(text)}
+
+
+def _is_table(values: Mapping[str, object]) -> bool:
+    return values.get("table", Table.HOLDING.value) in {table.value for table in Table}
 
 
 def _toml(values: Mapping[str, object]) -> str:

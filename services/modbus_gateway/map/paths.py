@@ -79,6 +79,7 @@ def field_quantity(topic: StateTopic, path: str, shows: Aspect = Aspect.VALUE) -
     return Quantity(name, Scope.STATE, kind, unit, told, f"{path} as the {topic} state says it")
 
 
+@cache
 def steps_of(path: str) -> tuple[Step, ...]:
     """The names and numbers of a path; none when it is no path."""
     steps: list[Step] = []

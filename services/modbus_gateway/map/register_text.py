@@ -96,6 +96,7 @@ COMMANDS: Final = """\
 
 The CSV of `map` goes back through `import-map`, so that a spreadsheet can be the place where a map is kept; what is about
 several resources, such as the header of a block, is left to its block. A file that has `address_4xxxx` alone needs no `table`.
+The points have addresses from 0 unless `--addresses` names the notation of the `dotbus.toml` that they go to.
 In Ignition and Kepware addresses count from 1 (the default of both), and the order of bytes is a setting of the device: each
 tag's description says which one it needs.
 

@@ -12,7 +12,16 @@ from datetime import datetime
 
 import msgspec
 
-from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodePrice, Trajectory, WithdrawnBatch
+from dotbus.contracts.messages import (
+    Dot,
+    DotInterval,
+    Instructions,
+    KnownInstruction,
+    Lmp,
+    NodePrice,
+    Trajectory,
+    WithdrawnBatch,
+)
 from dotbus.contracts.quality import Reason, read_reasons
 from dotbus.contracts.schedules import rank
 
@@ -20,17 +29,17 @@ Revisions = Mapping[str, int]
 """The highest revision that is known of each batch, by its UID. A batch without a number counts as revision 0."""
 
 
-def revisions(dots: Iterable[Dot]) -> Revisions:
-    """The highest revision of each batch that any of the states has a DOT of."""
-    return _highest(interval for dot in dots for interval in dot.intervals)
+def revisions(states: Iterable[Dot | Instructions]) -> Revisions:
+    """The highest revision of each batch that any of the states has a DOT, or another instruction, of."""
+    return _highest(one for state in states for one in (state.intervals if isinstance(state, Dot) else state.instructions))
 
 
-def withdrawals(dots: Iterable[Dot]) -> Revisions:
+def withdrawals(states: Iterable[Dot | Instructions]) -> Revisions:
     """The highest revision of each batch that any of the states knows to be withdrawn."""
-    return _highest(batch for dot in dots for batch in dot.withdrawn)
+    return _highest(batch for state in states for batch in state.withdrawn)
 
 
-def _highest(numbered: Iterable[DotInterval | WithdrawnBatch]) -> Revisions:
+def _highest(numbered: Iterable[DotInterval | KnownInstruction | WithdrawnBatch]) -> Revisions:
     found: dict[str, int] = {}
     for each in numbered:
         revision = each.revision_no or 0
@@ -38,9 +47,9 @@ def _highest(numbered: Iterable[DotInterval | WithdrawnBatch]) -> Revisions:
     return found
 
 
-def holds(interval: DotInterval, newest: Revisions, withdrawn: Revisions) -> bool:
-    """Whether a DOT is of the newest revision of its batch, and that is not withdrawn."""
-    revision, uid = interval.revision_no or 0, interval.batch_uid
+def holds(one: DotInterval | KnownInstruction, newest: Revisions, withdrawn: Revisions) -> bool:
+    """Whether a DOT or another instruction is of the newest revision of its batch, and that is not withdrawn."""
+    revision, uid = one.revision_no or 0, one.batch_uid
     return revision >= newest.get(uid, revision) and (uid not in withdrawn or revision > withdrawn[uid])
 
 

@@ -115,10 +115,10 @@ def _as_value(at: object) -> Value:
 
 def _against(found: _Found, known: Known[_State], now: datetime) -> Iterator[Reason]:
     """What speaks against the part of the message alone that a value stands in."""
-    dots = [one.said for one in known.parts if isinstance(one.said, Dot)]
+    states = [one.said for one in known.parts if isinstance(one.said, Dot | Instructions)]
     for part in found.within:
         yield from read_reasons(getattr(part, "reasons", ()))
-        if isinstance(part, DotInterval) and not holds(part, revisions(dots), withdrawals(dots)):
+        if isinstance(part, DotInterval | KnownInstruction) and not holds(part, revisions(states), withdrawals(states)):
             yield Reason.EXPIRED  # withdrawn or revised, as another source knows
         if isinstance(part, KnownInstruction) and part.standing == "in doubt":
             yield Reason.INCOMPLETE

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.modbus import Table, WordOrder
+from dotbus.runtime.installation.modbus import Addresses, Table, WordOrder
 from dotbus.runtime.process import command_line
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.document import Format, as_csv, write_document
@@ -37,10 +37,11 @@ def rows(**modbus: object) -> list[Row]:
     return rows_of(read_map(place), place)
 
 
-def imported(text: str) -> Installation:
-    toml, mistakes = import_points(text, "map.csv")
+def imported(text: str, notation: Addresses = Addresses.FROM_0) -> Installation:
+    toml, mistakes = import_points(text, "map.csv", notation)
     assert mistakes == []
-    return installation(point=tomllib.loads(toml)["modbus"]["point"])
+    assert f'addresses = "{notation}"' in toml.splitlines()[0]
+    return installation(addresses=notation, point=tomllib.loads(toml)["modbus"]["point"])
 
 
 def cells(register_map: RegisterMap) -> dict[tuple[int, Table, int], Cell]:
@@ -77,24 +78,25 @@ def points(draw: st.DrawFn) -> dict[str, object]:
     return point
 
 
-@given(st.lists(points(), min_size=1, max_size=8))
-def test_a_map_comes_back_from_its_csv_as_it_was(drawn):
-    given_points = [{**point, "unit_id": i % 3, "address": 10 * i} for i, point in enumerate(drawn)]
+@given(st.lists(points(), min_size=1, max_size=8), st.sampled_from(Addresses), st.integers(0, 65400))
+def test_a_map_comes_back_from_its_csv_as_it_was_in_each_notation(drawn, notation, first):
+    given_points = [{**point, "unit_id": i % 3, "address": first + 10 * i} for i, point in enumerate(drawn)]
     try:
         place = installation(point=given_points)
         before = read_map(place)
     except ConfigurationRefused:
         return  # a map that nobody would be served
-    assert cells(read_map(imported(as_csv(rows_of(before, place))))) == cells(before)
+    assert cells(read_map(imported(as_csv(rows_of(before, place)), notation))) == cells(before)
 
 
+@pytest.mark.parametrize("notation", Addresses)
 @pytest.mark.parametrize(
     "modbus", [{"block": [PLANT]}, {"block": [CLASSIC]}, {"point": [{**FIELD, "unit_id": 1, "address": 0}]}]
 )
-def test_profiles_and_fields_come_back_from_their_csv(modbus):
+def test_profiles_and_fields_come_back_from_their_csv(modbus, notation):
     place = installation(**modbus)
     before = read_map(place)
-    after = cells(read_map(imported(as_csv(rows_of(before, place)))))
+    after = cells(read_map(imported(as_csv(rows_of(before, place)), notation)))
     assert after.keys() == cells(before).keys()
     assert [cell for place, cell in cells(before).items() if after[place] != cell] == []
 

@@ -3,7 +3,7 @@
 import pytest
 from gateway_story import SOURCE, Gateway, at, dot, installation, interval, lmp, point, price, status, trajectory
 
-from dotbus.contracts.messages import Instructions, KnownInstruction
+from dotbus.contracts.messages import Instructions, KnownInstruction, WithdrawnBatch
 from dotbus.contracts.quality import BIT_OF, Level, Reason
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.modbus import StateTopic
@@ -112,6 +112,24 @@ def test_an_instruction_in_doubt_is_uncertain_and_one_that_ended_expired():
     hear(there, instructions(instruction(standing="in doubt", end_at=at(30), instructed_mw=5.0)))
     assert quality(there, 0) == (Level.UNCERTAIN, {Reason.INCOMPLETE})
     assert Reason.EXPIRED in quality(there, 30)[1]
+
+
+@pytest.mark.parametrize("topic", ["dot", "instructions"])
+def test_what_another_source_knows_to_be_withdrawn_is_expired(topic):
+    gone = WithdrawnBatch(batch_uid="b", until=at(600), revision_no=2)
+    path = "intervals[0].dot_mw" if topic == "dot" else "instructions[0].instructed_mw"
+    there = gateway(topic, path)
+    there.hear(status(0, instance="b"))
+    if topic == "dot":
+        there.hear(status(0), dot(interval(0, 12.5, batch_uid="b", revision_no=2)))
+        there.hear(dot(withdrawn=(gone,), source="ads_ingest/b", reasons=("incomplete",)))
+    else:
+        hear(there, instructions(instruction(instructed_mw=5.0, revision_no=2)))
+        other = instructions(withdrawn=(gone,), source="ads_ingest/b", reasons=("incomplete",))
+        there.received.take(Arrival(there.topics.instructions("sierra", "SOLAR"), other.time, retained=False, said=other))
+    level, reasons = quality(there, 0)
+    assert level == Level.BAD
+    assert Reason.EXPIRED in reasons
 
 
 def test_a_trajectory_field_is_stale_when_no_new_batch_comes():
