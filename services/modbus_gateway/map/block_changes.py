@@ -64,7 +64,8 @@ class ChangedBlock:
             given = {name: getattr(addition, name) for name in type(addition).model_fields}
             fields = {*addition.model_fields_set, "unit_id"}
             self._add(Point.model_construct(fields, unit_id=block.unit_id, **given), (*at, "add", j))
-        self.mistakes += self._overlaps()
+        if block.changes or block.additions:  # a profile as it is has no overlaps
+            self.mistakes += self._overlaps()
 
     def _tell(self, at: Location, key: str, reason: str, *needs: str) -> None:
         self.mistakes += self._facts.tell(at, key, reason, *needs)
@@ -81,7 +82,8 @@ class ChangedBlock:
         elif change.remove and len(given) > 1:
             self._tell(at, "remove", f"goes without {', '.join(sorted(given - {'remove'}))}")
         elif change.remove:
-            self.lines = [line for line in self.lines if line not in chosen]
+            gone = {id(line) for line in chosen}
+            self.lines = [line for line in self.lines if id(line) not in gone]
         elif change.address is not None and len(chosen) > 1:
             self._tell(
                 at, "address", f"moves one line, and {len(chosen)} are {change.quantity}: say of which resource or table"
@@ -100,11 +102,12 @@ class ChangedBlock:
 
     def _rewrite(self, chosen: Sequence[Line], change: BlockChange, at: Location) -> None:
         told: dict[str, Mistake] = {}
+        changed: dict[int, Line] = {}
         for line in chosen:
             point = _as_point(line, change, self._block.unit_id)
             told |= {mistake.key: mistake for mistake in check_point(point, self._facts, at)}
-            changed = replace(line, cell=cell_about(point, line.cell.about), at=at)
-            self.lines = [changed if one is line else one for one in self.lines]
+            changed[id(line)] = replace(line, cell=cell_about(point, line.cell.about), at=at)
+        self.lines = [changed.get(id(line), line) for line in self.lines]
         self.mistakes += told.values()
 
     def _add(self, point: Point, at: Location) -> None:

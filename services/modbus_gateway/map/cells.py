@@ -9,7 +9,7 @@ from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import Layout, Slot
 from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
-from modbus_gateway.map.register_map import About, Cell, Limits, Member, PriceAt, StateField
+from modbus_gateway.map.register_map import NO_LIMITS, About, Cell, Limits, Member, PriceAt, StateField
 
 
 def known_quantity(point: Line) -> Quantity:
@@ -35,7 +35,7 @@ def cell_of_point(point: Point, installation: Installation) -> Cell:
 def cell_about(point: Point, about: About) -> Cell:
     """What a point shows of somebody."""
     quantity = known_quantity(point)
-    limits = Limits(point.least, point.most)
+    limits = NO_LIMITS if point.least is None and point.most is None else Limits(point.least, point.most)
     return Cell(
         point.address, quantity, about.with_stale_time(point.stale_after_s), form_of_point(point, quantity), limits, point.unit
     )

@@ -19,7 +19,7 @@ from modbus_gateway.map.layouts import lay_out
 from modbus_gateway.map.names import with_names
 from modbus_gateway.map.paths import is_known
 from modbus_gateway.map.point_check import check_point
-from modbus_gateway.map.quality_check import doubtful_units, why_untold
+from modbus_gateway.map.quality_check import doubtful_units, may_mislead, told_at, why_untold
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
 
 _Claimed = tuple[Area, tuple[Cell, ...]]
@@ -88,8 +88,10 @@ def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mist
     beside: defaultdict[int, list[Cell]] = defaultdict(list)
     for area, cells in areas:
         beside[area.unit_id] += cells
-    for unit_id, cell, at, key in told:
-        reason = why_untold(cell, unit_id, beside[unit_id]) if unit_id not in doubtful else None
+    asking = [one for one in told if may_mislead(one[1]) and one[0] not in doubtful]
+    at_unit = {unit_id: told_at(beside[unit_id]) for unit_id in {one[0] for one in asking}}
+    for unit_id, cell, at, key in asking:
+        reason = why_untold(cell, unit_id, at_unit[unit_id])
         if reason:
             yield from facts.tell(at, key, reason, "bad_value")
 

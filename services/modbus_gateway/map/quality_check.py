@@ -12,7 +12,7 @@ from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from dotbus.runtime.settings.mistakes import Mistake
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import DoesNotFit, Form, number_shown
-from modbus_gateway.map.quantities import EPOCH, FLAG, MW, Scope
+from modbus_gateway.map.quantities import EPOCH, FLAG, MW
 from modbus_gateway.map.register_map import Cell
 
 _IDENTITY = frozenset(
@@ -22,23 +22,36 @@ _IDENTITY = frozenset(
 """Keys that decide what a unit shows and whose it is."""
 
 
-def why_untold(cell: Cell, unit_id: int, beside: Iterable[Cell]) -> str | None:
-    """Why a cell would show a number while its value is bad, and nothing of its unit tell that it is; None when something does.
+Told = frozenset[tuple[str, object]]
+"""What a unit tells: each of its quantities, and whose."""
+
+
+def told_at(cells: Iterable[Cell]) -> Told:
+    """What the cells of one unit tell. A flag of a plant tells of each of its resources."""
+    return frozenset((cell.quantity.name, subject) for cell in cells for subject in _subjects(cell))
+
+
+def why_untold(cell: Cell, unit_id: int, told: Told) -> str | None:
+    """Why nothing of a unit tells that a cell's value is bad; None when something does.
 
     Args:
-        cell: what is shown.
+        cell: what shows a number meanwhile, as `may_mislead` says.
         unit_id: where.
-        beside: everything that the unit shows.
+        told: all that the unit tells.
     """
-    if cell.form.type is RegisterType.BIT or not cell.quantity.told_by or not _may_mislead(cell):
-        return None
-    if any(_tells(other, cell) for other in beside):
+    if any((name, subject) in told for name in cell.quantity.told_by for subject in _subjects(cell)):
         return None
     what = "keeps showing its last value" if cell.form.on_bad is OnBad.HOLD else f"shows {cell.form.bad_value:g}"
     return (
         f"{cell.quantity.name} {what} while it is bad, and nothing at unit {unit_id} says so: add a [[modbus.point]] "
         f"{_quality_of(cell)} {_same_as(cell)} there, or choose nan or exception"
     )
+
+
+def _subjects(cell: Cell) -> list[object]:
+    """Whose a cell is, whatever its own stale time: resources, else a node's prices, else a field of a state."""
+    about = cell.judged_alike.about
+    return [*(member.resource.id for member in about.members)] or [*about.prices] or [*about.fields]
 
 
 def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[int] | None:
@@ -61,11 +74,12 @@ def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[i
     )
 
 
-def _may_mislead(cell: Cell) -> bool:
+def may_mislead(cell: Cell) -> bool:
+    """Whether a cell would show a number while its value is bad that could be a good one."""
+    if cell.form.on_bad not in (OnBad.HOLD, OnBad.VALUE) or cell.form.type is RegisterType.BIT or not cell.quantity.told_by:
+        return False
     if cell.form.on_bad is OnBad.HOLD:
         return True
-    if cell.form.on_bad is not OnBad.VALUE:
-        return False
     try:
         return _is_possible(cell.form.bad_value or 0.0, cell)
     except DoesNotFit:  # told as a mistake of its own
@@ -93,17 +107,6 @@ def _is_outside(shown: float, resource: Resource, form: Form) -> bool:
     sign = -1 if form.scale < 0 else 1
     below = resource.pmin_mw is not None and sign * shown < sign * number_shown(resource.pmin_mw, form)
     return below or (resource.pmax_mw is not None and sign * shown > sign * number_shown(resource.pmax_mw, form))
-
-
-def _tells(other: Cell, cell: Cell) -> bool:
-    if other.quantity.name not in cell.quantity.told_by:
-        return False
-    if other.quantity.scope is Scope.STATE:
-        return other.judged_alike.about.fields == cell.judged_alike.about.fields
-    if other.quantity.scope is Scope.PRICE:
-        return other.judged_alike.about.prices == cell.judged_alike.about.prices
-    ids = {member.resource.id for member in other.about.members}
-    return {member.resource.id for member in cell.about.members} <= ids
 
 
 def _quality_of(cell: Cell) -> str:

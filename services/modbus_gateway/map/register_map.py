@@ -89,8 +89,20 @@ class About:
     unit_id: int | None = None
     fields: tuple[StateField, ...] = ()
 
+    @cached_property
+    def stale_after_s(self) -> float | None:
+        """Its own stale time, seconds; None where the general one counts."""
+        times_s = (
+            *(member.stale_after_s for member in self.members),
+            *(price.stale_after_s for price in self.prices),
+            *(each.stale_after_s for each in self.fields),
+        )
+        return next((time_s for time_s in times_s if time_s is not None), None)
+
     def with_stale_time(self, stale_after_s: float | None) -> Self:
         """The same with a stale time of its own. Without one it is what its quality at the unit is about."""
+        if stale_after_s is None and self.stale_after_s is None:
+            return self
         members = tuple(replace(member, stale_after_s=stale_after_s) for member in self.members)
         prices = tuple(replace(price, stale_after_s=stale_after_s) for price in self.prices)
         fields = tuple(replace(each, stale_after_s=stale_after_s) for each in self.fields)
@@ -135,18 +147,12 @@ class Cell:
     @cached_property
     def stale_after_s(self) -> float | None:
         """Its own stale time, seconds; None where the general one counts."""
-        of = self.about
-        each = (
-            *(m.stale_after_s for m in of.members),
-            *(p.stale_after_s for p in of.prices),
-            *(f.stale_after_s for f in of.fields),
-        )
-        return next((time_s for time_s in each if time_s is not None), None)
+        return self.about.stale_after_s
 
     @cached_property
     def judged_alike(self) -> "Cell":
         """The same without a stale time of its own."""
-        return replace(self, about=self.about.with_stale_time(None))
+        return replace(self, about=self.about.with_stale_time(None)) if self.stale_after_s is not None else self
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,7 @@ class RegisterMap:
 
     def __post_init__(self) -> None:
         shown = [cell.about for span in self.spans for cell in span.cells]
-        abouts = [*shown, *(about.with_stale_time(None) for about in shown)]
+        abouts = [*shown, *(about.with_stale_time(None) for about in shown if about.stale_after_s is not None)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
         object.__setattr__(self, "fields", tuple(dict.fromkeys(each for about in abouts for each in about.fields)))
