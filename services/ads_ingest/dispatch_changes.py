@@ -13,16 +13,10 @@ from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads
 from ads_ingest.known.from_batches import Judge, fold_dots, fold_instructions, restore_instructions, withdraw_instructions
-from ads_ingest.known.intervals import (
-    is_dot_unreadable,
-    is_other_unreadable,
-    is_undecided,
-    open_from,
-    open_until,
-    unreadable_of,
-)
+from ads_ingest.known.intervals import is_undecided, open_from, open_until
 from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
+from ads_ingest.known.unreadable import is_dot_unreadable, is_other_unreadable, unreadable_of
 from ads_ingest.publishing import Publisher
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
 from caiso.ads import WHOLE_CACHE

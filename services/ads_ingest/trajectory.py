@@ -30,8 +30,9 @@ from ads_ingest.caiso import (
 )
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import UNTOLD_LENGTH, CurveDoubt, Doubts, doubt_between, doubt_of, restored_doubt
-from ads_ingest.known.intervals import trajectory_points, unreadable_points_of
+from ads_ingest.known.intervals import trajectory_points
 from ads_ingest.known.schedules import TrajectoryCurve
+from ads_ingest.known.unreadable import unreadable_points_of
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import PREFIX

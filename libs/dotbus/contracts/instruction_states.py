@@ -120,6 +120,9 @@ _WORDS: Mapping[str, Answer] = MappingProxyType(
     }
 )
 """Whole words, in any case, apart by spaces, hyphens or underscores."""
+_ANSWER = frozenset({"acceptStatus", "acceptDot", "reasonCode"})
+_OPERATORS_ANSWER = frozenset({"oprAcceptStatus", "oprAcceptDot", "oprReasonCode"})
+"""By CAISO's names: in `extra` are those that are there and cannot be read."""
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 _WORDS_REMEMBERED = 1000
@@ -170,10 +173,16 @@ def answer_to(batch_type: int | None, instruction: Instruction) -> Answer:
 
 
 def _answered(instruction: Instruction, batch_type: int | None) -> _Answered:
-    if instruction.opr_accept_status is not None or instruction.opr_accept_dot_mw is not None:
+    unread = instruction.extra.keys()
+    is_operators = instruction.opr_accept_status is not None or instruction.opr_accept_dot_mw is not None
+    if is_operators or not unread.isdisjoint(_OPERATORS_ANSWER):
         said = (instruction.opr_accept_status, instruction.opr_accept_dot_mw, instruction.opr_reason_code)
+        names = _OPERATORS_ANSWER
     else:
         said = (instruction.accept_status, instruction.accept_dot_mw, instruction.reason_code)
+        names = _ANSWER
+    if not unread.isdisjoint(names):
+        return _Answered(Answer.UNCLEAR, None)
     word, dot_mw, reason = said
     if word is not None:
         return _by_word(word, dot_mw, instruction)

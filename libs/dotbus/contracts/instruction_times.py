@@ -18,6 +18,7 @@ _LENGTH: Mapping[int, timedelta] = {BatchType.HOURLY: timedelta(hours=1)}
 _USUAL_LENGTH = timedelta(minutes=5)
 _TARGET_WITHIN = timedelta(hours=1)
 """How far ahead of its batch a five-minute or hourly DOT may name its target when it names no end."""
+_YES = frozenset({"y", "yes", "true", "1"})
 _NO = frozenset({"n", "no", "false", "0"})
 
 
@@ -83,6 +84,11 @@ def standing_of(header: DispatchBatchHeader, instruction: Instruction) -> Holdin
 def is_binding(flag: str | None) -> bool:
     """False only when CAISO says so: an advisory batch is no instruction. CAISO's own sample leaves the flag out."""
     return flag is None or flag.lower() not in _NO
+
+
+def tells_binding(flag: str | None) -> bool:
+    """Whether a flag is a known word, or none: what another one means nobody can tell."""
+    return flag is None or flag.lower() in _YES | _NO
 
 
 def usual_end(batch_type: int | None, start: datetime) -> datetime:

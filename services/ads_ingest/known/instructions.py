@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import msgspec
 
-from ads_ingest.known.intervals import newest_of, open_until, unreadable_in
+from ads_ingest.known.intervals import newest_of, open_until
+from ads_ingest.known.unreadable import unreadable_in, unreadable_in_header
 from dotbus.contracts.instruction_kinds import InstructionKind, kind_of, lasting
 from dotbus.contracts.instruction_states import Answer, Holding, Standing, Status, answer_to, holding
 from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding
@@ -237,7 +238,7 @@ def _megawatts(header: DispatchBatchHeader, instruction: Instruction) -> tuple[S
     What may be in force is in doubt while nobody can read something that decides it: its times may be those of its batch.
     """
     held = holding(header.batch_type, header.batch_status, instruction)
-    if held.standing is Standing.IN_FORCE and unreadable_in(header, instruction):
+    if held.standing is Standing.IN_FORCE and (unreadable_in_header(header) or unreadable_in(header, instruction)):
         held = Holding(Standing.IN_DOUBT, held.dot_mw)
     if held.standing is Standing.NOT_IN_FORCE:
         return held.standing, instruction.award_mw if instruction.dot_mw is None else instruction.dot_mw, None

@@ -3,17 +3,14 @@
 What CAISO leaves open is decided here, each decision beside its function and in this service's README.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-import msgspec
-
 from dotbus.contracts.instruction_kinds import lasting
-from dotbus.contracts.instruction_states import Answer, Holding, Standing, answer_to, is_nothing_by_status
+from dotbus.contracts.instruction_states import Holding, Standing
 from dotbus.contracts.instruction_times import (
     DOT_INSTRUCTION,
     is_binding,
-    misfit_of,
     standing_of,
     times_of,
     usual_end,
@@ -29,22 +26,9 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
     TrajectoryPoint,
 )
-from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
+from dotbus.contracts.schedules import DOT_BATCH_TYPES
 
 SUPPLEMENTAL = "SUPP"
-HUNDREDTH_MW = 0.01
-"""As CAISO rounds megawatts."""
-
-_DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo", "batchReceived"})
-_DECISIVE_OF_TRAJECTORY = frozenset({"batchReceived"})
-_DECISIVE_OF_INSTRUCTION = frozenset(
-    {"startTime", "endTime", "dot", "instructionType", "statusCode", "revisionNumber", "minAccept"}
-    | {"acceptDot", "reasonCode", "oprAcceptDot", "oprReasonCode"}
-)
-_DECISIVE_OF_OTHERS = _DECISIVE_OF_INSTRUCTION | {"awardMW", "clearedMW", "selfSchedMW", "bidDelay"}
-_DECISIVE_OF_SEGMENT = frozenset({"mw", "serviceType"})
-_DECISIVE_OF_DOP = frozenset({"dop", "targetTime", "sequenceNumber"})
-"""What decides what holds and when, by CAISO's names: the text of one that is not of its type is kept in `extra`."""
 
 _FOLLOW_FLAGS = frozenset({"followdot", "followdotflag", "dotfollowflag", "operatinginstructionflag"})
 _YES = frozenset({"y", "yes", "true", "1"})
@@ -65,105 +49,6 @@ def is_undecided(dispatch: Dispatch) -> bool:
     return any(held.standing is Standing.IN_DOUBT for _instruction, held in _standing(dispatch))
 
 
-def unreadable_of(dispatch: Dispatch) -> list[str]:
-    """What of a batch nobody can read for a resource: a text of an instruction, as a time without its zone, and misfit times.
-
-    And what contradicts itself: an instruction that is told in two ways, or names another batch than the one that it is in.
-    """
-    header = dispatch.batch
-    found = [f"batch: {text}" for text in _unreadable(header.extra, _DECISIVE_OF_BATCH)]
-    found += _contradictions(dispatch.instructions)
-    for instruction in dispatch.instructions:
-        found += [f"instruction {instruction.instruction_uid}: {text}" for text in unreadable_in(header, instruction)]
-    return found
-
-
-def is_dot_unreadable(dispatch: Dispatch) -> bool:
-    """Whether some of that is of the batch itself or of what may be a DOT."""
-    dots, _others = _dots_and_others(dispatch)
-    return bool(unreadable_of(msgspec.structs.replace(dispatch, instructions=dots)))
-
-
-def is_other_unreadable(dispatch: Dispatch) -> bool:
-    """Whether some of that is of an instruction that is no DOT, so that it says nothing against one."""
-    _dots, others = _dots_and_others(dispatch)
-    return bool(_contradictions(others)) or any(unreadable_in(dispatch.batch, each) for each in others)
-
-
-def _dots_and_others(dispatch: Dispatch) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
-    """What may be a DOT, with all that is told under its UID, and everything else."""
-    uids = {each.instruction_uid for each in dispatch.instructions if _may_be_dot(dispatch.batch, each)}
-    dots = tuple(each for each in dispatch.instructions if each.instruction_uid in uids)
-    return dots, tuple(each for each in dispatch.instructions if each.instruction_uid not in uids)
-
-
-def unreadable_in(header: DispatchBatchHeader, instruction: Instruction) -> list[str]:
-    """What of one instruction nobody can read, so that what is said of it may not be what CAISO instructs."""
-    is_dot = _may_be_dot(header, instruction)
-    found = _unreadable(instruction.extra, _DECISIVE_OF_INSTRUCTION if is_dot else _DECISIVE_OF_OTHERS)
-    if instruction.batch_uid not in (None, header.batch_uid):
-        found.append(f"it names batch {(instruction.batch_uid or '')[:40]!r}")
-    if is_dot:
-        found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT)]
-        found += _contradicting_segments(instruction.details)
-    if not _may_hold(header, instruction):
-        return found
-    misfits = (misfit_of(header, instruction), _accepted_outside(header, instruction))
-    return [*found, *(misfit for misfit in misfits if misfit)]
-
-
-def _accepted_outside(header: DispatchBatchHeader, instruction: Instruction) -> str | None:
-    """That more was accepted than is instructed, or the other way round: CAISO takes nothing but 0 to the hourly DOT (3.3)."""
-    said = (instruction.opr_accept_dot_mw, instruction.accept_dot_mw)
-    accepted_mw = next((mw for mw in said if mw is not None), None)
-    dot_mw = instruction.dot_mw
-    if header.batch_type != BatchType.HOURLY or accepted_mw is None or dot_mw is None:
-        return None
-    if answer_to(header.batch_type, instruction) not in (Answer.ACCEPTED, Answer.PARTLY):
-        return None  # what was declined goes back to its Hour Ahead schedule, which may be any megawatts
-    is_inside = min(dot_mw, 0.0) - HUNDREDTH_MW <= accepted_mw <= max(dot_mw, 0.0) + HUNDREDTH_MW
-    return None if is_inside else f"{accepted_mw:g} MW are accepted of {dot_mw:g} MW"
-
-
-def _may_be_dot(header: DispatchBatchHeader, instruction: Instruction) -> bool:
-    """Whether an instruction is a DOT, or nobody can read that it is none."""
-    is_of_type = header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra
-    return is_of_type and instruction.instruction_type in (DOT_INSTRUCTION, None)
-
-
-def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
-    """Whether it matters when an instruction holds: what was cancelled may have been cut short before it began."""
-    is_nothing = is_nothing_by_status(header.batch_status) or is_nothing_by_status(instruction.status_code)
-    return is_binding(header.binding_flag) and not is_nothing
-
-
-def unreadable_points_of(batch: TrajectoryBatch) -> list[str]:
-    """The same of a resource's trajectory."""
-    found = [f"batch: {text}" for text in _unreadable(batch.batch.extra, _DECISIVE_OF_TRAJECTORY)]
-    found += [f"DOP {dop.dop_uid}: {text}" for dop in batch.dops for text in _unreadable(dop.extra, _DECISIVE_OF_DOP)]
-    if not is_binding(batch.batch.binding_flag):
-        return found
-    for dop in batch.dops:
-        for name, value in (("dop", dop.dop_mw), ("targetTime", dop.target_at)):
-            if value is None and name not in dop.extra:  # the schema has both in every point
-                found.append(f"DOP {dop.dop_uid}: {name} is missing")
-    return found
-
-
-def _contradictions(instructions: Iterable[Instruction]) -> list[str]:
-    """Instructions that a batch has under one UID in one revision and that differ: nobody can tell which is meant."""
-    first: dict[tuple[str, int], Instruction] = {}
-    keyed = (((each.instruction_uid, each.revision_number or 0), each) for each in instructions)
-    return [f"instruction {key[0]}: said twice, and not the same" for key, each in keyed if first.setdefault(key, each) != each]
-
-
-def _contradicting_segments(details: Iterable[InstructionDetail]) -> list[str]:
-    """Segments that an instruction has under one number and service type and that differ. None has to have a number."""
-    first: dict[tuple[int, str | None], float | None] = {}
-    keyed = (((each.seg_no, each.service_type), each.segment_mw) for each in details if each.seg_no is not None)
-    return [f"segment {key[0]} is told twice" for key, mw in keyed if first.setdefault(key, mw) != mw]
-
-
 def _once(details: Iterable[InstructionDetail]) -> Iterator[InstructionDetail]:
     """Segments without those that are the same again, under their number."""
     told: set[tuple[int, str | None, float | None]] = set()
@@ -173,12 +58,6 @@ def _once(details: Iterable[InstructionDetail]) -> Iterator[InstructionDetail]:
             yield each
         if key:
             told.add(key)
-
-
-def _unreadable(extra: Mapping[str, str], decisive: frozenset[str]) -> list[str]:
-    if not extra:  # of nearly all
-        return []
-    return [f"{name} is {text[:40]!r}" for name, text in extra.items() if name in decisive]
 
 
 def _standing(dispatch: Dispatch) -> Iterator[tuple[Instruction, Holding]]:
