@@ -7,6 +7,7 @@ spreadsheet that has addresses in one notation alone gives that column.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -31,22 +32,32 @@ def import_points(text: str, where: str, notation: Addresses = Addresses.FROM_0)
         where: the file.
         notation: of the addresses in the TOML, which has to be that of the file that they go to.
     """
-    reader = csv.DictReader(io.StringIO(text))
-    names = [name or "" for name in reader.fieldnames or ()]
-    mistakes = list(_check_columns(names, where))
+    mistakes: list[Mistake] = []
     tables: list[str] = []
-    for given in () if mistakes else reader:
-        row = {name: value.strip() for name, value in given.items() if isinstance(value, str) and value.strip()}
-        if not row:
-            continue
+    for line, row in _rows(text, where, mistakes):
         values = dict[str, object]()
         found = list(_read_row(row, values, where))
         found += [] if found else _check(values, where)
-        mistakes += [Mistake(where, one.key, one.reason, reader.line_num, row.get("resource", "")) for one in found]
+        mistakes += [Mistake(where, one.key, one.reason, line, row.get("resource", "")) for one in found]
         tables.append(_toml(_in_notation(values, notation)))
     stated = f'# For a file of which [modbus] says addresses = "{notation}"'
     head = f"{stated}, as it is unless given.\n\n" if notation is Addresses.FROM_0 else f"{stated}.\n\n"
     return head + "\n".join(tables), mistakes
+
+
+def _rows(text: str, where: str, mistakes: list[Mistake]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Each row that says something, with its line; what is no table goes to `mistakes`. A spreadsheet may write semicolons."""
+    head = text.splitlines()[0] if text else ""
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=";" if ";" in head and "," not in head else ",")
+    try:
+        wrong = list(_check_columns([name or "" for name in reader.fieldnames or ()], where))
+        mistakes += wrong
+        for given in () if wrong else reader:
+            row = {name: value.strip() for name, value in given.items() if isinstance(value, str) and value.strip()}
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        mistakes.append(Mistake(where, "", f"is no CSV: {error}", max(reader.line_num, 1)))
 
 
 def _check_columns(names: list[str], where: str) -> Iterator[Mistake]:
@@ -82,8 +93,8 @@ def _read_place(row: Mapping[str, str], values: dict[str, object], where: str) -
     if name is None:
         yield Mistake(where, "address", "is missing")
         return
-    if not row[name].isascii() or not row[name].isdigit():
-        yield Mistake(where, name, f"{row[name]!r} is no whole number")
+    if not re.fullmatch(r"\d{1,6}", row[name], re.ASCII):
+        yield Mistake(where, name, f"{row[name][:20]!r} is no address")
         return
     read = read_address(row[name], _NOTATIONS[name])
     if isinstance(read, str):
@@ -127,4 +138,6 @@ def _toml(values: Mapping[str, object]) -> str:
 
 
 def _written(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML wants escaped, and JSON does not
+    return repr(value)

@@ -117,9 +117,14 @@ def test_every_mistake_of_a_csv_is_told_with_its_line():
     text = f"{columns}1,0,dot_mw,SOLAR,much,\n\n300,x,dot_mw,BESS,,\n1,4,dot_mw,BESS,1,holdin\n"
     assert mistakes(text) == [
         "map.csv: scale: 'much' is no number (line 2, SOLAR)",
-        "map.csv: address: 'x' is no whole number (line 4, BESS)",
+        "map.csv: address: 'x' is no address (line 4, BESS)",
         "map.csv: table: must be 'holding', 'input', 'discrete' or 'coil' (line 5, BESS)",
     ]
+
+
+def test_a_spreadsheet_that_writes_semicolons_is_read_too():
+    place = imported("unit_id;address;quantity\r\n1;5;broker_connected\r\n")
+    assert set(cells(read_map(place))) == {(1, Table.HOLDING, 5)}
 
 
 def test_columns_that_are_not_known_or_missing_are_told_and_nothing_is_read():
@@ -277,3 +282,25 @@ def test_the_commands_print_the_map_and_read_it_back(tmp_path):
     table.write_text("unit_id\n1\n")
     refused = CliRunner().invoke(app, ["import-map", str(table)])
     assert (refused.exit_code, "address: is missing" in refused.output) == (2, True)
+
+
+CELLS = (
+    st.sampled_from(["", "1", "-1", "0.5", "1e999", "nan", "9" * 5000, "40001", "\0", '"', "a\nb", "true", "dot_mw", "SOLAR"])
+    | st.text()
+)
+
+
+@given(st.text() | st.just("unit_id,address,quantity\n"), st.sampled_from(Addresses))
+def test_whatever_a_file_holds_it_is_read_or_its_mistakes_are_told(text, notation):
+    import_points(text, "map.csv", notation)
+
+
+@given(st.lists(st.sampled_from(COLUMNS), unique=True), st.lists(st.lists(CELLS, max_size=8), max_size=3))
+def test_whatever_stands_in_a_column_it_is_read_or_told_with_its_line(columns, lines):
+    names = list(dict.fromkeys(["unit_id", "address", "quantity", *columns]))
+    text = io.StringIO()
+    csv.writer(text).writerows([names, *lines])
+    toml, found = import_points(text.getvalue(), "map.csv")
+    assert all(mistake.line for mistake in found)
+    if not found:
+        tomllib.loads(toml)
