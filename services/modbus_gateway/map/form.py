@@ -120,6 +120,8 @@ def number_shown(value: float, form: Form) -> float:
     Raises:
         DoesNotFit: as `encode_value` does.
     """
+    if form.type is RegisterType.STRING:
+        raise DoesNotFit(f"{value} is no text")
     (number,) = form.layout.unpack(_packed(value, form))
     return float(number)
 

@@ -84,6 +84,8 @@ def test_a_string_that_is_too_long_or_no_text_is_refused_not_cut(text):
 
 
 def test_a_number_is_no_text_and_text_no_number():
+    with pytest.raises(DoesNotFit):
+        number_shown(0.0, Form(RegisterType.STRING, length=2))
     assert not carries(Form(RegisterType.STRING, length=2), 1)
     assert not carries(Form(RegisterType.INT64), "1")
 
