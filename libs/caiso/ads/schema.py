@@ -29,6 +29,12 @@ def read_int(text: str) -> int | None:
     return number if number is not None and -_INT_MOST <= number < _INT_MOST else None
 
 
+def read_revision(text: str) -> int | None:
+    """An xsd:int that counts changes: one below zero is none."""
+    number = read_int(text)
+    return number if number is not None and number >= 0 else None
+
+
 def read_float(text: str) -> float | None:
     """An xsd:double that is a quantity: INF and NaN are none, nor what only Python takes for a number (1_000)."""
     try:
@@ -57,7 +63,7 @@ def read_bool(text: str) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
 
 
-READ_ONCE: frozenset[Reader] = frozenset({read_int, read_time})
+READ_ONCE: frozenset[Reader] = frozenset({read_int, read_revision, read_time})
 """What is read of texts that repeat in a document: codes, and the time of an interval."""
 
 DISPATCH_BATCH: Table = {
@@ -71,7 +77,7 @@ DISPATCH_BATCH: Table = {
     "startTime": ("start_at", read_time),
     "dispatchMode": ("dispatch_mode", read_int),
     "bindingFlag": ("binding_flag", read_text),
-    "revisionNo": ("revision_no", read_int),
+    "revisionNo": ("revision_no", read_revision),
     "contingencyType": ("contingency_type", read_text),
     "pathExclusion": ("path_exclusion", read_text),
 }
@@ -101,7 +107,7 @@ INSTRUCTION: Table = {
     "validatedBy": ("validated_by", read_text),
     "apiValidated": ("api_validated_at", read_time),
     "apiValidatedBy": ("api_validated_by", read_text),
-    "revisionNumber": ("revision_number", read_int),
+    "revisionNumber": ("revision_number", read_revision),
     "statusCode": ("status_code", read_int),
     "clearedMW": ("cleared_mw", read_float),
     "awardMW": ("award_mw", read_float),

@@ -144,7 +144,7 @@ _NO_ANSWER = _Answered(Answer.NONE, None)
 def holding(batch_type: int | None, batch_status: int | None, instruction: Instruction) -> Holding:
     """What holds of an instruction. The megawatts are those of its `dot`, which is the limit of a constraint.
 
-    A DOT without megawatts is none; a start-up or an award needs no `dot` to be in force.
+    A DOT without megawatts may be any, so that it is in doubt; a start-up or an award needs no `dot` to be in force.
     """
     rows = TABLE.get(batch_type, _OTHER_TYPE)
     answered = _answered(instruction, batch_type)
@@ -163,7 +163,7 @@ def _held(cell: Cell, answered: _Answered, instruction: Instruction) -> Holding:
     if dot_mw is not None and which is not Megawatts.INSTRUCTED:
         dot_mw = answered.dot_mw if which is Megawatts.ACCEPTED else None
     if standing is Standing.IN_FORCE and dot_mw is None and instruction.instruction_type == _DOT:
-        standing = Standing.NOT_IN_FORCE if instruction.dot_mw is None else Standing.IN_DOUBT
+        standing = Standing.IN_DOUBT
     return Holding(standing, dot_mw)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from dotbus.contracts.instruction_kinds import InstructionKind, kind_of
 from dotbus.contracts.instruction_states import Answer, answer_to, is_nothing_by_status
-from dotbus.contracts.instruction_times import DOT_INSTRUCTION, is_binding, misfit_of, tells_binding
+from dotbus.contracts.instruction_times import is_binding, misfit_of, tells_binding
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Instruction, InstructionDetail, TrajectoryBatch
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType
 
@@ -18,6 +19,19 @@ HUNDREDTH_MW = 0.01
 _DECISIVE_OF_BATCH = frozenset({"batchStatus", "batchType", "startTime", "revisionNo", "batchReceived", "bindingFlag"})
 _DECISIVE_OF_HOURLY = _DECISIVE_OF_BATCH | {"batchExpires"}
 """Until when it can be answered, too."""
+_REQUIRED_OF_BATCH = {
+    "batchStatus": "batch_status",
+    "batchReceived": "batch_received_at",
+    "batchType": "batch_type",
+    "startTime": "start_at",
+    "revisionNo": "revision_no",
+}
+_REQUIRED_OF_INSTRUCTION = {
+    "instructionType": "instruction_type",
+    "revisionNumber": "revision_number",
+    "statusCode": "status_code",
+}
+"""What CAISO's schema requires and its samples have, of what decides, and where it is in a message."""
 _DECISIVE_OF_TRAJECTORY = frozenset({"batchReceived", "bindingFlag"})
 _DECISIVE_OF_INSTRUCTION = frozenset(
     {"startTime", "endTime", "dot", "instructionType", "statusCode", "revisionNumber", "minAccept"}
@@ -25,6 +39,7 @@ _DECISIVE_OF_INSTRUCTION = frozenset(
     | {"batchUID", "oosEnergyCode", "asType", "configurationId", "transitionFromConfigId", "transitionToConfigId"}
 )
 _DECISIVE_OF_OTHERS = _DECISIVE_OF_INSTRUCTION | {"awardMW", "clearedMW", "selfSchedMW", "bidDelay", "rmrTestRequestor"}
+_MAY_BE_DOT = frozenset({InstructionKind.DOT, InstructionKind.OTHER})
 _DECISIVE_OF_SEGMENT = frozenset({"mw", "serviceType"})
 _DECISIVE_OF_DOP = frozenset({"dop", "targetTime", "sequenceNumber", "configurationId"})
 """What decides what holds and when, by CAISO's names: one that is not of its type, or has elements in it, is in `extra`."""
@@ -67,6 +82,8 @@ def unreadable_in_header(header: DispatchBatchHeader) -> list[str]:
     found = _unreadable(header.extra, _DECISIVE_OF_HOURLY if header.batch_type == BatchType.HOURLY else _DECISIVE_OF_BATCH)
     if not tells_binding(header.binding_flag):
         found.append(f"bindingFlag is {(header.binding_flag or '')[:40]!r}")
+    if is_binding(header.binding_flag) and not is_nothing_by_status(header.batch_status):
+        found += _missing(header, _REQUIRED_OF_BATCH)
     return found
 
 
@@ -79,8 +96,17 @@ def unreadable_in(header: DispatchBatchHeader, instruction: Instruction) -> list
     if is_dot:
         found += [text for part in instruction.details for text in _unreadable(part.extra, _DECISIVE_OF_SEGMENT)]
         found += _contradicting_segments(instruction.details)
-    if not _may_hold(header, instruction):
-        return found
+    return found + _lacking(header, instruction) if _may_hold(header, instruction) else found
+
+
+def _lacking(header: DispatchBatchHeader, instruction: Instruction) -> list[str]:
+    """What an instruction that may hold lacks: an element, a type that anybody knows, times that fit."""
+    found = _missing(instruction, _REQUIRED_OF_INSTRUCTION)
+    kind, is_of_dots = kind_of(header.batch_type, instruction.instruction_type), header.batch_type in DOT_BATCH_TYPES
+    if kind is InstructionKind.OTHER and instruction.instruction_type is not None:
+        found.append(f"instructionType is {instruction.instruction_type}, which nobody knows")
+    if kind is InstructionKind.DOT and is_of_dots:
+        found += _missing(instruction, {"dot": "dot_mw"})
     misfits = (misfit_of(header, instruction), _accepted_outside(header, instruction))
     return [*found, *(misfit for misfit in misfits if misfit)]
 
@@ -99,9 +125,9 @@ def _accepted_outside(header: DispatchBatchHeader, instruction: Instruction) -> 
 
 
 def _may_be_dot(header: DispatchBatchHeader, instruction: Instruction) -> bool:
-    """Whether an instruction is a DOT, or nobody can read that it is none."""
-    is_of_type = header.batch_type in DOT_BATCH_TYPES or "batchType" in header.extra
-    return is_of_type and instruction.instruction_type in (DOT_INSTRUCTION, None)
+    """Whether an instruction is a DOT, or nobody can tell that it is none."""
+    is_of_type = header.batch_type in DOT_BATCH_TYPES or header.batch_type is None
+    return is_of_type and kind_of(header.batch_type, instruction.instruction_type) in _MAY_BE_DOT
 
 
 def _may_hold(header: DispatchBatchHeader, instruction: Instruction) -> bool:
@@ -137,6 +163,10 @@ def _contradicting_segments(details: Iterable[InstructionDetail]) -> list[str]:
     first: dict[tuple[int, str | None], float | None] = {}
     keyed = (((each.seg_no, each.service_type), each.segment_mw) for each in details if each.seg_no is not None)
     return [f"segment {key[0]} is told twice" for key, mw in keyed if first.setdefault(key, mw) != mw]
+
+
+def _missing(told: DispatchBatchHeader | Instruction, required: Mapping[str, str]) -> list[str]:
+    return [f"{name} is missing" for name, field in required.items() if getattr(told, field) is None and name not in told.extra]
 
 
 def _unreadable(extra: Mapping[str, str], decisive: frozenset[str]) -> list[str]:

@@ -151,9 +151,9 @@ def test_of_batch_and_instruction_the_stricter_counts() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(DOT_BATCH_TYPES))
-def test_an_instruction_without_megawatts_is_no_dot(kind: BatchType) -> None:
-    assert holding(kind, 1, instruction(None)).dot_mw is None
-    assert holding(kind, 1, instruction(None)).standing is NOT_IN_FORCE
+def test_a_dot_without_megawatts_is_in_doubt_as_it_may_be_any(kind: BatchType) -> None:
+    assert holding(kind, 1, instruction(None)) == Holding(IN_DOUBT)
+    assert holding(kind, 4, instruction(None)) == GONE
 
 
 def test_zero_megawatts_accepted_as_instructed_are_in_force() -> None:
