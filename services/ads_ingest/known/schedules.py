@@ -39,8 +39,9 @@ class DotSchedule:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the last interval ends; None when there is none."""
-        return max((interval.interval_end for interval in self.intervals), default=None)
+        """When the last interval ends, also of what was withdrawn, which another source may hold. None without any."""
+        ends = (interval.interval_end for interval in self.intervals)
+        return max((*ends, *(batch.until for batch in self.withdrawn)), default=None)
 
     def with_dispatch(self, dispatch: Dispatch) -> Self:
         """With a batch in it: all that an older revision of it said is replaced; an older revision than is known is ignored."""

@@ -179,6 +179,33 @@ def test_the_state_of_a_resource_that_nobody_claims_is_retracted_a_day_after_all
     assert bench.dots("STRANGER", "unassigned") == [("B2", 8.0)], "and says it again when CAISO does"
 
 
+@pytest.mark.parametrize("status", [4, 6])
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_cancelled_dot_of_a_resource_that_is_not_configured_by_its_name_is_withdrawn_until_its_interval_ends(
+    bench: Bench, status: int, restarts: int
+) -> None:
+    """Another source may be behind, and only a state that names the revision tells a reader so."""
+    topic = INSTALLATION.topics.dot("unassigned", "STRANGER")
+    bench.ads.batches = [batch(1, STRANGER=7.0)]
+    bench.round()
+    ends_at = bench.dot("STRANGER", "unassigned").intervals[-1].interval_end
+    bench.ads.batches[0].revision_no, bench.ads.batches[0].status = 2, status
+    bench.round(RECHECK)
+    for _ in range(restarts):
+        bench.restart()
+    times = []
+    while bench.now < ends_at - RECHECK:
+        bench.round(RECHECK)
+        state = bench.dot("STRANGER", "unassigned")
+        assert (state.intervals, [(one.batch_uid, one.revision_no) for one in state.withdrawn]) == ((), [("B1", 2)])
+        assert (state.reasons, state.valid_until is not None and state.valid_until > bench.now) == ((), True)
+        times.append(state.time)
+    assert len(set(times)) > 3, "it is said again as any state is"
+    bench.round(ends_at - bench.now)
+    bench.round(RECHECK)
+    assert topic not in bench.outbox.states()
+
+
 def test_what_a_pattern_claims_is_its_plants_and_goes_like_what_nobody_claims(bench: Bench) -> None:
     plants = [*INSTALLATION.model_dump(by_alias=True)["plant"], {"name": "south", "patterns": ["SOUTH_*"]}]
     bench.installation = Installation.model_validate({"environment": "simulator", "plant": plants})
