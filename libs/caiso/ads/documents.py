@@ -106,7 +106,7 @@ def parse_number(reply: Reply) -> int:
     with judging(reply):
         text = result_of(read_own_answer(reply)).strip()
         number = schema.read_int(text)
-        if number is None:
+        if number is None or "." in text:  # a code or a status is nothing that may be guessed at
             raise NotThisDocument(f"{text[:40]!r} is no number")
         return number
 

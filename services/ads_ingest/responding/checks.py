@@ -149,14 +149,19 @@ def _megawatts(asked: Asked, situation: Situation) -> str | None:
         return "the instruction has no DOT that could be answered"
     match asked.command.action:
         case InstructionAction.ACCEPT if accept_mw not in {None, dot_mw}:
-            return f"accept takes the whole DOT of {dot_mw:g} MW; to take {accept_mw:g} MW of it use partial"
+            return f"accept takes the whole DOT of {_written(dot_mw)} MW; to take {_written(accept_mw)} MW of it use partial"
         case InstructionAction.DECLINE if accept_mw is not None:
             return "decline takes no megawatts: CAISO returns the instruction to its schedule; to take a part of it use partial"
         case InstructionAction.PARTIAL if accept_mw is None:
             return "partial needs accept_dot_mw"
         case InstructionAction.PARTIAL if accept_mw is not None and not min(0.0, dot_mw) <= accept_mw <= max(0.0, dot_mw):
-            return f"{accept_mw:g} MW is not between 0 and the DOT of {dot_mw:g} MW"
+            return f"{_written(accept_mw)} MW is not between 0 and the DOT of {_written(dot_mw)} MW"
     return None
+
+
+def _written(mw: float) -> str:
+    """Megawatts with all their digits: two that differ are not told as the same."""
+    return repr(mw).removesuffix(".0")
 
 
 def _reason(asked: Asked, _situation: Situation) -> str | None:

@@ -234,6 +234,12 @@ def test_each_refusal_says_in_words_what_is_wrong() -> None:
     assert result == Result("refused", "CAISO takes answers while the batch is active, and it is closed", "window")
 
 
+def test_megawatts_that_differ_are_not_told_as_the_same() -> None:
+    more = asked(**PARTIAL | {"accept_dot_mw": 40.0000001})
+    result = refusal(more, Situation(INSTALLATION, (KNOWN,), Answers(), T0, T0))
+    assert result == Result("refused", "40.0000001 MW is not between 0 and the DOT of 40 MW", "megawatts")
+
+
 def test_a_delivery_on_a_command_topic_is_read_with_its_place() -> None:
     read = read_command(delivery(), TOPICS)
     assert read == Asked(COMMAND, "north", "R1", "accept", "c1")

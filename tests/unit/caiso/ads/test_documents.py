@@ -307,6 +307,13 @@ def test_a_receipt_needs_no_result() -> None:
         parse_receipt(reply(b"<E:Envelope xmlns:E='x'><E:Body/></E:Envelope>", "validateDispatchBatch"))
 
 
+@pytest.mark.parametrize("text", ["0.0", "0.", "3.0", "", "0x0", "1e0"])
+@pytest.mark.parametrize("operation", ["acceptInstruction", "getBatchStatus"])
+def test_a_result_that_is_no_whole_number_as_the_schema_writes_it_is_none(operation: str, text: str) -> None:
+    with pytest.raises(Malformed):
+        parse_number(reply(envelope(operation, text), operation))
+
+
 @pytest.mark.parametrize("operation", ["acceptInstruction", "getBatchStatus"])
 def test_a_number_or_a_receipt_of_another_operation_is_none(operation: str) -> None:
     """Nothing else in it tells what it answers."""
