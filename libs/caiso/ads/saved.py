@@ -1,6 +1,6 @@
 """Saved documents: what of ADS somebody kept in a file, in whatever form, to records. Pure.
 
-Plain XML, gzip, Base64 of gzip, or a whole SOAP reply around any of them: the bytes themselves tell which.
+Plain XML, gzip, Base64 of either, or a whole SOAP reply around any of them: the bytes themselves tell which.
 """
 
 import zlib
@@ -13,11 +13,12 @@ from caiso.ads.errors import SoapFault
 from caiso.ads.fields import NoIdentity
 from caiso.ads.records import DispatchBatch, TrajectoryBatchList
 from caiso.ads.soap import fault_text, text_of
-from caiso.ads.unpack import NotUnpackable, TooLarge, gunzip, unpack
+from caiso.ads.unpack import NotUnpackable, TooLarge, decode_base64, gunzip, unpack, unpack_gzip
 from caiso.ads.xml import Element, NotThisDocument, descendants, local_name, read_any_xml, written
 
 DISPATCH, DISPATCH_LIST, TRAJECTORIES = "DispatchBatch", "APIDispatchResponse", "APITrajectoryResponse"
 _GZIP_MAGIC = b"\x1f\x8b"
+_BEFORE_XML = b"\xef\xbb\xbf \t\r\n"
 _WRAPPERS_MOST = 4
 """A SOAP reply in gzip with a Base64 of gzip in it has three."""
 
@@ -59,11 +60,13 @@ def _read(content: bytes, max_bytes: int, wrappers: int) -> SavedDocument:
         raise NotADocument("it is packed again and again")
     if content.startswith(_GZIP_MAGIC):
         return _read(gunzip(content, max_bytes).lstrip(), max_bytes, wrappers - 1)
-    stripped = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    stripped = content.lstrip(_BEFORE_XML)
     if not stripped:
         raise NotADocument("it is empty")
     if not (stripped.startswith(b"<") or b"\0" in stripped[:4]):
-        return _read(unpack(stripped.decode("ascii", "replace"), max_bytes), max_bytes, wrappers - 1)
+        decoded = decode_base64(stripped.decode("ascii", "replace"))
+        is_plain = decoded.lstrip(_BEFORE_XML).startswith(b"<")
+        return _read(decoded if is_plain else unpack_gzip(decoded, max_bytes), max_bytes, wrappers - 1)
     root = read_any_xml(stripped)
     if local_name(root) == "Envelope":
         return _read(_in_envelope(root, max_bytes), max_bytes, wrappers - 1)

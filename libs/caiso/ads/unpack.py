@@ -47,7 +47,17 @@ def unpack(text: str, max_bytes: int) -> bytes:
         # The declaration speaks of bytes that were, before they became this text.
         declaration = _DECLARATION.match(stripped[:_HEAD])
         return _bounded(stripped[declaration.end() if declaration else 0 :].strip().encode(), max_bytes)
-    return _without_false_declaration(gunzip(_decode_base64(stripped), max_bytes).lstrip())
+    return unpack_gzip(decode_base64(stripped), max_bytes)
+
+
+def unpack_gzip(packed: bytes, max_bytes: int) -> bytes:
+    """The XML in a gzip, without a declaration that is untrue.
+
+    Raises:
+        NotUnpackable: it is damaged, cut, or no gzip.
+        TooLarge: it unpacks to more than `max_bytes`.
+    """
+    return _without_false_declaration(gunzip(packed, max_bytes).lstrip())
 
 
 def _bounded(document: bytes, max_bytes: int) -> bytes:
@@ -56,7 +66,12 @@ def _bounded(document: bytes, max_bytes: int) -> bytes:
     return document
 
 
-def _decode_base64(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
+    """What a text stands for.
+
+    Raises:
+        NotUnpackable: it is no whole Base64.
+    """
     try:
         return base64.b64decode(text.encode("ascii").translate(None, SPACES), validate=True)
     except UnicodeEncodeError as error:

@@ -28,7 +28,7 @@ SOURCE: Final = "ads_ingest/decode"
 MAX_BYTES: Final = 64 * MB
 """Of a file, and of what it unpacks to: as much as `ads_ingest` takes from CAISO unless it is told otherwise."""
 
-Files = Annotated[list[Path], typer.Argument(help="Saved documents: XML, gzip, Base64 of gzip or a SOAP reply; - is input.")]
+Files = Annotated[list[Path], typer.Argument(help="Saved documents: XML, gzip, Base64 of either or a SOAP reply; - is input.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

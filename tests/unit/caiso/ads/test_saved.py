@@ -18,6 +18,8 @@ FORMS = {
     "with a mark of its encoding": lambda xml: b"\xef\xbb\xbf" + xml,
     "gzip": gzip.compress,
     "base64 of gzip": lambda xml: base64.b64encode(gzip.compress(xml)),
+    "base64 of plain": base64.b64encode,
+    "base64 of plain in lines": lambda xml: base64.encodebytes(b"\xef\xbb\xbf" + xml),
     "base64 in lines": lambda xml: base64.encodebytes(gzip.compress(xml)),
     "soap, packed": lambda xml: envelope("getDispatchBatch", packed(xml)),
     "soap, escaped": lambda xml: envelope("getDispatchBatch", escaped(xml)),
