@@ -61,6 +61,36 @@ def test_a_wrong_variable_is_refused_by_its_name(variables: pytest.MonkeyPatch, 
     assert reason in mistake.reason
 
 
+@pytest.mark.parametrize("name", ["CA_FILE", "CERTIFICATE_FILE", "KEY_FILE"])
+def test_a_file_that_cannot_be_read_is_named(variables: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "none.pem"
+    variables.setenv(f"ADS_INGEST_{name}", str(file))
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_settings(AdsSettings, PREFIX)
+    assert [mistake.reason for mistake in refused.value.mistakes] == [
+        f"must name a file that can be read: No such file or directory: {file}"
+    ]
+
+
+def test_a_ca_file_that_holds_no_certificate_is_named(variables: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("garbage")
+    variables.setenv("ADS_INGEST_CA_FILE", str(file))
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_settings(AdsSettings, PREFIX)
+    assert [mistake.reason for mistake in refused.value.mistakes] == [f"holds no certificate in PEM form: {file}"]
+
+
+@pytest.mark.parametrize(
+    "secret", ["hunter2", "hunter2/x", "/hunter2/hunter2", "/hunter2", "hunter2" * 99, "/" + "hunter2" * 99]
+)
+def test_a_secret_in_the_place_of_a_file_is_not_repeated(variables: pytest.MonkeyPatch, secret: str) -> None:
+    variables.setenv("ADS_INGEST_KEY_FILE", secret)
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_settings(AdsSettings, PREFIX)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_every_mistake_of_every_part_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ADS_INGEST_CONFIG", str(tmp_path / "none.toml"))
     monkeypatch.setenv("ADS_INGEST_MQTT_PORT", "0")

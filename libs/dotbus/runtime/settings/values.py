@@ -1,6 +1,7 @@
 """What settings hold: ports, sizes, files that can be read, folders that can be made.
 
-A reason never repeats the value: it may be a secret that was put into the wrong variable.
+A reason never repeats the value: it may be a secret that was put into the wrong variable. A file that is to be
+none is named where its whole path is given and its folder is there.
 """
 
 import ssl
@@ -9,23 +10,33 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr
 
+_PARTS_OF_A_PATH: Final = 3
+"""The root, a folder and a file: a secret may begin with a slash."""
 _MADE_BY: Final = "`dotbus certificates init` makes passwords, under Compose the first `docker compose up` does: do that first"
 
 
 def _is_readable(file: Path) -> Path:
-    return _read(file)
+    return _read(file, if_missing=_named(file), otherwise=_named(file))
+
+
+def _named(file: Path) -> str:
+    try:
+        is_path = file.is_absolute() and len(file.parts) >= _PARTS_OF_A_PATH and file.parent.is_dir()
+    except OSError:
+        is_path = False  # it is longer than any
+    return f": {file}" if is_path else ""
 
 
 def _is_made(file: Path) -> Path:
     return _read(file, if_missing=f"; {_MADE_BY}")
 
 
-def _read(file: Path, if_missing: str = "") -> Path:
+def _read(file: Path, if_missing: str = "", otherwise: str = "") -> Path:
     try:
         with file.open("rb"):
             return file
     except OSError as error:
-        hint = if_missing if isinstance(error, FileNotFoundError) else ""
+        hint = if_missing if isinstance(error, FileNotFoundError) else otherwise
         raise ValueError(f"must name a file that can be read: {error.strerror}{hint}") from error
 
 
@@ -41,7 +52,7 @@ def _holds_certificates(file: Path) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError as error:
-        raise ValueError("holds no certificate in PEM form") from error
+        raise ValueError(f"holds no certificate in PEM form{_named(file)}") from error
     return file
 
 
