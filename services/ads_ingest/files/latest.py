@@ -30,6 +30,8 @@ DISPATCH_FILE: Final = "dispatch-batch.xml"
 TRAJECTORY_FILE: Final = "trajectory.xml"
 DOTS_FILE: Final = "dot.csv"
 LATEST_MOST_BYTES: Final = 512 * MB
+DOT_MOST_MW: Final = 3.4028234663852886e38
+"""What a float32 holds: more is no value in a gateway's registers, nor in what SCADA makes of the file."""
 LOOK_EVERY_S: Final = 1.0
 """How soon the file of DOTs follows the time."""
 _OF_DOT: Final = f"/{Subject.DOT}"
@@ -195,6 +197,8 @@ class DotFile:
         yield from read_reasons((*state.reasons, *(dot.reasons if dot else ())))
         if dot is None:
             yield Reason.EXPIRED
+        elif abs(dot.dot_mw) > DOT_MOST_MW or not dot.interval_start <= dot.target_at <= dot.interval_end:
+            yield Reason.INVALID
         if abs(now - state.heard_at) > self._stale_after or (state.valid_until is not None and now > state.valid_until):
             yield Reason.STALE
 

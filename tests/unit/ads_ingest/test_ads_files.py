@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ads_bench import INSTALLATION, MINUTE, T0, Bench, batch, trajectory
+from msgspec.structs import replace
 
 from ads_ingest.files.archive import Archive, DocumentKind, archived, write_durably
 from ads_ingest.files.latest import COLUMNS, DISPATCH_FILE, DOTS_FILE, TRAJECTORY_FILE, DocumentFiles, DotFile
@@ -89,6 +90,27 @@ def test_after_the_last_interval_there_is_no_megawatt_and_the_quality_is_bad(rea
     reader.bench.round(10 * MINUTE)
     line = reader.line()
     assert (line["dot_mw"], line["quality"], line["reasons"]) == ("", "0", "expired")
+
+
+@pytest.mark.parametrize("dot_mw", [1e308, -1e308, 3.5e38])
+def test_megawatts_that_no_register_holds_are_invalid_in_the_file_as_in_a_gateway(bench: Bench, dot_mw: float) -> None:
+    bench.ads.batches = [batch(1, R1=dot_mw, R2=3.4e38)]
+    bench.round()
+    reader = Reader(bench)
+    assert [(reader.line(name)["quality"], reader.line(name)["reasons"]) for name in ("R1", "R2")] == [
+        ("0", "invalid"),
+        ("192", ""),
+    ]
+
+
+def test_a_dot_that_is_to_be_reached_outside_of_its_interval_is_invalid_in_the_file(bench: Bench) -> None:
+    bench.ads.batches = [batch(1, R1=1.0)]
+    bench.round()
+    topic, state = INSTALLATION.topics.dot("north", "R1"), bench.dot()
+    (interval,) = state.intervals
+    wrong = replace(interval, target_at=interval.interval_end + SECOND)
+    bench.outbox.commit(bench.now, states=[(topic, replace(state, intervals=(wrong,)))])
+    assert Reader(bench).line()["reasons"] == "invalid"
 
 
 def test_a_state_that_is_not_said_again_grows_stale_in_the_file(reader: Reader) -> None:
