@@ -183,6 +183,7 @@ class DispatchChanges:
             sqlite3.Error: the outbox cannot keep anything.
         """
         with self._publisher.lock:
+            self._views.note_cancelled(batch.header)
             self._withdraw_at_once(batch)
 
     def _withdraw_at_once(self, batch: OpenBatch) -> None:

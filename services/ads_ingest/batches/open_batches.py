@@ -113,6 +113,15 @@ class OpenBatches:
         if batch and not batch.in_doubt.isdisjoint(unnamed := frozenset(resources) - batch.named):
             self._put(replace(batch, in_doubt=batch.in_doubt - unnamed))
 
+    def note_cancelled(self, header: DispatchBatchHeader) -> None:
+        """Another account was told that a batch is cancelled, which this one knows of by a state of before a restart alone.
+
+        Its own CAISO may be behind, and would never confirm what that state was made of.
+        """
+        batch = self._batches.get(header.batch_uid)
+        if batch and batch.known is Known.RESTORED and not is_older(header, batch.header):
+            self._put(replace(batch, header=header, had=header))
+
     def note_contested(self, batch_uid: str, resources: frozenset[str]) -> None:
         """Accounts were told different things of these resources in a batch, and of no others."""
         batch = self._batches.get(batch_uid)

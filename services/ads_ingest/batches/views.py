@@ -23,7 +23,7 @@ from ads_ingest.batches.contradictions import ToldOtherwise, contested, is_cance
 from ads_ingest.batches.open_batch import Known, OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.files.archive import write_durably
-from dotbus.contracts.instruction_states import is_nothing_by_status
+from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.runtime.logs import get_logger
 
@@ -133,10 +133,17 @@ class Views:
     def note(self, header: DispatchBatchHeader, named: Collection[str], unnamed: Unnamed) -> None:
         """A document is being passed on: whoever was given the same without what it names does not see that."""
         self.own.note_lost(unnamed.lost)
+        self.note_cancelled(header)
         for other in self._others:
             if batch := other.had(header):
                 other.note_lost((other.sees & frozenset(named)) - batch.named)
             other.batches.note_decided(header.batch_uid, unnamed.gone.union(named))
+
+    def note_cancelled(self, header: DispatchBatchHeader) -> None:
+        """What this account was told is cancelled is so for the others, whose CAISO may be behind."""
+        if header.batch_status == Status.CANCELLED:
+            for other in self._others:
+                other.batches.note_cancelled(header)
 
     def compare(self, batch_uid: str) -> None:
         """See whether all accounts were told the same in the newest revision of a batch."""
