@@ -3,8 +3,8 @@
 New batches are listed, fetched, kept and only then validated: a crash between any two steps leaves a batch that is asked for
 again, or validated again, both of which the outbox and CAISO pass over. What is new comes first, always. Then come batches
 that could not be had and those whose interval has not ended, which are asked for their revision because an emergency cancel
-comes as one; of each as many as fit into a short time, so that the next round is not late. What is over comes last: it is
-asked for once more, because a ramp begins at the DOT before.
+comes as one; of each as many as fit into a short time, so that the next round is not late. What was had before a restart is
+among these and no news. What is over comes last: it is asked for once more, because a ramp begins at the DOT before.
 
 A batch that cannot be had holds back the cursor and nothing else: neither other batches nor, beyond those that it speaks of,
 any resource (`open_batches`).
@@ -49,7 +49,7 @@ CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25
 ASKED_AGAIN_PER_ROUND = 40
 ASKED_AGAIN_FOR = timedelta(seconds=5)
-"""How long a round goes on asking for what could not be had, and how long after that for revisions of what was.
+"""How long a round goes on asking for what could not be had, after that for revisions of what was, and then validating.
 
 A question that times out is the last one then; the others of its kind wait for it, and the other kind not."""
 TAKEN_FOR = timedelta(seconds=30)
@@ -125,7 +125,6 @@ class DispatchStream:
 
     def _round(self) -> Unanswered:
         if back := self._clock_steps.set_back_by():
-            self._batches.read_anew(self._clock())
             self._changes.begin_anew(back)
         asked_at = self._clock()
         listed, cursor = self._new.since(self._list, self._publisher.cursor)
@@ -150,9 +149,10 @@ class DispatchStream:
         failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
         self._changes.commit_round()
         self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
-        self._validations.send(self._batches)
+        is_long = self._for_a_while()
+        self._validations.send(self._batches, lambda: is_long() or self._is_past(self._batches.next_at))
         now = self._clock()
-        return Unanswered(failures, self._batches.missing(now), self._alarms.alarms(now), self._batches.again_at(now))
+        return Unanswered(failures, self._batches.missing(now), self._alarms.alarms(now), self._batches.next_at(now))
 
     def _list(self, cursor: str) -> DispatchBatchList:
         ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
@@ -160,7 +160,7 @@ class DispatchStream:
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""
-        for batch in self._batches.to_take(self._clock()):
+        for batch in self._batches.told(self._clock()):
             if batch.asks_nothing:
                 self._changes.withdraw(batch)
 
@@ -178,22 +178,30 @@ class DispatchStream:
         if any(batch.failures for batch in due):
             # It may fail again slowly: what is in doubt is told before.
             self._changes.commit(news_only=True)
-        yield from self._ask_each([batch for batch in due if batch.is_missing], self._retry, lambda: False)
-        yield from self._ask_each([batch for batch in due if not batch.is_missing], self._recheck, self._is_missing_due)
+        yield from self._ask_each([batch for batch in due if batch.could_not_be_had], self._retry, lambda: False)
+        yield from self._ask_each([batch for batch in due if not batch.could_not_be_had], self._recheck, self._is_missing_due)
 
     def _ask_each(
         self, due: Sequence[OpenBatch], ask: Callable[[OpenBatch], Iterator[AdsFailure]], is_over: Callable[[], bool]
     ) -> Iterator[AdsFailure]:
-        begun = self._clock()
+        is_long = self._for_a_while()
         for batch in due[:ASKED_AGAIN_PER_ROUND]:
             yield from ask(batch)
-            if abs(self._clock() - begun) >= ASKED_AGAIN_FOR or is_over():
+            if is_long() or is_over():
                 return
+
+    def _for_a_while(self) -> Callable[[], bool]:
+        """From now on: whether that was long enough for one kind of question in a round."""
+        begun = self._clock()
+        return lambda: abs(self._clock() - begun) >= ASKED_AGAIN_FOR
 
     def _is_missing_due(self) -> bool:
         """Whether something that could not be had is to be asked for again by now, which does not wait for rechecks."""
-        again_at = self._batches.again_at(self._clock())
-        return again_at is not None and again_at <= self._clock()
+        return self._is_past(self._batches.again_at)
+
+    def _is_past(self, due_at: Callable[[datetime], datetime | None]) -> bool:
+        at = due_at(self._clock())
+        return at is not None and at <= self._clock()
 
     def _take_backlog(self) -> Iterator[AdsFailure]:
         away = 0
@@ -209,7 +217,10 @@ class DispatchStream:
             yield failure
 
     def _recheck(self, batch: OpenBatch) -> Iterator[AdsFailure]:
-        """Ask what a batch is now; where only its header cannot be had, the batch itself tells."""
+        """Ask what a batch is now; where only its header cannot be had, or is known already, the batch itself tells."""
+        if batch.is_missing:
+            yield from self._retry(batch)
+            return
         asked_at = self._clock()
         try:
             ask = partial(self._caiso.get_batch_header, batch.batch_uid)

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from ads_ingest.batches.contradictions import told_apart, word_of
-from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, known_of, may_last_until
-from ads_ingest.batches.open_batches import OpenBatches
+from ads_ingest.batches.open_batch import ASKED_SOON, OpenBatch, may_last_until
+from ads_ingest.batches.open_batches import OpenBatches, restore_dots
 from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads
 from ads_ingest.known.from_batches import Judge, fold_dots, fold_instructions, restore_instructions, withdraw_instructions
 from ads_ingest.known.intervals import is_undecided, open_from, open_until
 from ads_ingest.known.schedules import DotSchedule
-from ads_ingest.known.state import KnownState
 from ads_ingest.known.unreadable import is_dot_unreadable, is_other_unreadable, unreadable_of
 from ads_ingest.publishing import Publisher
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
@@ -60,8 +59,8 @@ class DispatchChanges:
         self._listed: Sequence[DispatchBatchHeader] = ()
         self._looked_through = publisher.cursor != WHOLE_CACHE
         self._listed_at: datetime | None = None
-        batches.note_listed(publisher.missing, clock() - 2 * ASKED_SOON)  # before a restart: that has waited already
-        restore(batches, publisher.known_state, clock())
+        batches.restore_told(publisher.missing, publisher.had, clock() - 2 * ASKED_SOON)  # that has waited already
+        restore_dots(batches, publisher.known_state, clock())
         if publisher.instructions:
             restore_instructions(batches, publisher.instructions, clock())
         views.restore(publisher.told_otherwise, clock())
@@ -130,7 +129,7 @@ class DispatchChanges:
         words_of_all, begins_at = {**dict.fromkeys(named, ""), **words}, open_from(header, instructed)
         self._batches.note_had(header, until, in_doubt, min(asked_at, now), words_of_all, begins_at, others_in_doubt)
         self._views.note(header, named, unnamed)
-        self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), news_only=True)
+        self.commit(self._compared(header.batch_uid, events, words), self._settled_to(), had=header, news_only=True)
         return unreadable
 
     def _anybody(self) -> frozenset[str]:
@@ -214,8 +213,15 @@ class DispatchChanges:
         if self._publisher.instructions:
             withdraw_instructions(self._publisher.instructions, batch, self._named_by(batch.batch_uid), self._clock())
 
-    def commit(self, events: Sequence[Dispatch] = (), cursor: str | None = None, *, news_only: bool = False) -> None:
-        """Keep events, the states that are due by now and the cursor, if it moves.
+    def commit(
+        self,
+        events: Sequence[Dispatch] = (),
+        cursor: str | None = None,
+        *,
+        had: DispatchBatchHeader | None = None,
+        news_only: bool = False,
+    ) -> None:
+        """Keep events, the states that are due by now, the cursor, if it moves, and that a batch was had.
 
         Raises:
             sqlite3.Error: nothing of it was kept.
@@ -223,21 +229,23 @@ class DispatchChanges:
         with self._publisher.lock:
             now = self._clock()
             cursor = self._publisher.cursor if cursor is None else cursor
-            self._publisher.commit(now, events, cursor, news_only=news_only, events_only=self._knows_a_part_only(now))
+            events_only = self._knows_a_part_only(now)
+            self._publisher.commit(now, events, cursor, had=had, news_only=news_only, events_only=events_only)
 
     def commit_round(self) -> None:
-        """The same at the end of a round, when all that CAISO listed was asked for; what is settled is let go of.
+        """The same at the end of a round, when all that is new was asked for; what is settled is let go of.
 
         Raises:
             sqlite3.Error: nothing of it was kept.
         """
-        self._looked_through = True
+        self._looked_through |= all(batch.had for batch in self._batches.told(self._clock()))
         self._publisher.known_state.complete |= self._batches.lacks_none(self._clock())
         if self._publisher.instructions:
             self._publisher.instructions.complete = self._publisher.known_state.complete
         self.commit(cursor=self._settled_to())
         with self._publisher.lock:
             self._batches.forget_settled(self._needed(), self._clock())
+            self._publisher.forget_had(frozenset(batch.batch_uid for batch in self._batches.every()), self._clock())
 
     def _knows_a_part_only(self, now: datetime) -> bool:
         """Whether nothing of before is known, and what CAISO lists was asked for in part only.
@@ -279,15 +287,3 @@ class DispatchChanges:
             said = self._publisher.instructions.entry(resource_id).batches.get(batch_uid)
             held += [said.revision_no or 0] if said and said.instructions else []
         return max(held, default=None)
-
-
-def restore(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now: datetime) -> None:
-    """After a restart: the batches of the kept states are open until their intervals end."""
-    for resource_id, entry in known_state.entries.items():
-        if not known_state.is_of(resource_id):
-            continue
-        for interval in entry.intervals:
-            header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
-            batches.restore(header, resource_id, interval.interval_end, now, interval.interval_start)
-        for withdrawn in entry.withdrawn:
-            batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)

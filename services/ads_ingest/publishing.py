@@ -1,6 +1,6 @@
 """Publishing: events, the states that follow from them and the cursor into the outbox, all or nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -32,6 +32,7 @@ KeptState = Dot | Trajectory | Instructions
 _CONTRADICTED = "contradicted"
 _told_otherwise = msgspec.json.Decoder(tuple[ToldOtherwise, ...])
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
+_header = msgspec.json.Decoder(DispatchBatchHeader)
 
 
 def kept_events(outbox: Outbox, id_prefix: str, kind: type[E]) -> Iterator[E]:
@@ -75,6 +76,7 @@ class Publisher(Generic[B, S]):
 
     Attributes:
         cursor: the UID to continue from.
+        had: the open batches that were passed on, now or before a restart, as they were had last.
         lock: of its known states.
     """
 
@@ -100,6 +102,9 @@ class Publisher(Generic[B, S]):
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
         self._missing_name = f"missing/{cursor_name}"
         self._missing = outbox.note(self._missing_name) or "[]"
+        self._had_name = f"had/{cursor_name}:"
+        kept_had = outbox.notes(self._had_name)
+        self.had = {name.removeprefix(self._had_name): _header.decode(text) for name, text in kept_had.items()}
 
     @property
     def heard_at(self) -> datetime | None:
@@ -132,6 +137,17 @@ class Publisher(Generic[B, S]):
         if missing != self._missing:
             self._outbox.keep_note(self._missing_name, missing)
             self._missing = missing
+
+    def forget_had(self, still_open: Collection[str], now: datetime) -> None:
+        """Forget what was had of batches that are not open any more.
+
+        Raises:
+            sqlite3.Error: it was not forgotten.
+        """
+        gone = self.had.keys() - still_open
+        if gone:
+            self._outbox.commit(now, notes={self._had_name + uid: None for uid in gone})
+            self.had = {uid: header for uid, header in self.had.items() if uid not in gone}
 
     @property
     def told_otherwise(self) -> tuple[ToldOtherwise, ...]:
@@ -169,10 +185,11 @@ class Publisher(Generic[B, S]):
         events: Sequence[Dispatch | TrajectoryBatch],
         cursor: str,
         *,
+        had: DispatchBatchHeader | None = None,
         news_only: bool = False,
         events_only: bool = False,
     ) -> None:
-        """Keep events with every state that is due, and move the cursor.
+        """Keep events with every state that is due, and that their batch was had, and move the cursor.
 
         `news_only` leaves out states that would only be said again, `events_only` all states and the cursor with them: after a
         restart what is known is made of kept states, and of what CAISO lists behind the cursor.
@@ -189,9 +206,12 @@ class Publisher(Generic[B, S]):
             due, cursor = [[] for _ in due], self.cursor
         states = [(each.topic, each.state) for each in chain.from_iterable(due)]
         moved = {self._cursor_name: cursor} if cursor != self.cursor else {}
-        if not (events or states or moved):
+        notes = {self._had_name + had.batch_uid: msgspec.json.encode(had).decode()} if had else {}
+        if not (events or states or moved or notes):
             return
-        self._outbox.commit(now, events=[(self._topic(event), event) for event in events], states=states, cursors=moved)
+        of_topics = [(self._topic(event), event) for event in events]
+        self._outbox.commit(now, events=of_topics, states=states, cursors=moved, notes=notes)
+        self.had |= {had.batch_uid: had} if had else {}
         for known_state, of_board in zip(self._known_states, due, strict=True):
             known_state.note_said(of_board)
         self.cursor = cursor

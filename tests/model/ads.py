@@ -139,7 +139,7 @@ class Disk:
         self.kept: dict[str, bytes] = {}
         self.revisions: dict[str, int] = {}
         self.positions: dict[str, str] = {}
-        self.notes: dict[str, str] = {}
+        self.noted: dict[str, str] = {}
 
     def commit(
         self,
@@ -148,10 +148,15 @@ class Disk:
         events: Sequence[Any] = (),
         states: Sequence[tuple[str, Any]] = (),
         cursors: dict[str, str] | None = None,
+        notes: dict[str, str | None] | None = None,
     ) -> int:
         for topic, state in states:
             self.put(topic, encode(state))
         self.positions.update(cursors or {})
+        for name, text in (notes or {}).items():
+            self.noted |= {name: text} if text is not None else {}
+            if text is None:
+                self.noted.pop(name, None)
         return len(events)
 
     def retract(self, topics: Iterable[str], _now: datetime) -> None:
@@ -169,10 +174,13 @@ class Disk:
         return dict(self.positions)
 
     def note(self, name: str) -> str | None:
-        return self.notes.get(name)
+        return self.noted.get(name)
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        return {name: text for name, text in self.noted.items() if name.startswith(prefix)}
 
     def keep_note(self, name: str, text: str) -> None:
-        self.notes[name] = text
+        self.noted[name] = text
 
 
 class Nothing:

@@ -93,6 +93,11 @@ class OpenBatch:
         return self.known in {Known.LISTED, Known.REPLACED}
 
     @property
+    def could_not_be_had(self) -> bool:
+        """Whether it was asked for since, in vain."""
+        return self.is_missing and self.failures > 0
+
+    @property
     def is_known_replaced(self) -> bool:
         """Whether what was had is known not to hold any more. After a restart a status that is not known yet says nothing."""
         return self.had is not None and self.is_missing and is_older(self.had, self.header)

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from ads_ingest.batches.contradictions import ToldOtherwise
-from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, is_older, known_of, may_last_until
+from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, is_news, is_older, known_of, may_last_until
 from ads_ingest.known.doubts import Doubts
+from ads_ingest.known.schedules import DotSchedule
+from ads_ingest.known.state import KnownState
 from caiso.ads.errors import AdsFailure
-from dotbus.contracts.messages import DispatchBatchHeader
+from dotbus.contracts.messages import DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import Schedule
 
 VOUCHED_SHARE = 2 / 3
@@ -52,6 +54,8 @@ class OpenBatches:
         self.vouched = vouched
         self._chance = chance
         self._batches: dict[str, OpenBatch] = {}
+        self._had_before: dict[str, DispatchBatchHeader] = {}
+        self._listed_before: frozenset[str] = frozenset()
 
     def get(self, batch_uid: str) -> OpenBatch | None:
         """What is known of a batch."""
@@ -139,6 +143,15 @@ class OpenBatches:
         """
         return tuple(each.header for each in self.every() if each.is_missing and not each.is_settled(now))
 
+    def restore_told(
+        self, missing: Iterable[DispatchBatchHeader], had: Mapping[str, DispatchBatchHeader], listed_at: datetime
+    ) -> None:
+        """Before a restart CAISO listed these and they were not had, and those were, as their documents said."""
+        headers = tuple(missing)
+        self.note_listed(headers, listed_at)
+        self._listed_before = frozenset(header.batch_uid for header in headers)
+        self._had_before |= had
+
     def restore(
         self,
         header: DispatchBatchHeader,
@@ -174,27 +187,49 @@ class OpenBatches:
         """Everything is to be had again, because what held had counted as past."""
         for batch in self.every():
             if batch.known is Known.HELD:
+                self._had_before[batch.batch_uid] = batch.had or batch.header
                 bare = known_of(batch.batch_uid, batch.header.revision_no, batch.header.batch_type)
                 self._put(replace(batch, known=Known.RESTORED, header=bare, had=bare, ask_at=now))
 
-    def to_take(self, now: datetime) -> list[OpenBatch]:
-        """What was never asked for and may be in force, in CAISO's order: before everything else, and all of it."""
+    def told(self, now: datetime) -> list[OpenBatch]:
+        """What CAISO told of, was not asked for since and may be in force, in CAISO's order."""
         return [each for each in self.every() if each.is_missing and not each.failures and each.is_current(now)]
+
+    def to_take(self, now: datetime) -> list[OpenBatch]:
+        """What of that is new: before everything else, and all of it, in CAISO's order.
+
+        What was listed before a restart comes behind what was not: it may have been asked for in vain by then.
+        """
+        new = [each for each in self.told(now) if self._is_new(each)]
+        return sorted(new, key=lambda each: each.batch_uid in self._listed_before)
+
+    def _is_new(self, batch: OpenBatch) -> bool:
+        """Whether CAISO has more of it than was ever had, before a restart or since."""
+        return is_news(batch.header, self._had_before.get(batch.batch_uid))
+
+    def _told_and_had(self, now: datetime) -> list[OpenBatch]:
+        return [each for each in self.told(now) if not self._is_new(each)]
 
     def again_at(self, now: datetime) -> datetime | None:
         """When the first of what may be in force and was not had is to be asked for; None when all was had."""
-        missing = (each for each in self.every() if each.is_missing and each.is_current(now))
-        return min((each.ask_at for each in missing), default=None)
+        in_vain = (each for each in self.every() if each.could_not_be_had and each.is_current(now))
+        return min((each.ask_at for each in (*in_vain, *self.to_take(now))), default=None)
+
+    def next_at(self, now: datetime) -> datetime | None:
+        """The same, and of what was had before a restart and CAISO has not confirmed."""
+        restored = (each for each in self.every() if each.known is Known.RESTORED and each.until > now)
+        unconfirmed = (each.ask_at for each in (*restored, *self._told_and_had(now)))
+        return min((at for at in (self.again_at(now), *unconfirmed) if at), default=None)
 
     def to_ask_again(self, now: datetime) -> list[OpenBatch]:
-        """What may be in force and is due: what could not be had, and behind all of it what was had and may have a revision.
+        """What may be in force and is due: what could not be had, and behind all of it what was had, and may have a revision.
 
         Of each the longest waiting first, so that none waits for another that fails; what is over after all others.
         """
-        missing = [each for each in self.every() if each.is_missing and each.failures and each.is_current(now)]
+        missing = [each for each in self.every() if each.could_not_be_had and each.is_current(now)]
         had = [each for each in self.every() if each.may_change(now)]
-        due = (each for each in (*missing, *had) if each.is_due(now))
-        return sorted(due, key=lambda each: (not each.is_missing, each.until <= now, each.ask_at))
+        due = (each for each in (*missing, *had, *self._told_and_had(now)) if each.is_due(now))
+        return sorted(due, key=lambda each: (not each.could_not_be_had, each.until <= now, each.ask_at))
 
     def backlog(self, now: datetime) -> list[OpenBatch]:
         """What is over, was never had and is due: first what was never asked for, in CAISO's order."""
@@ -239,6 +274,7 @@ class OpenBatches:
             owes = is_to_be_had or (batch.validation_owed and now - batch.until < KEPT)
             if uid not in needed and batch.until <= now and not owes:
                 del self._batches[uid]
+                self._had_before.pop(uid, None)
 
     def validations_owed(self) -> list[str]:
         """The batches that are safe with us, which CAISO was not told."""
@@ -259,3 +295,15 @@ class OpenBatches:
     def _put(self, batch: OpenBatch) -> OpenBatch:
         self._batches[batch.batch_uid] = batch
         return batch
+
+
+def restore_dots(batches: OpenBatches, known_state: KnownState[DotSchedule, Dot], now: datetime) -> None:
+    """After a restart: the batches of the kept states are open until their intervals end."""
+    for resource_id, entry in known_state.entries.items():
+        if not known_state.is_of(resource_id):
+            continue
+        for interval in entry.intervals:
+            header = known_of(interval.batch_uid, interval.revision_no, interval.batch_type)
+            batches.restore(header, resource_id, interval.interval_end, now, interval.interval_start)
+        for withdrawn in entry.withdrawn:
+            batches.restore(known_of(withdrawn.batch_uid, withdrawn.revision_no), resource_id, withdrawn.until, now)

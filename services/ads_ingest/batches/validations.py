@@ -4,6 +4,8 @@ The step is optional for CAISO and nothing here depends on it, so a failure is l
 doubt what was received.
 """
 
+from collections.abc import Callable
+
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.caiso import ALL_THE_TIME, WITHIN_S, Ads
 from caiso.ads.errors import AdsFailure, Away
@@ -29,10 +31,11 @@ class Validations:
         self._rounds_to_pass = 0
         self._log = get_logger("validations")
 
-    def send(self, batches: OpenBatches) -> None:
+    def send(self, batches: OpenBatches, is_over: Callable[[], bool] = lambda: False) -> None:
         """Send what is owed, once a round, until CAISO does not answer; then more and more rounds pass without asking.
 
-        A question that times out takes as long as the rest of a round, and there is a dispatch to be heard.
+        A question that times out takes as long as the rest of a round, and there is a dispatch to be heard. So `is_over` tells,
+        after each, whether they took long enough in this round.
         """
         if not self._enabled:
             return
@@ -53,6 +56,8 @@ class Validations:
             else:
                 batches.note_validation(batch_uid, taken=True, attempts=ATTEMPTS)
             self._unheard = 0
+            if is_over():
+                return
 
     def _not_heard(self, failure: Away, waiting: int) -> None:
         if not self._unheard:
