@@ -10,9 +10,10 @@ from typing import Final, TypeVar
 
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.modbus import Addresses, Block, BlockChange, Line, Point, SixDigits, Table
+from dotbus.runtime.installation.modbus_writes import Answer, Commit, Writable, Write
 from dotbus.runtime.settings.mistakes import Location, Mistake, key_of
 
-_Placed = TypeVar("_Placed", Block, BlockChange, Line, Point)
+_Placed = TypeVar("_Placed", Block, BlockChange, Line, Point, Write, Commit, Answer)
 ADDRESSES: Final = 65536
 """How many a table has."""
 DIGIT: Final = {Table.COIL: 0, Table.DISCRETE: 1, Table.INPUT: 3, Table.HOLDING: 4}
@@ -57,7 +58,11 @@ def from_0(file: InstallationFile) -> tuple[InstallationFile, list[Mistake]]:
 
     blocks = tuple(placed(block, ("modbus", "block", i)) for i, block in enumerate(modbus.blocks))
     points = tuple(placed(point, ("modbus", "point", i)) for i, point in enumerate(modbus.points))
-    of_protocol = modbus.model_copy(update={"blocks": blocks, "points": points})
+    writes = tuple(placed(write, ("modbus", "write", i)) for i, write in enumerate(modbus.writes))
+    commits = tuple(placed(commit, ("modbus", "commit", i)) for i, commit in enumerate(modbus.commits))
+    answers = tuple(placed(answer, ("modbus", "answer", i)) for i, answer in enumerate(modbus.answers))
+    placed_all = {"blocks": blocks, "points": points, "writes": writes, "commits": commits, "answers": answers}
+    of_protocol = modbus.model_copy(update=placed_all)
     installation = file.installation.model_copy(update={"modbus": of_protocol})
     refused = file.refused.union((*at, "address") for at in wrong)
     return replace(file, installation=installation, refused=refused), list(_mistakes(file, wrong))
@@ -69,7 +74,7 @@ def _mistakes(file: InstallationFile, wrong: Mapping[Location, str]) -> Iterator
             yield Mistake(file.where, key_of((*at, "address")), reason)
 
 
-def _update(one: Block | BlockChange | Line, notation: Addresses) -> dict[str, object] | str:
+def _update(one: Block | BlockChange | Line | Writable, notation: Addresses) -> dict[str, object] | str:
     """What of a table of the file is otherwise in the protocol, or why its address is none."""
     if one.address is None or "address" not in one.model_fields_set:
         return {}

@@ -71,8 +71,8 @@ def _way_out(*areas: Area) -> str:
 def check_whole(file: InstallationFile) -> Iterator[Mistake]:
     """A gateway that was forgotten to be configured, or that would never show what its own installation says."""
     installation, modbus = file.installation, file.installation.modbus
-    given = file.is_as_given("modbus", "block") and file.is_as_given("modbus", "point")
-    if given and not modbus.blocks and not modbus.points:
+    given = all(file.is_as_given("modbus", kind) for kind in ("block", "point", "write"))
+    if given and not modbus.blocks and not modbus.points and not modbus.writes:
         yield Mistake(file.where, "modbus", "serves nothing: give at least one [[modbus.block]] or [[modbus.point]]")
     given = file.is_as_given("environment") and file.is_as_given("modbus", "accept_environments")
     if given and installation.environment not in modbus.accept_environments:
@@ -83,10 +83,10 @@ def check_whole(file: InstallationFile) -> Iterator[Mistake]:
 def check_alias(facts: FileFacts, served: frozenset[int]) -> Iterator[Mistake]:
     """An alias of a unit that is none, or whose name another one has."""
     modbus, at = facts.file.installation.modbus, ("modbus",)
-    units_known = all(facts.file.is_as_given("modbus", kind, None, "unit_id") for kind in ("block", "point"))
+    units_known = all(facts.file.is_as_given("modbus", kind, None, "unit_id") for kind in ("block", "point", "write"))
     if modbus.alias_of is None or not units_known:
         return
-    units = {*(block.unit_id for block in modbus.blocks), *(point.unit_id for point in modbus.points)}
+    units = {one.unit_id for ones in (modbus.blocks, modbus.points, modbus.writes) for one in ones}
     if modbus.alias_of not in units:
         yield from facts.tell(at, "alias_of", f"{modbus.alias_of} is no unit of this map")
     taken = [str(unit_id) for unit_id in ALIASES if unit_id in served and unit_id != modbus.alias_of]

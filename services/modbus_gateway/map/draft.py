@@ -21,6 +21,8 @@ from modbus_gateway.map.paths import is_known
 from modbus_gateway.map.point_check import check_point
 from modbus_gateway.map.quality_check import doubtful_units, may_mislead, told_at, why_untold
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
+from modbus_gateway.map.writable import Writables
+from modbus_gateway.map.write_check import check_writable
 
 _Claimed = tuple[Area, tuple[Cell, ...]]
 """Addresses, and the values that stand there."""
@@ -53,6 +55,12 @@ def check_map(file: InstallationFile) -> RegisterMap:
     return register_map
 
 
+def read_writable(installation: Installation) -> Writables:
+    """What SCADA may write, of an installation whose map was checked."""
+    file, _mistakes = from_0(InstallationFile(installation, "dotbus.toml"))
+    return check_writable(FileFacts(file))[0]
+
+
 def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
     file, mistakes = from_0(file)
@@ -74,10 +82,13 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
             area = Area(key_of(at), point.unit_id, point.table, point.address, cell.form.registers, notation=modbus.addresses)
             areas.append((area, (cell,)))
             told.append((point.unit_id, cell, at, "on_bad"))
-    mistakes += check_areas([area for area, _ in areas], file.where)
-    mistakes += check_alias(facts, frozenset(area.unit_id for area, _ in areas))
+    writable, written_areas, wrong = check_writable(facts)
+    mistakes += wrong
+    all_areas = [*(area for area, _ in areas), *written_areas]
+    mistakes += check_areas(all_areas, file.where)
+    mistakes += check_alias(facts, frozenset(area.unit_id for area in all_areas))
     mistakes += _check_told(areas, told, facts, mistakes)
-    return RegisterMap(*_served(areas, modbus)), file.located(with_names(mistakes, facts))
+    return RegisterMap(*_served(areas, modbus), tuple(writable.entries())), file.located(with_names(mistakes, facts))
 
 
 def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:

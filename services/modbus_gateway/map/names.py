@@ -9,7 +9,7 @@ from dotbus.runtime.installation.modbus import Block, BlockChange, Line
 from dotbus.runtime.settings.mistakes import Mistake
 from modbus_gateway.map.file_facts import FileFacts
 
-_PLACE: Final = re.compile(r"modbus\.(block|point)\[(\d+)\](?:\.(change|add)\[(\d+)\])?")
+_PLACE: Final = re.compile(r"modbus\.(block|point|write|answer)\[(\d+)\](?:\.(change|add)\[(\d+)\])?")
 
 
 def with_names(mistakes: Iterable[Mistake], facts: FileFacts) -> list[Mistake]:
@@ -24,6 +24,9 @@ def _whose(key: str, facts: FileFacts, owners: Mapping[str, str]) -> str:
         return ""
     kind, i, line, j = place.groups()
     modbus = facts.file.installation.modbus
+    if kind in ("write", "answer"):
+        resource = (modbus.writes if kind == "write" else modbus.answers)[int(i)].resource
+        return f"plant {owners[resource]}, resource {resource}" if resource in owners else f"resource {resource}"
     if kind == "point":
         return _of_line(modbus.points[int(i)], owners)
     block = modbus.blocks[int(i)]

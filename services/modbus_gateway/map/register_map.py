@@ -201,6 +201,7 @@ class RegisterMap:
 
     Attributes:
         views: what of the spans is shown in other tables, too.
+        written: what stands at the addresses that SCADA writes; `modbus_gateway.map.writable` has it.
         members: the resources that it is about, each also with each stale time that a cell has of its own.
         prices: the same of prices.
         fields: the same of fields of states.
@@ -209,6 +210,7 @@ class RegisterMap:
     spans: tuple[Span, ...]
     judging: Modbus
     views: tuple[View, ...] = ()
+    written: tuple[Entry, ...] = ()
     members: tuple[Member, ...] = field(init=False)
     prices: tuple[PriceAt, ...] = field(init=False)
     fields: tuple[StateField, ...] = field(init=False)
@@ -223,7 +225,7 @@ class RegisterMap:
     @property
     def units(self) -> frozenset[int]:
         """The unit ids that are served."""
-        return frozenset(span.unit_id for span in self.spans)
+        return frozenset([*(span.unit_id for span in self.spans), *(entry.unit_id for entry in self.written)])
 
     @property
     def aliases(self) -> Mapping[int, int]:
@@ -236,7 +238,10 @@ class RegisterMap:
         """The same for each unit by itself."""
         spans = {unit_id: tuple(span for span in self.spans if span.unit_id == unit_id) for unit_id in sorted(self.units)}
         views = {unit_id: tuple(view for view in self.views if view.unit_id == unit_id) for unit_id in spans}
-        return {unit_id: RegisterMap(of_unit, self.judging, views[unit_id]) for unit_id, of_unit in spans.items()}
+        written = {unit_id: tuple(entry for entry in self.written if entry.unit_id == unit_id) for unit_id in spans}
+        return {
+            unit_id: RegisterMap(of_unit, self.judging, views[unit_id], written[unit_id]) for unit_id, of_unit in spans.items()
+        }
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -244,7 +249,7 @@ class RegisterMap:
         of_views = (
             Entry(view.unit_id, view.table, view.start, SERVED, "", f"{view.length} as {view.of.value}") for view in self.views
         )
-        return tuple(sorted([*(entry for span in self.spans for entry in _entries_of(span)), *of_views]))
+        return tuple(sorted([*(entry for span in self.spans for entry in _entries_of(span)), *of_views, *self.written]))
 
     @cached_property
     def hashes(self) -> Mapping[int, int]:

@@ -12,7 +12,7 @@ from dotbus.contracts.messages import Environment
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
 from dotbus.runtime.installation.answers import AcceptanceRule
-from dotbus.runtime.installation.modbus import Modbus
+from dotbus.runtime.installation.modbus_writes import WritableModbus
 from dotbus.runtime.installation.resource_claims import Claims, Pattern
 from dotbus.runtime.installation.toml_values import Flag, Market, Name, NodeGroup, NodeName, Number, Section
 
@@ -78,7 +78,7 @@ class Installation(Section):
     topic_root: str = DEFAULT_ROOT
     plants: Annotated[tuple[Plant, ...], Field(alias="plant", min_length=1)]
     prices: Prices = Prices()
-    modbus: Modbus = Modbus()
+    modbus: WritableModbus = WritableModbus()
     acceptance_rules: Annotated[tuple[AcceptanceRule, ...], Field(alias="automatic_acceptance")] = ()
 
     @field_validator("topic_root")
