@@ -47,6 +47,8 @@ class Device:
 
     def write_registers(self, unit_id: int, address: int, words: bytes, client: Client) -> Refusal | None:
         count = len(words) // 2
+        if not client.may_write:
+            return Refusal.FUNCTION
         if unit_id != UNIT or address + count > WRITABLE:
             return Refusal.ADDRESS
         values = [int.from_bytes(words[i : i + 2], "big") for i in range(0, len(words), 2)]
@@ -55,6 +57,8 @@ class Device:
         return None
 
     def write_bits(self, unit_id: int, address: int, bits: tuple[bool, ...], client: Client) -> Refusal | None:
+        if not client.may_write:
+            return Refusal.FUNCTION
         if unit_id != UNIT or address + len(bits) > WRITABLE:
             return Refusal.ADDRESS
         self.bits[Table.COIL][address : address + len(bits)] = bits

@@ -14,21 +14,24 @@ from prometheus_client import CollectorRegistry
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
+from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.starting import listening
+from dotbus.runtime.settings.values import MB
+from dotbus.runtime.starting import keeping, listening
 from modbus_gateway.entrances import entrances
-from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.draft import read_map, read_writable
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.service import Service
-from modbus_gateway.settings import Configuration, load_configuration
+from modbus_gateway.settings import PREFIX, Configuration, load_configuration
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
 from modbus_gateway.wire.writing import NothingWritable
+from modbus_gateway.writes.wiring import Writes
 
 try:
     import uvloop
@@ -36,6 +39,7 @@ except ImportError:  # Windows has none; asyncio's own loop serves as well, at m
     uvloop = None  # type: ignore[assignment]  # a module or nothing
 
 NAME = "modbus_gateway"
+_DAY_S = 86400.0
 SWITCH_S = 0.0005
 """How long the bus's thread may keep the interpreter from the loop that serves; Python itself lets it have 5 ms each time."""
 STUCK_AFTER_S = 5.0
@@ -55,10 +59,19 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
-    called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
-    served = Served(register_map.units, images.look, NothingWritable(), called, register_map.aliases)
-    server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
     metrics.watch_image_age(lambda: images.age_s)
+    identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
+    bus = Bus(configuration.bus, f"{NAME}-{identity.instance}", clock=utc_now, will=identity.will(topics))
+    writes = _writes(configuration, identity, bus, metrics)
+    called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
+    served = Served(
+        register_map.units,
+        writes.tables(images.look) if writes else images.look,
+        writes.writing if writes else NothingWritable(),
+        called,
+        register_map.aliases,
+    )
+    server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
     service = Service(
         register_map,
         topics,
@@ -68,23 +81,24 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         turned=server.tend,
         delivered=metrics.delivered,
     )
-    identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
-    bus = Bus(configuration.bus, f"{NAME}-{identity.instance}", clock=utc_now, will=identity.will(topics))
     service.follow(bus)
 
     def describe(now: datetime) -> ServiceStatus:
-        return identity.status(now, upstreams=service.upstreams)
+        return identity.status(now, upstreams=service.upstreams, outbox=writes.outbox.span() if writes else None)
 
-    presence = Presence(bus, topics, identity, describe, clock=utc_now)
+    ready = (lambda: writes.is_ready) if writes else (lambda: True)
+    presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=ready)
 
     def health() -> dict[str, object]:
-        alive = time.monotonic() - service.turned_at_s <= STUCK_AFTER_S
+        alive = time.monotonic() - service.turned_at_s <= STUCK_AFTER_S and (writes is None or writes.is_alive)
         return {"alive": alive, "ready": bus.connected, "image_age_s": images.age_s, "broker": bus.connected}
 
     for entrance in entrances(settings, utc_now, time.monotonic, metrics):
         with listening(entrance.door.speaks, (entrance.host, entrance.port), entrance.host_setting, entrance.port_setting):
             await server.start(entrance.host, entrance.port, entrance.door)
     with ExitStack() as running:
+        if writes:
+            running.callback(writes.outbox.close)
 
         def started() -> None:
             gc.collect()
@@ -93,12 +107,38 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
             running.callback(bus.stop)
             presence.start()
             running.callback(presence.stop)
+            if writes:
+                running.enter_context(writes.serving())
             running.enter_context(serving_health(configuration.service, registry, health))
 
         try:
             await service.run(stop, started)
         finally:
             await server.stop()
+
+
+def _writes(configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics) -> Writes | None:
+    """What a gateway has for writes; None when its map takes none."""
+    installation, settings = configuration.installation, configuration.own
+    writables = read_writable(installation)
+    if writables.is_empty:
+        return None
+    with keeping(settings.state_dir, f"{PREFIX}STATE_DIR"):
+        outbox = Outbox(
+            settings.state_dir / "outbox.sqlite",
+            max_age_s=settings.outbox_max_age_days * _DAY_S,
+            max_bytes=int(settings.outbox_max_mb * MB),
+        )
+    return Writes(
+        writables,
+        identity,
+        installation.topics,
+        bus,
+        outbox,
+        wall=utc_now,
+        monotonic_s=time.monotonic,
+        count=metrics.written,
+    )
 
 
 def main() -> None:

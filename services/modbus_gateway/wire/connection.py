@@ -28,7 +28,7 @@ class Door:
     Attributes:
         speaks: what it is called.
         framing: of one connection.
-        may_write: whether writes of clients without a certificate are looked at.
+        may_write: whether writes of clients without a certificate are looked at; from where they may is for the map to say.
         securing: TLS and who is behind it, None where there is none.
     """
 

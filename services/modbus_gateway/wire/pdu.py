@@ -67,11 +67,13 @@ def answer(served: Served, unit_id: int, request: bytes, client: Client) -> byte
     if unit_id not in served.units:
         return refused(function, Refusal.NO_SUCH_UNIT)
     act = _READS.get(function)
-    if act is None and served.writing.is_offered and client.may_write:
+    if act is None and served.writing.is_offered:
         act = _WRITES.get(function)
     if act is None:
         return refused(function, Refusal.FUNCTION)
     reply = act(served, unit_id, request, client)
+    if not client.may_write and function in _WRITES:  # `writing` has refused it, and keeps who tried what
+        return refused(function, Refusal.FUNCTION)
     return refused(function, reply) if isinstance(reply, Refusal) else reply
 
 

@@ -15,7 +15,8 @@ class Client:
         address: where the connection comes from.
         subject: of its certificate, None without TLS.
         role: that its certificate names, None where it names none.
-        may_write: whether any write of it is looked at. What it may write is for `Writing` to say.
+        may_write: whether it may write at all by its role. What it may write, and from where one may that has no
+            certificate, is for `Writing` to say.
         certificate_ends_at: None without TLS.
     """
 
@@ -27,7 +28,10 @@ class Client:
 
 
 class Writing(Protocol):
-    """Takes what clients write, or refuses it. A refusal has written nothing, not even a part."""
+    """Takes what clients write, or refuses it. A refusal has written nothing, not even a part.
+
+    A client that may not write is told FUNCTION: to it that is no function of this server, as Modbus/TCP Security has it.
+    """
 
     @property
     def is_offered(self) -> bool:

@@ -79,15 +79,14 @@ def tls(monkeypatch, tmp_path: Path) -> Authority:
     return authority
 
 
-def test_only_modbus_tcp_listens_and_nobody_may_write_unless_told_to():
+def test_only_modbus_tcp_listens_unless_told_to():
     (only,) = entrances(load_settings(GatewaySettings, PREFIX), utc_now, lambda: 0.0, GatewayMetrics(CollectorRegistry()))
-    assert (only.port, only.door.may_write, only.door.securing) == (5020, False, None)
+    assert (only.port, only.door.may_write, only.door.securing) == (5020, True, None)
 
 
 def test_each_port_listens_where_its_settings_say_and_on_the_host_of_all_without_one(monkeypatch, tls):
     monkeypatch.setenv("MODBUS_GATEWAY_TLS_HOST", "10.1.2.3")
     monkeypatch.setenv("MODBUS_GATEWAY_RTU_PORT", "5021")
-    monkeypatch.setenv("MODBUS_GATEWAY_PLAIN_RIGHTS", "read-write")
     registry = CollectorRegistry()
     plain, rtu, secure = entrances(load_settings(GatewaySettings, PREFIX), utc_now, lambda: 0.0, GatewayMetrics(registry))
     assert [(one.host, one.port) for one in (plain, rtu, secure)] == [
@@ -96,7 +95,6 @@ def test_each_port_listens_where_its_settings_say_and_on_the_host_of_all_without
         ("10.1.2.3", 802),
     ]
     assert [one.host_setting for one in (plain, rtu, secure)] == [f"{PREFIX}HOST", f"{PREFIX}HOST", f"{PREFIX}TLS_HOST"]
-    assert (plain.door.may_write, rtu.door.may_write) == (True, True)
     days = {
         one: registry.get_sample_value("dotbus_modbus_certificate_days_left", {"certificate": one})
         for one in ("server", "client authority")
