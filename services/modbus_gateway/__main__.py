@@ -12,6 +12,7 @@ from importlib.metadata import version as version_of
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.messages import ServiceStatus
+from dotbus.contracts.topics import encode_name
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.outbox.outbox import Outbox
@@ -61,8 +62,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
     metrics.watch_image_age(lambda: images.age_s)
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
-    bus = Bus(configuration.bus, f"{NAME}-{identity.instance}", clock=utc_now, will=identity.will(topics))
-    writes = _writes(configuration, identity, bus, metrics)
+    bus = Bus(configuration.bus, _client_id(identity), clock=utc_now, will=identity.will(topics))
+    writes = _writes(configuration, identity, bus, metrics, images)
     called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
     served = Served(
         register_map.units,
@@ -82,6 +83,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         delivered=metrics.delivered,
     )
     service.follow(bus)
+    if writes:
+        bus.subscribe(writes.follows, service.on_delivery)
 
     def describe(now: datetime) -> ServiceStatus:
         return identity.status(now, upstreams=service.upstreams, outbox=writes.outbox.span() if writes else None)
@@ -117,7 +120,14 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
             await server.stop()
 
 
-def _writes(configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics) -> Writes | None:
+def _client_id(identity: Identity) -> str:
+    """One level of a topic, so that replies can come on one of our own."""
+    return encode_name(f"{NAME}-{identity.instance}")
+
+
+def _writes(
+    configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, images: CurrentImage
+) -> Writes | None:
     """What a gateway has for writes; None when its map takes none."""
     installation, settings = configuration.installation, configuration.own
     writables = read_writable(installation)
@@ -134,7 +144,10 @@ def _writes(configuration: Configuration, identity: Identity, bus: Bus, metrics:
         identity,
         installation.topics,
         bus,
+        _client_id(identity),
         outbox,
+        lambda: images.received,
+        stale_after_s=installation.modbus.stale_after_s,
         wall=utc_now,
         monotonic_s=time.monotonic,
         count=metrics.written,

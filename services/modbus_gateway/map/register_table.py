@@ -10,6 +10,7 @@ from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.layouts import PLANT_HEADER, PLANT_RESOURCE, lay_out
 from modbus_gateway.map.quantities import QUANTITIES, Scope
 from modbus_gateway.map.register_map import Cell
+from modbus_gateway.map.write_text import WRITES
 
 
 def render_markdown(installation: Installation, faults: str = "") -> str:
@@ -37,6 +38,7 @@ def render_markdown(installation: Installation, faults: str = "") -> str:
             text.POINTS,
             _table(("quantity", "about", "type", "unit", "quality", "meaning"), _quantities()),
             text.FIELDS,
+            WRITES,
             "## The example configuration\n",
             "Every register of `config/dotbus.example.toml`.\n",
             _table(("unit", "table", "address", "quantity", "of", "type", "words", "on_bad"), _every_cell(installation)),

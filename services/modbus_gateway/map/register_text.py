@@ -17,8 +17,9 @@ A point then needs no `table`. A coil above 9999 is written as a text, "010000".
 A unit has four tables: function 01 reads coils, 02 discrete inputs, 03 holding registers and 04 input registers. The registers
 of a `[[modbus.block]]` stand in holding and, the same at the same addresses, in input; its bits in discrete and in coil. With
 `tables = ["holding"]` it is in those alone. A `[[modbus.point]]` stands in its own `table` alone, holding unless it is given.
-Every write is refused with exception 01. Function 43/14 names the gateway and its version. Unit ids 0 and
-255 answer as the unit that `[modbus] alias_of` names, if it does: some clients ask by these where a device has one unit.
+Writes are refused with exception 01, unless the map lets something be written (see below). Function 43/14 names the gateway and
+its version. Unit ids 0 and 255 answer as the unit that `[modbus] alias_of` names, if it does: some clients ask by these where a
+device has one unit.
 
 ## How values are written
 

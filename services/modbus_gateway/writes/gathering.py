@@ -48,11 +48,17 @@ class Gathering:
     def untold(self, written: Sequence[Written]) -> list[Written]:
         """Those of which the like was not told within a minute: they are to be told at once."""
         has_room = len(self._kinds) < KINDS_MOST
-        return [one for one in written if kind_of(one) not in self._kinds and (has_room or one.refused_by is None)]
+        return [
+            one
+            for one in written
+            if one.is_command or (kind_of(one) not in self._kinds and (has_room or one.refused_by is None))
+        ]
 
     def note(self, written: Sequence[Written], told: Sequence[Written], now: Now) -> None:
         """What happened, and what of it is told by now."""
         for one in written:
+            if one.is_command:
+                continue
             kind = kind_of(one)
             if any(one is each for each in told):
                 self._kinds.setdefault(kind, Gathered(now.seconds))

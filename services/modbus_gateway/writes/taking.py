@@ -10,9 +10,10 @@ from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.installation.modbus_writes import is_within
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.presence import Identity
-from modbus_gateway.map.writable import WritablePoint, Writables, Writers
+from modbus_gateway.map.writable import AnswerBlock, WritablePoint, Writables, Writers
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.writing import Client
+from modbus_gateway.writes.answering import Answering
 from modbus_gateway.writes.gathering import Gathering
 from modbus_gateway.writes.requests import Cut, Piece, Slot, Slots
 from modbus_gateway.writes.steps import write
@@ -40,6 +41,7 @@ class Taking:
         keep: where events go.
         clock: the time.
         taken: called after each write.
+        answering: takes what is written to answer instructions; None where the map has none.
         count: told the outcome of each write of a point: `taken`, or what refused it.
     """
 
@@ -52,6 +54,7 @@ class Taking:
         keep: Keep,
         clock: Callable[[], Now],
         taken: Callable[[], None] = lambda: None,
+        answering: Answering | None = None,
         count: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
         self._units: Mapping[int, Writables] = writables.by_unit
@@ -61,6 +64,7 @@ class Taking:
         self._keep = keep
         self._clock = clock
         self._taken = taken
+        self._answering = answering
         self._count = count
         self._gathering = Gathering(identity)
         self._keeps = True
@@ -123,7 +127,15 @@ class Taking:
             return Step(state, _refuse(state, touched, client, "role", "who wrote it may not"), Refusal.FUNCTION)
         if isinstance(pieces, Cut):
             return Step(state, _refuse(state, touched, client, "point", pieces.reason), Refusal.ADDRESS)
+        if self._answering and any(isinstance(slot.owner, AnswerBlock) for slot, _words in touched):
+            return Step(state, refusal=self._answer(self._answering, pieces, client, now))
         return write(state, self._units[unit_id], pieces, client, now)
+
+    def _answer(self, answering: Answering, pieces: Sequence[Piece], client: Client, now: Now) -> Refusal | None:
+        """What answers an instruction is written by requests of its own."""
+        if len({piece.slot.owner for piece in pieces}) > 1:
+            return Refusal.ADDRESS
+        return answering.write(pieces, client, now, lambda written: self._happened(written, now))
 
     def _lapse(self, unit_id: int, now: Now) -> None:
         """Let time act. That it did is true whether or not it can be kept."""

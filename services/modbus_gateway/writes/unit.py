@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
+from typing import Protocol
 
 from dotbus.contracts.messages import PointValue
 from modbus_gateway.map.writable import NoValue, WritablePoint, Writables, read_words
@@ -57,16 +58,41 @@ class Staging:
     words: Mapping[Key, tuple[WritablePoint, bytes]]
 
 
+class Named(Protocol):
+    """What a write is about, as the bus names it."""
+
+    @property
+    def plant(self) -> str:
+        """Whose resource it is."""
+        ...
+
+    @property
+    def resource_id(self) -> str:
+        """By CAISO's Master File name."""
+        ...
+
+    @property
+    def point(self) -> str:
+        """The point, or what was commanded."""
+        ...
+
+    @property
+    def unit(self) -> str | None:
+        """Of its values."""
+        ...
+
+
 @dataclass(frozen=True)
 class Written:
-    """A write that was taken or refused, of one point."""
+    """A write that was taken or refused, of one point. A command is one: each is told by itself."""
 
-    point: WritablePoint
+    point: Named
     client: Client
     old_value: PointValue
     new_value: PointValue
     refused_by: str | None
     detail: str
+    is_command: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,210 @@
+"""Answers: what SCADA writes to answer an instruction, and what became of it. Pure.
+
+The registers of an answer are filled in any order and sent by a sequence number, as staged values are taken by a commit.
+"""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final
+
+from dotbus.contracts.messages import InstructionResponseReply, KnownInstruction
+from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.writing import Client
+from modbus_gateway.writes.instructions import Listed
+from modbus_gateway.writes.requests import Part, Piece
+from modbus_gateway.writes.unit import Now, identity_of
+
+SENT_WITHIN_S: Final = 30.0
+"""How long what is filled in waits for its sequence number."""
+ACTIONS: Final = {1: "acknowledge", 2: "accept", 3: "decline", 4: "partial"}
+TOLD_TO_CAISO: Final = ("accept", "decline", "partial")
+WORDS_REGISTERS: Final = 24
+REFUSED_BY: Final = (
+    "", "command", "commit", "bus", "fault", "message", "topic", "environment", "time", "expired", "instruction", "window",
+    "megawatts", "reason", "repeated", "answered", "account", "busy", "outbox", "broker", "unreachable", "caiso",
+)  # fmt: skip
+"""What refused an answer, by the number that its register says. Append only."""
+_ANOTHER: Final = 255
+_NOT_SAID: Final = 0xFFFF
+_NO_WORDS: Final[Mapping[Part, bytes]] = {
+    Part.NUMBER: b"\xff" * 4,
+    Part.ACTION: b"\xff" * 2,
+    Part.REASON: b"\xff" * 2,
+    Part.MEGAWATTS: bytes.fromhex("7FC00000"),
+}
+
+
+class Outcome(IntEnum):
+    """What became of the last answer, as its register says it. Append only."""
+
+    NOTHING = 0
+    SENT = 1
+    TAKEN = 2
+    REFUSED = 3
+    UNKNOWN = 4
+    DRY_RUN = 5
+    NO_REPLY = 6
+    ACKNOWLEDGED = 7
+
+
+_OUTCOMES: Final = {"taken": Outcome.TAKEN, "refused": Outcome.REFUSED, "dry-run": Outcome.DRY_RUN}
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What was filled in and not sent: by whom, and until when it may be."""
+
+    client: Client
+    until_s: float
+    words: Mapping[Part, bytes]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that is to be given."""
+
+    action: str
+    instruction: KnownInstruction
+    accept_dot_mw: float | None
+    reason_code: int | None
+
+
+@dataclass(frozen=True)
+class AnswerState:
+    """What an answer block knows.
+
+    Attributes:
+        filling: what waits for a sequence number; None when nothing does.
+        sent: the words of the last answer that was taken to be sent.
+        sequence: the number that was written last, 0 before the first.
+        outcome: what became of it.
+        command_id: of the command whose reply is waited for; None when none is.
+        until_s: how long it is.
+    """
+
+    filling: Filling | None = None
+    sent: Mapping[Part, bytes] = field(default_factory=dict)
+    sequence: int = 0
+    outcome: Outcome = Outcome.NOTHING
+    result_code: int | None = None
+    refused_by: str = ""
+    detail: str = ""
+    command_id: str | None = None
+    until_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What a write to an answer block comes to: an answer to be sent, or what the client is told, or neither."""
+
+    state: AnswerState
+    answer: Answer | None = None
+    refusal: Refusal | None = None
+
+
+def pass_time(state: AnswerState, now: Now) -> AnswerState:
+    """What time alone does: what was filled in too long ago is gone, and a reply that did not come is waited for no more."""
+    if state.filling and now.seconds >= state.filling.until_s:
+        state = replace(state, filling=None)
+    if state.outcome is Outcome.SENT and now.seconds >= state.until_s:
+        told = "no reply came; CAISO may have been asked"
+        state = replace(state, outcome=Outcome.NO_REPLY, detail=told)
+    return state
+
+
+def fill(state: AnswerState, pieces: Sequence[Piece], listed: Listed, client: Client, now: Now) -> Sending:
+    """What a request comes to that writes some registers of a block, and perhaps its sequence number.
+
+    Args:
+        state: the block, of which time has been let act.
+        pieces: what is written.
+        listed: what can be answered now.
+        client: who writes.
+        now: the time.
+    """
+    filling = state.filling
+    if filling and identity_of(filling.client) != identity_of(client):
+        return Sending(state, refusal=Refusal.FAILURE)
+    words: dict[Part, bytes] = {piece.slot.part: piece.words for piece in pieces if piece.slot.part is not Part.ANSWER}
+    if words:
+        known = filling or Filling(client, now.seconds + SENT_WITHIN_S, {})
+        filling = replace(known, words={**known.words, **words})
+    sequence = next((int.from_bytes(piece.words) for piece in pieces if piece.slot.part is Part.ANSWER), None)
+    if sequence is None:
+        return Sending(replace(state, filling=filling))
+    return _send(state, filling, sequence, listed)
+
+
+def _send(state: AnswerState, filling: Filling | None, sequence: int, listed: Listed) -> Sending:
+    if filling is None and sequence and sequence == state.sequence:  # a reply of ours was lost on its way
+        is_refused = state.outcome is Outcome.REFUSED and state.command_id is None
+        return Sending(state, refusal=Refusal.COUNT if is_refused else None)
+    if state.outcome is Outcome.SENT:
+        return Sending(state, refusal=Refusal.FAILURE)
+    if sequence in (0, state.sequence):
+        told = "its sequence number is 0, or was written before"
+        return Sending(replace(_refused(state, state.sequence, "commit", told), filling=state.filling), refusal=Refusal.COUNT)
+    answer = _answer(filling.words if filling else {}, listed)
+    if isinstance(answer, str):
+        return Sending(_refused(state, sequence, "command", answer), refusal=Refusal.COUNT)
+    sent = filling.words if filling else {}
+    return Sending(AnswerState(sent=sent, sequence=sequence), answer)
+
+
+def _answer(words: Mapping[Part, bytes], listed: Listed) -> Answer | str:
+    """The answer that registers say, or why they say none."""
+    action = ACTIONS.get(int.from_bytes(words.get(Part.ACTION, b"")))
+    if action is None:
+        return "no action: 1 acknowledge, 2 accept, 3 decline, 4 partial"
+    instruction = listed.by_number(int.from_bytes(words.get(Part.NUMBER, b"")))
+    if instruction is None:
+        return "no open instruction has this number now"
+    (megawatts,) = struct.unpack(">f", words.get(Part.MEGAWATTS, _NO_WORDS[Part.MEGAWATTS]))
+    if action == "partial" and not math.isfinite(megawatts):
+        return "partial needs megawatts"
+    if action != "partial" and not math.isnan(megawatts):
+        return f"{action} takes no megawatts"
+    reason = int.from_bytes(words.get(Part.REASON, b""))
+    return Answer(action, instruction, megawatts if action == "partial" else None, reason if 0 < reason < _NOT_SAID else None)
+
+
+def _refused(state: AnswerState, sequence: int, refused_by: str, detail: str) -> AnswerState:
+    return AnswerState(sent=state.sent, sequence=sequence, outcome=Outcome.REFUSED, refused_by=refused_by, detail=detail)
+
+
+def replied(state: AnswerState, reply: InstructionResponseReply) -> AnswerState:
+    """The block once the reply to its command came, also one that came late; as before when it is of another command."""
+    if reply.command_id is None or reply.command_id != state.command_id:
+        return state
+    return replace(
+        state,
+        outcome=_OUTCOMES.get(reply.outcome or "", Outcome.UNKNOWN),
+        result_code=reply.result_code,
+        refused_by=reply.refused_by or "",
+        detail=reply.detail,
+    )
+
+
+def answer_registers(state: AnswerState, listed: Listed) -> bytes:
+    """The registers before the places, see docs/registers.md."""
+    written = b"".join(state.sent.get(part, nothing) for part, nothing in _NO_WORDS.items())
+    refused_by = REFUSED_BY.index(state.refused_by) if state.refused_by in REFUSED_BY else _ANOTHER
+    code = state.result_code
+    is_said = code is not None and 0 <= code < _NOT_SAID
+    numbers = [state.sequence, state.sequence, state.outcome, code if is_said else _NOT_SAID, refused_by]
+    count = min(len(listed.open), _NOT_SAID - 1) if listed.level else _NOT_SAID
+    behind = [listed.level, count, *[_NOT_SAID] * 4]
+    return written + _packed(numbers) + _words(state.detail) + _packed(behind)
+
+
+def _packed(numbers: Sequence[int | None]) -> bytes:
+    return b"".join((0 if number is None else int(number)).to_bytes(2) for number in numbers)
+
+
+def _words(detail: str) -> bytes:
+    """As much as there is room for, and no half a character."""
+    room = 2 * WORDS_REGISTERS
+    return detail.replace("\0", "").encode(errors="replace")[:room].decode(errors="ignore").encode().ljust(room, b"\0")
