@@ -72,9 +72,14 @@ REASONS: Final = "bit mask"
 TEXT: Final = "text"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
+DOT_FRESH: Final = "dot_fresh"
 TRAJECTORY_FRESH: Final = "trajectory_fresh"
 _OF_THE_SCHEDULE: Final = {"dot_quality", "set_point_quality", "previous_dot_quality", "next_dot_quality"}
-_FLAGS: Final = {"latest_dop_quality": (TRAJECTORY_FRESH, "trajectories_fresh"), "lmp_published_quality": ("lmp_fresh",)}
+_FLAGS: Final = {
+    "dot_quality": (DOT_FRESH, "dots_fresh"),
+    "latest_dop_quality": (TRAJECTORY_FRESH, "trajectories_fresh"),
+    "lmp_published_quality": ("lmp_fresh",),
+}
 """Flags that are 0 whenever values of that quality are bad."""
 
 # fmt: off
@@ -94,6 +99,7 @@ _PLANT = (
     ("resource_count", U16, "", "", "Number of resources"),
     ("worst_quality", U16, LEVEL, "", "The worst of the DOT, set-point, trajectory and active price quality of its resources"),
     ("worst_reasons", U16, REASONS, "", "Every reason behind these"),
+    ("dots_fresh", U16, FLAG, "", "1 while the DOT of every resource is fresh, see dot_fresh"),
     ("trajectories_fresh", U16, FLAG, "", "1 while the trajectory of every resource is fresh, see trajectory_fresh"),
 )
 _RESOURCE = (
@@ -106,12 +112,20 @@ _RESOURCE = (
     ("supp_mw", F32, MW, "dot_quality", "Supplemental energy (SUPP) segment of the DOT in force; no value when there is none"),
     (MUST_FOLLOW, U16, FLAG, "dot_quality", "1 unless the resource is variable, then as CAISO says; no value if it does not"),
     ("dot_age_s", U16, "s", "", "Since CAISO was last heard about dispatches; 65534 stands for longer, too"),
+    (DOT_FRESH, U16, FLAG, "", "1 while a DOT is in force and nothing but a limit of the resource speaks against it"),
+    ("dot_changes_in_s", U16, "s", "", "Until what it asks changes or ends, by what CAISO said; no value while dot_mw is bad"),
+    ("dot_target_in_s", U16, "s", "", "Until its target, 0 once that is past; no value while dot_mw is bad"),
+    ("dot_batch_type", U16, "0, 1 or 4", "", "Its batchType: five-minute, hourly, exceptional; no value while dot_mw is bad"),
+    ("dot_schedule", U16, "1, 2 or 3", "", "Its schedule: five-minute, hourly or both; no value while dot_mw is bad"),
+    ("dot_revision", U32, "", "", "Revision of its batch, if CAISO numbers it; no value while dot_mw is bad"),
     ("set_point_quality", U16, LEVEL, "", "Quality of the set-point"),
     ("set_point_reasons", U16, REASONS, "", "Why it is less than good"),
     ("set_point_mw", F32, MW, "set_point_quality", "The set-point now, on the ramp through the target times of the DOTs"),
     ("previous_dot_quality", U16, LEVEL, "", "Quality of the previous DOT and of all that belongs to it"),
     ("previous_dot_reasons", U16, REASONS, "", "Why it is less than good"),
     ("previous_dot_mw", F32, MW, "previous_dot_quality", "The DOT whose interval ended last"),
+    ("previous_dot_start", U32, EPOCH, "previous_dot_quality", "Start of its interval"),
+    ("previous_dot_end", U32, EPOCH, "previous_dot_quality", "End of its interval"),
     ("previous_dot_target", U32, EPOCH, "previous_dot_quality", "Its target time"),
     ("next_dot_quality", U16, LEVEL, "", "Quality of the next DOT and of all that belongs to it"),
     ("next_dot_reasons", U16, REASONS, "", "Why it is less than good"),
@@ -142,10 +156,18 @@ _PRICE = (
     ("lmp_published_quality", U16, LEVEL, "", "Quality of the latest published price"),
     ("lmp_published_reasons", U16, REASONS, "", "Why it is less than good"),
     ("lmp_published_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Latest published price; interval may be ahead"),
+    ("lmp_published_energy_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Its energy component, if any"),
+    ("lmp_published_congestion_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Its congestion component, if any"),
+    ("lmp_published_loss_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Its loss component, if any"),
+    ("lmp_published_ghg_usd_per_mwh", F32, USD_PER_MWH, "lmp_published_quality", "Its greenhouse gas component, if any"),
     ("lmp_published_start", U32, EPOCH, "lmp_published_quality", "Start of its interval"),
     ("lmp_active_quality", U16, LEVEL, "", "Quality of the active price"),
     ("lmp_active_reasons", U16, REASONS, "", "Why it is less than good"),
     ("lmp_active_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "The active price: its interval covers now"),
+    ("lmp_active_energy_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "Its energy component, if any"),
+    ("lmp_active_congestion_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "Its congestion component, if any"),
+    ("lmp_active_loss_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "Its loss component, if any"),
+    ("lmp_active_ghg_usd_per_mwh", F32, USD_PER_MWH, "lmp_active_quality", "Its greenhouse gas component, if any"),
     ("lmp_active_start", U32, EPOCH, "lmp_active_quality", "Start of its interval"),
     ("lmp_market_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about this market, clocks agree"),
     ("lmp_fresh", U16, FLAG, "", "1 while that is so, and the latest published price of the node is good"),

@@ -5,6 +5,7 @@ needs not have everything read anew.
 """
 
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -22,6 +23,16 @@ class Age(msgspec.Struct, frozen=True, gc=False):
     def at(self, now: datetime) -> float:
         """The seconds at a moment."""
         return min(max(int((now - self.since).total_seconds()), 0), AGE_MOST_S)
+
+
+class Until(msgspec.Struct, frozen=True, gc=False):
+    """Whole seconds until a time, rounded up, as far as a register of 16 bits can count; 0 from it on."""
+
+    until: datetime
+
+    def at(self, now: datetime) -> float:
+        """The seconds at a moment."""
+        return min(max(ceil((self.until - now).total_seconds()), 0), AGE_MOST_S)
 
 
 class Count(msgspec.Struct, frozen=True, gc=False):
@@ -48,4 +59,4 @@ class Ramp(msgspec.Struct, frozen=True, gc=False):
         return between_mw(self.begin_at, self.begin_mw, self.end_at, self.end_mw, now)
 
 
-Motion = Age | Count | Ramp
+Motion = Age | Until | Count | Ramp

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Final
 
 from dotbus.contracts.messages import NodePrice
 from dotbus.contracts.quality import Reason
@@ -14,6 +15,9 @@ from modbus_gateway.state.judge import PUBLISHED_AHEAD_MOST, Judged, Known, judg
 from modbus_gateway.state.received import Received, oasis_upstream
 from modbus_gateway.state.vouching import JUST_AFTER, hears_caiso
 from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
+
+COMPONENTS: Final = ("energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
+"""What a price is the sum of, by the names of the state. OASIS does not say each of them of every node."""
 
 
 def read_price(price: PriceAt, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
@@ -55,6 +59,7 @@ def _read_node_price(name: str, price: Judged[NodePrice] | None, known: Known[No
     return {
         **described(name, quality),
         f"{name}_usd_per_mwh": Reading(lmp_usd_per_mwh, quality),
+        **{f"{name}_{part}": Reading(getattr(price.said, part) if price else None, quality) for part in COMPONENTS},
         f"{name}_start": Reading.of_time(price.said.interval_start if price else None, quality),
     }
 

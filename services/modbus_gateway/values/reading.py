@@ -17,7 +17,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     """What is shown of one quantity at one time.
 
     `value` None with a quality that is not bad means that there is nothing to show and nothing is wrong: no DOT ahead yet, no
-    SUPP segment, or no word of CAISO's on whether a variable resource must follow. Whatever else is absent is bad.
+    SUPP segment or price component, or no word of CAISO's on whether a variable resource must follow. Whatever else is
+    absent is bad.
     `motion` says how the value moves until something turns, None of one that stands still; its quality is the same meanwhile.
     """
 

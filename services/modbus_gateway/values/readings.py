@@ -8,7 +8,7 @@ from typing import Final
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
-from modbus_gateway.map.quantities import QUANTITIES, TRAJECTORY_FRESH, Quantity
+from modbus_gateway.map.quantities import DOT_FRESH, QUANTITIES, TRAJECTORY_FRESH, Quantity
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.received import Received
 from modbus_gateway.state.vouching import hears_caiso
@@ -32,8 +32,8 @@ def doubted(named: Named, quantity: Quantity, more: Iterable[Reason]) -> Named:
 
 
 def _is_fresh(flag: str, quality: Quality) -> bool:
-    """Whether a flag may be 1 beside a quality: of a trajectory also beyond a limit, of a price only where it is good."""
-    return quality.is_good or (flag == TRAJECTORY_FRESH and set(quality.reasons) <= {Reason.OUT_OF_LIMITS})
+    """Whether a flag may be 1 beside a quality: of a DOT or trajectory also beyond a limit, of a price only if good."""
+    return quality.is_good or (flag in (DOT_FRESH, TRAJECTORY_FRESH) and set(quality.reasons) <= {Reason.OUT_OF_LIMITS})
 
 
 def read_gateway(received: Received, judging: Modbus, now: datetime) -> Named:
@@ -60,12 +60,18 @@ def read_plant(resources: Sequence[Named], prices: Sequence[Named]) -> Named:
         "resource_count": Reading(len(resources)),
         "worst_quality": Reading(worst.level),
         "worst_reasons": Reading(worst.reason_bits),
-        "trajectories_fresh": Reading(bool(resources) and all(resource["trajectory_fresh"].value for resource in resources)),
+        "dots_fresh": Reading(_are_all(resources, DOT_FRESH)),
+        "trajectories_fresh": Reading(_are_all(resources, TRAJECTORY_FRESH)),
     }
+
+
+def _are_all(resources: Sequence[Named], flag: str) -> bool:
+    """Whether there are resources and a flag of each is 1."""
+    return bool(resources) and all(resource[flag].value for resource in resources)
 
 
 def counts_for_plant(named: Named) -> tuple[object, ...]:
     """What of a resource or a price a plant's quantities depend on."""
     if _PRICE_COUNTING in named:
         return (named[_PRICE_COUNTING].quality,)
-    return (*(named[name].quality for name in _COUNTING), named["trajectory_fresh"].value)
+    return (*(named[name].quality for name in _COUNTING), named[DOT_FRESH].value, named[TRAJECTORY_FRESH].value)

@@ -24,6 +24,7 @@ from modbus_gateway.state.received import Received
 from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.values.motion import Ramp
 from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
+from modbus_gateway.values.schedule_readings import read_timing
 from modbus_gateway.values.setpoint import (
     RampPoint,
     clipped,
@@ -147,6 +148,7 @@ def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
         "supp_mw": Reading(dot.supp_mw if dot else None, quality),
         "must_follow": Reading(follow, quality),
         "dot_age_s": Reading.of_age(dots.heard_at, now),
+        **read_timing(dots.intervals, dot, quality, now),
     }
 
 
@@ -205,6 +207,8 @@ def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
     return {
         **described("previous_dot", before_quality),
         **described("next_dot", after_quality),
+        "previous_dot_start": Reading.of_time(before.interval_start if before else None, before_quality),
+        "previous_dot_end": Reading.of_time(before.interval_end if before else None, before_quality),
         "previous_dot_mw": Reading(before.dot_mw if before else None, before_quality),
         "previous_dot_target": Reading.of_time(before.target_at if before else None, before_quality),
         "next_dot_mw": Reading(after.dot_mw if after else None, after_quality),

@@ -52,7 +52,7 @@ def cells(register_map: RegisterMap) -> dict[tuple[int, Table, int], Cell]:
 def as_read(cell: Cell) -> Cell:
     """Without what nothing is read from: the order of words of one register or bit, prices beside a flag of trajectories."""
     form = cell.form if cell.form.registers > 1 else replace(cell.form, word_order=WordOrder.BIG)
-    about = replace(cell.about, prices=()) if cell.quantity.name == "trajectories_fresh" else cell.about
+    about = replace(cell.about, prices=()) if cell.quantity.name in ("dots_fresh", "trajectories_fresh") else cell.about
     return replace(cell, form=form, about=about)
 
 

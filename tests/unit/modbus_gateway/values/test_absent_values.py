@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modbus_gateway.map.quantities import NEVER_BAD, QUANTITIES
-from modbus_gateway.values.price_readings import read_price
+from modbus_gateway.values.price_readings import COMPONENTS, read_price
 from modbus_gateway.values.reading import Named
 from modbus_gateway.values.resource_readings import read_resource
 
 PLANT: Final = {"block": [{"profile": "plant", "unit_id": 11}]}
-NOTHING_TO_SHOW: Final = {"next_dot_mw", "next_dot_start", "next_dot_target", "supp_mw", "must_follow"}
+NOTHING_TO_SHOW: Final = {
+    *("next_dot_mw", "next_dot_start", "next_dot_target", "supp_mw", "must_follow"),
+    *(f"lmp_{price}_{component}" for price in ("active", "published") for component in COMPONENTS),
+}
 """Of these there may be none, and nothing is wrong: no DOT is ahead yet, no SUPP segment, CAISO does not say."""
 
 megawatts = st.sampled_from((0.0, 10.0, 400.0))

@@ -215,13 +215,14 @@ def test_plant_resource_in_full(plant):
     plant.hear(status(0), dots, trajectory(point(0, 16), point(100, 12)), lmp(price(300, 40.0), active=price(0, 36.96)))
     words = plant.words(50, 11, 100, 100)
     assert words[0:14] == [192, 0, *f32(10), *u32(0), *u32(300), *u32(150), *f32(-1), 1, 50]
-    assert words[20:24] == [192, 0, *f32(9 + 200 / 300)]
+    assert words[14:17] == [250, 100, 0xFFFF]
+    assert words[20:26] == [192, 0, *f32(9 + 200 / 300), *u32(-300)]
     assert words[26:30] == [192, 0, 192, 0]
     assert words[30:40] == [*f32(9), *u32(-150), *f32(20), *u32(300), *u32(450)]
-    assert words[40:48] == [192, 0, *f32(15), *u32(-1800), *u32(1800)]
+    assert words[40:50] == [192, 0, *f32(15), *u32(-1800), *u32(1800), *u32(0)]
     assert words[50:61] == [192, 0, *f32(14), *f32(12), *u32(100), 50, 192, 0]
     assert words[70:83] == [192, 0, *f32(36.96), *u32(0), *f32(40.0), *u32(300), 192, 0, 50]
-    reserved = [*range(14, 20), *range(24, 26), *range(48, 50), *range(61, 70), *range(83, 100)]
+    reserved = [*range(17, 20), *range(61, 70), *range(83, 100)]
     assert {words[i] for i in reserved} == {0xFFFF}
 
 
