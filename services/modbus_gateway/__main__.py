@@ -22,7 +22,7 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.values import MB
 from dotbus.runtime.starting import keeping, listening
 from modbus_gateway.entrances import entrances
-from modbus_gateway.map.draft import read_map, read_writable
+from modbus_gateway.map.draft import read_writable
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.service import Service
@@ -56,7 +56,7 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     installation, settings = configuration.installation, configuration.own
-    topics, register_map = installation.topics, read_map(installation)
+    topics, register_map = installation.topics, configuration.register_map
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
     images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
@@ -106,6 +106,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         def started() -> None:
             gc.collect()
             gc.freeze()  # what stands where is here to stay; to look through it again and again would hold up who asks
+            gc.enable()
             bus.start()
             running.callback(bus.stop)
             presence.start()
@@ -156,6 +157,7 @@ def _writes(
 
 def main() -> None:
     """The command `modbus-gateway`."""
+    gc.disable()  # until the map stands, see `started`: all that is made for it is there to stay
     app = service_app(NAME, "Serve topics as Modbus registers.", load_configuration, run)
     add_map_commands(app)
     app()

@@ -88,10 +88,11 @@ class Service:
         self._in_loop(lambda: self._turn(connected=connected))
 
     async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
-        """Write what is outdated until `stop` is set; `started` is called once all registers are, and messages may come."""
+        """Write what is outdated until `stop` is set; `started` is called once messages may come.
+
+        Registers need not be written before: who asks for one has it written first.
+        """
         self._loop = asyncio.get_running_loop()
-        while await self._write_next():
-            pass
         self._look_round()
         started()
         while not stop.is_set():

@@ -3,6 +3,7 @@
 import ipaddress
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -18,6 +19,7 @@ from dotbus.runtime.settings.values import Days, Folder, Megabytes, Port, Readab
 from modbus_gateway.map.draft import check_map
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.names import with_names
+from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.map.write_check import not_of_plant
 from modbus_gateway.wire.admission import Limits, Network
 from modbus_gateway.wire.certificates import Files, Unusable, load_pair, read_end
@@ -148,16 +150,23 @@ def _is_network(text: str) -> bool:
     return True
 
 
-Configuration = ServiceConfiguration[GatewaySettings]
+@dataclass(frozen=True)
+class Configuration(ServiceConfiguration[GatewaySettings]):
+    """All that the gateway is told. `register_map` is what the installation says of registers, as it was checked."""
+
+    register_map: RegisterMap
 
 
 def load_configuration() -> Configuration:
-    """Read the environment and dotbus.toml, and check its register map, and whether it may write what it lets be written.
+    """Read the environment and dotbus.toml, draft its register map, and check whether it may write what it lets be written.
 
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
-    return load_service_configuration(PREFIX, GatewaySettings, [check_map, _check_writes])
+    maps: list[RegisterMap] = []
+    checks = [lambda file: maps.append(check_map(file)), _check_writes]
+    told = load_service_configuration(PREFIX, GatewaySettings, checks)
+    return Configuration(told.service, told.bus, told.own, told.installation, maps[0])
 
 
 def _check_writes(file: InstallationFile) -> None:

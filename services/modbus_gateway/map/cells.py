@@ -71,20 +71,47 @@ def _relevant(about: About, scope: Scope) -> About:
     return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
 
 
-def cell_of_slot(slot: Slot, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> Cell | None:
-    """What stands at a place of a profile; None where nobody has it, so that its registers are reserved."""
-    quantity = QUANTITIES[slot.quantity]
-    about = _relevant(_about(slot, block, places), quantity.scope)
-    if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
-        return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
-    return Cell(block.address + slot.address, quantity, about, _form(quantity, slot, layout, block))
+class CellsOfBlock:
+    """What stands at the places of a profile in a block. Of cells that say the same of themselves one has it made, all have it.
+
+    Args:
+        layout: of the profile.
+        block: which shows it.
+        places: who has which place.
+    """
+
+    def __init__(self, layout: Layout, block: Block, places: tuple[Member | None, ...]) -> None:
+        self._layout, self._block, self._places = layout, block, places
+        self._abouts: dict[tuple[int | None, Scope], About] = {}
+        self._forms: dict[tuple[str, bool, OnBad | None], Form] = {}
+
+    def cell_of(self, slot: Slot) -> Cell | None:
+        """What stands at a place; None where nobody has it, so that its registers are reserved."""
+        quantity = QUANTITIES[slot.quantity]
+        about = self._about(slot.resource, quantity.scope)
+        if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
+            return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
+        return Cell(self._block.address + slot.address, quantity, about, self._form(quantity, slot))
+
+    def _about(self, resource: int | None, scope: Scope) -> About:
+        known = self._abouts.get((resource, scope))
+        if known is None:
+            known = self._abouts[resource, scope] = _relevant(_about(resource, self._block, self._places), scope)
+        return known
+
+    def _form(self, quantity: Quantity, slot: Slot) -> Form:
+        which = quantity.name, slot.table.has_bits, slot.on_bad
+        known = self._forms.get(which)
+        if known is None:
+            known = self._forms[which] = _form(quantity, slot, self._layout, self._block)
+        return known
 
 
-def _about(slot: Slot, block: Block, places: tuple[Member | None, ...]) -> About:
+def _about(resource: int | None, block: Block, places: tuple[Member | None, ...]) -> About:
     """Everything that a value at a place may be about; `_relevant` chooses."""
-    chosen = places if slot.resource is None else places[slot.resource : slot.resource + 1]
+    chosen = places if resource is None else places[resource : resource + 1]
     members = tuple(member for member in chosen if member)
-    if slot.resource is not None:
+    if resource is not None:
         return About(members, _prices(members, block.lmp_market))
     if block.profile is Profile.PLANT:
         return About(members, _prices(members, block.lmp_market), block.unit_id)

@@ -12,7 +12,7 @@ from dotbus.runtime.installation.modbus import Block, Modbus, Table
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mistake, key_of
 from modbus_gateway.map.addressing import from_0
 from modbus_gateway.map.block_changes import ChangedBlock, Line
-from modbus_gateway.map.cells import cell_of_point, cell_of_slot
+from modbus_gateway.map.cells import CellsOfBlock, cell_of_point
 from modbus_gateway.map.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.layouts import lay_out
@@ -123,9 +123,9 @@ def _has_place(file: InstallationFile, at: Location, *more: str) -> bool:
 def _lines_of_block(block: Block, facts: FileFacts) -> list[Line]:
     places = facts.places(block)
     layout = lay_out(block.profile, len(places))
-    lines: list[Line] = []
+    cells, lines = CellsOfBlock(layout, block, places), list[Line]()
     for slot in layout.slots:
-        if cell := cell_of_slot(slot, layout, block, places):
+        if cell := cells.cell_of(slot):
             member = None if slot.resource is None else places[slot.resource]
             lines.append(Line(slot.table, cell, member.resource.id if member else None))
     return lines

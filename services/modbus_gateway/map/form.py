@@ -10,6 +10,7 @@ has none: without a value it is 0. A string without a value is empty.
 
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
@@ -53,6 +54,14 @@ class Form:
         if self.type is RegisterType.STRING:
             return bytes(2 * self.length)
         return _in_order(bytes.fromhex(_NO_VALUE[self.type]), self)
+
+    @cached_property
+    def in_words(self) -> str:
+        """What a reader of the registers relies on."""
+        if self.type is RegisterType.BIT:
+            return f"bit {OnBad.EXCEPTION.value}" if self.on_bad is OnBad.EXCEPTION else "bit"
+        told = (self.type.value, *_order_in_words(self), *_scale_in_words(self), self.on_bad.value, _instead_in_words(self))
+        return " ".join(part for part in told if part)
 
     @property
     def is_flag(self) -> bool:
@@ -135,6 +144,26 @@ def carries(form: Form, value: float | str) -> bool:
     except DoesNotFit:
         return False
     return True
+
+
+def _order_in_words(form: Form) -> Iterator[str]:
+    if form.type is RegisterType.STRING:
+        yield f"of {form.length} registers"
+    elif form.registers > 1:
+        yield form.word_order.value
+    if form.byte_order is ByteOrder.LITTLE:
+        yield "bytes exchanged"
+
+
+def _scale_in_words(form: Form) -> Iterator[str]:
+    if form.scale != 1:
+        yield f"times {float(form.scale)!r}"
+    if form.offset:
+        yield f"plus {float(form.offset)!r}"
+
+
+def _instead_in_words(form: Form) -> str:
+    return f"{float(form.bad_value)!r}" if form.on_bad is OnBad.VALUE and form.bad_value is not None else ""
 
 
 def _text(value: float | str, form: Form) -> bytes:

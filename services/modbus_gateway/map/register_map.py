@@ -5,6 +5,7 @@ another thing after a change, nothing else tells.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Final, Self
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.installation.installation import Resource
-from dotbus.runtime.installation.modbus import ByteOrder, Modbus, OnBad, RegisterType, StateTopic, Table
+from dotbus.runtime.installation.modbus import Modbus, StateTopic, Table
 from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
@@ -108,11 +109,15 @@ class About:
         fields = tuple(replace(each, stale_after_s=stale_after_s) for each in self.fields)
         return replace(self, members=members, prices=prices, fields=fields)
 
-    def __str__(self) -> str:
+    @cached_property
+    def in_words(self) -> str:
         """Whose the value is, whatever the order of the file. The plant's name is no part of it: a resource has one plant."""
         resources = sorted(member.resource.id for member in self.members)
         prices = sorted({f"{price.market.value} {price.node}" for price in self.prices})
         return ", ".join([*resources, *prices, *(str(each) for each in self.fields)])
+
+    def __str__(self) -> str:
+        return self.in_words
 
 
 @dataclass(frozen=True)
@@ -257,7 +262,10 @@ class RegisterMap:
 
         The same for the same entries on every machine, and for as long as dotbus adds none where registers are reserved.
         """
-        return {unit_id: _hash_of([one for one in self.entries if one.unit_id == unit_id]) for unit_id in self.units}
+        of_unit: defaultdict[int, list[Entry]] = defaultdict(list)
+        for entry in self.entries:
+            of_unit[entry.unit_id].append(entry)
+        return {unit_id: _hash_of(entries) for unit_id, entries in of_unit.items()}
 
     def states(self, topics: Topics) -> list[str]:
         """The topics of the states that are shown."""
@@ -275,8 +283,8 @@ def _entries_of(span: Span) -> Iterator[Entry]:
     registers = f"{span.length} {_COUNTED.get(span.table, 'registers')}"
     yield Entry(span.unit_id, span.table, span.start, SERVED, "", registers)
     for cell in span.cells:
-        whose = "" if cell.quantity.scope is Scope.UNIT else str(cell.about)
-        yield Entry(span.unit_id, span.table, cell.address, _called(cell), whose, _form_of(cell))
+        whose = "" if cell.quantity.scope is Scope.UNIT else cell.about.in_words
+        yield Entry(span.unit_id, span.table, cell.address, _called(cell), whose, cell.form.in_words)
 
 
 def _called(cell: Cell) -> str:
@@ -286,35 +294,6 @@ def _called(cell: Cell) -> str:
         return f"{quantity.name} (variable)"
     hourly = quantity.follows_schedule and any(resource.schedule is Schedule.HOURLY for resource in resources)
     return f"{quantity.name} ({Schedule.HOURLY})" if hourly else quantity.name
-
-
-def _form_of(cell: Cell) -> str:
-    form = cell.form
-    if form.type is RegisterType.BIT:
-        return f"bit {OnBad.EXCEPTION.value}" if form.on_bad is OnBad.EXCEPTION else "bit"
-    return " ".join(
-        part for part in (form.type.value, *_order_of(form), *_scale_of(cell), form.on_bad.value, _instead(form)) if part
-    )
-
-
-def _order_of(form: Form) -> Iterator[str]:
-    if form.type is RegisterType.STRING:
-        yield f"of {form.length} registers"
-    elif form.registers > 1:
-        yield form.word_order.value
-    if form.byte_order is ByteOrder.LITTLE:
-        yield "bytes exchanged"
-
-
-def _scale_of(cell: Cell) -> Iterator[str]:
-    if cell.form.scale != 1:
-        yield f"times {float(cell.form.scale)!r}"
-    if cell.form.offset:
-        yield f"plus {float(cell.form.offset)!r}"
-
-
-def _instead(form: Form) -> str:
-    return f"{float(form.bad_value)!r}" if form.on_bad is OnBad.VALUE and form.bad_value is not None else ""
 
 
 def _hash_of(entries: list[Entry]) -> int:

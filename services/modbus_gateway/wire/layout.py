@@ -24,7 +24,7 @@ def lay_out(register_map: RegisterMap, keeper: Keeper, render_s: float) -> tuple
     units: dict[int, UnitImage] = {}
     for unit_id, of_unit in register_map.by_unit.items():
         cells = _cells(of_unit.spans)
-        stretches = _stretches(of_unit.spans, list(cells))
+        stretches = _stretches(of_unit.spans, cells)
         places = {about: Place(spots_of(its), stretches, register_map.judging.hold_at_most_s) for about, its in cells.items()}
         for about, place in places.items():
             shown = subjects.setdefault(about, _shown(about, len(subjects), register_map))
@@ -92,16 +92,14 @@ def _cells(spans: Sequence[Span]) -> _Cells:
     return dict(found)
 
 
-def _stretches(spans: Sequence[Span], subjects: Sequence[Subject]) -> list[Stretch]:
-    numbers = {about: number for number, about in enumerate(subjects)}
-    stretches = []
-    for span in spans:
-        writers: list[int | None] = [None] * span.length
-        for cell in span.cells:
-            first, count = cell.address - span.start, cell.form.registers
-            writers[first : first + count] = [numbers[subject_of(cell, span.unit_id)]] * count
-        stretches.append(Stretch(span, writers))
-    return stretches
+def _stretches(spans: Sequence[Span], cells: _Cells) -> list[Stretch]:
+    """Each span with the number of the subject, in their order, that each of its addresses speaks of."""
+    writers: list[list[int | None]] = [[None] * span.length for span in spans]
+    for subject, its in enumerate(cells.values()):
+        for number, cell in its:
+            first, count = cell.address - spans[number].start, cell.form.registers
+            writers[number][first : first + count] = [subject] * count
+    return [Stretch(span, of_span) for span, of_span in zip(spans, writers, strict=True)]
 
 
 def _areas(of_unit: RegisterMap, stretches: Sequence[Stretch]) -> dict[Table, list[Area]]:
