@@ -23,11 +23,12 @@ FAULTS_MOST = 3
 
 All batches again cost CAISO hundreds of questions, which a fault that passes must not cause; and one that stays must not
 silence it for ever."""
-WITHIN_S = (5.0, 15.0, math.inf)
-"""How long an answer may take at first, after a time-out, and after two: all the time that a question may take.
+WITHIN_S = (2.0, 3.0, 5.0, 15.0, math.inf)
+"""How long an answer may take at first, and after each time-out; in the end all the time that a question may take.
 
-Something that is new may wait behind it, and an answer that does not come may come to the same question at once."""
+Little at first: what is new may wait behind it, and an answer that does not come may come to the same question at once."""
 ALL_THE_TIME = len(WITHIN_S) - 1
+AFTER_ALL_IN_VAIN = 2  # of these: within it most that are slow come
 AGAIN_IN_VAIN = timedelta(minutes=5)
 """After a time-out of a question that had all the time, the next one has it so much later: CAISO is silent then, not slow."""
 NONE_IN_VAIN = timedelta(0)
@@ -174,7 +175,7 @@ class Patience:
 
     Args:
         clock: the wall clock.
-        in_vain: how long none has more than the first time after one that had all of it in vain. Zero for the questions without
+        in_vain: how long none has more than a few seconds after one that had all of it in vain. Zero for the questions without
             which nothing new comes: what is known meanwhile has time.
     """
 
@@ -198,7 +199,7 @@ class Patience:
         """
         begun = self._clock()
         most = min(ALL_THE_TIME, max(self._came_within, self._timed_out if timed_out is None else timed_out))
-        within_s = WITHIN_S[0 if self._was_in_vain_of_late(begun) else most]
+        within_s = WITHIN_S[AFTER_ALL_IN_VAIN if self._was_in_vain_of_late(begun) else most]
         try:
             answer = question(within_s)
         except TimedOut:

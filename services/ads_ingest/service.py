@@ -176,14 +176,16 @@ class Loop:
     def _pause_s(self, stream: FollowedStream, took_s: float) -> float:
         """Behind a round that took so long. A slow one does not put off the next, which tells what is new.
 
-        What one question did not bring is not left until the next round; each has a pause of its own, which doubles.
+        What one question did not bring is not left until the next round; each has a pause of its own, which doubles. An answer
+        that was waited for in vain was a pause, too.
         """
         in_vain = stream.rounds_in_vain
         if not in_vain:
             until_again_s = (stream.again_at - self._clock()).total_seconds() if stream.again_at else math.inf
             until_next_s = max(REST_LEAST_S, self._poll_s - took_s)
             return min(self._poll_s, until_next_s, max(AGAIN_LEAST_S, until_again_s))
-        return backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())
+        pause_s = backoff_s(in_vain, min(RETRY_FIRST_S, self._poll_s), max(RETRY_MOST_S, self._poll_s), self._chance())
+        return max(min(AGAIN_LEAST_S, pause_s), pause_s - took_s)
 
 
 def run_together(loops: Sequence[Loop], stop: threading.Event) -> None:

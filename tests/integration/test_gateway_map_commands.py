@@ -46,7 +46,7 @@ def gateway() -> Gateway:
 
 @pytest.fixture
 def serving(gateway: Gateway) -> Iterator[Serving]:
-    running = Serving(asyncio.new_event_loop(), gateway.map.units, gateway.render(7), Limits())
+    running = Serving(asyncio.new_event_loop(), gateway.map.units, gateway.render(7).images.look, Limits())
     yield running
     running.close()
 
