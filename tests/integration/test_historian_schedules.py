@@ -90,14 +90,21 @@ def test_an_exceptional_dot_is_of_both_schedules_and_replaces_the_one_of_its_int
 
 @pytest.mark.parametrize(
     "changes",
-    [{"batch_status": 4}, {"status_code": 4}, {"binding_flag": "N"}, {"instruction_type": 4}, {"dot_mw": None}],
-    ids=["cancelled batch", "cancelled instruction", "advisory", "start-up", "no megawatts"],
+    [{"batch_status": 4}, {"status_code": 4}, {"binding_flag": "N"}, {"instruction_type": 4}],
+    ids=["cancelled batch", "cancelled instruction", "advisory", "start-up"],
 )
 def test_what_is_no_instruction_to_produce_is_no_dot(database, store, changes):
     event = batch(1, EXCEPTIONAL, 0, **({"dot_mw": 10.0, "received_min": -1} | changes))
     write(store, event)
     assert dot_intervals(event) == ()
     assert stored(database, "SELECT * FROM dot_latest") == []
+
+
+def test_a_dot_without_megawatts_is_in_doubt_and_no_older_one_is_shown_in_its_place(database, store):
+    newer = batch(2, FIVE_MINUTE, 0, dot_mw=None, received_min=-1)
+    write(store, batch(1, FIVE_MINUTE, 0, 10.0, -2), newer)
+    assert dot_intervals(newer) == ()
+    assert stored(database, "SELECT standing, dot_mw FROM dot_latest") == [("in doubt", None)]
 
 
 @pytest.mark.parametrize("batch_type", [2, 3, 5, 10, None])
