@@ -4,7 +4,7 @@ A mutant replaces one or two functions for as long as it is looked at. None is t
 around it has changed since; each is the fault itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,14 +21,17 @@ import modbus_gateway.values.resource_readings as of_resources
 import modbus_gateway.wire.current_image as of_current
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
-from dotbus.contracts.messages import Dot, Trajectory, Upstream
+from dotbus.contracts.messages import Dot, DotInterval, Trajectory, Upstream
+from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.health import UpstreamHealth
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.judge import Judged, Known
+from modbus_gateway.state.precedence import holding
 from modbus_gateway.state.received import Received, Statement
 from modbus_gateway.state.sources import Source
 from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.setpoint import RampPoint, ramp_now
+from modbus_gateway.values.timeline import Timeline
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.place import Place
 
@@ -164,8 +167,8 @@ def _nothing_ahead(*_about: Any) -> None:
     return None
 
 
-def _withdrawn_or_not(interval: Any, newest: Any, _withdrawn: Any) -> bool:
-    return (interval.revision_no or 0) >= newest.get(interval.batch_uid, 0)
+def _withdrawn_or_not(states: Iterable[Dot]) -> Any:
+    return holding(msgspec.structs.replace(state, withdrawn=()) for state in states)
 
 
 def _as_it_is(_place: Place, named: Named) -> Named:
@@ -189,8 +192,8 @@ def _bridged(*about: Any) -> RampPoint | None:
     return replace(ramp, is_whole=True) if ramp else None
 
 
-def _all_of_them(intervals: Any, _schedule: Any) -> list[Any]:
-    return list(intervals)
+def _all_of_them(intervals: tuple[DotInterval, ...]) -> dict[Schedule, Timeline]:
+    return dict.fromkeys(Schedule, Timeline(intervals))
 
 
 def _as_the_list_is(_batches: OpenBatches, _now: datetime) -> dict[str, datetime]:
@@ -286,7 +289,7 @@ MUTANTS: Mapping[str, Mutant] = {
         "what one ingest knows to be withdrawn another still says as good",
         "dispatch",
         8,
-        ((of_judge, "holds", _withdrawn_or_not),),
+        ((of_judge, "holding", _withdrawn_or_not),),
         ("b's line is held", "b's first", "10 s", "5 MW", "cancels the DOT in force"),
     ),
     "6 does not fit": Mutant(
@@ -314,7 +317,7 @@ MUTANTS: Mapping[str, Mutant] = {
         ("after the next", "cancels the next", "10 s", "60 s"),
     ),
     "9 schedules mixed": Mutant(
-        "one schedule stands in for the other", "dispatch", 2, ((of_resources, "of_schedule", _all_of_them),)
+        "one schedule stands in for the other", "dispatch", 2, ((of_resources, "timelines_of", _all_of_them),)
     ),
     "10 as the list": Mutant(
         "a DOT is as young as the question for new batches",

@@ -56,6 +56,13 @@ class Form:
         return _in_order(bytes.fromhex(_NO_VALUE[self.type]), self)
 
     @cached_property
+    def carries_between(self) -> tuple[float, float]:
+        """Between which numbers it carries every one, wherever else it may carry some."""
+        if self.scale != 1 or self.offset:
+            return math.inf, -math.inf
+        return _FLOAT_RANGE if self.is_float else _RANGE.get(self.type, (math.inf, -math.inf))
+
+    @cached_property
     def in_words(self) -> str:
         """What a reader of the registers relies on."""
         if self.type is RegisterType.BIT:
@@ -96,6 +103,8 @@ _RANGE: Final = {
     RegisterType.BOOL: (0, 1),
     RegisterType.BITS: (0, 0xFFFE),
 }
+_FLOAT_RANGE: Final = (-3e38, 3e38)
+"""What a float32 has room for, and a float64, too."""
 _DIGITS_MOST: Final = 20
 """As many as the widest integer type has; a number with more needs no rounding to be refused."""
 _NO_VALUE: Final = {
@@ -138,6 +147,9 @@ def number_shown(value: float, form: Form) -> float:
 def carries(form: Form, value: float | str) -> bool:
     """Whether registers of a form can show a value."""
     if form.type is RegisterType.BIT:
+        return True
+    least, most = form.carries_between
+    if not isinstance(value, str) and least <= value <= most:  # nearly all
         return True
     try:
         encode_value(value, form)

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 import msgspec
+import msgspec.inspect
 
 from dotbus.contracts.codec import UndecodableMessage, decode
 from dotbus.contracts.messages import Dot, DotInterval, Environment, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
@@ -96,7 +98,7 @@ def _check(
         return Problem.UNDECODABLE, wrong
     if message.environment not in accepted:
         return Problem.WRONG_ENVIRONMENT, f"environment {message.environment} from {message.source}"
-    if impossible := next(_impossible_times(message, ""), None) or next(_impossible_intervals(message), None):
+    if impossible := _impossible_time(message) or next(_impossible_intervals(message), None):
         return Problem.UNDECODABLE, f"{impossible} is no time of ours"
     return message, ""
 
@@ -125,17 +127,38 @@ def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
             return message.service, message.instance if is_own else message.source
 
 
-def _impossible_times(value: object, name: str) -> Iterator[str]:
-    match value:
-        case datetime():
-            if not EARLIEST <= value < LATEST:
-                yield f"{name} {value.isoformat()}"
-        case tuple():
-            for part in value:
-                yield from _impossible_times(part, name)
-        case msgspec.Struct():
-            for field in value.__struct_fields__:
-                yield from _impossible_times(getattr(value, field), field)
+def _impossible_time(part: msgspec.Struct) -> str | None:
+    """The first time in a part of a message that no clock of ours shows, by the name of its field."""
+    for name in _fields_with_times(type(part)):
+        value = getattr(part, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, datetime):
+                if not EARLIEST <= each < LATEST:
+                    return f"{name} {each.isoformat()}"
+            elif each is not None and (impossible := _impossible_time(each)):
+                return impossible
+    return None
+
+
+@cache
+def _fields_with_times(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields in which a time may stand, or a struct that may have one: the others need no look."""
+    return tuple(field.name for field in msgspec.structs.fields(kind) if _may_be_time(msgspec.inspect.type_info(field.type)))
+
+
+def _may_be_time(about: msgspec.inspect.Type) -> bool:
+    match about:
+        case msgspec.inspect.DateTimeType():
+            return True
+        case msgspec.inspect.StructType(cls=kind):
+            return bool(_fields_with_times(kind))
+        case msgspec.inspect.UnionType(types=types):
+            return any(map(_may_be_time, types))
+        case msgspec.inspect.VarTupleType(item_type=item):
+            return _may_be_time(item)
+        case msgspec.inspect.Metadata(type=inner):
+            return _may_be_time(inner)
+    return False
 
 
 def _impossible_intervals(message: StateMessage | ServiceStatus) -> Iterator[str]:

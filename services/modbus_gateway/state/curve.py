@@ -7,9 +7,16 @@ time on the later one counts. After the last point its value is held; before the
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
 
-from dotbus.contracts.curves import PointOrder, point_order
+from dotbus.contracts.curves import point_order
 from dotbus.contracts.messages import TrajectoryPoint
+
+REMEMBERED: Final = 1536
+"""Of how many curves the lines are kept: a gateway shows a thousand resources, and each has one curve most of the time."""
+REMEMBERED_POINTS_MOST: Final = 128
+"""Larger ones are rare, and would fill the memory: CAISO sends less than a hundred points."""
 
 
 def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
@@ -22,22 +29,50 @@ def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | 
 
 def around(points: Sequence[TrajectoryPoint], now: datetime) -> tuple[TrajectoryPoint | None, TrajectoryPoint | None]:
     """The points between which a moment is; None in place of the one before the first, and of the one after the last."""
-    curve = sorted(points, key=point_order)
-    after = bisect_right(curve, now, key=lambda point: point.target_at)
-    return curve[after - 1] if after else None, curve[after] if after < len(curve) else None
+    return line_of(points).around(now)
 
 
 def is_contested(points: Sequence[TrajectoryPoint]) -> bool:
     """Whether two points of one place in the curve differ: nobody can say which counts."""
-    if len({point_order(point) for point in points}) == len(points):
-        return False
-    found: dict[PointOrder, float] = {}
-    return any(found.setdefault(point_order(point), point.dop_mw) != point.dop_mw for point in points)
+    return line_of(points).is_contested
 
 
 def ends_at(points: Sequence[TrajectoryPoint]) -> datetime:
     """The last target time of a curve that has points: after it nothing was said."""
-    return max(point.target_at for point in points)
+    return line_of(points).times[-1]
+
+
+class Line:
+    """The points of a curve in their order. Mostly the same curve is said again: so it is made once.
+
+    Attributes:
+        times: the target times in their order.
+        is_contested: whether two points of one place in the curve differ.
+    """
+
+    def __init__(self, points: Sequence[TrajectoryPoint]) -> None:
+        self._points = sorted(points, key=point_order)
+        self.times = [point.target_at for point in self._points]
+        said = {(point_order(point), point.dop_mw) for point in points}
+        self.is_contested = len({order for order, _ in said}) < len(said)
+
+    def around(self, now: datetime) -> tuple[TrajectoryPoint | None, TrajectoryPoint | None]:
+        """The points between which a moment is, see `around`."""
+        after = bisect_right(self.times, now)
+        return self._points[after - 1] if after else None, self._points[after] if after < len(self._points) else None
+
+    def next_turn(self, now: datetime) -> datetime | None:
+        """When the next point comes after which it leads elsewhere."""
+        past = bisect_right(self.times, now)
+        return self.times[past] if past < len(self.times) else None
+
+
+def line_of(points: Sequence[TrajectoryPoint]) -> Line:
+    """The points in their order."""
+    return _remembered(tuple(points)) if len(points) <= REMEMBERED_POINTS_MOST else Line(points)
+
+
+_remembered = lru_cache(REMEMBERED)(Line)
 
 
 def between_mw(begin: datetime, begin_mw: float, end: datetime, end_mw: float, now: datetime) -> float:

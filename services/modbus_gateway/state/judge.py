@@ -7,9 +7,10 @@ has a clock that agrees with ours. Where several sources speak of one thing, wha
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import zip_longest
 from typing import Final, Generic, TypeVar
 
@@ -19,7 +20,7 @@ from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodeP
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
 from modbus_gateway.state.arrivals import Problem, StateMessage
 from modbus_gateway.state.curve import ends_at, is_contested, trajectory_now
-from modbus_gateway.state.precedence import curve_received_at, holds, is_same_dot, is_same_price, revisions, withdrawals
+from modbus_gateway.state.precedence import curve_received_at, holding, is_same_dot, is_same_price
 from modbus_gateway.state.received import Received, Statement, upstream_behind
 from modbus_gateway.state.vouching import JUST_AFTER, against_source
 
@@ -75,19 +76,25 @@ class Known(Generic[V]):
     whole: Judged[object]
     parts: tuple[Judged[V], ...] = ()
 
+    @cached_property
+    def said(self) -> tuple[V, ...]:
+        """The things that hold."""
+        return tuple(part.said for part in self.parts)
+
+    @cached_property
+    def by_said(self) -> Mapping[V, Judged[V]]:
+        """Each thing that holds as it is judged."""
+        return {part.said: part for part in self.parts}
+
 
 def judge_dots(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[DotInterval]:
     """The DOTs that hold, of every source: of each batch the newest revision, unless a source knows it to be withdrawn."""
     judged = _judged(received, topic, Dot, stale_after_s, now)
-    states = [one.said for one in judged]
-    newest, withdrawn = revisions(states), withdrawals(states)
-    said: defaultdict[tuple[str, str], list[Judged[DotInterval]]] = defaultdict(list)
-    for one in judged:
-        for interval in one.said.intervals:
-            if holds(interval, newest, withdrawn):
-                key = interval.batch_uid, interval.instruction_uid
-                said[key].append(one.about(interval, *read_reasons(interval.reasons)))
-    return Known(_whole(received, topic, judged), tuple(_agreed(versions) for versions in said.values()))
+    said = (
+        [judged[number].about(dot, *(read_reasons(dot.reasons) if dot.reasons else ())) for number, dot in versions]
+        for versions in holding(one.said for one in judged)
+    )
+    return Known(_whole(received, topic, judged), tuple(_agreed(versions) for versions in said))
 
 
 def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Trajectory | None]:

@@ -7,8 +7,11 @@ therefore right. What a source does not speak of takes nothing away from what an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import zip_longest
+from typing import Final
 
 import msgspec
 
@@ -24,6 +27,12 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.quality import Reason, read_reasons
 from dotbus.contracts.schedules import rank
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+REMEMBERED: Final = 1024
+"""Of how many sets of statements it is kept what of them holds: mostly the same is said again."""
+REMEMBERED_DOTS_MOST: Final = 64
+"""Larger sets are rare, and would fill the memory."""
 
 Revisions = Mapping[str, int]
 """The highest revision that is known of each batch, by its UID. A batch without a number counts as revision 0."""
@@ -53,6 +62,33 @@ def holds(one: DotInterval | KnownInstruction, newest: Revisions, withdrawn: Rev
     return revision >= newest.get(uid, revision) and (uid not in withdrawn or revision > withdrawn[uid])
 
 
+_Said = tuple[tuple[DotInterval, ...], tuple[WithdrawnBatch, ...]]
+"""The DOTs of a statement, and what it knows to be withdrawn."""
+Versions = tuple[tuple[int, DotInterval], ...]
+"""One DOT as several statements say it, each with the number of its statement."""
+
+
+def holding(states: Iterable[Dot]) -> tuple[Versions, ...]:
+    """The DOTs of some statements that hold, each as all of them say it."""
+    said = tuple((state.intervals, state.withdrawn) for state in states)
+    is_small = sum(len(intervals) + len(withdrawn) for intervals, withdrawn in said) <= REMEMBERED_DOTS_MOST
+    return _holding_again(said) if is_small else _holding(said)
+
+
+def _holding(said: tuple[_Said, ...]) -> tuple[Versions, ...]:
+    newest = _highest(one for intervals, _ in said for one in intervals)
+    withdrawn = _highest(one for _, batches in said for one in batches)
+    found: defaultdict[tuple[str, str], list[tuple[int, DotInterval]]] = defaultdict(list)
+    for number, (intervals, _) in enumerate(said):
+        for one in intervals:
+            if holds(one, newest, withdrawn):
+                found[one.batch_uid, one.instruction_uid].append((number, one))
+    return tuple(map(tuple, found.values()))
+
+
+_holding_again = lru_cache(REMEMBERED)(_holding)
+
+
 def is_same_dot(one: DotInterval, other: DotInterval) -> bool:
     """Whether two sources say the same of one instruction, but for what each of them knows against it."""
     return one == other or msgspec.structs.replace(one, reasons=other.reasons) == other
@@ -60,22 +96,27 @@ def is_same_dot(one: DotInterval, other: DotInterval) -> bool:
 
 def contested(intervals: Iterable[DotInterval]) -> frozenset[DotInterval]:
     """DOTs that ask different things at one time and of which none goes before the other: nobody can say which holds."""
-    by_rank: defaultdict[tuple[datetime, int], list[DotInterval]] = defaultdict(list)
-    for interval in intervals:
-        by_rank[rank(interval)].append(interval)
-    return frozenset(one for equals in by_rank.values() for one in equals if any(_contradict(one, each) for each in equals))
+    by_rank: defaultdict[tuple[datetime, int], defaultdict[_Asked, list[DotInterval]]]
+    by_rank = defaultdict(lambda: defaultdict(list))
+    for each in intervals:
+        asked = each.interval_start, each.interval_end, each.dot_mw, each.target_at, each.supp_mw, each.must_follow
+        by_rank[rank(each)][asked].append(each)
+    return frozenset(one for equals in by_rank.values() for asked in _overlapping(equals) for one in equals[asked])
 
 
-def _contradict(one: DotInterval, other: DotInterval) -> bool:
-    overlap = one.interval_start < other.interval_end and other.interval_start < one.interval_end
-    return overlap and not _asks_the_same(one, other)
+_Asked = tuple[datetime, datetime, float, datetime, float | None, bool | None]
+"""What a DOT asks, first from when until when."""
 
 
-def _asks_the_same(one: DotInterval, other: DotInterval) -> bool:
-    def asked(dot: DotInterval) -> tuple[object, ...]:
-        return dot.dot_mw, dot.interval_start, dot.interval_end, dot.target_at, dot.supp_mw, dot.must_follow
-
-    return asked(one) == asked(other)
+def _overlapping(asked: Iterable[_Asked]) -> Iterator[_Asked]:
+    """What is asked for a time for which something else is asked, too."""
+    in_order = sorted(asked, key=lambda one: one[:2])
+    before_end = _LONG_AGO
+    for one, after in zip_longest(in_order, in_order[1:]):
+        begin, end, *_ = one
+        if before_end > begin or (after is not None and after[0] < end):
+            yield one
+        before_end = max(before_end, end)
 
 
 def is_same_price(one: NodePrice, other: NodePrice) -> bool:

@@ -12,14 +12,14 @@ from typing import Final, Self
 
 from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.contracts.schedules import Schedule, in_force, of_schedule
+from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.installation import Resource
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import Member
-from modbus_gateway.state.curve import around, ends_at
+from modbus_gateway.state.curve import Line, line_of
 from modbus_gateway.state.judge import Judged, Known, are_alone, judge_dots, judge_trajectory, turns_of_ages
-from modbus_gateway.state.precedence import contested, curve_received_at
+from modbus_gateway.state.precedence import curve_received_at
 from modbus_gateway.state.received import Received
 from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.values.motion import Ramp
@@ -29,12 +29,10 @@ from modbus_gateway.values.setpoint import (
     RampPoint,
     clipped,
     must_follow,
-    next_dot,
-    previous_dot,
     ramp_now,
-    turns_of,
     within,
 )
+from modbus_gateway.values.timeline import timelines_of
 
 RAMP_TOLERANCE: Final = 1e-6
 
@@ -47,7 +45,7 @@ def read_resource(member: Member, received: Received, topics: Topics, judging: M
     trajectory = judge_trajectory(received, topics.trajectory(*names), stale_after_s, now)
     of = {schedule: Dots(known, schedule) for schedule in Schedule}
     dots = of[resource.schedule]
-    set_point, curve = ramp_now(dots.intervals, now), Curve.at(trajectory, now)
+    set_point, curve = ramp_now(dots.timeline, now), Curve.at(trajectory, now)
     named = {
         **_read_dot(dots, resource, now),
         **_read_set_point(dots, set_point, resource, now, clip=judging.clip_set_point),
@@ -57,8 +55,8 @@ def read_resource(member: Member, received: Received, topics: Topics, judging: M
         **_read_trajectory(curve, resource, judging.trajectory_stale_after_s, now),
     }
     turns = chain(
-        turns_of(part.said for part in known.parts),
-        curve.turns(judging.trajectory_stale_after_s),
+        (at for schedule in of.values() if (at := schedule.timeline.next_turn(now))),
+        curve.turns(judging.trajectory_stale_after_s, now),
         *(turns_of_ages(received, say(*names), stale_after_s) for say in (topics.dot, topics.trajectory)),
     )
     crosses = any(_crosses_limit(ramp, resource, now) for ramp in (set_point and set_point.ramp, curve.ramp) if ramp)
@@ -70,9 +68,7 @@ class Dots:
 
     def __init__(self, known: Known[DotInterval], schedule: Schedule) -> None:
         self._known = known
-        self.intervals = of_schedule([part.said for part in known.parts], schedule)
-        self._judged = {part.said: part for part in known.parts}
-        self._contested = contested(self.intervals)
+        self.timeline = timelines_of(known.said)[schedule]
 
     @property
     def heard_at(self) -> datetime | None:
@@ -82,8 +78,8 @@ class Dots:
     def quality(self, of: Iterable[DotInterval | None], *more: Reason) -> Quality:
         """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
         used = [interval for interval in of if interval]
-        reasons = [self._judged[interval].reasons for interval in used] or [self._known.whole.reasons]
-        doubt = [Reason.INCOMPLETE] if self._contested.intersection(used) else []
+        reasons = [self._known.by_said[interval].reasons for interval in used] or [self._known.whole.reasons]
+        doubt = [Reason.INCOMPLETE] if self.timeline.contested.intersection(used) else []
         impossible = [Reason.INVALID] if any(not _is_within(interval) for interval in used) else []
         return Quality.of(chain(more, doubt, impossible, *reasons))
 
@@ -105,6 +101,11 @@ class Curve:
     received_at: datetime | None
     value_mw: float | None
     ramp: Ramp | None = None
+    line: Line | None = None
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether its last point is past; so is that of one without points."""
+        return self.line is not None and (not self.line.times or now > self.line.times[-1])
 
     @classmethod
     def at(cls, judged: Judged[Trajectory | None], now: datetime) -> Self:
@@ -113,18 +114,19 @@ class Curve:
         if message is None:
             return cls(judged, None, None)
         received_at = curve_received_at(message, judged.arrived_at)
-        before, after = around(message.points, now)
+        line = line_of(message.points)
+        before, after = line.around(now)
         if before is None or after is None:
-            return cls(judged, received_at, before.dop_mw if before else None)
+            return cls(judged, received_at, before.dop_mw if before else None, line=line)
         ramp = Ramp(before.target_at, before.dop_mw, after.target_at, after.dop_mw)
-        return cls(judged, received_at, ramp.at(now), ramp)
+        return cls(judged, received_at, ramp.at(now), ramp, line)
 
-    def turns(self, stale_after_s: float) -> Iterator[datetime]:
+    def turns(self, stale_after_s: float, now: datetime) -> Iterator[datetime]:
         """When the passing of time alone changes between which points it is, ends it, or makes its newest batch too old."""
-        message = self.judged.said
-        if message and message.points:
-            yield from (point.target_at for point in message.points)
-            yield ends_at(message.points) + JUST_AFTER
+        if self.line and self.line.times:
+            if at := self.line.next_turn(now):
+                yield at
+            yield self.line.times[-1] + JUST_AFTER
         if self.received_at:
             yield self.received_at + timedelta(seconds=stale_after_s) + JUST_AFTER
 
@@ -135,7 +137,7 @@ def _is_within(dot: DotInterval) -> bool:
 
 
 def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
-    dot = in_force(dots.intervals, now)
+    dot = dots.timeline.in_force(now)
     reasons = _outside(dot.dot_mw, resource) if dot else dots.none_in_force()
     quality = dots.quality([dot], *reasons)
     follow = must_follow(dot, variable=resource.variable) if dot else None
@@ -154,7 +156,7 @@ def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
 
 def _read_schedule(name: str, dots: Dots, resource: Resource, now: datetime) -> Named:
     """The DOT in force of one schedule, whether the resource follows it or not."""
-    dot = in_force(dots.intervals, now)
+    dot = dots.timeline.in_force(now)
     quality = dots.quality([dot], *(_outside(dot.dot_mw, resource) if dot else dots.none_in_force()))
     return {
         **described(name, quality),
@@ -201,7 +203,7 @@ def _side(value_mw: float, resource: Resource) -> int:
 
 
 def _read_neighbours(dots: Dots, resource: Resource, now: datetime) -> Named:
-    before, after = previous_dot(dots.intervals, now), next_dot(dots.intervals, now)
+    before, after = dots.timeline.previous(now), dots.timeline.next(now)
     before_quality = dots.quality([before], *(_outside(before.dot_mw, resource) if before else dots.none_in_force()))
     after_quality = dots.quality([after], *_outside(after.dot_mw if after else None, resource))
     return {
@@ -222,7 +224,7 @@ def _read_trajectory(curve: Curve, resource: Resource, stale_after_s: float, now
     latest = message.latest if message else None
     age_s = (now - curve.received_at).total_seconds() if curve.received_at else None
     old = [Reason.STALE] if message and message.points and (age_s is None or age_s > stale_after_s) else []
-    ended = [Reason.EXPIRED] if message and (not message.points or now > ends_at(message.points)) else []
+    ended = [Reason.EXPIRED] if curve.has_ended(now) else []
     quality = trajectory.quality(*old, *(ended or _none_said(message, value_mw)), *_outside(value_mw, resource))
     latest_mw = latest.dop_mw if latest else None
     latest_quality = trajectory.quality(*old, *(ended or _none_said(message, latest_mw)), *_outside(latest_mw, resource))

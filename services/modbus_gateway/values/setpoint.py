@@ -12,14 +12,12 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 from dotbus.contracts.messages import DotInterval
-from dotbus.contracts.schedules import in_force, precedence
 from modbus_gateway.values.motion import Ramp
+from modbus_gateway.values.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -40,25 +38,11 @@ class RampPoint:
     ramp: Ramp | None = None
 
 
-def previous_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
-    """The DOT whose interval ended last, None when none has ended."""
-    past = [interval for interval in intervals if interval.interval_end <= now]
-    return max(past, key=lambda interval: (interval.interval_end, precedence(interval)), default=None)
-
-
-def next_dot(intervals: Sequence[DotInterval], now: datetime) -> DotInterval | None:
-    """The DOT whose interval begins next, None when none is ahead."""
-    ahead = [interval for interval in intervals if interval.interval_start > now]
-    first = min((interval.interval_start for interval in ahead), default=None)
-    return max((i for i in ahead if i.interval_start == first), key=precedence, default=None)
-
-
-def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | None:
+def ramp_now(timeline: Timeline, now: datetime) -> RampPoint | None:
     """The instantaneous set-point, None while no DOT is in force."""
-    dot = in_force(intervals, now)
+    dot, anchors = timeline.in_force(now), timeline.anchors
     if dot is None:
         return None
-    anchors = _anchors(intervals)
     after = bisect_right(anchors, now, key=lambda anchor: anchor[0])
     if after in (0, len(anchors)):
         return RampPoint(dot.dot_mw, 0.0, (dot,))
@@ -69,37 +53,9 @@ def ramp_now(intervals: Sequence[DotInterval], now: datetime) -> RampPoint | Non
         ramp.at(now),
         (end.dot_mw - begin.dot_mw) / length_min,
         (dot, begin, end),
-        is_whole=_is_covered(intervals, begin_at, end_at),
+        is_whole=timeline.is_covered(begin_at, end_at),
         ramp=ramp,
     )
-
-
-def _anchors(intervals: Sequence[DotInterval]) -> list[tuple[datetime, DotInterval]]:
-    """What the ramp leads through: of each stretch of time its DOT at its target, or at both ends when that lies outside."""
-    anchors = []
-    for begin, end, dot in _stretches(intervals):
-        times = (dot.target_at,) if begin <= dot.target_at < end else (begin, end)
-        anchors += [(at, dot) for at in times]
-    return anchors
-
-
-def _stretches(intervals: Sequence[DotInterval]) -> list[tuple[datetime, datetime, DotInterval]]:
-    """Begin, end and DOT of every time for which one DOT is in force without a break, in their order."""
-    cuts = sorted({at for interval in intervals for at in (interval.interval_start, interval.interval_end)})
-    stretches: list[tuple[datetime, datetime, DotInterval]] = []
-    for begin, end in pairwise(cuts):
-        dot = in_force(intervals, begin)
-        if dot and stretches and stretches[-1][1:] == (begin, dot):
-            stretches[-1] = (stretches[-1][0], end, dot)
-        elif dot:
-            stretches.append((begin, end, dot))
-    return stretches
-
-
-def turns_of(intervals: Iterable[DotInterval]) -> Iterator[datetime]:
-    """When the passing of time alone changes which DOT is in force and between which two the ramp runs."""
-    for interval in intervals:
-        yield from (interval.interval_start, interval.target_at, interval.interval_end)
 
 
 def must_follow(interval: DotInterval, *, variable: bool) -> bool | None:
@@ -120,13 +76,3 @@ def clipped(value_mw: float, pmin_mw: float | None, pmax_mw: float | None) -> fl
     if pmin_mw is not None and value_mw < pmin_mw:
         return pmin_mw
     return pmax_mw if pmax_mw is not None and value_mw > pmax_mw else value_mw
-
-
-def _is_covered(intervals: Sequence[DotInterval], begin: datetime, end: datetime) -> bool:
-    """Whether a DOT is in force at every moment between two times."""
-    until = begin
-    for interval in sorted(intervals, key=lambda interval: interval.interval_start):
-        if interval.interval_start > until:
-            break
-        until = max(until, interval.interval_end)
-    return until >= end

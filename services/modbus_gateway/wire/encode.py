@@ -12,7 +12,7 @@ ONE: Final = b"1"
 
 
 def encode_shown(reading: Reading, form: Form) -> bytes | None:
-    """What stands in the image for a reading, None for a Modbus exception. A bad value that is held shows nothing here."""
+    """What stands in the image for a reading, None for a Modbus exception."""
     if form.type is not RegisterType.BIT:
         return encode_reading(reading, form, form.no_value)
     bit = encode_bit(reading, form)
@@ -22,11 +22,6 @@ def encode_shown(reading: Reading, form: Form) -> bytes | None:
 def nothing_shown(form: Form) -> bytes:
     """What stands in the image where there is nothing to show."""
     return ZERO if form.type is RegisterType.BIT else form.no_value
-
-
-def is_held(reading: Reading, form: Form) -> bool:
-    """Whether what was shown before is shown in place of a reading. A bit falls to 0 at once: it cannot say more."""
-    return form.on_bad is OnBad.HOLD and reading.quality.is_bad and form.type is not RegisterType.BIT
 
 
 def encode_reading(reading: Reading, form: Form, held: bytes) -> bytes | None:

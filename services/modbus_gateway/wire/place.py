@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from dotbus.contracts.quality import Reason
+from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.form import Form, carries
 from modbus_gateway.map.quantities import Quantity
 from modbus_gateway.map.register_map import Cell, Limits
@@ -19,7 +20,7 @@ from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.values.motion import Motion, Ramp
 from modbus_gateway.values.reading import Named, Read, Reading, against
 from modbus_gateway.values.readings import doubted
-from modbus_gateway.wire.encode import encode_shown, is_held, nothing_shown
+from modbus_gateway.wire.encode import encode_shown, nothing_shown
 from modbus_gateway.wire.image import Stretch
 
 
@@ -36,6 +37,11 @@ class Spot:
     limits: Limits
     stale_after_s: float | None
     where: tuple[tuple[int, int], ...]
+
+    @cached_property
+    def holds(self) -> bool:
+        """Whether what was shown before is shown in place of what is bad. A bit falls to 0 at once: it cannot say more."""
+        return self.form.on_bad is OnBad.HOLD and self.form.type is not RegisterType.BIT
 
     @cached_property
     def is_judged(self) -> bool:
@@ -95,6 +101,7 @@ class Place:
         self.written_at_s = 0.0
         self._spots = spots
         self._judged = tuple(spot for spot in spots if spot.is_judged)
+        self._written: list[Reading | None] = [None] * len(spots)
         self._stretches = stretches
         self._hold_at_most_s = hold_at_most_s
         self._moving: dict[int, Motion] = {}
@@ -113,19 +120,20 @@ class Place:
         Returns:
             When time alone next changes what it shows, but for values in motion; None when never.
         """
-        before, self._read = self._read, self._as_shown(read)
+        self._read = shown = self._as_shown(read)
         moved, self._moving, held_until_s = self._moving, {}, []
         for number, spot in enumerate(self._spots):
-            reading = spot.of(self._read)
-            if is_held(reading, spot.form):
+            reading, before = spot.of(shown), self._written[number]
+            if spot.holds and reading.quality.is_bad:
                 held_until_s.append(self._hold(number, moved.get(number), good_until, now))
-                continue
-            if reading.motion is not None and not reading.quality.is_bad:
+            elif reading.motion is not None and not reading.quality.is_bad:
                 self._moving[number] = reading.motion
-            elif before and reading == spot.of(before) and number not in moved:
-                continue  # most of what is read says what it said before
-            self._bad_since_s.pop(number, None)
-            self._put(spot, encode_shown(reading, spot.form))
+                self._bad_since_s.pop(number, None)
+                self._put(spot, encode_shown(reading, spot.form))
+            elif reading != before or number in moved:  # most of what is read says what it said before
+                self._bad_since_s.pop(number, None)
+                self._put(spot, encode_shown(reading, spot.form))
+            self._written[number] = reading
         self.moves, self.written_at_s = bool(self._moving), now.monotonic_s
         ends_s = [until_s - now.monotonic_s for until_s in held_until_s if until_s >= now.monotonic_s]
         return now.wall + timedelta(seconds=min(ends_s)) + JUST_AFTER if ends_s else None

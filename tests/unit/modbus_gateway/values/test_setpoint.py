@@ -6,14 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule
-from modbus_gateway.values.setpoint import (
-    clipped,
-    must_follow,
-    next_dot,
-    previous_dot,
-    ramp_now,
-    within,
-)
+from modbus_gateway.values.setpoint import clipped, must_follow, ramp_now, within
+from modbus_gateway.values.timeline import Timeline
 
 MEGAWATTS = st.floats(-500, 500).map(lambda mw: round(mw, 3))
 DOTS = st.lists(MEGAWATTS, min_size=1, max_size=8).map(lambda mws: [interval(300 * i, mw) for i, mw in enumerate(mws)])
@@ -42,61 +36,61 @@ def test_a_batch_without_a_time_counts_least_and_the_higher_revision_wins_a_tie(
 
 def test_previous_ended_last_and_next_begins_first():
     dots = [interval(-600, 1), interval(-300, 2), interval(0, 3), interval(300, 4), interval(600, 5)]
-    assert dot_mw(previous_dot(dots, at(10))) == 2
-    assert dot_mw(next_dot(dots, at(10))) == 4
-    assert previous_dot(dots[2:], at(10)) is None
-    assert next_dot(dots[:3], at(10)) is None
+    assert dot_mw(Timeline(dots).previous(at(10))) == 2
+    assert dot_mw(Timeline(dots).next(at(10))) == 4
+    assert Timeline(dots[2:]).previous(at(10)) is None
+    assert Timeline(dots[:3]).next(at(10)) is None
 
 
 def test_the_ramp_goes_from_middle_to_middle():
     dots = [interval(0, 10), interval(300, 20)]
     expected = {150: 10, 180: 11, 300: 15, 435: 19.5, 450: 20}
-    assert {s: ramp_now(dots, at(s)).set_point_mw for s in expected} == pytest.approx(expected)
-    assert ramp_now(dots, at(300)).slope_mw_per_min == pytest.approx(2.0)
+    assert {s: ramp_now(Timeline(dots), at(s)).set_point_mw for s in expected} == pytest.approx(expected)
+    assert ramp_now(Timeline(dots), at(300)).slope_mw_per_min == pytest.approx(2.0)
 
 
 def test_before_the_first_target_and_after_the_last_the_nearest_dot_is_held():
     dots = [interval(0, 10), interval(300, 20)]
-    assert [ramp_now(dots, at(s)).set_point_mw for s in (0, 149, 451, 599)] == [10, 10, 20, 20]
-    assert ramp_now(dots, at(0)).slope_mw_per_min == 0
+    assert [ramp_now(Timeline(dots), at(s)).set_point_mw for s in (0, 149, 451, 599)] == [10, 10, 20, 20]
+    assert ramp_now(Timeline(dots), at(0)).slope_mw_per_min == 0
 
 
 def test_there_is_no_set_point_while_no_dot_is_in_force():
-    assert ramp_now([interval(0, 10), interval(600, 20)], at(400)) is None
-    assert ramp_now([], at(0)) is None
+    assert ramp_now(Timeline([interval(0, 10), interval(600, 20)]), at(400)) is None
+    assert ramp_now(Timeline([]), at(0)) is None
 
 
 def test_the_ramp_leaves_out_a_dot_that_another_replaced_at_its_target():
     hourly = interval(0, 500, length_s=3600, batch_received_at=at(-9000))
     dots = [hourly, *(interval(300 * i, 10) for i in range(12))]
-    assert {ramp_now(dots, at(s)).set_point_mw for s in range(0, 3600, 60)} == {10}
+    assert {ramp_now(Timeline(dots), at(s)).set_point_mw for s in range(0, 3600, 60)} == {10}
 
 
 @given(DOTS)
 def test_the_ramp_meets_every_dot_at_its_target(dots):
     for dot in dots:
-        assert ramp_now(dots, dot.target_at).set_point_mw == dot.dot_mw
+        assert ramp_now(Timeline(dots), dot.target_at).set_point_mw == dot.dot_mw
 
 
 @given(DOTS, st.floats(0, 1))
 def test_the_ramp_stays_between_its_neighbours(dots, share):
     now = at(share * (300 * len(dots) - 1))
     near = [dot.dot_mw for dot in dots if abs(dot.target_at - now) <= timedelta(seconds=300)]
-    assert min(near) <= ramp_now(dots, now).set_point_mw <= max(near)
+    assert min(near) <= ramp_now(Timeline(dots), now).set_point_mw <= max(near)
 
 
 @given(MEGAWATTS, MEGAWATTS, st.floats(0, 1))
 def test_the_ramp_is_linear_between_two_targets(first_mw, second_mw, share):
     dots = [interval(0, first_mw), interval(300, second_mw)]
     expected = first_mw + (second_mw - first_mw) * share
-    assert ramp_now(dots, at(150 + 300 * share)).set_point_mw == pytest.approx(expected, abs=1e-3)
+    assert ramp_now(Timeline(dots), at(150 + 300 * share)).set_point_mw == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_dot_in_force_without_its_target_is_held_whatever_comes_after_it():
     exceptional = interval(-600, 0, length_s=3600, batch_type=4, batch_received_at=at(-610))
     later = interval(200, 100, batch_received_at=at(-300))
     dots = [interval(-1200, 100, batch_received_at=at(-1500)), exceptional, later]
-    assert {s: ramp_now(dots, at(s)).set_point_mw for s in (0, 199, 275, 350)} == pytest.approx(
+    assert {s: ramp_now(Timeline(dots), at(s)).set_point_mw for s in (0, 199, 275, 350)} == pytest.approx(
         {0: 0, 199: 0, 275: 50, 350: 100}
     )
 
@@ -104,7 +98,7 @@ def test_a_dot_in_force_without_its_target_is_held_whatever_comes_after_it():
 def test_after_an_exceptional_dispatch_the_dot_that_is_in_force_again_counts():
     exceptional = interval(-60, 90, length_s=50, batch_type=4, batch_received_at=at(-60))
     dots = [interval(-180, 10, batch_received_at=at(-200)), exceptional, interval(120, 10, batch_received_at=at(-210))]
-    assert ramp_now(dots, at(0)).set_point_mw == 10
+    assert ramp_now(Timeline(dots), at(0)).set_point_mw == 10
 
 
 SPANS = st.tuples(st.integers(-600, 600), st.integers(1, 900), MEGAWATTS, st.integers(0, 600), st.integers(-100, 1000))
@@ -116,7 +110,7 @@ def test_the_set_point_lies_between_the_dot_in_force_and_another_whatever_cuts_i
         interval(begin_s, mw, length_s=length_s, batch_received_at=at(received_s), target_at=at(begin_s + target_s))
         for begin_s, length_s, mw, received_s, target_s in spans
     ]
-    dot, ramp = in_force(dots, at(now_s)), ramp_now(dots, at(now_s))
+    dot, ramp = in_force(dots, at(now_s)), ramp_now(Timeline(dots), at(now_s))
     assert (dot is None) == (ramp is None)
     if ramp:
         begin, end = (ramp.through[1:] or (dot, dot))[0], ramp.through[-1]
@@ -142,13 +136,13 @@ def test_limits_that_are_not_given_limit_nothing():
 def test_a_resource_on_five_minute_dots_does_not_ramp_towards_an_hourly_one():
     hourly = interval(3600, 90, length_s=3600, batch_type=1)
     dots = of_schedule([interval(0, 10), interval(300, 20), hourly], Schedule.FIVE_MINUTE)
-    assert ramp_now(dots, at(500)).set_point_mw == 20, "held after the last five-minute target"
-    assert dot_mw(next_dot(dots, at(10))) == 20
-    assert next_dot(dots, at(310)) is None
+    assert ramp_now(Timeline(dots), at(500)).set_point_mw == 20, "held after the last five-minute target"
+    assert dot_mw(Timeline(dots).next(at(10))) == 20
+    assert Timeline(dots).next(at(310)) is None
 
 
 def test_a_resource_on_hourly_dots_ramps_from_hour_to_hour():
     hours = [interval(3600 * i, mw, length_s=3600, batch_type=1) for i, mw in enumerate([10, 40])]
     hours = of_schedule([*hours, interval(3600, 90)], Schedule.HOURLY)
-    assert ramp_now(hours, at(3600)).set_point_mw == pytest.approx(25)
-    assert dot_mw(next_dot(hours, at(10))) == 40
+    assert ramp_now(Timeline(hours), at(3600)).set_point_mw == pytest.approx(25)
+    assert dot_mw(Timeline(hours).next(at(10))) == 40

@@ -1,0 +1,116 @@
+"""Timeline: what of some DOTs is in force when, and what the ramp leads through. Pure.
+
+It depends on what was said alone, and mostly that is said again and again: so it is made once, and each moment is looked up.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+from dotbus.contracts.messages import DotInterval
+from dotbus.contracts.schedules import Schedule, in_force, of_schedule, precedence
+from modbus_gateway.state.precedence import contested
+
+REMEMBERED: Final = 2048
+"""Of how many sets of DOTs the timelines are kept: of a thousand resources each has one set most of the time."""
+REMEMBERED_DOTS_MOST: Final = 64
+"""Larger sets are rare, and would fill the memory."""
+
+_Stretch = tuple[datetime, datetime, DotInterval]
+
+
+class Timeline:
+    """DOTs of one schedule in the order of time.
+
+    Attributes:
+        intervals: the DOTs as they were given.
+        contested: those that nobody can say of whether they hold.
+        anchors: what the ramp leads through: of each stretch of time its DOT at its target, or at both ends when that lies
+            outside.
+    """
+
+    def __init__(self, intervals: Iterable[DotInterval]) -> None:
+        self.intervals = tuple(intervals)
+        self.contested = contested(self.intervals)
+        self._stretches = _stretches(self.intervals)
+        self.anchors = _anchors(self._stretches)
+        # Of equals the first counts, so it comes last.
+        self._by_end = sorted(self.intervals[::-1], key=lambda interval: (interval.interval_end, precedence(interval)))
+        self._by_start = _first_of_each_start(self.intervals)
+        times = {at for each in self.intervals for at in (each.interval_start, each.target_at, each.interval_end)}
+        self._turns = sorted(times)
+
+    def in_force(self, at: datetime) -> DotInterval | None:
+        """The DOT whose interval covers a time (its end does not belong to it), None when there is none."""
+        number = bisect_right(self._stretches, at, key=lambda stretch: stretch[0]) - 1
+        return self._stretches[number][2] if number >= 0 and at < self._stretches[number][1] else None
+
+    def previous(self, now: datetime) -> DotInterval | None:
+        """The DOT whose interval ended last, None when none has ended."""
+        ended = bisect_right(self._by_end, now, key=lambda interval: interval.interval_end)
+        return self._by_end[ended - 1] if ended else None
+
+    def next(self, now: datetime) -> DotInterval | None:
+        """The DOT whose interval begins next, None when none is ahead."""
+        begun = bisect_right(self._by_start, now, key=lambda interval: interval.interval_start)
+        return self._by_start[begun] if begun < len(self._by_start) else None
+
+    def next_turn(self, now: datetime) -> datetime | None:
+        """When the passing of time alone next changes which DOT is in force and between which two the ramp runs."""
+        past = bisect_right(self._turns, now)
+        return self._turns[past] if past < len(self._turns) else None
+
+    def is_covered(self, begin: datetime, end: datetime) -> bool:
+        """Whether a DOT is in force at every moment between two times."""
+        until = begin
+        for stretch_begin, stretch_end, _ in self._stretches:
+            if stretch_begin > until:
+                break
+            until = max(until, stretch_end)
+        return until >= end
+
+
+def timelines_of(intervals: tuple[DotInterval, ...]) -> dict[Schedule, Timeline]:
+    """The timeline of each schedule."""
+    return _remembered(intervals) if len(intervals) <= REMEMBERED_DOTS_MOST else _made(intervals)
+
+
+def _made(intervals: tuple[DotInterval, ...]) -> dict[Schedule, Timeline]:
+    return {schedule: Timeline(of_schedule(intervals, schedule)) for schedule in Schedule}
+
+
+_remembered = lru_cache(REMEMBERED)(_made)
+
+
+def _first_of_each_start(intervals: Sequence[DotInterval]) -> list[DotInterval]:
+    """In the order of their starts, of those with one start the one that goes before the others."""
+    found: dict[datetime, DotInterval] = {}
+    for interval in intervals:
+        other = found.get(interval.interval_start)
+        if other is None or precedence(interval) > precedence(other):
+            found[interval.interval_start] = interval
+    return [found[start] for start in sorted(found)]
+
+
+def _stretches(intervals: Sequence[DotInterval]) -> list[_Stretch]:
+    """Begin, end and DOT of every time for which one DOT is in force without a break, in their order."""
+    cuts = sorted({at for interval in intervals for at in (interval.interval_start, interval.interval_end)})
+    stretches: list[_Stretch] = []
+    for begin, end in pairwise(cuts):
+        dot = in_force(intervals, begin)
+        if dot and stretches and stretches[-1][1:] == (begin, dot):
+            stretches[-1] = (stretches[-1][0], end, dot)
+        elif dot:
+            stretches.append((begin, end, dot))
+    return stretches
+
+
+def _anchors(stretches: Sequence[_Stretch]) -> list[tuple[datetime, DotInterval]]:
+    anchors = []
+    for begin, end, dot in stretches:
+        times = (dot.target_at,) if begin <= dot.target_at < end else (begin, end)
+        anchors += [(at, dot) for at in times]
+    return anchors
