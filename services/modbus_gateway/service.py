@@ -1,15 +1,18 @@
 """Service: bus messages to the images that the server reads from.
 
-Messages are decoded in the bus's thread and handed to the event loop. There what each of them is about is written anew, and so
-is each thing as soon as time itself changes what may be said of it: an interval ends, or something grows stale. One thing at a
-time, and between any two whoever asks is answered.
+Messages are read in the event loop, whose thread answers whoever asks: the bus's thread only takes them over, so that it hardly
+ever has the interpreter while somebody waits. What each of them is about is written anew, and so is each thing as soon as time
+itself changes what may be said of it: an interval ends, or something grows stale. One thing at a time, a message or what is
+written, and between any two whoever asks is answered.
 """
 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from dotbus.contracts.messages import Upstream
 from dotbus.contracts.topics import Topics
@@ -17,9 +20,14 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.state.arrivals import Arrival, Problem, read_delivery
+from modbus_gateway.state.arrivals import Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests, needed_services
 from modbus_gateway.wire.current_image import CurrentImage
+
+WAITING_MOST: Final = 1000
+"""Messages that may wait for their turn; more are left with the system, and so with the broker."""
+ROOM_WITHIN_S: Final = 1.0
+"""How long the bus's thread waits for room at most: it keeps the connection, too."""
 
 
 class Service:
@@ -66,6 +74,9 @@ class Service:
         self.upstreams: tuple[Upstream, ...] = hear_ingests(images.received, self._needed, clock())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
+        self._waiting = deque[Delivery | bool]()
+        self._is_told = False
+        self._has_room = threading.Event()
         self._log = get_logger("service")
 
     def follow(self, bus: Bus) -> None:
@@ -74,18 +85,23 @@ class Service:
         bus.on_connection(self.on_connection)
 
     def on_delivery(self, delivery: Delivery) -> None:
-        """Take a message, in the bus's thread. A state needs no safekeeping: the broker has it still."""
-        arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments)
-        if arrival is None:
-            self._delivered("not ours")
-        else:
-            self._delivered(str(arrival.said) if isinstance(arrival.said, Problem) else "taken")
-            self._in_loop(lambda: self._take(arrival))
+        """Take a message over, in the bus's thread. A state needs no safekeeping: the broker has it still."""
+        self._hand_over(delivery)
         delivery.ack()
+        if len(self._waiting) >= WAITING_MOST and self._loop is not None:
+            self._has_room.clear()
+            self._has_room.wait(ROOM_WITHIN_S)
 
     def on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
         """Learn, in the bus's thread, that the broker is there or not."""
-        self._in_loop(lambda: self._turn(connected=connected))
+        self._hand_over(connected)
+
+    def _hand_over(self, what: Delivery | bool) -> None:  # noqa: FBT001  # as above
+        self._waiting.append(what)
+        loop = self._loop  # gone once nobody takes anything any more
+        if loop is not None and not self._is_told and not loop.is_closed():
+            self._is_told = True
+            loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self, stop: threading.Event, started: Callable[[], None]) -> None:
         """Write what is outdated until `stop` is set; `started` is called once messages may come.
@@ -95,20 +111,33 @@ class Service:
         self._loop = asyncio.get_running_loop()
         self._look_round()
         started()
+        try:
+            await self._work(stop)
+        finally:
+            self._loop = None
+            self._has_room.set()
+
+    async def _work(self, stop: threading.Event) -> None:
         while not stop.is_set():
-            is_busy = await self._write_next()
+            is_busy = self._do_next()
             if self._is_heard or self._monotonic_s() - self.turned_at_s >= self._render_s:
                 self._look_round()
-            if not is_busy:
+            if is_busy:
+                await asyncio.sleep(0)  # let requests in
+            else:
                 await self._something_new()
 
-    async def _write_next(self) -> bool:
-        """Write one thing anew, then let requests in. False when nothing is outdated."""
-        subject = self._images.next_outdated()
-        if subject is None:
+    def _do_next(self) -> bool:
+        """Take what came first or, when nothing waits, write one thing anew. False when there is nothing to do."""
+        self._is_told = False  # first: what is handed over from now on tells again
+        if self._waiting:
+            self._take(self._waiting.popleft())
+            if len(self._waiting) < WAITING_MOST:
+                self._has_room.set()
+        elif subject := self._images.next_outdated():
+            self._images.renew(subject)
+        else:
             return False
-        self._images.renew(subject)
-        await asyncio.sleep(0)
         return True
 
     def _look_round(self) -> None:
@@ -125,18 +154,23 @@ class Service:
         timer.cancel()
         self._changed.clear()
 
-    def _take(self, arrival: Arrival) -> None:
+    def _take(self, what: Delivery | bool) -> None:  # noqa: FBT001  # as above
+        if isinstance(what, bool):
+            self._images.turn(connected=what)
+            self._is_heard = True
+            return
+        try:
+            self._read(what)
+        except Exception:  # noqa: BLE001  # nobody's message may end what serves all others
+            self._log.exception("a message could not be read", topic=what.topic)
+
+    def _read(self, delivery: Delivery) -> None:
+        arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments)
+        if arrival is None:
+            self._delivered("not ours")
+            return
+        self._delivered(str(arrival.said) if isinstance(arrival.said, Problem) else "taken")
         if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:
             self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
         self._images.take(arrival)
         self._is_heard = self._is_heard or bool(arrival.source)
-        self._changed.set()
-
-    def _turn(self, *, connected: bool) -> None:
-        self._images.turn(connected=connected)
-        self._is_heard = True
-        self._changed.set()
-
-    def _in_loop(self, act: Callable[[], None]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)

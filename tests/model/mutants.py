@@ -6,7 +6,7 @@ around it has changed since; each is the fault itself.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ from modbus_gateway.state.precedence import holding
 from modbus_gateway.state.received import Received, Statement
 from modbus_gateway.state.sources import Source
 from modbus_gateway.values.reading import Named, Read, Reading
+from modbus_gateway.values.resource_readings import Curve
 from modbus_gateway.values.setpoint import RampPoint, ramp_now
 from modbus_gateway.values.timeline import Timeline
 from modbus_gateway.wire.current_image import CurrentImage
@@ -88,8 +89,8 @@ def _fetched_at(trajectory: Trajectory, _arrived_at: datetime) -> datetime | Non
     return trajectory.received_at if trajectory.latest else None
 
 
-def _never(_points: Any) -> datetime:
-    return datetime(2099, 1, 1, tzinfo=UTC)
+def _never(_curve: Any, _now: datetime) -> bool:
+    return False
 
 
 def _arrival(statement: Statement) -> datetime:
@@ -219,7 +220,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "2 our fetch": Mutant(
         "a trajectory is as old as our fetch of it", "curves", 3, ((of_resources, "curve_received_at", _fetched_at),)
     ),
-    "2 no end": Mutant("after its last target time a curve is held as good", "curves", 3, ((of_resources, "ends_at", _never),)),
+    "2 no end": Mutant("after its last target time a curve is held as good", "curves", 3, ((Curve, "has_ended", _never),)),
     "3 live is young": Mutant(
         "a state that comes live is as young as its arrival",
         "one line",

@@ -37,8 +37,8 @@ class Timeline:
         self.contested = contested(self.intervals)
         self._stretches = _stretches(self.intervals)
         self.anchors = _anchors(self._stretches)
-        # Of equals the first counts, so it comes last.
-        self._by_end = sorted(self.intervals[::-1], key=lambda interval: (interval.interval_end, precedence(interval)))
+        last_first = self.intervals[::-1]  # of equals the first counts, so it comes last
+        self._by_end = sorted(last_first, key=lambda interval: (interval.interval_end, precedence(interval)))
         self._by_start = _first_of_each_start(self.intervals)
         times = {at for each in self.intervals for at in (each.interval_start, each.target_at, each.interval_end)}
         self._turns = sorted(times)

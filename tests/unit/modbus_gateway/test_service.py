@@ -130,6 +130,44 @@ def test_who_asks_is_answered_between_any_two_pieces_of_work():
     assert "written written" not in " ".join(order[: order.index("written") + BURST])
 
 
+def test_who_asks_is_answered_between_any_two_messages_however_many_came_at_once():
+    order = list[str]()
+
+    async def story(told: Story) -> None:
+        images, loop = told.screen.images, asyncio.get_running_loop()
+        take = images.take
+        images.take = lambda arrival: (order.append("taken"), take(arrival))  # type: ignore[method-assign]
+        for _ in range(BURST):  # in one go: the loop does not turn meanwhile
+            told.bus.deliver(told.topics.dot("sierra", "SOLAR"), encode(dot(interval(0, 10))), received_at=at(0))
+        loop.call_soon(ask)
+        async with asyncio.timeout(SECONDS):
+            while order.count("taken") < BURST:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+
+    def ask() -> None:
+        order.append("asked")
+        if order.count("taken") < BURST:
+            asyncio.get_running_loop().call_soon(ask)
+
+    tell(story, render_s=3600)
+    assert "taken taken" not in " ".join(order)
+
+
+def test_a_message_that_cannot_be_read_ends_nothing():
+    async def story(told: Story) -> None:
+        take, images = told.screen.images.take, told.screen.images
+        images.take = lambda _arrival: (_ for _ in ()).throw(RuntimeError("no such thing"))  # type: ignore[method-assign]
+        await told.deliver_dot()
+        async with asyncio.timeout(SECONDS):
+            while len(told.outcomes) < len(told.bus.acknowledged):  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+        images.take = take  # type: ignore[method-assign]
+        await told.deliver_dot()
+        await told.screen.shows("00c0 0000")
+
+    tell(story, render_s=3600)
+
+
 def test_time_alone_changes_what_is_shown():
     async def story(told: Story) -> None:
         await told.deliver_dot()
@@ -146,6 +184,9 @@ def test_every_delivery_is_acknowledged_and_counted_whatever_it_says():
         await told.deliver(told.topics.dot("sierra", "SOLAR"), b"")
         await told.deliver(told.topics.service("historian", "a"), encode(status(0, service="historian")))
         await told.deliver(told.topics.service("ads_ingest", "a"), encode(status(0)))
+        async with asyncio.timeout(SECONDS):
+            while len(told.outcomes) < len(told.bus.acknowledged):  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
 
     told = tell(story, render_s=3600)
     assert told.outcomes == ["undecodable", "taken", "not ours", "taken"]
