@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,8 @@ UNIT, ACTUAL, STAGED, COMMIT, COIL, ANSWER = 1, 100, 110, 120, 5, 200
 PLACES = ANSWER + 41
 ILLEGAL_FUNCTION, ILLEGAL_VALUE = 1, 3
 ON = True
+EXAMPLE = (Path(__file__).parents[2] / "config/dotbus.example.toml").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs/registers.md").read_text(encoding="utf-8")
 OPEN = "INSTRUCTION-7"
 UNANSWERED = dict.fromkeys(
     f"{who}{what}" for who in ("", "opr_") for what in ("accept_status", "accept_dot_mw", "reason_code", "responder")
@@ -99,8 +102,8 @@ places = 2
 class Gateway:
     """Its process, for the plant sierra."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, instance: str = "sierra") -> None:
-        (folder / "dotbus.toml").write_text(CONFIG)
+    def __init__(self, folder: Path, broker: Mosquitto, instance: str = "sierra", config: str = CONFIG) -> None:
+        (folder / "dotbus.toml").write_text(config)
         authority = Authority(folder)
         self.authority, self.folder = authority, folder
         self.port, self.tls_port, self.health_port = free_port(), free_port(), free_port()
@@ -268,6 +271,26 @@ def test_what_mbpoll_writes_is_heard_on_the_bus_read_back_and_stale_once_nobody_
     eventually(lambda: heard.point("actual_mw")[-1] == (48.5, 0), within_s=20)
     assert Mbpoll(gateway.port, UNIT).read_holding(ACTUAL, 3) == [0x7FC0, 0, 0]
     assert heard.writes() == [("actual_mw", 48.5, None)]
+
+
+def test_the_lines_of_the_document_do_what_it_says_that_they_do(tmp_path: Path, broker: Mosquitto):
+    (lines,) = (DOCUMENT.split("```toml\n[modbus]\nallow_writes_from")[1]).split("```", 1)[:1]
+    own, written = lines.split("[[modbus.write]]", 1)
+    known = EXAMPLE.replace("[modbus]\n", f"[modbus]\nallow_writes_from{own.replace('10.20.0.0/24', '127.0.0.1')}", 1)
+    gateway = Gateway(tmp_path, broker, config=f"{known}[[modbus.write]]{written}")
+    gateway.start()
+    try:
+        said = [
+            subprocess.run(
+                [*line.split("#")[0].replace("5020", str(gateway.port)).split()], capture_output=True, text=True, check=True
+            ).stdout
+            for line in re.findall(r"^mbpoll .*-a 11 .*$", DOCUMENT.split("## Registers that SCADA writes")[1], re.MULTILINE)
+        ]
+    finally:
+        assert gateway.end() == 0
+    told = [re.findall(r"^\[\d+\]:\s+(\S+)", one, re.MULTILINE) for one in said]
+    assert told[1] == ["48.5"]
+    assert told[-1][:9] == ["7", "0", "7", "1", "65535", "65535", "0", "65535", "1"]
 
 
 def test_what_is_refused_is_told_to_the_client_and_on_the_bus(gateway: Gateway, heard: Heard, scada: ModbusTcpClient):

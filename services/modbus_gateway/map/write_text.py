@@ -31,7 +31,6 @@ resource = "SIERRA_2_BESS1"
 point = "available_mw"
 type = "int16"                         # any number or bool; word_order, byte_order, scale, offset as where it is read
 scale = 10.0
-roles = ["operator"]                   # of certificates; without it every role that may write at all
 commit = true                          # staged, and taken by the commit register
 
 [[modbus.write]]
@@ -40,6 +39,7 @@ table = "coil"                         # or holding, unless given
 address = 1000
 resource = "SIERRA_2_BESS1"
 point = "breaker_closed"
+roles = ["operator"]                   # of certificates; without it every role that may write at all
 
 [[modbus.commit]]                      # one for a unit: {COMMIT_REGISTERS} holding registers
 unit_id = 11

@@ -18,6 +18,7 @@ from modbus_gateway.map.writable import AnswerBlock
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.answers import (
+    TOLD_TO_CAISO,
     Answer,
     AnswerState,
     Outcome,
@@ -128,7 +129,7 @@ class Answering:
             if sending.answer:
                 return self._send(block, before, sending, sending.answer, client, now, keep)
             if sending.refusal and sending.state.outcome is Outcome.REFUSED and sending.state is not before:
-                keep([_written(block, "answer", None, client, sending.state.refused_by, sending.state.detail)])
+                keep([written_command(block, "answer", None, client, sending.state.refused_by, sending.state.detail)])
             self._states[block] = sending.state
             return sending.refusal
 
@@ -149,23 +150,25 @@ class Answering:
         now: Now,
         keep: Callable[[Sequence[Written]], bool],
     ) -> Refusal | None:
-        is_told = answer.action != "acknowledge"
-        uid = answer.instruction.instruction_uid
+        uid, is_told = answer.instruction.instruction_uid, answer.action in TOLD_TO_CAISO
         if is_told and not self._bus.connected:
             told = "the broker is not there; nothing was sent"
-            keep([_written(block, answer.action, answer.accept_dot_mw, client, "bus", f"instruction {uid}: {told}")])
+            keep([written_command(block, answer.action, answer.accept_dot_mw, client, "bus", f"instruction {uid}: {told}")])
             self._states[block] = replace(before, filling=None, outcome=Outcome.REFUSED, refused_by="bus", detail=told)
             return Refusal.FAILURE
-        if not keep([_written(block, answer.action, answer.accept_dot_mw, client, None, f"instruction {uid}")]):
+        if not keep([written_command(block, answer.action, answer.accept_dot_mw, client, None, f"instruction {uid}")]):
             return Refusal.FAILURE
-        if not is_told:
+        if is_told:
+            self._states[block] = self._queue(block, sending.state, answer, client, now)
+        else:
             self._states[block] = replace(sending.state, outcome=Outcome.ACKNOWLEDGED)
-            return None
-        command_id = uuid.uuid4().hex
-        until_s = now.seconds + block.reply_within_s
-        self._states[block] = replace(sending.state, outcome=Outcome.SENT, command_id=command_id, until_s=until_s)
-        self._waiting.put((block, command_id, self._message(block, answer, command_id, client, now)))
         return None
+
+    def _queue(self, block: AnswerBlock, state: AnswerState, answer: Answer, client: Client, now: Now) -> AnswerState:
+        """Let the command go, with an id of its own. Returns the block that waits for its reply."""
+        command_id, until_s = uuid.uuid4().hex, now.seconds + block.reply_within_s
+        self._waiting.put((block, command_id, self._message(block, answer, command_id, client, now)))
+        return replace(state, outcome=Outcome.SENT, command_id=command_id, until_s=until_s)
 
     def _message(self, block: AnswerBlock, answer: Answer, command_id: str, client: Client, now: Now) -> Outgoing:
         command = InstructionResponse(
@@ -218,8 +221,9 @@ class Answering:
             self._states.update(told)
 
 
-def _written(
+def written_command(
     block: AnswerBlock, action: str, megawatts: float | None, client: Client, refused_by: str | None, detail: str
 ) -> Written:
+    """What was commanded, as it is kept. Those that are refused may be told together; each that is taken by itself."""
     what = Commanded(block.plant, block.resource_id, action, None if megawatts is None else "MW")
-    return Written(what, client, None, megawatts, refused_by, detail, is_command=True)
+    return Written(what, client, None, megawatts, refused_by, detail, is_command=refused_by is None)

@@ -13,9 +13,9 @@ from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import AnswerBlock, WritablePoint, Writables, Writers
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.writing import Client
-from modbus_gateway.writes.answering import Answering
+from modbus_gateway.writes.answering import Answering, written_command
 from modbus_gateway.writes.gathering import Gathering
-from modbus_gateway.writes.requests import Cut, Piece, Slot, Slots
+from modbus_gateway.writes.requests import Cut, Owner, Piece, Slot, Slots
 from modbus_gateway.writes.steps import write
 from modbus_gateway.writes.telemetry import telemetry_of
 from modbus_gateway.writes.unit import Now, Step, UnitState, Written, lapse, refused
@@ -59,6 +59,8 @@ class Taking:
     ) -> None:
         self._units: Mapping[int, Writables] = writables.by_unit
         self._slots = {unit_id: Slots(of_unit) for unit_id, of_unit in self._units.items()}
+        declared: tuple[Owner, ...] = (*writables.points, *writables.commits, *writables.answers)
+        self._networks = tuple({network for one in declared for network in one.writers.networks})
         self._states = {unit_id: UnitState() for unit_id in self._units}
         self._identity = identity
         self._keep = keep
@@ -103,7 +105,7 @@ class Taking:
 
     def _write(self, unit_id: int, table: Table, address: int, words: bytes, client: Client) -> Refusal | None:
         if (slots := self._slots.get(unit_id)) is None:
-            return Refusal.ADDRESS if client.may_write else Refusal.FUNCTION
+            return Refusal.ADDRESS if self._is_writer(client) else Refusal.FUNCTION
         with self._lock:
             now = self._clock()
             self._lapse(unit_id, now)
@@ -116,6 +118,10 @@ class Taking:
         self._taken()
         return step.refusal
 
+    def _is_writer(self, client: Client) -> bool:
+        """Whether a client may write anything at all. Who may not learns nothing of what could be written where."""
+        return client.may_write if client.subject is not None else is_within(client.address, self._networks)
+
     def _step(self, unit_id: int, pieces: tuple[Piece, ...] | Cut, client: Client, now: Now) -> Step:
         state = self._states[unit_id]
         touched: list[tuple[Slot, bytes | None]]
@@ -123,7 +129,7 @@ class Taking:
             touched = [(slot, None) for slot in pieces.touched]
         else:
             touched = [(piece.slot, piece.words) for piece in pieces]
-        if not client.may_write or any(not may_write(slot.writers, client) for slot, _words in touched):
+        if not self._is_writer(client) or any(not may_write(slot.writers, client) for slot, _words in touched):
             return Step(state, _refuse(state, touched, client, "role", "who wrote it may not"), Refusal.FUNCTION)
         if isinstance(pieces, Cut):
             return Step(state, _refuse(state, touched, client, "point", pieces.reason), Refusal.ADDRESS)
@@ -145,13 +151,13 @@ class Taking:
 
     def _happened(self, written: Sequence[Written], now: Now) -> bool:
         """Keep what is to be told at once, and gather the rest. Returns whether it is kept, as far as it is to be."""
-        for one in written:
-            self._count(one.refused_by or "taken")
         untold = self._gathering.untold(written) if self._keeps else written  # what is gathered could not be kept either
-        if untold and not self._is_kept([self._gathering.event(one, now) for one in untold]):
-            return False
-        self._gathering.note(written, untold, now)
-        return True
+        is_kept = not untold or self._is_kept([self._gathering.event(one, now) for one in untold])
+        for one in written:
+            self._count(one.refused_by or ("taken" if is_kept else "fault"))
+        if is_kept:
+            self._gathering.note(written, untold, now)
+        return is_kept
 
     def _is_kept(self, events: Sequence[PointWritten]) -> bool:
         try:
@@ -168,5 +174,11 @@ class Taking:
 def _refuse(
     state: UnitState, touched: Sequence[tuple[Slot, bytes | None]], client: Client, refused_by: str, why: str
 ) -> tuple[Written, ...]:
-    points = ((slot.owner, words) for slot, words in touched if isinstance(slot.owner, WritablePoint))
-    return tuple(refused(state, point, client, words, refused_by, why) for point, words in points)
+    found: dict[object, Written] = {}
+    for slot, words in touched:
+        match slot.owner:
+            case WritablePoint() as point:
+                found[point] = refused(state, point, client, words, refused_by, why)
+            case AnswerBlock() as block:
+                found[block] = written_command(block, "answer", None, client, refused_by, why)
+    return tuple(found.values())

@@ -1,6 +1,8 @@
 """What a map lets SCADA write: where it stands, and every mistake in it at once."""
 
+import re
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from gateway_story import installation
@@ -18,6 +20,7 @@ from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form, encode_value
 from modbus_gateway.map.writable import NoValue, read_words, show_words
 from modbus_gateway.map.write_check import not_of_plant
+from modbus_gateway.map.write_text import WRITES
 
 POINT = {"unit_id": 1, "address": 1000, "resource": "BESS", "point": "actual_mw", "expires_after_s": 30}
 COMMIT = {"unit_id": 1, "address": 1100}
@@ -221,3 +224,25 @@ def test_a_flag_in_a_register_is_1_or_0_and_nothing_else():
     assert [read_words(words, form) for words in (b"\0\1", b"\0\0")] == [True, False]
     assert isinstance(read_words(b"\0\2", form), NoValue)
     assert encode_value(1, form) == b"\0\1"
+
+
+EXAMPLE = (Path(__file__).parents[4] / "config/dotbus.example.toml").read_text(encoding="utf-8")
+DOCUMENTED = re.findall(r"```toml\n(.*?)```", WRITES, re.DOTALL)[0]
+OF_EXAMPLE = "\n".join(
+    re.findall(
+        r"^# ((?:\[\[modbus\.(?:write|commit|answer)\]\]|[a-z_]+ = ).*)$",
+        EXAMPLE.split("What SCADA may write")[1],
+        re.MULTILINE,
+    )
+)
+
+
+@pytest.mark.parametrize("lines", [DOCUMENTED.replace("[modbus]\n", "", 1), OF_EXAMPLE], ids=["registers.md", "example"])
+def test_what_the_documents_show_is_a_map_of_the_example(tmp_path, lines):
+    first, *more = lines.split("[[modbus.write]]", 1)
+    path = tmp_path / "dotbus.toml"
+    path.write_text(EXAMPLE.replace("[modbus]\n", f"[modbus]\n{first}", 1) + "[[modbus.write]]" + "".join(more))
+    found = read_installation(path)
+    assert (found.mistakes, draft_map(found)[1]) == ((), [])
+    assert read_writable(found.installation).plants == {"sierra"}
+    assert found.installation.modbus.allow_writes_from == (ip_network("10.20.0.0/24"),)

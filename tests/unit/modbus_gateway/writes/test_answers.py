@@ -293,6 +293,11 @@ def test_nobody_sends_what_another_client_filled_in(device):
     assert device.send() == []
 
 
+def test_who_may_not_answer_and_tries_is_kept(device):
+    assert device.answer(ACCEPT, client=STRANGER) is Refusal.FUNCTION
+    assert [(one.point, one.refused_by, one.written_from) for one in device.events] == [("answer", "role", "192.168.1.1")]
+
+
 def test_without_a_broker_nothing_is_sent_and_the_client_is_told(device):
     device.broker.connected = False
     assert device.answer(ACCEPT) is Refusal.FAILURE

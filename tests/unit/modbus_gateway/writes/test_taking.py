@@ -79,6 +79,12 @@ def test_a_client_that_may_not_write_is_told_that_there_is_no_such_function(plan
     assert said(plant)["actual_mw"][0] is None
 
 
+@pytest.mark.parametrize("client", [STRANGER, VIEWER])
+def test_a_client_that_may_write_nothing_learns_nothing_of_what_could_be_written_where(plant, client):
+    assert {write(plant, address, word(1), client) for address in (ACTUAL, ACTUAL + 1, 5000)} == {Refusal.FUNCTION}
+    assert plant.taking.write_registers(77, 0, word(1), client) is Refusal.FUNCTION
+
+
 def test_a_point_that_names_roles_takes_nothing_from_any_other():
     plant = Plant(writables(writes=[{**WRITES[0], "roles": ["engineer"]}]))
     assert write(plant, ACTUAL, mw(1), OPERATOR) is Refusal.FUNCTION
