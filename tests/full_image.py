@@ -10,11 +10,20 @@ from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.register_map import Cell, Member, PriceAt, RegisterMap, StateField
 from modbus_gateway.state.received import Received
 from modbus_gateway.values.field_readings import read_field
+from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Named, Reading, against
 from modbus_gateway.values.readings import doubted, read_gateway, read_plant
 from modbus_gateway.values.resource_readings import read_resource
-from modbus_gateway.values.subjects import GatewayItself, PlantAt, Subject, UnitItself, subject_of, with_stale_time
+from modbus_gateway.values.subjects import (
+    GatewayItself,
+    InstructionsOf,
+    PlantAt,
+    Subject,
+    UnitItself,
+    subject_of,
+    with_stale_time,
+)
 from modbus_gateway.wire.encode import encode_bit, encode_reading
 
 Words = bytes | bool | None
@@ -107,6 +116,8 @@ class _Readings:
         match subject:
             case Member():
                 return read_resource(subject, *about).named
+            case InstructionsOf(member):
+                return read_instructions(member, *about).named
             case PriceAt():
                 return read_price(subject, *about).named
             case StateField():

@@ -6,6 +6,8 @@ from dotbus.contracts.messages import (
     Dot,
     DotInterval,
     Environment,
+    Instructions,
+    KnownInstruction,
     Lmp,
     NodePrice,
     ServiceStatus,
@@ -24,6 +26,7 @@ from modbus_gateway.state.received import Received
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.image import Refusal
 
+Said = Dot | Trajectory | Instructions | Lmp
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 INTRODUCED_BEFORE_S = 60.0
 SOURCE = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a"}
@@ -80,6 +83,28 @@ def trajectory(*points: TrajectoryPoint, resource: str = "SOLAR", said_s: float 
     latest = points[-1] if points else None
     fields |= {"received_at": at(said_s), "points": points, "latest": latest}
     return Trajectory(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def instruction(what: str, start_s: float, *, length_s: float | None = 300, **changed: object) -> KnownInstruction:
+    """An instruction in force from so long after noon; without a length CAISO names no end, and it is shown for an hour."""
+    fields = {
+        "what": what,
+        "standing": "in force",
+        "start_at": at(start_s),
+        "end_at": None if length_s is None else at(start_s + length_s),
+        "instruction_uid": f"{what} {start_s}",
+        "batch_uid": f"batch of {what} {start_s}",
+        "batch_received_at": at(start_s / 100 - 200),
+        "batch_until": at(start_s + (3600 if length_s is None else length_s)),
+        "told_at": at(-100),
+    }
+    return KnownInstruction(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def instructions(*known: KnownInstruction, resource: str = "SOLAR", said_s: float = 0, **changed: object) -> Instructions:
+    """The instructions state of a resource, said so long after noon."""
+    fields = {**SOURCE, "time": at(said_s), "plant": plant_of(resource), "resource_id": resource, "heard_at": at(said_s)}
+    return Instructions(**{**fields, "received_at": at(said_s), "instructions": known, **changed})  # type: ignore[arg-type]
 
 
 def price(start_s: float, usd: float | None, *, fetched_s: float = 0) -> NodePrice:
@@ -154,15 +179,15 @@ class Gateway:
                 return self.topics.dot(message.plant, message.resource_id)
             case Trajectory():
                 return self.topics.trajectory(message.plant, message.resource_id)
+            case Instructions():
+                return self.topics.instructions(message.plant, message.resource_id)
             case Lmp():
                 return self.topics.lmp(message.market, message.node)
             case ServiceStatus():
                 return self.topics.service(message.service, message.instance)
         raise AssertionError(message)
 
-    def hear(
-        self, *messages: Dot | Trajectory | Lmp | ServiceStatus, at_s: float | None = None, retained: bool = False
-    ) -> None:
+    def hear(self, *messages: Said | ServiceStatus, at_s: float | None = None, retained: bool = False) -> None:
         """Messages arrive, when they were said unless told otherwise. Each source has said before that it is there."""
         for message in messages:
             arrived = message.time if at_s is None else at(at_s)

@@ -9,7 +9,7 @@ from typing import Final
 
 from dotbus.runtime.installation.modbus import RegisterType
 
-F32, U16, U32 = RegisterType.FLOAT32, RegisterType.UINT16, RegisterType.UINT32
+F32, U16, U32, TXT = RegisterType.FLOAT32, RegisterType.UINT16, RegisterType.UINT32, RegisterType.STRING
 
 
 class Scope(StrEnum):
@@ -51,6 +51,11 @@ class Quantity:
         return {self.quality, self.name.replace("_reasons", "_quality")} & _OF_THE_SCHEDULE != set()
 
     @property
+    def is_instructed(self) -> bool:
+        """Whether it is read from a resource's instructions, and not from its DOTs and trajectory."""
+        return self.name in _INSTRUCTED
+
+    @property
     def is_measured(self) -> bool:
         """Whether it is megawatts, a price or another measured number: what `bad_value` may stand for."""
         return self.type is F32
@@ -70,6 +75,7 @@ EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 TEXT: Final = "text"
+COMMITMENT: Final = "1 start-up, 2 shut-down, 3 other"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
 DOT_FRESH: Final = "dot_fresh"
@@ -152,6 +158,50 @@ _RESOURCE = (
     ("latest_dop_mw", F32, MW, "latest_dop_quality", "The last DOP of the newest trajectory batch, whatever its target time"),
     ("latest_dop_target", U32, EPOCH, "latest_dop_quality", "Its target time"),
 )
+_INSTRUCTIONS = (
+    ("instructions_quality", U16, LEVEL, "", "Quality of the counts of instructions, and of the state that they are in"),
+    ("instructions_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("instructions_fresh", U16, FLAG, "", "1 while nothing speaks against the state of its instructions as a whole"),
+    ("instructions_in_force", U16, "", "instructions_quality", "How many are in force or in doubt, but for five-minute DOTs"),
+    ("instructions_ahead", U16, "", "instructions_quality", "How many begin later"),
+    ("instructions_to_answer", U16, "", "instructions_quality", "How many CAISO takes an answer to that have none"),
+    ("answer_closes_in_s", U16, "s", "", "Until the first of these cannot be answered any more; no value without one"),
+    ("instruction_changes", U16, "", "", "Counts each new one, or revision of one, from 0 to 65534; after a restart from 0"),
+    ("instructions_age_s", U16, "s", "", "Since CAISO was last heard about instructions; 65534 stands for longer, too"),
+    ("constraint_quality", U16, LEVEL, "", "Quality of the constraints in force; uncertain where they leave no megawatts"),
+    ("constraint_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("constraint_minimum_mw", F32, MW, "constraint_quality", "The least that constraints allow, if there are any"),
+    ("constraint_maximum_mw", F32, MW, "constraint_quality", "The most that constraints allow, if there are any"),
+    ("constraint_fixed_mw", F32, MW, "constraint_quality", "What a fixed constraint asks for, if there is one"),
+    ("constraint_end", U32, EPOCH, "constraint_quality", "When the first of them ends; no value if CAISO says no end"),
+    ("commitment_quality", U16, LEVEL, "", "Quality of the commitment in force and of the next one"),
+    ("commitment_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("commitment", U16, COMMITMENT, "commitment_quality", "What began last, for an hour if it has no end; else no value"),
+    ("commitment_start", U32, EPOCH, "commitment_quality", "When it began"),
+    ("commitment_end", U32, EPOCH, "commitment_quality", "When it ends, if CAISO says so"),
+    ("next_commitment", U16, COMMITMENT, "commitment_quality", "What begins next; no value without"),
+    ("next_commitment_start", U32, EPOCH, "commitment_quality", "When that is"),
+    ("next_commitment_in_s", U16, "s", "", "Until then; no value without one, or while commitment_quality is bad"),
+    ("as_award_quality", U16, LEVEL, "", "Quality of the ancillary service awards in force"),
+    ("as_award_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("regulation_up_award_mw", F32, MW, "as_award_quality", "Award of regulation up (RU) in force; no value without"),
+    ("regulation_down_award_mw", F32, MW, "as_award_quality", "Award of regulation down (RD) in force; no value without"),
+    ("spinning_award_mw", F32, MW, "as_award_quality", "Award of spinning reserve (SR) in force; no value without"),
+    ("non_spinning_award_mw", F32, MW, "as_award_quality", "Award of non-spinning reserve (NR) in force; no value without"),
+    ("as_test_quality", U16, LEVEL, "", "Quality of the ancillary service test"),
+    ("as_test_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("as_test", U16, FLAG, "as_test_quality", "1 while an ancillary service test is in force"),
+    ("as_test_mw", F32, MW, "as_test_quality", "Its megawatts"),
+    ("as_test_end", U32, EPOCH, "as_test_quality", "When it ends, if CAISO says so"),
+    ("transition_quality", U16, LEVEL, "", "Quality of the transitions (multi-stage generator) begun and next"),
+    ("transition_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("transition_from", TXT, TEXT, "transition_quality", "The configuration that the transition leaves that began last"),
+    ("transition_to", TXT, TEXT, "transition_quality", "The configuration that it goes to"),
+    ("transition_start", U32, EPOCH, "transition_quality", "When it began"),
+    ("next_transition_from", TXT, TEXT, "transition_quality", "The configuration that the next transition leaves"),
+    ("next_transition_to", TXT, TEXT, "transition_quality", "The configuration that it goes to"),
+    ("next_transition_start", U32, EPOCH, "transition_quality", "When it begins"),
+)
 _PRICE = (
     ("lmp_published_quality", U16, LEVEL, "", "Quality of the latest published price"),
     ("lmp_published_reasons", U16, REASONS, "", "Why it is less than good"),
@@ -182,7 +232,9 @@ QUANTITIES: Final = {
         (Scope.UNIT, _UNIT),
         (Scope.PLANT, _PLANT),
         (Scope.RESOURCE, _RESOURCE),
+        (Scope.RESOURCE, _INSTRUCTIONS),
         (Scope.PRICE, _PRICE),
     )
     for name, kind, unit, quality, meaning in rows
 }
+_INSTRUCTED: Final = frozenset(name for name, *_ in _INSTRUCTIONS)

@@ -208,6 +208,7 @@ class RegisterMap:
         views: what of the spans is shown in other tables, too.
         written: what stands at the addresses that SCADA writes; `modbus_gateway.map.writable` has it.
         members: the resources that it is about, each also with each stale time that a cell has of its own.
+        instructed: those of the resources whose instructions are shown.
         prices: the same of prices.
         fields: the same of fields of states.
     """
@@ -217,6 +218,7 @@ class RegisterMap:
     views: tuple[View, ...] = ()
     written: tuple[Entry, ...] = ()
     members: tuple[Member, ...] = field(init=False)
+    instructed: tuple[Member, ...] = field(init=False)
     prices: tuple[PriceAt, ...] = field(init=False)
     fields: tuple[StateField, ...] = field(init=False)
 
@@ -224,6 +226,8 @@ class RegisterMap:
         shown = [cell.about for span in self.spans for cell in span.cells]
         abouts = [*shown, *(about.with_stale_time(None) for about in shown if about.stale_after_s is not None)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
+        instructed = (cell.about.members for span in self.spans for cell in span.cells if cell.quantity.is_instructed)
+        object.__setattr__(self, "instructed", tuple(dict.fromkeys(member for members in instructed for member in members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
         object.__setattr__(self, "fields", tuple(dict.fromkeys(each for about in abouts for each in about.fields)))
 
@@ -270,6 +274,7 @@ class RegisterMap:
     def states(self, topics: Topics) -> list[str]:
         """The topics of the states that are shown."""
         of_members = [say(m.plant, m.resource.id) for m in self.members for say in (topics.dot, topics.trajectory)]
+        of_members += [topics.instructions(member.plant, member.resource.id) for member in self.instructed]
         of_prices = [topics.lmp(price.market, price.node) for price in self.prices]
         of_fields = [each.topic_in(topics) for each in self.fields if each.topic is not StateTopic.SERVICE]
         return list(dict.fromkeys([*of_members, *of_prices, *of_fields]))

@@ -155,7 +155,7 @@ scale = 10.0
 [[modbus.block.change]]
 quantity = "set_point_mw"
 resource = "SIERRA_2_BESS1"
-address = 190                     # where this one goes, in the block or outside it
+address = 90                      # where this one goes, in the block or outside it
 
 [[modbus.block.change]]
 quantity = "lmp_age_s"

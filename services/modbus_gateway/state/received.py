@@ -97,6 +97,7 @@ class Received:
         self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
         self._problems: dict[str, Problem] = {}
         self._retracted_at: dict[str, datetime] = {}
+        self._instructions_said: dict[str, int] = {}
 
     def turn(self, *, connected: bool) -> None:
         """The connection to the broker came or went."""
@@ -123,6 +124,10 @@ class Received:
     def has_said(self, source: str, topic: str) -> bool:
         """Whether anything that a source said on a topic still counts."""
         return source in self._statements.get(topic, ())
+
+    def instructions_said(self, topic: str) -> int | None:
+        """How many instructions, or revisions of them, came on a topic that were not known; None before any state did."""
+        return self._instructions_said.get(topic)
 
     def problem(self, topic: str) -> Problem | None:
         """What is wrong with what was last said on a topic, None when nothing is."""
@@ -182,10 +187,23 @@ class Received:
         if known and known[0].message == message:
             by_source[message.source] = (replace(known[0], connection=self.connection), *known[1:])
         elif not known or said.said_at >= known[0].said_at:
+            if isinstance(message, Instructions):
+                self._count_new(arrival.topic, message)
             by_source[message.source] = (said, *_ahead_of(message, known, arrival.at))
             _drop_oldest(by_source)
         else:
             by_source[message.source] = (known[0], *_ahead_of(known[0].message, (said, *known[1:]), arrival.at))
+
+    def _count_new(self, topic: str, message: Instructions) -> None:
+        known = set().union(*(_told_apart(statement.message) for statement in self.statements(topic)))
+        self._instructions_said[topic] = self._instructions_said.get(topic, 0) + len(_told_apart(message) - known)
+
+
+def _told_apart(message: StateMessage) -> set[tuple[object, ...]]:
+    """The instructions of a state, each in its revision."""
+    if not isinstance(message, Instructions):
+        return set()
+    return {(one.batch_uid, one.instruction_uid, one.revision_no, one.revision_number) for one in message.instructions}
 
 
 def _happened(message: StateMessage) -> Iterator[datetime]:

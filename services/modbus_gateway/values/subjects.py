@@ -20,6 +20,13 @@ class UnitItself:
 
 
 @dataclass(frozen=True)
+class InstructionsOf:
+    """What a resource is instructed besides five-minute DOTs."""
+
+    member: Member
+
+
+@dataclass(frozen=True)
 class PlantAt:
     """The resources of a plant and their prices as one unit shows them."""
 
@@ -27,7 +34,9 @@ class PlantAt:
     about: About
 
 
-Subject = Member | PriceAt | StateField | PlantAt | UnitItself | GatewayItself
+Said = Member | InstructionsOf | PriceAt | StateField
+"""What is read from states on the bus."""
+Subject = Said | PlantAt | UnitItself | GatewayItself
 
 
 def subject_of(cell: Cell, unit_id: int) -> Subject:
@@ -35,7 +44,7 @@ def subject_of(cell: Cell, unit_id: int) -> Subject:
     about = cell.about if cell.stale_after_s is None else cell.judged_alike.about
     match cell.quantity.scope:
         case Scope.RESOURCE:
-            return about.members[0]
+            return InstructionsOf(about.members[0]) if cell.quantity.is_instructed else about.members[0]
         case Scope.PRICE:
             return about.prices[0]
         case Scope.STATE:
@@ -50,6 +59,8 @@ def subject_of(cell: Cell, unit_id: int) -> Subject:
 
 def with_stale_time(subject: Subject, stale_after_s: float) -> Subject:
     """The same judged with another stale time."""
+    if isinstance(subject, InstructionsOf):
+        return InstructionsOf(replace(subject.member, stale_after_s=stale_after_s))
     return replace(subject, stale_after_s=stale_after_s) if isinstance(subject, Member | PriceAt | StateField) else subject
 
 
@@ -59,6 +70,8 @@ def topics_of(subject: Subject, topics: Topics) -> tuple[str, ...]:
         case Member():
             names = subject.plant, subject.resource.id
             return topics.dot(*names), topics.trajectory(*names)
+        case InstructionsOf(member):
+            return (topics.instructions(member.plant, member.resource.id),)
         case PriceAt():
             return (topics.lmp(subject.market, subject.node),)
         case StateField():

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from dotbus.contracts.topics import Topics
+from dotbus.runtime.installation.modbus import Modbus
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.map.register_map import Member, PriceAt, RegisterMap, StateField
 from modbus_gateway.state.arrivals import Arrival
@@ -21,11 +22,21 @@ from modbus_gateway.state.source_watch import Changes, SourceWatch
 from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.state.wakes import Wakes
 from modbus_gateway.values.field_readings import read_field
+from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Read, Reading
 from modbus_gateway.values.readings import read_gateway, read_plant
 from modbus_gateway.values.resource_readings import read_resource
-from modbus_gateway.values.subjects import GatewayItself, PlantAt, Subject, UnitItself, topics_of, with_stale_time
+from modbus_gateway.values.subjects import (
+    GatewayItself,
+    InstructionsOf,
+    PlantAt,
+    Said,
+    Subject,
+    UnitItself,
+    topics_of,
+    with_stale_time,
+)
 from modbus_gateway.wire.layout import lay_out, watched
 from modbus_gateway.wire.shown_subject import ShownSubject
 from modbus_gateway.wire.unit_image import UnitImage
@@ -159,12 +170,8 @@ class CurrentImage:
     def _read_about(self, subject: ShownSubject, about: Subject, now: datetime) -> Read:
         judging = self._map.judging
         match about:
-            case Member():
-                return read_resource(about, self.received, self._topics, judging, now)
-            case PriceAt():
-                return read_price(about, self.received, self._topics, judging, now)
-            case StateField():
-                return read_field(about, self.received, self._topics, judging, now)
+            case Member() | InstructionsOf() | PriceAt() | StateField():
+                return _read_said(about, self.received, self._topics, judging, now)
             case PlantAt():
                 return Read(read_plant([one.shown for one in subject.resources], [one.shown for one in subject.prices]))
             case UnitItself(unit_id):
@@ -214,6 +221,19 @@ class CurrentImage:
         )
         self.received.clock_stepped(step)
         self._outdate_all(self._seen, now)
+
+
+def _read_said(about: Said, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
+    """What is read of what sources say on a topic."""
+    match about:
+        case Member():
+            return read_resource(about, received, topics, judging, now)
+        case InstructionsOf(member):
+            return read_instructions(member, received, topics, judging, now)
+        case PriceAt():
+            return read_price(about, received, topics, judging, now)
+        case StateField():
+            return read_field(about, received, topics, judging, now)
 
 
 def _of_topic(subjects: Iterable[ShownSubject], topics: Topics) -> dict[str, list[ShownSubject]]:

@@ -8,7 +8,7 @@ from modbus_gateway.map.register_map import Cell, Member, PriceAt, RegisterMap, 
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.received import ADS_DISPATCH, ADS_TRAJECTORY, oasis_upstream
 from modbus_gateway.state.source_watch import Question
-from modbus_gateway.values.subjects import GatewayItself, PlantAt, Subject, subject_of
+from modbus_gateway.values.subjects import GatewayItself, InstructionsOf, PlantAt, Subject, subject_of
 from modbus_gateway.wire.image import Area, Stretch
 from modbus_gateway.wire.place import Place, spots_of
 from modbus_gateway.wire.shown_subject import ShownSubject
@@ -56,7 +56,7 @@ def _upstreams(about: Subject) -> Sequence[str]:
             return ADS_DISPATCH, ADS_TRAJECTORY
         case PriceAt():
             return (oasis_upstream(about.market),)
-        case StateField(topic=StateTopic.DOT | StateTopic.INSTRUCTIONS):
+        case InstructionsOf() | StateField(topic=StateTopic.DOT | StateTopic.INSTRUCTIONS):
             return (ADS_DISPATCH,)
         case StateField(topic=StateTopic.TRAJECTORY):
             return (ADS_TRAJECTORY,)

@@ -48,14 +48,14 @@ def test_a_line_moves_within_its_block_and_beyond_it_and_its_old_place_is_reserv
     gateway = Gateway(
         block=[
             changed(
-                {"quantity": "dot_mw", "resource": "SOLAR", "address": 190},
+                {"quantity": "dot_mw", "resource": "SOLAR", "address": 90},
                 {"quantity": "dot_start", "resource": "SOLAR", "address": 400},
             )
         ]
     )
     gateway.hear(status(0), dot(interval(0, 12.5)))
     assert gateway.words(0, 11, 102, 4) == [0xFFFF] * 4
-    assert gateway.words(0, 11, 190, 2) == [0x4148, 0]
+    assert gateway.words(0, 11, 90, 2) == [0x4148, 0]
     assert gateway.words(0, 11, 400, 2) != [0xFFFF] * 2
 
 
@@ -129,10 +129,10 @@ def test_an_addition_in_a_table_that_its_block_is_not_in_is_told():
 
 
 def test_changes_write_addresses_as_their_file_does():
-    moved = {"quantity": "dot_mw", "resource": "SOLAR", "address": 40191}
+    moved = {"quantity": "dot_mw", "resource": "SOLAR", "address": 40091}
     add = {"quantity": "broker_connected", "address": 40401}
     found = cells(changed(moved, add=(add,)), addresses="4xxxx")
-    assert found[Table.HOLDING, 190].quantity.name == "dot_mw"
+    assert found[Table.HOLDING, 90].quantity.name == "dot_mw"
     assert found[Table.HOLDING, 400].quantity.name == "broker_connected"
 
 

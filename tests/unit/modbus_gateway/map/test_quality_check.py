@@ -147,8 +147,10 @@ def test_every_value_names_a_quality_of_its_own_kind():
         for name in one.told_by:
             assert QUANTITIES[name].scope is one.scope or QUANTITIES[name].scope is Scope.PLANT
             assert QUANTITIES[name].told_by == ()
-        is_measured = one.unit in ("MW", "$/MWh") or one.name.endswith(("_start", "_end", "_target"))
-        assert bool(one.told_by) == (is_measured or one.name == "must_follow"), one.name
+        is_measured = one.unit in ("MW", "$/MWh", "text") or one.name.endswith(("_start", "_end", "_target"))
+        is_counted = one.name in ("instructions_in_force", "instructions_ahead", "instructions_to_answer")
+        is_word = one.name in ("must_follow", "commitment", "next_commitment", "as_test")
+        assert bool(one.told_by) == (is_measured or is_counted or is_word), one.name
 
 
 def test_every_value_of_the_plant_profile_has_its_quality_beside_it():

@@ -175,6 +175,8 @@ def test_a_gateway_follows_only_what_it_shows_and_services_last():
         topics.trajectory("delta", "HYDRO"),
         topics.dot("delta", "PUMP"),
         topics.trajectory("delta", "PUMP"),
+        topics.instructions("delta", "HYDRO"),
+        topics.instructions("delta", "PUMP"),
         topics.lmp("RTM", "NODE2"),
         "dotbus/v1/service/+/+",
     ]

@@ -80,7 +80,7 @@ def test_a_request_reads_across_a_block_and_a_point_behind_it_in_either_table():
     beside = [{**POINT, "unit_id": 11, "address": 200, "table": table} for table in ("holding", "input")]
     image = heard(block=[PLANT], point=beside)
     for function in (3, 4):
-        assert ask(image, function, 11, 198, 4) == bytes((function, 8)) + bytes.fromhex("ffffffff41480000")
+        assert ask(image, function, 11, 198, 4) == bytes((function, 8)) + bytes.fromhex("7fc0000041480000")
 
 
 def test_a_point_where_a_block_is_shown_too_is_told_once_with_the_way_out():

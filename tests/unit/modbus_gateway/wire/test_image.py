@@ -3,11 +3,26 @@
 import struct
 
 import pytest
-from gateway_story import NOON, Gateway, at, dot, interval, lmp, point, price, status, trajectory, upstreams
+from gateway_story import (
+    NOON,
+    Gateway,
+    at,
+    dot,
+    instruction,
+    instructions,
+    interval,
+    lmp,
+    point,
+    price,
+    status,
+    trajectory,
+    upstreams,
+)
 
 from dotbus.contracts.messages import Trajectory
 from modbus_gateway.map.quantities import QUANTITIES, Scope
 from modbus_gateway.state.arrivals import Arrival, Problem
+from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.readings import read_gateway, read_plant
 from modbus_gateway.values.resource_readings import read_resource
@@ -213,6 +228,7 @@ def test_plant_resource_in_full(plant):
     hour = interval(-1800, 15, length_s=3600, batch_type=1, batch_received_at=at(-20))
     dots = dot(interval(-300, 9), interval(0, 10, supp_mw=-1, must_follow=True), interval(300, 20), interval(600, 30), hour)
     plant.hear(status(0), dots, trajectory(point(0, 16), point(100, 12)), lmp(price(300, 40.0), active=price(0, 36.96)))
+    plant.hear(instructions(instruction("maximum", 0, max_mw=45.0), instruction("start-up", 300)))
     words = plant.words(50, 11, 100, 100)
     assert words[0:14] == [192, 0, *f32(10), *u32(0), *u32(300), *u32(150), *f32(-1), 1, 50]
     assert words[14:17] == [250, 100, 0xFFFF]
@@ -222,8 +238,10 @@ def test_plant_resource_in_full(plant):
     assert words[40:50] == [192, 0, *f32(15), *u32(-1800), *u32(1800), *u32(0)]
     assert words[50:61] == [192, 0, *f32(14), *f32(12), *u32(100), 50, 192, 0]
     assert words[70:83] == [192, 0, *f32(36.96), *u32(0), *f32(40.0), *u32(300), 192, 0, 50]
-    reserved = [*range(17, 20), *range(61, 70), *range(83, 100)]
-    assert {words[i] for i in reserved} == {0xFFFF}
+    assert words[61:70] == [192, 0, 1, 1, 0, 0xFFFF, 2, 1, 250]
+    assert words[83:88] == [192, 0, 0xFFFF, *NO_TIME]
+    assert words[88:100] == [192, 0, *NAN, *f32(45), 192, 0, *NAN, *NAN]
+    assert {words[17]} == {0xFFFF}
 
 
 def test_plant_shows_no_value_where_there_is_none(plant):
@@ -339,10 +357,11 @@ def test_every_quantity_can_be_read():
     judging, now = gateway.map.judging, at(0)
     member, price_at = gateway.map.members[0], gateway.map.prices[0]
     resource = read_resource(member, gateway.received, gateway.topics, judging, now)
+    instructed = read_instructions(member, gateway.received, gateway.topics, judging, now)
     made = {
         Scope.GATEWAY: read_gateway(gateway.received, judging, now),
         Scope.PLANT: read_plant([resource.named], []),
-        Scope.RESOURCE: resource.named,
+        Scope.RESOURCE: {**resource.named, **instructed.named},
         Scope.PRICE: read_price(price_at, gateway.received, gateway.topics, judging, now).named,
     }
     for scope, readings in made.items():

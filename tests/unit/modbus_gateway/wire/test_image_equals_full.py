@@ -3,18 +3,44 @@
 from collections.abc import Callable
 
 from full_image import FullImage, full_image
-from gateway_story import at, dot, installation, interval, lmp, point, price, status, trajectory, upstreams
+from gateway_story import (
+    at,
+    dot,
+    installation,
+    instruction,
+    instructions,
+    interval,
+    lmp,
+    point,
+    price,
+    status,
+    trajectory,
+    upstreams,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotbus.contracts.messages import Dot, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, InstructionAnswer, Instructions, Lmp, ServiceStatus, Trajectory, WithdrawnBatch
 from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.quantities import QUANTITIES, TEXT, Scope
 from modbus_gateway.map.register_map import Span
 from modbus_gateway.state.arrivals import Arrival, Problem
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.image import Refusal
 
 QUALITY = {"unit_id": 20, "resource": "SOLAR"}
+WHOSE = {
+    Scope.GATEWAY: {},
+    Scope.UNIT: {},
+    Scope.PLANT: {"plant": "sierra"},
+    Scope.RESOURCE: {"resource": "SOLAR"},
+    Scope.PRICE: {"node": "NODE1"},
+}
+EVERY_QUANTITY = [
+    {"unit_id": 21, "address": 4 * i, "quantity": name, **WHOSE[one.scope], **({"length": 4} if one.unit == TEXT else {})}
+    for i, (name, one) in enumerate(QUANTITIES.items())
+]
+SOON = {"stale_after_s": 31.0}
 PLACE = installation(
     stale_after_s=90,
     hold_at_most_s=40,
@@ -24,6 +50,18 @@ PLACE = installation(
         {"profile": "classic", "unit_id": 1, "resources": ["BESS", "", "SOLAR"], "lmp_node": "NODE1"},
     ],
     point=[
+        *EVERY_QUANTITY,
+        {
+            **QUALITY,
+            "address": 24,
+            "quantity": "constraint_minimum_mw",
+            "type": "int16",
+            "on_bad": "hold",
+            "stale_after_s": 31.0,
+        },
+        {**QUALITY, "address": 25, "quantity": "constraint_quality"},
+        {**QUALITY, "address": 26, "quantity": "as_test_end", "on_bad": "hold"},
+        {**QUALITY, "address": 28, "quantity": "as_test_reasons"},
         {**QUALITY, "address": 0, "quantity": "set_point_mw", "type": "int16", "scale": 300.0, "on_bad": "hold"},
         {**QUALITY, "address": 1, "quantity": "set_point_quality"},
         {**QUALITY, "address": 2, "quantity": "trajectory_mw", "on_bad": "exception"},
@@ -43,7 +81,7 @@ HOLDS_MOST_S = MAP.judging.hold_at_most_s
 JUST_BEFORE_S = 0.000001
 
 
-Said = Dot | Trajectory | Lmp | ServiceStatus | Problem | None
+Said = Dot | Trajectory | Instructions | Lmp | ServiceStatus | Problem | None
 
 
 class Beside:
@@ -71,9 +109,7 @@ class Beside:
             self.images.renew(subject)
             most -= 1
 
-    def take(
-        self, topic: str, said: Dot | Trajectory | Lmp | ServiceStatus | Problem | None, *, retained: bool = False
-    ) -> None:
+    def take(self, topic: str, said: Said, *, retained: bool = False) -> None:
         self.look()
         source = f"{said.service}/{said.instance}" if isinstance(said, ServiceStatus) else ""
         self.images.take(Arrival(topic, at(0), retained, said, source=source))
@@ -161,6 +197,44 @@ def curves(draw: st.DrawFn, now_s: float) -> tuple[str, Trajectory]:
     return TOPICS.trajectory(state.plant, resource), state
 
 
+KINDS = ["dot", "minimum", "maximum", "fixed", "start-up", "shut-down", "commitment", "as-award", "as-test", "transition"]
+ANSWERS = st.none() | st.builds(
+    InstructionAnswer,
+    answer=st.sampled_from(["none", "accepted", "unclear"]),
+    is_open=st.booleans(),
+    open_until=st.none() | st.sampled_from([30, 61, 90, 150]).map(at),
+)
+
+
+@st.composite
+def instructed(draw: st.DrawFn, now_s: float) -> tuple[str, Instructions]:
+    begin_s = now_s - now_s % 60
+    found = [
+        instruction(
+            draw(st.sampled_from(KINDS)),
+            begin_s + 60 * draw(st.integers(-1, 3)),
+            length_s=draw(st.sampled_from([None, 60, 90])),
+            standing=draw(st.sampled_from(["in force", "in force", "in doubt", "not in force"])),
+            standing_mw=draw(st.none() | MEGAWATTS),
+            min_mw=draw(st.none() | MEGAWATTS),
+            max_mw=draw(st.none() | MEGAWATTS),
+            award_mw=draw(st.none() | MEGAWATTS),
+            as_type=draw(st.sampled_from(["RU", "RD", "XX"])),
+            transition_to_config_id=draw(st.sampled_from([None, "1x1", "far too long a name"])),
+            batch_uid=f"batch {draw(st.integers(0, 3))}",
+            batch_received_at=at(draw(st.sampled_from([-20, -10]))),
+            revision_no=draw(st.integers(0, 1)),
+            answer=draw(ANSWERS),
+        )
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+    withdrawn = [WithdrawnBatch(batch_uid="batch 0", until=at(now_s + 90), revision_no=draw(st.integers(0, 1)))]
+    resource, source = draw(st.sampled_from(["SOLAR", "BESS"])), f"ads_ingest/{draw(SOURCES)}"
+    said = {"said_s": now_s - draw(BEFORE_S), "source": source, "withdrawn": tuple(withdrawn) if draw(st.booleans()) else ()}
+    state = instructions(*found, resource=resource, **said)
+    return TOPICS.instructions(state.plant, resource), state
+
+
 @st.composite
 def prices(draw: st.DrawFn, now_s: float) -> tuple[str, Lmp]:
     begin_s = now_s - now_s % 300
@@ -192,7 +266,8 @@ def problems(draw: st.DrawFn, _now_s: float) -> tuple[str, Problem | None]:
     return topic, draw(st.sampled_from([Problem.UNDECODABLE, Problem.WRONG_ENVIRONMENT, None]))
 
 
-MESSAGES: list[Callable[[float], st.SearchStrategy]] = [dots, dots, curves, prices, statuses, statuses, problems]
+Drawn = Callable[[float], st.SearchStrategy]
+MESSAGES: list[Drawn] = [dots, dots, curves, instructed, instructed, prices, statuses, statuses, problems]
 PASSED_S = st.sampled_from([0.0, 0.25, 1.0, 5.0, 7.5, 15.0, 31.0, 61.0, 100.0, 400.0])
 STEPS_S = st.sampled_from([0.4, -0.4, 1.0, -1.0, 70.0, -70.0])
 
