@@ -14,7 +14,7 @@ from modbus_gateway.state.received import Received
 from modbus_gateway.state.source_watch import SourceWatch
 from modbus_gateway.state.wakes import Wakes
 from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.image import Refusal, Stretch
+from modbus_gateway.wire.image import Area, Refusal, Stretch
 from modbus_gateway.wire.place import Place
 from modbus_gateway.wire.shown_subject import ShownSubject
 from modbus_gateway.wire.tables import Tables
@@ -89,4 +89,4 @@ class Gateway:
         return Shown({unit_id: self.images.look(unit_id) for unit_id in self.map.units})
 
 
-LIVE |= {Gateway, CurrentImage, UnitImage, Received, ShownSubject, Place, Stretch, SourceWatch, Wakes}
+LIVE |= {Gateway, CurrentImage, UnitImage, Received, ShownSubject, Place, Area, Stretch, SourceWatch, Wakes}

@@ -1,8 +1,9 @@
 """Image: the bytes that replies are cut from, and what each stretch of them speaks of."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from modbus_gateway.map.register_map import Span, View
 from modbus_gateway.wire.encode import ZERO
@@ -78,7 +79,8 @@ class Stretch:
             self.faults[first:end] = (b"\x00" if words is not None else b"\x01") * (end - first)
 
 
-class Area(NamedTuple):
+@dataclass(frozen=True)
+class Area:
     """Addresses of a table that one request may read, and the stretch that they show."""
 
     start: int
