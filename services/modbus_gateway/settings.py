@@ -20,7 +20,7 @@ from modbus_gateway.map.draft import check_map
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.names import with_names
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.map.write_check import not_of_plant
+from modbus_gateway.map.write_check import never_written, not_of_plant
 from modbus_gateway.wire.admission import Limits, Network
 from modbus_gateway.wire.certificates import Files, Unusable, load_pair, read_end
 from modbus_gateway.wire.tls import Roles
@@ -174,9 +174,9 @@ def _check_writes(file: InstallationFile) -> None:
     modbus = file.installation.modbus
     if not modbus.writes and not modbus.answers:
         return
-    facts = FileFacts(file)
-    instance = load_settings(ServiceSettings, PREFIX).instance
-    mistakes = list(not_of_plant(facts, instance))
+    facts, own = FileFacts(file), load_settings(GatewaySettings, PREFIX)
+    mistakes = list(not_of_plant(facts, load_settings(ServiceSettings, PREFIX).instance))
+    mistakes += never_written(facts, own.tls_read_write_roles if own.tls_port is not None else ())
     if modbus.answers and load_settings(BusSettings, f"{PREFIX}MQTT_").protocol != "5":
         mistakes += facts.tell(("modbus",), "answer", f"needs {PREFIX}MQTT_PROTOCOL=5: there is no reply without it")
     if mistakes:

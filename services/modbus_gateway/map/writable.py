@@ -3,6 +3,8 @@
 It stands in tables of its own beside what is read: nothing of it is ever shown from CAISO's values.
 """
 
+import math
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -238,12 +240,22 @@ def read_words(words: bytes, form: Form) -> PointValue | NoValue:
     (number,) = form.layout.unpack(_high_first(words, form))
     if form.type is RegisterType.BOOL:
         return bool(number) if number in (0, 1) else NoValue(f"{number} is neither 1 nor 0")
+    if form.type is RegisterType.FLOAT32:
+        number = _as_written(number)
     value = (float(number) - form.offset) / form.scale + 0.0  # never -0
     try:
-        encode_value(value, form)
+        shown = encode_value(value, form)
     except DoesNotFit as error:
         return NoValue(str(error))
-    return value
+    return value if form.is_float or shown == words else NoValue(f"{number} has more digits than a message carries")
+
+
+def _as_written(number: float) -> float:
+    """The shortest decimal that is this float32: whoever writes 48.2 means it, not 48.20000076. Limits are decimals, too."""
+    if not math.isfinite(number):
+        return number
+    texts = (f"{number:.{digits}g}" for digits in range(1, 10))
+    return next((float(text) for text in texts if struct.pack(">f", float(text)) == struct.pack(">f", number)), number)
 
 
 def show_words(value: PointValue, form: Form) -> bytes:

@@ -1,6 +1,6 @@
 """Write check: what can be wrong with what a map lets SCADA write, each mistake with its key and what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from dotbus.contracts.messages.telemetry import misfit_of_point
@@ -46,6 +46,28 @@ def not_of_plant(facts: FileFacts, plant: str) -> Iterator[Mistake]:
                     f"this one is {plant!r}: set MODBUS_GATEWAY_INSTANCE={member.plant}, with a file of its own for each plant"
                 )
                 yield from facts.tell(("modbus", key, i), "resource", told)
+
+
+def never_written(facts: FileFacts, roles: Collection[str]) -> Iterator[Mistake]:
+    """What nobody could ever write.
+
+    Args:
+        facts: of the file.
+        roles: of certificates, that may write at all; none where none can come.
+    """
+    modbus = facts.file.installation.modbus
+    for key, i, one in modbus.writable:
+        at = ("modbus", key, i)
+        for role in one.roles or ():
+            if role not in roles:
+                told = (
+                    f"{role!r} may not write at all: it is not in MODBUS_GATEWAY_TLS_READ_WRITE_ROLES, or there is no TLS port"
+                )
+                yield from facts.tell(at, "roles", told)
+        networks = one.allow_from if one.roles is not None or one.allow_from is not None else modbus.allow_writes_from
+        if one.roles is None and not networks and not roles:
+            told = "is missing, and [modbus] allow_writes_from too: nobody may write here, without a certificate or with one"
+            yield from facts.tell(at, "allow_from", told)
 
 
 def _area(one: Writable, facts: FileFacts, at: Location) -> Area:

@@ -18,6 +18,7 @@ from modbus_gateway.writes.unit import Key, Now, UnitState, counts
 
 LOOK_EVERY_S: Final = 0.25
 """How often it is looked whether a value fell silent, or one that changes fast is to be said as it is now."""
+PAUSE_AFTER_REFUSAL_S: Final = 5.0
 
 
 class Broker(Protocol):
@@ -83,7 +84,7 @@ class Saying:
         self._said: dict[Key, Telemetry] = {}
         self._complaint = ""
         self._awake = threading.Event()
-        self._stopped = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
         self._log = get_logger("writes")
         bus.on_connection(self._on_connection)
@@ -103,17 +104,17 @@ class Saying:
 
     def stop(self) -> None:
         """Say what is due, and end."""
-        self._stopped = True
+        self._ended.set()
         self.wake()
         self._thread.join()
 
-    def say(self) -> None:
-        """Say what is due. What the broker does not take is due again."""
+    def say(self) -> bool:
+        """Say what is due. What the broker does not take is due again. Returns whether it refuses nothing."""
         self._look()
         said = self._said
         due = [one for one in self._tell() if is_due(said.get(_key(one)), one)]
         if not due or not self._bus.connected:
-            return
+            return True
         messages = {_key(one): self._message(one) for one in due}
         try:
             self._bus.publish(list(messages.values()))
@@ -121,18 +122,21 @@ class Saying:
             self._complain(str(error))
             refused = error.refused or messages.values()
             said.update((_key(one), one) for one in due if messages[_key(one)] not in refused)
+            return False
         except BusError as error:
             self._complain(str(error))
         else:
             self._complaint = ""
             said.update((_key(one), one) for one in due)
+        return True
 
     def _run(self) -> None:
-        while not self._stopped:
+        while not self._ended.is_set():
             self._awake.wait(LOOK_EVERY_S)
             self._awake.clear()
             try:
-                self.say()
+                if not self.say():
+                    self._ended.wait(PAUSE_AFTER_REFUSAL_S)
             except Exception:  # noqa: BLE001  # a fault of one round must not end what says that a value is stale
                 self._log.exception("telemetry was not said")
 

@@ -1,6 +1,7 @@
 """What a map lets SCADA write: where it stands, and every mistake in it at once."""
 
 import re
+import struct
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from modbus_gateway.map.draft import check_map, draft_map, read_map, read_writab
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form, encode_value
 from modbus_gateway.map.writable import NoValue, read_words, show_words
-from modbus_gateway.map.write_check import not_of_plant
+from modbus_gateway.map.write_check import never_written, not_of_plant
 from modbus_gateway.map.write_text import WRITES
 
 POINT = {"unit_id": 1, "address": 1000, "resource": "BESS", "point": "actual_mw", "expires_after_s": 30}
@@ -154,6 +155,19 @@ def test_a_gateway_speaks_for_the_plant_that_it_is_called_after():
     assert "delta" in mistake.reason
 
 
+def test_what_nobody_could_ever_write_is_a_mistake():
+    lines = [{**POINT, "roles": ["operator", "viewer"]}, {**POINT, "address": 1010, "point": "a"}]
+    facts = FileFacts(InstallationFile(installation(write=lines), "plant.toml"))
+    assert [mistake.key for mistake in never_written(facts, ())] == [
+        "modbus.write[0].roles",
+        "modbus.write[0].roles",
+        "modbus.write[1].allow_from",
+    ]
+    assert [mistake.reason[:8] for mistake in never_written(facts, ["operator"])] == ["'viewer'"]
+    open_to_some = FileFacts(InstallationFile(installation(write=lines[1:], allow_writes_from=["10.0.0.0/8"]), "plant.toml"))
+    assert list(never_written(open_to_some, ())) == []
+
+
 def test_a_mistake_has_its_line_and_whose_it_is(tmp_path):
     path = tmp_path / "dotbus.toml"
     path.write_text(
@@ -203,6 +217,26 @@ def test_words_are_read_as_others_write_them(kind, word, byte, number, scale, of
     value = read_words(words, form)
     assert value == pytest.approx((number - offset) / scale)
     assert show_words(value, form) == words
+
+
+@given(number=st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_whatever_float_is_written_reads_back_as_it_was_written(number):
+    words, form = struct.pack(">f", number), Form(RegisterType.FLOAT32)
+    value = read_words(words, form)
+    assert struct.unpack(">f", show_words(value, form)) == (number,)
+
+
+@given(number=st.integers(-(2**63) + 1, 2**63 - 1))
+def test_a_whole_number_reads_back_as_it_was_written_or_is_refused(number):
+    words, form = number.to_bytes(8, signed=True), Form(RegisterType.INT64)
+    value = read_words(words, form)
+    assert isinstance(value, NoValue) or show_words(value, form) == words
+    assert abs(number) > 2**53 or value == number
+
+
+@pytest.mark.parametrize("number", [48.2, 0.1, 60.1, 1e30, -50.05])
+def test_a_float_is_the_decimal_that_was_meant(number):
+    assert read_words(struct.pack(">f", number), Form(RegisterType.FLOAT32)) == number
 
 
 @pytest.mark.parametrize("kind", sorted(ORACLE))
