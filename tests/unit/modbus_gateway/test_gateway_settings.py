@@ -135,3 +135,41 @@ def test_roles_have_their_rights_by_name_and_no_role_has_two(monkeypatch):
     assert [roles.lets_in(role) for role in ("operator", "viewer", "janitor", None)] == [True, True, False, False]
     monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_ONLY_ROLES", "viewer,operator")
     assert mistakes()[f"{PREFIX}TLS_READ_ONLY_ROLES"].startswith("operator: may write by")
+
+
+WRITES = """
+[[modbus.write]]
+unit_id = 11
+address = 2000
+resource = "SOLAR"
+point = "actual_mw"
+expires_after_s = 10.0
+allow_from = ["10.0.0.1"]
+[[modbus.answer]]
+unit_id = 11
+address = 2100
+resource = "SOLAR"
+roles = ["operator"]
+"""
+
+
+def test_a_map_with_writes_is_refused_where_nobody_could_write_or_hear_the_reply(monkeypatch, tmp_path: Path):
+    (tmp_path / "dotbus.toml").write_text(TOML + WRITES)
+    monkeypatch.setenv("MODBUS_GATEWAY_INSTANCE", "main")
+    monkeypatch.setenv("MODBUS_GATEWAY_MQTT_PROTOCOL", "3.1.1")
+    with pytest.raises(ConfigurationRefused) as refused:
+        load_configuration()
+    assert {(mistake.key, mistake.line) for mistake in refused.value.mistakes} == {
+        ("modbus.write[0].resource", 14),
+        ("modbus.answer[0].resource", 21),
+        ("modbus.answer[0].roles", 22),
+        ("modbus.answer", 18),
+    }
+
+
+@pytest.mark.usefixtures("tls")
+def test_a_map_with_writes_is_taken_by_the_gateway_of_its_plant(monkeypatch, tmp_path: Path):
+    (tmp_path / "dotbus.toml").write_text(TOML + WRITES)
+    monkeypatch.setenv("MODBUS_GATEWAY_INSTANCE", "sierra")
+    monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_WRITE_ROLES", "operator")
+    assert len(load_configuration().installation.modbus.answers) == 1
