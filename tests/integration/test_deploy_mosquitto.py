@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -20,6 +21,7 @@ import requests
 from containers import Container, docker_answers
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
+from pymodbus.client import ModbusTcpClient
 from real_mosquitto import IMAGE, free_port
 from simulator_client import Keys, simulating
 from waiting import eventually
@@ -414,3 +416,62 @@ def test_the_user_of_replays_plays_a_day_and_hears_it(broker: Broker, archive: P
         assert ended.returncode == 0, ended.stderr
         eventually(lambda: any(topic.endswith("/dot") for topic in client.received))
         assert client.publish([TOPICS.dot("sierra", "X")]) == {TOPICS.dot("sierra", "X"): FORBIDDEN}
+
+
+WRITTEN_RESOURCE = "SIERRA_2_BESS1"
+WRITES = f"""
+[[modbus.write]]
+unit_id = 31
+address = 0
+resource = "{WRITTEN_RESOURCE}"
+point = "actual_mw"
+expires_after_s = 60.0
+allow_from = ["127.0.0.1"]
+"""
+# What a plant's own user may not hear, other plants' states, its gateway does not show either.
+WITHOUT_BLOCKS = CONFIG.read_text(encoding="utf-8").split("# The map that this project's predecessors served")[0]
+
+
+@pytest.fixture
+def writing(broker: Broker, tmp_path: Path) -> Iterator[ModbusTcpClient]:
+    (tmp_path / "dotbus.toml").write_text(WITHOUT_BLOCKS + WRITES)
+    port = free_port()
+    own = {
+        "CONFIG": str(tmp_path / "dotbus.toml"),
+        "INSTANCE": "sierra",
+        "PORT": str(port),
+        "STATE_DIR": str(tmp_path / "state"),
+        "MQTT_HOST": "127.0.0.1",
+        "MQTT_PORT": str(broker.port),
+        "MQTT_USERNAME": "plant-sierra",
+        "MQTT_PASSWORD_FILE": str(broker.credentials / "operator/plant-sierra.password"),
+        "MQTT_CA_FILE": str(broker.credentials / "operator/ca.pem"),
+    }
+    environment = os.environ | {f"MODBUS_GATEWAY_{name}": value for name, value in own.items()}
+    with (tmp_path / "gateway.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "modbus_gateway"], env=environment, stderr=log)
+    client = ModbusTcpClient("127.0.0.1", port=port, retries=0, timeout=10)
+    try:
+        eventually(client.connect, within_s=30)
+        yield client
+        client.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert "refuse" not in (tmp_path / "gateway.log").read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_as_its_plants_user_a_gateway_may_say_all_that_it_says_of_a_write(broker: Broker, writing: ModbusTcpClient):
+    said = {
+        TOPICS.telemetry("sierra", WRITTEN_RESOURCE, "actual_mw"),
+        TOPICS.write("sierra", WRITTEN_RESOURCE),
+        TOPICS.service("modbus_gateway", "sierra"),
+        TOPICS.stream("modbus_gateway", "sierra"),
+    }
+    with broker.client("console") as console:
+        console.subscribe(f"{TOPICS.root}/#")
+        reply = writing.write_registers(0, writing.convert_to_registers(48.5, writing.DATATYPE.FLOAT32), device_id=31)
+        assert not reply.isError()
+        eventually(lambda: said <= set(console.received), within_s=30)
