@@ -35,6 +35,7 @@ TIMES = frozenset(
         "interval_end",
         "start_at",
         "end_at",
+        "batch_until",
         "started_at",
         "until",
     }
@@ -64,6 +65,7 @@ HOURLY, EXCEPTIONAL = 1, 4
 AGREE, AGREED_FOR, AT_ONCE = timedelta(seconds=2), timedelta(minutes=5), timedelta(minutes=1)
 FAR_AHEAD, LONG = timedelta(days=3), timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Batch(NamedTuple):
@@ -556,7 +558,7 @@ class Subscriber:
             (each, reasons | ({"incomplete"} if each["standing"] == "in doubt" else frozenset()))
             for each, reasons in self._parts(judged)
             if each["what"] == what and each["standing"] != "not in force" and each["start_at"] <= now
-            if each.get("end_at") is None or now < each["end_at"]
+            if now < (each.get("end_at") or each.get("batch_until") or FOREVER)
         ]
         if not holding:
             return None, of_none

@@ -99,6 +99,8 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     for entrance in entrances(settings, utc_now, time.monotonic, metrics):
         with listening(entrance.door.speaks, (entrance.host, entrance.port), entrance.host_setting, entrance.port_setting):
             await server.start(entrance.host, entrance.port, entrance.door)
+        if entrance.certificate_ends_at:
+            images.watch_certificate(entrance.certificate_ends_at)
     with ExitStack() as running:
         if writes:
             running.callback(writes.outbox.close)

@@ -1,12 +1,13 @@
 """Entrances: the ports that settings ask for, and what is spoken at each."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dotbus.runtime.starting import CannotStart
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.settings import PREFIX, GatewaySettings
+from modbus_gateway.values.motion import EndsAt
 from modbus_gateway.wire.certificates import Credentials, Files, Unusable, days_left
 from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.rtu import Rtu
@@ -15,11 +16,12 @@ from modbus_gateway.wire.tls import Roles, Secured
 
 @dataclass(frozen=True)
 class Entrance:
-    """One port, and the settings that say where it is."""
+    """One port, the settings that say where it is, and when the certificate ends that clients are shown there, if any."""
 
     host: str
     port: int
     door: Door
+    certificate_ends_at: EndsAt | None = None
     host_setting: str = f"{PREFIX}HOST"
     port_setting: str = f"{PREFIX}PORT"
 
@@ -40,12 +42,13 @@ def entrances(
         secured = _secured(settings.tls_files, settings.roles, wall, monotonic_s)
         _watch(metrics, lambda: secured.credentials, wall)
         door = Door("Modbus/TCP Security", securing=secured)
-        yield _own(settings, settings.tls_host, settings.tls_port, door, "TLS")
+        entrance = _own(settings, settings.tls_host, settings.tls_port, door, "TLS")
+        yield replace(entrance, certificate_ends_at=lambda: secured.credentials.certificate_ends_at)
 
 
 def _own(settings: GatewaySettings, host: str | None, port: int, door: Door, name: str) -> Entrance:
     setting = f"{PREFIX}{name}_HOST" if host else f"{PREFIX}HOST"
-    return Entrance(host or settings.host, port, door, setting, f"{PREFIX}{name}_PORT")
+    return Entrance(host or settings.host, port, door, host_setting=setting, port_setting=f"{PREFIX}{name}_PORT")
 
 
 def _secured(files: Files, roles: Roles, wall: Callable[[], datetime], monotonic_s: Callable[[], float]) -> Secured:

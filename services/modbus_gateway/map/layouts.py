@@ -48,6 +48,7 @@ _CLASSIC_SHARED: Final = (
     Slot(0, "ads_polling_works", Table.DISCRETE),
     Slot(2, "trajectories_fresh", Table.DISCRETE),
     Slot(3, "dots_fresh", Table.DISCRETE),
+    Slot(4, "clocks_agree", Table.DISCRETE),
     Slot(5, "lmp_fresh", Table.DISCRETE),
 )
 _CLASSIC_DOP: Final = 0x00
@@ -67,6 +68,20 @@ PLANT_HEADER: Final = {
     8: "worst_quality",
     9: "worst_reasons",
     10: "map_hash",
+    20: "ads_ingests_online",
+    21: "ads_ingests_hearing",
+    22: "ads_ingests_failing",
+    23: "ads_ingests_worst",
+    24: "lmp_ingests_online",
+    25: "lmp_ingests_hearing",
+    26: "lmp_ingests_failing",
+    27: "lmp_ingests_worst",
+    28: "clocks_agree",
+    29: "ads_certificate_days_left",
+    30: "tls_certificate_days_left",
+    32: "broker_since",
+    34: "dots_fresh",
+    35: "trajectories_fresh",
 }
 
 PLANT_RESOURCE: Final = {

@@ -98,6 +98,20 @@ _GATEWAY = (
     ("ads_polling_works", U16, FLAG, "", "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
     ("lmp_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
 )
+_SOURCES = (
+    ("broker_since", U32, EPOCH, "", "Since when broker_connected is as it is; no value before the first connection"),
+    ("clocks_agree", U16, FLAG, "", "1 while an ingest is online and the clocks of all that are agree with CAISO's and ours"),
+    ("ads_ingests_online", U16, "", "", "How many instances of the ADS ingest are online, by what they said within 15 s"),
+    ("ads_ingests_hearing", U16, "", "", "How many of them CAISO answers on all that they ask for, and whose clocks agree"),
+    ("ads_ingests_failing", U16, "", "", "How many of them it does not"),
+    ("ads_ingests_worst", U16, LEVEL, "", "The worst instance known: 0 is offline or silent, 64 not answered"),
+    ("lmp_ingests_online", U16, "", "", "How many instances of the LMP ingest are online, by what they said within 15 s"),
+    ("lmp_ingests_hearing", U16, "", "", "How many of them OASIS answers on all that they ask for, and whose clocks agree"),
+    ("lmp_ingests_failing", U16, "", "", "How many of them it does not"),
+    ("lmp_ingests_worst", U16, LEVEL, "", "The worst instance known: 0 is offline or silent, 64 not answered"),
+    ("ads_certificate_days_left", U16, "d", "", "Of the ADS ingests' certificates the first to end; no value if none is told"),
+    ("tls_certificate_days_left", U16, "d", "", "Of the certificate that clients are shown; no value without TLS"),
+)
 _UNIT = (
     ("map_hash", U32, "", "", "Changes when this unit's map does: what stands where, whose it is, how it is written"),
 )
@@ -229,6 +243,7 @@ QUANTITIES: Final = {
     name: Quantity(name, scope, kind, unit, quality, meaning)
     for scope, rows in (
         (Scope.GATEWAY, _GATEWAY),
+        (Scope.GATEWAY, _SOURCES),
         (Scope.UNIT, _UNIT),
         (Scope.PLANT, _PLANT),
         (Scope.RESOURCE, _RESOURCE),

@@ -138,10 +138,15 @@ def judge_prices(received: Received, topic: str, stale_after_s: float, now: date
     return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
 
 
-def judge_state(received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime) -> Known[M]:
-    """A state as it is said: the best of what each source said last, and as parts all of these, the best one last."""
+def judge_state(
+    received: Received, topic: str, kind: type[M], stale_after_s: float, now: datetime, *, earlier: bool = False
+) -> Known[M]:
+    """A state as it is said: the best of what each source said last, and as parts all of these, the best one last.
+
+    With `earlier`, what of before is ahead of a source's last word is among the parts, too.
+    """
     judged = _judged(received, topic, kind, stale_after_s, now)
-    return Known(_whole(received, topic, judged), tuple(one for one in judged if one.is_last))
+    return Known(_whole(received, topic, judged), tuple(one for one in judged if one.is_last or earlier))
 
 
 def judge_status(received: Received, name: str, stale_after_s: float, now: datetime) -> Judged[ServiceStatus | None]:

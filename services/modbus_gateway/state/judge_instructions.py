@@ -20,7 +20,7 @@ NOT_IN_FORCE: Final = "not in force"
 
 def judge_instructions(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[KnownInstruction]:
     """The instructions that hold, of every source: of each batch the newest revision, unless a source knows it withdrawn."""
-    known = judge_state(received, topic, Instructions, stale_after_s, now)
+    known = judge_state(received, topic, Instructions, stale_after_s, now, earlier=True)
     states = [one.said for one in known.parts]
     newest, withdrawn = revisions(states), withdrawals(states)
     said: defaultdict[tuple[str, str], list[Judged[KnownInstruction]]] = defaultdict(list)
@@ -30,11 +30,6 @@ def judge_instructions(received: Received, topic: str, stale_after_s: float, now
                 doubt = [] if each.standing in (IN_FORCE, NOT_IN_FORCE) else [Reason.INCOMPLETE]
                 said[each.batch_uid, each.instruction_uid].append(one.about(each, *doubt))
     return Known(known.whole, tuple(_agreed(versions) for versions in said.values()))
-
-
-def over_at(instruction: KnownInstruction) -> datetime:
-    """When it is over. Where CAISO does not say, when its source shows it no more: a source that is gone would for ever."""
-    return instruction.end_at or instruction.batch_until
 
 
 def _agreed(versions: Sequence[Judged[KnownInstruction]]) -> Judged[KnownInstruction]:

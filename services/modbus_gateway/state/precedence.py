@@ -7,11 +7,11 @@ therefore right. What a source does not speak of takes nothing away from what an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -28,6 +28,7 @@ from dotbus.contracts.messages import (
 from dotbus.contracts.quality import Reason, read_reasons
 from dotbus.contracts.schedules import rank
 
+D = TypeVar("D", Dot, Instructions)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 REMEMBERED: Final = 1024
 """Of how many sets of statements it is kept what of them holds: mostly the same is said again."""
@@ -40,7 +41,7 @@ Revisions = Mapping[str, int]
 
 def revisions(states: Iterable[Dot | Instructions]) -> Revisions:
     """The highest revision of each batch that any of the states has a DOT, or another instruction, of."""
-    return _highest(one for state in states for one in (state.intervals if isinstance(state, Dot) else state.instructions))
+    return _highest(one for state in states for one in _parts(state))
 
 
 def withdrawals(states: Iterable[Dot | Instructions]) -> Revisions:
@@ -137,7 +138,7 @@ def curve_received_at(trajectory: Trajectory, arrived_at: datetime) -> datetime 
 
 def still_ahead(
     said_before: Dot | Trajectory | Instructions | Lmp, says_now: Dot | Trajectory | Instructions | Lmp, now: datetime
-) -> Dot | Trajectory | None:
+) -> Dot | Trajectory | Instructions | None:
     """What one source said before that is ahead of what it says now, None when nothing is.
 
     A source that was set back (an older copy of its files, an older list of CAISO's) says an older revision in a newer state.
@@ -146,21 +147,23 @@ def still_ahead(
     """
     match said_before, says_now:
         case Dot() as before, Dot() as after:
-            return _dots_ahead(before, after, now)
+            return _batches_ahead(before, after, now)
+        case Instructions() as before, Instructions() as after:
+            return _batches_ahead(before, after, now)
         case Trajectory() as before, Trajectory() as after:
             return before if _is_curve_ahead(before, after) else None
         case _:
             return None
 
 
-def _dots_ahead(before: Dot, after: Dot, now: datetime) -> Dot | None:
-    spoken_of = _highest((*after.intervals, *after.withdrawn))
+def _batches_ahead(before: D, after: D, now: datetime) -> D | None:
+    spoken_of = _highest((*_parts(after), *after.withdrawn))
     may_be_silent = Reason.INCOMPLETE in read_reasons(after.reasons)
 
-    def is_ahead(interval: DotInterval) -> bool:
-        revision, uid = interval.revision_no or 0, interval.batch_uid
+    def is_ahead(part: DotInterval | KnownInstruction) -> bool:
+        revision, uid = part.revision_no or 0, part.batch_uid
         if uid not in spoken_of:
-            return may_be_silent and interval.interval_end > now
+            return may_be_silent and over_at(part) > now
         return revision > spoken_of[uid]
 
     def is_settled(batch: WithdrawnBatch) -> bool:
@@ -168,11 +171,24 @@ def _dots_ahead(before: Dot, after: Dot, now: datetime) -> Dot | None:
         revision = batch.revision_no or 0
         return spoken_of.get(batch.batch_uid, revision - 1) >= revision
 
-    intervals = tuple(interval for interval in before.intervals if is_ahead(interval))
+    parts = tuple(part for part in _parts(before) if is_ahead(part))
     gone = tuple(batch for batch in before.withdrawn if batch.until > now and not is_settled(batch))
-    if not (intervals or gone):
+    if not (parts or gone):
         return None
-    return msgspec.structs.replace(before, intervals=intervals, withdrawn=gone)
+    name = "intervals" if isinstance(before, Dot) else "instructions"
+    return msgspec.structs.replace(before, **{name: parts}, withdrawn=gone)
+
+
+def _parts(state: Dot | Instructions) -> Sequence[DotInterval | KnownInstruction]:
+    return state.intervals if isinstance(state, Dot) else state.instructions
+
+
+def over_at(part: DotInterval | KnownInstruction) -> datetime:
+    """When a DOT or another instruction is over.
+
+    Where CAISO does not say, when its source shows it no more: one that is gone would show it for ever.
+    """
+    return part.interval_end if isinstance(part, DotInterval) else part.end_at or part.batch_until
 
 
 def _is_curve_ahead(before: Trajectory, after: Trajectory) -> bool:

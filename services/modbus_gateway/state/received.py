@@ -86,12 +86,14 @@ class Received:
     """What each source last said on each topic, the status of each source, and whether we hear the broker.
 
     Attributes:
+        turned_at: since when we are connected to the broker, or not; None before we ever were.
         unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
     """
 
     def __init__(self) -> None:
         self.connected = False
         self.connection = 0
+        self.turned_at: datetime | None = None
         self.sources: dict[str, Source] = {}
         self.unusable: dict[str, str] = {}
         self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
@@ -99,8 +101,10 @@ class Received:
         self._retracted_at: dict[str, datetime] = {}
         self._instructions_said: dict[str, int] = {}
 
-    def turn(self, *, connected: bool) -> None:
+    def turn(self, *, connected: bool, at: datetime | None = None) -> None:
         """The connection to the broker came or went."""
+        if connected or self.connected:
+            self.turned_at = at
         self.connected = connected
         self.connection += connected
 
@@ -116,6 +120,7 @@ class Received:
             for topic, known in self._statements.items()
         }
         self._retracted_at = {topic: at + by for topic, at in self._retracted_at.items()}
+        self.turned_at = self.turned_at + by if self.turned_at else None
 
     def statements(self, topic: str) -> list[Statement]:
         """What each source last said on a topic, and what of its earlier statements is ahead of that."""

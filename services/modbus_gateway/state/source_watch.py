@@ -6,10 +6,13 @@ said needs to be judged anew for it.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
 from modbus_gateway.state.received import Received
+from modbus_gateway.state.source_states import SourceState, source_state, turns_of_state
+from modbus_gateway.state.sources import Source
 from modbus_gateway.state.vouching import against_source, hears, turns
 
 
@@ -22,10 +25,14 @@ class Question(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed: the upstreams on which what a source says is to be judged anew, and the questions with another answer."""
+    """What changed: the upstreams on which what a source says is to be judged anew, and the questions with another answer.
+
+    `itself` is whether the source is another way than it was.
+    """
 
     upstreams: Collection[str]
     questions: Collection[Question]
+    itself: bool
 
 
 class SourceWatch:
@@ -40,6 +47,7 @@ class SourceWatch:
         self._upstreams = tuple(upstreams)
         self._questions = tuple(questions)
         self._against: dict[str, dict[str, frozenset[Reason]]] = {}
+        self._states: dict[str, SourceState] = {}
         self._heard_by: dict[Question, set[str]] = {question: set() for question in questions}
 
     def look(self, name: str, received: Received, now: datetime) -> Changes:
@@ -53,6 +61,7 @@ class SourceWatch:
         return Changes(
             [upstream for upstream in self._upstreams if against[upstream] != before.get(upstream)],
             [question for question in self._asked(name) if self._answer_changes(question, name, received, now)],
+            self._is_other(name, source, now),
         )
 
     def turns_at(self, name: str, received: Received, now: datetime) -> datetime | None:
@@ -61,11 +70,18 @@ class SourceWatch:
         if source is None:
             return None
         asked = [(question.upstream, question.stale_after_s) for question in self._asked(name)]
-        return min((at for at in turns(source, asked) if at > now), default=None)
+        return min((at for at in chain(turns(source, asked), turns_of_state(source)) if at > now), default=None)
 
     def _asked(self, name: str) -> list[Question]:
         service = name.partition("/")[0]
         return [question for question in self._questions if question.service == service]
+
+    def _is_other(self, name: str, source: Source | None, now: datetime) -> bool:
+        before = self._states.pop(name, None)
+        counts_s = min((question.stale_after_s for question in self._asked(name)), default=0.0)
+        if source is not None:
+            self._states[name] = source_state(source, counts_s, now)
+        return self._states.get(name) != before
 
     def _answer_changes(self, question: Question, name: str, received: Received, now: datetime) -> bool:
         source, heard_by = received.source(name), self._heard_by[question]

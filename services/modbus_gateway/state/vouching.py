@@ -42,6 +42,11 @@ def _against_clock(source: Source, upstream: str | None, now: datetime) -> bool:
     return any(offset_s is None or max(abs(offset_s), abs(offset_s + ahead_s)) > CLOCK_DOUBT_S for offset_s in offsets_s)
 
 
+def clocks_agree(source: Source, now: datetime) -> bool:
+    """Whether CAISO's clock, the source's and ours were shown to agree of late, on all that it asks for."""
+    return not _against_clock(source, None, now)
+
+
 def hears_caiso(received: Received, service: str, stale_after_s: float, now: datetime, upstream: str | None = None) -> bool:
     """Whether any online instance of an ingest says that CAISO answers it, and said so recently enough.
 

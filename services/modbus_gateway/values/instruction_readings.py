@@ -15,7 +15,8 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.register_map import Member
 from modbus_gateway.state.judge import Judged, Known, turns_of_ages
-from modbus_gateway.state.judge_instructions import NOT_IN_FORCE, judge_instructions, over_at
+from modbus_gateway.state.judge_instructions import NOT_IN_FORCE, judge_instructions
+from modbus_gateway.state.precedence import over_at
 from modbus_gateway.state.received import Received
 from modbus_gateway.values.motion import Until
 from modbus_gateway.values.reading import Named, Read, Reading, described, next_of

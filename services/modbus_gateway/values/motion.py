@@ -4,7 +4,8 @@ What is read at one time (see `reading`) says of such a value how it moves until
 needs not have everything read anew.
 """
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
@@ -13,6 +14,8 @@ import msgspec
 from modbus_gateway.state.curve import between_mw
 
 AGE_MOST_S: Final = 65534
+_DAY: Final = timedelta(days=1)
+EndsAt = Callable[[], datetime]
 
 
 class Age(msgspec.Struct, frozen=True, gc=False):
@@ -59,4 +62,14 @@ class Ramp(msgspec.Struct, frozen=True, gc=False):
         return between_mw(self.begin_at, self.begin_mw, self.end_at, self.end_mw, now)
 
 
-Motion = Age | Until | Count | Ramp
+class DaysLeft(msgspec.Struct, frozen=True, gc=False):
+    """Whole days that a certificate lasts, 0 once it is over. When that is, is asked each time: it may have been renewed."""
+
+    ends_at: EndsAt
+
+    def at(self, now: datetime) -> float:
+        """The days at a moment."""
+        return min(max((self.ends_at() - now) // _DAY, 0), AGE_MOST_S)
+
+
+Motion = DaysLeft | Age | Until | Count | Ramp

@@ -12,8 +12,9 @@ from modbus_gateway.map.quantities import DOT_FRESH, QUANTITIES, TRAJECTORY_FRES
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.received import Received
 from modbus_gateway.state.vouching import hears_caiso
-from modbus_gateway.values.motion import Count
+from modbus_gateway.values.motion import Count, EndsAt
 from modbus_gateway.values.reading import Named, Reading
+from modbus_gateway.values.source_readings import read_sources
 
 HEARTBEAT_CYCLE: Final = 65535
 _COUNTING: Final = ("dot_mw", "set_point_mw", "trajectory_mw")
@@ -36,7 +37,7 @@ def _is_fresh(flag: str, quality: Quality) -> bool:
     return quality.is_good or (flag in (DOT_FRESH, TRAJECTORY_FRESH) and set(quality.reasons) <= {Reason.OUT_OF_LIMITS})
 
 
-def read_gateway(received: Received, judging: Modbus, now: datetime) -> Named:
+def read_gateway(received: Received, judging: Modbus, now: datetime, tls_ends_at: EndsAt | None = None) -> Named:
     """Every quantity of the gateway itself."""
     return {
         "map_version": Reading(MAP_VERSION),
@@ -45,6 +46,7 @@ def read_gateway(received: Received, judging: Modbus, now: datetime) -> Named:
         "broker_connected": Reading(received.connected),
         "ads_polling_works": Reading(hears_caiso(received, ADS_INGEST, judging.stale_after_s, now)),
         "lmp_works": Reading(hears_caiso(received, LMP_INGEST, judging.price_stale_after_s, now)),
+        **read_sources(received, judging, now, tls_ends_at),
     }
 
 

@@ -23,6 +23,7 @@ from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.state.wakes import Wakes
 from modbus_gateway.values.field_readings import read_field
 from modbus_gateway.values.instruction_readings import read_instructions
+from modbus_gateway.values.motion import EndsAt
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Read, Reading
 from modbus_gateway.values.readings import read_gateway, read_plant
@@ -74,6 +75,7 @@ class CurrentImage:
         self._wall = wall
         self._monotonic_s = monotonic_s
         self._render_s = render_s
+        self._tls_ends_at: EndsAt | None = None
         self._seen = Moment(wall(), monotonic_s())
         self._subjects, self._units = lay_out(register_map, self, render_s)
         self._of_topic = _of_topic(self._subjects, topics)
@@ -123,6 +125,11 @@ class CurrentImage:
         next_at = self._wakes.next_at
         return None if next_at is None else max((next_at - self._wall()).total_seconds(), 0.0)
 
+    def watch_certificate(self, ends_at: EndsAt) -> None:
+        """Show how long the certificate lasts that clients are shown."""
+        self._tls_ends_at = ends_at
+        self._outdate_all(self._seen, self.now())
+
     def take(self, arrival: Arrival) -> None:
         """Remember what arrived. When, is told by the clock as it is now: it may have been set while the message waited."""
         now = self.now()
@@ -134,7 +141,7 @@ class CurrentImage:
     def turn(self, *, connected: bool) -> None:
         """The connection to the broker came or went."""
         now = self.now()
-        self.received.turn(connected=connected)
+        self.received.turn(connected=connected, at=now.wall)
         self._outdate_all(now, now)
 
     def bring(self, subject: ShownSubject, now: Moment) -> None:
@@ -177,7 +184,7 @@ class CurrentImage:
             case UnitItself(unit_id):
                 return Read({"map_hash": Reading(self._map.hashes.get(unit_id))})
             case GatewayItself():
-                return Read(read_gateway(self.received, judging, now))
+                return Read(read_gateway(self.received, judging, now, self._tls_ends_at))
 
     def _outdate(self, subjects: Iterable[ShownSubject], good_until: Moment) -> None:
         for subject in subjects:
@@ -204,12 +211,12 @@ class CurrentImage:
     def _look_at_source(self, name: str, good_until: Moment, now: Moment) -> None:
         changes = self._sources.look(name, self.received, now.wall)
         self._wakes.put(name, self._sources.turns_at(name, self.received, now.wall))
-        if changes.upstreams or changes.questions:
+        if changes.upstreams or changes.questions or changes.itself:
             self._outdate([one for one in self._subjects if self._depends(one, name, changes)], good_until)
 
     def _depends(self, subject: ShownSubject, source: str, changes: Changes) -> bool:
         """Whether something is read of a subject that a change of a source bears on."""
-        if not subject.questions.isdisjoint(changes.questions):
+        if not subject.questions.isdisjoint(changes.questions) or (changes.itself and subject.about == GatewayItself()):
             return True
         is_judged = not subject.upstreams.isdisjoint(changes.upstreams)
         return is_judged and any(self.received.has_said(source, topic) for topic in topics_of(subject.about, self._topics))

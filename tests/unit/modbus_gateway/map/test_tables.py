@@ -41,7 +41,7 @@ def test_a_block_is_shown_in_holding_and_input_alike_and_its_bits_in_discrete_an
     image = heard(block=[PLANT, CLASSIC])
     assert ask(image, 3, 11, 100, 100)[1:] == ask(image, 4, 11, 100, 100)[1:]
     assert ask(image, 4, 11, 102, 2) == bytes.fromhex("040441480000")
-    assert ask(image, 1, 1, 0, 16)[1:] == ask(image, 2, 1, 0, 16)[1:] == bytes((2, 0b1, 0))
+    assert ask(image, 1, 1, 0, 16)[1:] == ask(image, 2, 1, 0, 16)[1:] == bytes((2, 0b1_0001, 0))
 
 
 @pytest.mark.parametrize(("table", "function"), [(Table.HOLDING, 3), (Table.INPUT, 4)])

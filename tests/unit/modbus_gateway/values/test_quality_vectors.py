@@ -17,6 +17,7 @@ from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import Member, PriceAt
 from modbus_gateway.state.arrivals import read_delivery
 from modbus_gateway.state.received import Received
+from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Reading
 from modbus_gateway.values.resource_readings import read_resource
@@ -35,13 +36,14 @@ INSTALLATION = Installation.model_validate(
         },
     }
 )
-CASES = [case for case in VECTORS["cases"] if not case["ask"]["topic"].endswith("/instructions")]
-"""The gateway has no registers of what is instructed besides DOTs."""
+CASES = VECTORS["cases"]
 QUANTITY_OF = {
     "dot": "dot_mw",
     "trajectory": "trajectory_mw",
     "active": "lmp_active_usd_per_mwh",
     "published": "lmp_published_usd_per_mwh",
+    "minimum": "constraint_minimum_mw",
+    "maximum": "constraint_maximum_mw",
 }
 
 
@@ -69,6 +71,9 @@ def read(received: Received, ask: Mapping[str, str]) -> Reading:
     assert address.name
     if address.subject is Subject.LMP:
         found = read_price(PriceAt(Market(address.scope), address.name), received, topics, judging, now)
+    elif address.subject is Subject.INSTRUCTIONS:
+        resource = Resource(id=address.name)
+        found = read_instructions(Member(address.scope, resource), received, topics, judging, now)
     else:
         resource = Resource(id=address.name, schedule=Schedule(ask.get("schedule", Schedule.FIVE_MINUTE)))
         found = read_resource(Member(address.scope, resource), received, topics, judging, now)

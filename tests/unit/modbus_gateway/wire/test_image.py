@@ -99,7 +99,7 @@ def test_classic_holds_no_supp_and_no_active_price_past_their_interval_because_n
     classic.hear(status(300), status(300, service="lmp_ingest"), *every_curve(10, said_s=300))
     assert classic.words(301, 1, 0x14, 2) == [0x0000, 0x7FC0]
     assert classic.words(301, 1, 0x34, 2) == [0x0000, 0x7FC0]
-    assert classic.bits(301, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
+    assert classic.bits(301, 1, 0, 6) == [1, 0, 1, 0, 1, 1]
 
 
 def test_classic_shows_both_prices_of_its_node(classic):
@@ -110,9 +110,9 @@ def test_classic_shows_both_prices_of_its_node(classic):
 
 def test_classic_bits_say_what_works(classic):
     classic.hear(status(0), status(0, service="lmp_ingest"), *every_curve(10), lmp(price(0, 40.0), node="NODE2"))
-    assert classic.bits(1, 1, 0, 6) == [1, 0, 1, 0, 0, 1]
+    assert classic.bits(1, 1, 0, 6) == [1, 0, 1, 0, 1, 1]
     classic.hear(status(2, upstreams=upstreams(2, ok=False)))
-    assert classic.bits(3, 1, 0, 6) == [0, 0, 0, 0, 0, 1]
+    assert classic.bits(3, 1, 0, 6) == [0, 0, 0, 0, 1, 1]
 
 
 def test_classic_trajectory_bit_falls_when_one_trajectory_is_stale(classic):
