@@ -13,12 +13,13 @@ from modbus_gateway.values.field_readings import read_field
 from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Named, Reading, against
-from modbus_gateway.values.readings import doubted, read_gateway, read_plant
+from modbus_gateway.values.readings import doubted, read_gateway, read_plant, read_together
 from modbus_gateway.values.resource_readings import read_resource
 from modbus_gateway.values.subjects import (
     GatewayItself,
     InstructionsOf,
     PlantAt,
+    ResourceAt,
     Subject,
     UnitItself,
     subject_of,
@@ -103,6 +104,10 @@ class _Readings:
         match subject:
             case PlantAt(_, about):
                 return read_plant([self._of(member) for member in about.members], [self._of(price) for price in about.prices])
+            case ResourceAt(_, about):
+                instructions = [self._of(InstructionsOf(member)) for member in about.members]
+                resources, prices = ([self._of(each) for each in each_of] for each_of in (about.members, about.prices))
+                return read_together(resources, instructions, prices)
             case UnitItself(unit_id):
                 return {"map_hash": Reading(self._map.hashes.get(unit_id))}
             case _ if subject not in self._named:

@@ -160,6 +160,9 @@ def _whose(cell: Cell) -> dict[str, object]:
     match cell.quantity.scope:
         case Scope.RESOURCE:
             return {"resource": cell.about.members[0].resource.id}
+        case Scope.TOGETHER:
+            about = cell.about
+            return {"resource": about.members[0].resource.id, **({"market": about.prices[0].market} if about.prices else {})}
         case Scope.PLANT:
             return {"plant": cell.about.members[0].plant if cell.about.members else None}
         case Scope.PRICE:

@@ -1,6 +1,7 @@
 """Cells: what stands at one address of a block or a point, and whose it is. Pure."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block, Line, OnBad, Point, Profile, RegisterType, StateTopic
@@ -10,6 +11,8 @@ from modbus_gateway.map.layouts import Layout, Slot
 from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
 from modbus_gateway.map.register_map import NO_LIMITS, About, Cell, Limits, Member, PriceAt, StateField
+
+_OF_RESOURCE: Final = (Scope.RESOURCE, Scope.TOGETHER)
 
 
 def known_quantity(point: Line) -> Quantity:
@@ -66,8 +69,8 @@ def _field(point: Point, topic: StateTopic, members: tuple[Member, ...], prices:
 
 def _relevant(about: About, scope: Scope) -> About:
     """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
-    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE) else ()
-    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE) else ()
+    members = about.members if scope in (Scope.PLANT, Scope.RESOURCE, Scope.TOGETHER) else ()
+    prices = about.prices if scope in (Scope.PLANT, Scope.PRICE, Scope.TOGETHER) else ()
     return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
 
 
@@ -89,7 +92,7 @@ class CellsOfBlock:
         """What stands at a place; None where nobody has it, so that its registers are reserved."""
         quantity = QUANTITIES[slot.quantity]
         about = self._about(slot.resource, quantity.scope)
-        if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope is Scope.RESOURCE and not about.members):
+        if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope in _OF_RESOURCE and not about.members):
             return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
         return Cell(self._block.address + slot.address, quantity, about, self._form(quantity, slot))
 

@@ -97,6 +97,7 @@ PLANT_RESOURCE: Final = {
     14: "dot_changes_in_s",
     15: "dot_target_in_s",
     16: "dot_batch_type",
+    17: "fresh_bits",
     18: "dot_revision",
     20: "set_point_quality",
     21: "set_point_reasons",

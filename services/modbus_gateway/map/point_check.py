@@ -10,7 +10,7 @@ from modbus_gateway.map.cells import form_of_point
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.paths import quantity_of
-from modbus_gateway.map.quantities import EPOCH, MUST_FOLLOW, MW, REASONS, TEXT, Quantity, Scope
+from modbus_gateway.map.quantities import EPOCH, FRESH, MUST_FOLLOW, MW, REASONS, TEXT, Quantity, Scope
 from modbus_gateway.map.state_check import check_source, check_whose
 
 _SUBJECTS: Final = ("plant", "resource", "node")
@@ -20,6 +20,7 @@ _TAKES: Final = {
     Scope.PLANT: frozenset({"plant", "market"}),
     Scope.RESOURCE: frozenset({"plant", "resource"}),
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
+    Scope.TOGETHER: frozenset({"plant", "resource", "market"}),
 }
 _KEEPS_EVERY_DIGIT: Final = (
     RegisterType.UINT32,
@@ -65,6 +66,8 @@ def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistak
     yield from _check_stale_time(point, quantity, facts, at)
     if quantity.scope is Scope.PRICE:
         yield from _check_price(point, facts, at)
+    elif quantity.scope is Scope.TOGETHER and "market" in point.model_fields_set:
+        yield from facts.without_market(point.market, at, "market", "quantity")
 
 
 def _check_names(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:
@@ -87,7 +90,7 @@ def _check_keys_given(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
     match quantity.scope:
         case Scope.PLANT if "plant" not in given:
             yield from facts.tell(at, "plant", f"is missing: {quantity.name} is about a plant", *_SUBJECTS)
-        case Scope.RESOURCE if "resource" not in given:
+        case Scope.RESOURCE | Scope.TOGETHER if "resource" not in given:
             yield from facts.tell(at, "resource", f"is missing: {quantity.name} is about a resource", *_SUBJECTS)
         case Scope.PRICE if not given & {"resource", "node"}:
             reason = f"is missing: {quantity.name} is the price of a node, or of a resource's node"
@@ -149,7 +152,7 @@ def _why_no(kind: RegisterType, quantity: Quantity) -> str | None:
     """Why a quantity cannot be of a type; None when it can."""
     if kind is RegisterType.BOOL and not quantity.is_flag:
         return f"{quantity.name} is no flag, so it cannot be a bool"
-    if kind is RegisterType.BITS and quantity.unit != REASONS:
+    if kind is RegisterType.BITS and quantity.unit not in (REASONS, FRESH):
         return f"{quantity.name} is no bit mask, so it cannot be bits"
     if (kind is RegisterType.STRING) != (quantity.unit == TEXT):
         is_text = quantity.unit == TEXT

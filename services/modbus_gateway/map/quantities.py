@@ -20,6 +20,7 @@ class Scope(StrEnum):
     PLANT = "plant"
     RESOURCE = "resource"
     PRICE = "price"
+    TOGETHER = "resource and its price"
     STATE = "state"
 
 
@@ -56,6 +57,11 @@ class Quantity:
         return self.name in _INSTRUCTED
 
     @property
+    def needs_instructions(self) -> bool:
+        """Whether it is read from them, be it with others."""
+        return self.is_instructed or self.scope is Scope.TOGETHER
+
+    @property
     def is_measured(self) -> bool:
         """Whether it is megawatts, a price or another measured number: what `bad_value` may stand for."""
         return self.type is F32
@@ -75,6 +81,7 @@ EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 TEXT: Final = "text"
+FRESH: Final = "1 DOT, 2 trajectory, 4 price, 8 instructions, 16 clocks"
 COMMITMENT: Final = "1 start-up, 2 shut-down, 3 other"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
@@ -237,6 +244,9 @@ _PRICE = (
     ("lmp_fresh", U16, FLAG, "", "1 while that is so, and the latest published price of the node is good"),
     ("lmp_age_s", U16, "s", "", "Since OASIS was last heard; 65534 stands for longer, too"),
 )
+_TOGETHER = (
+    ("fresh_bits", U16, FRESH, "", "Its flags dot_fresh, trajectory_fresh, lmp_fresh and instructions_fresh; clocks agree"),
+)
 # fmt: on
 
 QUANTITIES: Final = {
@@ -249,6 +259,7 @@ QUANTITIES: Final = {
         (Scope.RESOURCE, _RESOURCE),
         (Scope.RESOURCE, _INSTRUCTIONS),
         (Scope.PRICE, _PRICE),
+        (Scope.TOGETHER, _TOGETHER),
     )
     for name, kind, unit, quality, meaning in rows
 }

@@ -226,7 +226,7 @@ class RegisterMap:
         shown = [cell.about for span in self.spans for cell in span.cells]
         abouts = [*shown, *(about.with_stale_time(None) for about in shown if about.stale_after_s is not None)]
         object.__setattr__(self, "members", tuple(dict.fromkeys(member for about in abouts for member in about.members)))
-        instructed = (cell.about.members for span in self.spans for cell in span.cells if cell.quantity.is_instructed)
+        instructed = (cell.about.members for span in self.spans for cell in span.cells if cell.quantity.needs_instructions)
         object.__setattr__(self, "instructed", tuple(dict.fromkeys(member for members in instructed for member in members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
         object.__setattr__(self, "fields", tuple(dict.fromkeys(each for about in abouts for each in about.fields)))

@@ -87,7 +87,7 @@ def _about(cell: Cell) -> str:
             return "the unit"
         case Scope.PLANT:
             return ", ".join(dict.fromkeys(member.plant for member in about.members))
-        case Scope.RESOURCE:
+        case Scope.RESOURCE | Scope.TOGETHER:
             return about.members[0].resource.id
         case Scope.STATE:
             return str(about)

@@ -19,6 +19,8 @@ from modbus_gateway.values.source_readings import read_sources
 HEARTBEAT_CYCLE: Final = 65535
 _COUNTING: Final = ("dot_mw", "set_point_mw", "trajectory_mw")
 _PRICE_COUNTING: Final = "lmp_active_usd_per_mwh"
+_PRICE_PUBLISHED: Final = "lmp_published_usd_per_mwh"
+_INSTRUCTED: Final = "instructions_in_force"
 
 
 def doubted(named: Named, quantity: Quantity, more: Iterable[Reason]) -> Named:
@@ -72,8 +74,25 @@ def _are_all(resources: Sequence[Named], flag: str) -> bool:
     return bool(resources) and all(resource[flag].value for resource in resources)
 
 
+def read_together(resources: Sequence[Named], instructions: Sequence[Named], prices: Sequence[Named]) -> Named:
+    """What of a resource is fresh, a bit each. One whose node has no price, or that nothing was said of, has no such bit."""
+    said = [(resources, "dot_mw"), (resources, "trajectory_mw"), (prices, _PRICE_PUBLISHED), (instructions, _INSTRUCTED)]
+    reasons = {why for parts, name in said for part in parts for why in part[name].quality.reasons}
+    is_said = all(Reason.NEVER_RECEIVED not in resource["dot_mw"].quality.reasons for resource in resources)
+    flags = [
+        _are_all(resources, DOT_FRESH),
+        _are_all(resources, TRAJECTORY_FRESH),
+        _are_all(prices, "lmp_fresh"),
+        _are_all(instructions, "instructions_fresh"),
+        is_said and Reason.CLOCK_IN_DOUBT not in reasons,
+    ]
+    return {"fresh_bits": Reading(sum(1 << bit for bit, is_fresh in enumerate(flags) if is_fresh))}
+
+
 def counts_for_plant(named: Named) -> tuple[object, ...]:
-    """What of a resource or a price a plant's quantities depend on."""
+    """What of a resource, its instructions or a price depends on that is made of them."""
     if _PRICE_COUNTING in named:
-        return (named[_PRICE_COUNTING].quality,)
+        return (*(named[name].quality for name in (_PRICE_COUNTING, _PRICE_PUBLISHED)), named["lmp_fresh"].value)
+    if _INSTRUCTED in named:
+        return named[_INSTRUCTED].quality, named["instructions_fresh"].value
     return (*(named[name].quality for name in _COUNTING), named[DOT_FRESH].value, named[TRAJECTORY_FRESH].value)

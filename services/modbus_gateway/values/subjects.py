@@ -34,9 +34,19 @@ class PlantAt:
     about: About
 
 
+@dataclass(frozen=True)
+class ResourceAt:
+    """A resource, its instructions and its price together, as one unit shows them."""
+
+    unit_id: int
+    about: About
+
+
+Whole = PlantAt | ResourceAt
+"""What is made of what else the unit shows."""
 Said = Member | InstructionsOf | PriceAt | StateField
 """What is read from states on the bus."""
-Subject = Said | PlantAt | UnitItself | GatewayItself
+Subject = Said | Whole | UnitItself | GatewayItself
 
 
 def subject_of(cell: Cell, unit_id: int) -> Subject:
@@ -49,8 +59,8 @@ def subject_of(cell: Cell, unit_id: int) -> Subject:
             return about.prices[0]
         case Scope.STATE:
             return about.fields[0]
-        case Scope.PLANT:
-            return PlantAt(unit_id, cell.about)
+        case Scope.PLANT | Scope.TOGETHER:
+            return (PlantAt if cell.quantity.scope is Scope.PLANT else ResourceAt)(unit_id, cell.about)
         case Scope.UNIT:
             return UnitItself(cell.about.unit_id if cell.about.unit_id is not None else unit_id)
         case Scope.GATEWAY:
@@ -78,3 +88,9 @@ def topics_of(subject: Subject, topics: Topics) -> tuple[str, ...]:
             return (subject.topic_in(topics),)
         case _:
             return ()
+
+
+def parts_of(whole: Whole) -> tuple[Said, ...]:
+    """What a plant, or a resource with its price, is made of."""
+    instructions = map(InstructionsOf, whole.about.members) if isinstance(whole, ResourceAt) else ()
+    return (*whole.about.members, *whole.about.prices, *instructions)

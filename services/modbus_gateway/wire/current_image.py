@@ -26,12 +26,13 @@ from modbus_gateway.values.instruction_readings import read_instructions
 from modbus_gateway.values.motion import EndsAt
 from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.reading import Read, Reading
-from modbus_gateway.values.readings import read_gateway, read_plant
+from modbus_gateway.values.readings import read_gateway, read_plant, read_together
 from modbus_gateway.values.resource_readings import read_resource
 from modbus_gateway.values.subjects import (
     GatewayItself,
     InstructionsOf,
     PlantAt,
+    ResourceAt,
     Said,
     Subject,
     UnitItself,
@@ -181,6 +182,9 @@ class CurrentImage:
                 return _read_said(about, self.received, self._topics, judging, now)
             case PlantAt():
                 return Read(read_plant([one.shown for one in subject.resources], [one.shown for one in subject.prices]))
+            case ResourceAt():
+                made_of = subject.resources, subject.instructions, subject.prices
+                return Read(read_together(*([one.shown for one in places] for places in made_of)))
             case UnitItself(unit_id):
                 return Read({"map_hash": Reading(self._map.hashes.get(unit_id))})
             case GatewayItself():

@@ -8,7 +8,7 @@ from modbus_gateway.map.register_map import Cell, Member, PriceAt, RegisterMap, 
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
 from modbus_gateway.state.received import ADS_DISPATCH, ADS_TRAJECTORY, oasis_upstream
 from modbus_gateway.state.source_watch import Question
-from modbus_gateway.values.subjects import GatewayItself, InstructionsOf, PlantAt, Subject, subject_of
+from modbus_gateway.values.subjects import GatewayItself, InstructionsOf, Subject, Whole, parts_of, subject_of
 from modbus_gateway.wire.image import Area, Stretch
 from modbus_gateway.wire.place import Place, spots_of
 from modbus_gateway.wire.shown_subject import ShownSubject
@@ -31,7 +31,7 @@ def lay_out(register_map: RegisterMap, keeper: Keeper, render_s: float) -> tuple
             shown.places.append(place)
             shown.stale_times_s |= {cell.stale_after_s for _, cell in cells[about] if cell.stale_after_s is not None}
         for about in places:
-            if isinstance(about, PlantAt):
+            if isinstance(about, Whole):
                 _join(subjects[about], about, subjects, places)
         written = [(subjects[about], place) for about, place in places.items()]
         units[unit_id] = UnitImage(keeper, _areas(of_unit, stretches), written, render_s)
@@ -86,8 +86,8 @@ def _cells(spans: Sequence[Span]) -> _Cells:
     for number, span in enumerate(spans):
         for cell in span.cells:
             found[subject_of(cell, span.unit_id)].append((number, cell))
-    for plant in [about for about in found if isinstance(about, PlantAt)]:
-        for part in _parts(plant):
+    for whole in [about for about in found if isinstance(about, Whole)]:
+        for part in parts_of(whole):
             found[part] += ()
     return dict(found)
 
@@ -114,13 +114,11 @@ def _areas(of_unit: RegisterMap, stretches: Sequence[Stretch]) -> dict[Table, li
     return {table: sorted(areas, key=lambda area: area.start) for table, areas in found.items()}
 
 
-def _join(plant: ShownSubject, about: PlantAt, subjects: dict[Subject, ShownSubject], places: dict[Subject, Place]) -> None:
-    """Have a plant know what it is made of, and that know the plant."""
+def _join(plant: ShownSubject, about: Whole, subjects: dict[Subject, ShownSubject], places: dict[Subject, Place]) -> None:
+    """Have a plant, or a resource with its price, know what it is made of, and that know it."""
     plant.resources = [places[member] for member in about.about.members]
     plant.prices = [places[price] for price in about.about.prices]
-    for part in dict.fromkeys(_parts(about)):
+    parts = dict.fromkeys(parts_of(about))
+    plant.instructions = [places[part] for part in parts if isinstance(part, InstructionsOf)]
+    for part in parts:
         subjects[part].plants.append(plant.number)
-
-
-def _parts(plant: PlantAt) -> tuple[Member | PriceAt, ...]:
-    return (*plant.about.members, *plant.about.prices)

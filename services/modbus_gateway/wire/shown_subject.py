@@ -27,9 +27,10 @@ class ShownSubject:
     Attributes:
         places: where it is shown, one in each unit.
         stale_times_s: those that cells about it have of their own.
-        plants: the numbers of the plants that are made of it.
+        plants: the numbers of the plants, and of resources with their prices, that are made of it.
         resources: of a plant, the places of its resources in its unit.
         prices: of a plant, those of their prices.
+        instructions: of a resource with its price, that of its instructions.
         waits_for: of a plant, the numbers of those of them that are outdated.
         restless: of a plant, the numbers of those of them that are restless.
         is_restless: whether it may change at any moment, so that nothing less than reading it anew tells.
@@ -46,6 +47,7 @@ class ShownSubject:
         self.plants: list[int] = []
         self.resources: list[Place] = []
         self.prices: list[Place] = []
+        self.instructions: list[Place] = []
         self.waits_for: dict[int, None] = {}
         self.restless: dict[int, None] = {}
         self.is_restless = False

@@ -6,7 +6,7 @@ from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import Member
 from modbus_gateway.state.arrivals import Arrival
-from modbus_gateway.values.subjects import PlantAt
+from modbus_gateway.values.subjects import Whole
 from modbus_gateway.wire.current_image import CurrentImage
 
 UNCERTAIN = bytes([0, 64])
@@ -83,7 +83,7 @@ class TwoUnits:
         found = []
         while subject := self.images.next_outdated():
             self.images.renew(subject)
-            found.append(type(subject.about).__name__ if isinstance(subject.about, PlantAt) else _name(subject.about))
+            found.append(type(subject.about).__name__ if isinstance(subject.about, Whole) else _name(subject.about))
         return found
 
     def hear_dot(self, *, resource: str = "SOLAR") -> None:
@@ -112,7 +112,7 @@ def test_a_state_outdates_what_it_is_about_and_the_plant_when_that_shows_it_and_
     units.hear_status()
     units.written()
     units.hear_dot()
-    assert units.written() == ["SOLAR", "PlantAt"]
+    assert units.written() == ["SOLAR", "PlantAt", "ResourceAt"]
     units.hear_dot()
     assert units.written() == ["SOLAR"], "the plant shows the same as before"
 
@@ -139,7 +139,7 @@ def test_a_heartbeat_outdates_nothing_while_it_only_says_again_that_all_is_well(
         units.hear_status()
         assert units.written() == []
     units.hear_status(online=False)
-    assert units.written() == ["GatewayItself", "SOLAR", "PlantAt"], "HYDRO never heard of it"
+    assert units.written() == ["GatewayItself", "SOLAR", "PlantAt", "ResourceAt"], "HYDRO never heard of it"
 
 
 def test_what_heartbeats_showed_counts_as_long_as_the_last_one_says():

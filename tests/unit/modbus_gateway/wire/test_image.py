@@ -241,7 +241,7 @@ def test_plant_resource_in_full(plant):
     assert words[61:70] == [192, 0, 1, 1, 0, 0xFFFF, 2, 1, 250]
     assert words[83:88] == [192, 0, 0xFFFF, *NO_TIME]
     assert words[88:100] == [192, 0, *NAN, *f32(45), 192, 0, *NAN, *NAN]
-    assert {words[17]} == {0xFFFF}
+    assert words[17] == 0b11011, "OASIS was not heard to answer"
 
 
 def test_plant_shows_no_value_where_there_is_none(plant):

@@ -35,6 +35,7 @@ WHOSE = {
     Scope.PLANT: {"plant": "sierra"},
     Scope.RESOURCE: {"resource": "SOLAR"},
     Scope.PRICE: {"node": "NODE1"},
+    Scope.TOGETHER: {"resource": "SOLAR"},
 }
 EVERY_QUANTITY = [
     {"unit_id": 21, "address": 4 * i, "quantity": name, **WHOSE[one.scope], **({"length": 4} if one.unit == TEXT else {})}
