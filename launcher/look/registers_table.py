@@ -10,6 +10,7 @@ from rich.text import Text
 from dotbus.contracts.quality import BIT_OF, Level
 from dotbus.runtime.installation.modbus import Table as Place
 from launcher.look.registers import Shown
+from modbus_gateway.map.codes import in_words
 from modbus_gateway.map.quantities import EPOCH, FLAG, LEVEL, REASONS, Scope
 
 _WIDTHS: Final = {"register": 8, "quantity": 25, "value": 25, "words": 9}
@@ -65,6 +66,8 @@ def _meaning(entry: Shown) -> str:
         case unit if unit == REASONS:
             names = [reason for reason, bit in BIT_OF.items() if int(entry.value) >> bit & 1]
             return ", ".join(names) or "none"
+        case unit if word := in_words(entry.value, unit):
+            return word
         case unit:
             digits = (
                 f"{entry.value:.0f}"

@@ -9,11 +9,18 @@ from typing import Final
 from dotbus.contracts.quality import BIT_OF, Level
 from dotbus.runtime.installation.modbus import Addresses, ByteOrder, RegisterType, Table, WordOrder
 from modbus_gateway.map.addressing import written
+from modbus_gateway.map.codes import in_words
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import EPOCH, FLAG, LEVEL, REASONS
 from modbus_gateway.map.register_map import About, Cell
 
-_AGES: Final = {"dot": "dot_age_s", "trajectory": "trajectory_age_s", "latest_dop": "trajectory_age_s", "lmp": "lmp_age_s"}
+_AGES: Final = {
+    "instructions": "instructions_age_s",
+    "dot": "dot_age_s",
+    "trajectory": "trajectory_age_s",
+    "latest_dop": "trajectory_age_s",
+    "lmp": "lmp_age_s",
+}
 """The quantity that tells how old others are, by the quantity whose quality they have."""
 
 
@@ -95,6 +102,8 @@ def _number(number: float, unit: str) -> str:
         return f"{datetime.fromtimestamp(number, UTC):%Y-%m-%d %H:%M:%S} UTC"
     if unit == LEVEL and number in set(Level):
         return f"{number:.0f} {Level(int(number)).name.lower()}"
+    if word := in_words(number, unit):
+        return word
     if unit == REASONS:
         return ", ".join(reason for reason, bit in BIT_OF.items() if int(number) >> bit & 1) or "none"
     return f"{number:.10g} {'' if unit in (LEVEL, FLAG) else unit}".rstrip()

@@ -81,6 +81,8 @@ EPOCH: Final = "s since 1970 UTC"
 LEVEL: Final = "192, 64 or 0"
 REASONS: Final = "bit mask"
 TEXT: Final = "text"
+SCHEDULE: Final = "1 five-minute, 2 hourly, 3 both"
+BATCH_TYPE: Final = "batchType"
 FRESH: Final = "1 DOT, 2 trajectory, 4 price, 8 instructions, 16 clocks"
 COMMITMENT: Final = "1 start-up, 2 shut-down, 3 other"
 NEVER_BAD: Final = ""
@@ -142,8 +144,8 @@ _RESOURCE = (
     (DOT_FRESH, U16, FLAG, "", "1 while a DOT is in force and nothing but a limit of the resource speaks against it"),
     ("dot_changes_in_s", U16, "s", "", "Until what it asks changes or ends, by what CAISO said; no value while dot_mw is bad"),
     ("dot_target_in_s", U16, "s", "", "Until its target, 0 once that is past; no value while dot_mw is bad"),
-    ("dot_batch_type", U16, "0, 1 or 4", "", "Its batchType: five-minute, hourly, exceptional; no value while dot_mw is bad"),
-    ("dot_schedule", U16, "1, 2 or 3", "", "Its schedule: five-minute, hourly or both; no value while dot_mw is bad"),
+    ("dot_batch_type", U16, BATCH_TYPE, "", "0 five-minute, 1 hourly, 4 exceptional; no value while dot_mw is bad"),
+    ("dot_schedule", U16, SCHEDULE, "", "Which schedule it is of; no value while dot_mw is bad"),
     ("dot_revision", U32, "", "", "Revision of its batch, if CAISO numbers it; no value while dot_mw is bad"),
     ("set_point_quality", U16, LEVEL, "", "Quality of the set-point"),
     ("set_point_reasons", U16, REASONS, "", "Why it is less than good"),

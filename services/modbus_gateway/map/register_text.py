@@ -199,8 +199,10 @@ CLASSIC: Final = f"""\
 
 The map that this project's predecessors served. Little word order and `hold` unless the block says otherwise; at most
 {CLASSIC_RESOURCES} resources; i is a resource's place, counted from 0. SUPP and the active price are neither held nor
-replaced by `bad_value`: past their interval they show "no value", because no flag of this map would tell that it is over.
-Discrete input 2 is 0 as soon as one of the trajectories whose DOPs it shows is bad, for instance because no new one came for
+replaced by `bad_value`: past their interval they show "no value", because no flag of the predecessors' map told that it is
+over. Discrete inputs 3 and 4 stand where that map has none. Discrete input 3 is 1 while each resource has a DOT in force
+that may be believed, 4 while the clocks of all ingests that are online agree with CAISO's and ours. Discrete input 2 is 0
+as soon as one of the trajectories whose DOPs it shows is bad, for instance because no new one came for
 `trajectory_stale_after_s`.
 """
 
@@ -210,7 +212,21 @@ PLANT: Final = f"""\
 Version {MAP_VERSION}. Big word order and `nan` unless the block says otherwise. The header takes the first {PLANT_STRIDE}
 registers, each place the next {PLANT_STRIDE}: the first resource begins at {PLANT_STRIDE}, the second at
 {2 * PLANT_STRIDE}. One request can read a whole one. Quantities may be added where registers are reserved; none moves within a
-version.
+version. What is moved or added by hand stands safest behind the last place: a later version may use what is reserved.
+
+What counts down (`dot_changes_in_s`, `dot_target_in_s`, `answer_closes_in_s`, `next_commitment_in_s`) is rounded up, ends
+at 0 and is never held: it is "no value" while there is nothing to wait for, or what it counts to is bad. `dot_changes_in_s`
+passes over a DOT that asks the same megawatts, SUPP and must-follow as the one in force; how good what follows is,
+`next_dot_quality` tells.
+
+`instruction_changes` is for an alarm: any other number than before means that CAISO instructs something new. It counts each
+instruction, and each revision of one, that the gateway did not know; one that was gone and comes again counts again, one
+that ends does not. It begins anew with the gateway, and two gateways count apart.
+
+Of instructions, what is in doubt counts as in force and is `incomplete`; so are constraints that leave no megawatts between
+them, and two of one kind of which nobody can say which holds. That there is none of a kind is "no value", as good as the
+state that says so. `commitment` is the start-up or shut-down that began last, `next_commitment` the one that begins first
+of those ahead.
 """
 
 FIELDS: Final = """\
