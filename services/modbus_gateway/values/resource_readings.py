@@ -150,7 +150,7 @@ def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
         "supp_mw": Reading(dot.supp_mw if dot else None, quality),
         "must_follow": Reading(follow, quality),
         "dot_age_s": Reading.of_age(dots.heard_at, now),
-        **read_timing(dots.timeline.intervals, dot, quality, now),
+        **read_timing(dots.timeline, dot, quality, now),
     }
 
 

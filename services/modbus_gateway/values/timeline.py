@@ -35,7 +35,8 @@ class Timeline:
     def __init__(self, intervals: Iterable[DotInterval]) -> None:
         self.intervals = tuple(intervals)
         self.contested = contested(self.intervals)
-        self._stretches = _stretches(self.intervals)
+        self._cuts = sorted({at for each in self.intervals for at in (each.interval_start, each.interval_end)})
+        self._stretches = _stretches(self.intervals, self._cuts)
         self.anchors = _anchors(self._stretches)
         last_first = self.intervals[::-1]  # of equals the first counts, so it comes last
         self._by_end = sorted(last_first, key=lambda interval: (interval.interval_end, precedence(interval)))
@@ -62,6 +63,10 @@ class Timeline:
         """When the passing of time alone next changes which DOT is in force and between which two the ramp runs."""
         past = bisect_right(self._turns, now)
         return self._turns[past] if past < len(self._turns) else None
+
+    def cuts_after(self, now: datetime) -> Sequence[datetime]:
+        """The starts and ends of intervals that are still to come, in their order."""
+        return self._cuts[bisect_right(self._cuts, now) :]
 
     def is_covered(self, begin: datetime, end: datetime) -> bool:
         """Whether a DOT is in force at every moment between two times."""
@@ -95,9 +100,8 @@ def _first_of_each_start(intervals: Sequence[DotInterval]) -> list[DotInterval]:
     return [found[start] for start in sorted(found)]
 
 
-def _stretches(intervals: Sequence[DotInterval]) -> list[_Stretch]:
+def _stretches(intervals: Sequence[DotInterval], cuts: Sequence[datetime]) -> list[_Stretch]:
     """Begin, end and DOT of every time for which one DOT is in force without a break, in their order."""
-    cuts = sorted({at for interval in intervals for at in (interval.interval_start, interval.interval_end)})
     stretches: list[_Stretch] = []
     for begin, end in pairwise(cuts):
         dot = in_force(intervals, begin)
