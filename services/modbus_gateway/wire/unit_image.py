@@ -42,6 +42,7 @@ class UnitImage:
     ) -> None:
         self._keeper = keeper
         self._areas = areas
+        self._starts = {table: [area.start for area in of_table] for table, of_table in areas.items()}
         self._subjects = [subject for subject, _ in written]
         self._places = [place for _, place in written]
         self._render_s = render_s
@@ -55,11 +56,10 @@ class UnitImage:
         return self._read(table, address, count)
 
     def _read(self, table: Table, address: int, count: int) -> bytes | Refusal:
-        areas = self._areas.get(table, ())
-        number = bisect_right(areas, address, key=_start_of) - 1
-        if number < 0 or address + count > areas[number].start + areas[number].length:
+        number = bisect_right(self._starts.get(table, ()), address) - 1
+        if number < 0 or address + count > (area := self._areas[table][number]).start + area.length:
             return Refusal.ADDRESS
-        stretch, now = areas[number].stretch, self._keeper.now()
+        stretch, now = area.stretch, self._keeper.now()
         first = address - stretch.start
         for writer in stretch.written_by(first, count):
             subject, place = self._subjects[writer], self._places[writer]
@@ -69,7 +69,3 @@ class UnitImage:
             elif is_old and place.moves:
                 place.move(now)
         return stretch.cut(first, count)
-
-
-def _start_of(area: Area) -> int:
-    return area.start
