@@ -1,4 +1,4 @@
-"""Arrivals: what came from the bus, decoded once, in the bus's thread; what it is worth is judged later. Pure.
+"""Arrivals: what came from the bus, decoded once; what it is worth is judged later. Pure.
 
 What is nonsense is told from what is news here: a payload that is no message, one about another thing than its topic, one with
 a time that no clock shows. Nobody's message must end the gateway, so no time passes that arithmetic could stumble over.
