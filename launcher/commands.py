@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.mqtt.bus import Bus
@@ -32,8 +34,10 @@ from launcher.look.rows import Rows
 from launcher.look.sent import Simulator
 from launcher.look.status import watch
 from launcher.setup.certificates import certificates_app
-from launcher.setup.check import check_configuration, compare_maps, load_with_map, what_a_group_is
+from launcher.setup.check import check_configuration, load_with_map, what_a_group_is
 from launcher.setup.online import ask_caiso
+from launcher.setup.reload import TAKEN, NotAnswered, ask_for_reload
+from modbus_gateway.map.changes import compare_maps
 from modbus_gateway.map.register_map import RegisterMap
 
 PREFIX = "DOTBUS_"
@@ -209,6 +213,31 @@ def check(
     typer.echo("\n".join(lines))
     if moved:
         raise typer.Exit(EXIT_MOVED)
+
+
+@app.command()
+def reload(
+    config: ConfigFile = DEFAULT,
+    instance: Annotated[
+        str, typer.Option(envvar="MODBUS_GATEWAY_INSTANCE", help="The gateway's name; this machine's unless given.")
+    ] = gethostname(),
+) -> None:
+    """Have a running Modbus gateway read its file again. The broker comes from DOTBUS_MQTT_* variables, and the broker's user.
+
+    Ends with 0 when what is in the file is in force, 2 when it was refused and nothing has changed, 1 when nobody answered.
+    """
+    installation = load_or_exit(lambda: load_installation(config))  # its map is for the gateway to judge
+    settings = load_or_exit(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
+    configure_logs("dotbus", "reload", "console", "error")
+    try:
+        reply = ask_for_reload(settings, installation, instance, utc_now)
+    except NotAnswered as silent:
+        typer.echo(str(silent), err=True)
+        raise typer.Exit(EXIT_FAILED) from silent
+    for line in (*reply.changes, f"{reply.outcome}: {reply.detail}", *reply.mistakes):
+        typer.echo(line, err=reply.outcome != TAKEN)
+    if reply.outcome != TAKEN:
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _ask_caiso(installation: Installation) -> None:

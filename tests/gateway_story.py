@@ -168,6 +168,13 @@ class Gateway:
         )
         self.images.turn(connected=True)
 
+    def change_map(self, **modbus: object) -> None:
+        """Another map takes the place of the one in force."""
+        self.map = read_map(installation(**modbus))
+        images = CurrentImage(self.map, self.topics, wall=lambda: at(self.now_s), monotonic_s=lambda: self.now_s, render_s=0)
+        images.take_over(self.images)
+        self.images = images
+
     @property
     def received(self) -> Received:
         """What came; whoever changes it past `take` sees nothing of it in the registers."""

@@ -168,6 +168,13 @@ mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
   but for one that could not be read, was retained, or stands under the `command_id` of another: its reply and the log alone
   tell of it.
 
+## Reading the register map again
+
+Who may publish as a gateway's own user sends a `reload` message to `service/modbus_gateway/INSTANCE/reload`, not retained, and
+hears on `.../reload/reply`, with its `request_id`, what came of it: `taken`, with each address at which registers say something
+else and each unit's map_hash, or `refused`, with every mistake; then nothing has changed. `dotbus reload` does so. Of several
+requests that come while one is worked on each is answered, and the file is read once more for all of them.
+
 ## What a plant says
 
 A plant's user (and no other, by the access list) says what its resources measure on `plant/PLANT/RESOURCE/telemetry/POINT`,

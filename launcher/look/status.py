@@ -89,7 +89,7 @@ def _state(status: ServiceStatus, now: datetime) -> Text:
         return Text("offline", "bold red")
     if silent_s > SILENT_AFTER_S:
         return Text(f"silent {_span(silent_s)}", "bold red")
-    if not all(upstream.ok and not upstream.complaints for upstream in status.upstreams):
+    if status.complaints or not all(upstream.ok and not upstream.complaints for upstream in status.upstreams):
         return Text("degraded", "yellow")
     return Text("online", "green")
 
@@ -102,6 +102,7 @@ def _upstream(upstream: Upstream | None, now: datetime) -> tuple[str | Text, ...
 
 
 def _complaints(status: ServiceStatus) -> Iterator[str]:
+    yield from (f"{status.source}: {complaint}" for complaint in status.complaints)
     for upstream in status.upstreams:
         if not upstream.ok:
             often = f" ({upstream.failures_in_a_row} times)" if upstream.failures_in_a_row > 1 else ""

@@ -108,8 +108,11 @@ def _asked_for_history(topics: Topics, ingest: BrokerUser) -> BrokerUser:
 
 
 def _gateway(topics: Topics) -> BrokerUser:
+    """Whoever is the same user may have it read its file again."""
     hears = tuple(topics.every(subject) for subject in sorted(STATES - {Subject.STREAM}))
-    return BrokerUser(MODBUS_GATEWAY, writes=(_of_service(topics, MODBUS_GATEWAY),), reads=hears)
+    own = _of_service(topics, MODBUS_GATEWAY)
+    reloads = tuple(f"{own}/{subject}" for subject in (Subject.RELOAD, Subject.RELOAD_REPLY))
+    return BrokerUser(MODBUS_GATEWAY, writes=(own, *reloads), reads=(*hears, *reloads))
 
 
 def _historian(topics: Topics) -> BrokerUser:
@@ -129,12 +132,16 @@ def _replaying(topics: Topics) -> list[BrokerUser]:
 def _plant(topics: Topics, plant: str) -> BrokerUser:
     of_plant = f"{topics.root}/plant/{encode_name(plant)}"
     gateway, stream = topics.service(MODBUS_GATEWAY, plant), topics.stream(MODBUS_GATEWAY, plant)
+    reloads = topics.reload(MODBUS_GATEWAY, plant), topics.reload_reply(MODBUS_GATEWAY, plant)
     says = (f"{Subject.RESPOND}/+", f"{Subject.TELEMETRY}/+", Subject.WRITE)
     return BrokerUser(
         plant_user(plant),
-        writes=(gateway, stream, topics.replay_reply(MODBUS_GATEWAY, plant), *(f"{of_plant}/+/{subject}" for subject in says)),
+        writes=(
+            *(gateway, stream, topics.replay_reply(MODBUS_GATEWAY, plant), *reloads),
+            *(f"{of_plant}/+/{subject}" for subject in says),
+        ),
         reads=(
-            *(f"{of_plant}/#", stream, topics.replay(MODBUS_GATEWAY, plant)),
+            *(f"{of_plant}/#", stream, topics.replay(MODBUS_GATEWAY, plant), *reloads),
             *(topics.every(subject) for subject in (Subject.PRICES, Subject.LMP, Subject.SERVICE)),
         ),
     )

@@ -18,7 +18,6 @@ from dotbus.runtime.settings.settings import load_settings
 from historian.settings import load_configuration as load_historian
 from lmp_ingest.settings import OasisPace
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
-from modbus_gateway.map.changes import changes_between
 from modbus_gateway.map.draft import draft_map
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
@@ -88,28 +87,6 @@ def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:
     if file.mistakes or mistakes:
         raise ConfigurationRefused([*file.mistakes, *mistakes])
     return file.installation, register_map
-
-
-def compare_maps(before: RegisterMap, after: RegisterMap) -> tuple[list[str], bool]:
-    """What moves when one register map takes the place of another, as lines for people, and whether anything does.
-
-    Each address that says something else has a line, and each unit one with its hash, the `map_hash` that SCADA reads; so has
-    what the values come from, when that changes.
-    """
-    changes = changes_between(before, after)
-    lines = [str(change) for change in changes]
-    accepted = [", ".join(sorted(register_map.judging.accept_environments)) for register_map in (before, after)]
-    if accepted[0] != accepted[1]:
-        lines.append(f"all units: values come from {accepted[0]} -> {accepted[1]}")
-    for unit_id in sorted(before.units | after.units):
-        was, now = (register_map.hashes.get(unit_id) for register_map in (before, after))
-        if was == now:
-            lines.append(f"unit {unit_id}: map_hash {now}, nothing moves")
-        else:
-            count = sum(change.unit_id == unit_id for change in changes)
-            told = " -> ".join("not served" if number is None else f"map_hash {number}" for number in (was, now))
-            lines.append(f"unit {unit_id}: {told}, {count} addresses say something else")
-    return lines, bool(changes) or accepted[0] != accepted[1]
 
 
 @contextmanager

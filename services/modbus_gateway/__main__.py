@@ -5,6 +5,7 @@ import gc
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from importlib.metadata import version as version_of
@@ -17,16 +18,21 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
-from dotbus.runtime.process import service_app
+from dotbus.runtime.process import acting_on, service_app
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.values import MB
 from dotbus.runtime.starting import keeping, listening
 from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_writable
+from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
+from modbus_gateway.reloading.reading import read_again
+from modbus_gateway.reloading.reloads import Reloads
+from modbus_gateway.reloading.requests import RequestsOnBus
 from modbus_gateway.service import Service
 from modbus_gateway.settings import PREFIX, Configuration, load_configuration
+from modbus_gateway.state.received import Received
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
 from modbus_gateway.wire.pdu import Served
@@ -59,20 +65,20 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     topics, register_map = installation.topics, configuration.register_map
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
-    images = CurrentImage(register_map, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
-    metrics.watch_image_age(lambda: images.age_s)
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
     bus = Bus(configuration.bus, _client_id(identity), clock=utc_now, will=identity.will(topics))
-    writes = _writes(configuration, identity, bus, metrics, images)
+    writes = _writes(configuration, identity, bus, metrics, lambda: service.images.received)
+
+    def image_of(shown: RegisterMap) -> CurrentImage:
+        return CurrentImage(shown, topics, wall=utc_now, monotonic_s=time.monotonic, render_s=settings.render_s)
+
+    def served_by(shown: RegisterMap, images: CurrentImage) -> Served:
+        look = writes.tables(images.look) if writes else images.look
+        return Served(shown.units, look, writes.writing if writes else NothingWritable(), called, shown.aliases)
+
     called = Identification.of(version_of("dotbus"), f"{installation.environment} {configuration.service.instance}")
-    served = Served(
-        register_map.units,
-        writes.tables(images.look) if writes else images.look,
-        writes.writing if writes else NothingWritable(),
-        called,
-        register_map.aliases,
-    )
-    server = Server(served, settings.limits, metrics, time.monotonic, metrics.closed)
+    images = image_of(register_map)
+    server = Server(served_by(register_map, images), settings.limits, metrics, time.monotonic, metrics.closed)
     service = Service(
         register_map,
         topics,
@@ -82,19 +88,30 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
         turned=server.tend,
         delivered=metrics.delivered,
     )
-    service.follow(bus)
-    if writes:
-        bus.subscribe(writes.follows, service.on_delivery)
+    service.follow(bus, writes.follows if writes else ())
+    metrics.watch_image_age(lambda: service.images.age_s)
+
+    async def change(after: RegisterMap) -> None:
+        image, before = await asyncio.to_thread(image_of, after), service.images
+        ask_broker = service.change_map(after, image)
+        server.serve(served_by(after, image))  # without a pause since: both from the same request on
+        await asyncio.to_thread(ask_broker)
+        await asyncio.to_thread(before.let_go)
+
+    config = configuration.service.config
+    reloads = Reloads(register_map, lambda: read_again(config, installation), change, clock=utc_now)
+    requests = RequestsOnBus(bus, reloads, topics, identity, clock=utc_now, loop=asyncio.get_running_loop())
 
     def describe(now: datetime) -> ServiceStatus:
-        return identity.status(now, upstreams=service.upstreams, outbox=writes.outbox.span() if writes else None)
+        outbox = writes.outbox.span() if writes else None
+        return identity.status(now, upstreams=service.upstreams, outbox=outbox, complaints=reloads.complaints)
 
     ready = (lambda: writes.is_ready) if writes else (lambda: True)
     presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=ready)
 
     def health() -> dict[str, object]:
         alive = time.monotonic() - service.turned_at_s <= STUCK_AFTER_S and (writes is None or writes.is_alive)
-        return {"alive": alive, "ready": bus.connected, "image_age_s": images.age_s, "broker": bus.connected}
+        return {"alive": alive, "ready": bus.connected, "image_age_s": service.images.age_s, "broker": bus.connected}
 
     for entrance in entrances(settings, utc_now, time.monotonic, metrics):
         with listening(entrance.door.speaks, (entrance.host, entrance.port), entrance.host_setting, entrance.port_setting):
@@ -116,6 +133,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
             if writes:
                 running.enter_context(writes.serving())
             running.enter_context(serving_health(configuration.service, registry, health))
+            running.enter_context(acting_on("SIGHUP", requests.on_hangup))
 
         try:
             await service.run(stop, started)
@@ -129,7 +147,7 @@ def _client_id(identity: Identity) -> str:
 
 
 def _writes(
-    configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, images: CurrentImage
+    configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, received: Callable[[], Received]
 ) -> Writes | None:
     """What a gateway has for writes; None when its map takes none."""
     installation, settings = configuration.installation, configuration.own
@@ -149,7 +167,7 @@ def _writes(
         bus,
         _client_id(identity),
         outbox,
-        lambda: images.received,
+        received,
         stale_after_s=installation.modbus.stale_after_s,
         wall=utc_now,
         monotonic_s=time.monotonic,

@@ -10,11 +10,11 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-from dotbus.contracts.messages import Upstream
+from dotbus.contracts.messages import Environment, Upstream
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
@@ -71,6 +71,9 @@ class Service:
         self._is_heard = False
         self._delivered = delivered
         self._needed = needed_services(register_map)
+        self._followed = frozenset(register_map.states(topics))
+        self._bus: Bus | None = None
+        self._also: frozenset[str] = frozenset()
         self.upstreams: tuple[Upstream, ...] = hear_ingests(images.received, self._needed, clock())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
@@ -79,10 +82,39 @@ class Service:
         self._has_room = threading.Event()
         self._log = get_logger("service")
 
-    def follow(self, bus: Bus) -> None:
-        """Subscribe to what the map shows. Call before the bus is started."""
-        bus.subscribe(self._map.filters(self._topics), self.on_delivery)
+    def follow(self, bus: Bus, also: Sequence[str] = ()) -> None:
+        """Subscribe to what the map shows, and to other states, whatever a map shows. Call before the bus is started."""
+        self._bus, self._also = bus, frozenset(also)
+        bus.subscribe([*also, *self._map.filters(self._topics)], self.on_delivery)
         bus.on_connection(self.on_connection)
+
+    @property
+    def images(self) -> CurrentImage:
+        """What is served now."""
+        return self._images
+
+    def change_map(self, register_map: RegisterMap, images: CurrentImage) -> Callable[[], None]:
+        """Go on with another map and its image, in the loop's thread, from one request to the next.
+
+        Returns:
+            Asks the broker for what it shows and no more for what it does not. It may wait, so it is for another thread.
+        """
+        before, self._map = self._map, register_map
+        images.take_over(self._images, self._also)
+        self._images, self._needed = images, needed_services(register_map)
+        self._followed = frozenset(register_map.states(self._topics))
+        self._is_heard = True
+        self._changed.set()
+        return lambda: self._ask_for_others(before, register_map)
+
+    def _ask_for_others(self, before: RegisterMap, after: RegisterMap) -> None:
+        """Services come last again. Where other environments count everything is asked for: the broker says it once more."""
+        if self._bus is None:
+            return
+        known, wanted = before.filters(self._topics), after.filters(self._topics)
+        is_new = set(wanted) - set(known if _accepted(before) == _accepted(after) else ())
+        self._bus.unsubscribe([one for one in known if one not in wanted and one not in self._also])
+        self._bus.subscribe([one for one in wanted if one in is_new or one == wanted[-1]], self.on_delivery)
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Take a message over, in the bus's thread. A state needs no safekeeping: the broker has it still."""
@@ -169,8 +201,14 @@ class Service:
         if arrival is None:
             self._delivered("not ours")
             return
+        if not (arrival.source or arrival.topic in self._followed or arrival.topic in self._also):
+            return  # of a map before; and it would come again, were it shown again
         self._delivered(str(arrival.said) if isinstance(arrival.said, Problem) else "taken")
         if isinstance(arrival.said, Problem) and self._images.received.problem(arrival.topic) is not arrival.said:
             self._log.warning("message not used", topic=arrival.topic, problem=str(arrival.said), detail=arrival.detail)
         self._images.take(arrival)
         self._is_heard = self._is_heard or bool(arrival.source)
+
+
+def _accepted(register_map: RegisterMap) -> frozenset[Environment]:
+    return frozenset(register_map.judging.accept_environments)

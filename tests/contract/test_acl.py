@@ -89,7 +89,7 @@ def test_each_subject_is_published_by_its_ingest_and_received_by_who_needs_it(to
 def test_every_subject_is_judged_here():
     assert set(Subject) == set(WRITERS) | {
         *(Subject.SERVICE, Subject.STREAM, Subject.GAP, Subject.REPLAY, Subject.REPLAY_REPLY),
-        *(Subject.BACKFILL, Subject.BACKFILL_REPLY),
+        *(Subject.BACKFILL, Subject.BACKFILL_REPLY, Subject.RELOAD, Subject.RELOAD_REPLY),
     }
 
 
@@ -137,6 +137,15 @@ def test_lmp_ingest_alone_is_asked_for_the_past_by_its_own_command_line_and_answ
         assert writers(topics, topic) == {"lmp_ingest"}
         assert readers(topics, topic) - READERS_OF_ALL - {"historian"} == {"lmp_ingest"}
     assert writers(topics, topics.backfill("ads_ingest", "main")) == set()
+
+
+def test_a_gateway_is_told_to_read_its_file_again_by_its_own_user_alone(topics: Topics):
+    for say in (topics.reload, topics.reload_reply):
+        for instance, users_of_it in (("main", {"modbus_gateway"}), ("sierra", {"modbus_gateway", "plant-sierra"})):
+            topic = say("modbus_gateway", instance)
+            assert writers(topics, topic) == users_of_it
+            assert readers(topics, topic) - READERS_OF_ALL - {"historian"} == users_of_it
+        assert writers(topics, say("ads_ingest", "main")) == set()
 
 
 def test_a_plant_sees_nothing_of_another_plant(topics: Topics):

@@ -204,4 +204,21 @@ CHANNELS = (
         (),
         "whether it was taken",
     ),
+    Channel(
+        Subject.RELOAD,
+        f"{_SERVICE}/{Subject.RELOAD}",
+        m.ReloadRequest,
+        (),
+        ("modbus_gateway",),
+        "read the installation's file, and the register map in it, again",
+        Subject.RELOAD_REPLY,
+    ),
+    Channel(
+        Subject.RELOAD_REPLY,
+        f"{_SERVICE}/{Subject.RELOAD_REPLY}",
+        m.ReloadReply,
+        ("modbus_gateway",),
+        (),
+        "whether that is in force now: what registers say otherwise, or every mistake",
+    ),
 )

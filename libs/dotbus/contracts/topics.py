@@ -44,6 +44,8 @@ class Subject(StrEnum):
     REPLAY_REPLY = "replay/reply"
     BACKFILL = "backfill"
     BACKFILL_REPLY = "backfill/reply"
+    RELOAD = "reload"
+    RELOAD_REPLY = "reload/reply"
 
 
 EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.WRITE, Subject.PRICES, Subject.GAP})
@@ -201,6 +203,14 @@ class Topics:
         """Whether a backfill was taken."""
         return f"{self.service(service, instance)}/{Subject.BACKFILL_REPLY}"
 
+    def reload(self, service: str, instance: str) -> str:
+        """Command: read the installation's file again."""
+        return f"{self.service(service, instance)}/{Subject.RELOAD}"
+
+    def reload_reply(self, service: str, instance: str) -> str:
+        """Whether what was read is in force."""
+        return f"{self.service(service, instance)}/{Subject.RELOAD_REPLY}"
+
     def every(self, subject: Subject) -> str:
         """The filter that matches each topic of this subject, whatever the names."""
         match subject:
@@ -272,6 +282,8 @@ _OF_SERVICE = frozenset(
         Subject.REPLAY_REPLY,
         Subject.BACKFILL,
         Subject.BACKFILL_REPLY,
+        Subject.RELOAD,
+        Subject.RELOAD_REPLY,
     }
 )
 

@@ -43,6 +43,7 @@ class Identity:
         cursors: Mapping[str, str] | None = None,
         certificate_days_left: float | None = None,
         backfills: Sequence[Backfill] = (),
+        complaints: Sequence[str] = (),
     ) -> ServiceStatus:
         """What this instance says of itself at a time."""
         return ServiceStatus(
@@ -59,6 +60,7 @@ class Identity:
             cursors=dict(cursors or {}),
             certificate_days_left=certificate_days_left,
             backfills=tuple(backfills),
+            complaints=tuple(complaints),
         )
 
     def will(self, topics: Topics) -> Outgoing:

@@ -6,7 +6,8 @@ Exit status: 0 stopped in order, 1 failed, 2 configuration refused.
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from typing import Annotated, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ WAKE_EVERY_S = 1.0
 """The longest that a main thread may wait at once: Python handles a signal when that thread wakes, and one that comes just
 before it begins to wait does not wake it. A word to end would never be heard."""
 _STOP = ("SIGINT", "SIGTERM")
+_ACTS: dict[str, Callable[[], None]] = {}
 _NO_REASON_TO_END = ("SIGHUP", "SIGUSR1", "SIGUSR2")
 """By default they end a process: a closed terminal, a rotation of logs, a habit from other daemons. Windows has none."""
 
@@ -132,9 +134,22 @@ def pass_over_other_signals() -> None:
     threading.Thread(target=_tell, args=(came,), name="signals", daemon=True).start()
 
 
+@contextmanager
+def acting_on(name: str, act: Callable[[], None]) -> Iterator[None]:
+    """Meanwhile a signal that is otherwise passed over has something done, in a thread of its own. Windows has none."""
+    _ACTS[name] = act
+    try:
+        yield
+    finally:
+        del _ACTS[name]
+
+
 def _tell(came: "queue.SimpleQueue[int]") -> None:
     while True:
         name = signal.Signals(came.get()).name
+        if act := _ACTS.get(name):
+            act()
+            continue
         hint = "SIGTERM ends the process in order; to read a changed configuration, restart it"
         get_logger("process").warning("signal passed over", signal=name, next=hint)
 

@@ -13,6 +13,7 @@ class FakeBus:
     Attributes:
         published: everything that was published, in order.
         acknowledged: topics of the deliveries that were acknowledged, in order.
+        asked_for: filters in the order in which they were asked for, but for those that were taken back.
         refuse: raised by the next publish, when set.
         forbidden: topics that it refuses, as a broker does by its access list; it takes what is published beside them.
     """
@@ -20,6 +21,7 @@ class FakeBus:
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
         self.acknowledged: list[str] = []
+        self.asked_for: list[str] = []
         self.refuse: Exception | None = None
         self.forbidden: set[str] = set()
         self.connected = False
@@ -34,8 +36,15 @@ class FakeBus:
         retained_as_published: bool = False,  # noqa: ARG002  # as the real bus
     ) -> None:
         """As the real bus."""
+        self.asked_for += filters
         for topic_filter in filters:
             self._subscribers.add(topic_filter, on_delivery)
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """As the real bus."""
+        for topic_filter in filters:
+            self.asked_for.remove(topic_filter)
+            self._subscribers.remove(topic_filter)
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """As the real bus."""

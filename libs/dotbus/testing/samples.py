@@ -32,6 +32,8 @@ from dotbus.contracts.messages import (
     OutboxSpan,
     PointWritten,
     Prices,
+    ReloadReply,
+    ReloadRequest,
     ReplayReply,
     ReplayRequest,
     ServiceStatus,
@@ -478,6 +480,27 @@ def backfill_reply() -> BackfillReply:
     )
 
 
+def reload_request() -> ReloadRequest:
+    """An operator has changed a register."""
+    return ReloadRequest(environment=Environment.SIMULATOR, source="dotbus/console", time=AT, request_id="4b7d09a15ec2f683")
+
+
+def reload_reply() -> ReloadReply:
+    """It is in force."""
+    return ReloadReply(
+        environment=Environment.SIMULATOR,
+        source="modbus_gateway/a",
+        time=AT,
+        request_id="4b7d09a15ec2f683",
+        outcome="taken",
+        detail="registers say something else than before",
+        changes=(
+            "unit 20, holding 0: dot_mw SOLAR float32 big nan -> dot_mw SOLAR int16 times 10.0 nan",
+            "unit 20: map_hash 1711276032 -> map_hash 734003201, 1 addresses say something else",
+        ),
+    )
+
+
 def backfill() -> Backfill:
     """A month that is done but for an hour."""
     return Backfill(
@@ -626,4 +649,6 @@ def every_message() -> tuple[AnyMessage, ...]:
         replay_reply(),
         backfill_request(),
         backfill_reply(),
+        reload_request(),
+        reload_reply(),
     )

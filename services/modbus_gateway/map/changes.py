@@ -57,6 +57,28 @@ def changes_between(before: RegisterMap, after: RegisterMap) -> list[Change]:
     return [change for key in sorted(old.keys() | new.keys()) for change in _in_table(*key, old.get(key, ()), new.get(key, ()))]
 
 
+def compare_maps(before: RegisterMap, after: RegisterMap) -> tuple[list[str], bool]:
+    """What moves when one register map takes the place of another, as lines for people, and whether anything does.
+
+    Each address that says something else has a line, and each unit one with its hash, the `map_hash` that SCADA reads; so has
+    what the values come from, when that changes.
+    """
+    changes = changes_between(before, after)
+    lines = [str(change) for change in changes]
+    accepted = [", ".join(sorted(register_map.judging.accept_environments)) for register_map in (before, after)]
+    if accepted[0] != accepted[1]:
+        lines.append(f"all units: values come from {accepted[0]} -> {accepted[1]}")
+    for unit_id in sorted(before.units | after.units):
+        was, now = (register_map.hashes.get(unit_id) for register_map in (before, after))
+        if was == now:
+            lines.append(f"unit {unit_id}: map_hash {now}, nothing moves")
+        else:
+            count = sum(change.unit_id == unit_id for change in changes)
+            told = " -> ".join("not served" if number is None else f"map_hash {number}" for number in (was, now))
+            lines.append(f"unit {unit_id}: {told}, {count} addresses say something else")
+    return lines, bool(changes) or accepted[0] != accepted[1]
+
+
 def _by_table(register_map: RegisterMap) -> Mapping[tuple[int, Table], Sequence[Entry]]:
     found: defaultdict[tuple[int, Table], list[Entry]] = defaultdict(list)
     for entry in register_map.entries:

@@ -8,12 +8,12 @@ order. Several instances of one ingest may say the same state. What each last sa
 status of the source that said it, and because one may know what the other does not (see `precedence`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from dotbus.contracts.messages import Dot, Instructions, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import Dot, Environment, Instructions, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from modbus_gateway.state.arrivals import Arrival, Problem, StateMessage
 from modbus_gateway.state.precedence import still_ahead
@@ -166,6 +166,25 @@ class Received:
                 self.sources.pop(arrival.source, None)
             case message:
                 self._take_state(message, arrival)
+
+    def forget(self, topics: Iterable[str]) -> None:
+        """Nobody listens to some topics any more, so nobody tells when what was said there is taken back."""
+        for topic in topics:
+            for known in (self._statements, self._problems, self._retracted_at):
+                known.pop(topic, None)
+
+    def accept(self, environments: Collection[Environment]) -> None:
+        """From now on nothing counts but what is said of some environments, whatever counted when it came."""
+        self.sources = {
+            name: source
+            for name, source in self.sources.items()
+            if source.latest is None or source.latest.status.environment in environments
+        }
+        for topic, known in self._statements.items():
+            kept = {name: said for name, said in known.items() if said[0].message.environment in environments}
+            self._statements[topic] = kept
+            if known and not kept:
+                self._problems.setdefault(topic, Problem.WRONG_ENVIRONMENT)
 
     def _note_use(self, arrival: Arrival) -> None:
         self.unusable.pop(arrival.source, None)

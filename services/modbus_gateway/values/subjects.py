@@ -67,6 +67,21 @@ def subject_of(cell: Cell, unit_id: int) -> Subject:
             return GatewayItself()
 
 
+def called(subject: Subject) -> str:
+    """What a subject is called, whatever else the file says of it."""
+    match subject:
+        case Member():
+            return subject.resource.id
+        case PriceAt():
+            return f"{subject.market.value} {subject.node}"
+        case StateField():
+            return f"{subject.called} {subject}"
+        case PlantAt():
+            return str(subject.about)
+        case _:
+            return ""
+
+
 def with_stale_time(subject: Subject, stale_after_s: float) -> Subject:
     """The same judged with another stale time."""
     if isinstance(subject, InstructionsOf):

@@ -6,11 +6,12 @@ only moves, a ramp or an age, is worked out when somebody asks and it is older t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, KeysView
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus
 from dotbus.runtime.logs import get_logger
@@ -96,6 +97,45 @@ class CurrentImage:
     def look(self, unit_id: int) -> UnitImage | None:
         """The registers of a unit, which are up to date whenever they are read. None of a unit that is not served."""
         return self._units.get(unit_id)
+
+    def take_over(self, before: "CurrentImage", also: Collection[str] = ()) -> None:
+        """Go on with what the image of another map knows, in its place.
+
+        What came counts as it did, and what stands where it stood, in the same form, is held on while it is bad. Where other
+        environments are accepted nothing is held: it may be of one that is not any more.
+        What is said on the topics of `also` is kept.
+        """
+        now = self._seen = before.now()  # each step of the clock is seen by one of the two
+        self.received = before.received
+        self.received.forget(before.topics - self.topics - set(also))
+        self._tls_ends_at = before._tls_ends_at  # noqa: SLF001  # of the same class
+        if self.accepts == before.accepts:
+            for unit_id, unit in self._units.items():
+                if was := before.look(unit_id):
+                    unit.hold_on(was.held())
+        else:
+            self.received.accept(self.accepts)
+        for subject in self._subjects:
+            subject.good_until = now
+        self._outdate_all(now, now)
+
+    def let_go(self) -> None:
+        """Free the memory of an image whose place another one took, piece by piece: who asks that one has turns between."""
+        while self._units:
+            self._units.popitem()
+        self._of_topic.clear()
+        while self._subjects:
+            self._subjects.pop()
+
+    @property
+    def topics(self) -> KeysView[str]:
+        """Those of the states that are shown."""
+        return self._of_topic.keys()
+
+    @property
+    def accepts(self) -> frozenset[Environment]:
+        """Messages of these may become values."""
+        return frozenset(self._map.judging.accept_environments)
 
     def now(self) -> Moment:
         """The time on our clocks, after what turned by now was outdated."""

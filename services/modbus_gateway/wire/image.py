@@ -31,6 +31,7 @@ class Stretch:
         places: who writes each of them: a number for each address, None where it is reserved.
 
     Attributes:
+        table: that it stands in.
         width: bytes of an address.
         content: what they show.
         faults: a byte per address, 1 where reading is an exception.
@@ -39,7 +40,7 @@ class Stretch:
 
     def __init__(self, span: Span, places: Sequence[int | None]) -> None:
         self.start, self.length = span.start, span.length
-        self.is_bits = span.table.has_bits
+        self.table, self.is_bits = span.table, span.table.has_bits
         self.width = len(ZERO) if self.is_bits else len(RESERVED)
         self.content = bytearray((ZERO if self.is_bits else RESERVED) * span.length)
         self.faults = bytearray(span.length)
@@ -67,6 +68,11 @@ class Stretch:
             return Refusal.FAILURE
         part = self.content[first * self.width : (first + count) * self.width]
         return int(part[::-1], 2).to_bytes((count + 7) // 8, "little") if self.is_bits else bytes(part)
+
+    def words(self, address: int, count: int) -> bytes:
+        """What some addresses of the span show."""
+        first = address - self.start
+        return bytes(self.content[first * self.width : (first + count) * self.width])
 
     def write(self, address: int, words: bytes | None, no_value: bytes) -> None:
         """Show something at an address of the span; None makes reading it an exception."""

@@ -5,13 +5,14 @@ is kept as it moves, and written when somebody asks.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
-from dotbus.runtime.installation.modbus import OnBad, RegisterType
+from dotbus.runtime.installation.modbus import OnBad, RegisterType, Table
 from modbus_gateway.map.form import Form, carries
 from modbus_gateway.map.quantities import Quantity
 from modbus_gateway.map.register_map import Cell, Limits
@@ -82,6 +83,24 @@ def spots_of(cells: Iterable[tuple[int, Cell]]) -> tuple[Spot, ...]:
     )
 
 
+@dataclass(frozen=True)
+class Standing:
+    """A value that is held while it is bad: what it is of what, in which form, and where it stands in its unit."""
+
+    whose: str
+    quantity: str
+    form: Form
+    table: Table
+    address: int
+
+
+class Held(NamedTuple):
+    """What is shown of it, and since when it is bad, by the clock that cannot be set; None while it is not."""
+
+    words: bytes
+    bad_since_s: float | None
+
+
 class Place:
     """Writes what is read of a subject into the stretches of one unit.
 
@@ -93,6 +112,7 @@ class Place:
     Attributes:
         moves: whether anything in it moves.
         written_at_s: when that was written last.
+        holds: whether anything in it is held while it is bad.
     """
 
     def __init__(self, spots: tuple[Spot, ...], stretches: list[Stretch], hold_at_most_s: float) -> None:
@@ -106,6 +126,7 @@ class Place:
         self._hold_at_most_s = hold_at_most_s
         self._moving: dict[int, Motion] = {}
         self._bad_since_s: dict[int, float] = {}
+        self.holds = any(spot.form.on_bad is OnBad.HOLD for spot in spots)
         for spot in spots:
             self._put(spot, spot.nothing)
 
@@ -153,6 +174,30 @@ class Place:
         for number, motion in self._moving.items():
             self._move(number, motion, now.wall)
         self.written_at_s = now.monotonic_s
+
+    def held(self, whose: str) -> Mapping[Standing, Held]:
+        """What is held here while it is bad."""
+        return {
+            at: Held(self._words(at, stretch), self._bad_since_s.get(number)) for at, stretch, number in self._holding(whose)
+        }
+
+    def hold_on(self, whose: str, held: Mapping[Standing, Held]) -> None:
+        """Go on with what was held of the same where it stands."""
+        for at, stretch, number in self._holding(whose):
+            if known := held.get(at):
+                self._stretches[stretch].write(at.address, known.words, at.form.no_value)
+                if known.bad_since_s is not None:
+                    self._bad_since_s[number] = known.bad_since_s
+
+    def _holding(self, whose: str) -> Iterator[tuple[Standing, int, int]]:
+        for number, spot in enumerate(self._spots):
+            if spot.form.on_bad is OnBad.HOLD and spot.form.type is not RegisterType.BIT:
+                for stretch, address in spot.where:
+                    table = self._stretches[stretch].table
+                    yield Standing(whose, spot.quantity.name, spot.form, table, address), stretch, number
+
+    def _words(self, at: Standing, stretch: int) -> bytes:
+        return self._stretches[stretch].words(at.address, at.form.registers)
 
     def _as_shown(self, read: Read) -> Read:
         """As the registers can show it: what speaks against a value where it is shown speaks against its quality there."""

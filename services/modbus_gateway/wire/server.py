@@ -109,6 +109,10 @@ class Server:
         for unit_id in sorted(self._served.units):
             self.reply(unit_id, request, client)
 
+    def serve(self, served: Served) -> None:
+        """Answer from something else, from the next request on. Who is connected stays so."""
+        self._served = served
+
     def soon(self, act: Callable[[], None]) -> None:
         """Act once others had their turn."""
         asyncio.get_running_loop().call_soon(act)

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.state.clock_steps import Moment
+from modbus_gateway.values.subjects import called
 from modbus_gateway.wire.image import Area, Refusal
-from modbus_gateway.wire.place import Place
+from modbus_gateway.wire.place import Held, Place, Standing
 from modbus_gateway.wire.shown_subject import ShownSubject
 
 
@@ -46,6 +47,21 @@ class UnitImage:
         self._subjects = [subject for subject, _ in written]
         self._places = [place for _, place in written]
         self._render_s = render_s
+
+    def held(self) -> Mapping[Standing, Held]:
+        """What is held while it is bad, as it is shown now."""
+        found: dict[Standing, Held] = {}
+        for subject, place in zip(self._subjects, self._places, strict=True):
+            if place.holds:
+                self._keeper.bring(subject, now := self._keeper.now())
+                place.move(now)
+                found.update(place.held(called(subject.about)))
+        return found
+
+    def hold_on(self, held: Mapping[Standing, Held]) -> None:
+        """Go on holding what another image of the unit held."""
+        for subject, place in zip(self._subjects, self._places, strict=True):
+            place.hold_on(called(subject.about), held)
 
     def read_registers(self, table: Table, address: int, count: int) -> bytes | Refusal:
         """The bytes of `count` registers, or why there are none."""

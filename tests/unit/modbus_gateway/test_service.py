@@ -5,6 +5,8 @@ import pytest
 from gateway_story import at, dot, installation, interval, status
 
 from dotbus.contracts.codec import encode
+from dotbus.contracts.messages import Environment
+from dotbus.contracts.topics import Subject
 from dotbus.runtime.installation.modbus import Table
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.map.draft import read_map
@@ -164,6 +166,42 @@ def test_a_message_that_cannot_be_read_ends_nothing():
         images.take = take  # type: ignore[method-assign]
         await told.deliver_dot()
         await told.screen.shows("00c0 0000")
+
+    tell(story, render_s=3600)
+
+
+def test_another_map_is_followed_by_what_it_shows_and_by_nothing_else():
+    """Services come last: a heartbeat confirms the states that came before it."""
+    told = Story(0.01)
+    place = installation(block=[{"profile": "plant", "unit_id": 12, "plants": ["delta"]}])
+    register_map = read_map(place)
+    images = CurrentImage(register_map, place.topics, wall=lambda: at(0), monotonic_s=lambda: 0.0)
+
+    told.service.change_map(register_map, images)()
+
+    assert set(told.bus.asked_for) == set(register_map.filters(told.topics))
+    assert told.bus.asked_for[-1] == told.topics.every(Subject.SERVICE)
+    assert told.service.images is images
+
+
+def test_what_was_read_by_the_map_before_is_not_taken_by_the_rules_of_another():
+    """It was accepted then; the broker says it again to who asks anew."""
+
+    async def story(told: Story) -> None:
+        stage = installation(
+            block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}], accept_environments=["production", "stage"]
+        )
+        for place in (stage, installation(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])):
+            register_map = read_map(place)
+            images = CurrentImage(register_map, told.topics, wall=lambda: at(0), monotonic_s=lambda: 0.0)
+            said = encode(dot(interval(0, 10), environment=Environment.STAGE))
+            told.bus.deliver(told.topics.dot("sierra", "SOLAR"), said, received_at=at(0))
+            asked = len(told.bus.asked_for)
+            told.service.change_map(register_map, images)()
+            assert len(told.bus.asked_for) == asked + len(register_map.filters(told.topics))
+            told.bus.asked_for[asked:] = []
+            await asyncio.sleep(0.01)
+            assert not images.received.statements(told.topics.dot("sierra", "SOLAR"))
 
     tell(story, render_s=3600)
 

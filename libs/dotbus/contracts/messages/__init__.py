@@ -47,6 +47,8 @@ from dotbus.contracts.messages.services import (
     MAX_RANGES,
     Missing,
     OutboxSpan,
+    ReloadReply,
+    ReloadRequest,
     ReplayReply,
     ReplayRequest,
     SeqRange,
@@ -86,6 +88,8 @@ AnyMessage = (
     | ReplayReply
     | BackfillRequest
     | BackfillReply
+    | ReloadRequest
+    | ReloadReply
 )
 
 __all__ = [
@@ -129,6 +133,8 @@ __all__ = [
     "PointValue",
     "PointWritten",
     "Prices",
+    "ReloadReply",
+    "ReloadRequest",
     "ReplayReply",
     "ReplayRequest",
     "Seq",

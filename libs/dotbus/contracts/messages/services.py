@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import msgspec
 
 from dotbus.contracts.messages.envelope import Command, Count, Event, NonEmpty, Seq, State, Utc
-from dotbus.contracts.messages.history import Backfill
+from dotbus.contracts.messages.history import Backfill, Name
 
 MAX_RANGES: Final = 10_000
 """How many ranges one replay request or reply may name."""
@@ -88,6 +88,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
         cursors: where it is with CAISO, by name.
         certificate_days_left: how long its client certificate is valid, null without one.
         backfills: prices of the past that lmp_ingest is asked for, and how far it is; those that ended within a day included.
+        complaints: what is wrong now with the service itself, in words for a person; what it does is not in doubt for that.
     """
 
     service: str
@@ -100,6 +101,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
     cursors: dict[str, str] = msgspec.field(default_factory=dict)
     certificate_days_left: float | None = None
     backfills: tuple[Backfill, ...] = ()
+    complaints: tuple[str, ...] = ()
 
 
 class StreamState(State, frozen=True, kw_only=True, tag="stream"):
@@ -205,3 +207,31 @@ class ReplayReply(Command, frozen=True, kw_only=True, tag="replay-reply"):
     lost: SeqRanges = ()
     oldest_seq: Seq | None
     detail: str
+
+
+class ReloadRequest(Command, frozen=True, kw_only=True, tag="reload"):
+    """Read the installation's file again, and serve the register map in it from now on.
+
+    Attributes:
+        request_id: chosen by the sender, for the reply.
+    """
+
+    request_id: Name
+
+
+class ReloadReply(Command, frozen=True, kw_only=True, tag="reload-reply"):
+    """Whether what is in the file is in force now.
+
+    Attributes:
+        request_id: the request's; null when it could not be read.
+        outcome: taken or refused. Refused has changed nothing: what was in force still is.
+        detail: the same in words for a person.
+        changes: each address at which registers say something else than before, or in another form, and each unit's map_hash.
+        mistakes: every mistake in the file, each with its place.
+    """
+
+    request_id: NonEmpty | None
+    outcome: NonEmpty
+    detail: str
+    changes: tuple[str, ...] = ()
+    mistakes: tuple[str, ...] = ()

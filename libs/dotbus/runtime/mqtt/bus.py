@@ -97,7 +97,7 @@ class Bus:
     def subscribe(
         self, filters: Sequence[str], on_delivery: Callable[[Delivery], None], *, retained_as_published: bool = False
     ) -> None:
-        """Ask for topics, now and after each reconnect.
+        """Ask for topics, now and after each reconnect. The broker says once more what is retained on one that was asked for.
 
         With `retained_as_published` a delivery says that it is retained when it was published so, also while we listen; a
         broker of MQTT 3.1.1 knows nothing of it.
@@ -108,6 +108,7 @@ class Bus:
         with self._changed:
             for topic_filter in filters:
                 self._subscribers.add(topic_filter, on_delivery)
+                self._filters.pop(topic_filter, None)  # after a reconnect they are asked for in the order of the last call
                 self._filters[topic_filter] = retained_as_published
             self._by_topic = {}
             if self._connected:

@@ -27,7 +27,7 @@ class TopicFilters(Generic[T]):
         self._count = 0
 
     def add(self, topic_filter: str, value: T) -> None:
-        """Add a filter, also one of a shared subscription.
+        """Add a filter, also one of a shared subscription. One that was added with the same value stays as it is.
 
         Raises:
             ValueError: a shared subscription without a filter.
@@ -35,8 +35,9 @@ class TopicFilters(Generic[T]):
         level = self._top
         for name in unshared(topic_filter).split("/"):
             level = level.below.setdefault(name, _Level())
-        level.found.append((self._count, value))
-        self._count += 1
+        if all(value != known for _, known in level.found):
+            level.found.append((self._count, value))
+            self._count += 1
 
     def remove(self, topic_filter: str) -> None:
         """Take a filter back, with everything that was added for it. One that was not added is passed over."""

@@ -1,0 +1,39 @@
+"""Reading again: the installation's file as it is now, held against that which is in force."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from dotbus.runtime.installation.file import InstallationFile, read_installation
+from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
+from modbus_gateway.map.draft import draft_map
+from modbus_gateway.map.register_map import RegisterMap
+
+TAKE_A_RESTART: Final = ("environment", "topic_root")
+"""What a connection to the broker, its last will and every topic rest on."""
+
+
+def read_again(config: Path, in_force: Installation) -> RegisterMap:
+    """The register map of the file as it is now.
+
+    Args:
+        config: the file.
+        in_force: what it said when the gateway started.
+
+    Raises:
+        ConfigurationRefused: with every mistake, what cannot be changed without a restart among them.
+    """
+    file = read_installation(config)
+    register_map, mistakes = draft_map(file)
+    wrong = [*file.mistakes, *mistakes, *file.located(list(_changed(file, in_force)))]
+    if wrong:
+        raise ConfigurationRefused(wrong)
+    return register_map
+
+
+def _changed(file: InstallationFile, in_force: Installation) -> Iterator[Mistake]:
+    for key in TAKE_A_RESTART:
+        now, was = getattr(file.installation, key), getattr(in_force, key)
+        if now != was and file.is_as_given(key):
+            yield Mistake(file.where, key, f"is {now} and was {was} when the gateway started: that takes a restart")

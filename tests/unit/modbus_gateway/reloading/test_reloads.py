@@ -1,0 +1,229 @@
+"""A reload: taken or refused as a whole, told to whoever asked, and said in the status until one is taken."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from gateway_story import at, installation
+
+from dotbus.contracts.codec import decode_as, encode
+from dotbus.contracts.messages import Environment, ReloadReply, ReloadRequest
+from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.presence import Identity
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.testing.bus import FakeBus
+from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.reloading.reading import read_again
+from modbus_gateway.reloading.reloads import MOST_WAITING, Outcome, Reloads
+from modbus_gateway.reloading.requests import RequestsOnBus
+
+FILE = """
+environment = "production"
+[[plant]]
+name = "sierra"
+[[plant.resource]]
+id = "SOLAR"
+[[modbus.point]]
+unit_id = 20
+address = 0
+quantity = "dot_mw"
+resource = "SOLAR"
+"""
+
+
+class Story:
+    """A gateway's reloads, with a file that the test writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "dotbus.toml"
+        self.file.write_text(FILE)
+        self.installation = load_installation(self.file)
+        self.served = [read_map(self.installation)]
+        self.outcomes: list[Outcome] = []
+        self.reads = 0
+        self.reloads = Reloads(self.served[0], self._read, self._change, clock=lambda: at(0))
+
+    def _read(self) -> RegisterMap:
+        self.reads += 1
+        return read_again(self.file, self.installation)
+
+    async def _change(self, register_map: RegisterMap) -> None:
+        self.served.append(register_map)
+
+    def write(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new))
+
+    def reload(self) -> Outcome:
+        async def asked() -> None:
+            self.reloads.ask(self.outcomes.append)
+            await self.reloads.settled()
+
+        asyncio.run(asked())
+        return self.outcomes[-1]
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    return Story(tmp_path)
+
+
+def test_a_changed_file_is_in_force_and_its_changes_are_told_in_the_words_of_the_map(story: Story):
+    story.write("address = 0", "address = 8")
+    outcome = story.reload()
+    assert outcome.outcome == "taken"
+    assert "unit 20, holding 0: dot_mw SOLAR float32 big nan (now at 8) -> nothing" in outcome.changes
+    assert "ports" in outcome.detail
+    assert story.served[-1].spans[0].start == 8
+    assert story.reload().changes == (f"unit 20: map_hash {story.served[-1].hashes[20]}, nothing moves",)
+
+
+def test_a_file_with_mistakes_changes_nothing_and_each_of_them_is_told(story: Story):
+    story.write('quantity = "dot_mw"', 'quantity = "dot_gw"\nmin = 5\nmax = 1')
+    outcome = story.reload()
+    assert outcome.outcome == "refused"
+    assert "stays" in outcome.detail
+    assert any("dot_gw" in one and "line" in one for one in outcome.mistakes)
+    assert len(story.served) == 1
+
+
+def test_a_refused_file_is_a_complaint_until_one_is_taken(story: Story):
+    story.write("unit_id = 20", "unit_id = 999")
+    story.reload()
+    (complaint,) = story.reloads.complaints
+    assert "unit_id" in complaint
+    assert "2026-10-13T12:00:00Z" in complaint
+    story.write("unit_id = 999", "unit_id = 21")
+    story.reload()
+    assert story.reloads.complaints == ()
+
+
+@pytest.mark.parametrize("file", ["nonsense = [", None])
+def test_a_file_that_cannot_be_read_changes_nothing(story: Story, file: str | None):
+    if file is None:
+        story.file.unlink()
+    else:
+        story.file.write_text(file)
+    assert story.reload().outcome == "refused"
+    assert len(story.served) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('environment = "production"', 'environment = "stage"', "environment"),
+        ('environment = "production"', 'environment = "production"\ntopic_root = "other/v1"', "topic_root"),
+    ],
+)
+def test_what_takes_a_restart_is_refused_and_said(story: Story, old: str, new: str, key: str):
+    story.write(old, new)
+    outcome = story.reload()
+    assert outcome.outcome == "refused"
+    assert any(key in one and "restart" in one for one in outcome.mistakes)
+
+
+def test_whatever_fails_changes_nothing_and_is_told(story: Story):
+    def fail() -> RegisterMap:
+        raise ZeroDivisionError("of the test")
+
+    story.reloads._read = fail  # type: ignore[method-assign,assignment]
+    outcome = story.reload()
+    assert outcome.outcome == "refused"
+    assert "of the test" in outcome.mistakes[0]
+
+
+def test_who_asks_while_one_goes_on_is_told_of_the_next_and_all_of_them_of_one(story: Story):
+    async def asked() -> None:
+        story.reloads.ask(story.outcomes.append)
+        await asyncio.sleep(0)
+        for _ in range(MOST_WAITING + 5):
+            story.reloads.ask(story.outcomes.append)
+        await story.reloads.settled()
+
+    asyncio.run(asked())
+    assert len(story.outcomes) == MOST_WAITING + 1
+    assert story.reads == 2
+
+
+class OnBus(Story):
+    """The same, asked over a bus."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.bus = FakeBus()
+        self.topics = installation().topics
+        self.identity = Identity("modbus_gateway", "main", Environment.PRODUCTION, at(0))
+
+    def ask(self, payload: bytes, *, retained: bool = False) -> list[ReloadReply]:
+        async def asked() -> None:
+            loop = asyncio.get_running_loop()
+            RequestsOnBus(self.bus, self.reloads, self.topics, self.identity, clock=lambda: at(1), loop=loop)
+            self.bus.start()
+            self.bus.deliver(self.topics.reload("modbus_gateway", "main"), payload, retained=retained)
+            await asyncio.sleep(0)
+            await self.reloads.settled()
+            await loop.shutdown_default_executor()
+
+        asyncio.run(asked())
+        topic = self.topics.reload_reply("modbus_gateway", "main")
+        assert all(one.topic == topic and not one.retain for one in self.bus.published)
+        return [decode_as(one.payload, ReloadReply) for one in self.bus.published]
+
+
+def request(environment: Environment = Environment.PRODUCTION) -> bytes:
+    return encode(ReloadRequest(environment=environment, source="dotbus/here", time=at(0), request_id="7"))
+
+
+def test_who_asks_over_the_bus_is_told_what_came_of_it(tmp_path: Path):
+    told = OnBus(tmp_path)
+    told.write("address = 0", "address = 8")
+    (reply,) = told.ask(request())
+    assert (reply.request_id, reply.outcome, len(reply.changes)) == ("7", "taken", 5)
+    assert len(told.served) == 2
+
+
+def test_who_asks_over_the_bus_is_told_every_mistake(tmp_path: Path):
+    told = OnBus(tmp_path)
+    told.write("unit_id = 20", "unit_id = 999\nscale = 0")
+    (reply,) = told.ask(request())
+    assert reply.outcome == "refused"
+    assert len(reply.mistakes) == 2
+
+
+@pytest.mark.parametrize(
+    ("payload", "retained", "why"),
+    [
+        (b"{", False, "not understood"),
+        (request(), True, "retained"),
+        (request(Environment.STAGE), False, "stage"),
+    ],
+)
+def test_a_request_that_is_none_of_ours_is_refused_with_why(tmp_path: Path, payload: bytes, retained: bool, why: str):  # noqa: FBT001
+    told = OnBus(tmp_path)
+    (reply,) = told.ask(payload, retained=retained)
+    assert reply.outcome == "refused"
+    assert why in reply.detail
+    assert told.reads == 0
+
+
+def test_a_hangup_reads_the_file_again_and_answers_nobody(tmp_path: Path):
+    told = OnBus(tmp_path)
+
+    async def hangup() -> None:
+        loop = asyncio.get_running_loop()
+        requests = RequestsOnBus(told.bus, told.reloads, told.topics, told.identity, clock=lambda: at(1), loop=loop)
+        requests.on_hangup()
+        await asyncio.sleep(0)
+        await told.reloads.settled()
+
+    asyncio.run(hangup())
+    assert told.reads == 1
+    assert not told.bus.published
+
+
+def test_refused_is_what_a_configuration_is_that_a_service_would_not_start_with(story: Story):
+    story.write('id = "SOLAR"', 'name = "SOLAR"')
+    with pytest.raises(ConfigurationRefused):
+        read_again(story.file, story.installation)
