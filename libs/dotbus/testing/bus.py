@@ -27,6 +27,7 @@ class FakeBus:
         self.connected = False
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._listeners: list[Callable[[bool], None]] = []
+        self._namesake_listeners: list[Callable[[], None]] = []
 
     def subscribe(
         self,
@@ -49,6 +50,15 @@ class FakeBus:
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """As the real bus."""
         self._listeners.append(listener)
+
+    def on_namesake(self, listener: Callable[[], None]) -> None:
+        """As the real bus."""
+        self._namesake_listeners.append(listener)
+
+    def find_namesake(self) -> None:
+        """Have it look as if another process used our name at the broker."""
+        for listener in self._namesake_listeners:
+            listener()
 
     def start(self) -> None:
         """Connect at once."""

@@ -76,6 +76,7 @@ class Bus:
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._by_topic: dict[str, Callable[[Delivery], None]] = {}
         self._listeners: list[Callable[[bool], None]] = []
+        self._namesake_listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()  # what is sent belongs to one connection
         self._broker_takes_bytes = MAX_PACKET_BYTES
         self._generation = 0
@@ -127,6 +128,10 @@ class Bus:
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """Be told, in the network thread, that the connection stands (True) or is lost (False)."""
         self._listeners.append(listener)
+
+    def on_namesake(self, listener: Callable[[], None]) -> None:
+        """Be told, in the network thread, that another process uses our name at the broker, or that it looks so."""
+        self._namesake_listeners.append(listener)
 
     def start(self) -> None:
         """Begin to connect. Returns at once; a broker that is not there yet is waited for."""
@@ -236,12 +241,18 @@ class Bus:
         own = "give each instance its own INSTANCE"
         if reason == _TAKEN_OVER:
             self._log.error("another process uses our name at the broker", next=own)
+            self._tell_of_a_namesake()
             return
         lasted_s = time.monotonic() - self._connected_at_s
         self._dropped_soon = self._dropped_soon + 1 if lasted_s < DROPPED_SOON_S else 0
         if self._dropped_soon and self._dropped_soon % DROPPED_OFTEN == 0:
             look = f"look into its log; if another process uses our name there, {own}"
             self._log.error("the broker lets us in and drops us, again and again", times=self._dropped_soon, next=look)
+            self._tell_of_a_namesake()
+
+    def _tell_of_a_namesake(self) -> None:
+        for listener in self._namesake_listeners:
+            listener()
 
     def _on_subscribe(
         self, _client: mqtt.Client, _userdata: object, number: int, reasons: list[ReasonCode], _properties: object
