@@ -209,6 +209,11 @@ class Service:
         self._images.take(arrival)
         self._is_heard = self._is_heard or bool(arrival.source)
 
+    def stand(self, redundancy_state: int, hears: bool) -> None:  # noqa: FBT001  # a listener's second argument
+        """What we are beside other gateways, and whether we hear the broker in time; in the loop's thread."""
+        self._images.stand(redundancy_state, hears=hears)
+        self._changed.set()
+
 
 def _accepted(register_map: RegisterMap) -> frozenset[Environment]:
     return frozenset(register_map.judging.accept_environments)

@@ -13,7 +13,7 @@ from dotbus.contracts.messages import Backfill, Environment, OutboxSpan, Service
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
-from dotbus.runtime.mqtt.messages import BusError, Outgoing
+from dotbus.runtime.mqtt.messages import BusError, Outgoing, PublishRefused
 
 HEARTBEAT_S = 5.0
 NOT_READY_S = 0.1
@@ -44,6 +44,8 @@ class Identity:
         certificate_days_left: float | None = None,
         backfills: Sequence[Backfill] = (),
         complaints: Sequence[str] = (),
+        map_hashes: Mapping[str, int] | None = None,
+        redundancy: str | None = None,
     ) -> ServiceStatus:
         """What this instance says of itself at a time."""
         return ServiceStatus(
@@ -61,6 +63,8 @@ class Identity:
             certificate_days_left=certificate_days_left,
             backfills=tuple(backfills),
             complaints=tuple(complaints),
+            map_hashes=dict(map_hashes or {}),
+            redundancy=redundancy,
         )
 
     def will(self, topics: Topics) -> Outgoing:
@@ -77,6 +81,8 @@ class Presence:
         describe: the status at a time; called in this object's thread.
         ready: whether what we said before stands again on this connection. Until then a heartbeat would confirm what a broker
             that lost its disk may still retain.
+        saying: told each status just before it is said; called in this object's thread.
+        refused: told when the broker refused one; the same.
         every_s: the pause between heartbeats. Gateways judge staleness by them.
     """
 
@@ -89,6 +95,8 @@ class Presence:
         *,
         clock: Callable[[], datetime],
         ready: Callable[[], bool] = lambda: True,
+        saying: Callable[[ServiceStatus], None] = lambda _status: None,
+        refused: Callable[[], None] = lambda: None,
         every_s: float = HEARTBEAT_S,
     ) -> None:
         self._bus = bus
@@ -96,6 +104,8 @@ class Presence:
         self._topic = topics.service(identity.service, identity.instance)
         self._identity = identity
         self._describe = describe
+        self._saying = saying
+        self._refused = refused
         self._clock = clock
         self._every_s = every_s
         self._poked = threading.Event()
@@ -153,7 +163,10 @@ class Presence:
         return ready
 
     def _say(self, status: ServiceStatus) -> None:
+        self._saying(status)
         try:
             self._bus.publish([Outgoing(self._topic, encode(status), retain=True)], timeout_s=self._every_s)
         except BusError as error:
+            if isinstance(error, PublishRefused):
+                self._refused()
             self._log.warning("status not published", cause=str(error))

@@ -1,7 +1,9 @@
 """Gateways: those that speak on the bus, this one among them, as it hears them."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as
@@ -11,7 +13,9 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.runtime.presence import Identity
+from modbus_gateway.beside.echo import Echo
 from modbus_gateway.beside.namesake import Namesake
+from modbus_gateway.beside.pair import Ours, Pair, State
 
 
 class Gateways:
@@ -22,6 +26,9 @@ class Gateways:
         topics: of the installation.
         identity: who we are.
         step_back: has nothing served any more; called in the loop, once.
+        shown: told what this one is beside the others, and whether it hears the bus in time; called in the loop.
+        say_again: has our status said at once.
+        monotonic_s: seconds that never go back.
         clock: the wall clock.
         loop: that serves.
 
@@ -35,7 +42,10 @@ class Gateways:
         topics: Topics,
         identity: Identity,
         step_back: Callable[[], None],
+        shown: Callable[[State, bool], None],
+        say_again: Callable[[], None],
         *,
+        monotonic_s: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -43,12 +53,19 @@ class Gateways:
         self._topics = topics
         self._identity = identity
         self._step_back = step_back
+        self._shown = shown
+        self._say_again = say_again
+        self._monotonic_s = monotonic_s
+        self._pair = Pair(Ours(identity.source, identity.started_at, identity.environment, {}))
+        self._echo = Echo()
+        self._connected = False
         self._clock = clock
         self._loop = loop
         self._namesake = Namesake(identity.started_at)
         self.has_stepped_back = False
         self._log = get_logger("beside")
         bus.subscribe([topics.every_instance(identity.service)], self._on_delivery)
+        bus.on_connection(lambda stands: self._in_loop(lambda: self._turn(connected=stands)))
         bus.on_namesake(lambda: self._in_loop(self._take_drop))
 
     @property
@@ -56,6 +73,45 @@ class Gateways:
         """What is wrong with who is beside us; any thread may ask."""
         complaint = self._namesake.complaint(self._identity.source, self._clock())
         return (complaint,) if complaint else ()
+
+    @property
+    def state(self) -> State:
+        """What this one is beside the others; any thread may ask."""
+        return self._pair.state
+
+    def serve(self, map_hashes: Mapping[int, int]) -> None:
+        """Registers by these hashes are served from now on. Who serves others is not beside us."""
+        hashes = {str(unit_id): number for unit_id, number in map_hashes.items()}
+        self._pair = replace(self._pair, ours=replace(self._pair.ours, map_hashes=hashes))
+
+    @property
+    def map_hashes(self) -> Mapping[str, int]:
+        """Of each unit that is served."""
+        return self._pair.ours.map_hashes
+
+    def saying(self, status: ServiceStatus) -> None:
+        """Our own status is being said, by another thread."""
+        self._in_loop(lambda: self._echo.said(status.time, self._monotonic_s()))
+
+    def refused(self) -> None:
+        """The broker refused it, in the same thread."""
+        self._in_loop(self._echo.refused)
+
+    def look_round(self) -> None:
+        """Time has passed. To be called now and then, in the loop."""
+        now_s = self._monotonic_s()
+        hears = not self._echo.is_behind(now_s)
+        before, self._pair = self._pair, self._pair.at(now_s, hears=self._connected and hears)
+        if before.state is not self._pair.state:
+            self._log.info("beside other gateways", state=self._pair.state.word, others=sorted(self._pair.others))
+            self._say_again()
+        self._shown(self._pair.state, hears)
+
+    def _turn(self, *, connected: bool) -> None:
+        self._connected = connected
+        self._echo.begin()
+        self._pair = self._pair.at(self._monotonic_s(), hears=False)  # it begins to listen anew
+        self.look_round()
 
     def _on_delivery(self, delivery: Delivery) -> None:
         """In the bus's thread. Each is believed about itself only; what is no status is passed over."""
@@ -65,11 +121,16 @@ class Gateways:
         except UndecodableMessage:
             return
         if delivery.topic == self._topics.service(self._identity.service, status.instance):
-            self._in_loop(lambda: self._take(status))
+            self._in_loop(lambda: self._take(status, is_live=not delivery.retained))
 
-    def _take(self, status: ServiceStatus) -> None:
+    def _take(self, status: ServiceStatus, *, is_live: bool) -> None:
         if status.instance == self._identity.instance:
+            if status.started_at == self._identity.started_at:
+                self._echo.heard(status.time)
             self._look(self._namesake.heard(status, self._clock()))
+        else:
+            self._pair = self._pair.heard(status, self._monotonic_s(), is_live=is_live)
+        self.look_round()
 
     def _take_drop(self) -> None:
         self._look(self._namesake.dropped())

@@ -68,6 +68,7 @@ PLANT_HEADER: Final = {
     8: "worst_quality",
     9: "worst_reasons",
     10: "map_hash",
+    12: "redundancy_state",
     20: "ads_ingests_online",
     21: "ads_ingests_hearing",
     22: "ads_ingests_failing",

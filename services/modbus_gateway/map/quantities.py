@@ -103,9 +103,10 @@ _GATEWAY = (
     ("map_version", U16, "", "", "Version of the plant profile's layout"),
     ("heartbeat", U16, "s", "", "Counts each second from 0 to 65534 and begins again; stands still when the gateway does"),
     ("utc_now", U32, EPOCH, "", "The gateway's clock"),
-    ("broker_connected", U16, FLAG, "", "1 while the gateway is connected to the broker"),
+    ("broker_connected", U16, FLAG, "", "1 while the gateway is connected to the broker, and hears itself there within 5 s"),
     ("ads_polling_works", U16, FLAG, "", "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
     ("lmp_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
+    ("redundancy_state", U16, "", "", "Beside others of the same map: 1 active, read this one; 2 standby; 0 not known, behind"),
 )
 _SOURCES = (
     ("broker_since", U32, EPOCH, "", "Since when broker_connected is as it is; no value before the first connection"),

@@ -135,6 +135,30 @@ with CAISO; the registers say only what is known.
 - No reply, exception 04 or 0B, or a `heartbeat` that stands still for 5 s is as 0. So is a `map_hash` that is not the one that
   was written down at commissioning: what is read may be another resource's.
 - With `on_bad = "hold"` or `"value"` the register shows a number at 0 too. Only the quality tells.
+
+## Two gateways side by side
+
+Any number of gateways may serve the same, each with its own `INSTANCE`. All show the same values at any time;
+`redundancy_state` (register 12 of a plant block's header, or a point) only tells which one to read:
+
+| value | it means |
+| --- | --- |
+| 1 | active: read this one, also where it is alone |
+| 2 | standby: another one is active |
+| 0 | not known: it began to listen less than 7.5 s ago, or does not hear the broker, or too late |
+
+A SCADA reads the one that shows 1; where none answers with 1, any whose values are good. For up to some seconds two may show
+1, or none.
+
+- Beside each other are gateways of one environment whose units all have the same `map_hash`. Where maps differ, as between
+  two reloads, each is active for itself.
+- Who is active stays so. When it goes (its last will, or two heartbeats missing: 12 s) the one that started first takes its
+  place, then the name counts. Who comes back is standby.
+- **What changing from one to the other shows.** Within one gateway no register goes back to what an earlier revision said.
+  Of two whose value is good, one may be behind the other by what is on its way to it, and by no more than what came to the
+  broker within the last 11 s: each says a heartbeat every 5 s, and hears it behind all that was said before. When one takes
+  more than 5 s to come back, the gateway's values are uncertain (`broker_lost`) and `redundancy_state` and
+  `broker_connected` are 0, though its connection seems to stand.
 """
 
 CHANGES: Final = """\

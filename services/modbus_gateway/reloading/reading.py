@@ -12,6 +12,9 @@ from modbus_gateway.map.register_map import RegisterMap
 
 TAKE_A_RESTART: Final = ("environment", "topic_root")
 """What a connection to the broker, its last will and every topic rest on."""
+_FROM: Final = "allow_writes_from"
+WRITES_TAKE_A_RESTART: Final = {"write": "writes", "commit": "commits", "answer": "answers", _FROM: _FROM}
+"""What may be written, by its key and its name: what was written and is staged, and who is watched, would be another's."""
 
 
 def read_again(config: Path, in_force: Installation) -> RegisterMap:
@@ -37,3 +40,6 @@ def _changed(file: InstallationFile, in_force: Installation) -> Iterator[Mistake
         now, was = getattr(file.installation, key), getattr(in_force, key)
         if now != was and file.is_as_given(key):
             yield Mistake(file.where, key, f"is {now} and was {was} when the gateway started: that takes a restart")
+    for key, named in WRITES_TAKE_A_RESTART.items():
+        if getattr(file.installation.modbus, named) != getattr(in_force.modbus, named):
+            yield Mistake(file.where, f"modbus.{key}", "is not as it was when the gateway started: that takes a restart")

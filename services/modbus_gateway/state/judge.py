@@ -153,10 +153,10 @@ def judge_status(received: Received, name: str, stale_after_s: float, now: datet
     """What a source last said of itself. What it says of CAISO is for whoever asks whether CAISO is heard."""
     source = received.sources.get(name)
     if source is None or source.latest is None:
-        return Judged(None, frozenset([Reason.NEVER_RECEIVED, *([] if received.connected else [Reason.BROKER_LOST])]))
+        return Judged(None, frozenset([Reason.NEVER_RECEIVED, *([] if received.hears else [Reason.BROKER_LOST])]))
     at = source.latest.arrived_at
     against = {
-        Reason.BROKER_LOST: not received.connected or source.connection != received.connection,
+        Reason.BROKER_LOST: not received.hears or source.connection != received.connection,
         Reason.INVALID: name in received.unusable,
         Reason.SOURCE_OFFLINE: not source.online,
         Reason.SOURCE_FAILING: source.runs.are_two(now),
@@ -239,7 +239,7 @@ def _against(statement: Statement, received: Received, now: datetime) -> Iterato
 
 
 def _against_topic(received: Received, topic: str) -> Iterator[Reason]:
-    if not received.connected:
+    if not received.hears:
         yield Reason.BROKER_LOST
     if received.problem(topic) is Problem.UNDECODABLE:
         yield Reason.INVALID

@@ -87,11 +87,16 @@ class Received:
 
     Attributes:
         turned_at: since when we are connected to the broker, or not; None before we ever were.
+        connected: whether we are connected to the broker.
+        is_behind: whether what comes from it comes too late.
+        redundancy_state: what we are beside other gateways, see `beside.pair`.
         unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
     """
 
     def __init__(self) -> None:
         self.connected = False
+        self.is_behind = False
+        self.redundancy_state = 0
         self.connection = 0
         self.turned_at: datetime | None = None
         self.sources: dict[str, Source] = {}
@@ -100,6 +105,11 @@ class Received:
         self._problems: dict[str, Problem] = {}
         self._retracted_at: dict[str, datetime] = {}
         self._instructions_said: dict[str, int] = {}
+
+    @property
+    def hears(self) -> bool:
+        """Whether what the broker is told comes here in time."""
+        return self.connected and not self.is_behind
 
     def turn(self, *, connected: bool, at: datetime | None = None) -> None:
         """The connection to the broker came or went."""

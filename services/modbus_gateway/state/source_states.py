@@ -50,7 +50,7 @@ def source_state(source: Source, stale_after_s: float, now: datetime) -> SourceS
 
 def states_of(received: Received, service: str, stale_after_s: float, now: datetime) -> list[SourceState]:
     """Every instance of an ingest that is known; none while nobody can say, without the broker."""
-    if not received.connected:
+    if not received.hears:
         return []
     return [source_state(source, stale_after_s, now) for source in received.sources_of(service)]
 

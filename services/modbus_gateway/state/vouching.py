@@ -57,7 +57,7 @@ def hears_caiso(received: Received, service: str, stale_after_s: float, now: dat
         now: the gateway's clock.
         upstream: the one that matters; without it all of them must answer.
     """
-    return received.connected and any(hears(source, stale_after_s, now, upstream) for source in received.sources_of(service))
+    return received.hears and any(hears(source, stale_after_s, now, upstream) for source in received.sources_of(service))
 
 
 def hears(source: Source, stale_after_s: float, now: datetime, upstream: str | None) -> bool:

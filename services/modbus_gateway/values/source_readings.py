@@ -22,8 +22,8 @@ def read_sources(received: Received, judging: Modbus, now: datetime, tls_ends_at
     return {
         "broker_since": Reading(None if received.turned_at is None else int(received.turned_at.timestamp())),
         "clocks_agree": Reading(bool(online) and all(one.clock_agrees for one in online)),
-        **_read_ingests("ads", ads, is_known=received.connected),
-        **_read_ingests("lmp", lmp, is_known=received.connected),
+        **_read_ingests("ads", ads, is_known=received.hears),
+        **_read_ingests("lmp", lmp, is_known=received.hears),
         "ads_certificate_days_left": Reading(min(days, default=None)),
         "tls_certificate_days_left": Reading.moving(DaysLeft(tls_ends_at), now) if tls_ends_at else Reading(None),
     }

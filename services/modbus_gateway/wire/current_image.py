@@ -185,6 +185,18 @@ class CurrentImage:
         self.received.turn(connected=connected, at=now.wall)
         self._outdate_all(now, now)
 
+    def stand(self, redundancy_state: int, *, hears: bool) -> None:
+        """What we are beside other gateways, and whether what comes from the broker comes in time."""
+        received = self.received
+        if received.redundancy_state == redundancy_state and received.is_behind is not hears:
+            return
+        now = self.now()
+        was_behind, received.is_behind = received.is_behind, not hears
+        received.redundancy_state = redundancy_state
+        if was_behind is not received.is_behind:
+            self._outdate_all(now, now)
+        self._outdate([one for one in self._subjects if isinstance(one.about, GatewayItself)], now)
+
     def bring(self, subject: ShownSubject, now: Moment) -> None:
         """Bring a subject up to date, and what it is made of, as far as they are not."""
         for part in (*subject.waits_for, *subject.restless):

@@ -88,6 +88,9 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
         cursors: where it is with CAISO, by name.
         certificate_days_left: how long its client certificate is valid, null without one.
         backfills: prices of the past that lmp_ingest is asked for, and how far it is; those that ended within a day included.
+        map_hashes: of a gateway, the map_hash of each unit that it serves, by the unit's id.
+        redundancy: of a gateway, `active` or `standby` among those of its environment that serve the same; null while it does
+            not know, or does not hear the bus in time.
         complaints: what is wrong now with the service itself, in words for a person; what it does is not in doubt for that.
     """
 
@@ -102,6 +105,8 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
     certificate_days_left: float | None = None
     backfills: tuple[Backfill, ...] = ()
     complaints: tuple[str, ...] = ()
+    map_hashes: dict[str, Count] = msgspec.field(default_factory=dict)
+    redundancy: str | None = None
 
 
 class StreamState(State, frozen=True, kw_only=True, tag="stream"):

@@ -227,3 +227,10 @@ def test_refused_is_what_a_configuration_is_that_a_service_would_not_start_with(
     story.write('id = "SOLAR"', 'name = "SOLAR"')
     with pytest.raises(ConfigurationRefused):
         read_again(story.file, story.installation)
+
+
+def test_what_scada_may_write_takes_a_restart(story: Story):
+    story.write("[[modbus.point]]", '[modbus]\nallow_writes_from = ["192.0.2.0/24"]\n[[modbus.point]]')
+    with pytest.raises(ConfigurationRefused, match="restart") as refused:
+        read_again(story.file, story.installation)
+    assert [mistake.key for mistake in refused.value.mistakes] == ["modbus.allow_writes_from"]
