@@ -184,7 +184,7 @@ def _fresh_by_the_market(read_price: Callable[..., Read]) -> Callable[..., Read]
     return mutant
 
 
-def _same_connection(received: Received, *, connected: bool) -> None:
+def _same_connection(received: Received, *, connected: bool, at: datetime) -> None:  # as `turn`
     received.connected, received.connection = connected, 1
 
 

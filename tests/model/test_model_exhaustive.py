@@ -35,7 +35,7 @@ def test_an_undisturbed_world_shows_all_as_good():
     assert world.look() == []
     bench = Bench(world.gateway.look(), world.said, world.now_s)
     assert [bench.word(2, address) for address in (100, 120, 140, 150, 250, 170, 180)] == [GOOD] * 7
-    assert bench.bits(1)[:6] == [True, False, True, False, False, True]
+    assert bench.bits(1)[:6] == [True, False, True, False, True, True], "but for the DOT of BESS, which has none"
     assert (bench.float32(2, 102), bench.float32(2, 142), bench.cdab(1, 0), bench.cdab(1, 0x32)) == (40, 20, 53, 35)
     assert (bench.word(3, 0), bench.int16(3, 1)) == (GOOD, 4000)
     assert bench.word(4, 0) != GOOD, "40 MW times 1000 is no int16"

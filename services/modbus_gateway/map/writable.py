@@ -27,6 +27,8 @@ PLACE_REGISTERS: Final = 10
 """Behind those: each instruction that is listed."""
 TYPES: Final = frozenset(RegisterType) - {RegisterType.BIT, RegisterType.BITS, RegisterType.STRING}
 """That a number or a flag may be written in."""
+_FLOAT32: Final = struct.Struct(">f")
+(_FLOAT32_MOST,) = _FLOAT32.unpack(bytes.fromhex("7F7FFFFF"))
 
 
 @dataclass(frozen=True)
@@ -254,8 +256,8 @@ def _as_written(number: float) -> float:
     """The shortest decimal that is this float32: whoever writes 48.2 means it, not 48.20000076. Limits are decimals, too."""
     if not math.isfinite(number):
         return number
-    texts = (f"{number:.{digits}g}" for digits in range(1, 10))
-    return next((float(text) for text in texts if struct.pack(">f", float(text)) == struct.pack(">f", number)), number)
+    bits, shorter = _FLOAT32.pack(number), (float(f"{number:.{digits}g}") for digits in range(1, 10))
+    return next((each for each in shorter if abs(each) <= _FLOAT32_MOST and _FLOAT32.pack(each) == bits), number)
 
 
 def show_words(value: PointValue, form: Form) -> bytes:

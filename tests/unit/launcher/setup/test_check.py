@@ -99,7 +99,7 @@ MISTAKES = {
     "modbus.stale_after_s": ("stale_after_s = 90.0 ", 'stale_after_s = "soon" '),
     "modbus.block[0].unit_id": ("unit_id = 1\n", "unit_id = 256\n"),
     "modbus.block[0].lmp_market": ('profile = "classic"', 'profile = "classic"\nlmp_market = "RTM5"'),
-    "modbus.block[1].resources": ("unit_id = 11", 'unit_id = 11\nplants = ["sierra"]'),
+    "modbus.block[1].resources": ("\nunit_id = 11", '\nunit_id = 11\nplants = ["sierra"]'),
     "modbus.block[2].bad_value": ("unit_id = 12", "unit_id = 12\nbad_value = 0.0"),
     "modbus.block[4]": ("# Any value", '[[modbus.block]]\nprofile = "plant"\nunit_id = 30\n' * 2 + "# Any value"),
     "modbus.point[0].quantity": (
