@@ -78,7 +78,7 @@ def test_read_decodes_every_value_with_its_quality_and_age(gateway: Gateway, ser
 
 def test_one_register_that_refuses_leaves_the_others_readable(serving: Serving):
     silent = Gateway(**MODBUS)
-    serving.images = lambda _unit_id: silent.render(7)
+    serving.images = silent.render(7).images.look
     with Client("127.0.0.1", serving.port) as client:
         read = list(client.read(silent.map, 20))
     refused = [one for one in read if one.exception]

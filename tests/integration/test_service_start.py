@@ -117,7 +117,7 @@ def test_a_modbus_port_that_is_taken_is_one_line(start: Start, log: Path):
         cause = refusal(start("modbus_gateway", PORT=port), log)
 
     assert cause == (
-        f"cannot listen for Modbus on 127.0.0.1:{port}: something else listens there: "
+        f"cannot listen for Modbus TCP on 127.0.0.1:{port}: something else listens there: "
         "end it, or set MODBUS_GATEWAY_PORT to a free one"
     )
 
