@@ -219,7 +219,8 @@ def tell_paced(load: Sequence[str], ingests: Ingests, process: psutil.Process, p
 
 def delay(ingests: Ingests, reader: Reader, number: int, mw: float) -> float:
     """From publishing a DOT to the first answer that shows it, seconds."""
-    message = dot(TOPICS, number, datetime.now(UTC), ingests.begin, mw)
+    now = datetime.now(UTC)
+    message = dot(TOPICS, number, now, now - timedelta(seconds=now.timestamp() % 300), mw)  # in force now, be it a new interval
     shown: Callable[[], bool] = lambda: reader.dot(number)[1] != mw  # noqa: E731  # asked again and again
     begun = time.monotonic()
     thread = threading.Thread(target=ingests.say, args=([message],))
