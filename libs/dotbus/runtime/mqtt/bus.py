@@ -108,7 +108,8 @@ class Bus:
         """
         with self._changed:
             for topic_filter in filters:
-                self._subscribers.add(topic_filter, on_delivery)
+                if topic_filter not in self._filters:  # asked for once more, it is there already
+                    self._subscribers.add(topic_filter, on_delivery)
                 self._filters.pop(topic_filter, None)  # after a reconnect they are asked for in the order of the last call
                 self._filters[topic_filter] = retained_as_published
             self._by_topic = {}
