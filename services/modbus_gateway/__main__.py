@@ -11,14 +11,13 @@ from contextlib import ExitStack
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.topics import encode_name
+from dotbus.runtime.ingest import open_outbox
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
-from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import acting_on, service_app
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.settings.values import MB
-from dotbus.runtime.starting import keeping, listening
+from dotbus.runtime.starting import listening
 from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_writable
 from modbus_gateway.map_commands import add_map_commands
@@ -34,7 +33,6 @@ except ImportError:  # Windows has none; asyncio's own loop serves as well, at m
     uvloop = None  # type: ignore[assignment]  # a module or nothing
 
 NAME = "modbus_gateway"
-_DAY_S = 86400.0
 SWITCH_S = 0.0005
 """How long the bus's thread may keep the interpreter from the loop that serves; Python itself lets it have 5 ms each time."""
 STUCK_AFTER_S = 5.0
@@ -101,23 +99,17 @@ def _writes(
     configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, received: Callable[[], Received]
 ) -> Writes | None:
     """What a gateway has for writes; None when its map takes none."""
-    installation, settings = configuration.installation, configuration.own
+    installation = configuration.installation
     writables = read_writable(installation)
     if writables.is_empty:
         return None
-    with keeping(settings.state_dir, f"{PREFIX}STATE_DIR"):
-        outbox = Outbox(
-            settings.state_dir / "outbox.sqlite",
-            max_age_s=settings.outbox_max_age_days * _DAY_S,
-            max_bytes=int(settings.outbox_max_mb * MB),
-        )
     return Writes(
         writables,
         identity,
         installation.topics,
         bus,
         _client_id(identity),
-        outbox,
+        open_outbox(configuration.own, f"{PREFIX}STATE_DIR"),
         received,
         stale_after_s=installation.modbus.stale_after_s,
         wall=utc_now,

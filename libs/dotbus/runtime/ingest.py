@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -18,23 +20,47 @@ from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity, Presence
 from dotbus.runtime.quarantine import Quarantine
 from dotbus.runtime.settings.settings import BusSettings, KeepingSettings, ServiceSettings
+from dotbus.runtime.settings.values import MB
 from dotbus.runtime.starting import keeping
 
 _DAY_S = 86400.0
 
 
-def open_outbox(settings: KeepingSettings) -> Outbox:
-    """The outbox of an ingest.
+class OutboxSettings(Protocol):
+    """Where an outbox is, and how much of it is kept."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Its folder."""
+        ...
+
+    @property
+    def outbox_max_age_days(self) -> float:
+        """How long a published event can be sent again."""
+        ...
+
+    @property
+    def outbox_max_mb(self) -> float:
+        """The same by size."""
+        ...
+
+
+def open_outbox(settings: OutboxSettings, setting: str = "STATE_DIR") -> Outbox:
+    """The outbox of a service.
+
+    Args:
+        settings: of the service.
+        setting: what its folder's setting is called, for the message.
 
     Raises:
         OutboxInUse: another process has it.
         CannotStart: its folder cannot be written, or it is damaged.
     """
-    with keeping(settings.state_dir, "STATE_DIR"):
+    with keeping(settings.state_dir, setting):
         return Outbox(
             settings.state_dir / "outbox.sqlite",
             max_age_s=settings.outbox_max_age_days * _DAY_S,
-            max_bytes=settings.outbox_max_bytes,
+            max_bytes=int(settings.outbox_max_mb * MB),
         )
 
 

@@ -120,11 +120,6 @@ class KeepingSettings(BaseSettings):
     quarantine_max_mb: Megabytes = 100.0
 
     @property
-    def outbox_max_bytes(self) -> int:
-        """The bound on the outbox in bytes."""
-        return int(self.outbox_max_mb * MB)
-
-    @property
     def quarantine_max_bytes(self) -> int:
         """The bound on the quarantine in bytes."""
         return int(self.quarantine_max_mb * MB)
