@@ -37,7 +37,8 @@ def report(outcome: Outcome) -> None:
     print(f"  longest until everything was there after a strike: {longest_s:.1f} s ({what.strip()})")
     takeovers = ", ".join(f"{seconds:.1f}" for seconds in outcome.takeovers_s)
     print(f"  one of two historians dies, until the other has each event: at most {takeovers} s")
-    print(f"  settled within {outcome.settled_s:.0f} s; faults: {len(outcome.faults)}")
+    print(f"  settled: events within {outcome.settled_s:.0f} s, prices within {outcome.prices_settled_s:.0f} s")
+    print(f"  faults: {len(outcome.faults)}")
 
 
 def tell_what_was_done(outcome: Outcome, folder: Path) -> None:

@@ -45,6 +45,8 @@ class Outcome:
         faults: what is wrong at the end.
         catch_ups_s: after each time that something was started again, how long until all that had been told was there.
         takeovers_s: after each death of one of two historians, the longest that anything took to be there.
+        settled_s: from the last strike until a look found every event in its place.
+        prices_settled_s: the same of each price, which is looked at after that: a look at so many rows takes long itself.
     """
 
     seed: int
@@ -57,6 +59,7 @@ class Outcome:
     changes: Mapping[str, int] = field(default_factory=dict)
     excused: int = 0
     settled_s: float = 0.0
+    prices_settled_s: float = 0.0
     lasted_s: float = 0.0
 
 
@@ -188,22 +191,29 @@ class Run:
         self._stack.pause_volume()
         self._quiet_since = datetime.now(UTC)
         begun = time.monotonic()
+        self._agree(self._event_faults)
+        self.outcome.settled_s = time.monotonic() - begun
+        self._agree(self._price_faults)
+        self.outcome.prices_settled_s = time.monotonic() - begun
+        if self.outcome.faults:  # for whoever looks for the cause
+            for name in ("sent", "told"):
+                (self._stack.folder / f"{name}.json").write_bytes(self._stack.read_simulator(f"/{name}"))
+
+    def _agree(self, look: Callable[[], Sequence[str]]) -> None:
+        """Look again and again until nothing is wrong, or it is too late: then what is wrong is noted."""
+        until = time.monotonic() + SETTLED_WITHIN_S
         faults: Sequence[str] = ["nothing was looked at"]
-        while faults and time.monotonic() < begun + SETTLED_WITHIN_S:
+        while faults and time.monotonic() < until:
             try:
-                faults = self._faults()
+                faults = look()
             except (psycopg2.Error, requests.RequestException) as error:
                 faults = [f"cannot be judged: {error}"]
             if faults:
                 self._interrupted.wait(LOOK_EVERY_S)
-        self.outcome.settled_s = time.monotonic() - begun
         self.outcome.faults += faults
-        if faults:  # for whoever looks for the cause
-            for name in ("sent", "told"):
-                (self._stack.folder / f"{name}.json").write_bytes(self._stack.read_simulator(f"/{name}"))
 
-    def _faults(self) -> list[str]:
-        """What is wrong now. The rows are read before what was told: more may be told meanwhile, and less not."""
+    def _event_faults(self) -> list[str]:
+        """What is wrong with events now. The rows are read before what was told: more may be told meanwhile, and less not."""
         rows = self._rows
         quick = judgement.volume_faults(self._stack.volume_told(), rows.volume_instructions())
         if quick:
@@ -214,7 +224,6 @@ class Run:
         return [
             *self._dispatch_faults(),
             *self._trajectory_faults(),
-            *self._price_faults(),
             *judgement.stream_faults(before, self._gaps),
             *judgement.lost_faults(rows.lost(), restored),
             *judgement.foreign_faults(rows.foreign_letters()),
