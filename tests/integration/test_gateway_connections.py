@@ -66,11 +66,12 @@ def peers(serving: Serving) -> list[tuple[str, int]]:
     return found
 
 
-def sent_until_full(line: socket.socket) -> bool:
-    """Ask on, without reading, until the system takes no more."""
+def sent_until_full(line: socket.socket, unsent: bytearray) -> bool:
+    """Ask on, without reading, until the system takes no more; what it did not take of a request is `unsent`."""
     with suppress(BlockingIOError):
-        while line.send(ASK * 1000):
-            pass
+        while True:
+            unsent += ASK * (1000 if len(unsent) < len(ASK) else 0)
+            del unsent[: line.send(unsent)]
     return True
 
 
@@ -132,10 +133,13 @@ def test_one_address_has_its_places_and_no_more(serve, lines):
 def test_a_half_open_client_that_takes_no_replies_gives_its_place_at_once(serve, lines):
     serving = serve(connections=1)
     stuck = connect(serving, lines, SCADA)
-    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     stuck.setblocking(False)  # noqa: FBT003  # the argument has no name
     (connection,) = serving.server._open
-    eventually(lambda: sent_until_full(stuck) and connection._paused)
+    for end in (stuck, connection._transport.get_extra_info("socket")):
+        for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):  # the system's own take megabytes, which are as many requests
+            end.setsockopt(socket.SOL_SOCKET, buffer, 128 * 1024)
+    unsent = bytearray()
+    eventually(lambda: sent_until_full(stuck, unsent) and connection._paused)
 
     def newcomer_is_served() -> bool:
         serving.now_s += ACTIVE_S  # what buffers still took after the pause counts as activity, until they are full
