@@ -32,6 +32,7 @@ def report(outcome: Outcome) -> None:
     print("  rows: " + ", ".join(f"{name} {count}" for name, count in outcome.counts.items()))
     print("  CAISO: " + ", ".join(f"{name} {count}" for name, count in outcome.changes.items()))
     print(f"  revisions that CAISO replaced before they could be kept: {outcome.excused}")
+    print(*(line for line in outcome.done if ": looked: " in line), sep="\n")
     print(f"  after the last kill every event agreed within {outcome.settled_s:.0f} s")
     print(f"  the look at all prices ended after {outcome.prices_settled_s:.0f} s; faults: {len(outcome.faults)}")
 

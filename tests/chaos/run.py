@@ -208,6 +208,7 @@ class Run:
                 faults = look()
             except (psycopg2.Error, requests.RequestException) as error:
                 faults = [f"cannot be judged: {error}"]
+            self._note(f"looked: {'; '.join(faults) or 'all agrees'}")
             if faults:
                 self._interrupted.wait(LOOK_EVERY_S)
         self.outcome.faults += faults
