@@ -205,14 +205,18 @@ def _connect_arguments(url: sa.URL, schema: str, role: str | None) -> Mapping[st
         f"-c search_path={_escaped(schema)}",
         *([f"-c role={_escaped(role)}"] if role else []),
     ]
+    return {**keeping_alive("dotbus historian"), "options": " ".join([str(asked), *options])}
+
+
+def keeping_alive(application: str) -> Mapping[str, object]:
+    """How every connection of ours is told apart, and how soon one is known to be dead."""
     return {
-        "application_name": "dotbus historian",
+        "application_name": application,
         "connect_timeout": 5,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        "options": " ".join([str(asked), *options]),
     }
 
 

@@ -13,6 +13,8 @@ from historian.tables import SCHEMA
 from historian.upkeep.retention import Retention
 
 PREFIX = "HISTORIAN_"
+API_PREFIX = "HISTORIAN_API_"
+"""Of the API, a process of its own: what it is told is nothing that this one would pass over."""
 Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_][A-Za-z0-9_$-]*$")]
 """A name in the database."""
 Days = Annotated[int, Field(ge=1, le=36500)]
@@ -60,17 +62,12 @@ class HistorianSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: SecretStr) -> SecretStr:
-        if not _is_address(url.get_secret_value()):
-            raise ValueError("is no PostgreSQL address, such as postgresql://user@host/database")
-        return url
+        return require_postgresql(url)
 
     @field_validator("database_password_file")
     @classmethod
     def _only_one_password(cls, file: Path | None, others: ValidationInfo) -> Path | None:
-        url = others.data.get("database_url")
-        if file and url and urlsplit(url.get_secret_value()).password:
-            raise ValueError("and a password in the address are both given; keep one")
-        return file
+        return require_one_password(file, others.data.get("database_url"))
 
     @property
     def retention(self) -> Retention:
@@ -86,6 +83,28 @@ class HistorianSettings(BaseSettings):
     def read_database_password(self) -> str | None:
         """The password from its file; None when there is no file and the address says it or none is needed."""
         return read_secret(self.database_password_file)
+
+
+def require_postgresql(url: SecretStr) -> SecretStr:
+    """An address of PostgreSQL as it was given.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _is_address(url.get_secret_value()):
+        raise ValueError("is no PostgreSQL address, such as postgresql://user@host/database")
+    return url
+
+
+def require_one_password(file: Path | None, url: SecretStr | None) -> Path | None:
+    """The file of a password as it was given.
+
+    Raises:
+        ValueError: the address says one, too.
+    """
+    if file and url and urlsplit(url.get_secret_value()).password:
+        raise ValueError("and a password in the address are both given; keep one")
+    return file
 
 
 def _is_address(url: str) -> bool:
@@ -105,4 +124,4 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake of every part.
     """
-    return load_service_configuration(PREFIX, HistorianSettings)
+    return load_service_configuration(PREFIX, HistorianSettings, others=[API_PREFIX])

@@ -29,7 +29,11 @@ class ServiceConfiguration(Generic[S]):
 
 
 def load_service_configuration(
-    prefix: str, kind: type[S], checks: Sequence[Check] = (), load: Callable[[], S] | None = None
+    prefix: str,
+    kind: type[S],
+    checks: Sequence[Check] = (),
+    load: Callable[[], S] | None = None,
+    others: Sequence[str] = (),
 ) -> ServiceConfiguration[S]:
     """Read the environment and the installation's file.
 
@@ -38,6 +42,7 @@ def load_service_configuration(
         kind: its own settings.
         checks: whether the installation is what it needs.
         load: its own settings from elsewhere than the environment alone.
+        others: longer prefixes that are another process's.
 
     Raises:
         ConfigurationRefused: with every mistake in both.
@@ -46,7 +51,7 @@ def load_service_configuration(
     service = collector.load(lambda: load_settings(ServiceSettings, prefix))
     bus = collector.load(lambda: load_settings(BusSettings, prefix + "MQTT_"))
     own = collector.load(load or (lambda: load_settings(kind, prefix)))
-    collector.load(lambda: check_names(prefix, kind))
+    collector.load(lambda: check_names(prefix, kind, others))
     config = load_settings(ConfigSettings, prefix).config
     file = collector.load(lambda: read_installation(config))
     if file:

@@ -141,15 +141,21 @@ def load_settings(kind: type[S], prefix: str, **given: Any) -> S:  # noqa: ANN40
         raise ConfigurationRefused(named) from None  # pydantic's own text has the values
 
 
-def check_names(prefix: str, own: type[BaseSettings]) -> None:
+def check_names(prefix: str, own: type[BaseSettings], others: Sequence[str] = ()) -> None:
     """Whether a variable of a service is a slip of the pen: it would be passed over, and the setting stay what it is.
+
+    Args:
+        prefix: of its variables.
+        own: its own settings.
+        others: longer prefixes, of another process that has a file of variables together with this one.
 
     Raises:
         ConfigurationRefused: with every variable that is none of the service's and very like one.
     """
     names = [name for kind in (ServiceSettings, own) for name in kind.model_fields]
     known = [name.upper() for name in (*names, *(f"mqtt_{name}" for name in BusSettings.model_fields))]
-    given = {name: name.upper().removeprefix(prefix) for name in os.environ if name.upper().startswith(prefix)}
+    ours = [name for name in os.environ if name.upper().startswith(prefix) and not name.upper().startswith(tuple(others))]
+    given = {name: name.upper().removeprefix(prefix) for name in ours}
     meant = {name: _meant(rest, known) for name, rest in given.items() if rest not in known}
     mistakes = [
         Mistake("environment", name, f"is no setting; did you mean {prefix}{like}?") for name, like in meant.items() if like

@@ -1,0 +1,1 @@
+"""Formats: the rows of a question as bytes."""

@@ -1,0 +1,1 @@
+"""Questions: what was asked as SQL with bound parameters, and what its columns mean (pure)."""

@@ -1,0 +1,108 @@
+"""The API for tests: over a database with the historian's tables, asked in this process or by a real server's port."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import requests
+from historian_database import fill, prepared
+from pydantic import SecretStr
+from real_mosquitto import free_port
+
+from dotbus.contracts.messages import Prices
+from dotbus.runtime.installation.installation import Installation
+from dotbus.testing import samples
+from historian.api.answers.asking import Context
+from historian.api.app import build_app
+from historian.api.process import listen, open_reader, serve
+from historian.api.settings import ApiSettings
+
+NP15, SP15 = "TH_NP15_GEN-APND", "TH_SP15_GEN-APND"
+AT = datetime(2026, 10, 13, 18, 0, tzinfo=UTC)
+INSTALLATION = Installation.model_validate(
+    {
+        "environment": "simulator",
+        "plant": [
+            {"name": "sierra", "resource": [{"id": "TEST_RESOURCE_1", "node": NP15}]},
+            {"name": "mesa", "resource": [{"id": "TEST_RESOURCE_2"}]},
+        ],
+    }
+)
+
+
+def api_settings(url: str, **changes: object) -> ApiSettings:
+    """Settings of an API that asks for no keys."""
+    given: dict[str, Any] = {"database_url": SecretStr(url), "connections": 3, "without_keys": True, **changes}
+    return ApiSettings.model_validate(given)
+
+
+class Client(requests.Session):
+    """Asks one API."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+    def ask(self, path: str, **parameters: object) -> requests.Response:
+        """The answer to one question."""
+        return self.get(self.address + path, params=parameters, timeout=30)
+
+
+@contextmanager
+def asked_here(url: str, *, now: datetime = AT, **changes: object) -> "Iterator[Client]":
+    """A client of the API, which is served by a thread of this process."""
+    settings = api_settings(url, port=free_port(), **changes)
+    reader, stop = open_reader(settings), threading.Event()
+    app = build_app(Context(settings, INSTALLATION, reader, lambda: now))
+    serving = threading.Thread(target=serve, args=(app, settings, listen(settings), stop))
+    serving.start()
+    try:
+        with Client(f"http://127.0.0.1:{settings.port}") as client:
+            yield client
+    finally:
+        stop.set()
+        serving.join()
+        reader.close()
+
+
+@contextmanager
+def kept(url: str, *messages: Any) -> Iterator[str]:
+    """A database that keeps messages as the historian stored them."""
+    with prepared(url) as database:
+        fill(database, *messages)
+        yield url
+
+
+def prices_of(
+    start: datetime,
+    values: Sequence[float | None],
+    *,
+    node: str = NP15,
+    market: str = "RTM",
+    minutes: int = 5,
+    first_seq: int = 1,
+    **changes: object,
+) -> list[Prices]:
+    """Prices of one node, interval after interval; the components are parts of each."""
+    return [
+        msgspec.structs.replace(
+            samples.prices(),
+            id=f"{node}-{market}-{first_seq + number}-{changes.get('fetched_at', '')}",
+            seq=first_seq + number,
+            market=market,
+            market_seq=first_seq + number,
+            interval_start=start + number * timedelta(minutes=minutes),
+            interval_end=start + (number + 1) * timedelta(minutes=minutes),
+            nodes=(node,),
+            lmp_usd_per_mwh=(value,),
+            energy_usd_per_mwh=(None if value is None else value - 1.5,),
+            congestion_usd_per_mwh=(None if value is None else 1.0,),
+            loss_usd_per_mwh=(None if value is None else 0.5,),
+            ghg_usd_per_mwh=(None,),
+            **changes,
+        )
+        for number, value in enumerate(values)
+    ]  # fmt: skip
