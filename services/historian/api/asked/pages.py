@@ -5,7 +5,6 @@ sort of question, is refused. It is no secret: whatever it says is bound to a st
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ DEFAULT_ROWS: Final = 1000
 MOST_ROWS: Final = 10_000
 MOST_CHARACTERS: Final = 2048
 _CHECK_BYTES: Final = 8
+_NOT_OURS: Final = "page: it is not from an answer to this question; ask without it, then follow `next` with all else the same"
 _NUMBERS: Final = (Kind.INTEGER, Kind.NUMBER)
 
 
@@ -42,11 +42,11 @@ def after_of(question: Question, page: str | None) -> tuple[object, ...] | None:
     try:
         raw = base64.b64decode(page + "=" * (-len(page) % 4), altchars=b"-_", validate=True)
         check, key = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-        is_ours = hmac.compare_digest(check, _check(question, key))
-        return _typed(question, msgspec.json.decode(key) if is_ours else [])
-    except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError) as error:
-        said = "page: it is not from an answer to this question; ask again without it, and follow `next` with all else the same"
-        raise Problem(Sort.BAD_PAGE, said) from error
+        if question.key and hmac.compare_digest(check, _check(question, key)):
+            return _typed(question, msgspec.json.decode(key))
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise Problem(Sort.BAD_PAGE, _NOT_OURS) from error
+    raise Problem(Sort.BAD_PAGE, _NOT_OURS)
 
 
 def _check(question: Question, key: bytes) -> bytes:

@@ -179,7 +179,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _days(length: timedelta) -> str:
-    return f"{length / _ONE_DAY:.3g}"
+    return f"{round(length / _ONE_DAY, 2):g}"
 
 
 Shown = Callable[[datetime], datetime]
