@@ -9,14 +9,16 @@ from typing import Any
 import msgspec
 import requests
 from historian_database import fill, prepared
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from real_mosquitto import free_port
 
 from dotbus.contracts.messages import Prices
 from dotbus.runtime.installation.installation import Installation
 from dotbus.testing import samples
-from historian.api.answers.asking import Context
+from historian.api.answers.context import Context
 from historian.api.app import build_app
+from historian.api.meters import Meters
 from historian.api.process import listen, open_reader, serve
 from historian.api.settings import ApiSettings
 
@@ -46,9 +48,9 @@ class Client(requests.Session):
         super().__init__()
         self.address = address
 
-    def ask(self, path: str, **parameters: object) -> requests.Response:
+    def ask(self, path: str, headers: dict[str, Any] | None = None, **parameters: object) -> requests.Response:
         """The answer to one question."""
-        return self.get(self.address + path, params=parameters, timeout=30)
+        return self.get(self.address + path, params=parameters, headers=headers, timeout=30)
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def asked_here(url: str, *, now: datetime = AT, **changes: object) -> "Iterator[
     """A client of the API, which is served by a thread of this process."""
     settings = api_settings(url, port=free_port(), **changes)
     reader, stop = open_reader(settings), threading.Event()
-    app = build_app(Context(settings, INSTALLATION, reader, lambda: now))
+    app = build_app(Context(settings, INSTALLATION, reader, Meters(CollectorRegistry()), lambda: now))
     serving = threading.Thread(target=serve, args=(app, settings, listen(settings), stop))
     serving.start()
     try:

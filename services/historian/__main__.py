@@ -156,7 +156,7 @@ def build_app() -> typer.Typer:
     app = service_app(SERVICE, SUMMARY, load_configuration, run)
     add_doctor_command(app, load_configuration, open_database)
     add_replay_commands(app, load_configuration, open_database)
-    app.add_typer(api_app(), name="api")
+    app.add_typer(api_app(load_configuration, open_database), name="api")
     app.add_typer(dead_letter_app(load_configuration, open_database), name="dead-letters")
 
     @app.command()

@@ -9,11 +9,13 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
 from historian.api.answers import prices
-from historian.api.answers.asking import Context
+from historian.api.answers.context import Context
 from historian.api.answers.documented import PROBLEM_SCHEMA
+from historian.api.answers.measured import Measured
 from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
 from historian.api.reading import Stopped
 
@@ -39,6 +41,15 @@ def build_app(context: Context) -> FastAPI:
     app.state.context = context
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(Measured, context=context)
+    if context.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=context.settings.origins,
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
+            expose_headers=["Link", "Retry-After"],
+        )
     app.add_exception_handler(Problem, _tell_problem)
     app.add_exception_handler(RequestValidationError, _tell_parameters)
     app.add_exception_handler(HTTPException, _tell_path)
@@ -90,7 +101,7 @@ def _said(error: dict[str, Any], known: Sequence[str]) -> str:
     if error["type"] == "extra_forbidden":
         near = get_close_matches(name, known, n=1)
         return f"{clipped(name)} is no parameter of this question" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{clipped(name)}: {error['msg']}"
+    return f"{clipped(name)}: {error['msg'].removeprefix('Value error, ')}"
 
 
 async def _tell_path(request: Request, error: Exception) -> Response:

@@ -15,23 +15,36 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import CannotStart, listening
-from historian.api.answers.asking import Context
+from historian.api.answers.context import Context
 from historian.api.app import build_app
+from historian.api.connections import HEAD_MOST_BYTES, BoundedProtocol
+from historian.api.keys.commands import key_app
+from historian.api.meters import Meters
 from historian.api.problems import Problem
 from historian.api.reading import Reader
 from historian.api.settings import ApiConfiguration, ApiSettings, load_api_configuration
 from historian.settings import API_PREFIX
+from historian.upkeep.asking import Load, Open
 
 SERVICE = "historian_api"
 SUMMARY = "Answers over HTTP what the historian keeps. It reads and changes nothing."
 BACKLOG = 256
+FOR_HEALTH = 1
+"""A connection that no question takes: whoever waits for the API is answered while it is busy."""
 STOP_WITHIN_S = 5
 KEEP_ALIVE_S = 30
 
 
-def api_app() -> typer.Typer:
-    """The command `api`: run it, or `check` its configuration."""
-    return service_app(SERVICE, SUMMARY, load_api_configuration, run_api)
+def api_app(load: Load, open_database: Open) -> typer.Typer:
+    """The command `api`: run it, `check` its configuration, make and revoke `keys`.
+
+    Args:
+        load: reads the historian's own configuration, which keys are made with.
+        open_database: the database that it names.
+    """
+    app = service_app(SERVICE, SUMMARY, load_api_configuration, run_api)
+    app.add_typer(key_app(load, open_database), name="keys")
+    return app
 
 
 def run_api(configuration: ApiConfiguration, stop: threading.Event) -> None:
@@ -42,7 +55,7 @@ def run_api(configuration: ApiConfiguration, stop: threading.Event) -> None:
     """
     settings, registry = configuration.own, CollectorRegistry()
     reader = open_reader(settings)
-    app = build_app(Context(settings, configuration.installation, reader, utc_now))
+    app = build_app(Context(settings, configuration.installation, reader, Meters(registry), utc_now))
 
     def health() -> dict[str, object]:
         answers = _answers(reader)
@@ -60,7 +73,7 @@ def open_reader(settings: ApiSettings) -> Reader:
         settings.database_url.get_secret_value(),
         settings.database_schema,
         password=settings.read_database_password(),
-        connections=settings.connections,
+        connections=settings.connections + settings.streams + FOR_HEALTH,
         statement_timeout_s=settings.statement_timeout_s,
     )
 
@@ -69,10 +82,12 @@ def serve(app: FastAPI, settings: ApiSettings, listener: socket.socket, stop: th
     """Serve an application until told to stop."""
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=BoundedProtocol,
+        h11_max_incomplete_event_size=HEAD_MOST_BYTES,
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,

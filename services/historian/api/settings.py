@@ -36,8 +36,9 @@ class ApiSettings(BaseSettings):
         without_keys: everybody who reaches it may ask for everything; on this machine only.
         cors_origins: pages of these origins (https://HOST, separated by commas) may ask from a browser.
         range_max_days: how long a range of time may be asked for at once.
-        requests_per_s: how often one key may ask, in the mean of a minute.
-        streams_at_once: how many streams one key may read at once.
+        requests_per_s: how often one key may ask, in the mean; who was silent for 10 s may ask as often at once.
+        streams: that are read at once, each with a connection of its own beside the others.
+        streams_each: that one key may read at once.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -56,7 +57,8 @@ class ApiSettings(BaseSettings):
     cors_origins: str = ""
     range_max_days: Annotated[int, Field(ge=1, le=36500)] = 400
     requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = 20.0
-    streams_at_once: Annotated[int, Field(ge=1, le=1000)] = 4
+    streams: Annotated[int, Field(ge=1, le=200)] = 4
+    streams_each: Annotated[int, Field(ge=1, le=200)] = 2
 
     @field_validator("database_url")
     @classmethod

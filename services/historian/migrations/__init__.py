@@ -32,6 +32,11 @@ class LaterVersion(CannotStart):
     """A later version of dotbus made the tables; this one does not know the way back."""
 
 
+OWNERS_ALONE = ("api_key",)
+"""Only the owner reads or changes it. Readers have a function that tells of a key whose it is."""
+_KEY_FUNCTION = "api_key_of"
+
+
 @dataclass(frozen=True)
 class Roles:
     """Who may do what; None is nobody else than the user who connects.
@@ -136,8 +141,11 @@ def _grant(connection: sa.Connection, schema: str, role: str, roles: Roles) -> b
         f"GRANT USAGE ON SCHEMA {of} TO {to}",
         f"GRANT {rights} ON ALL TABLES IN SCHEMA {of} TO {to}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {of} GRANT {rights} ON TABLES TO {to}",
+        *(f"REVOKE ALL ON {of}.{table} FROM {to}" for table in OWNERS_ALONE),
     ]
-    if role != roles.reader:
+    if role == roles.reader:
+        statements.append(f"GRANT EXECUTE ON FUNCTION {of}.{_KEY_FUNCTION} TO {to}")
+    else:
         statements += [
             f"REVOKE INSERT ON {of}.alembic_version FROM {to}",
             f"GRANT UPDATE ON {', '.join(f'{of}.{table}' for table in WRITER_CHANGES)} TO {to}",

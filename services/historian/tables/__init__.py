@@ -8,6 +8,7 @@ Nothing is ever changed: a revision is a row of its own. The views (made by the 
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
 
+from historian.tables.api_keys import api_key
 from historian.tables.columns import SCHEMA, environment_type, metadata
 from historian.tables.dispatch import dispatch_batch, instruction, instruction_detail
 from historian.tables.keeping import dead_letter, lost_events, service_state, source_sequence
@@ -46,6 +47,7 @@ __all__ = [
     "DIVIDED",
     "EVENT_TABLES",
     "SCHEMA",
+    "api_key",
     "compliance",
     "dead_letter",
     "dispatch_batch",

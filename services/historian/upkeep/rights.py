@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from historian.migrations import WRITER_CHANGES
+from historian.migrations import OWNERS_ALONE, WRITER_CHANGES
 from historian.upkeep.findings import Finding, note, ok, wrong
 
 RUN_SCRIPT = "run deploy/postgres/10-roles.sh (docs/deployment.md, Roles)"
@@ -54,6 +54,8 @@ def _writer_rights(
     lacking = [] if _may_use(connection, schema, role) else [f"USAGE of the schema {schema}"]
     too_much = []
     for row in relations:
+        if row.relname in OWNERS_ALONE:
+            continue
         if row.relkind == "S":
             lacking += [] if connection.scalar(_MAY_SEQUENCE, {"role": role, "oid": row.oid}) else [f"USAGE of {row.relname}"]
             continue
@@ -74,11 +76,15 @@ def _reader_rights(
     connection: sa.Connection, schema: str, role: str, relations: Iterable[sa.Row[tuple[object, ...]]]
 ) -> Iterable[Finding]:
     lacking = [] if _may_use(connection, schema, role) else [f"USAGE of the schema {schema}"]
-    lacking += [row.relname for row in relations if row.relkind != "S" and not _may(connection, role, row, "SELECT")]
+    lacking += [row.relname for row in _readable(relations) if not _may(connection, role, row, "SELECT")]
     if lacking:
         yield wrong("roles", f"{role} may not read {_some(lacking)}", "`historian migrate` grants it")
     else:
         yield ok("roles", f"{role} may read every table and view")
+
+
+def _readable(relations: Iterable[sa.Row[tuple[object, ...]]]) -> list[sa.Row[tuple[object, ...]]]:
+    return [row for row in relations if row.relkind != "S" and row.relname not in OWNERS_ALONE]
 
 
 def _exists(connection: sa.Connection, role: str) -> bool:

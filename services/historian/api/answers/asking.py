@@ -1,49 +1,31 @@
-"""Asking: what every endpoint does alike: who asks, in which format, and reading for as long as whoever asked is there."""
+"""Asking: what every endpoint does alike: who asks, how often, and how it is answered."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Generic, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 from urllib.parse import urlencode
 
-import anyio
 import anyio.to_thread
 from fastapi import Depends, Request, Response
 
-from dotbus.runtime.installation.installation import Installation
+from dotbus.runtime.settings.addresses import is_this_machine
+from historian.api.answers.context import Context
+from historian.api.answers.parameters import PageAsked
+from historian.api.answers.while_there import Work, while_there
 from historian.api.asked.pages import after_of
 from historian.api.asked.times import Clock, Zone, shown_in
 from historian.api.formats.json_page import Page, read_page
 from historian.api.keys.caller import Caller
+from historian.api.keys.keyring import key_in
 from historian.api.problems import Problem, Sort
 from historian.api.questions.question import Question
-from historian.api.reading import Reader, Reading, Stopped
-from historian.api.settings import ApiSettings
+from historian.api.reading import Reading
 
 T = TypeVar("T")
 WAITING_PER_CONNECTION = 50
 """So many questions wait for each connection; one more is told to come again."""
-
-
-@dataclass
-class Context:
-    """What the endpoints of one process share.
-
-    Attributes:
-        clock: UTC now.
-        lanes: so many questions are read at once.
-    """
-
-    settings: ApiSettings
-    installation: Installation
-    reader: Reader
-    clock: Callable[[], datetime]
-    lanes: anyio.CapacityLimiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lanes = anyio.CapacityLimiter(self.settings.connections)
+_FOREIGN = "without keys only this machine may ask, by its own name or address: somebody else's name for it is not answered"
 
 
 @dataclass(frozen=True)
@@ -63,7 +45,7 @@ class Asking:
         """What the times of the request are held against."""
         return Clock(self.context.clock(), zone)
 
-    async def read(self, work: Callable[[Reading], T]) -> T:
+    async def read(self, do: Callable[[Reading], T]) -> T:
         """Do something with a connection, in a thread. When who asked goes away, the statement is cancelled.
 
         Raises:
@@ -72,75 +54,47 @@ class Asking:
         lanes = self.context.lanes
         if lanes.statistics().tasks_waiting > WAITING_PER_CONNECTION * lanes.total_tokens:
             raise Problem(Sort.BUSY, "too many questions wait for the database; ask again later", retry_after_s=1)
-        return await _while_there(self.request, _Work(self.context.reader, work), lanes)
+        return await while_there(self.request, Work(self.context.reader, do), lanes, self.context.meters)
 
-    async def page(self, question: Question, limit: int, page: str | None, zone: Zone | None) -> Response:
-        """A page of JSON, with the address of the next one."""
-        after = after_of(question, page)
-        told = await self.read(partial(read_page, question=question, limit=limit, after=after, shown=shown_in(zone)))
-        return Response(told.body, media_type="application/json", headers=self._links(told))
+    async def answer(self, question: Question, asked: PageAsked) -> Response:
+        """The rows of a question: a page of JSON, with the address of the next one."""
+        after = after_of(question, asked.page)
+        page = partial(read_page, question=question, limit=asked.limit, after=after, shown=shown_in(asked.tz))
+        told = await self.read(page)
+        return Response(told.body, media_type="application/json", headers=self.links(told))
 
-    def _links(self, page: Page) -> Mapping[str, str]:
+    def links(self, page: Page) -> Mapping[str, str]:
+        """Where the next page is, as a header says it."""
         if page.next is None:
             return {}
         others = [(name, value) for name, value in self.request.query_params.multi_items() if name != "page"]
         return {"Link": f'<{self.request.url.path}?{urlencode([*others, ("page", page.next)])}>; rel="next"'}
 
 
-class _Work(Generic[T]):
-    """Something that is done with a connection in one thread and may be stopped from another."""
-
-    def __init__(self, reader: Reader, work: Callable[[Reading], T]) -> None:
-        self._reader = reader
-        self._work = work
-        self._reading: Reading | None = None
-        self._is_stopped = False
-
-    def run(self) -> T:
-        """Do it.
-
-        Raises:
-            Stopped: it was stopped before.
-        """
-        with self._reader.reading() as reading:
-            self._reading = reading
-            if self._is_stopped:
-                raise Stopped
-            return self._work(reading)
-
-    def stop(self) -> None:
-        """Cancel it, or let it not begin."""
-        self._is_stopped = True
-        if self._reading:
-            self._reading.stop()
-
-
-async def _while_there(request: Request, work: "_Work[T]", lanes: anyio.CapacityLimiter) -> T:
-    doing = asyncio.ensure_future(anyio.to_thread.run_sync(work.run, limiter=lanes))
-    leaving = asyncio.ensure_future(_until_gone(request))
-    try:
-        await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            await anyio.to_thread.run_sync(work.stop)
-        return await doing
-    except Problem:
-        if leaving.done():
-            raise Stopped from None
-        raise
-    finally:
-        leaving.cancel()
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 async def asking(request: Request) -> Asking:
-    """The request's context and caller."""
+    """The request with its caller, who may ask now.
+
+    Raises:
+        Problem: it says no valid key, or asks too often.
+    """
     context = cast("Context", request.app.state.context)
-    client = request.client.host if request.client else ""
-    return Asking(request, context, Caller(client))
+    caller = await _caller(request, context)
+    context.rate.take(caller.name, context.monotonic())
+    return Asking(request, context, caller)
+
+
+async def _caller(request: Request, context: Context) -> Caller:
+    address = request.client.host if request.client else ""
+    if context.settings.without_keys:
+        # A page in a browser may call this machine by a name of its own and then read what is answered.
+        if not is_this_machine(request.url.hostname or ""):
+            raise Problem(Sort.FOREIGN_HOST, _FOREIGN)
+        return Caller(address)
+    key, now_s = key_in(request.headers.get("authorization")), context.monotonic()
+    if known := context.keyring.remembered(key, now_s):
+        return known
+    context.lookups.take(address, now_s)
+    return await anyio.to_thread.run_sync(context.keyring.ask, key, now_s, limiter=context.lanes)
 
 
 Ask = Annotated[Asking, Depends(asking)]

@@ -3,12 +3,20 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from historian.api.asked.pages import DEFAULT_ROWS, MOST_CHARACTERS, MOST_ROWS
 from historian.api.asked.times import Zone
 
-Text = Annotated[str, Query(min_length=1, max_length=200)]
+
+def _can_be_kept(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("U+0000 is in it, which no text of the database holds")
+    return text
+
+
+Text = Annotated[str, Query(min_length=1, max_length=200), AfterValidator(_can_be_kept)]
+"""A word of a question."""
 
 
 class Asked(BaseModel):

@@ -43,4 +43,4 @@ async def get_prices(asked: Annotated[PricesAsked, Query()], ask: Ask) -> Respon
         components=tuple(dict.fromkeys(asked.component)) or tuple(Component),
         as_of=instant_of("as_of", asked.as_of, clock) if asked.as_of else None,
     )
-    return await ask.page(prices(wanted), asked.limit, asked.page, asked.tz)
+    return await ask.answer(prices(wanted), asked)
