@@ -48,10 +48,10 @@ QUESTIONS = {
 }
 
 
-BATCHES = """
+BATCHES = f"""
     INSERT INTO dispatch_batch (event_no, environment, batch_uid, revision_key, resource_id, plant, batch_type, batch_status,
       revision_no, start_at, batch_received_at, origin_no, seq, event_id, time, received_at)
-    SELECT n, 'production', 'DISP-' || t, '1.1', 'RES_' || r, 'plant', 0, 1, 1, at, at - interval '150 s',
+    SELECT n, 'production', 'DISP-' || t, '1.1', 'RES_' || r, 'plant_' || r % {PLANTS}, 0, 1, 1, at, at - interval '150 s',
       (SELECT max(origin_no) FROM origin), n, 'dispatch/' || t || '/1.1/RES_' || r, at, at FROM """
 INSTRUCTIONS = """
     INSERT INTO instruction (event_no, resource_id, instruction_uid, interval_start, interval_end, target_at, standing,

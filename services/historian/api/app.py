@@ -15,6 +15,7 @@ from dotbus.runtime.logs import get_logger
 from historian.api.answers import prices
 from historian.api.answers.context import Context
 from historian.api.answers.documented import PROBLEM_SCHEMA
+from historian.api.answers.formatted import Suffixed
 from historian.api.answers.measured import Measured
 from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
 from historian.api.reading import Stopped
@@ -42,6 +43,7 @@ def build_app(context: Context) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Measured, context=context)
+    app.add_middleware(Suffixed, but=(OPENAPI, "/charts"))
     if context.settings.origins:
         app.add_middleware(
             CORSMiddleware,

@@ -31,6 +31,7 @@ class Sort(Enum):
     WRONG_METHOD = _Sort(405, "A question is asked with GET")
     NO_SUCH_FORMAT = _Sort(406, "There is no such format")
     FOREIGN_HOST = _Sort(421, "This is not the machine that was meant")
+    OLD_HTTP = _Sort(426, "A stream needs HTTP/1.1")
     TOO_OFTEN = _Sort(429, "Asked too often")
     HEAD_TOO_LARGE = _Sort(431, "The request's line and headers are too large")
     FAILED = _Sort(500, "A fault of ours")

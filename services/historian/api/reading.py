@@ -87,7 +87,7 @@ class Reader:
     ) -> None:
         given = sa.make_url(address)
         self.url = given.set(drivername="postgresql+psycopg2", password=password or given.password)
-        self.options = _options(given, schema, statement_timeout_s)
+        self.options = session_options(given, schema, statement_timeout_s)
         self._engine = sa.create_engine(
             self.url,
             isolation_level="AUTOCOMMIT",
@@ -130,11 +130,11 @@ def _told() -> Iterator[None]:
     except sa.exc.TimeoutError as error:
         raise Problem(Sort.BUSY, "every connection to the database is in use; ask again later", retry_after_s=1) from error
     except (psycopg2.Error, sa.exc.SQLAlchemyError) as error:
-        raise _problem_of(getattr(error, "orig", None) or error) from error
+        raise problem_of(getattr(getattr(error, "orig", None) or error, "pgcode", None)) from error
 
 
-def _problem_of(error: BaseException) -> Problem:
-    state = str(getattr(error, "pgcode", None) or "")
+def problem_of(state: str | None) -> Problem:
+    """What a fault of the database is to who asked, by its SQLSTATE; none is one that no longer answers."""
     if state == _CANCELLED:
         return Problem(
             Sort.TOO_SLOW, "the database needed too long and was told to stop; ask for a shorter range or less of it"
@@ -142,12 +142,13 @@ def _problem_of(error: BaseException) -> Problem:
     if state in _NO_SUCH_THING:
         detail = "the tables are not there yet, or of another version: see that the historian of this version has started once"
         return Problem(Sort.DATABASE_AWAY, detail, retry_after_s=RETRY_AFTER_S)
-    if state[:2] == _BLAMES_WHAT_WAS_ASKED:
+    if (state or "")[:2] == _BLAMES_WHAT_WAS_ASKED:
         return Problem(Sort.BAD_PARAMETER, "a value is none that the database can hold")
     return Problem(Sort.DATABASE_AWAY, "the database does not answer; ask again later", retry_after_s=RETRY_AFTER_S)
 
 
-def _options(url: sa.URL, schema: str, statement_timeout_s: float) -> str:
+def session_options(url: sa.URL, schema: str, statement_timeout_s: float) -> str:
+    """What every session of the API is told: to read only, and to end what takes longer."""
     asked = url.query.get("options", "")
     escaped = schema.replace("\\", "\\\\").replace(" ", "\\ ")
     options = [
@@ -156,6 +157,7 @@ def _options(url: sa.URL, schema: str, statement_timeout_s: float) -> str:
         "-c idle_in_transaction_session_timeout=10s",
         "-c timezone=UTC",
         "-c client_encoding=UTF8",
+        "-c jit=off",  # to compile a statement takes longer than its first rows may
         f"-c search_path={escaped}",
     ]
     return " ".join([str(asked), *options]).strip()

@@ -11,11 +11,13 @@ from fastapi import Depends, Request, Response
 
 from dotbus.runtime.settings.addresses import is_this_machine
 from historian.api.answers.context import Context
+from historian.api.answers.formatted import format_of, json_answer, streamed_answer
 from historian.api.answers.parameters import PageAsked
 from historian.api.answers.while_there import Work, while_there
 from historian.api.asked.pages import after_of
 from historian.api.asked.times import Clock, Zone, shown_in
 from historian.api.formats.json_page import Page, read_page
+from historian.api.formats.negotiation import Format
 from historian.api.keys.caller import Caller
 from historian.api.keys.keyring import key_in
 from historian.api.problems import Problem, Sort
@@ -57,11 +59,14 @@ class Asking:
         return await while_there(self.request, Work(self.context.reader, do), lanes, self.context.meters)
 
     async def answer(self, question: Question, asked: PageAsked) -> Response:
-        """The rows of a question: a page of JSON, with the address of the next one."""
+        """The rows of a question in the format that is asked for: a page of JSON, or a stream of all of them."""
+        form = format_of(self.request)
+        if form is not Format.JSON:
+            return streamed_answer(self.request, self.context, self.caller, question, form, asked)
         after = after_of(question, asked.page)
         page = partial(read_page, question=question, limit=asked.limit, after=after, shown=shown_in(asked.tz))
         told = await self.read(page)
-        return Response(told.body, media_type="application/json", headers=self.links(told))
+        return json_answer(self.request, told.body, self.links(told))
 
     def links(self, page: Page) -> Mapping[str, str]:
         """Where the next page is, as a header says it."""

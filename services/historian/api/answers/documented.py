@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from historian.api.formats.negotiation import MEDIA_TYPES, Format
 from historian.api.problems import MEDIA_TYPE
 from historian.api.questions.question import Column, Kind
 
@@ -33,6 +34,11 @@ _PROBLEM = {
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
+_STREAMED = {
+    MEDIA_TYPES[form].partition(";")[0]: {"schema": {"type": "string", "contentMediaType": MEDIA_TYPES[form].partition(";")[0]}}
+    for form in (Format.CSV, Format.ARROW, Format.PARQUET)
+}
+
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -47,7 +53,9 @@ def pages_of(*alternatives: Sequence[Column]) -> Responses:
             "next": {"type": ["string", "null"], "description": "Say it as `page` for what follows; null where nothing does."},
         },
     }
-    return answers(schema, "A page of rows.")
+    told = answers(schema, "A page of rows; in other formats all of them.")
+    told[200]["content"] |= _STREAMED
+    return told
 
 
 def answers(schema: dict[str, Any], meaning: str) -> Responses:
