@@ -24,6 +24,8 @@ from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, DotInterval, Trajectory, Upstream
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.health import UpstreamHealth
+from dotbus.setpoints.setpoint import RampPoint, ramp_now
+from dotbus.setpoints.timeline import Timeline
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.judge import Judged, Known
 from modbus_gateway.state.precedence import holding
@@ -31,8 +33,6 @@ from modbus_gateway.state.received import Received, Statement
 from modbus_gateway.state.sources import Source
 from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.resource_readings import Curve
-from modbus_gateway.values.setpoint import RampPoint, ramp_now
-from modbus_gateway.values.timeline import Timeline
 from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.place import Place
 

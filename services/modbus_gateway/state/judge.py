@@ -18,8 +18,8 @@ import msgspec
 
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason, read_reasons
+from dotbus.setpoints.curve import ends_at, is_contested, trajectory_now
 from modbus_gateway.state.arrivals import Problem, StateMessage
-from modbus_gateway.state.curve import ends_at, is_contested, trajectory_now
 from modbus_gateway.state.precedence import curve_received_at, holding, is_same_dot, is_same_price
 from modbus_gateway.state.received import Received, Statement, upstream_behind
 from modbus_gateway.state.vouching import JUST_AFTER, against_source

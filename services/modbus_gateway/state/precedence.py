@@ -7,10 +7,9 @@ therefore right. What a source does not speak of takes nothing away from what an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
-from itertools import zip_longest
 from typing import Final, TypeVar
 
 import msgspec
@@ -26,10 +25,8 @@ from dotbus.contracts.messages import (
     WithdrawnBatch,
 )
 from dotbus.contracts.quality import Reason, read_reasons
-from dotbus.contracts.schedules import rank
 
 D = TypeVar("D", Dot, Instructions)
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 REMEMBERED: Final = 1024
 """Of how many sets of statements it is kept what of them holds: mostly the same is said again."""
 REMEMBERED_DOTS_MOST: Final = 64
@@ -93,31 +90,6 @@ _holding_again = lru_cache(REMEMBERED)(_holding)
 def is_same_dot(one: DotInterval, other: DotInterval) -> bool:
     """Whether two sources say the same of one instruction, but for what each of them knows against it."""
     return one == other or msgspec.structs.replace(one, reasons=other.reasons) == other
-
-
-def contested(intervals: Iterable[DotInterval]) -> frozenset[DotInterval]:
-    """DOTs that ask different things at one time and of which none goes before the other: nobody can say which holds."""
-    by_rank: defaultdict[tuple[datetime, int], defaultdict[_Asked, list[DotInterval]]]
-    by_rank = defaultdict(lambda: defaultdict(list))
-    for each in intervals:
-        asked = each.interval_start, each.interval_end, each.dot_mw, each.target_at, each.supp_mw, each.must_follow
-        by_rank[rank(each)][asked].append(each)
-    return frozenset(one for equals in by_rank.values() for asked in _overlapping(equals) for one in equals[asked])
-
-
-_Asked = tuple[datetime, datetime, float, datetime, float | None, bool | None]
-"""What a DOT asks, first from when until when."""
-
-
-def _overlapping(asked: Iterable[_Asked]) -> Iterator[_Asked]:
-    """What is asked for a time for which something else is asked, too."""
-    in_order = sorted(asked, key=lambda one: one[:2])
-    before_end = _LONG_AGO
-    for one, after in zip_longest(in_order, in_order[1:]):
-        begin, end, *_ = one
-        if before_end > begin or (after is not None and after[0] < end):
-            yield one
-        before_end = max(before_end, end)
 
 
 def is_same_price(one: NodePrice, other: NodePrice) -> bool:

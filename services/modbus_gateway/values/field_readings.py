@@ -17,9 +17,9 @@ from dotbus.contracts.quality import BIT_OF, Quality, Reason, read_reasons
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Modbus, StateTopic
 from dotbus.runtime.presence import HEARTBEAT_S
+from dotbus.setpoints.curve import ends_at
 from modbus_gateway.map.paths import Step, steps_of
 from modbus_gateway.map.register_map import StateField
-from modbus_gateway.state.curve import ends_at
 from modbus_gateway.state.judge import Judged, Known, judge_state, judge_status, turns_of_ages, turns_of_status
 from modbus_gateway.state.precedence import curve_received_at, holds, revisions, withdrawals
 from modbus_gateway.state.received import Received

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from modbus_gateway.state.curve import between_mw
+from dotbus.setpoints.ramp import Ramp
 
 AGE_MOST_S: Final = 65534
 _DAY: Final = timedelta(days=1)
@@ -47,19 +47,6 @@ class Count(msgspec.Struct, frozen=True, gc=False):
         """The seconds at a moment."""
         seconds = int(now.timestamp())
         return seconds if self.cycle is None else seconds % self.cycle
-
-
-class Ramp(msgspec.Struct, frozen=True, gc=False):
-    """Megawatts on a straight line between two times."""
-
-    begin_at: datetime
-    begin_mw: float
-    end_at: datetime
-    end_mw: float
-
-    def at(self, now: datetime) -> float:
-        """The megawatts at a moment between the two."""
-        return between_mw(self.begin_at, self.begin_mw, self.end_at, self.end_mw, now)
 
 
 class DaysLeft(msgspec.Struct, frozen=True, gc=False):

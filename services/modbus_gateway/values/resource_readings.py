@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Final, Self
+from typing import Self
 
 from dotbus.contracts.messages import DotInterval, Trajectory
 from dotbus.contracts.quality import Quality, Reason
@@ -16,25 +16,25 @@ from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.installation import Resource
 from dotbus.runtime.installation.modbus import Modbus
-from modbus_gateway.map.register_map import Member
-from modbus_gateway.state.curve import Line, line_of
-from modbus_gateway.state.judge import Judged, Known, are_alone, judge_dots, judge_trajectory, turns_of_ages
-from modbus_gateway.state.precedence import curve_received_at
-from modbus_gateway.state.received import Received
-from modbus_gateway.state.vouching import JUST_AFTER
-from modbus_gateway.values.motion import Ramp
-from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
-from modbus_gateway.values.schedule_readings import read_timing
-from modbus_gateway.values.setpoint import (
+from dotbus.setpoints.curve import Line, line_of
+from dotbus.setpoints.ramp import Ramp
+from dotbus.setpoints.setpoint import (
     RampPoint,
+    against_dots,
+    against_ramp,
     clipped,
     must_follow,
     ramp_now,
     within,
 )
-from modbus_gateway.values.timeline import timelines_of
-
-RAMP_TOLERANCE: Final = 1e-6
+from dotbus.setpoints.timeline import timelines_of
+from modbus_gateway.map.register_map import Member
+from modbus_gateway.state.judge import Judged, Known, are_alone, judge_dots, judge_trajectory, turns_of_ages
+from modbus_gateway.state.precedence import curve_received_at
+from modbus_gateway.state.received import Received
+from modbus_gateway.state.vouching import JUST_AFTER
+from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
+from modbus_gateway.values.schedule_readings import read_timing
 
 
 def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
@@ -79,9 +79,7 @@ class Dots:
         """The quality of a value that is made of some DOTs: of the whole state's when there is none."""
         used = [interval for interval in of if interval]
         reasons = [self._known.by_said[interval].reasons for interval in used] or [self._known.whole.reasons]
-        doubt = [Reason.INCOMPLETE] if self.timeline.contested.intersection(used) else []
-        impossible = [Reason.INVALID] if any(not _is_within(interval) for interval in used) else []
-        return Quality.of(chain(more, doubt, impossible, *reasons))
+        return Quality.of(chain(more, against_dots(self.timeline, used), *reasons))
 
     def none_in_force(self) -> list[Reason]:
         """Why there is no DOT: a state that says none for then. One that was never said has its own reason."""
@@ -131,11 +129,6 @@ class Curve:
             yield self.received_at + timedelta(seconds=stale_after_s) + JUST_AFTER
 
 
-def _is_within(dot: DotInterval) -> bool:
-    """Whether a DOT is to be reached within its own interval."""
-    return dot.interval_start <= dot.target_at <= dot.interval_end
-
-
 def _read_dot(dots: Dots, resource: Resource, now: datetime) -> Named:
     dot = dots.timeline.in_force(now)
     reasons = _outside(dot.dot_mw, resource) if dot else dots.none_in_force()
@@ -170,14 +163,10 @@ def _read_set_point(dots: Dots, ramp: RampPoint | None, resource: Resource, now:
     if ramp is None:
         quality = dots.quality([], *dots.none_in_force())
         return {**described("set_point", quality), "set_point_mw": Reading(None, quality)}
-    limit = resource.ramp_mw_per_min
-    too_steep = limit is not None and abs(ramp.slope_mw_per_min) > limit * (1 + RAMP_TOLERANCE)
-    steep = [Reason.OUT_OF_LIMITS] if too_steep else []
-    bridged = [] if ramp.is_whole else [Reason.INCOMPLETE]
-    outside = _outside(ramp.set_point_mw, resource)
-    quality = dots.quality(ramp.through, *outside, *steep, *bridged)
+    against = against_ramp(ramp, resource.pmin_mw, resource.pmax_mw, resource.ramp_mw_per_min)
+    quality = dots.quality(ramp.through, *against)
     shown = ramp.set_point_mw
-    if clip and outside:
+    if clip and _outside(shown, resource):
         return {
             **described("set_point", quality),
             "set_point_mw": Reading(clipped(shown, resource.pmin_mw, resource.pmax_mw), quality),

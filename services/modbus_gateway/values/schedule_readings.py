@@ -9,9 +9,9 @@ from typing import Final
 from dotbus.contracts.messages import DotInterval
 from dotbus.contracts.quality import Quality, Reason
 from dotbus.contracts.schedules import Schedule, schedules_of
+from dotbus.setpoints.timeline import Timeline
 from modbus_gateway.values.motion import Until
 from modbus_gateway.values.reading import Named, Reading
-from modbus_gateway.values.timeline import Timeline
 
 SCHEDULE_CODES: Final = {
     frozenset({Schedule.FIVE_MINUTE}): 1,

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
 from dotbus.runtime.installation.modbus import OnBad, RegisterType, Table
+from dotbus.setpoints.ramp import Ramp
 from modbus_gateway.map.form import Form, carries
 from modbus_gateway.map.quantities import Quantity
 from modbus_gateway.map.register_map import Cell, Limits
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.vouching import JUST_AFTER
-from modbus_gateway.values.motion import Motion, Ramp
+from modbus_gateway.values.motion import Motion
 from modbus_gateway.values.reading import Named, Read, Reading, against
 from modbus_gateway.values.readings import doubted
 from modbus_gateway.wire.encode import encode_shown, nothing_shown

@@ -5,7 +5,7 @@ from gateway_story import at, point
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modbus_gateway.state.curve import trajectory_now
+from dotbus.setpoints.curve import trajectory_now
 
 
 def test_the_trajectory_is_linear_and_held_after_its_last_point():

@@ -12,6 +12,7 @@ from typing import Final
 
 from dotbus.contracts.curves import point_order
 from dotbus.contracts.messages import TrajectoryPoint
+from dotbus.setpoints.ramp import Ramp
 
 REMEMBERED: Final = 1536
 """Of how many curves the lines are kept: a gateway shows a thousand resources, and each has one curve most of the time."""
@@ -24,7 +25,7 @@ def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | 
     before, after = around(points, now)
     if before is None or after is None:
         return before.dop_mw if before else None
-    return between_mw(before.target_at, before.dop_mw, after.target_at, after.dop_mw, now)
+    return Ramp(before.target_at, before.dop_mw, after.target_at, after.dop_mw).at(now)
 
 
 def around(points: Sequence[TrajectoryPoint], now: datetime) -> tuple[TrajectoryPoint | None, TrajectoryPoint | None]:
@@ -73,10 +74,3 @@ def line_of(points: Sequence[TrajectoryPoint]) -> Line:
 
 
 _remembered = lru_cache(REMEMBERED)(Line)
-
-
-def between_mw(begin: datetime, begin_mw: float, end: datetime, end_mw: float, now: datetime) -> float:
-    """The megawatts at a moment on the straight line between two."""
-    share = (now - begin) / (end - begin)
-    value_mw = begin_mw * (1 - share) + end_mw * share
-    return min(max(value_mw, min(begin_mw, end_mw)), max(begin_mw, end_mw))  # rounding must not leave the segment

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule
-from modbus_gateway.values.setpoint import clipped, must_follow, ramp_now, within
-from modbus_gateway.values.timeline import Timeline
+from dotbus.setpoints.setpoint import clipped, must_follow, ramp_now, within
+from dotbus.setpoints.timeline import Timeline
 
 MEGAWATTS = st.floats(-500, 500).map(lambda mw: round(mw, 3))
 DOTS = st.lists(MEGAWATTS, min_size=1, max_size=8).map(lambda mws: [interval(300 * i, mw) for i, mw in enumerate(mws)])

@@ -4,21 +4,22 @@ It depends on what was said alone, and mostly that is said again and again: so i
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from dotbus.contracts.messages import DotInterval
-from dotbus.contracts.schedules import Schedule, in_force, of_schedule, precedence
-from modbus_gateway.state.precedence import contested
+from dotbus.contracts.schedules import Schedule, in_force, of_schedule, precedence, rank
 
 REMEMBERED: Final = 2048
 """Of how many sets of DOTs the timelines are kept: of a thousand resources each has one set most of the time."""
 REMEMBERED_DOTS_MOST: Final = 64
 """Larger sets are rare, and would fill the memory."""
 
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _Stretch = tuple[datetime, datetime, DotInterval]
 
 
@@ -118,3 +119,28 @@ def _anchors(stretches: Sequence[_Stretch]) -> list[tuple[datetime, DotInterval]
         times = (dot.target_at,) if begin <= dot.target_at < end else (begin, end)
         anchors += [(at, dot) for at in times]
     return anchors
+
+
+def contested(intervals: Iterable[DotInterval]) -> frozenset[DotInterval]:
+    """DOTs that ask different things at one time and of which none goes before the other: nobody can say which holds."""
+    by_rank: defaultdict[tuple[datetime, int], defaultdict[_Asked, list[DotInterval]]]
+    by_rank = defaultdict(lambda: defaultdict(list))
+    for each in intervals:
+        asked = each.interval_start, each.interval_end, each.dot_mw, each.target_at, each.supp_mw, each.must_follow
+        by_rank[rank(each)][asked].append(each)
+    return frozenset(one for equals in by_rank.values() for asked in _overlapping(equals) for one in equals[asked])
+
+
+_Asked = tuple[datetime, datetime, float, datetime, float | None, bool | None]
+"""What a DOT asks, first from when until when."""
+
+
+def _overlapping(asked: Iterable[_Asked]) -> Iterator[_Asked]:
+    """What is asked for a time for which something else is asked, too."""
+    in_order = sorted(asked, key=lambda one: one[:2])
+    before_end = _LONG_AGO
+    for one, after in zip_longest(in_order, in_order[1:]):
+        begin, end, *_ = one
+        if before_end > begin or (after is not None and after[0] < end):
+            yield one
+        before_end = max(before_end, end)

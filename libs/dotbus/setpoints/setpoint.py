@@ -12,12 +12,17 @@
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from dotbus.contracts.messages import DotInterval
-from modbus_gateway.values.motion import Ramp
-from modbus_gateway.values.timeline import Timeline
+from dotbus.contracts.quality import Reason
+from dotbus.setpoints.ramp import Ramp
+from dotbus.setpoints.timeline import Timeline
+
+RAMP_TOLERANCE: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,27 @@ def ramp_now(timeline: Timeline, now: datetime) -> RampPoint | None:
         is_whole=timeline.is_covered(begin_at, end_at),
         ramp=ramp,
     )
+
+
+def against_dots(timeline: Timeline, used: Sequence[DotInterval]) -> list[Reason]:
+    """What speaks against a value that is made of some DOTs of a timeline, whoever says them."""
+    doubt = [Reason.INCOMPLETE] if timeline.contested.intersection(used) else []
+    impossible = [Reason.INVALID] if any(not _is_within(interval) for interval in used) else []
+    return [*doubt, *impossible]
+
+
+def _is_within(dot: DotInterval) -> bool:
+    """Whether a DOT is to be reached within its own interval."""
+    return dot.interval_start <= dot.target_at <= dot.interval_end
+
+
+def against_ramp(point: RampPoint, pmin_mw: float | None, pmax_mw: float | None, ramp_mw_per_min: float | None) -> list[Reason]:
+    """What speaks against a set-point by the limits that are given, and by what is missing between its DOTs."""
+    outside = [] if within(point.set_point_mw, pmin_mw, pmax_mw) else [Reason.OUT_OF_LIMITS]
+    too_steep = ramp_mw_per_min is not None and abs(point.slope_mw_per_min) > ramp_mw_per_min * (1 + RAMP_TOLERANCE)
+    steep = [Reason.OUT_OF_LIMITS] if too_steep else []
+    bridged = [] if point.is_whole else [Reason.INCOMPLETE]
+    return [*outside, *steep, *bridged]
 
 
 def must_follow(interval: DotInterval, *, variable: bool) -> bool | None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dotbus.contracts.schedules import Schedule, in_force, of_schedule, precedence, rank
-from modbus_gateway.values.timeline import REMEMBERED_DOTS_MOST, Timeline, timelines_of
+from dotbus.setpoints.timeline import REMEMBERED_DOTS_MOST, Timeline, timelines_of
 
 FEW = st.integers(-3, 3)
 
