@@ -36,7 +36,6 @@ from ads_ingest.caiso import (
 )
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.latest import DocumentFiles
-from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.translate import translate_header
@@ -44,6 +43,7 @@ from caiso.ads import WHOLE_CACHE
 from caiso.ads.errors import AdsFailure, Away, TimedOut, Unforeseen
 from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
 from dotbus.contracts.messages import Dot
+from dotbus.setpoints.schedules import DotSchedule
 
 CURSOR = "dispatch"
 BACKLOG_PER_ROUND = 25

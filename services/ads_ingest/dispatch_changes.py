@@ -13,8 +13,6 @@ from ads_ingest.batches.open_batches import OpenBatches, restore_dots
 from ads_ingest.batches.views import Views
 from ads_ingest.caiso import Ads
 from ads_ingest.known.from_batches import Judge, fold_dots, fold_instructions, restore_instructions, withdraw_instructions
-from ads_ingest.known.intervals import is_undecided, open_from, open_until
-from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.unreadable import is_dot_unreadable, is_other_unreadable, unreadable_of
 from ads_ingest.publishing import Publisher
 from ads_ingest.translate import Sender, translate_dispatch, translate_header
@@ -23,6 +21,8 @@ from caiso.ads.records import DispatchBatch
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import DOT_BATCH_TYPES
+from dotbus.setpoints.intervals import is_undecided, open_from, open_until
+from dotbus.setpoints.schedules import DotSchedule
 
 
 class DispatchChanges:

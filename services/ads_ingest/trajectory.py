@@ -30,8 +30,6 @@ from ads_ingest.caiso import (
 )
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.doubts import UNTOLD_LENGTH, CurveDoubt, Doubts, doubt_between, doubt_of, restored_doubt
-from ads_ingest.known.intervals import trajectory_points
-from ads_ingest.known.schedules import TrajectoryCurve
 from ads_ingest.known.unreadable import unreadable_points_of
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
@@ -44,6 +42,8 @@ from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import Trajectory, TrajectoryBatch
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.logs import get_logger
+from dotbus.setpoints.intervals import trajectory_points
+from dotbus.setpoints.schedules import TrajectoryCurve
 
 CURSOR = "trajectory"
 

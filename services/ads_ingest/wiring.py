@@ -22,7 +22,6 @@ from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.from_batches import KnownInstructions, known_dots, known_instructions, known_trajectories, valid_for
-from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from ads_ingest.known.state import KnownState
 from ads_ingest.publishing import Publisher, UnassignedResources, take_over
 from ads_ingest.quarantine import QuarantineLog
@@ -36,6 +35,7 @@ from dotbus.contracts.messages import Dot, Trajectory
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.quarantine import Quarantine
+from dotbus.setpoints.schedules import DotSchedule, TrajectoryCurve
 
 DISPATCH, TRAJECTORY = "ads_dispatch", "ads_trajectory"
 """The upstreams in the service's status."""

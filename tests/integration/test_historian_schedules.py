@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from historian_parts import arrival, ready, replace, stored
 
-from ads_ingest.known.intervals import dot_intervals
 from dotbus.contracts.instruction_states import Standing
 from dotbus.contracts.instruction_times import standing_of
 from dotbus.contracts.messages import Dispatch
+from dotbus.setpoints.intervals import dot_intervals
 from dotbus.testing import samples
 from historian.write.storing.store import Store
 from launcher.look.rows import Rows

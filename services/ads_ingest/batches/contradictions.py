@@ -14,9 +14,9 @@ import msgspec
 
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.known.instructions import known_in
-from ads_ingest.known.intervals import dot_intervals, is_undecided
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, TrajectoryBatch
+from dotbus.setpoints.intervals import dot_intervals, is_undecided
 
 E = TypeVar("E", Dispatch, TrajectoryBatch)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)

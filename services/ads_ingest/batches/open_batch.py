@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from ads_ingest.known.doubts import UNTOLD_LENGTH, Doubts
-from ads_ingest.known.intervals import open_until
 from caiso.ads.errors import AdsFailure, Away, Unforeseen, UnknownUid
 from dotbus.contracts.instruction_states import Status, is_nothing_by_status
 from dotbus.contracts.instruction_times import is_binding
@@ -19,6 +18,7 @@ from dotbus.contracts.messages import DispatchBatchHeader
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, BatchType, Schedule, schedules_of
 from dotbus.runtime.schedule import backoff_s
+from dotbus.setpoints.intervals import open_until
 
 ATTEMPTS = 3
 """Unusable answers after which a batch is given up: what is behind it in CAISO's list is settled once its time is over."""

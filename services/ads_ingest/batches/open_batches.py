@@ -11,11 +11,11 @@ from operator import itemgetter
 from ads_ingest.batches.contradictions import ToldOtherwise
 from ads_ingest.batches.open_batch import KEPT, Known, OpenBatch, is_news, is_older, known_of, may_last_until
 from ads_ingest.known.doubts import Doubts
-from ads_ingest.known.schedules import DotSchedule
 from ads_ingest.known.state import KnownState
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.messages import DispatchBatchHeader, Dot
 from dotbus.contracts.schedules import Schedule
+from dotbus.setpoints.schedules import DotSchedule
 
 VOUCHED_SHARE = 2 / 3
 """Of the time for which a state counts. A batch that is not confirmed must be known by then: else all that its resource's

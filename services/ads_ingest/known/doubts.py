@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from ads_ingest.known.intervals import trajectory_points
-from ads_ingest.known.schedules import TrajectoryCurve
 from caiso.ads import records
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, Trajectory, TrajectoryBatch, TrajectoryPoint
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.schedules import Schedule, schedules_of
+from dotbus.setpoints.intervals import trajectory_points
+from dotbus.setpoints.schedules import TrajectoryCurve
 
 Reasons = tuple[str, ...]
 INCOMPLETE: Reasons = (Reason.INCOMPLETE.value,)

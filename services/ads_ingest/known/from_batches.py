@@ -16,7 +16,6 @@ from ads_ingest.batches.open_batches import OpenBatches, oldest
 from ads_ingest.caiso import Ads, true_at
 from ads_ingest.known.doubts import INCOMPLETE, Doubts, Spoken, is_of_other
 from ads_ingest.known.instructions import InstructionRecord
-from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from ads_ingest.known.state import Judgement, KnownState, S
 from ads_ingest.translate import Sender
 from dotbus.contracts.codec import UndecodableMessage, decode
@@ -25,6 +24,7 @@ from dotbus.contracts.instruction_times import is_binding
 from dotbus.contracts.messages import Dispatch, DispatchBatchHeader, Dot, DotInterval, Instructions, Trajectory
 from dotbus.contracts.schedules import BatchType, Schedule
 from dotbus.contracts.topics import Subject
+from dotbus.setpoints.schedules import DotSchedule, TrajectoryCurve
 
 REFRESH_MOST = timedelta(seconds=30)
 REFRESHES_BEFORE_STALE = 3

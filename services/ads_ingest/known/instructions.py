@@ -12,7 +12,6 @@ from typing import Any, Self
 
 import msgspec
 
-from ads_ingest.known.intervals import newest_of, open_until
 from ads_ingest.known.unreadable import unreadable_in, unreadable_in_header
 from dotbus.contracts.instruction_kinds import InstructionKind, kind_of, lasting
 from dotbus.contracts.instruction_states import Answer, Holding, Standing, Status, answer_to, holding
@@ -27,6 +26,7 @@ from dotbus.contracts.messages import (
     WithdrawnBatch,
 )
 from dotbus.contracts.schedules import BatchType
+from dotbus.setpoints.intervals import newest_of, open_until
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FIVE_MINUTE = (BatchType.FIVE_MINUTE, None)

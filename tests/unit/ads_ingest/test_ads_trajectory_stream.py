@@ -8,10 +8,10 @@ from ads_bench import MINUTE, T0, Bench, damaged, faulted, timed_out, trajectory
 
 from ads_ingest.caiso import Unanswered
 from ads_ingest.files.latest import TRAJECTORY_FILE
-from ads_ingest.known.schedules import TrajectoryCurve
 from caiso.ads.errors import AdsFailure
 from dotbus.contracts.codec import decode_as
 from dotbus.contracts.messages import TrajectoryBatch
+from dotbus.setpoints.schedules import TrajectoryCurve
 
 
 def test_trajectories_become_events_a_curve_and_a_cursor_of_their_own(bench: Bench) -> None:

@@ -5,7 +5,6 @@ import pytest
 from ads_replies import MEGABYTE, answer, sample
 
 from ads_ingest.batches.open_batch import is_news
-from ads_ingest.known.intervals import dot_intervals, open_until, trajectory_points
 from ads_ingest.translate import Sender, translate_dispatch, translate_trajectory
 from caiso.ads import records
 from caiso.ads.documents import parse_dispatch_batch, parse_trajectories
@@ -22,6 +21,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatchHeader,
 )
 from dotbus.runtime.installation.installation import Installation
+from dotbus.setpoints.intervals import dot_intervals, open_until, trajectory_points
 
 BATCH = "DISP-59F16A91-46CA-402B-FFDC-0A090014DA8C"
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Intervals and points: what an event says of the time that it holds for. Pure.
 
-What CAISO leaves open is decided here, each decision beside its function and in this service's README.
+What CAISO leaves open is decided here, each decision beside its function and in the README of ads_ingest.
 """
 
 from collections.abc import Iterable, Iterator

@@ -10,11 +10,11 @@ from typing import Self
 
 import msgspec
 
-from ads_ingest.known.intervals import dot_intervals, open_until, tells_age, trajectory_points
 from dotbus.contracts.curves import PointOrder, point_order
 from dotbus.contracts.instruction_states import Status
 from dotbus.contracts.messages import Dispatch, Dot, DotInterval, Trajectory, TrajectoryBatch, TrajectoryPoint, WithdrawnBatch
 from dotbus.contracts.schedules import DOT_BATCH_TYPES, Schedule, of_schedule, rank
+from dotbus.setpoints.intervals import dot_intervals, open_until, tells_age, trajectory_points
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

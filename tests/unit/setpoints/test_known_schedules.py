@@ -5,7 +5,6 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ads_ingest.known.schedules import DotSchedule, TrajectoryCurve
 from dotbus.contracts.messages import (
     Dispatch,
     DispatchBatchHeader,
@@ -15,6 +14,7 @@ from dotbus.contracts.messages import (
     TrajectoryBatch,
     TrajectoryBatchHeader,
 )
+from dotbus.setpoints.schedules import DotSchedule, TrajectoryCurve
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
