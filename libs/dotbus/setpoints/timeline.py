@@ -69,6 +69,12 @@ class Timeline:
         """The starts and ends of intervals that are still to come, in their order."""
         return self._cuts[bisect_right(self._cuts, now) :]
 
+    def held(self, begin: datetime, end: datetime) -> Iterator[tuple[tuple[datetime, datetime], DotInterval]]:
+        """From when until when within a range each DOT is in force, in their order."""
+        for stretch_begin, stretch_end, dot in self._stretches:
+            if stretch_begin < end and stretch_end > begin:
+                yield (max(stretch_begin, begin), min(stretch_end, end)), dot
+
     def is_covered(self, begin: datetime, end: datetime) -> bool:
         """Whether a DOT is in force at every moment between two times."""
         until = begin

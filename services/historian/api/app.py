@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
-from historian.api.answers import prices
+from historian.api.answers import days, dots, moments, plants, prices, told
 from historian.api.answers.context import Context
 from historian.api.answers.documented import PROBLEM_SCHEMA
 from historian.api.answers.formatted import Suffixed
@@ -20,7 +20,7 @@ from historian.api.answers.measured import Measured
 from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
 from historian.api.reading import Stopped
 
-ROUTERS = (prices.router,)
+ROUTERS = (prices.router, plants.router, told.router, dots.router, moments.router, days.router)
 OPENAPI = "/v1/openapi.json"
 _SUMMARY = "What CAISO told, what was asked of plants and what power was worth. Every question is a GET, and changes nothing."
 _CLIENT_CLOSED = 499

@@ -35,6 +35,13 @@ def unit_of(name: str, kind: Kind) -> str:
     return next((unit for ending, unit in _UNITS if name.endswith(ending)), "")
 
 
+def meaning_of(comment: str) -> str:
+    """The comment of a column without the unit at its end, which has a place of its own."""
+    for unit in (" USD/MWh", " MWh", " MW"):
+        comment = comment.removesuffix(unit)
+    return comment
+
+
 def _questions() -> Iterable[str]:
     for question in QUESTIONS:
         yield f"### {question.title}\n\n{textwrap.fill(question.says, _WIDTH)}\n\n```sql{question.sql}\n```\n"
@@ -55,7 +62,7 @@ def _tables() -> Iterable[str]:
 
 
 def _section(name: str, comment: str, columns: Iterable[tuple[str, Kind, str]]) -> str:
-    rows = [f"| `{column}` | {_type(kind)} | {unit_of(column, kind)} | {_plain(says)} |" for column, kind, says in columns]
+    rows = [f"| `{column}` | {_type(kind)} | {unit_of(column, kind)} | {meaning_of(says)} |" for column, kind, says in columns]
     return "\n".join(
         [f"### {name}\n", f"{comment}\n", "| column | type | unit | meaning |", "| --- | --- | --- | --- |", *rows, ""]
     )
@@ -63,13 +70,6 @@ def _section(name: str, comment: str, columns: Iterable[tuple[str, Kind, str]]) 
 
 def _type(kind: Kind) -> str:
     return str(kind.compile(dialect=_DIALECT)).lower().replace("timestamp with time zone", "timestamptz")
-
-
-def _plain(comment: str) -> str:
-    """Without the unit at its end, which has a column of its own."""
-    for unit in (" USD/MWh", " MWh", " MW"):
-        comment = comment.removesuffix(unit)
-    return comment
 
 
 _HEAD = f"""# Database

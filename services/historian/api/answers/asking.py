@@ -66,7 +66,11 @@ class Asking:
         after = after_of(question, asked.page)
         page = partial(read_page, question=question, limit=asked.limit, after=after, shown=shown_in(asked.tz))
         told = await self.read(page)
-        return json_answer(self.request, told.body, self.links(told))
+        return self.tell(told)
+
+    def tell(self, page: Page) -> Response:
+        """A page of JSON that was made already."""
+        return json_answer(self.request, page.body, self.links(page))
 
     def links(self, page: Page) -> Mapping[str, str]:
         """Where the next page is, as a header says it."""

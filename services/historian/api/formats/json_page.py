@@ -29,7 +29,12 @@ def read_page(reading: Reading, question: Question, limit: int, after: tuple[obj
     asked = page_of(question, limit + 1, after)
     rows = reading.rows(asked.sql, asked.parameters)
     told = rows[:limit] if question.key else rows
-    following = next_page(question, told[-1]) if len(rows) > len(told) else None
+    return page_with(question, told, shown, is_last=len(rows) == len(told))
+
+
+def page_with(question: Question, told: Sequence[Row], shown: Shown, *, is_last: bool) -> Page:
+    """Rows that are there already as a page."""
+    following = None if is_last else next_page(question, told[-1])
     return Page(msgspec.json.encode({"rows": objects(question, told, shown), "next": following}), following)
 
 

@@ -1,0 +1,134 @@
+"""/v1/set-point, /v1/trajectory: what a resource was asked at moments of a range, and the points of its curve."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Self, cast
+
+from fastapi import APIRouter, Query, Response
+
+from historian.api.answers.asking import Ask, Asking
+from historian.api.answers.documented import pages_of
+from historian.api.answers.evidence import DISPATCH, TRAJECTORY, Subject
+from historian.api.answers.parameters import RangeAsked, Text
+from historian.api.answers.whose import one_resource
+from historian.api.asked.pages import after_of
+from historian.api.asked.times import Range, range_of, shown_in
+from historian.api.calculated.curves import POINT_COLUMNS, TRAJECTORY_COLUMNS, points, values_now, values_then
+from historian.api.calculated.day import moments
+from historian.api.calculated.known import known_now, known_then
+from historian.api.calculated.set_points import SET_POINT_COLUMNS, set_points
+from historian.api.formats.json_page import page_with
+from historian.api.questions.question import Question
+from historian.api.reading import Reading, Row
+
+router = APIRouter(tags=["set-points"])
+_SET_POINTS = Question("set-points", {}, SET_POINT_COLUMNS, key=("time",))
+_TRAJECTORY = Question("trajectory", {}, TRAJECTORY_COLUMNS, key=("time",))
+_POINTS = Question("points", {}, POINT_COLUMNS)
+_DAY_S = 86_400
+
+
+class AsKnown(StrEnum):
+    """As of when CAISO's words count."""
+
+    THEN = "then"
+    NOW = "now"
+
+
+_KNOWN = Query(
+    description="then: by what had been told by each moment, and whether a source heard CAISO, which is what a gateway showed;"
+    " now: by all that CAISO has told until today."
+)
+_STEP = Query(gt=0, le=_DAY_S, description="From moment to moment.")
+
+
+class MomentsAsked(RangeAsked):
+    """What may be said."""
+
+    resource: Annotated[Text, Query(description="CAISO's resource ID.")]
+    known: Annotated[AsKnown, _KNOWN] = AsKnown.THEN
+
+
+class SetPointAsked(MomentsAsked):
+    """What may be said of set-points."""
+
+    step_s: Annotated[int, _STEP] = 60
+
+
+class TrajectoryAsked(MomentsAsked):
+    """What may be said of trajectories."""
+
+    step_s: Annotated[int | None, Query(gt=0, le=_DAY_S, description="From moment to moment; the points if not said.")] = None
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The moments of one page, and whether others follow."""
+
+    times: Range
+    step: timedelta
+    is_last: bool
+
+    @classmethod
+    def of(cls, asked: MomentsAsked, step_s: int, question: Question, ask: Asking) -> Self:
+        whole, step = _range(asked, ask), timedelta(seconds=step_s)
+        after = after_of(question, asked.page)
+        start = whole.start if after is None else max(cast("datetime", after[0]) + step, whole.start)
+        end = min(start + asked.limit * step, whole.end)
+        return cls(Range(start, max(start, end)), step, end >= whole.end)
+
+    def __iter__(self) -> Iterator[datetime]:
+        return moments(self.times, self.step)
+
+
+@router.get("/v1/set-point", responses=pages_of(SET_POINT_COLUMNS), response_class=Response)
+async def get_set_points(asked: Annotated[SetPointAsked, Query()], ask: Ask) -> Response:
+    """The set-point of a resource at each moment, beside the DOT in force. What is in doubt is null, with its reasons."""
+    subject = Subject.of(ask, await one_resource(ask, asked.resource))
+    steps = _Steps.of(asked, asked.step_s, _SET_POINTS, ask)
+
+    def rows(reading: Reading) -> Iterable[Row]:
+        events = subject.dispatches(reading, steps.times)
+        if asked.known is AsKnown.NOW:
+            return set_points(known_now(events, subject.schedule, steps.times), steps, None, subject.limits)
+        hearing = subject.hearing(reading, DISPATCH, steps.times)
+        return set_points(known_then(events, subject.schedule, steps.times), steps, hearing, subject.limits)
+
+    return await _told(ask, asked, _SET_POINTS, rows, is_last=steps.is_last)
+
+
+@router.get("/v1/trajectory", responses=pages_of(POINT_COLUMNS, TRAJECTORY_COLUMNS), response_class=Response)
+async def get_trajectory(asked: Annotated[TrajectoryAsked, Query()], ask: Ask) -> Response:
+    """The trajectory of a resource: its points, put together from all batches; with `step_s` its value at each moment."""
+    subject = Subject.of(ask, await one_resource(ask, asked.resource))
+    if asked.step_s is None:
+        times = _range(asked, ask)
+        return await _told(ask, asked, _POINTS, partial(_points, subject, times), is_last=True)
+    steps = _Steps.of(asked, asked.step_s, _TRAJECTORY, ask)
+
+    def rows(reading: Reading) -> Iterable[Row]:
+        events = subject.trajectories(reading, steps.times)
+        if asked.known is AsKnown.NOW:
+            return values_now(events, steps, subject.limits)
+        hearing = subject.hearing(reading, TRAJECTORY, steps.times)
+        return values_then(events, steps, hearing, subject.limits, subject.curve_stale_after)
+
+    return await _told(ask, asked, _TRAJECTORY, rows, is_last=steps.is_last)
+
+
+def _points(subject: Subject, times: Range, reading: Reading) -> Iterable[Row]:
+    return points(subject.trajectories(reading, times), times)
+
+
+async def _told(
+    ask: Asking, asked: MomentsAsked, question: Question, rows: Callable[[Reading], Iterable[Row]], *, is_last: bool
+) -> Response:
+    told: Sequence[Row] = await ask.read(lambda reading: list(rows(reading)))
+    return ask.tell(page_with(question, told, shown_in(asked.tz), is_last=is_last))
+
+
+def _range(asked: RangeAsked, ask: Asking) -> Range:
+    return range_of(asked.start, asked.end, ask.clock(asked.tz), ask.context.settings.longest_range)

@@ -1,0 +1,92 @@
+"""Hearing: whether anybody heard CAISO at a moment, by what each ads_ingest said of itself (pure).
+
+It is what a gateway would have known of its sources. How it was connected to them, and its own clock, nobody kept.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final, Self
+
+from dotbus.contracts.quality import Quality, Reason
+
+SILENT_AFTER: Final = timedelta(seconds=15)
+"""A source says each five seconds that it is there. One that has not for so long is not."""
+NOT_KEPT: Final = frozenset({Reason.INCOMPLETE})
+"""What speaks against everything while no word of any source is kept: whether CAISO was heard nobody can say."""
+HeardRow = tuple[str, bool, bool, datetime, datetime]
+"""Source, whether it was there, whether CAISO answered it, when it first said so, and when last."""
+JUST_AFTER: Final = timedelta(microseconds=1)
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A time in which a source said the same of itself.
+
+    Attributes:
+        begin: since when.
+        heard_at: when it last said so.
+    """
+
+    online: bool
+    is_ok: bool
+    begin: datetime
+    heard_at: datetime
+
+    @property
+    def hears(self) -> bool:
+        """Whether it was there and CAISO answered it."""
+        return self.online and self.is_ok
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What every source said of itself.
+
+    Attributes:
+        of_sources: of each its stretches, in their order.
+        stale_after: how long what CAISO said counts after it was heard last.
+    """
+
+    of_sources: tuple[tuple[Stretch, ...], ...]
+    stale_after: timedelta
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[HeardRow], stale_after_s: float) -> Self:
+        """Of the rows of `questions.evidence.heard`, in their order."""
+        of_sources: defaultdict[str, list[Stretch]] = defaultdict(list)
+        for source, online, is_ok, time, heard_at in rows:
+            known = of_sources[source]
+            # A last will names the time of its connection: it counts from when the source was heard last before.
+            begin = max(time, known[-1].heard_at) if known and not online else time
+            known.append(Stretch(online, is_ok, begin, heard_at))
+        return cls(tuple(map(tuple, of_sources.values())), timedelta(seconds=stale_after_s))
+
+    def against(self, moment: datetime) -> frozenset[Reason]:
+        """What spoke against all that CAISO had said: of several sources the best one's reasons."""
+        found = [self._against(stretches, moment) for stretches in self.of_sources]
+        return max(found, key=lambda reasons: (Quality.of(reasons).level, -len(reasons)), default=NOT_KEPT)
+
+    def _against(self, stretches: Sequence[Stretch], moment: datetime) -> frozenset[Reason]:
+        begun = [stretch for stretch in stretches if stretch.begin <= moment]
+        reasons = set[Reason]()
+        if not begun or not begun[-1].online or moment > begun[-1].heard_at + SILENT_AFTER:
+            reasons.add(Reason.SOURCE_OFFLINE)
+        elif not begun[-1].is_ok:
+            reasons.add(Reason.SOURCE_FAILING)
+        heard_at = max((min(one.heard_at, moment) for one in begun if one.hears), default=_LONG_AGO)
+        if moment > heard_at + self.stale_after:
+            reasons.add(Reason.STALE)
+        return frozenset(reasons)
+
+    def turns(self) -> Iterator[datetime]:
+        """When what is known of a source may have changed."""
+        for stretch in chain.from_iterable(self.of_sources):
+            yield from (
+                stretch.begin,
+                stretch.heard_at + SILENT_AFTER + JUST_AFTER,
+                stretch.heard_at + self.stale_after + JUST_AFTER,
+            )

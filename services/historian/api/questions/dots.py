@@ -1,0 +1,49 @@
+"""DOTs: the latest of each resource, and all that count in a range of time (pure)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from dotbus.contracts.schedules import Schedule
+from historian.api.asked.times import Range
+from historian.api.questions.plants import EVERY_NAME
+from historian.api.questions.question import Column, Kind, Question
+from historian.api.questions.shown import columns_of, names_of
+from historian.api.questions.whose import Whose
+
+_SHOWN = (
+    "plant resource_id schedule interval_start interval_end target_at dot_mw standing batch_type batch_received_at batch_uid"
+)
+DOT_COLUMNS = columns_of("dot_latest", f"{_SHOWN} revision_no instruction_uid")
+_IN_FORCE = Column("is_in_force", Kind.FLAG, "", "Whether its interval covers now: a DOT that is over asks nothing any more.")
+LATEST_COLUMNS = (*DOT_COLUMNS, _IN_FORCE)
+
+
+def dots(whose: Whose, schedules: Sequence[Schedule], times: Range) -> Question:
+    """The DOTs that count whose intervals start in a range, of several for one interval the one that CAISO had last."""
+    sql = f"""
+        SELECT {names_of(DOT_COLUMNS)} FROM dot_latest
+        WHERE {whose.condition()} AND schedule = ANY(%(schedules)s::text[])
+          AND interval_start >= %(start)s AND interval_start < %(end)s"""  # noqa: S608  # names of ours
+    parameters = {**whose.parameters, "schedules": _named(schedules), "start": times.start, "end": times.end}
+    # Of equals the view shows one alone, so these tell each row from all others.
+    return Question(sql, parameters, DOT_COLUMNS, key=("resource_id", "schedule", "interval_start", "interval_end"))
+
+
+def latest_dots(whose: Whose, schedules: Sequence[Schedule], now: datetime) -> Question:
+    """Of each resource the DOT with the latest start, which may be ahead or over. Without names, of all that ever had one."""
+    names = "SELECT unnest(%(resources)s::text[])" if whose.resources is not None else EVERY_NAME
+    claimed = " AND plant = %(plant)s" if whose.plant is not None else ""
+    sql = f"""
+        SELECT {names_of(DOT_COLUMNS, "d.")}, d.interval_start <= %(now)s AND d.interval_end > %(now)s AS is_in_force
+        FROM ({names}) AS r (name) CROSS JOIN unnest(%(schedules)s::text[]) AS s (named)
+        CROSS JOIN LATERAL (
+          SELECT * FROM dot_latest
+          WHERE resource_id = r.name AND environment = %(environment)s::environment AND schedule = s.named{claimed}
+          ORDER BY interval_start DESC, batch_received_at DESC LIMIT 1
+        ) AS d"""  # noqa: S608  # names of ours
+    parameters = {**whose.parameters, "schedules": _named(schedules), "now": now}
+    return Question(sql, parameters, LATEST_COLUMNS, key=("resource_id", "schedule"))
+
+
+def _named(schedules: Sequence[Schedule]) -> list[str]:
+    return [str(schedule) for schedule in schedules]
