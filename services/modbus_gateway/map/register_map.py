@@ -135,7 +135,7 @@ class Limits:
 NO_LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One value at one address. `limits` are its own, besides those of the resource that it is about.
 
@@ -149,12 +149,12 @@ class Cell:
     limits: Limits = NO_LIMITS
     unit: str | None = None
 
-    @cached_property
+    @property
     def stale_after_s(self) -> float | None:
         """Its own stale time, seconds; None where the general one counts."""
         return self.about.stale_after_s
 
-    @cached_property
+    @property
     def judged_alike(self) -> "Cell":
         """The same without a stale time of its own."""
         return replace(self, about=self.about.with_stale_time(None)) if self.stale_after_s is not None else self
@@ -182,7 +182,7 @@ class View:
     of: Table
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Entry:
     """What a reader of one address relies on, in words: the quantity, whose it is and how it is written.
 
@@ -252,9 +252,9 @@ class RegisterMap:
             unit_id: RegisterMap(of_unit, self.judging, views[unit_id], written[unit_id]) for unit_id, of_unit in spans.items()
         }
 
-    @cached_property
+    @property
     def entries(self) -> tuple[Entry, ...]:
-        """All that readers rely on, in the order of units, tables and addresses."""
+        """All that readers rely on, in the order of units, tables and addresses. Made anew each time: they are many."""
         of_views = (
             Entry(view.unit_id, view.table, view.start, SERVED, "", f"{view.length} as {view.of.value}") for view in self.views
         )

@@ -10,8 +10,9 @@ from modbus_gateway.state.received import ADS_DISPATCH, ADS_TRAJECTORY, oasis_up
 from modbus_gateway.state.source_watch import Question
 from modbus_gateway.values.subjects import GatewayItself, InstructionsOf, Subject, Whole, parts_of, subject_of
 from modbus_gateway.wire.image import Area, Stretch
-from modbus_gateway.wire.place import Place, spots_of
+from modbus_gateway.wire.place import Place
 from modbus_gateway.wire.shown_subject import ShownSubject
+from modbus_gateway.wire.spots import Patterns
 from modbus_gateway.wire.unit_image import Keeper, UnitImage
 
 _Cells = dict[Subject, list[tuple[int, Cell]]]
@@ -22,10 +23,12 @@ def lay_out(register_map: RegisterMap, keeper: Keeper, render_s: float) -> tuple
     """The subjects in the order of their numbers, and the image of each unit by its id."""
     subjects: dict[Subject, ShownSubject] = {}
     units: dict[int, UnitImage] = {}
+    patterns = Patterns()
     for unit_id, of_unit in register_map.by_unit.items():
         cells = _cells(of_unit.spans)
         stretches = _stretches(of_unit.spans, cells)
-        places = {about: Place(spots_of(its), stretches, register_map.judging.hold_at_most_s) for about, its in cells.items()}
+        hold_at_most_s = register_map.judging.hold_at_most_s
+        places = {about: Place(*patterns.of(its), stretches, hold_at_most_s) for about, its in cells.items()}
         for about, place in places.items():
             shown = subjects.setdefault(about, _shown(about, len(subjects), register_map))
             shown.places.append(place)

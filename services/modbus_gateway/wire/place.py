@@ -4,84 +4,23 @@ They are written in one go, so that a value and its quality are of one moment. W
 is kept as it moves, and written when somebody asks.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
 from dotbus.runtime.installation.modbus import OnBad, RegisterType, Table
 from dotbus.setpoints.ramp import Ramp
-from modbus_gateway.map.form import Form, carries
-from modbus_gateway.map.quantities import Quantity
-from modbus_gateway.map.register_map import Cell, Limits
+from modbus_gateway.map.form import Form
 from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.values.motion import Motion
-from modbus_gateway.values.reading import Named, Read, Reading, against
+from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.readings import doubted
-from modbus_gateway.wire.encode import encode_shown, nothing_shown
+from modbus_gateway.wire.encode import encode_shown
 from modbus_gateway.wire.image import Stretch
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A quantity in one form, with limits and a stale time of its own, if it has them, and where a unit shows it so.
-
-    Attributes:
-        where: stretches by number, and addresses in them.
-    """
-
-    quantity: Quantity
-    form: Form
-    limits: Limits
-    stale_after_s: float | None
-    where: tuple[tuple[int, int], ...]
-
-    @cached_property
-    def holds(self) -> bool:
-        """Whether what was shown before is shown in place of what is bad. A bit falls to 0 at once: it cannot say more."""
-        return self.form.on_bad is OnBad.HOLD and self.form.type is not RegisterType.BIT
-
-    @cached_property
-    def is_judged(self) -> bool:
-        """Whether it lowers a quality when its value does not fit."""
-        return self.quantity.told_by != ()
-
-    def of(self, read: Read) -> Reading:
-        """What it shows of what was read."""
-        named = read.named if self.stale_after_s is None else read.sooner_stale[self.stale_after_s]
-        return named[self.quantity.name]
-
-    def against(self, read: Read) -> frozenset[Reason]:
-        """What speaks against its value where it is shown, beyond what does anywhere."""
-        reading = self.of(read)
-        reasons = against(reading, self.form, self.limits)
-        if self.stale_after_s is None:
-            return reasons
-        return reasons.union(set(reading.quality.reasons) - set(read.named[self.quantity.name].quality.reasons))
-
-    def keeps(self, value_mw: float) -> bool:
-        """Whether nothing would speak against a value."""
-        return carries(self.form, value_mw) and self.limits.allow(value_mw)
-
-    @cached_property
-    def nothing(self) -> bytes:
-        """What it shows where there is nothing to show."""
-        return nothing_shown(self.form)
-
-
-def spots_of(cells: Iterable[tuple[int, Cell]]) -> tuple[Spot, ...]:
-    """The spots of cells, each with the number of its stretch."""
-    found: defaultdict[tuple[str, Form, Limits, float | None], list[tuple[int, Cell]]] = defaultdict(list)
-    for stretch, cell in cells:
-        found[cell.quantity.name, cell.form, cell.limits, cell.stale_after_s].append((stretch, cell))
-    return tuple(
-        Spot(alike[0][1].quantity, form, limits, stale_after_s, tuple((stretch, cell.address) for stretch, cell in alike))
-        for (_, form, limits, stale_after_s), alike in found.items()
-    )
+from modbus_gateway.wire.spots import Pattern, Spot
 
 
 @dataclass(frozen=True)
@@ -106,30 +45,37 @@ class Place:
     """Writes what is read of a subject into the stretches of one unit.
 
     Args:
-        spots: what it writes.
+        pattern: what it writes.
+        start: at which address.
         stretches: of the unit.
         hold_at_most_s: how long a value that is bad by now may be shown.
 
     Attributes:
         moves: whether anything in it moves.
         written_at_s: when that was written last.
-        holds: whether anything in it is held while it is bad.
     """
 
-    def __init__(self, spots: tuple[Spot, ...], stretches: list[Stretch], hold_at_most_s: float) -> None:
+    def __init__(self, pattern: Pattern, start: int, stretches: list[Stretch], hold_at_most_s: float) -> None:
         self._read: Read | None = None
         self.moves = False
         self.written_at_s = 0.0
-        self._spots = spots
-        self._judged = tuple(spot for spot in spots if spot.is_judged)
-        self._written: list[Reading | None] = [None] * len(spots)
+        self._pattern = pattern
+        self._spots = pattern.spots
+        self._start = start
+        self._judged_read: Read | None = None
+        self._opposed: frozenset[int] = frozenset()
+        self._written: list[Reading | None] = [None] * len(pattern.spots)
         self._stretches = stretches
         self._hold_at_most_s = hold_at_most_s
         self._moving: dict[int, Motion] = {}
         self._bad_since_s: dict[int, float] = {}
-        self.holds = any(spot.form.on_bad is OnBad.HOLD for spot in spots)
-        for spot in spots:
+        for spot in pattern.spots:
             self._put(spot, spot.nothing)
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything in it is held while it is bad."""
+        return self._pattern.holds
 
     def write(self, read: Read, good_until: Moment, now: Moment) -> datetime | None:
         """Write what was read.
@@ -146,13 +92,14 @@ class Place:
         moved, self._moving, held_until_s = self._moving, {}, []
         for number, spot in enumerate(self._spots):
             reading, before = spot.of(shown), self._written[number]
-            if spot.holds and reading.quality.is_bad:
+            is_held = spot.holds and reading.quality.is_bad
+            if reading == before and reading.motion is None and not is_held:  # most of what is read says what it said before
+                continue
+            if is_held:
                 held_until_s.append(self._hold(number, moved.get(number), good_until, now))
-            elif reading.motion is not None and not reading.quality.is_bad:
-                self._moving[number] = reading.motion
-                self._bad_since_s.pop(number, None)
-                self._put(spot, encode_shown(reading, spot.form))
-            elif reading != before or number in moved:  # most of what is read says what it said before
+            else:
+                if reading.motion is not None and not reading.quality.is_bad:
+                    self._moving[number] = reading.motion
                 self._bad_since_s.pop(number, None)
                 self._put(spot, encode_shown(reading, spot.form))
             self._written[number] = reading
@@ -193,24 +140,35 @@ class Place:
     def _holding(self, whose: str) -> Iterator[tuple[Standing, int, int]]:
         for number, spot in enumerate(self._spots):
             if spot.form.on_bad is OnBad.HOLD and spot.form.type is not RegisterType.BIT:
-                for stretch, address in spot.where:
+                for stretch, offset in spot.where:
                     table = self._stretches[stretch].table
-                    yield Standing(whose, spot.quantity.name, spot.form, table, address), stretch, number
+                    yield Standing(whose, spot.quantity.name, spot.form, table, self._start + offset), stretch, number
 
     def _words(self, at: Standing, stretch: int) -> bytes:
         return self._stretches[stretch].words(at.address, at.form.registers)
 
     def _as_shown(self, read: Read) -> Read:
         """As the registers can show it: what speaks against a value where it is shown speaks against its quality there."""
-        found = [(spot, reasons) for spot in self._judged if (reasons := spot.against(read))]
+        found = {number: reasons for number, spot in self._pattern.judged if (reasons := self._against(number, spot, read))}
+        self._judged_read, self._opposed = read, frozenset(found)
         if not found:
             return read
         named, sooner_stale = read.named, dict(read.sooner_stale)
-        for spot, reasons in found:
+        for number, reasons in found.items():
+            spot = self._spots[number]
             named = doubted(named, spot.quantity, reasons)
             if spot.stale_after_s is not None:
                 sooner_stale[spot.stale_after_s] = doubted(sooner_stale[spot.stale_after_s], spot.quantity, reasons)
         return replace(read, named=named, sooner_stale=sooner_stale)
+
+    def _against(self, number: int, spot: Spot, read: Read) -> frozenset[Reason]:
+        """What speaks against the value of a spot where it is shown. Mostly it is one that nothing spoke against before."""
+        before = self._judged_read
+        if before is not None and spot.stale_after_s is None and number not in self._opposed:
+            name = spot.quantity.name
+            if read.named[name] == before.named[name]:
+                return frozenset()
+        return spot.against(read)
 
     def _hold(self, number: int, motion: Motion | None, good_until: Moment, now: Moment) -> float:
         """Show what was shown last, until that was held long enough. Gives when that is."""
@@ -227,5 +185,5 @@ class Place:
         self._put(spot, encode_shown(Reading(motion.at(at)), spot.form))
 
     def _put(self, spot: Spot, words: bytes | None) -> None:
-        for stretch, address in spot.where:
-            self._stretches[stretch].write(address, words, spot.nothing)
+        for stretch, offset in spot.where:
+            self._stretches[stretch].write(self._start + offset, words, spot.nothing)
