@@ -27,7 +27,7 @@ from typing import Self
 
 import psutil
 from bus import answers, free_port, mosquitto, wait_until
-from modbus.plants import dot, states, statuses, toml
+from modbus.plants import dot, states, states_of, statuses, toml
 from modbus_requests import SOURCES, compiled, loaded
 
 from dotbus.contracts.codec import encode
@@ -78,18 +78,28 @@ class Ingests:
             self.bus.publish([Outgoing(topic, encode(said), retain=True) for topic, said in part], timeout_s=60)
 
     def _speak(self) -> None:
-        """Statuses every 5 s, all states again in 30 s, and so many DOTs a second besides."""
+        """Statuses every 5 s, each state again within 30 s as it was said, and so many other DOTs a second besides."""
         os.sched_setaffinity(threading.get_native_id(), LOAD_CORE)
-        number, heartbeat_at = 0, 0.0
+        repeated = updated = 0
+        heartbeat_at = 0.0
         while not self._stop.wait(0.02):
             now, now_s = datetime.now(UTC), time.monotonic()
             if now_s >= heartbeat_at:
                 self.say(list(statuses(TOPICS, now)))
                 heartbeat_at = now_s + HEARTBEAT_S
-            wanted = max(self.updates_a_second * 0.02, 3 * self.resources * 0.02 / REPEATED_S)
-            due = int(now_s * wanted * 50) - int((now_s - 0.02) * wanted * 50)
-            self.say([dot(TOPICS, (number + i) % self.resources, now, self.begin, 10.0 + number % 7) for i in range(due)])
-            number += due
+            due = _due(self.resources / REPEATED_S, now_s)
+            of = (number % self.resources for number in range(repeated, repeated + due))
+            self.say([said for number in of for said in states_of(TOPICS, number, now, self.begin)])
+            repeated += due
+            due = _due(self.updates_a_second, now_s)
+            of = (number % self.resources for number in range(updated, updated + due))
+            self.say([dot(TOPICS, number, now, self.begin, 11.0 + (updated + number) % 7) for number in of])
+            updated += due
+
+
+def _due(a_second: float, now_s: float) -> int:
+    """How many of so many a second are due in a round of 20 ms."""
+    return int(now_s * a_second) - int((now_s - 0.02) * a_second)
 
 
 @contextmanager

@@ -30,21 +30,25 @@ def toml(resources: int) -> str:
 
 def states(topics: Topics, resources: int, now: datetime) -> Iterator[tuple[str, Dot | Trajectory | Lmp]]:
     """Twelve DOTs, 24 DOPs and a price of each resource."""
-    begin = now - timedelta(seconds=now.timestamp() % 300)
     for number in range(resources):
-        yield dot(topics, number, now, begin, 10.0)
-        curve, first = samples.trajectory(), samples.trajectory().points[0]
-        points = tuple(
-            msgspec.structs.replace(first, target_at=begin + timedelta(seconds=150 * step), batch_received_at=now)
-            for step in range(2 * AHEAD)
-        )
-        own = {**_said(now, "ads_ingest"), **_names(number), "points": points, "latest": points[-1], "received_at": now}
-        yield topics.trajectory(*_names(number).values()), msgspec.structs.replace(curve, **own)
-        price = msgspec.structs.replace(
-            samples.lmp().published, interval_start=begin, interval_end=begin + timedelta(minutes=5), fetched_at=now
-        )
-        own = {"market": "RTM", "node": f"N{number}", "published": price, "active": price, "ahead": ()}
-        yield topics.lmp("RTM", f"N{number}"), msgspec.structs.replace(samples.lmp(), **_said(now, "lmp_ingest"), **own)
+        yield from states_of(topics, number, now, now - timedelta(seconds=now.timestamp() % 300))
+
+
+def states_of(topics: Topics, number: int, now: datetime, begin: datetime) -> Iterator[tuple[str, Dot | Trajectory | Lmp]]:
+    """The states of one resource as CAISO said them at a time, and confirms them now."""
+    yield dot(topics, number, now, begin, 10.0)
+    curve, first = samples.trajectory(), samples.trajectory().points[0]
+    points = tuple(
+        msgspec.structs.replace(first, target_at=begin + timedelta(seconds=150 * step), batch_received_at=begin)
+        for step in range(2 * AHEAD)
+    )
+    own = {**_said(now, "ads_ingest"), **_names(number), "points": points, "latest": points[-1], "received_at": begin}
+    yield topics.trajectory(*_names(number).values()), msgspec.structs.replace(curve, **own)
+    price = msgspec.structs.replace(
+        samples.lmp().published, interval_start=begin, interval_end=begin + timedelta(minutes=5), fetched_at=begin
+    )
+    own = {"market": "RTM", "node": f"N{number}", "published": price, "active": price, "ahead": ()}
+    yield topics.lmp("RTM", f"N{number}"), msgspec.structs.replace(samples.lmp(), **_said(now, "lmp_ingest"), **own)
 
 
 def dot(topics: Topics, number: int, now: datetime, begin: datetime, mw: float) -> tuple[str, Dot]:
@@ -62,7 +66,7 @@ def dot(topics: Topics, number: int, now: datetime, begin: datetime, mw: float) 
         )
         for step in range(AHEAD)
     )
-    own = {**_said(now, "ads_ingest"), **_names(number), "intervals": intervals, "received_at": now, "withdrawn": ()}
+    own = {**_said(now, "ads_ingest"), **_names(number), "intervals": intervals, "received_at": begin, "withdrawn": ()}
     return topics.dot(*_names(number).values()), msgspec.structs.replace(samples.dot(), **own)
 
 

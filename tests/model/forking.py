@@ -28,6 +28,9 @@ CONSTANT = frozenset(
             "_of_topic",
             "shown",
             "_spots",
+            "_pattern",
+            "_judged_read",
+            "last_read",
             "_places",
             "_questions",
             "_upstreams",
@@ -102,5 +105,5 @@ def _frozen_value(thing: Any, seen: set[int]) -> Hashable:
     if isinstance(thing, msgspec.Struct):
         return tuple(_frozen(getattr(thing, name), seen) for name in thing.__struct_fields__)
     if is_dataclass(thing):
-        return tuple(_frozen(getattr(thing, field.name), seen) for field in fields(thing))
+        return tuple(_frozen(getattr(thing, field.name), seen) for field in fields(thing) if field.compare)
     raise TypeError(f"a {type(thing)} in a world: is it live or constant?")

@@ -154,7 +154,7 @@ def _who_spoke_last(received: Received, topic: str, stale_after_s: float, now: d
     last = max(reversed(said), key=lambda one: one.arrived_at)
     reasons = against | frozenset(of_judge._against(last, received, now))
     whole = of_judge._judge(last, last.message, reasons, stale_after_s, now)
-    return Known(whole, tuple(whole.about(interval) for interval in last.message.intervals))
+    return Known(whole, lambda: tuple(whole.about(interval) for interval in last.message.intervals))
 
 
 def _curve_spoken_last(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Any]:

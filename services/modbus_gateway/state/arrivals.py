@@ -4,12 +4,13 @@ What is nonsense is told from what is news here: a payload that is no message, o
 a time that no clock shows. Nobody's message must end the gateway, so no time passes that arithmetic could stumble over.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import msgspec.inspect
@@ -127,38 +128,62 @@ def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
             return message.service, message.instance if is_own else message.source
 
 
-def _impossible_time(part: msgspec.Struct) -> str | None:
-    """The first time in a part of a message that no clock of ours shows, by the name of its field."""
-    for name in _fields_with_times(type(part)):
-        value = getattr(part, name)
-        for each in value if isinstance(value, tuple) else (value,):
-            if isinstance(each, datetime):
-                if not EARLIEST <= each < LATEST:
-                    return f"{name} {each.isoformat()}"
-            elif each is not None and (impossible := _impossible_time(each)):
-                return impossible
-    return None
+def _impossible_time(message: msgspec.Struct) -> str | None:
+    """The first time in a message that no clock of ours shows, by the name of its field."""
+    times = [at for part in _parts_of(message) for at in _times_in(type(part)).get(part) if at is not None]
+    if not times or (min(times) >= EARLIEST and max(times) < LATEST):  # nearly all: looked at together
+        return None
+    return next(
+        f"{name} {at.isoformat()}"
+        for part in _parts_of(message)
+        for name in _times_in(type(part)).names
+        if (at := getattr(part, name)) is not None and not EARLIEST <= at < LATEST
+    )
+
+
+def _parts_of(message: msgspec.Struct) -> list[msgspec.Struct]:
+    """A message, and all in it that has fields."""
+    found = [message]
+    for part in found:  # which grows meanwhile
+        for value in _structs_in(type(part)).get(part):
+            if value is not None:
+                found.extend(value if isinstance(value, tuple) else (value,))
+    return found
+
+
+class _Fields(NamedTuple):
+    """Some fields of a kind of struct, and how to have them at once."""
+
+    names: tuple[str, ...]
+    get: Callable[[msgspec.Struct], tuple[Any, ...]]
 
 
 @cache
-def _fields_with_times(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The fields in which a time may stand, or a struct that may have one: the others need no look."""
-    return tuple(field.name for field in msgspec.structs.fields(kind) if _may_be_time(msgspec.inspect.type_info(field.type)))
+def _times_in(kind: type[msgspec.Struct]) -> _Fields:
+    return _fields(kind, msgspec.inspect.DateTimeType)
 
 
-def _may_be_time(about: msgspec.inspect.Type) -> bool:
+@cache
+def _structs_in(kind: type[msgspec.Struct]) -> _Fields:
+    return _fields(kind, msgspec.inspect.StructType)
+
+
+def _fields(kind: type[msgspec.Struct], of: type[msgspec.inspect.Type]) -> _Fields:
+    fields = msgspec.structs.fields(kind)
+    names = tuple(field.name for field in fields if _may_be(of, msgspec.inspect.type_info(field.type)))
+    return _Fields(names, attrgetter(*names) if len(names) > 1 else lambda part: tuple(getattr(part, name) for name in names))
+
+
+def _may_be(kind: type[msgspec.inspect.Type], about: msgspec.inspect.Type) -> bool:
+    """Whether a field may be of a kind, or, of structs, several of it."""
     match about:
-        case msgspec.inspect.DateTimeType():
-            return True
-        case msgspec.inspect.StructType(cls=kind):
-            return bool(_fields_with_times(kind))
         case msgspec.inspect.UnionType(types=types):
-            return any(map(_may_be_time, types))
+            return any(_may_be(kind, each) for each in types)
         case msgspec.inspect.VarTupleType(item_type=item):
-            return _may_be_time(item)
+            return _may_be(kind, item)
         case msgspec.inspect.Metadata(type=inner):
-            return _may_be_time(inner)
-    return False
+            return _may_be(kind, inner)
+    return isinstance(about, kind)
 
 
 def _impossible_intervals(message: StateMessage | ServiceStatus) -> Iterator[str]:

@@ -7,7 +7,7 @@ has a clock that agrees with ours. Where several sources speak of one thing, wha
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -70,11 +70,19 @@ class Known(Generic[V]):
 
     Attributes:
         whole: the best statement, for what the topic as a whole says: its age, and that it says nothing for now.
-        parts: each thing that holds (a DOT, a price), judged by the best source that says it.
+        find: gives `parts`, once somebody asks for them.
+        rests_on: what the parts are found in and how good that is, whatever its age: equal, they say the same and are as good.
+            None where nobody compares it.
     """
 
     whole: Judged[object]
-    parts: tuple[Judged[V], ...] = ()
+    find: Callable[[], tuple[Judged[V], ...]] = tuple
+    rests_on: object = None
+
+    @cached_property
+    def parts(self) -> tuple[Judged[V], ...]:
+        """Each thing that holds (a DOT, a price), judged by the best source that says it."""
+        return self.find()
 
     @cached_property
     def said(self) -> tuple[V, ...]:
@@ -90,11 +98,17 @@ class Known(Generic[V]):
 def judge_dots(received: Received, topic: str, stale_after_s: float, now: datetime) -> Known[DotInterval]:
     """The DOTs that hold, of every source: of each batch the newest revision, unless a source knows it to be withdrawn."""
     judged = _judged(received, topic, Dot, stale_after_s, now)
+    whole = _whole(received, topic, judged)
+    said = [(one.said.intervals, one.said.withdrawn, one.reasons, one.is_last) for one in judged]
+    return Known(whole, lambda: _dots_of(judged), (whole.reasons, said))
+
+
+def _dots_of(judged: Sequence[Judged[Dot]]) -> tuple[Judged[DotInterval], ...]:
     said = (
         [judged[number].about(dot, *(read_reasons(dot.reasons) if dot.reasons else ())) for number, dot in versions]
         for versions in holding(one.said for one in judged)
     )
-    return Known(_whole(received, topic, judged), tuple(_agreed(versions) for versions in said))
+    return tuple(_agreed(versions) for versions in said)
 
 
 def judge_trajectory(received: Received, topic: str, stale_after_s: float, now: datetime) -> Judged[Trajectory | None]:
@@ -135,7 +149,7 @@ def judge_prices(received: Received, topic: str, stale_after_s: float, now: date
             priced = one.about(price, *_against_price(price, now))
             said[price.interval_start].append(_Priced(priced, min(one.said.heard_at, one.arrived_at)))
     in_order = [_fetched_last(said[start]) for start in sorted(said)]
-    return Known(_whole(received, topic, judged), tuple(_without_overlap(in_order)))
+    return Known(_whole(received, topic, judged), lambda: tuple(_without_overlap(in_order)))
 
 
 def judge_state(
@@ -146,7 +160,7 @@ def judge_state(
     With `earlier`, what of before is ahead of a source's last word is among the parts, too.
     """
     judged = _judged(received, topic, kind, stale_after_s, now)
-    return Known(_whole(received, topic, judged), tuple(one for one in judged if one.is_last or earlier))
+    return Known(_whole(received, topic, judged), lambda: tuple(one for one in judged if one.is_last or earlier))
 
 
 def judge_status(received: Received, name: str, stale_after_s: float, now: datetime) -> Judged[ServiceStatus | None]:

@@ -29,7 +29,7 @@ def judge_instructions(received: Received, topic: str, stale_after_s: float, now
             if holds(each, newest, withdrawn):
                 doubt = [] if each.standing in (IN_FORCE, NOT_IN_FORCE) else [Reason.INCOMPLETE]
                 said[each.batch_uid, each.instruction_uid].append(one.about(each, *doubt))
-    return Known(known.whole, tuple(_agreed(versions) for versions in said.values()))
+    return Known(known.whole, lambda: tuple(_agreed(versions) for versions in said.values()))
 
 
 def _agreed(versions: Sequence[Judged[KnownInstruction]]) -> Judged[KnownInstruction]:

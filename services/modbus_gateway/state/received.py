@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
+import msgspec
+
 from dotbus.contracts.messages import Dot, Environment, Instructions, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
 from modbus_gateway.state.arrivals import Arrival, Problem, StateMessage
@@ -214,6 +216,7 @@ class Received:
     def _take_state(self, message: StateMessage, arrival: Arrival) -> None:
         by_source = self._statements.setdefault(arrival.topic, {})
         known = by_source.get(message.source, ())
+        message = _as_before(message, known[0].message) if known else message
         said = Statement.of(message, arrival.at, self.connection)
         if self._was_taken_back(arrival.topic, said.said_at):
             return
@@ -231,6 +234,12 @@ class Received:
     def _count_new(self, topic: str, message: Instructions) -> None:
         known = set().union(*(_told_apart(statement.message) for statement in self.statements(topic)))
         self._instructions_said[topic] = self._instructions_said.get(topic, 0) + len(_told_apart(message) - known)
+
+
+def _as_before(message: StateMessage, before: StateMessage) -> StateMessage:
+    """The same message; of one that says again what was said before, the parts are those of before: nothing is kept twice."""
+    again = msgspec.structs.replace(before, time=message.time, heard_at=message.heard_at, valid_until=message.valid_until)
+    return again if again == message else message
 
 
 def _told_apart(message: StateMessage) -> set[tuple[object, ...]]:

@@ -47,6 +47,25 @@ Named = Mapping[str, Reading]
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What something was read of. While it is the same and nothing turns, it reads the same, but for what moves.
+
+    Attributes:
+        said: all that was said and how good that was, whatever its age.
+        read_at: when it was read.
+        until: when something turns but the ages of what was said; None when nothing does.
+    """
+
+    said: object
+    read_at: datetime
+    until: datetime | None
+
+    def still_holds(self, said: object, now: datetime) -> bool:
+        """Whether what is said now reads the same now."""
+        return self.read_at <= now and (self.until is None or now < self.until) and self.said == said
+
+
+@dataclass(frozen=True)
 class Read:
     """What is read of one thing at one time.
 
@@ -55,12 +74,21 @@ class Read:
         turns_at: when the passing of time alone next changes what may be said of it, but for values in motion; None when never.
         is_restless: whether it may change at any moment until then, so that nothing less than reading it anew tells.
         sooner_stale: the same quantities for cells with a stale time of their own, by that, seconds.
+        basis: what it was read of; None of what has to be read anew whatever is said.
     """
 
     named: Named
     turns_at: datetime | None = None
     is_restless: bool = False
     sooner_stale: Mapping[float, Named] = field(default_factory=dict)
+    basis: Basis | None = field(default=None, compare=False)
+
+
+def moved(named: Named, now: datetime) -> Named:
+    """The same readings at another moment before anything turns."""
+    return {
+        name: one if one.motion is None else Reading(one.motion.at(now), one.quality, one.motion) for name, one in named.items()
+    }
 
 
 def next_of(turns: Iterable[datetime], now: datetime) -> datetime | None:

@@ -33,16 +33,41 @@ from modbus_gateway.state.judge import Judged, Known, are_alone, judge_dots, jud
 from modbus_gateway.state.precedence import curve_received_at
 from modbus_gateway.state.received import Received
 from modbus_gateway.state.vouching import JUST_AFTER
-from modbus_gateway.values.reading import Named, Read, Reading, described, next_of
+from modbus_gateway.values.reading import Basis, Named, Read, Reading, described, moved, next_of
 from modbus_gateway.values.schedule_readings import read_timing
 
 
-def read_resource(member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
-    """Every quantity of a resource."""
-    names, resource = (member.plant, member.resource.id), member.resource
+def read_resource(
+    member: Member, received: Received, topics: Topics, judging: Modbus, now: datetime, before: Read | None = None
+) -> Read:
+    """Every quantity of a resource. What says the same as it did `before` is not read again: only its age is another one."""
+    names = (member.plant, member.resource.id)
     stale_after_s = min(judging.stale_after_s, member.stale_after_s or judging.stale_after_s)
     known = judge_dots(received, topics.dot(*names), stale_after_s, now)
     trajectory = judge_trajectory(received, topics.trajectory(*names), stale_after_s, now)
+    ages = [at for say in (topics.dot, topics.trajectory) for at in turns_of_ages(received, say(*names), stale_after_s)]
+    said = known.rests_on, *_said_of(trajectory)
+    if before and before.basis and before.basis.still_holds(said, now):
+        named, basis = {**moved(before.named, now), "dot_age_s": Reading.of_age(known.whole.heard_at, now)}, before.basis
+        return Read(named, next_of(chain(ages, [basis.until] if basis.until else []), now), basis=basis)
+    read = _read_anew(known, trajectory, member.resource, judging, now)
+    is_restless = read.is_restless or not are_alone(received, topics.trajectory(*names))
+    kept = Basis(said, now, read.turns_at) if known.rests_on is not None and not is_restless else None
+    return Read(read.named, next_of(chain(ages, [read.turns_at] if read.turns_at else []), now), is_restless, basis=kept)
+
+
+def _said_of(trajectory: Judged[Trajectory | None]) -> tuple[object, ...]:
+    """All of a judged curve that its readings are made of."""
+    message = trajectory.said
+    if message is None:
+        return (trajectory.reasons,)
+    return trajectory.reasons, message.points, message.latest, curve_received_at(message, trajectory.arrived_at)
+
+
+def _read_anew(
+    known: Known[DotInterval], trajectory: Judged[Trajectory | None], resource: Resource, judging: Modbus, now: datetime
+) -> Read:
+    """What is read of what was said; it turns as time passes, whatever age that makes of it."""
     of = {schedule: Dots(known, schedule) for schedule in Schedule}
     dots = of[resource.schedule]
     set_point, curve = ramp_now(dots.timeline, now), Curve.at(trajectory, now)
@@ -57,10 +82,9 @@ def read_resource(member: Member, received: Received, topics: Topics, judging: M
     turns = chain(
         (at for schedule in of.values() if (at := schedule.timeline.next_turn(now))),
         curve.turns(judging.trajectory_stale_after_s, now),
-        *(turns_of_ages(received, say(*names), stale_after_s) for say in (topics.dot, topics.trajectory)),
     )
     crosses = any(_crosses_limit(ramp, resource, now) for ramp in (set_point and set_point.ramp, curve.ramp) if ramp)
-    return Read(named, next_of(turns, now), crosses or not are_alone(received, topics.trajectory(*names)))
+    return Read(named, next_of(turns, now), crosses)
 
 
 class Dots:

@@ -218,20 +218,21 @@ class CurrentImage:
             self._outdate(plants, good_until)
 
     def _read(self, subject: ShownSubject, now: datetime) -> Read:
-        read = self._read_about(subject, subject.about, now)
+        read = self._read_about(subject, subject.about, now, subject.last_read)
         if not subject.stale_times_s:  # nearly all
             return read
         abouts = {time_s: with_stale_time(subject.about, time_s) for time_s in subject.stale_times_s}
         sooner = {time_s: self._read_about(subject, about, now) for time_s, about in abouts.items()}
         turns = [one.turns_at for one in (read, *sooner.values()) if one.turns_at]
         is_restless = read.is_restless or any(one.is_restless for one in sooner.values())
-        return Read(read.named, min(turns, default=None), is_restless, {time_s: one.named for time_s, one in sooner.items()})
+        named_sooner = {time_s: one.named for time_s, one in sooner.items()}
+        return Read(read.named, min(turns, default=None), is_restless, named_sooner, read.basis)
 
-    def _read_about(self, subject: ShownSubject, about: Subject, now: datetime) -> Read:
+    def _read_about(self, subject: ShownSubject, about: Subject, now: datetime, before: Read | None = None) -> Read:
         judging = self._map.judging
         match about:
             case Member() | InstructionsOf() | PriceAt() | StateField():
-                return _read_said(about, self.received, self._topics, judging, now)
+                return _read_said(about, self.received, self._topics, judging, now, before)
             case PlantAt():
                 return Read(read_plant([one.shown for one in subject.resources], [one.shown for one in subject.prices]))
             case ResourceAt():
@@ -286,11 +287,11 @@ class CurrentImage:
         self._outdate_all(self._seen, now)
 
 
-def _read_said(about: Said, received: Received, topics: Topics, judging: Modbus, now: datetime) -> Read:
-    """What is read of what sources say on a topic."""
+def _read_said(about: Said, received: Received, topics: Topics, judging: Modbus, now: datetime, before: Read | None) -> Read:
+    """What is read of what sources say on a topic; `before`, what was read of it last."""
     match about:
         case Member():
-            return read_resource(about, received, topics, judging, now)
+            return read_resource(about, received, topics, judging, now, before)
         case InstructionsOf(member):
             return read_instructions(member, received, topics, judging, now)
         case PriceAt():

@@ -34,6 +34,7 @@ class ShownSubject:
         waits_for: of a plant, the numbers of those of them that are outdated.
         restless: of a plant, the numbers of those of them that are restless.
         is_restless: whether it may change at any moment, so that nothing less than reading it anew tells.
+        last_read: what was read of it last; None before anything was.
         good_until: when what is shown ceased to be true; None while it is true.
     """
 
@@ -51,11 +52,12 @@ class ShownSubject:
         self.waits_for: dict[int, None] = {}
         self.restless: dict[int, None] = {}
         self.is_restless = False
+        self.last_read: Read | None = None
         self.good_until: Moment | None = None
 
     def write(self, read: Read, now: Moment) -> datetime | None:
         """Write what was read now into all places; it is true from here on. Returns when time alone next changes it."""
-        good_until, self.good_until = self.good_until or now, None
+        good_until, self.good_until, self.last_read = self.good_until or now, None, read
         turns = [read.turns_at, *[place.write(read, good_until, now) for place in self.places]]
         self.is_restless = read.is_restless or any(place.is_restless() for place in self.places)
         if self.is_restless:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 from full_image import FullImage, full_image
 from gateway_story import (
     at,
@@ -82,7 +83,8 @@ HOLDS_MOST_S = MAP.judging.hold_at_most_s
 JUST_BEFORE_S = 0.000001
 
 
-Said = Dot | Trajectory | Instructions | Lmp | ServiceStatus | Problem | None
+State = Dot | Trajectory | Instructions | Lmp
+Said = State | ServiceStatus | Problem | None
 
 
 class Beside:
@@ -94,6 +96,7 @@ class Beside:
             MAP, TOPICS, wall=lambda: at(self.now_s + self.ahead_s), monotonic_s=lambda: self.now_s, render_s=0
         )
         self.full = FullImage()
+        self.said: dict[str, State] = {}
         self.holds_are_known = True
         self.turn(connected=True)
 
@@ -113,6 +116,8 @@ class Beside:
     def take(self, topic: str, said: Said, *, retained: bool = False) -> None:
         self.look()
         source = f"{said.service}/{said.instance}" if isinstance(said, ServiceStatus) else ""
+        if isinstance(said, State):
+            self.said[topic] = said
         self.images.take(Arrival(topic, at(0), retained, said, source=source))
         self.look()
 
@@ -267,8 +272,17 @@ def problems(draw: st.DrawFn, _now_s: float) -> tuple[str, Problem | None]:
     return topic, draw(st.sampled_from([Problem.UNDECODABLE, Problem.WRONG_ENVIRONMENT, None]))
 
 
+@st.composite
+def said_again(draw: st.DrawFn, said: dict[str, State], now_s: float) -> tuple[str, State]:
+    """What was said before, and was confirmed since."""
+    topic = draw(st.sampled_from(sorted(said)))
+    times = {"time": at(now_s), "heard_at": at(now_s - draw(BEFORE_S))}
+    return topic, msgspec.structs.replace(said[topic], **times)
+
+
 Drawn = Callable[[float], st.SearchStrategy]
 MESSAGES: list[Drawn] = [dots, dots, curves, instructed, instructed, prices, statuses, statuses, problems]
+WHAT = ["hear", "hear", "hear", "hear", "hear again", "hear again", "pass", "pass", "turn", "set"]
 PASSED_S = st.sampled_from([0.0, 0.25, 1.0, 5.0, 7.5, 15.0, 31.0, 61.0, 100.0, 400.0])
 STEPS_S = st.sampled_from([0.4, -0.4, 1.0, -1.0, 70.0, -70.0])
 
@@ -278,10 +292,13 @@ STEPS_S = st.sampled_from([0.4, -0.4, 1.0, -1.0, 70.0, -70.0])
 def test_each_register_shows_what_reading_everything_from_scratch_gives(data) -> None:
     beside = Beside()
     for _ in range(data.draw(st.integers(1, 12), label="steps")):
-        match data.draw(st.sampled_from(["hear", "hear", "hear", "hear", "pass", "pass", "turn", "set"]), label="what"):
+        match data.draw(st.sampled_from(WHAT), label="what"):
             case "hear":
                 message = data.draw(st.sampled_from(MESSAGES), label="kind")(beside.now_s + beside.ahead_s)
                 beside.take(*data.draw(message, label="message"), retained=data.draw(st.booleans(), label="retained"))
+            case "hear again" if beside.said:
+                message = said_again(beside.said, beside.now_s + beside.ahead_s)
+                beside.take(*data.draw(message, label="message"))
             case "pass":
                 beside.write()
                 beside.pass_time(data.draw(PASSED_S, label="for"))
