@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,7 @@ HOUR = datetime(2026, 10, 13, 14, 0, tzinfo=UTC)
 ASKED = {"start": "2026-10-13T14:00Z", "end": "2026-10-13T15:00Z"}
 MESSAGES = [
     *prices_of(HOUR, [30.0, None, 32.5]),
+    *prices_of(HOUR + timedelta(minutes=10), [99.0], first_seq=50, fetched_at=HOUR + timedelta(hours=1)),
     *prices_of(HOUR, [float(number) for number in range(12)], node=SP15, first_seq=100),
 ]
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
@@ -47,13 +48,34 @@ def rows_of(answer) -> list[tuple]:
     return [(str(row["interval_start"])[11:16], row["node"], _number(row["lmp_usd_per_mwh"])) for row in rows]
 
 
+def _texts(row: dict) -> list[str]:
+    """As CSV has it, where 1.0 is 1."""
+    numbers = [name for name in row if name.endswith(("_mwh", "_s"))]
+    return [str(_number(row[name])) if name in numbers else row[name] for name in row]
+
+
 def _number(value: object) -> float | None:
     return None if value in (None, "") else float(str(value))
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".arrow", ".parquet"])
 def test_every_format_says_the_same(client: Client, suffix: str):
-    assert rows_of(client.ask(f"/v1/prices{suffix}", **ASKED)) == rows_of(client.ask("/v1/prices", **ASKED))
+    asked = {**ASKED, "node": [NP15, SP15]}
+    assert rows_of(client.ask(f"/v1/prices{suffix}", **asked)) == rows_of(client.ask("/v1/prices", **asked))
+
+
+@pytest.mark.parametrize("asked", [{}, {"as_of": "2026-10-13T14:30Z"}, {"resolution": "hour"}, {"resolution": "day"}])
+def test_a_stream_of_all_nodes_has_the_rows_of_all_pages_revised_ones_included(client: Client, asked: dict):
+    """It is asked for otherwise: by time and not by node, and sorted only where prices may have been revised."""
+    asked = {"start": "2026-10-13", **asked}
+    pages = client.ask("/v1/prices", **asked).json()["rows"]
+    stream = csv.DictReader(io.StringIO(client.ask("/v1/prices.csv", **asked).text))
+    assert sorted(map(_texts, stream)) == sorted(map(_texts, pages))
+
+
+def test_a_stream_of_all_nodes_tells_a_revised_price_once_and_as_it_is_now(client: Client):
+    rows = rows_of(client.ask("/v1/prices.csv", **ASKED))
+    assert [row for row in rows if row[:2] == ("14:10", NP15)] == [("14:10", NP15, 99.0)]
 
 
 @pytest.mark.parametrize(

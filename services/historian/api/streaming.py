@@ -28,8 +28,11 @@ BATCH_BYTES = 1024 * 1024
 _BATCH_HINT: Final = "adbc.postgresql.batch_size_hint_bytes"
 
 
-_STREAMED = "-c datestyle=ISO -c standard_conforming_strings=on -c extra_float_digits=1"
-"""How values are written and quoted, whatever the server is set to."""
+_STREAMED: Final = (
+    "-c datestyle=ISO -c standard_conforming_strings=on -c extra_float_digits=1"  # how values are written, and quoted
+    " -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"  # rows as they are stored, each time the same
+    " -c work_mem=64MB"  # a month's reports stay in memory, or a disk would be written before the first row is told
+)
 APPLICATION = "dotbus historian-api stream"
 
 

@@ -17,7 +17,7 @@ from historian.api.formats.negotiation import MEDIA_TYPES, VARY, Coding, Format,
 from historian.api.formats.sink import Sink
 from historian.api.formats.writing import write_answer
 from historian.api.keys.caller import Caller
-from historian.api.questions.question import Question, page_of
+from historian.api.questions.question import Question, all_of, page_of
 from historian.api.reading import problem_of
 from historian.api.streaming import Interruption, StreamFailed
 
@@ -88,7 +88,7 @@ def streamed_answer(
 
 def _part(question: Question, asked: PageAsked) -> Question:
     if not asked.model_fields_set & {"limit", "page"}:
-        return question
+        return all_of(question)
     return page_of(question, asked.limit, after_of(question, asked.page))
 
 

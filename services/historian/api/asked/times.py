@@ -186,8 +186,13 @@ Shown = Callable[[datetime], datetime]
 """An instant in the zone that it is answered in."""
 
 
+def in_utc(instant: datetime) -> datetime:
+    """The same instant in UTC."""
+    return instant.astimezone(UTC)
+
+
 def shown_in(zone: Zone | None) -> Shown:
     """How instants are answered: in UTC unless `tz` says Pacific."""
     if zone is Zone.PACIFIC:
         return lambda instant: instant.astimezone(PACIFIC)
-    return lambda instant: instant.astimezone(UTC)
+    return in_utc

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 
 from historian.api.asked.pages import next_page
-from historian.api.asked.times import Shown
+from historian.api.asked.times import Shown, in_utc
 from historian.api.questions.question import Kind, Question, page_of
 from historian.api.reading import Reading, Row
 
@@ -38,11 +39,19 @@ def page_with(question: Question, told: Sequence[Row], shown: Shown, *, is_last:
     return Page(msgspec.json.encode({"rows": objects(question, told, shown), "next": following}), following)
 
 
-def objects(question: Question, rows: Sequence[Row], shown: Shown) -> list[dict[str, object]]:
+def objects(question: Question, rows: Sequence[Row], shown: Shown) -> Sequence[object]:
     """Rows as objects, their times in the zone that was asked for."""
-    names = [column.name for column in question.columns]
+    row_type = _row_type(tuple(column.name for column in question.columns))
+    if shown is in_utc:  # as the database tells them
+        return [row_type(*row) for row in rows]
     times = [place for place, column in enumerate(question.columns) if column.kind is Kind.TIME]
-    return [dict(zip(names, _with_times(row, times, shown), strict=True)) for row in rows]
+    return [row_type(*_with_times(row, times, shown)) for row in rows]
+
+
+@cache
+def _row_type(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A row with these columns. To make and to write one takes a third of the time of a dictionary."""
+    return msgspec.defstruct("Row", names)
 
 
 def _with_times(row: Row, places: Sequence[int], shown: Shown) -> Sequence[object]:

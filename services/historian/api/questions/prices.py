@@ -51,9 +51,19 @@ _MARKET = Column("market", Kind.TEXT, "", "Market: DAM, RUC, HASP, RTPD or RTM."
 _FETCHED = Column("fetched_at", Kind.TIME, "", "When OASIS gave the price; the newest one of a mean's intervals.")
 _COVERED = Column("covered_s", Kind.NUMBER, "s", "How much of the interval has a price.")
 _LENGTH = Column("length_s", Kind.NUMBER, "s", "How long the interval is: a trade date has 23 or 25 hours where clocks change.")
+_KEY = ("node", "interval_start")
 COMPONENTS = tuple(component.column for component in Component)
 RAW_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _FETCHED)
 MEAN_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _COVERED, _LENGTH, _FETCHED)
+_TOLD = ", ".join(
+    [
+        "price.interval_start",
+        "report.interval_end",
+        "report.market",
+        *(column.name for column in COMPONENTS),
+        "report.fetched_at",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -78,22 +88,75 @@ class PricesWanted:
 def prices(wanted: PricesWanted) -> Question:
     """The question for prices. Its rows are ordered by node, then time."""
     if wanted.resolution is Resolution.RAW:
-        return _raw(wanted, wanted.components)
+        return _raw(wanted)
     return _means(wanted)
 
 
-def _raw(wanted: PricesWanted, components: tuple[Component, ...]) -> Question:
-    columns = (_START, _END, _NODE, _MARKET, *(component.column for component in components), _FETCHED)
-    names = ", ".join(column.name for column in columns)
-    of_nodes = "AND node = ANY(%(nodes)s)" if wanted.nodes else ""
-    known = "AND fetched_at <= %(as_of)s" if wanted.as_of else ""
-    conditions = f"""environment = %(environment)s::environment AND market = %(market)s {of_nodes}
-          AND interval_start >= %(start)s AND interval_start < %(end)s {known}"""
-    # The rule of price_latest, among what was known by then.
-    newest = "DISTINCT ON (node, interval_start)" if wanted.as_of else ""
-    order = "ORDER BY node, interval_start, fetched_at DESC, report_no" if wanted.as_of else ""
-    view = "price_history" if wanted.as_of else "price_latest"
-    sql = f"SELECT {newest} {names} FROM {view} WHERE {conditions} {order}"  # noqa: S608  # names of ours
+def _raw(wanted: PricesWanted) -> Question:
+    columns = (_START, _END, _NODE, _MARKET, *_columns(wanted.components), _FETCHED)
+    told = f"SELECT {', '.join(column.name for column in columns)} FROM"  # names of ours
+    return Question(f"{told} {_by_node(wanted, _of_node(wanted))}", _parameters(wanted), columns, _KEY, _soonest(wanted, told))
+
+
+def _means(wanted: PricesWanted) -> Question:
+    first = first_hour_from if wanted.resolution is Resolution.HOUR else first_trade_day_from
+    whole = replace(wanted, times=Range(first(wanted.times.start), first(wanted.times.end)))
+    columns = tuple(column for column in MEAN_COLUMNS if column not in COMPONENTS or column in _columns(wanted.components))
+    told = f"SELECT {', '.join(column.name for column in columns)} FROM"  # names of ours
+    means = _mean_rows(whole, "", f"({_of_node(whole)})")
+    soonest = _soonest(whole, "SELECT * FROM")
+    soonest = soonest and _mean_rows(whole, "node, ", f"({soonest})")
+    return Question(
+        f"{told} {_by_node(whole, means)}", _parameters(whole), columns, _KEY, soonest and f"{told} ({soonest}) AS mean"
+    )
+
+
+def _by_node(wanted: PricesWanted, of_node: str) -> str:
+    """Node after node in the order of their names, so that a page reads the nodes that are on it and no others."""
+    named = "WHERE node.node = ANY(%(nodes)s)" if wanted.nodes else ""
+    return f"node CROSS JOIN LATERAL ({of_node}) AS told {named}"
+
+
+def _of_node(wanted: PricesWanted) -> str:
+    """Prices of one node as they are known: the rule of price_latest, among what was known by then."""
+    return f"""
+        SELECT DISTINCT ON (price.interval_start) {_TOLD}
+        FROM price JOIN price_report AS report USING (report_no)
+        WHERE price.node_no = node.node_no AND price.interval_start >= %(start)s AND price.interval_start < %(end)s
+          AND {_reports(wanted)}
+        ORDER BY price.interval_start, report.fetched_at DESC, report.report_no"""  # noqa: S608  # names of ours
+
+
+def _soonest(wanted: PricesWanted, told: str) -> str:
+    """Prices of all nodes as they are stored, which is by time; what may have been revised comes last, sorted."""
+    if wanted.nodes:
+        return ""
+    found = """
+        FROM reports AS report JOIN price USING (report_no) JOIN node USING (node_no)
+        WHERE price.interval_start >= %(start)s AND price.interval_start < %(end)s AND"""
+    return f"""
+        {told} (
+          WITH reports AS MATERIALIZED (
+            SELECT report_no, interval_end, market, fetched_at,
+              min(fetched_at) OVER same <> max(fetched_at) OVER same AS may_be_revised
+            FROM price_report AS report
+            WHERE interval_start >= %(start)s AND interval_start < %(end)s AND {_reports(wanted)}
+            WINDOW same AS (PARTITION BY interval_start)
+          )
+          SELECT node, {_TOLD} {found} NOT report.may_be_revised
+          UNION ALL (
+            SELECT DISTINCT ON (price.node_no, price.interval_start) node, {_TOLD} {found} report.may_be_revised
+            ORDER BY price.node_no, price.interval_start, report.fetched_at DESC, report.report_no
+          )
+        ) AS told"""  # noqa: S608  # names of ours
+
+
+def _reports(wanted: PricesWanted) -> str:
+    known = " AND report.fetched_at <= %(as_of)s" if wanted.as_of else ""
+    return f"report.environment = %(environment)s::environment AND report.market = %(market)s{known}"
+
+
+def _parameters(wanted: PricesWanted) -> dict[str, object]:
     parameters: dict[str, object] = {
         "environment": wanted.environment,
         "market": wanted.market,
@@ -101,29 +164,25 @@ def _raw(wanted: PricesWanted, components: tuple[Component, ...]) -> Question:
         "end": wanted.times.end,
     }
     parameters |= {"nodes": list(wanted.nodes)} if wanted.nodes else {}
-    parameters |= {"as_of": wanted.as_of} if wanted.as_of else {}
-    return Question(sql, parameters, columns, key=("node", "interval_start"))
+    return parameters | ({"as_of": wanted.as_of} if wanted.as_of else {})
 
 
-def _means(wanted: PricesWanted) -> Question:
-    first = first_hour_from if wanted.resolution is Resolution.HOUR else first_trade_day_from
-    whole = Range(first(wanted.times.start), first(wanted.times.end))
-    raw = _raw(replace(wanted, times=whole), tuple(dict.fromkeys((Component.LMP, *wanted.components))))
+def _mean_rows(wanted: PricesWanted, by: str, raw: str) -> str:
+    """A row for each hour or trade date, and for each of what it is grouped `by` beside them."""
     zone = "UTC" if wanted.resolution is Resolution.HOUR else "America/Los_Angeles"
     begins = f"date_trunc('{wanted.resolution}', interval_start AT TIME ZONE '{zone}')"
-    columns = tuple(column for column in MEAN_COLUMNS if column not in COMPONENTS or column in _columns(wanted.components))
     means = "".join(f", {_mean(component)}" for component in wanted.components)
-    sql = f"""
-        SELECT begins AT TIME ZONE '{zone}' AS interval_start, (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}'
-          AS interval_end, node, market{means}, sum(seconds) AS covered_s,
+    return f"""
+        SELECT {by}begins AT TIME ZONE '{zone}' AS interval_start,
+          (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' AS interval_end,
+          %(market)s AS market{means}, sum(seconds) AS covered_s,
           extract(epoch FROM (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' - begins AT TIME ZONE '{zone}')
           ::double precision AS length_s, max(fetched_at) AS fetched_at
         FROM (
           SELECT *, {begins} AS begins, extract(epoch FROM interval_end - interval_start)::double precision AS seconds
-          FROM ({raw.sql}) AS told WHERE lmp_usd_per_mwh IS NOT NULL
+          FROM {raw} AS told WHERE lmp_usd_per_mwh IS NOT NULL
         ) AS weighed
-        GROUP BY node, market, begins"""  # noqa: S608  # names of ours
-    return Question(sql, raw.parameters, columns, key=raw.key)
+        GROUP BY {by}begins"""  # noqa: S608  # names of ours
 
 
 def _columns(components: tuple[Component, ...]) -> tuple[Column, ...]:

@@ -45,12 +45,14 @@ class Question:
         columns: of the answer, in their order.
         key: names of the columns that the rows are ordered by, ascending, and that tell each row from all others: what a page
             goes on from. No value of them is null. Empty for what has one page.
+        soonest: the same rows in whatever order they come soonest, for who wants all of many; empty where `sql` is as good.
     """
 
     sql: str
     parameters: Mapping[str, object]
     columns: tuple[Column, ...]
     key: tuple[str, ...] = field(default=())
+    soonest: str = ""
 
     def named(self, name: str) -> Column:
         """The column of that name."""
@@ -64,6 +66,17 @@ def page_of(question: Question, limit: int, after: tuple[object, ...] | None) ->
     keys = ", ".join(question.key)
     bound = {f"after_{number}": value for number, value in enumerate(after or ())}
     beyond = f"WHERE ({keys}) > ({', '.join(f'%({name})s' for name in bound)})" if bound else ""
+    # Said beside it, since PostgreSQL begins at a row of an index by the first column alone.
+    beyond += f" AND {question.key[0]} >= %(after_0)s" if bound else ""
     names = ", ".join(column.name for column in question.columns)
     sql = f"SELECT {names} FROM ({question.sql}) AS asked {beyond} ORDER BY {keys} LIMIT %(page_rows)s"  # noqa: S608  # names of ours
-    return replace(question, sql=sql, parameters={**question.parameters, **bound, "page_rows": limit})
+    return replace(question, sql=sql, soonest="", parameters={**question.parameters, **bound, "page_rows": limit})
+
+
+def all_of(question: Question) -> Question:
+    """Every row of a question: by its key, or as they come soonest where it says how."""
+    if question.soonest:
+        return replace(question, sql=question.soonest)
+    if not question.key:
+        return question
+    return replace(question, sql=f"SELECT * FROM ({question.sql}) AS asked ORDER BY {', '.join(question.key)}")  # noqa: S608
