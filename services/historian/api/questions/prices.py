@@ -176,10 +176,10 @@ def _mean_rows(wanted: PricesWanted, by: str, raw: str) -> str:
         SELECT {by}begins AT TIME ZONE '{zone}' AS interval_start,
           (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' AS interval_end,
           %(market)s AS market{means}, sum(seconds) AS covered_s,
-          extract(epoch FROM (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' - begins AT TIME ZONE '{zone}')
-          ::double precision AS length_s, max(fetched_at) AS fetched_at
+          date_part('epoch', (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' - begins AT TIME ZONE '{zone}')
+            AS length_s, max(fetched_at) AS fetched_at
         FROM (
-          SELECT *, {begins} AS begins, extract(epoch FROM interval_end - interval_start)::double precision AS seconds
+          SELECT *, {begins} AS begins, date_part('epoch', interval_end - interval_start) AS seconds
           FROM {raw} AS told WHERE lmp_usd_per_mwh IS NOT NULL
         ) AS weighed
         GROUP BY {by}begins"""  # noqa: S608  # names of ours
