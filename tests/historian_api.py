@@ -44,9 +44,11 @@ def api_settings(url: str, **changes: object) -> ApiSettings:
 class Client(requests.Session):
     """Asks one API."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, port: int, context: Context) -> None:
         super().__init__()
-        self.address = address
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
+        self.context = context
 
     def ask(self, path: str, headers: dict[str, Any] | None = None, **parameters: object) -> requests.Response:
         """The answer to one question."""
@@ -58,11 +60,12 @@ def asked_here(url: str, *, now: datetime = AT, **changes: object) -> "Iterator[
     """A client of the API, which is served by a thread of this process."""
     settings = api_settings(url, port=free_port(), **changes)
     reader, stop = open_reader(settings), threading.Event()
-    app = build_app(Context(settings, INSTALLATION, reader, Meters(CollectorRegistry()), lambda: now))
+    context = Context(settings, INSTALLATION, reader, Meters(CollectorRegistry()), lambda: now)
+    app = build_app(context)
     serving = threading.Thread(target=serve, args=(app, settings, listen(settings), stop))
     serving.start()
     try:
-        with Client(f"http://127.0.0.1:{settings.port}") as client:
+        with Client(settings.port, context) as client:
             yield client
     finally:
         stop.set()

@@ -15,6 +15,7 @@ from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.contracts.topics import DEFAULT_ROOT
 from dotbus.runtime.installation.file import load_installation
 from dotbus.testing import samples
+from historian.api.app import openapi_json
 from historian.tables.document import render_database
 from launcher.documents.asyncapi import asyncapi_yaml
 from launcher.documents.fault_table import load_record, render_faults
@@ -29,6 +30,7 @@ def documents() -> dict[str, str]:
     """Every generated file, by its path in the repository."""
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
+        "schemas/openapi.json": openapi_json,
         "docs/topics.md": topics_markdown,
         "docs/database.md": render_database,
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),

@@ -1,8 +1,17 @@
 """Prices over HTTP, from a real PostgreSQL that the historian filled."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-from historian_api import NP15, asked_here, kept, prices_of
+import msgspec
+import pytest
+from historian_api import NP15, SP15, Client, asked_here, kept, prices_of
+from real_postgres import Postgres, new_database
+
+pytestmark = pytest.mark.integration
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
 
 HOUR = datetime(2026, 10, 13, 14, 0, tzinfo=UTC)
 
@@ -51,3 +60,155 @@ def test_a_slip_of_the_pen_is_a_problem_that_says_what_was_meant(database: str):
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/problems/bad-parameter"
     assert answer.json()["detail"] == "'nodes' is no parameter of this question; did you mean node?"
+
+
+DAYS = {"2026-03-08": 23, "2026-03-09": 24, "2026-11-01": 25}
+
+
+@pytest.fixture(scope="module")
+def year(postgres: Postgres) -> Iterator[Client]:
+    """An API over days of 23, 24 and 25 hours, each hour at its number in the day, and a corrected price."""
+    url = new_database(postgres)
+    messages: list[object] = []
+    for market, minutes in (("RTM", 5), ("DAM", 60)):
+        for day, hours in DAYS.items():
+            values = [float(hour + 1) for hour in range(hours) for _ in range(60 // minutes)]
+            start = datetime.fromisoformat(day).replace(tzinfo=PACIFIC).astimezone(UTC)
+            messages += prices_of(start, values, market=market, minutes=minutes, first_seq=len(messages) + 1, fetched_at=start)
+    corrected = {"fetched_at": datetime(2026, 3, 10, 12, 0, tzinfo=UTC), "first_seq": len(messages) + 1}
+    messages += prices_of(datetime(2026, 3, 9, 7, 0, tzinfo=UTC), [100.0], market="DAM", minutes=60, **corrected)
+    with kept(url, *messages), asked_here(url, now=datetime(2026, 3, 9, 20, 0, tzinfo=UTC)) as client:
+        yield client
+
+
+def rows(client: Client, **asked: object) -> list[dict[str, object]]:
+    answer = client.ask("/v1/prices", node=NP15, **asked)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["rows"]
+
+
+@pytest.mark.parametrize(("day", "hours"), DAYS.items())
+@pytest.mark.parametrize("market", ["RTM", "DAM"])
+def test_a_trade_date_is_as_many_hours_long_as_california_had_and_each_weighs_the_same(
+    year: Client, market: str, day: str, hours: int
+):
+    by_hour = rows(year, market=market, start=day, resolution="hour", as_of=f"{day}T20:00Z")
+    (whole,) = rows(year, market=market, start=day, resolution="day", tz="Pacific", as_of=f"{day}T20:00Z")
+
+    assert len(by_hour) == hours
+    assert whole["lmp_usd_per_mwh"] == pytest.approx(sum(range(1, hours + 1)) / hours)
+    assert (whole["covered_s"], whole["length_s"]) == (hours * 3600, hours * 3600)
+    assert str(whole["interval_start"]).startswith(f"{day}T00:00:00-0")
+    assert str(whole["interval_end"])[11:19] == "00:00:00"
+
+
+def test_the_hour_that_is_there_twice_is_told_twice_with_its_offsets(year: Client):
+    told = rows(year, market="RTM", start="2026-11-01", resolution="hour", tz="Pacific")
+
+    assert [row["interval_start"] for row in told[:4]] == [
+        "2026-11-01T00:00:00-07:00",
+        "2026-11-01T01:00:00-07:00",
+        "2026-11-01T01:00:00-08:00",
+        "2026-11-01T02:00:00-08:00",
+    ]
+    assert [row["lmp_usd_per_mwh"] for row in told[:4]] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_the_hour_that_is_not_there_is_left_out(year: Client):
+    told = rows(year, market="DAM", start="2026-03-08", tz="Pacific")
+
+    assert [str(row["interval_start"])[11:] for row in told[:3]] == ["00:00:00-08:00", "01:00:00-08:00", "03:00:00-07:00"]
+
+
+def test_a_mean_is_of_hours_or_days_that_start_in_the_range_each_as_a_whole(year: Client):
+    hours = rows(year, start="2026-03-09T07:20Z", end="2026-03-09T09:10Z", resolution="hour")
+    days = rows(year, start="2026-03-08T09:00Z", end="2026-03-10T00:00Z", resolution="day")
+
+    assert [(row["interval_start"], row["covered_s"]) for row in hours] == [
+        ("2026-03-09T08:00:00Z", 3600),
+        ("2026-03-09T09:00:00Z", 3600),
+    ]
+    assert [row["interval_start"] for row in days] == ["2026-03-09T07:00:00Z"]
+
+
+def test_a_price_is_as_it_was_known_at_the_moment_that_is_asked_about(year: Client):
+    hour = {"market": "DAM", "start": "2026-03-09T07:00Z", "end": "2026-03-09T08:00Z"}
+
+    now = rows(year, **hour)
+    before = rows(year, **hour, as_of="2026-03-10T11:59:59Z")
+    never = rows(year, **hour, as_of="2026-03-09T06:59Z")
+    mean = rows(year, market="DAM", start="2026-03-09", resolution="day")
+
+    assert [row["lmp_usd_per_mwh"] for row in (*now, *before)] == [100.0, 1.0]
+    assert never == []
+    assert mean[0]["lmp_usd_per_mwh"] == pytest.approx((100 + sum(range(2, 25))) / 24)
+
+
+def test_a_page_after_another_tells_every_row_once_and_the_link_goes_on_where_next_does(year: Client):
+    asked = {"node": NP15, "market": "RTM", "start": "2026-11-01", "limit": 37}
+    told, answer = [], year.ask("/v1/prices", **asked)
+    while True:
+        told += answer.json()["rows"]
+        if not (following := answer.json()["next"]):
+            break
+        assert answer.links["next"]["url"].endswith(f"page={following}")
+        answer = year.get(year.address + answer.links["next"]["url"], timeout=30)
+
+    assert "link" not in answer.headers
+    assert told == rows(year, market="RTM", start="2026-11-01")
+    assert len(told) == 25 * 12
+
+
+def test_only_the_parts_that_are_asked_for_are_told(year: Client):
+    (row,) = rows(year, start="2026-03-09T07:00Z", end="2026-03-09T07:05Z", component=["loss", "energy"])
+
+    assert list(row) == [
+        "interval_start", "interval_end", "node", "market", "loss_usd_per_mwh", "energy_usd_per_mwh", "fetched_at",
+    ]  # fmt: skip
+
+
+def test_today_is_the_trade_date_of_california(year: Client):
+    assert [row["interval_start"] for row in rows(year, market="DAM", limit=1)] == ["2026-03-09T07:00:00Z"]
+
+
+def test_an_unknown_node_is_a_problem_with_those_that_are_near(year: Client):
+    for path in ("/v1/prices?node=TH_NP15_GEN-APDN", f"/v1/prices?node={NP15}&node=TH_NP15_GEN-APDN", "/lmp/TH_NP15_GEN-APDN"):
+        answer = year.ask(path)
+
+        assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown-node")
+        assert answer.json()["near"] == [NP15]
+
+
+def test_intervals_of_different_lengths_weigh_by_their_length_and_gaps_are_told(database: str):
+    start = datetime(2026, 10, 13, 14, 0, tzinfo=UTC)
+    quarter = prices_of(start, [10.0], minutes=15)
+    fives = prices_of(datetime(2026, 10, 13, 14, 15, tzinfo=UTC), [40.0, None, 70.0], first_seq=2)
+    with kept(database, *quarter, *fives) as url, asked_here(url) as client:
+        (row,) = rows(client, start="2026-10-13T14:00Z", end="2026-10-13T15:00Z", resolution="hour")
+
+    assert row["lmp_usd_per_mwh"] == pytest.approx((10 * 15 + 40 * 5 + 70 * 5) / 25)
+    assert (row["covered_s"], row["length_s"]) == (25 * 60, 3600)
+    assert row["ghg_usd_per_mwh"] is None
+
+
+def test_a_component_that_one_interval_lacks_has_no_mean(database: str):
+    start = datetime(2026, 10, 13, 14, 0, tzinfo=UTC)
+    whole, lacking = prices_of(start, [10.0, 20.0])
+    lacking = msgspec.structs.replace(lacking, loss_usd_per_mwh=(None,))
+    with kept(database, whole, lacking) as url, asked_here(url) as client:
+        (row,) = rows(client, start="2026-10-13T14:00Z", end="2026-10-13T15:00Z", resolution="hour")
+
+    assert (row["lmp_usd_per_mwh"], row["congestion_usd_per_mwh"], row["loss_usd_per_mwh"]) == (15.0, 1.0, None)
+
+
+def test_without_a_node_all_are_told_by_name_then_time(database: str):
+    start = datetime(2026, 10, 13, 14, 0, tzinfo=UTC)
+    both = [*prices_of(start, [1.0, 2.0], node=SP15), *prices_of(start, [3.0, 4.0], first_seq=3)]
+    with kept(database, *both) as url, asked_here(url) as client:
+        answer = client.ask("/v1/prices", start="2026-10-13")
+        named = client.ask("/v1/nodes", name="np15").json()["rows"]
+
+    assert [(row["node"], row["lmp_usd_per_mwh"]) for row in answer.json()["rows"]] == [
+        (NP15, 3.0), (NP15, 4.0), (SP15, 1.0), (SP15, 2.0),
+    ]  # fmt: skip
+    assert named == [{"node": NP15}]

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
-from historian.api.answers import days, dots, moments, plants, prices, told
+from historian.api.answers import days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
 from historian.api.answers.context import Context
 from historian.api.answers.documented import PROBLEM_SCHEMA
 from historian.api.answers.formatted import Suffixed
@@ -20,7 +20,17 @@ from historian.api.answers.measured import Measured
 from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
 from historian.api.reading import Stopped
 
-ROUTERS = (prices.router, plants.router, told.router, dots.router, moments.router, days.router)
+ROUTERS = (
+    prices.router,
+    nodes.router,
+    plants.router,
+    told.router,
+    dots.router,
+    moments.router,
+    days.router,
+    upkeep.router,
+    predecessor.router,
+)
 OPENAPI = "/v1/openapi.json"
 _SUMMARY = "What CAISO told, what was asked of plants and what power was worth. Every question is a GET, and changes nothing."
 _CLIENT_CLOSED = 499
@@ -29,6 +39,25 @@ _CLIENT_CLOSED = 499
 
 def build_app(context: Context) -> FastAPI:
     """The application of one process."""
+    app = described_app()
+    app.state.context = context
+    app.add_middleware(Measured, context=context)
+    app.add_middleware(Suffixed, but=(OPENAPI, "/charts", "/lmp/"))
+    if context.settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=context.settings.origins,
+            allow_methods=["GET"],
+            allow_headers=["Authorization"],
+            expose_headers=["Link", "Retry-After"],
+        )
+    for kind, tell in _TOLD.items():
+        app.add_exception_handler(kind, tell)
+    return app
+
+
+def described_app() -> FastAPI:
+    """Every endpoint with what the OpenAPI document says of it, and nothing behind."""
     app = FastAPI(
         title="dotbus",
         summary=_SUMMARY,
@@ -39,37 +68,25 @@ def build_app(context: Context) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.context = context
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Measured, context=context)
-    app.add_middleware(Suffixed, but=(OPENAPI, "/charts"))
-    if context.settings.origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=context.settings.origins,
-            allow_methods=["GET"],
-            allow_headers=["Authorization"],
-            expose_headers=["Link", "Retry-After"],
-        )
-    app.add_exception_handler(Problem, _tell_problem)
-    app.add_exception_handler(RequestValidationError, _tell_parameters)
-    app.add_exception_handler(HTTPException, _tell_path)
-    app.add_exception_handler(Stopped, _tell_nobody)
-    app.add_exception_handler(Exception, _tell_fault)
-    _document_problems(app)
+    make = app.openapi
+
+    def document() -> dict[str, Any]:
+        made = make()
+        components = made.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"key": []}]
+        return made
+
+    app.openapi = document  # type: ignore[method-assign]  # as FastAPI's manual says
     return app
 
 
-def _document_problems(app: FastAPI) -> None:
-    made = app.openapi
-
-    def documented() -> dict[str, Any]:
-        document = made()
-        document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
-        return document
-
-    app.openapi = documented  # type: ignore[method-assign]  # as FastAPI's manual says
+def openapi_json() -> str:
+    """schemas/openapi.json."""
+    return msgspec.json.format(msgspec.json.encode(described_app().openapi()), indent=2).decode() + "\n"
 
 
 def problem_response(problem: Problem) -> Response:
@@ -121,3 +138,12 @@ async def _tell_nobody(_request: Request, _error: Exception) -> Response:
 async def _tell_fault(request: Request, error: Exception) -> Response:
     get_logger("api").error("failed", path=request.url.path, cause=repr(error))
     return problem_response(Problem(Sort.FAILED, "it was logged; the same question may fail again"))
+
+
+_TOLD = {
+    Problem: _tell_problem,
+    RequestValidationError: _tell_parameters,
+    HTTPException: _tell_path,
+    Stopped: _tell_nobody,
+    Exception: _tell_fault,
+}

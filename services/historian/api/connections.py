@@ -15,6 +15,7 @@ HEAD_WITHIN_S: Final = 10.0
 """Whoever needs longer to say them holds a connection that others could have."""
 AT_ONCE_MOST: Final = 1000
 """Connections; one more is told to come again."""
+_END: Final = b"\r\n\r\n"
 _NO_HTTP: Final = Problem(Sort.NO_HTTP, "it is no HTTP/1.1; where the API has a certificate its address begins with https://")
 _TOO_LARGE: Final = Problem(Sort.HEAD_TOO_LARGE, f"its line and headers together may be {HEAD_MOST_BYTES} bytes")
 _TOO_MANY: Final = Problem(Sort.BUSY, "too many connections are open; ask again later", retry_after_s=1)
@@ -35,9 +36,13 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; the time for a head begins with its first byte."""
-        if not self.transport.is_closing():
-            super().data_received(data)
-            self._expect_head()
+        if self.transport.is_closing():
+            return
+        if self._is_head_too_large(data):
+            self._refuse(_TOO_LARGE)
+            return
+        super().data_received(data)
+        self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count no more."""
@@ -46,7 +51,7 @@ class BoundedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn says one thing of everything
         """Tell a problem and close."""
-        self._refuse(_TOO_LARGE if len(self.conn.trailing_data[0]) > HEAD_MOST_BYTES else _NO_HTTP)
+        self._refuse(_NO_HTTP)
 
     def _refuse(self, problem: Problem) -> None:
         body = msgspec.json.encode(problem.document())
@@ -57,6 +62,13 @@ class BoundedProtocol(H11Protocol):
             if (sent := self.conn.send(event)) is not None:
                 self.transport.write(sent)
         self.transport.close()
+
+    def _is_head_too_large(self, data: bytes) -> bool:
+        """Whether a head has no end within its bound. What comes whole in one piece h11 would take, however large it is."""
+        if self.conn.their_state is not h11.IDLE:
+            return False
+        begun = self.conn.trailing_data[0] + data[: HEAD_MOST_BYTES + len(_END)]
+        return len(begun) > HEAD_MOST_BYTES and _END not in begun[: HEAD_MOST_BYTES + len(_END)]
 
     def _expect_head(self) -> None:
         is_waited_for = self.conn.their_state is h11.IDLE and (self.conn.trailing_data[0] or self.cycle is None)

@@ -70,14 +70,14 @@ class Asking:
 
     def tell(self, page: Page) -> Response:
         """A page of JSON that was made already."""
-        return json_answer(self.request, page.body, self.links(page))
+        return json_answer(self.request, page.body, self.links(page.next))
 
-    def links(self, page: Page) -> Mapping[str, str]:
+    def links(self, following: str | None) -> Mapping[str, str]:
         """Where the next page is, as a header says it."""
-        if page.next is None:
+        if following is None:
             return {}
         others = [(name, value) for name, value in self.request.query_params.multi_items() if name != "page"]
-        return {"Link": f'<{self.request.url.path}?{urlencode([*others, ("page", page.next)])}>; rel="next"'}
+        return {"Link": f'<{self.request.url.path}?{urlencode([*others, ("page", following)])}>; rel="next"'}
 
 
 async def asking(request: Request) -> Asking:

@@ -34,6 +34,7 @@ class Context:
         streams: that are being read.
         streaming: the database as streams read it.
         writers: threads that write streams.
+        known_nodes: names that are known to be nodes; a node stays one.
     """
 
     settings: ApiSettings
@@ -42,6 +43,7 @@ class Context:
     meters: Meters
     clock: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
+    known_nodes: set[str] = field(default_factory=set)
     keyring: Keyring = field(init=False)
     lanes: anyio.CapacityLimiter = field(init=False)
     rate: RateLimit = field(init=False)

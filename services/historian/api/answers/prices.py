@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from dotbus.runtime.installation.toml_values import Market
 from historian.api.answers.asking import Ask
 from historian.api.answers.documented import pages_of
+from historian.api.answers.nodes import require_nodes
 from historian.api.answers.parameters import RangeAsked, Text
 from historian.api.asked.times import instant_of, range_of
 from historian.api.questions.prices import MEAN_COLUMNS, RAW_COLUMNS, Component, PricesWanted, Resolution, prices
@@ -43,4 +44,5 @@ async def get_prices(asked: Annotated[PricesAsked, Query()], ask: Ask) -> Respon
         components=tuple(dict.fromkeys(asked.component)) or tuple(Component),
         as_of=instant_of("as_of", asked.as_of, clock) if asked.as_of else None,
     )
+    await require_nodes(ask, wanted.nodes)
     return await ask.answer(prices(wanted), asked)

@@ -27,10 +27,16 @@ class Page:
 
 def read_page(reading: Reading, question: Question, limit: int, after: tuple[object, ...] | None, shown: Shown) -> Page:
     """Ask for a page. One row more is asked for than is told: it says whether there is another page."""
+    told, is_last = rows_of(reading, question, limit, after)
+    return page_with(question, told, shown, is_last=is_last)
+
+
+def rows_of(reading: Reading, question: Question, limit: int, after: tuple[object, ...] | None) -> tuple[Sequence[Row], bool]:
+    """The rows of a page, and whether they are the last ones."""
     asked = page_of(question, limit + 1, after)
     rows = reading.rows(asked.sql, asked.parameters)
     told = rows[:limit] if question.key else rows
-    return page_with(question, told, shown, is_last=len(rows) == len(told))
+    return told, len(rows) == len(told)
 
 
 def page_with(question: Question, told: Sequence[Row], shown: Shown, *, is_last: bool) -> Page:

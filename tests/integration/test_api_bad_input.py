@@ -1,0 +1,262 @@
+"""Whatever comes, the API answers it with a problem, leaks nothing, and goes on answering others."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg2
+import pytest
+from historian_api import NP15, Client, asked_here, kept
+from historian_parts import IN_SCHEMA
+from real_mosquitto import free_port
+from real_postgres import query
+from waiting import eventually
+
+from dotbus.testing import samples
+from historian.api import connections
+
+pytestmark = pytest.mark.integration
+
+OF_OURS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dotbus historian-api' AND datname = current_database()"
+)
+ASKING = f"{OF_OURS} AND state = 'active'"
+DAY = {"node": NP15, "start": "2026-10-13"}
+
+
+@contextmanager
+def locked(url: str, table: str) -> Iterator[None]:
+    """Whoever reads the table waits meanwhile."""
+    connection = psycopg2.connect(url + IN_SCHEMA)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+    finally:
+        connection.close()
+
+
+def raw(client: Client, sent: bytes, *, within_s: float = 10.0) -> bytes:
+    """What is answered to bytes."""
+    with socket.create_connection(("127.0.0.1", client.port), timeout=within_s) as connection:
+        with suppress(ConnectionError):
+            connection.sendall(sent)
+        answer = b""
+        with suppress(ConnectionError):
+            while part := connection.recv(65536):
+                answer += part
+        return answer
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(["GET /v1/prices HTTP/1.1", "Host: 127.0.0.1", "Connection: close", *lines, "", ""]).encode()
+
+
+def test_a_client_that_goes_away_in_the_middle_has_its_statement_cancelled_at_the_database(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url) as client:
+        with locked(url, "price"):
+            with socket.create_connection(("127.0.0.1", client.port)) as gone:
+                gone.sendall(head())
+                eventually(lambda: query(url, ASKING) == [(1,)])
+            eventually(lambda: query(url, ASKING) == [(0,)])
+        assert client.ask("/v1/prices", **DAY).status_code == 200
+
+
+def test_clients_that_go_away_before_their_turn_are_never_asked_for(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url, connections=1) as client:
+        with locked(url, "price"):
+            waiting = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(20)]
+            for one in waiting:
+                one.sendall(head())
+            eventually(lambda: query(url, ASKING) == [(1,)])
+            for one in waiting:
+                one.close()
+            eventually(lambda: query(url, ASKING) == [(0,)])
+        assert client.ask("/v1/prices", **DAY).status_code == 200
+
+
+def test_a_statement_that_takes_too_long_is_cancelled_and_told(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url, statement_timeout_s=0.3) as client, locked(url, "price"):
+        answer = client.ask("/v1/prices", **DAY)
+        assert query(url, ASKING) == [(0,)]
+
+    assert (answer.status_code, answer.json()["type"]) == (504, "/problems/too-slow")
+
+
+def test_one_who_waits_long_does_not_hold_up_another(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url, connections=2) as client, locked(url, "price_report"):
+        slow = socket.create_connection(("127.0.0.1", client.port))
+        slow.sendall(head())
+        eventually(lambda: query(url, ASKING) == [(1,)])
+        answer = client.ask("/v1/nodes")
+        slow.close()
+
+    assert answer.status_code == 200
+
+
+def test_more_than_can_wait_are_told_to_come_again(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("historian.api.answers.asking.WAITING_PER_CONNECTION", 2)
+    with kept(database, samples.prices()) as url, asked_here(url, connections=1) as client, locked(url, "price"):
+        waiting = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(4)]
+        for one in waiting:
+            one.sendall(head())
+        eventually(lambda: client.context.lanes.statistics().tasks_waiting == 3)
+        answer = client.ask("/v1/prices")
+        for one in waiting:
+            one.close()
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/busy")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_database_that_is_away_is_told_and_nothing_of_where_it_is():
+    port = free_port()
+    with asked_here(f"postgresql://anna:very-secret@127.0.0.1:{port}/plant") as client:
+        answer = client.ask("/v1/prices")
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/database-away")
+    assert not {"anna", "very-secret", str(port), "psycopg", "SELECT"} & {
+        word for word in ("anna", "very-secret", str(port), "psycopg", "SELECT") if word in answer.text
+    }
+
+
+def test_a_database_without_our_tables_is_told_with_what_to_do(database: str):
+    with asked_here(database) as client:
+        answer = client.ask("/v1/prices")
+
+    assert answer.status_code == 503
+    assert "see that the historian of this version has started once" in answer.json()["detail"]
+
+
+def test_connections_that_the_database_cut_are_made_anew(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url) as client:
+        assert client.ask("/v1/prices").status_code == 200
+        query(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'dotbus historian-api'")
+
+        assert client.ask("/v1/prices").status_code == 200
+
+
+def test_nothing_can_be_written_whatever_the_user_may(database: str):
+    with kept(database, samples.prices()) as url, asked_here(url) as client:
+        reader = client.context.reader
+        with pytest.raises(Exception, match="does not answer"), reader.reading() as reading:
+            reading.rows("DELETE FROM price", {})
+        assert query(url + IN_SCHEMA, "SELECT count(*) > 0 FROM price") == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "sort"),
+    [
+        (head(*(f"X-{number}: {'x' * 100}" for number in range(1000))), b"431", b"head-too-large"),
+        (head("X: " + "x" * 1_000_000), b"431", b"head-too-large"),
+        (b"GET /v1/prices?node=" + b"x" * 1_000_000 + b" HTTP/1.1\r\n\r\n", b"431", b"head-too-large"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400", b"no-http"),
+        (b"\0" * 100 + b"\r\n\r\n", b"400", b"no-http"),
+        (b"SELECT * FROM price; HTTP/1.1\r\n\r\n", b"400", b"no-http"),
+        (b"GET /v1/prices HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400", b"no-http"),
+        (b"GET /v1/prices HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil\r\n\r\n", b"400", b"no-http"),
+        (b"GET /v1/\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"400", b"no-http"),
+    ],
+)
+def test_what_is_no_request_or_too_large_a_one_is_a_problem_and_the_connection_ends(
+    database: str, sent: bytes, status: bytes, sort: bytes
+):
+    with kept(database) as url, asked_here(url) as client:
+        answer = raw(client, sent)
+        assert client.ask("/v1/prices").status_code == 200
+
+    # Whoever still sends when it is refused may see its connection reset before the answer.
+    assert answer.startswith(b"HTTP/1.1 " + status) or (answer == b"" and len(sent) > 100_000)
+    assert sort in answer or answer == b""
+
+
+def test_a_head_that_comes_too_slowly_ends_its_connection_and_a_slow_answer_does_not(
+    database: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.3)
+    with kept(database, samples.prices()) as url, asked_here(url) as client:
+        silent = raw(client, b"")
+        slow = raw(client, b"GET /v1/prices HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: ")
+        with locked(url, "price"):
+            answers: list[int] = []
+            asking = threading.Thread(target=lambda: answers.append(client.ask("/v1/prices").status_code))
+            asking.start()
+            eventually(lambda: query(url, ASKING) == [(1,)])
+            began_s = time.monotonic()
+            eventually(lambda: time.monotonic() - began_s > 0.5)
+        asking.join()
+
+    assert (silent, slow, answers) == (b"", b"", [200])
+
+
+def test_a_head_that_trickles_is_not_given_more_time_by_each_byte(database: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.5)
+    with kept(database) as url, asked_here(url) as client, socket.create_connection(("127.0.0.1", client.port)) as slow:
+
+        def is_closed() -> bool:
+            try:
+                slow.sendall(b"G")
+            except ConnectionError:
+                return True
+            return False
+
+        eventually(is_closed, within_s=5.0, every_s=0.05)
+
+
+def test_more_connections_than_allowed_are_refused_with_a_problem_and_those_that_close_make_room(
+    database: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connections, "AT_ONCE_MOST", 3)
+    with kept(database) as url, asked_here(url) as client:
+        held = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(3)]
+        refused = eventually(lambda: (told := raw(client, b"")).startswith(b"HTTP/1.1 503") and told)
+        for one in held:
+            one.close()
+        eventually(lambda: client.ask("/v1/prices").status_code == 200)
+
+    assert b"/problems/busy" in refused
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/prices/", "/v2/prices", "/v1/../etc/passwd", "/%00", "/lmp/"])
+def test_a_path_that_is_not_answered_is_a_problem_that_says_where_all_are(database: str, path: str):
+    with asked_here(database) as client:
+        answer = client.ask(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/problems/unknown-path"
+    assert "/v1/openapi.json has all that is" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
+def test_a_question_is_asked_with_get_and_no_other_method(database: str, method: str):
+    with asked_here(database) as client:
+        answer = client.request(method, client.address + "/v1/prices", data=b"x" * 100_000, timeout=10)
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"])
+def test_without_keys_a_page_elsewhere_cannot_read_by_a_name_of_its_own_for_this_machine(database: str, host: str):
+    with kept(database) as url, asked_here(url) as client:
+        answer = client.ask("/v1/prices", headers={"Host": host})
+
+    assert (answer.status_code, answer.json()["type"]) == (421, "/problems/foreign-host")
+
+
+def test_pages_of_other_origins_may_read_nothing_unless_told(database: str):
+    origin = {"Origin": "https://charts.example"}
+    with kept(database) as url:
+        with asked_here(url) as client:
+            closed = client.ask("/v1/prices", headers=origin)
+        with asked_here(url, cors_origins="https://charts.example, https://other.example") as client:
+            told, foreign = (
+                client.ask("/v1/prices", headers=origin),
+                client.ask("/v1/prices", headers={"Origin": "https://evil"}),
+            )
+
+    assert "access-control-allow-origin" not in closed.headers
+    assert told.headers["access-control-allow-origin"] == "https://charts.example"
+    assert "access-control-allow-origin" not in foreign.headers
