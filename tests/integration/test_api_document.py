@@ -12,7 +12,6 @@ from historian_parts import dispatch
 from hypothesis import HealthCheck, given, settings
 from real_postgres import Postgres, new_database
 from schemathesis.checks import not_a_server_error
-from schemathesis.openapi.checks import UnsupportedMethodResponse  # noqa: F401  # loads the checks of OpenAPI
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -68,7 +67,13 @@ def api(postgres: Postgres) -> Iterator[Client]:
     """An API over a database with some of everything."""
     url = new_database(postgres)
     prices = prices_of(datetime(2026, 10, 13, 7, 0, tzinfo=UTC), [30.0, None, -5.0], first_seq=10)
-    everything = (dispatch(5), samples.trajectory_batch(), samples.service_status(), samples.telemetry(), samples.upstream_gap())
+    everything = (
+        dispatch(5),
+        samples.trajectory_batch(),
+        samples.service_status(),
+        samples.telemetry(),
+        samples.upstream_gap(),
+    )
     with kept(url, *prices, *everything) as filled, asked_here(filled, requests_per_s=10_000) as client:
         yield client
 
@@ -94,7 +99,7 @@ def _paths() -> Iterator[tuple[str, list[str], list[str]]]:
         yield path, places["path"], places["query"]
 
 
-@pytest.mark.parametrize(("path", "in_path", "in_query"), _paths())
+@pytest.mark.parametrize(("path", "in_path", "in_query"), list(_paths()))
 def test_no_word_of_any_parameter_is_taken_for_anything_but_a_word(
     api: Client, path: str, in_path: list[str], in_query: list[str]
 ):
@@ -119,4 +124,4 @@ def test_no_word_of_any_parameter_is_taken_for_anything_but_a_word(
 
 def _tells_nothing(text: str) -> bool:
     """Neither our code nor the database's own words are for whoever asks."""
-    return not any(word in text for word in ("Traceback", "psycopg", "sqlalchemy", "syntax error", "SELECT ", "relation "))
+    return not any(word in text for word in ("Traceback", "psycopg", "sqlalchemy", "syntax error", "FROM price", "relation "))
