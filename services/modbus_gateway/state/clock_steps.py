@@ -16,6 +16,11 @@ class Moment(msgspec.Struct, frozen=True, gc=False):
     wall: datetime
     monotonic_s: float
 
+    def follows(self, earlier: "Moment") -> bool:
+        """Whether the wall clock went on from an earlier moment, and was not set meanwhile."""
+        wall_s = (self.wall - earlier.wall).total_seconds()
+        return wall_s >= 0 and abs(wall_s - self.monotonic_s + earlier.monotonic_s) <= STEP_S
+
     def step_since(self, earlier: "Moment") -> timedelta:
         """By how much the wall clock was set forward between an earlier moment and this one; zero when it was not set."""
         step_s = (self.wall - earlier.wall).total_seconds() - (self.monotonic_s - earlier.monotonic_s)

@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
     def _wait(self, now_s: float, *, anew: bool) -> None:
         """All requests that came are answered; what is left is the beginning of one."""
         if not self._waiting:
-            if not self.is_in_handshake:
+            if self._channel is None or self._channel.is_open:
                 self.unfinished_since_s = None
         elif anew or self.unfinished_since_s is None:
             self.unfinished_since_s = now_s

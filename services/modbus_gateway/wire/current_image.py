@@ -139,12 +139,9 @@ class CurrentImage:
 
     def now(self) -> Moment:
         """The time on our clocks, after what turned by now was outdated."""
-        now = Moment(self._wall(), self._monotonic_s())
-        step = now.step_since(self._seen)
-        if step:
-            self._step(step, now)
-        elif now.wall < self._seen.wall:  # by too little to speak of; but what turned has not yet, for who is told by it
-            self._outdate_all(self._seen, now)
+        now, seen = Moment(self._wall(), self._monotonic_s()), self._seen
+        if not now.follows(seen):  # each request looks at the clock: nearly always there is nothing more to it
+            self._look_at_step(now)
         self._seen = now
         next_at = self._wakes.next_at
         if next_at is not None and next_at <= now.wall:
@@ -277,6 +274,12 @@ class CurrentImage:
             return True
         is_judged = not subject.upstreams.isdisjoint(changes.upstreams)
         return is_judged and any(self.received.has_said(source, topic) for topic in topics_of(subject.about, self._topics))
+
+    def _look_at_step(self, now: Moment) -> None:
+        if step := now.step_since(self._seen):
+            self._step(step, now)
+        else:  # back by too little to speak of; but what turned has not yet, for who is told by it
+            self._outdate_all(self._seen, now)
 
     def _step(self, step: timedelta, now: Moment) -> None:
         """Our clock was set since we looked last: until then all that is shown was judged by the clock before."""

@@ -5,7 +5,9 @@ Whoever sends may pack bytes into segments as it likes: what comes out depends o
 
 import math
 import struct
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 _HEADER: Final = struct.Struct(">HHHB")
 _LENGTH_LEAST, _LENGTH_MOST = 2, 254  # unit id and function code; MBAP length of the longest PDU
@@ -23,7 +25,7 @@ class Asked(Protocol):
         ...
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """What became of the beginning of a stream.
 
     Attributes:

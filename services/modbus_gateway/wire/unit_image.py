@@ -65,13 +65,6 @@ class UnitImage:
 
     def read_registers(self, table: Table, address: int, count: int) -> bytes | Refusal:
         """The bytes of `count` registers, or why there are none."""
-        return self._read(table, address, count)
-
-    def read_bits(self, table: Table, address: int, count: int) -> bytes | Refusal:
-        """`count` bits, packed as a reply carries them, or why there are none."""
-        return self._read(table, address, count)
-
-    def _read(self, table: Table, address: int, count: int) -> bytes | Refusal:
         number = bisect_right(self._starts.get(table, ()), address) - 1
         if number < 0 or address + count > (area := self._areas[table][number]).start + area.length:
             return Refusal.ADDRESS
@@ -85,3 +78,7 @@ class UnitImage:
             elif is_old and place.moves:
                 place.move(now)
         return stretch.cut(first, count)
+
+    def read_bits(self, table: Table, address: int, count: int) -> bytes | Refusal:
+        """`count` bits, packed as a reply carries them, or why there are none."""
+        return self.read_registers(table, address, count)
