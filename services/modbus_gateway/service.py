@@ -113,7 +113,7 @@ class Service:
             return
         known, wanted = before.filters(self._topics), after.filters(self._topics)
         is_new = set(wanted) - set(known if _accepted(before) == _accepted(after) else ())
-        self._bus.unsubscribe([one for one in known if one not in wanted and one not in self._also])
+        self._bus.unsubscribe([one for one in known if one not in wanted and one not in self._also], self.on_delivery)
         self._bus.subscribe([one for one in wanted if one in is_new or one == wanted[-1]], self.on_delivery)
 
     def on_delivery(self, delivery: Delivery) -> None:

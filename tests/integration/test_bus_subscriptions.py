@@ -78,9 +78,22 @@ def test_what_is_unsubscribed_from_comes_no_more_and_what_is_beside_it_still_doe
         eventually(lambda: bus.connected)
         say(client, "changes/c", "1")
         eventually(lambda: gone.payloads == {"changes/c": [b"1"]})
-        bus.unsubscribe(["changes/c"])
-        bus.unsubscribe([])
+        bus.unsubscribe(["changes/c"], gone.take)
+        bus.unsubscribe([], gone.take)
         say(client, "changes/c", "2")
         say(client, "changes/d", "3")
         eventually(lambda: left.payloads == {"changes/d": [b"3"]})
     assert gone.payloads == {"changes/c": [b"1"]}
+
+
+def test_what_two_ask_for_by_filters_that_overlap_comes_to_both(bus: Bus, broker: Mosquitto):
+    narrow, wide, same = Seen(), Seen(), Seen()
+    with publisher(broker.port) as client:
+        bus.subscribe(["changes/e/1"], narrow.take)
+        bus.subscribe(["changes/e/+"], wide.take)
+        bus.subscribe(["changes/e/1"], same.take)
+        bus.start()
+        eventually(lambda: bus.connected)
+        say(client, "changes/e/1", "said")
+        for seen in (narrow, wide, same):
+            eventually(lambda seen=seen: b"said" in seen.payloads.get("changes/e/1", []))

@@ -273,6 +273,12 @@ def test_what_mbpoll_writes_is_heard_on_the_bus_read_back_and_stale_once_nobody_
     assert heard.writes() == [("actual_mw", 48.5, None)]
 
 
+def test_a_gateway_that_takes_writes_hears_itself_in_time_and_goes_from_listening_to_active(gateway: Gateway, heard: Heard):
+    topic = TOPICS.service("modbus_gateway", "sierra")
+    eventually(lambda: [one["redundancy"] for one in heard.of(topic)][-1:] == ["active"], within_s=30)
+    assert gateway.process
+
+
 def test_the_lines_of_the_document_do_what_it_says_that_they_do(tmp_path: Path, broker: Mosquitto):
     (lines,) = (DOCUMENT.split("```toml\n[modbus]\nallow_writes_from")[1]).split("```", 1)[:1]
     own, written = lines.split("[[modbus.write]]", 1)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused, owed_by
 from dotbus.runtime.mqtt.topic_filters import TopicFilters
 
 
@@ -41,11 +41,11 @@ class FakeBus:
         for topic_filter in filters:
             self._subscribers.add(topic_filter, on_delivery)
 
-    def unsubscribe(self, filters: Sequence[str]) -> None:
+    def unsubscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
         """As the real bus."""
         for topic_filter in filters:
-            self.asked_for.remove(topic_filter)
-            self._subscribers.remove(topic_filter)
+            if self._subscribers.remove(topic_filter, on_delivery):
+                self.asked_for.remove(topic_filter)
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """As the real bus."""
@@ -97,10 +97,21 @@ class FakeBus:
         correlation: bytes | None = None,
     ) -> None:
         """Hand a message to whoever subscribed to it."""
-        delivery = Delivery(topic, payload, retained, received_at, response_topic, correlation, acknowledge=self.ack_all)
-        if handle := self._subscribers.first(topic):
+        receivers = self._subscribers.of(topic)
+        delivery = Delivery(
+            topic,
+            payload,
+            retained,
+            received_at,
+            response_topic,
+            correlation,
+            receipt=b"taken",
+            acknowledge=self.ack_all,
+            owed=owed_by(len(receivers), b"taken"),
+        )
+        for handle in receivers:
             handle(delivery)
 
     def ack_all(self, deliveries: Sequence[Delivery]) -> None:
         """As the real bus."""
-        self.acknowledged += [delivery.topic for delivery in deliveries]
+        self.acknowledged += [delivery.topic for delivery in deliveries if delivery.take_receipt()]

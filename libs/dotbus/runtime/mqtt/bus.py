@@ -6,6 +6,7 @@
   message, so late acknowledgements are dropped.
 - What was on its way when a connection was lost is the publisher's again, who was told so. paho would send it once more on the
   next connection, after what the publisher said there meanwhile: an old state would replace a newer one.
+- Whoever asked for a topic is given what comes on it, whoever else asked for it, by the same filter or by another one.
 - It connects and reconnects for ever, with a growing pause.
 
 MQTT 3.1.1 is for the embedded broker of the demonstration: there a forbidden publish looks like an accepted one.
@@ -27,7 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.client import BusClient, reason_of
-from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused
+from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused, owed_by
 from dotbus.runtime.mqtt.packets import Publish, encode_properties, encode_publish
 from dotbus.runtime.mqtt.publishing import Pair, Publishing
 from dotbus.runtime.mqtt.topic_filters import TopicFilters
@@ -74,7 +75,7 @@ class Bus:
         self._filters: dict[str, bool] = {}
         self._asked_for: dict[int, tuple[str, ...]] = {}
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
-        self._by_topic: dict[str, Callable[[Delivery], None]] = {}
+        self._by_topic: dict[str, tuple[Callable[[Delivery], None], ...]] = {}
         self._listeners: list[Callable[[bool], None]] = []
         self._namesake_listeners: list[Callable[[], None]] = []
         self._changed = threading.Condition()  # what is sent belongs to one connection
@@ -104,27 +105,27 @@ class Bus:
         broker of MQTT 3.1.1 knows nothing of it.
 
         `on_delivery` runs in the network thread: while it blocks nothing more is read, which is how a full queue slows the
-        broker. It must not publish. Whoever takes the delivery calls its `ack` once it is safe, or `ack_all` for many.
+        broker. It must not publish. Whoever takes the delivery calls its `ack` once it is safe, or `ack_all` for many: each of
+        those who are given it, once. A broker may send one message for each filter that matches it; it is then given as often.
         """
         with self._changed:
             for topic_filter in filters:
-                if topic_filter not in self._filters:  # asked for once more, it is there already
-                    self._subscribers.add(topic_filter, on_delivery)
+                self._subscribers.add(topic_filter, on_delivery)
                 self._filters.pop(topic_filter, None)  # after a reconnect they are asked for in the order of the last call
                 self._filters[topic_filter] = retained_as_published
             self._by_topic = {}
             if self._connected:
                 self._ask_for(filters)
 
-    def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Ask for topics no more. What the broker sent before it heard of that is passed over."""
+    def unsubscribe(self, filters: Sequence[str], on_delivery: Callable[[Delivery], None]) -> None:
+        """Ask for topics no more, but for others who do. What the broker sends until it hears of that is passed over."""
         with self._changed:
-            for topic_filter in filters:
-                self._subscribers.remove(topic_filter)
+            nobodys = [topic_filter for topic_filter in filters if self._subscribers.remove(topic_filter, on_delivery)]
+            for topic_filter in nobodys:
                 self._filters.pop(topic_filter, None)
             self._by_topic = {}
-            if self._connected and filters:
-                self._client.unsubscribe(list(filters))
+            if self._connected and nobodys:
+                self._client.unsubscribe(nobodys)
 
     def on_connection(self, listener: Callable[[bool], None]) -> None:
         """Be told, in the network thread, that the connection stands (True) or is lost (False)."""
@@ -181,7 +182,7 @@ class Bus:
         Give them in the order in which they came.
         """
         connection = self._generation
-        receipts = b"".join([delivery.receipt for delivery in deliveries if delivery.connection == connection])
+        receipts = b"".join([delivery.take_receipt() for delivery in deliveries if delivery.connection == connection])
         with self._changed:
             if receipts and self._connected and connection == self._generation:
                 self._client.send(receipts)
@@ -267,7 +268,7 @@ class Bus:
     def _deliver(self, messages: Sequence[Publish]) -> None:
         received_at, connection, acknowledge = self._clock(), self._generation, self.ack_all
         for message in messages:
-            handle = self._by_topic.get(message.topic) or self._find_subscriber(message.topic)
+            receivers = self._by_topic.get(message.topic) or self._find_subscribers(message.topic)
             delivery = Delivery(
                 message.topic,
                 message.payload,
@@ -278,21 +279,23 @@ class Bus:
                 message.receipt,
                 connection,
                 acknowledge,
+                owed_by(len(receivers), message.receipt),
             )
-            try:
-                handle(delivery)
-            except Exception:  # noqa: BLE001  # a delivery that cannot be handled must not end the thread that keeps the connection
-                self._log.exception("a delivery was not handled; the broker will send it again", topic=message.topic)
+            for handle in receivers:
+                try:
+                    handle(delivery)
+                except Exception:  # noqa: BLE001  # it must end neither the thread that keeps the connection nor the others' turn
+                    self._log.exception("a delivery was not handled; the broker will send it again", topic=message.topic)
 
-    def _find_subscriber(self, topic: str) -> Callable[[Delivery], None]:
+    def _find_subscribers(self, topic: str) -> tuple[Callable[[Delivery], None], ...]:
         with self._changed:
             # What nobody asks for is left over from an earlier subscription of a kept session, or was on its way.
-            handle = self._subscribers.first(topic) or Delivery.ack
+            receivers = self._subscribers.of(topic) or (Delivery.ack,)
             if len(topic) <= LONGEST_REMEMBERED:
                 if len(self._by_topic) >= TOPICS_REMEMBERED:
                     self._by_topic.clear()
-                self._by_topic[topic] = handle
-        return handle
+                self._by_topic[topic] = receivers
+        return receivers
 
     def _tell(self, *, connected: bool) -> None:
         for listener in self._listeners:

@@ -48,6 +48,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         received_at: when it was read from the connection.
         receipt: the packet that acknowledges it.
+        owed: of one that several were given: a receipt for each who has not yet said that it is safe with him, of which all but
+            the last are empty. None when it is one's alone.
         connection: the how manieth connection of its bus it came on; an acknowledgement is for that one only.
         acknowledge: its bus's `ack_all`.
     """
@@ -61,10 +63,24 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     receipt: bytes = b""
     connection: int = 0
     acknowledge: Callable[[Sequence["Delivery"]], None] = lambda _deliveries: None
+    owed: list[bytes] | None = None
 
     def ack(self) -> None:
         """Tell the broker that the message is safe with us. Does nothing when its connection is gone.
 
+        Of a message that several were given the broker is told once the last of them said so.
+
         Many are acknowledged more cheaply by their bus's `ack_all`.
         """
         self.acknowledge((self,))
+
+    def take_receipt(self) -> bytes:
+        """What the broker is sent now that one who was given the message has it safe; it may be nothing."""
+        if self.owed is None:
+            return self.receipt
+        return self.owed.pop() if self.owed else b""
+
+
+def owed_by(receivers: int, receipt: bytes) -> list[bytes] | None:
+    """The receipts of a message that so many are given, see `Delivery.owed`; the first is taken last."""
+    return None if receivers == 1 else [receipt, *[b""] * (receivers - 1)]

@@ -20,14 +20,14 @@ class _Level(Generic[T]):
 
 
 class TopicFilters(Generic[T]):
-    """Filters and what belongs to each. Several may match one topic: the one that was added first counts."""
+    """Filters and what belongs to each. Several may match one topic, and one filter may be of several."""
 
     def __init__(self) -> None:
         self._top = _Level[T]()
         self._count = 0
 
     def add(self, topic_filter: str, value: T) -> None:
-        """Add a filter, also one of a shared subscription. One that was added with the same value stays as it is.
+        """Add a filter, also one of a shared subscription. Added with the same value once more, it stays as it is.
 
         Raises:
             ValueError: a shared subscription without a filter.
@@ -39,17 +39,23 @@ class TopicFilters(Generic[T]):
             level.found.append((self._count, value))
             self._count += 1
 
-    def remove(self, topic_filter: str) -> None:
-        """Take a filter back, with everything that was added for it. One that was not added is passed over."""
+    def remove(self, topic_filter: str, value: T) -> bool:
+        """Take a filter back for one value; passed over when it was not added. Returns whether the filter is nobody's now."""
         level: _Level[T] | None = self._top
         for name in unshared(topic_filter).split("/"):
             level = level.below.get(name) if level else None
-        if level:
-            level.found.clear()
+        if level is None:
+            return True
+        level.found[:] = [found for found in level.found if found[1] != value]
+        return not level.found
 
-    def first(self, topic: str) -> T | None:
-        """What belongs to the first filter that matches; None when there is none."""
-        return min(self._found(topic), key=lambda found: found[0], default=(0, None))[1]
+    def of(self, topic: str) -> tuple[T, ...]:
+        """What belongs to the filters that match, each once, in the order in which it was added."""
+        distinct: list[T] = []
+        for _, value in sorted(self._found(topic), key=lambda found: found[0]):
+            if value not in distinct:
+                distinct.append(value)
+        return tuple(distinct)
 
     def _found(self, topic: str) -> list[tuple[int, T]]:
         found: list[tuple[int, T]] = []

@@ -22,9 +22,9 @@ def matching(*filters: str) -> TopicFilters[str]:
 
 
 @given(st.lists(FILTER, max_size=8), TOPIC)
-def test_the_first_of_the_filters_that_paho_matches_is_found(filters: list[str], topic: str):
-    expected = next((topic_filter for topic_filter in filters if topic_matches_sub(topic_filter, topic)), None)
-    assert matching(*filters).first(topic) == expected
+def test_all_filters_that_paho_matches_are_found_in_the_order_in_which_they_were_added(filters: list[str], topic: str):
+    expected = dict.fromkeys(topic_filter for topic_filter in filters if topic_matches_sub(topic_filter, topic))
+    assert matching(*filters).of(topic) == tuple(expected)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_the_first_of_the_filters_that_paho_matches_is_found(filters: list[str],
 )
 def test_wildcards_mean_what_the_standard_says(topic_filter: str, topic: str, matches: bool):  # noqa: FBT001  # a parameter of the table
     """MQTT 5, sections 4.7.1 and 4.7.2."""
-    assert (matching(topic_filter).first(topic) is not None) is matches
+    assert bool(matching(topic_filter).of(topic)) is matches
 
 
 def test_a_shared_subscription_matches_what_its_filter_does():
     tree = matching("$share/historians/plant/+/dispatch", "$share/historians//x")
-    assert tree.first("plant/sierra/dispatch")
-    assert tree.first("/x")
-    assert tree.first("historians/plant/sierra/dispatch") is None
+    assert tree.of("plant/sierra/dispatch")
+    assert tree.of("/x")
+    assert not tree.of("historians/plant/sierra/dispatch")
 
 
 @pytest.mark.parametrize("topic_filter", ["$share/", "$share/group", "$share/group/", "$share//filter"])
@@ -63,16 +63,28 @@ def test_a_shared_subscription_without_a_filter_is_refused(topic_filter: str):
         TopicFilters[str]().add(topic_filter, "")
 
 
-def test_of_two_filters_the_one_added_first_counts_whichever_is_narrower():
-    assert matching("a/#", "a/b").first("a/b") == "a/#"
-    assert matching("a/b", "a/#").first("a/b") == "a/b"
+def test_who_asked_by_several_filters_is_found_once():
+    tree = TopicFilters[str]()
+    for topic_filter in ("a/#", "a/b", "a/b"):
+        tree.add(topic_filter, "who")
+    assert tree.of("a/b") == ("who",)
+
+
+def test_a_filter_that_several_added_is_nobodys_once_the_last_took_it_back():
+    tree = TopicFilters[str]()
+    tree.add("a/b", "first")
+    tree.add("a/b", "second")
+    assert not tree.remove("a/b", "first")
+    assert tree.of("a/b") == ("second",)
+    assert tree.remove("a/b", "second")
+    assert tree.of("a/b") == ()
 
 
 @given(st.lists(FILTER, max_size=8), st.lists(FILTER, max_size=4), TOPIC)
 def test_what_is_removed_matches_nothing_and_takes_nothing_else_with_it(filters: list[str], removed: list[str], topic: str):
     tree = matching(*filters, *removed)
     for each in removed:
-        tree.remove(each)
-    tree.remove("never/added")
+        tree.remove(each, each)
+    assert tree.remove("never/added", "")
     left = [each for each in filters if each not in removed]
-    assert tree.first(topic) == next((each for each in left if topic_matches_sub(each, topic)), None)
+    assert tree.of(topic) == tuple(dict.fromkeys(each for each in left if topic_matches_sub(each, topic)))
