@@ -35,6 +35,7 @@ VIEWS = {
     *("dot_latest", "dop_history", "compliance_history", "price_history", "price_latest", "stream_sequence"),
     *("instruction_response_history", "instruction_response_latest", "upstream_gap_history"),
     *("telemetry_history", "telemetry_latest", "point_write_history", "actual_vs_dot"),
+    *("trade_day", "dot_five_minute", "set_point_minute", "price_hourly"),
 }
 PUBLIC_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 

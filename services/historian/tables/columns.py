@@ -31,6 +31,9 @@ environment_type = ENUM(*(str(environment) for environment in Environment), name
 TEXT, CODE, LARGE = sa.Text(), sa.Integer(), sa.BigInteger()
 NUMBER: sa.Double[float] = sa.Double()
 TIME = sa.DateTime(timezone=True)
+PACIFIC_TIME = sa.DateTime(timezone=False)
+"""What clocks in California show: twice of the hour in autumn."""
+DATE = sa.Date()
 FLAG = sa.Boolean()
 
 

@@ -12,6 +12,7 @@ from historian.tables.views import VIEWS
 
 _UNITS = (
     ("_usd_per_mwh", "USD/MWh"),
+    ("_mw_per_min", "MW/min"),
     ("_mwh", "MWh"),
     ("_mw", "MW"),
     ("_days_left", "days"),
@@ -31,13 +32,13 @@ def render_database() -> str:
 def unit_of(name: str, kind: Kind) -> str:
     """What a column's values are counted in; empty where that is no question."""
     if isinstance(kind, sa.DateTime):
-        return "UTC"
+        return "UTC" if kind.timezone else "Pacific"
     return next((unit for ending, unit in _UNITS if name.endswith(ending)), "")
 
 
 def meaning_of(comment: str) -> str:
     """The comment of a column without the unit at its end, which has a place of its own."""
-    for unit in (" USD/MWh", " MWh", " MW"):
+    for unit in (" USD/MWh", " MW/min", " MWh", " MW", " min"):
         comment = comment.removesuffix(unit)
     return comment
 
@@ -69,7 +70,12 @@ def _section(name: str, comment: str, columns: Iterable[tuple[str, Kind, str]]) 
 
 
 def _type(kind: Kind) -> str:
-    return str(kind.compile(dialect=_DIALECT)).lower().replace("timestamp with time zone", "timestamptz")
+    return (
+        str(kind.compile(dialect=_DIALECT))
+        .lower()
+        .replace("timestamp with time zone", "timestamptz")
+        .replace(" without time zone", "")
+    )
 
 
 _HEAD = f"""# Database

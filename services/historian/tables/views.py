@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from historian.tables.columns import NUMBER, TEXT, TIME, Kind
+from historian.tables.columns import CODE, DATE, FLAG, NUMBER, PACIFIC_TIME, TEXT, TIME, Kind
 from historian.tables.dispatch import dispatch_batch, instruction
 from historian.tables.keeping import source_sequence
 from historian.tables.keys import node, origin
@@ -115,6 +115,63 @@ _PRICES = (
     _all_of(price_report, "report_no interval_start first_node_no node_nos origin_no digest"),
     _FROM,
 )
+_TRADE_DATE = _own(DATE, {"trade_date": "The day as the market counts it, Pacific; 23 or 25 hours long where clocks change."})
+_HOUR_ENDING = _own(
+    CODE,
+    {"hour_ending": "CAISO's number of the hour, 1 to 24 (OPR_HR); 25 is the one that clocks show again in autumn."},
+)
+_DAY = (_TRADE_DATE, _HOUR_ENDING)
+_DOT_OF = _some_of(dispatch_batch, "batch_uid revision_no") + _some_of(instruction, "instruction_uid")
+_WHEN_IN_FORCE = _some_of(instruction, "interval_start interval_end target_at")
+_FIVE_MINUTES = (
+    _some_of(dispatch_batch, "environment plant"),
+    _some_of(instruction, "resource_id"),
+    *_DAY,
+    _own(CODE, {"interval_no": "Number of the five minutes in the hour, 1 to 12."}),
+    _own(TIME, {"five_minute_start": "Start of the five minutes, UTC. That of their price in RTM, too."}),
+    _own(PACIFIC_TIME, {"five_minute_start_pacific": "The same on Pacific clocks, which show an hour twice in autumn."}),
+    _own(NUMBER, {"dot_mw": "The five-minute DOT in force in their middle; null where it is in doubt and not known. MW"}),
+    _own(TEXT, {"standing": _STANDING}),
+    _some_of(dispatch_batch, "batch_type"),
+    _WHEN_IN_FORCE,
+    _own(TIME, {"batch_received_at": "When CAISO had the batch, as the registers order DOTs by it, UTC."}),
+    _DOT_OF,
+)
+_MINUTES = (
+    _some_of(dispatch_batch, "environment plant"),
+    _some_of(instruction, "resource_id"),
+    _SCHEDULE,
+    *_DAY,
+    _own(TIME, {"minute_start": "The minute: all is as of its first moment, UTC."}),
+    _own(PACIFIC_TIME, {"minute_start_pacific": "The same on Pacific clocks, which show an hour twice in autumn."}),
+    _own(
+        NUMBER,
+        {
+            "set_point_mw": "What the ramp of the registers is at; null where a DOT that it is made of is not known. MW",
+            "slope_mw_per_min": "How it moves; 0 where a DOT is held. MW/min",
+            "dot_mw": "The DOT in force. MW",
+        },
+    ),
+    _own(FLAG, {"is_whole": "False where a DOT is missing between the two that the ramp leads through: it is a guess there."}),
+    _own(TEXT, {"standing": "In force, or in doubt where one of the DOTs that it is made of is."}),
+    _WHEN_IN_FORCE,
+    _DOT_OF,
+)
+_MEAN = "Mean of the hour, each price for as long as its interval lasts: "
+_HOURS = (
+    _some_of(price_report, "environment market"),
+    _some_of(node, "node"),
+    *_DAY,
+    _own(TIME, {"hour_start": "Start of the hour, UTC."}),
+    _own(PACIFIC_TIME, {"hour_start_pacific": "The same on Pacific clocks, which show an hour twice in autumn."}),
+    [
+        Shown(column.name, column.type, f"{_MEAN}{(column.comment or '')[:1].lower()}{(column.comment or '')[1:]}")
+        for column in price.columns
+        if column.name.endswith("_usd_per_mwh")
+    ],
+    _own(CODE, {"intervals": "How many prices it is made of."}),
+    _own(NUMBER, {"priced_min": "How many minutes of the hour have a price; less than 60 is no whole hour. min"}),
+)
 
 VIEWS = (
     _view("dot_latest", "The DOTs that count: of several for one interval the one received last. Say which schedule.", *_DOTS,
@@ -140,6 +197,13 @@ VIEWS = (
     _view("actual_vs_dot", "Each word on actual_mw beside the DOT in force then. Say which schedule, and a time.", *_ACTUAL),
     _view("price_latest", "The newest price of each node and interval. Ask for some nodes or a time.", *_PRICES),
     _view("price_history", "Every revision of every price.", *_PRICES),
+    _view("dot_five_minute", "The five-minute DOT in force in each five minutes. Say which trade_date.", *_FIVE_MINUTES),
+    _view("set_point_minute", "The set-point of the registers at each minute. Say which schedule, resource and trade_date.",
+          *_MINUTES),
+    _view("price_hourly", "Prices by the hour. Say which nodes and trade_date.", *_HOURS),
+    _view("trade_day", "The days of the market, from when until when they last.", _TRADE_DATE,
+          _own(TIME, {"begins_at": "Midnight, Pacific, as UTC.", "ends_at": "The midnight after it, as UTC."}),
+          _own(CODE, {"hours": "How long it is: 24, or 23 or 25 where clocks change."})),
     _view("upstream_gap_history", "What sources could not have of CAISO, and will not have any more.", *_UPSTREAM_GAPS),
     _view("stream_sequence", "Which events of each stream came and which are lost; what is in neither is missing.",
           _some_of(origin, "environment source stream"), _some_of(source_sequence, "received lost updated_at")),
