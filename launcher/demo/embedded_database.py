@@ -74,6 +74,7 @@ def _make_roles(uri: str) -> None:
         "CREATE ROLE {reader} LOGIN IN ROLE {readers}",
         "CREATE DATABASE {database} OWNER {owner}",
         "ALTER DATABASE {database} SET search_path = {database}, public",
+        "ALTER DATABASE {database} SET jit = off",
     )
     names = {"owner": OWNER_ROLE, "writer": WRITER_ROLE, "readers": READER_ROLE, "historian": HISTORIAN, "reader": READER}
     quoted = {name: sql.Identifier(role) for name, role in (names | {"database": DATABASE}).items()}

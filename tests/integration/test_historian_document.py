@@ -1,7 +1,7 @@
 """docs/database.md is true of a real database: every column of every view, and every question with its answer."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -121,6 +121,23 @@ ANSWERS = {
             *("partial", 6.0, 13, "plant operator", None, "taken", None, "CAISO has taken the answer"),
         )
     ],
+    "The DOT in each five minutes of a trade day": [
+        (8, 3, datetime(2026, 10, 13, 7, 10), 12.0, "in force"),  # noqa: DTZ001  # what clocks there show
+        (8, 4, datetime(2026, 10, 13, 7, 15), 20.0, "in force"),  # noqa: DTZ001
+    ],
+    "Energy and money of a trade day": [(8, pytest.approx(32 / 12), pytest.approx(12.0 * 41.0 / 12), 2, 1, 0)],
+    "Instructions by kind and day": [(date(2026, 10, 13), 0, 2, 2, 0)],
+    "Prices of a trade day by the hour": [(8, datetime(2026, 10, 13, 7, 0), 41.0, 37.5, 0.0, -0.54, 5.0)],  # noqa: DTZ001
+    "One day against another": [(8, 41.0, None, None)],
+    "A month by day and hour": [(date(2026, 10, 13), 8, 41.0)],
+    "The mean price by weekday and hour": [],
+    "The duration curve of a month": [(share, 41.0) for share in (0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1)],
+    "Day-ahead against real time": [(8, None, 41.0, None)],
+    "Prices below zero": [(date(2026, 10, 13), Decimal(5), -4.0)],
+    "What was corrected afterwards": [(utc(14, 10), 2, 36.96, 41.0, AT)],
+    "Is a month of prices whole": [
+        (date(2026, 10, day), 24, 0, pytest.approx(5 / 60) if day == 13 else None) for day in range(1, 32)
+    ],
     "Lost events": [("simulator", "ads_ingest/a", samples.STREAM, 5, 5, "gone", NOW, None)],
 }
 
@@ -128,6 +145,14 @@ ANSWERS = {
 @pytest.mark.parametrize("title", ANSWERS)
 def test_a_question_is_answered_as_what_was_said_wants_it(filled: str, title: str):
     assert query(filled, documented()[title]) == ANSWERS[title]
+
+
+def test_the_set_point_is_on_the_ramp_between_the_targets(filled: str):
+    rows = query(filled, documented()["The set-point minute by minute"])
+    assert [row[1] for row in rows] == pytest.approx([12, 12, 12, 12.8, 14.4, 16, 17.6, 19.2, 20, 20])
+    assert {row[4:] for row in rows} == {(True, "in force")}
+    steepest = query(filled, documented()["The steepest ramps of a trade day"])
+    assert [row[2] for row in steepest] == pytest.approx([1.6] * 5 + [0.0] * 5)
 
 
 @pytest.mark.parametrize(("age_s", "quality"), [(10, 64), (100, 0)], ids=["vouched for", "past its valid_until"])

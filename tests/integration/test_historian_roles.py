@@ -144,6 +144,10 @@ def test_a_reader_reads_everything_there_is_and_what_is_made_later(at: Addresses
     assert query(at.reader, "SELECT standing_mw FROM dot_history") == [(12.0,)]
 
 
+def test_a_question_of_a_reader_is_not_compiled_for_longer_than_it_takes(at: Addresses, kept: Database):
+    assert query(at.reader, "SHOW jit") == [("off",)]
+
+
 def test_a_reader_changes_nothing_and_reads_nothing_else(at: Addresses, kept: Database):
     query(at.superuser, "CREATE TABLE public.payroll (who text)")
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):

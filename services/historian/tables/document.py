@@ -81,14 +81,18 @@ def _type(kind: Kind) -> str:
 _HEAD = f"""# Database
 
 Generated from the code by `make docs`. What the historian keeps, and how to ask for it. Everything is in the schema `{SCHEMA}`.
-In a database that `10-roles.sh` prepared its names are found without it; elsewhere say `SET search_path = {SCHEMA}`.
+In a database that `10-roles.sh` prepared its names are found without it; elsewhere say `SET search_path = {SCHEMA}`,
+and `SET jit = off`, without which a question of milliseconds may be compiled for seconds.
 
 - **Ask the views.** They show names where tables hold numbers. `..._history` shows every revision, `..._latest` what was said
   last. A filter on resource, node or time reaches the table below, so say which resource and which time.
 - **Say the time.** Tables that grow are divided by months: `interval_start` (instructions, prices), `target_at` (DOPs),
   `start_at` (compliance) and `time` (telemetry, `actual_vs_dot`) tell PostgreSQL which months to open.
-- **Say the schedule** (`dot_latest`, `actual_vs_dot`): five-minute and hourly DOTs stand side by side, and the one never
-  stands for the other.
+- **Say the trade date** (`dot_five_minute`, `set_point_minute`, `price_hourly`): `trade_date = '2026-10-13'`, or from one to
+  another, tells them which rows to read; without it they read all that there is. Their `..._pacific` columns show what clocks
+  in California show, `hour_ending` is CAISO's number of the hour, and a day has 23 or 25 of them where clocks change.
+- **Say the schedule** (`dot_latest`, `set_point_minute`, `actual_vs_dot`): five-minute and hourly DOTs stand side by side, and
+  the one never stands for the other.
 - Times are UTC (`timestamptz`). Megawatts, megawatt-hours and dollars are as CAISO gave them; absent is null, never 0.
 - Nothing of an event is ever changed. A revision is a row of its own, and what contradicts something that is stored is kept as
   a dead letter.
