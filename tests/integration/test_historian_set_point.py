@@ -1,4 +1,4 @@
-"""set_point_minute and dot_five_minute are what registers show: SQL agrees with the gateway's pure functions on any DOTs."""
+"""set_point_minute and dot_five_minute are what registers show: SQL agrees with the registers' pure functions on any DOTs."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from real_postgres import Postgres, new_database
 
 from dotbus.contracts.messages import Dispatch, DotInterval
 from dotbus.contracts.schedules import in_force
+from dotbus.setpoints.setpoint import RampPoint, ramp_now
+from dotbus.setpoints.timeline import Timeline
 from dotbus.testing import samples
 from historian.write.storing.store import Store
-from modbus_gateway.values.setpoint import RampPoint, ramp_now
-from modbus_gateway.values.timeline import Timeline
 
 pytestmark = pytest.mark.integration
 
