@@ -26,7 +26,8 @@ def columns_of(view: str, names: str) -> tuple[Column, ...]:
 def _column(shown: Shown) -> Column:
     kind = _KINDS[type(shown.kind).__name__]
     unit = "" if kind is Kind.TIME else unit_of(shown.name, shown.kind)
-    return Column(shown.name, kind, unit, meaning_of(shown.comment))
+    # SQLAlchemy has a kind of text of its own for names, which msgspec takes for none.
+    return Column(str(shown.name), kind, unit, meaning_of(shown.comment))
 
 
 def names_of(columns: tuple[Column, ...], of: str = "") -> str:
