@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pyarrow.ipc
 import pytest
 from historian_api import NP15, Client, asked_here, kept, prices_of
 from oasis_recordings import recorded
@@ -208,6 +209,41 @@ def test_what_is_not_known_of_a_day_is_null_and_never_nothing(client: Client, da
         (nowhere,) = other.ask("/v1/plants/mesa/days/today").json()["resources"]
     assert (nowhere["instructed_mwh"], nowhere["worth_usd"], nowhere["priced_mwh"]) == (0.5, None, None)
     assert nowhere["unpriced_s"] == 300
+
+
+@pytest.mark.parametrize("path", ["/v1/set-point", "/v1/trajectory", "/v1/plants", "/v1/resources"])
+def test_what_was_calculated_is_the_same_in_every_format(client: Client, path: str):
+    asked = {} if path in ("/v1/plants", "/v1/resources") else {"resource": ONE, "step_s": 30, **minutes(25, 65)}
+    told_rows = rows(client, path, **asked)
+    written = list(csv.DictReader(client.ask(f"{path}.csv", **asked).text.splitlines()))
+    arrow = pyarrow.ipc.open_stream(client.ask(f"{path}.arrow", **asked).content).read_all().to_pylist()
+
+    def as_csv(value: object) -> str:
+        match value:
+            case None:
+                return ""
+            case list():
+                return ";".join(value)
+            case bool():
+                return "t" if value else "f"
+        return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+    def as_json(value: object) -> object:
+        return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+    assert len(told_rows) > 1
+    assert [{name: as_csv(value) for name, value in row.items()} for row in told_rows] == written
+    assert [{name: as_json(value) for name, value in row.items()} for row in arrow] == told_rows
+
+
+def test_a_stream_of_more_moments_than_a_day_has_seconds_is_refused(client: Client):
+    answer = client.ask("/v1/set-point.csv", resource=ONE, step_s=1, start="2025-09-01", end="2025-09-03")
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-range")
+    assert "step_s" in answer.json()["detail"]
+
+
+def test_a_day_is_no_table(client: Client):
+    assert client.ask("/v1/plants/sierra/days/2025-09-01.csv").json()["type"] == "/problems/no-such-format"
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,8 @@ def test_dots_are_those_that_count_of_each_schedule_by_itself(client: Client):
     names = ("schedule", "interval_start", "interval_end", "dot_mw", "standing")
     assert only(rows(client, "/v1/dot", resource=ONE, **DAY), *names) == [
         ("five-minute", "2026-10-13T19:00:00Z", "2026-10-13T19:05:00Z", 10.0, "in force"),
-        ("five-minute", "2026-10-13T19:05:00Z", "2026-10-13T19:10:00Z", 21.5, "in force"),
         ("hourly", "2026-10-13T19:00:00Z", "2026-10-13T20:00:00Z", 50.0, "in force"),
+        ("five-minute", "2026-10-13T19:05:00Z", "2026-10-13T19:10:00Z", 21.5, "in force"),
     ]
     assert only(rows(client, "/v1/dot", plant="mesa", schedule="hourly", **DAY), *names) == []
 

@@ -60,13 +60,25 @@ class Asking:
 
     async def answer(self, question: Question, asked: PageAsked) -> Response:
         """The rows of a question in the format that is asked for: a page of JSON, or a stream of all of them."""
-        form = format_of(self.request)
-        if form is not Format.JSON:
-            return streamed_answer(self.request, self.context, self.caller, question, form, asked)
+        if self.is_streamed:
+            return self.stream(question, asked)
         after = after_of(question, asked.page)
         page = partial(read_page, question=question, limit=asked.limit, after=after, shown=shown_in(asked.tz))
         told = await self.read(page)
         return self.tell(told)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether all rows are asked for in a stream, and no page of JSON.
+
+        Raises:
+            Problem: no format that there is is taken.
+        """
+        return format_of(self.request) is not Format.JSON
+
+    def stream(self, question: Question, asked: PageAsked) -> Response:
+        """All rows of a question in the format that is asked for."""
+        return streamed_answer(self.request, self.context, self.caller, question, format_of(self.request), asked)
 
     def tell(self, page: Page) -> Response:
         """A page of JSON that was made already."""

@@ -11,12 +11,14 @@ from dotbus.contracts.quality import Level
 from historian.api.answers.asking import Ask
 from historian.api.answers.documented import answers, row_schema
 from historian.api.answers.evidence import DISPATCH, Subject
+from historian.api.answers.formatted import json_answer
 from historian.api.answers.parameters import Asked
 from historian.api.answers.whose import plants_of, require_plant
 from historian.api.asked.times import Range, Shown, date_of, shown_in, trade_day
 from historian.api.calculated.day import Energy, energy, held_dots
 from historian.api.calculated.known import known_now, known_then
 from historian.api.calculated.set_points import Doubt, doubts
+from historian.api.problems import Problem, Sort
 from historian.api.questions.question import Column, Kind
 from historian.api.reading import Reading
 
@@ -69,6 +71,8 @@ async def get_day(
     ask: Ask,
 ) -> Response:
     """A plant's trade date: energy instructed, what it was worth, and when the set-point could not be believed."""
+    if ask.is_streamed:
+        raise Problem(Sort.NO_SUCH_FORMAT, "a day is told as JSON alone; /v1/set-point and /v1/dot have tables of it")
     require_plant(ask, plant)
     clock = ask.clock(asked.tz)
     day = date_of("date", date, clock)
@@ -87,7 +91,7 @@ async def get_day(
         "resources": [_told(subject, *of_it, counted, shown) for subject, of_it in zip(subjects, told, strict=True)],
         "total": _numbers(_total([energy for energy, _ in told]), counted, len(subjects)),
     }
-    return Response(msgspec.json.encode(document), media_type="application/json")
+    return json_answer(ask.request, msgspec.json.encode(document), {})
 
 
 def _resource(reading: Reading, subject: Subject, times: Range) -> tuple[Energy, list[Doubt]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Self, cast
+from typing import Annotated, Final, Self, cast
 
 from fastapi import APIRouter, Query, Response
 
@@ -21,6 +21,8 @@ from historian.api.calculated.day import moments
 from historian.api.calculated.known import known_now, known_then
 from historian.api.calculated.set_points import SET_POINT_COLUMNS, set_points
 from historian.api.formats.json_page import page_with
+from historian.api.problems import Problem, Sort
+from historian.api.questions.given import given
 from historian.api.questions.question import Question
 from historian.api.reading import Reading, Row
 
@@ -29,6 +31,8 @@ _SET_POINTS = Question("set-points", {}, SET_POINT_COLUMNS, key=("time",))
 _TRAJECTORY = Question("trajectory", {}, TRAJECTORY_COLUMNS, key=("time",))
 _POINTS = Question("points", {}, POINT_COLUMNS)
 _DAY_S = 86_400
+MOST_MOMENTS: Final = 25 * 3600
+"""Of one stream: the longest trade date, second by second. Pages go on without an end."""
 
 
 class AsKnown(StrEnum):
@@ -77,6 +81,8 @@ class _Steps:
         whole, step = _range(asked, ask), timedelta(seconds=step_s)
         after = after_of(question, asked.page)
         start = whole.start if after is None else max(cast("datetime", after[0]) + step, whole.start)
+        if ask.is_streamed and not asked.model_fields_set & {"limit", "page"}:
+            return cls(_bounded(Range(start, whole.end), step), step, is_last=True)
         end = min(start + asked.limit * step, whole.end)
         return cls(Range(start, max(start, end)), step, end >= whole.end)
 
@@ -119,6 +125,14 @@ async def get_trajectory(asked: Annotated[TrajectoryAsked, Query()], ask: Ask) -
     return await _told(ask, asked, _TRAJECTORY, rows, is_last=steps.is_last)
 
 
+def _bounded(times: Range, step: timedelta) -> Range:
+    if times.length / step > MOST_MOMENTS:
+        many = round(times.length / step)
+        said = f"{many} moments are asked for; at most {MOST_MOMENTS} at once: say a longer step_s, or a shorter range"
+        raise Problem(Sort.BAD_RANGE, said)
+    return times
+
+
 def _points(subject: Subject, times: Range, reading: Reading) -> Iterable[Row]:
     return points(subject.trajectories(reading, times), times)
 
@@ -127,6 +141,8 @@ async def _told(
     ask: Asking, asked: MomentsAsked, question: Question, rows: Callable[[Reading], Iterable[Row]], *, is_last: bool
 ) -> Response:
     told: Sequence[Row] = await ask.read(lambda reading: list(rows(reading)))
+    if ask.is_streamed:
+        return ask.stream(given(question, told), asked)
     return ask.tell(page_with(question, told, shown_in(asked.tz), is_last=is_last))
 
 

@@ -14,6 +14,7 @@ from historian.api.answers.whose import PlantAsked, plants_of, require_plant
 from historian.api.asked.pages import after_of
 from historian.api.asked.times import shown_in
 from historian.api.formats.json_page import page_with
+from historian.api.questions.given import given
 from historian.api.questions.plants import every_resource
 from historian.api.questions.question import Column, Kind, Question
 from historian.api.reading import Row
@@ -86,6 +87,8 @@ def _row(plant: str, resource: Resource, *, is_configured: bool) -> Row:
 
 def _told(ask: Asking, question: Question, rows: list[Row], asked: PageAsked) -> Response:
     """A page of rows that are there already, in the order of their first column."""
+    if ask.is_streamed:
+        return ask.stream(given(question, rows), asked)
     after = after_of(question, asked.page)
     rest = [row for row in rows if after is None or cast("str", row[0]) > str(after[0])]
     told = rest[: asked.limit]

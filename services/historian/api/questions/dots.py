@@ -26,7 +26,7 @@ def dots(whose: Whose, schedules: Sequence[Schedule], times: Range) -> Question:
           AND interval_start >= %(start)s AND interval_start < %(end)s"""  # noqa: S608  # names of ours
     parameters = {**whose.parameters, "schedules": _named(schedules), "start": times.start, "end": times.end}
     # Of equals the view shows one alone, so these tell each row from all others.
-    return Question(sql, parameters, DOT_COLUMNS, key=("resource_id", "schedule", "interval_start", "interval_end"))
+    return Question(sql, parameters, DOT_COLUMNS, key=("resource_id", "interval_start", "interval_end", "schedule"))
 
 
 def latest_dots(whose: Whose, schedules: Sequence[Schedule], now: datetime) -> Question:

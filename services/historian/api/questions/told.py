@@ -89,8 +89,8 @@ def instructions(whose: Whose, times: Range, revisions: Revisions, batch_uid: st
         FROM {revisions.of("instruction")} AS i
         WHERE {whose.condition("i.")} AND {wanted}"""  # noqa: S608  # names of ours
     asked = {"start": times.start, "end": times.end} if batch_uid is None else {"batch_uid": batch_uid}
-    key = ("interval_start", "event_no", "instruction_uid", "row_digest")
-    return Question(sql, {**whose.parameters, **asked}, INSTRUCTION_COLUMNS, key=key if batch_uid is None else key[1:])
+    key = ("resource_id", "interval_start", "event_no", "instruction_uid", "row_digest")
+    return Question(sql, {**whose.parameters, **asked}, INSTRUCTION_COLUMNS, key=key if batch_uid is None else key[2:])
 
 
 def compliance(whose: Whose, times: Range, revisions: Revisions) -> Question:
