@@ -20,7 +20,7 @@ from historian.write.storing.store import Store
 
 ROLES_SCRIPT = Path(__file__).parents[1] / "deploy/postgres/10-roles.sh"
 OWNER, WRITER, READERS = "dotbus_owner", "dotbus_writer", "dotbus_reader"
-HISTORIAN_PASSWORD, READER_PASSWORD = "of-the-historian", "of-the-reader"
+HISTORIAN_PASSWORD, API_PASSWORD, READER_PASSWORD = "of-the-historian", "of-the-api", "of-the-reader"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Addresses:
 
     superuser: str
     historian: str
+    api: str
     reader: str
 
 
@@ -39,13 +40,14 @@ def addresses(postgres: Postgres, superuser: str) -> Addresses:
     return Addresses(
         superuser,
         f"postgresql://historian:{HISTORIAN_PASSWORD}@{at}",
+        f"postgresql://historian_api:{API_PASSWORD}@{at}",
         f"postgresql://reader:{READER_PASSWORD}@{at}",
     )
 
 
 def make_roles(postgres: Postgres, superuser: str, folder: Path) -> Addresses:
     """Run the script that an installation runs, as it stands."""
-    secrets = {"superuser": PASSWORD, "historian": HISTORIAN_PASSWORD, "reader": READER_PASSWORD}
+    secrets = {"superuser": PASSWORD, "historian": HISTORIAN_PASSWORD, "historian_api": API_PASSWORD, "reader": READER_PASSWORD}
     for name, password in secrets.items():
         (folder / f"{name}.password").write_text(password)
     at = {

@@ -6,27 +6,31 @@
 #   dotbus_writer  reads, adds rows, and changes only what is known beside the events; it can drop, alter and delete nothing
 #   dotbus_reader  reads; GRANT dotbus_reader TO anna gives a person the same
 #   historian      logs in, acts as dotbus_writer, and becomes dotbus_owner to make tables, months and room
+#   historian_api  logs in and is a dotbus_reader: the API
 #   reader         logs in and is a dotbus_reader
 #
 # PostgreSQL's image runs it on an empty data folder, and `docker compose up` at each start. Elsewhere a superuser runs it, with
-# psql's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE) and the folder that holds the two passwords:
+# psql's own variables (PGHOST, PGUSER, PGPASSWORD, PGDATABASE) and the folder that holds the three passwords:
 #   DOTBUS_SECRETS=credentials/postgres PGHOST=db.example.com PGDATABASE=dotbus bash 10-roles.sh
 export DOTBUS_SECRETS="${DOTBUS_SECRETS:-/run/dotbus}"
 export PGUSER="${PGUSER:-${POSTGRES_USER:-postgres}}" PGDATABASE="${PGDATABASE:-${POSTGRES_DB:-dotbus}}"
 [ -z "$PGHOST" ] || export PGPASSWORD="${PGPASSWORD:-$(cat "$DOTBUS_SECRETS/superuser.password")}"
 psql --set ON_ERROR_STOP=1 --quiet --no-psqlrc <<'SQL' || exit 1
 \set historian_password `cat "$DOTBUS_SECRETS/historian.password"`
+\set api_password `cat "$DOTBUS_SECRETS/historian_api.password"`
 \set reader_password `cat "$DOTBUS_SECRETS/reader.password"`
 SELECT current_database() AS database \gset
 SELECT format('CREATE ROLE %I', wanted)
-FROM unnest(ARRAY['dotbus_owner', 'dotbus_writer', 'dotbus_reader', 'historian', 'reader']) AS wanted
+FROM unnest(ARRAY['dotbus_owner', 'dotbus_writer', 'dotbus_reader', 'historian', 'historian_api', 'reader']) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) \gexec
 ALTER ROLE historian LOGIN PASSWORD :'historian_password';
 ALTER ROLE reader LOGIN PASSWORD :'reader_password';
+ALTER ROLE historian_api LOGIN PASSWORD :'api_password';
+ALTER ROLE historian_api SET default_transaction_read_only = on;
 ALTER ROLE reader SET default_transaction_read_only = on;
 -- Inherited, so that a historian that was not told of these roles yet goes on with what it owned before.
 GRANT dotbus_owner, dotbus_writer TO historian;
-GRANT dotbus_reader TO reader;
+GRANT dotbus_reader TO historian_api, reader;
 
 -- Before these roles `historian` owned the database and everything in it, and readers read `public`.
 REASSIGN OWNED BY historian TO dotbus_owner;

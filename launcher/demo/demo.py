@@ -23,7 +23,7 @@ INTERVAL_S = 15
 """Dispatch intervals of the demonstration: CAISO's are five minutes, and nobody waits so long to see one change."""
 READY_WITHIN_S = 40.0
 CONSOLE_PASSWORD = "demo"  # noqa: S105  # meant to be typed by a person, on loopback, for one run
-_PREFERRED = {"broker": 1883, "modbus": 5020, "ads": 8447, "oasis": 8448, "simulator": 8449}
+_PREFERRED = {"broker": 1883, "modbus": 5020, "ads": 8447, "oasis": 8448, "simulator": 8449, "api": 8090}
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Ports:
     ads: int
     oasis: int
     simulator: int
+    api: int
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,22 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
         variables = {f"{service.upper()}_{name}": value for name, value in (shared | user | settings).items()}
         _keep(demo.variables_of(service), variables)
         started[service] = children.start(service, service, environment=variables)
+    api = _start_api(demo)
+    children.wait_for_port(ports.api, api, READY_WITHIN_S)
     children.wait_for_port(ports.modbus, started["modbus_gateway"], READY_WITHIN_S)
+
+
+def _start_api(demo: Demo) -> Child:
+    settings = {
+        "CONFIG": str(demo.config),
+        "INSTANCE": "demo",
+        "LOG_FORMAT": "console",
+        "DATABASE_URL": demo.database.reader_url,
+        "PORT": str(demo.ports.api),
+        "WITHOUT_KEYS": "true",  # on loopback, for one run
+    }
+    variables = {f"HISTORIAN_API_{name}": value for name, value in settings.items()}
+    return demo.children.start("historian_api", "historian", ["api"], variables)
 
 
 def _keep(file: Path, variables: Mapping[str, str]) -> None:

@@ -32,6 +32,7 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
         f"MQTT 3.1.1   127.0.0.1:{ports.broker}, user {CONSOLE}, password {CONSOLE_PASSWORD}, {installation.topic_root}/#",
         f"Modbus TCP   127.0.0.1:{ports.modbus}, {_units(installation)}",
         f"PostgreSQL   {demo.database.reader_url}, user reader, no password",
+        f"HTTP API     http://127.0.0.1:{ports.api}/v1/openapi.json, no key",
         f"Files, logs  {demo.folder}",
         "",
         "Try in another terminal:",
@@ -74,6 +75,7 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
     as_lmp_ingest = f"env $(cat {demo.variables_of('lmp_ingest')}) {scripts}/lmp-ingest"
     return [
         subscribe,
+        f"curl 'http://127.0.0.1:{demo.ports.api}/v1/dot/latest'",
         f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
         f'{psql} "{demo.database.reader_url}" -c "{query}"',
         f"{as_lmp_ingest} backfill --market DAM --from {month_ago} --node NP15",

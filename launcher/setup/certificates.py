@@ -48,6 +48,9 @@ def init(
     broker_name: Annotated[
         list[str] | None, typer.Option(help="A name or address by which the broker is also reached. Repeat, or use commas.")
     ] = None,
+    api_name: Annotated[
+        list[str] | None, typer.Option(help="A name or address by which the API is also reached. Repeat, or use commas.")
+    ] = None,
     owner: Annotated[list[str] | None, typer.Option(help="PART=UID: who shall own a part's files. Repeat.")] = None,
     *,
     may_become_simulated: Annotated[
@@ -56,8 +59,7 @@ def init(
 ) -> None:
     """Make the credentials that are missing. A private CA, server certificates, passwords, the broker's access list."""
     installation = load_or_exit(lambda: load_installation(config))
-    names = [name.strip() for given in broker_name or [] for name in given.split(",") if name.strip()]
-    provision = Provision(folder, _owners(owner or []), names, may_become_simulated)
+    provision = Provision(folder, _owners(owner or []), _names(broker_name), _names(api_name), may_become_simulated)
     try:
         provision.run(installation, CaisoCredentials(_content(ads_certificate), _content(ads_ca)), datetime.now(UTC))
     except (CredentialRefused, OtherEnvironment, OSError, ValueError) as error:
@@ -67,6 +69,10 @@ def init(
     if ads_certificate is None and installation.environment is not Environment.SIMULATOR:
         typer.echo(f"no certificate towards the ADS of {installation.environment} was given: {_NO_CERTIFICATE}", err=True)
     typer.echo(f"credentials: {len(provision.changed)} files made, the others are as they were")
+
+
+def _names(given: list[str] | None) -> list[str]:
+    return [name.strip() for one in given or [] for name in one.split(",") if name.strip()]
 
 
 @certificates_app.command()

@@ -15,6 +15,8 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.toml_values import NodeGroup
 from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mistake, key_of
 from dotbus.runtime.settings.settings import load_settings
+from historian.api.settings import load_api_configuration
+from historian.settings import API_PREFIX
 from historian.settings import load_configuration as load_historian
 from lmp_ingest.settings import OasisPace
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
@@ -28,6 +30,7 @@ SERVICES: Mapping[str, Callable[[], object]] = {
     LMP_INGEST: load_lmp_ingest,
     "MODBUS_GATEWAY_": load_modbus_gateway,
     "HISTORIAN_": load_historian,
+    API_PREFIX: load_api_configuration,
 }
 _STALE_AFTER: Final = ("modbus", "stale_after_s")
 _PRICE_STALE_AFTER: Final = ("modbus", "price_stale_after_s")
@@ -53,7 +56,9 @@ def check_configuration(config: Path) -> Installation:
     """
     collector = Collector()
     file = collector.load(lambda: read_installation(config))
-    named = [prefix for prefix in SERVICES if any(name.upper().startswith(prefix) for name in os.environ)]
+    # Of prefixes that begin alike the longer one is meant.
+    meant = {max((one for one in SERVICES if name.upper().startswith(one)), key=len, default="") for name in os.environ}
+    named = [prefix for prefix in SERVICES if prefix in meant]
     if file:
         register_map, mistakes = draft_map(file)
         collector.add([*file.mistakes, *mistakes, *_never_fresh(file, register_map, named)])

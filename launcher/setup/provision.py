@@ -30,7 +30,8 @@ from launcher.setup.broker_users import (
 from launcher.setup.credentials import CredentialRefused, describe_pem, require_key_and_certificate, write_secret
 
 AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR = "authority", "mosquitto", "postgres", "simulator", "operator"
-FOLDERS = (AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR, *SERVICES)
+API = "historian_api"
+FOLDERS = (AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR, API, *SERVICES)
 SECRET, PUBLIC = 0o400, 0o444
 READER = "reader"
 LOCAL = ("localhost", "127.0.0.1")
@@ -68,12 +69,14 @@ class Provision:
         folder: holds one folder per part.
         owners: the user id that shall own a part's files; the others keep ours.
         broker_names: names and addresses by which the broker is reached besides `mosquitto` and this machine.
+        api_names: the same of the API, besides `historian-api`.
         may_become_simulated: credentials of a real plant may be made into those of a simulation.
     """
 
     folder: Path
     owners: Mapping[str, int] = field(default_factory=dict)
     broker_names: Sequence[str] = ()
+    api_names: Sequence[str] = ()
     may_become_simulated: bool = False
     changed: list[Path] = field(default_factory=list, init=False)
     """The files that were made or replaced."""
@@ -100,6 +103,7 @@ class Provision:
             self._write(name, "ca.pem", authority.issued.certificate, PUBLIC)
         self._server(authority, BROKER, (BROKER, *LOCAL, *self.broker_names), now)
         self._server(authority, DATABASE, (DATABASE, *LOCAL), now)
+        self._server(authority, API, (API.replace("_", "-"), *LOCAL, *self.api_names), now)
         self._server(authority, SIMULATOR, (SIMULATOR, *LOCAL), now)
         self._ads_client(authority, installation.environment, caiso.certificate if caiso else None, now)
         if caiso and caiso.authorities is not None:
@@ -155,7 +159,7 @@ class Provision:
 
     def _database(self) -> None:
         self._password(DATABASE, "superuser.password")
-        for role, home in ((HISTORIAN, HISTORIAN), (READER, OPERATOR)):
+        for role, home in ((HISTORIAN, HISTORIAN), (API, API), (READER, OPERATOR)):
             password = self._password(home, "database.password")
             self._write(DATABASE, f"{role}.password", password.encode())
 

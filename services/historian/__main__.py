@@ -22,7 +22,7 @@ from dotbus.runtime.settings.settings import BusSettings
 from dotbus.runtime.starting import CannotStart, packages_of
 
 with packages_of("historian"):
-    from historian.api.process import api_app
+    from historian.api.commands import api_app
     from historian.database import Database, StatementRefused, StoreUnavailable
     from historian.meters import Meters
     from historian.migrations import Roles, bring_up_to_date

@@ -17,7 +17,12 @@ PARTS: dict[str, Any] = COMPOSE["services"]
 IMAGE_OF_PROJECT = "${COMPOSE_PROJECT_NAME}-"
 OURS = {name: part for name, part in PARTS.items() if part["image"].startswith(IMAGE_OF_PROJECT)}
 ONE_SHOTS = {"init", "roles", "cli", "answer", "replay", "online", "check"}
-PUBLISHED = {"mosquitto": "127.0.0.1:8883:8883", "postgres": "127.0.0.1:5432:5432", "modbus-gateway": "127.0.0.1:5020:5020"}
+PUBLISHED = {
+    "mosquitto": "127.0.0.1:8883:8883",
+    "postgres": "127.0.0.1:5432:5432",
+    "modbus-gateway": "127.0.0.1:5020:5020",
+    "historian-api": "127.0.0.1:8090:8090",
+}
 
 
 def interpolate(text: str, **variables: str) -> str:
@@ -59,7 +64,7 @@ def test_only_the_one_shot_runs_as_root_and_it_has_no_network():
     assert [name for name, part in PARTS.items() if "cap_add" in part] == ["init"]
 
 
-def test_only_three_ports_are_published_and_on_loopback_unless_told_otherwise():
+def test_only_four_ports_are_published_and_on_loopback_unless_told_otherwise():
     published = {name: [interpolate(port) for port in part["ports"]] for name, part in PARTS.items() if "ports" in part}
 
     assert published == {name: [port] for name, port in PUBLISHED.items()}

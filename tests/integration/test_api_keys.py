@@ -45,7 +45,7 @@ def bearer(key: str) -> dict[str, str]:
 
 def test_without_a_key_nothing_is_answered_and_with_one_everything_is(at: Addresses, kept: Database):
     key = made(kept, "anna")
-    with asked_here(at.reader, without_keys=False) as client:
+    with asked_here(at.api, without_keys=False) as client:
         without, wrong = client.ask("/v1/prices"), client.ask("/v1/prices", headers=bearer(key[:-1]))
         right = client.ask("/v1/prices", node=NP15, start="2026-10-13T14:00Z", headers=bearer(key))
 
@@ -58,7 +58,7 @@ def test_without_a_key_nothing_is_answered_and_with_one_everything_is(at: Addres
 
 @pytest.mark.parametrize("said", ["", "Basic YTpi", "Bearer", "Bearer ", "Bearer " + "x" * 5000, "bearer \x7f", "Bearer é"])
 def test_what_is_no_key_is_a_problem_and_not_a_fault(at: Addresses, kept: Database, said: str):
-    with asked_here(at.reader, without_keys=False) as client:
+    with asked_here(at.api, without_keys=False) as client:
         answer = client.ask("/v1/prices", headers={"Authorization": said.encode("utf-8")})
 
     assert answer.status_code == 401
@@ -67,7 +67,7 @@ def test_what_is_no_key_is_a_problem_and_not_a_fault(at: Addresses, kept: Databa
 def test_a_revoked_key_is_not_taken_any_more(at: Addresses, kept: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(keyring, "REMEMBERED_S", 0.0)
     key = made(kept, "anna")
-    with asked_here(at.reader, without_keys=False) as client:
+    with asked_here(at.api, without_keys=False) as client:
         before = client.ask("/v1/prices", headers=bearer(key)).status_code
         with kept.transaction(as_owner=True) as connection:
             assert revoke_key(connection, "anna")
@@ -81,7 +81,7 @@ def test_one_who_tries_keys_is_slowed_down_and_one_who_has_a_key_is_not(
 ):
     monkeypatch.setattr(context, "LOOKUPS_PER_S", 0.5)
     key = made(kept, "anna")
-    with asked_here(at.reader, without_keys=False) as client:
+    with asked_here(at.api, without_keys=False) as client:
         assert client.ask("/v1/prices", headers=bearer(key)).status_code == 200
         tried = [client.ask("/v1/prices", headers=bearer(f"guess-{number}")).status_code for number in range(20)]
         known = client.ask("/v1/prices", headers=bearer(key)).status_code
@@ -93,7 +93,7 @@ def test_one_who_tries_keys_is_slowed_down_and_one_who_has_a_key_is_not(
 
 def test_a_key_that_asks_too_often_is_told_to_wait_and_another_is_answered(at: Addresses, kept: Database):
     anna, ben = made(kept, "anna"), made(kept, "ben")
-    with asked_here(at.reader, without_keys=False, requests_per_s=0.2) as client:
+    with asked_here(at.api, without_keys=False, requests_per_s=0.2) as client:
         first, second, third = (client.ask("/v1/prices", headers=bearer(anna)) for _ in range(3))
         other = client.ask("/v1/prices", headers=bearer(ben))
 

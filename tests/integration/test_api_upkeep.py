@@ -62,7 +62,7 @@ def test_a_plants_key_sees_the_gaps_of_prices_and_nothing_of_accounts_or_other_p
         fill(owned, dispatch(5), *prices_of(HOUR, [1.0], first_seq=4), *gateway)
         with owned.transaction(as_owner=True) as connection:
             keys = {plant: make_key(connection, str(plant), plant) for plant in ("sierra", None)}
-        with asked_here(at.reader, without_keys=False) as client:
+        with asked_here(at.api, without_keys=False) as client:
             gaps, health, nodes = (
                 {
                     plant: [row["source" if path != "/v1/nodes" else "node"] for row in answer.json()["rows"]]

@@ -6,45 +6,27 @@ import ssl
 import threading
 from collections.abc import Callable, Generator
 
-import typer
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from dotbus.runtime.metrics import serving_health
-from dotbus.runtime.process import service_app
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import CannotStart, listening
 from historian.api.answers.context import Context
 from historian.api.app import build_app
 from historian.api.connections import HEAD_MOST_BYTES, BoundedProtocol
-from historian.api.keys.commands import key_app
 from historian.api.meters import Meters
 from historian.api.problems import Problem
 from historian.api.reading import Reader
-from historian.api.settings import ApiConfiguration, ApiSettings, load_api_configuration
+from historian.api.settings import ApiConfiguration, ApiSettings
 from historian.settings import API_PREFIX
-from historian.upkeep.asking import Load, Open
 
-SERVICE = "historian_api"
-SUMMARY = "Answers over HTTP what the historian keeps. It reads and changes nothing."
 BACKLOG = 256
 FOR_HEALTH = 1
 """A connection that no question takes: whoever waits for the API is answered while it is busy."""
 STOP_WITHIN_S = 5
 KEEP_ALIVE_S = 30
-
-
-def api_app(load: Load, open_database: Open) -> typer.Typer:
-    """The command `api`: run it, `check` its configuration, make and revoke `keys`.
-
-    Args:
-        load: reads the historian's own configuration, which keys are made with.
-        open_database: the database that it names.
-    """
-    app = service_app(SERVICE, SUMMARY, load_api_configuration, run_api)
-    app.add_typer(key_app(load, open_database), name="keys")
-    return app
 
 
 def run_api(configuration: ApiConfiguration, stop: threading.Event) -> None:

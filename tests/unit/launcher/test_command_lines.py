@@ -48,7 +48,7 @@ def test_a_refused_argument_is_told_in_one_line_however_narrow_the_terminal(
 def test_the_list_of_commands_says_each_in_a_whole_sentence(monkeypatch: pytest.MonkeyPatch, command: typer.Typer):
     monkeypatch.setenv("COLUMNS", "80")
 
-    for path in ([], ["certificates"], ["dead-letters"]):
+    for path in ([], ["certificates"], ["dead-letters"], ["api"], ["api", "keys"]):
         assert "..." not in CliRunner().invoke(command, [*path, "--help"]).output.replace("[ARGS]...", "")
 
 

@@ -71,7 +71,8 @@ def test_certificates_near_their_end_are_renewed_and_passwords_are_kept(tmp_path
 
     renewed = provision(tmp_path, now=NOW + LEAF_LIFE - timedelta(days=29))
 
-    assert renewed == {"mosquitto/server.pem", "postgres/server.pem", "simulator/server.pem", "ads_ingest/client.pem"}
+    servers = {f"{folder}/server.pem" for folder in ("mosquitto", "postgres", "historian_api", "simulator")}
+    assert renewed == {*servers, "ads_ingest/client.pem"}
     after = contents(tmp_path)
     assert {name for name in before if before[name] != after[name]} == renewed
 
@@ -110,6 +111,14 @@ def test_another_name_of_the_broker_renews_its_certificate_alone(tmp_path: Path)
     assert provision(tmp_path, broker_names=["broker.example.com", "10.1.2.3"]) == {"mosquitto/server.pem"}
     (facts,) = describe_pem((tmp_path / "mosquitto" / "server.pem").read_bytes())
     assert {"broker.example.com", "10.1.2.3", "mosquitto", "127.0.0.1"} <= set(facts.names)
+
+
+def test_another_name_of_the_api_renews_its_certificate_alone(tmp_path: Path):
+    provision(tmp_path)
+
+    assert provision(tmp_path, api_names=["api.example.com"]) == {"historian_api/server.pem"}
+    (facts,) = describe_pem((tmp_path / "historian_api" / "server.pem").read_bytes())
+    assert {"api.example.com", "historian-api", "127.0.0.1"} <= set(facts.names)
 
 
 def test_the_brokers_password_file_holds_the_services_passwords(tmp_path: Path):
