@@ -3,8 +3,10 @@
 Put there with SQL, since what is measured is how it is read. Prices have five decimals, as CAISO's have.
 """
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import psycopg2
 import sqlalchemy as sa
 
 from historian.database import Database
@@ -53,13 +55,10 @@ def fill_prices(database: Database) -> None:
             connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
             connection.execute(sa.text(_REPORTS), span)
             connection.execute(sa.text(_PRICES), span)
-    settle(database)
 
 
-def settle(database: Database) -> None:
+def settle(address: str) -> None:
     """As autovacuum leaves tables that grew slowly: without it the first reader writes every page."""
-    with database.transaction() as connection:
-        connection.execute(sa.text("COMMIT"))
-        connection.execute(sa.text("SET statement_timeout = 0"))
-        connection.execute(sa.text("SET ROLE NONE"))
-        connection.execute(sa.text("VACUUM (ANALYZE)"))
+    with closing(psycopg2.connect(address.replace("+psycopg2", ""))) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("VACUUM (ANALYZE)")

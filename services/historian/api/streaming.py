@@ -30,7 +30,7 @@ _BATCH_HINT: Final = "adbc.postgresql.batch_size_hint_bytes"
 
 _STREAMED: Final = (
     "-c datestyle=ISO -c standard_conforming_strings=on -c extra_float_digits=1"  # how values are written, and quoted
-    " -c max_parallel_workers_per_gather=0 -c synchronize_seqscans=off"  # rows as they are stored, each time the same
+    " -c synchronize_seqscans=off"  # rows as they are stored, each time the same
     " -c work_mem=64MB"  # a month's reports stay in memory, or a disk would be written before the first row is told
 )
 APPLICATION = "dotbus historian-api stream"
@@ -98,7 +98,7 @@ class Streaming:
             StreamFailed: the database gave no more.
             Stopped: the interruption was given.
         """
-        with self._connected() as connection, interruption.ends(connection.cancel), connection.cursor() as cursor:
+        with self.connected() as connection, interruption.ends(connection.cancel), connection.cursor() as cursor:
             statement = f"COPY ({literal(connection, sql, question)}) TO STDOUT (FORMAT csv, HEADER)"
             with as_file(sink) as file:
                 cursor.copy_expert(statement, file)
@@ -111,7 +111,7 @@ class Streaming:
             StreamFailed: the database gave no more.
             Stopped: the interruption was given.
         """
-        with self._connected() as quoting:
+        with self.connected() as quoting:
             statement = literal(quoting, sql, question)
         try:
             with self._cursor() as cursor, interruption.ends(cursor.adbc_cancel):
@@ -128,7 +128,8 @@ class Streaming:
             yield cursor
 
     @contextmanager
-    def _connected(self) -> Iterator[PsycopgConnection]:
+    def connected(self) -> Iterator[PsycopgConnection]:
+        """A connection, as streams have one."""
         try:
             with closing(psycopg2.connect(self.dsn)) as connection:
                 connection.set_session(autocommit=True)
