@@ -11,12 +11,13 @@ from dotbus.runtime.installation.modbus import Addresses, Table
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from modbus_gateway.map.document import Format, write_document
-from modbus_gateway.map.draft import draft_map
+from modbus_gateway.map.draft import draft_map, read_writable
 from modbus_gateway.map.imports import import_points
 from modbus_gateway.map.live import live_table
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.map.rows import rows_of
+from modbus_gateway.map.rows import in_order, rows_of
 from modbus_gateway.map.tags import Reader, write_tags
+from modbus_gateway.map.written_rows import written_rows
 from modbus_gateway.wire.client import Client, NoAnswer
 
 Config = Annotated[Path, typer.Option(envvar="MODBUS_GATEWAY_CONFIG", help="What the installation is.", readable=False)]
@@ -48,7 +49,8 @@ def show_map(
         _refuse(f"unit {unit} is none of {config}: {', '.join(map(str, units))}")
     if reader is Reader.KEPWARE and unit is None and len(units) > 1:
         _refuse(f"Kepware has a device for each unit: name one by --unit, of {', '.join(map(str, units))}")
-    rows = [row for row in rows_of(register_map, installation) if unit in (None, row.unit_id) and table in (None, row.table)]
+    all_rows = in_order([*rows_of(register_map, installation), *written_rows(read_writable(installation))])
+    rows = [row for row in all_rows if unit in (None, row.unit_id) and table in (None, row.table)]
     told = write_document(rows, form) if reader is None else write_tags(rows, reader, device, host, port)
     typer.echo(told, nl=False)
 

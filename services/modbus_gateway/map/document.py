@@ -27,6 +27,7 @@ _FOR_PEOPLE: Final = (
     "4xxxx",
     "what",
     "whose",
+    "access",
     "type",
     "order",
     "scale",
@@ -76,7 +77,8 @@ def _cells(row: Row) -> list[str]:
     scaled = f"x {row.scale or 1:g} + {row.offset:g}" if row.offset else f"x {row.scale:g}" if row.scale else ""
     order = row.swap or ("" if row.byte_order is None else "bytes exchanged")
     where = (str(row.unit_id), row.table, str(row.address), str(row.address_1_based), row.address_4xxxx)
-    return [*where, row.called, row.whose, kind, order, scaled, row.unit or row.counts_in, row.bad_shows, row.meaning]
+    what, counts_in = (row.called, row.whose, row.access), row.unit or row.counts_in
+    return [*where, *what, kind, order, scaled, counts_in, row.bad_shows, row.meaning]
 
 
 _WRITERS: Final[Mapping[Format, Callable[[Sequence[Row]], str]]] = {

@@ -18,7 +18,9 @@ from dotbus.runtime.settings.mistakes import Mistake, did_you_mean, mistakes_of
 from modbus_gateway.map.addressing import read_address, written
 from modbus_gateway.map.rows import COLUMNS, SEVERAL
 
-_DESCRIBES: Final = frozenset({"address_1_based", "address_4xxxx", "registers", "swap", "counts_in", "meaning", "bad_shows"})
+_DESCRIBES: Final = frozenset(
+    {"address_1_based", "address_4xxxx", "registers", "access", "swap", "counts_in", "meaning", "bad_shows"}
+)
 _WHOLE: Final = ("unit_id", "length")
 _NUMBERS: Final = ("scale", "offset", "min", "max", "stale_after_s", "bad_value")
 _NOTATIONS: Final = {"address": Addresses.FROM_0, "address_1_based": Addresses.FROM_1, "address_4xxxx": Addresses.CLASSIC}
@@ -76,6 +78,9 @@ def _read_row(row: Mapping[str, str], values: dict[str, object], where: str) -> 
     """Put the values of a row as TOML has them into `values`; yields what cannot be one."""
     if several := next((name for name in ("plant", "resource") if SEVERAL in row.get(name, "")), None):
         yield Mistake(where, several, f"{row[several]} are several, and a point is about one: leave this to a [[modbus.block]]")
+    if part := row.get("part"):
+        yield Mistake(where, "part", f"is of what SCADA writes, which is no point: leave this to [[modbus.{part[:20]}]]")
+        return
     for name, text in row.items():
         if name in _DESCRIBES or name == "address":
             continue

@@ -87,7 +87,7 @@ COMMANDS: Final = """\
 
 | command | writes |
 | --- | --- |
-| `modbus-gateway map` | a table of text; `--unit 11` and `--table input` choose |
+| `modbus-gateway map` | a table of text, what SCADA writes included; `--unit 11` and `--table input` choose |
 | `modbus-gateway map --format markdown` | the same for documents; `csv` and `json` have every key of the configuration |
 | `modbus-gateway map --for ignition --device dotbus` | Ignition's tag import (JSON) for the device of that name |
 | `modbus-gateway map --for kepware --unit 11` | Kepware's CSV of tags for the device of that unit |
@@ -96,10 +96,14 @@ COMMANDS: Final = """\
 | `modbus-gateway read --host 10.0.0.5` | each value as it is now, decoded, with its quality, its reasons and its age |
 
 The CSV of `map` goes back through `import-map`, so that a spreadsheet can be the place where a map is kept; what is about
-several resources, such as the header of a block, is left to its block. A file that has `address_4xxxx` alone needs no `table`.
-The points have addresses from 0 unless `--addresses` names the notation of the `dotbus.toml` that they go to.
+several resources, such as the header of a block, is left to its block, and what SCADA writes to its `[[modbus.write]]`,
+`[[modbus.commit]]` or `[[modbus.answer]]` (column `part`); a file that has such lines is refused with each of them.
+A file that has `address_4xxxx` alone needs no `table`. The points have addresses from 0 unless `--addresses` names the
+notation of the `dotbus.toml` that they go to.
 In Ignition and Kepware addresses count from 1 (the default of both), and the order of bytes is a setting of the device: each
-tag's description says which one it needs.
+tag's description says which one it needs. Tags of what SCADA writes (column `access`) take writes, all others are read only.
+Where a unit shows one quantity of one resource at several addresses, each of these tags ends in its address. `--for mbpoll`
+only reads, also what is written: nothing changes by running its lines.
 
 ```
 mbpoll -m tcp -p 5020 -a 11 -r 103 -c 1 -t 4:float -B -1 127.0.0.1   # dot_mw of the first resource, ABCD: -B

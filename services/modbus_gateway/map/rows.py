@@ -1,12 +1,14 @@
 """Rows: the register map as a document, a row for each address that says something in each table. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import Final
 
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Addresses, Aspect, ByteOrder, OnBad, RegisterType, StateTopic, Table, WordOrder
 from modbus_gateway.map.addressing import written
+from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import LEVEL, REASONS, Scope
 from modbus_gateway.map.register_map import Cell, RegisterMap
 
@@ -16,12 +18,25 @@ NEVER_BAD: Final = "never bad"
 _SWAP: Final = {("big", "big"): "ABCD", ("little", "big"): "CDAB", ("big", "little"): "BADC", ("little", "little"): "DCBA"}
 
 
-@dataclass(frozen=True)
+class Access(StrEnum):
+    """What SCADA does at an address."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+_PARTS: Final = {"write": "written", "commit": "commit", "answer": "answer"}
+"""What a part of what SCADA writes is called before the name of its value."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """What stands at an address, in the words of the configuration, and in those of people. What does not apply is None.
 
     Attributes:
         address: from 0, as the protocol has it.
+        part: of what SCADA writes, the table of dotbus.toml that it is of: write, commit or answer.
+        point: of what SCADA writes, the telemetry, or the value of a commit or answer block.
         counts_in: the engineering unit of the value; what a register counts in where it is scaled is `unit`.
         bad_shows: what stands there while the value is bad.
     """
@@ -32,16 +47,19 @@ class Row:
     address_1_based: int
     address_4xxxx: str
     registers: int
-    quantity: str | None
-    topic: str | None
-    path: str | None
-    shows: str | None
-    plant: str | None
-    resource: str | None
-    market: str | None
-    node: str | None
-    service: str | None
-    instance: str | None
+    access: str = Access.READ.value
+    part: str | None = None
+    point: str | None = None
+    quantity: str | None = None
+    topic: str | None = None
+    path: str | None = None
+    shows: str | None = None
+    plant: str | None = None
+    resource: str | None = None
+    market: str | None = None
+    node: str | None = None
+    service: str | None = None
+    instance: str | None = None
     type: str
     length: int | None
     word_order: str | None
@@ -49,12 +67,12 @@ class Row:
     swap: str | None
     scale: float | None
     offset: float | None
-    unit: str | None
-    min: float | None
-    max: float | None
-    stale_after_s: float | None
-    on_bad: str
-    bad_value: float | None
+    unit: str | None = None
+    min: float | None = None
+    max: float | None = None
+    stale_after_s: float | None = None
+    on_bad: str | None = None
+    bad_value: float | None = None
     counts_in: str
     meaning: str
     bad_shows: str
@@ -62,7 +80,8 @@ class Row:
     @property
     def called(self) -> str:
         """What it is, whose ever."""
-        return self.quantity or f"{self.topic}.{self.path}" + ("" if self.shows == Aspect.VALUE else f" {self.shows}")
+        what = f"{_PARTS[self.part]} {self.point}" if self.part else self.quantity or f"{self.topic}.{self.path}"
+        return f"{what} {self.shows}" if self.shows not in (None, Aspect.VALUE) else what
 
     @property
     def whose(self) -> str:
@@ -76,9 +95,13 @@ COLUMNS: Final = tuple(field.name for field in fields(Row))
 
 
 def rows_of(register_map: RegisterMap, installation: Installation) -> list[Row]:
-    """Every row of a map, in the order of units, tables and addresses."""
+    """Every row of what a map shows, in the order of units, tables and addresses."""
     plants = {plant.name: frozenset(resource.id for resource in plant.resources) for plant in installation.plants}
-    rows = [_row(unit_id, table, cell, plants) for unit_id, table, cell in _places(register_map)]
+    return in_order(_row(unit_id, table, cell, plants) for unit_id, table, cell in _places(register_map))
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """Rows in the order of units, tables and addresses."""
     return sorted(rows, key=lambda row: (row.unit_id, list(Table).index(Table(row.table)), row.address))
 
 
@@ -96,22 +119,19 @@ def _places(register_map: RegisterMap) -> Iterator[tuple[int, Table, Cell]]:
                 yield from ((span.unit_id, view.table, cell) for cell in shown)
 
 
-def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str]]) -> Row:
-    form, quantity = cell.form, cell.quantity
+def row_at(
+    unit_id: int, table: Table, address: int, form: Form, *, counts_in: str, meaning: str, bad_shows: str = NEVER_BAD
+) -> Row:
+    """What stands at an address in a form, whatever it is about."""
     is_number = form.type not in (RegisterType.BIT, RegisterType.BOOL, RegisterType.STRING)
     wide, is_little = is_number and form.registers > 1, form.byte_order is ByteOrder.LITTLE
-    whose = _whose(cell, plants)
     return Row(
         unit_id=unit_id,
         table=table.value,
-        address=cell.address,
-        address_1_based=cell.address + 1,
-        address_4xxxx=written(Addresses.CLASSIC, table, cell.address),
+        address=address,
+        address_1_based=address + 1,
+        address_4xxxx=written(Addresses.CLASSIC, table, address),
         registers=form.registers,
-        quantity=None if cell.about.fields else quantity.name,
-        topic=cell.about.fields[0].topic.value if cell.about.fields else None,
-        path=cell.about.fields[0].path if cell.about.fields else None,
-        shows=_aspect(cell) if cell.about.fields else None,
         type=form.type.value,
         length=form.length or None,
         word_order=form.word_order.value if wide and form.word_order is not WordOrder.BIG else None,
@@ -119,16 +139,34 @@ def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str
         swap=_SWAP[form.word_order.value, form.byte_order.value] if wide else None,
         scale=form.scale if form.scale != 1 else None,
         offset=form.offset or None,
+        counts_in=counts_in,
+        meaning=meaning,
+        bad_shows=bad_shows,
+    )
+
+
+def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str]]) -> Row:
+    form, quantity, whose = cell.form, cell.quantity, _whose(cell, plants)
+    in_words = {"counts_in": quantity.unit, "meaning": quantity.meaning, "bad_shows": _bad_shows(cell)}
+    shown = next(iter(cell.about.fields), None)
+    return replace(
+        row_at(unit_id, table, cell.address, form, **in_words),
+        quantity=None if shown else quantity.name,
+        topic=shown.topic.value if shown else None,
+        path=shown.path if shown else None,
+        shows=_aspect(cell) if shown else None,
         unit=cell.unit,
         min=cell.limits.least,
         max=cell.limits.most,
         stale_after_s=cell.stale_after_s,
         on_bad=form.on_bad.value,
         bad_value=form.bad_value if form.on_bad is OnBad.VALUE else None,
-        counts_in=quantity.unit,
-        meaning=quantity.meaning,
-        bad_shows=_bad_shows(cell),
-        **whose,
+        plant=whose["plant"],
+        resource=whose["resource"],
+        market=whose["market"],
+        node=whose["node"],
+        service=whose["service"],
+        instance=whose["instance"],
     )
 
 
@@ -168,13 +206,16 @@ def _bad_shows(cell: Cell) -> str:
         return "0"
     match form.on_bad:
         case OnBad.HOLD:
-            return f"the last value, then {_nothing(cell)}"
+            return f"the last value, then {nothing(form)}"
         case OnBad.VALUE:
             return f"{form.bad_value:g}"
-    return _nothing(cell)
+    return nothing(form)
 
 
-def _nothing(cell: Cell) -> str:
-    if cell.form.type is RegisterType.STRING:
+def nothing(form: Form) -> str:
+    """What a form shows where there is no value, in words."""
+    if form.is_flag:
+        return "0"
+    if form.type is RegisterType.STRING:
         return "an empty text"
-    return "NaN" if cell.form.is_float else f"0x{cell.form.no_value.hex().upper()}"
+    return "NaN" if form.is_float else f"0x{form.no_value.hex().upper()}"

@@ -5,12 +5,13 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
 from dotbus.runtime.installation.modbus import RegisterType, Table
-from modbus_gateway.map.rows import NEVER_BAD, Row
+from modbus_gateway.map.rows import NEVER_BAD, Access, Row
 
 
 class Reader(StrEnum):
@@ -104,10 +105,8 @@ def write_tags(rows: Sequence[Row], reader: Reader, device: str, host: str, port
 def as_ignition(rows: Sequence[Row], device: str) -> str:
     """Ignition's tag import: a folder for each unit, in it one for each resource, node or service."""
     folders: dict[str, dict[str, list[dict[str, object]]]] = {}
-    for row in rows:
-        folders.setdefault(f"unit {row.unit_id}", {}).setdefault(_plain(row.whose) or "gateway", []).append(
-            _ignition(row, device)
-        )
+    for (unit, whose, name), row in _named_apart(rows, _ignition_name, " "):
+        folders.setdefault(unit, {}).setdefault(whose, []).append(_ignition(row, name, device))
     tags = [
         {"name": unit, "tagType": "Folder", "tags": [{"name": n, "tagType": "Folder", "tags": t} for n, t in inner.items()]}
         for unit, inner in folders.items()
@@ -115,18 +114,22 @@ def as_ignition(rows: Sequence[Row], device: str) -> str:
     return json.dumps({"tags": tags}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _ignition(row: Row, device: str) -> dict[str, object]:
+def _ignition_name(row: Row) -> tuple[str, str, str]:
+    return f"unit {row.unit_id}", _plain(row.whose) or "gateway", f"{_plain(row.called)} {row.table}"
+
+
+def _ignition(row: Row, name: str, device: str) -> dict[str, object]:
     kind, table = RegisterType(row.type), Table(row.table)
     length = f":{2 * row.length}" if row.length else ""
     item = f"{row.unit_id}.{_AREA[table]}{_DESIGNATOR[kind]}{row.address_1_based}{length}"
     return {
-        "name": f"{_plain(row.called)} {table.value}",
+        "name": name,
         "tagType": "AtomicTag",
         "valueSource": "opc",
         "opcServer": "Ignition OPC UA Server",
         "opcItemPath": f"ns=1;s=[{device}]{item}",
         "dataType": _IGNITION_TYPE[kind],
-        "readOnly": True,
+        "readOnly": row.access == Access.READ,
         "engUnit": row.unit or row.counts_in,
         "documentation": _described(row),
     }
@@ -137,16 +140,39 @@ def as_kepware(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_KEPWARE_COLUMNS)
-    for row in rows:
-        kind, table = RegisterType(row.type), Table(row.table)
+    for (_unit, whose, called), row in _named_apart(rows, _kepware_name, "_"):
+        kind = RegisterType(row.type)
         digits = f"{row.address_4xxxx[0]}{row.address_1_based:05}"
         order = "L" if row.byte_order == "little" else "H"
         address = f"{digits}.{2 * row.length}{order}" if row.length else digits
-        name = f"{_identifier(row.whose or 'gateway')}.{_identifier(row.called)}_{table.value}"
+        client = "RO" if row.access == Access.READ else "R/W"
         unscaled = [""] * 8
         in_words = [row.unit or row.counts_in, _described(row), ""]
-        writer.writerow([name, address, _KEPWARE_TYPE[kind], 1, "RO", _SCAN_MS, *unscaled, *in_words])
+        writer.writerow([f"{whose}.{called}", address, _KEPWARE_TYPE[kind], 1, client, _SCAN_MS, *unscaled, *in_words])
     return text.getvalue()
+
+
+def _kepware_name(row: Row) -> tuple[str, str, str]:
+    return f"{row.unit_id}", _identifier(row.whose) or "gateway", f"{_identifier(row.called)}_{row.table}"
+
+
+def _named_apart(
+    rows: Sequence[Row], name_of: Callable[[Row], tuple[str, str, str]], between: str
+) -> Iterator[tuple[tuple[str, str, str], Row]]:
+    """Rows with the unit, the folder and the name of each tag. An import keeps one of those of one name, whatever their case.
+
+    So those that share one have their address in it: a unit may show one quantity of one resource twice, and two resources may
+    be told apart by what no tag may have in its name.
+    """
+    named = [(name_of(row), row) for row in rows]
+    count = Counter(_folded(name) for name, _ in named)
+    for name, row in named:
+        unit, whose, called = name
+        yield (name if count[_folded(name)] == 1 else (unit, whose, f"{called}{between}{row.address_1_based}")), row
+
+
+def _folded(name: tuple[str, str, str]) -> tuple[str, ...]:
+    return tuple(part.casefold() for part in name)
 
 
 def mbpoll_line(row: Row, host: str, port: int) -> str | None:
@@ -169,10 +195,11 @@ def mbpoll_line(row: Row, host: str, port: int) -> str | None:
 
 
 def _described(row: Row) -> str:
-    """What Ignition and Kepware show of a tag: its meaning, the order of its bytes, its scale, and what bad shows."""
+    """What Ignition and Kepware show of a tag: its meaning, whose, the order of its bytes, its scale, and what bad shows."""
     scaled = f"register = value x {row.scale or 1:g} + {row.offset or 0:g}" if row.scale or row.offset else ""
     parts = (
         row.meaning,
+        f"of {row.whose}" if row.whose else "",
         f"order {row.swap}" if row.swap else "",
         scaled,
         row.bad_shows if row.bad_shows == NEVER_BAD else f"bad: {row.bad_shows}",

@@ -1,8 +1,35 @@
 """Write text: what docs/registers.md says of registers that SCADA writes."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from modbus_gateway.map.writable import ANSWER_REGISTERS, COMMIT_REGISTERS, PLACE_REGISTERS, REPLY_REGISTERS
+from modbus_gateway.map.writable import ANSWER_REGISTERS, COMMIT_REGISTERS, PLACE_REGISTERS
+from modbus_gateway.map.written_layout import (
+    ANSWER_STATUS,
+    ANSWER_WRITTEN,
+    COMMIT_STATUS,
+    COMMIT_WRITTEN,
+    PLACE_LINES,
+    PLACES_AT,
+    Line,
+)
+
+
+def _table(written: Sequence[Line], read: Sequence[Line]) -> str:
+    """The lines of a block in Markdown: its registers, whether SCADA writes them, the name in the map, type and meaning."""
+    lines = [*((line, "written") for line in written), *((line, "read") for line in read)]
+    rows = [f"| {_where(line)} | {how} | `{line.name}` | {line.form.type} | {line.meaning} |" for line, how in lines]
+    return "\n".join(["| register | | name | type | meaning |", "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _where(line: Line) -> str:
+    match line.form.registers:
+        case 1:
+            return f"{line.start}"
+        case 2:
+            return f"{line.start}, {line.start + 1}"
+    return f"{line.start} to {line.end - 1}"
+
 
 WRITES: Final = f"""\
 ## Registers that SCADA writes
@@ -84,23 +111,7 @@ gone.
 
 ### Commit
 
-| register | | meaning |
-| --- | --- | --- |
-| 0 | written | sequence number, 1 to 65535, another one than last time: take what is staged, or nothing |
-| 1 | written | heartbeat: any number that differs from the last. Reads that |
-| 2 | read | sequence number that was answered last, 0 before the first |
-| 3 | read | result, see below |
-| 4 | read | table of the first point that was wrong: 0 coil, 4 holding register, 0xFFFF none |
-| 5 | read | its address, from 0 |
-| 6 | read | how many values are staged |
-| 7 | read | seconds until they are gone, 0xFFFF without any |
-| 8 | read | watchdog: 1 SCADA writes, 0 it is silent or never wrote, 0xFFFF the unit has none |
-| 9 | read | seconds since the last write, 0xFFFF before the first |
-| 10 | read | how many points of the unit are good |
-| 11 | read | how many it has |
-
-Results: 0 nothing yet, 1 taken, 2 nothing was staged, 3 not confirmed in time, 4 a value was none, 5 a value beyond its
-limits, 6 the number is 0 or was answered before, 7 it could not be kept.
+{_table(COMMIT_WRITTEN, COMMIT_STATUS)}
 
 What one client has staged no other one adds to or confirms, until it is taken or gone. A commit that is refused lets go of
 what was staged (not with result 6 or 7). The same number again with nothing staged is answered as before: a reply that was
@@ -119,31 +130,13 @@ mbpoll -0 -1 -a 11 -p 5020 -t 4 -r 1100 -c 12 127.0.0.1               # 7 0 7 1 
 The first {ANSWER_REGISTERS} registers are written, in one request or several, the sequence number last; they read what was
 sent last. What is filled in waits for the number for 30 s.
 
-| register | | meaning |
-| --- | --- | --- |
-| 0, 1 | written | number of the instruction, uint32, from the list below |
-| 2 | written | 1 acknowledge (told to nobody, kept as a write), 2 accept, 3 decline, 4 partial |
-| 3 | written | reason code of CAISO's, 10 to 16, to decline and to accept in part; else 0 |
-| 4, 5 | written | megawatts of a partial answer, float32; else NaN |
-| 6 | written | sequence number, 1 to 65535, another one than last time: send it |
-| 7 | read | sequence number that was written last |
-| 8 | read | outcome, see below |
-| 9 | read | CAISO's result code, 0xFFFF without one |
-| 10 | read | what refused it, see below |
-| 11 to 34 | read | the reply in words, a string of 24 registers |
-| 35 | read | quality of the list: 192, 64, 0 |
-| 36 | read | how many instructions can be answered, listed or not; 0xFFFF while the list is bad |
-| 37 to {ANSWER_REGISTERS + REPLY_REGISTERS - 1} | | reserved |
+{_table(ANSWER_WRITTEN, ANSWER_STATUS)}
+| {ANSWER_STATUS[-1].end} to {PLACES_AT - 1} | | | | reserved |
 
-Outcomes: 0 nothing yet, 1 sent, 2 taken by CAISO, 3 refused, 4 unknown (CAISO may have taken it), 5 dry run, 6 no reply in
-time, 7 acknowledged. Refused by: 0 nothing, 1 command (the registers say no answer), 2 commit (the sequence number), 3 bus,
-and then the words of a reply ([topics.md](topics.md#answering-an-instruction)): 4 fault, 5 message, 6 topic, 7 environment,
-8 time, 9 expired, 10 instruction, 11 window, 12 megawatts, 13 reason, 14 repeated, 15 answered, 16 account, 17 busy, 18
-outbox, 19 broker, 20 unreachable, 21 caiso; 255 any other.
+The words of a reply are those of [topics.md](topics.md#answering-an-instruction). Behind them stand {PLACE_REGISTERS} registers
+for each place, in the order of the instructions' starts, big word order:
 
-Behind them {PLACE_REGISTERS} registers for each place, in the order of the instructions' starts, big word order; a place
-without one reads 0xFFFF and NaN: number (uint32), instruction type and batch type of CAISO's (uint16), megawatts (float32),
-start, and when the time for answers ends (uint32, seconds since 1970 UTC).
+{_table((), PLACE_LINES)}
 
 The number is made of what CAISO said: it is the same after a restart, and another one as soon as CAISO changes the
 instruction, so that nobody accepts another one than was on the screen. ads_ingest judges, sends and replies as it does for

@@ -238,6 +238,24 @@ def test_mbpoll_is_told_how_to_read_what_it_knows_and_reads_the_rest_in_hex(chan
     assert line.startswith(f"mbpoll -m tcp -p 502 -a 20 -r 103 {how} -1 10.0.0.5  # ")
 
 
+def test_no_two_tags_of_a_unit_have_one_name_whatever_the_case():
+    twice = [{**DOT, "address": 10}, DOT, {**DOT, "address": 200, "type": "int16"}, {**DOT, "table": "input"}]
+    found = rows(point=[*twice, {**FIELD, "unit_id": 20, "address": 300}, {**FIELD, "unit_id": 20, "address": 320}])
+    names = [tag["Tag Name"] for tag in csv.DictReader(io.StringIO(as_kepware(found)))]
+    assert len({name.casefold() for name in names}) == len(found)
+    assert {"SOLAR.dot_mw_holding_11", "SOLAR.dot_mw_holding_103", "SOLAR.dot_mw_input"} < set(names)
+    (unit,) = json.loads(as_ignition(found, "plant"))["tags"]
+    (folder,) = unit["tags"]
+    assert len({tag["name"].casefold() for tag in folder["tags"]}) == len(found)
+
+
+def test_resources_that_a_tag_cannot_tell_apart_have_their_addresses_in_it():
+    found = rows(point=[{**DOT, "address": 10}, DOT])
+    alike = [replace(row, resource=name) for row, name in zip(found, ("A.1", "a 1"), strict=True)]
+    names = [tag["Tag Name"] for tag in csv.DictReader(io.StringIO(as_kepware(alike)))]
+    assert names == ["A_1.dot_mw_holding_11", "a_1.dot_mw_holding_103"]
+
+
 def test_every_row_of_every_profile_is_written_for_every_reader():
     found = rows(block=[PLANT, CLASSIC])
     for reader in Reader:
