@@ -3,7 +3,7 @@
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -21,6 +21,7 @@ from modbus_gateway.writes.answers import (
     TOLD_TO_CAISO,
     Answer,
     AnswerState,
+    Command,
     Outcome,
     Sending,
     answer_registers,
@@ -166,29 +167,29 @@ class Answering:
 
     def _queue(self, block: AnswerBlock, state: AnswerState, answer: Answer, client: Client, now: Now) -> AnswerState:
         """Let the command go, with an id of its own. Returns the block that waits for its reply."""
-        command_id, until_s = uuid.uuid4().hex, now.seconds + block.reply_within_s
-        self._waiting.put((block, command_id, self._message(block, answer, command_id, client, now)))
-        return replace(state, outcome=Outcome.SENT, command_id=command_id, until_s=until_s)
+        asked, reply_topic = answer.instruction, self._reply_topic(block, answer.action)
+        command = Command(uuid.uuid4().hex, asked.batch_uid, asked.instruction_uid, self._identity.environment, reply_topic)
+        self._waiting.put((block, command.id, self._message(block, answer, command, client, now)))
+        return replace(state, outcome=Outcome.SENT, command=command, until_s=now.seconds + block.reply_within_s)
 
-    def _message(self, block: AnswerBlock, answer: Answer, command_id: str, client: Client, now: Now) -> Outgoing:
-        command = InstructionResponse(
-            environment=self._identity.environment,
+    def _message(self, block: AnswerBlock, answer: Answer, command: Command, client: Client, now: Now) -> Outgoing:
+        asking = InstructionResponse(
+            environment=command.environment,
             source=self._identity.source,
             time=now.wall,
-            batch_uid=answer.instruction.batch_uid,
-            instruction_uid=answer.instruction.instruction_uid,
+            batch_uid=command.batch_uid,
+            instruction_uid=command.instruction_uid,
             action=InstructionAction(answer.action),
             accept_dot_mw=answer.accept_dot_mw,
             reason_code=answer.reason_code,
             requested_by=f"SCADA of {block.plant}",
             asked_by=client.subject or None,
             asked_from=client.address or None,
-            command_id=command_id,
+            command_id=command.id,
             expires_at=now.wall + timedelta(seconds=block.reply_within_s),
         )
         topic = self._topics.respond(block.plant, block.resource_id, answer.action)
-        reply_to = self._reply_topic(block, answer.action)
-        return Outgoing(topic, encode(command), response_topic=reply_to, correlation=command_id.encode())
+        return Outgoing(topic, encode(asking), response_topic=command.reply_topic, correlation=command.id.encode())
 
     def _reply_topic(self, block: AnswerBlock, action: str) -> str:
         return f"{self._topics.respond_reply(block.plant, block.resource_id, action)}/{self._client_id}"
@@ -206,7 +207,7 @@ class Answering:
     def _note(self, block: AnswerBlock, command_id: str, outcome: Outcome, detail: str) -> None:
         with self._lock:
             state = self._states[block]
-            if state.command_id == command_id and state.outcome is Outcome.SENT:
+            if state.command and state.command.id == command_id and state.outcome is Outcome.SENT:
                 self._states[block] = replace(state, outcome=outcome, refused_by="bus", detail=detail)
 
     def _on_reply(self, delivery: Delivery) -> None:
@@ -217,8 +218,13 @@ class Answering:
             self._log.warning("a reply to an answer was not understood", topic=delivery.topic, reason=error.reason)
             return
         with self._lock:
-            told: Mapping[AnswerBlock, AnswerState] = {block: replied(state, reply) for block, state in self._states.items()}
-            self._states.update(told)
+            for block, state in self._states.items():
+                if state.command is None or state.command.id != reply.command_id:
+                    continue
+                if misfit := state.command.misfit(reply, delivery.topic, delivery.correlation):
+                    self._log.warning("a reply to an answer was passed over", topic=delivery.topic, reason=misfit)
+                else:
+                    self._states[block] = replied(state, reply)
 
 
 def written_command(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from dotbus.contracts.messages import InstructionResponseReply, KnownInstruction
+from dotbus.contracts.messages import Environment, InstructionResponseReply, KnownInstruction
+from modbus_gateway.state.arrivals import ADS_INGEST
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.instructions import Listed
@@ -73,6 +74,36 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A command as it went out, by which its reply is known.
+
+    Attributes:
+        reply_topic: that replies to it come on.
+    """
+
+    id: str
+    batch_uid: str
+    instruction_uid: str
+    environment: Environment
+    reply_topic: str
+
+    def misfit(self, reply: InstructionResponseReply, topic: str, correlation: bytes | None) -> str | None:
+        """Why a reply that names this command does not belong to it; None when it does."""
+        service, _, _instance = reply.source.partition("/")
+        if reply.environment is not self.environment:
+            return f"it is of environment {reply.environment}"
+        if service != ADS_INGEST:
+            return f"it is said by {reply.source}, where only {ADS_INGEST} answers"
+        if (reply.batch_uid, reply.instruction_uid) != (self.batch_uid, self.instruction_uid):
+            return f"it speaks of instruction {reply.instruction_uid} of batch {reply.batch_uid}"
+        if topic != self.reply_topic:
+            return f"it did not come on {self.reply_topic}"
+        if correlation is not None and correlation != self.id.encode():
+            return "its correlation data are another command's"
+        return None
+
+
+@dataclass(frozen=True)
 class AnswerState:
     """What an answer block knows.
 
@@ -81,7 +112,7 @@ class AnswerState:
         sent: the words of the last answer that was taken to be sent.
         sequence: the number that was written last, 0 before the first.
         outcome: what became of it.
-        command_id: of the command whose reply is waited for; None when none is.
+        command: whose reply counts; None when none was sent.
         until_s: how long it is.
     """
 
@@ -92,7 +123,7 @@ class AnswerState:
     result_code: int | None = None
     refused_by: str = ""
     detail: str = ""
-    command_id: str | None = None
+    command: Command | None = None
     until_s: float = 0.0
 
 
@@ -140,7 +171,7 @@ def fill(state: AnswerState, pieces: Sequence[Piece], listed: Listed, client: Cl
 
 def _send(state: AnswerState, filling: Filling | None, sequence: int, listed: Listed) -> Sending:
     if filling is None and sequence and sequence == state.sequence:  # a reply of ours was lost on its way
-        is_refused = state.outcome is Outcome.REFUSED and state.command_id is None
+        is_refused = state.outcome is Outcome.REFUSED and state.command is None
         return Sending(state, refusal=Refusal.COUNT if is_refused else None)
     if state.outcome is Outcome.SENT:
         return Sending(state, refusal=Refusal.FAILURE)
@@ -176,9 +207,7 @@ def _refused(state: AnswerState, sequence: int, refused_by: str, detail: str) ->
 
 
 def replied(state: AnswerState, reply: InstructionResponseReply) -> AnswerState:
-    """The block once the reply to its command came, also one that came late; as before when it is of another command."""
-    if reply.command_id is None or reply.command_id != state.command_id:
-        return state
+    """The block once the reply to its command came, also one that came late."""
     return replace(
         state,
         outcome=_OUTCOMES.get(reply.outcome or "", Outcome.UNKNOWN),

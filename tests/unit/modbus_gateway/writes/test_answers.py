@@ -126,17 +126,20 @@ class Device:
         self.answering.stop()
         return [decode_as(one.payload, InstructionResponse) for one in self.broker.messages]
 
-    def reply(self, command_id: str | None, outcome: str = "taken", **more: object) -> None:
-        fields = {"batch_uid": "B1", "instruction_uid": "I1", "result_code": 0, "detail": "so", **more}
-        reply = InstructionResponseReply(
-            environment=Environment.PRODUCTION,
-            source="ads_ingest/a",
-            time=NOON,
-            outcome=outcome,
-            command_id=command_id,
-            **fields,
-        )
-        self.broker.replies[1](Delivery(self.broker.replies[0][0], encode(reply), False, NOON))  # noqa: FBT003
+    def reply(
+        self,
+        command_id: str | None,
+        outcome: str = "taken",
+        *,
+        correlation: bytes | None = None,
+        topic: str | None = None,
+        **more: object,
+    ) -> None:
+        fields: dict[str, object] = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a", "time": NOON}
+        fields |= {"batch_uid": "B1", "instruction_uid": "I1", "result_code": 0, "detail": "so", **more}
+        reply = InstructionResponseReply(outcome=outcome, command_id=command_id, **fields)  # type: ignore[arg-type]
+        said_on = topic or self.broker.messages[-1].response_topic or ""
+        self.broker.replies[1](Delivery(said_on, encode(reply), False, NOON, correlation=correlation))  # noqa: FBT003
 
     def read(self, address: int, count: int) -> bytes:
         assert self.tables
@@ -210,6 +213,28 @@ def test_each_outcome_has_its_number(device, said, shown):
     (command,) = device.send()
     device.reply(command.command_id, said, refused_by="a later word")
     assert device.status()[1::2] == (shown, 255)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"environment": Environment.SIMULATOR},
+        {"source": "console/x"},
+        {"source": "ads_ingest_of_mine/a"},
+        {"instruction_uid": "I2"},
+        {"batch_uid": "B2"},
+        {"correlation": b"another"},
+        {"topic": "dotbus/v1/plant/sierra/BESS/command/decline/reply/modbus_gateway-sierra"},
+    ],
+)
+def test_a_reply_that_is_not_of_our_command_in_all_that_it_says_is_passed_over(device, other, capsys):
+    device.answer(ACCEPT)
+    (command,) = device.send()
+    device.reply(command.command_id, **other)
+    assert device.status()[1] == Outcome.SENT
+    assert "passed over" in capsys.readouterr().out
+    device.reply(command.command_id, "refused", correlation=command.command_id.encode(), refused_by="caiso")
+    assert device.status()[1] == Outcome.REFUSED
 
 
 def test_a_reply_that_does_not_come_is_no_reply_until_it_comes_late(device):
