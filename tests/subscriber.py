@@ -267,6 +267,21 @@ def overlap(one: Message, other: Message) -> bool:
     return bool(one["interval_start"] < other["interval_end"] and other["interval_start"] < one["interval_end"])
 
 
+def is_silent(instruction: Message) -> bool:
+    """Whether an instruction does not say what one of its kind does."""
+    says = {
+        "minimum": ("min_mw",),
+        "maximum": ("max_mw",),
+        "fixed": ("min_mw", "max_mw", "standing_mw"),
+        "as-award": ("award_mw", "as_type"),
+        "as-test": ("standing_mw",),
+        "transition": ("transition_to_config_id",),
+    }.get(instruction["what"], ())
+    of_caiso = ("EN", "RU", "RD", "SR", "NR", "RC", "LFU", "LFD")
+    is_unknown = instruction["what"] == "as-award" and instruction.get("as_type") not in of_caiso
+    return is_unknown or any(instruction.get(name) is None for name in says)
+
+
 def against_price(price: Message, now: datetime) -> Reasons:
     """What is impossible about a price."""
     too_long = price["interval_end"] - price["interval_start"] > LONG
@@ -555,7 +570,7 @@ class Subscriber:
     def _instruction(self, judged: Judged, now: datetime, what: str, *, of_none: Reasons) -> Value:
         """What is instructed of one kind."""
         holding = [
-            (each, reasons | ({"incomplete"} if each["standing"] == "in doubt" else frozenset()))
+            (each, reasons | ({"incomplete"} if each["standing"] == "in doubt" or is_silent(each) else frozenset()))
             for each, reasons in self._parts(judged)
             if each["what"] == what and each["standing"] != "not in force" and each["start_at"] <= now
             if now < (each.get("end_at") or each.get("batch_until") or FOREVER)

@@ -3,7 +3,7 @@
 What is in force and what is ahead are told apart by our clock; an instruction in doubt counts as one, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -29,7 +29,18 @@ AWARDS: Final = {
     "NR": "non_spinning_award_mw",
 }
 """CAISO's types of ancillary service (asType) that have a quantity of their own."""
+OTHER_AWARDS: Final = frozenset({"EN", "RC", "LFU", "LFD"})
+"""Those that have none: ADS API specification, dispatch instruction. An award of one says nothing of the four above."""
 CHANGES_CYCLE: Final = 65535
+_SAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "minimum": ("min_mw",),
+    "maximum": ("max_mw",),
+    "fixed": ("standing_mw", "min_mw", "max_mw"),
+    "as-award": ("as_type", "award_mw"),
+    "as-test": ("standing_mw",),
+    "transition": ("transition_to_config_id",),
+}
+"""What an instruction of a kind says, or nobody knows what it instructs: the fields that its quantities show."""
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _UNANSWERED: Final = ("none", "unclear")
 _One = Judged[KnownInstruction]
@@ -74,7 +85,7 @@ class Instructed:
     @classmethod
     def at(cls, known: Known[KnownInstruction], now: datetime) -> Self:
         """At a moment."""
-        lasting = [one for one in known.parts if over_at(one.said) > now]
+        lasting = [_whole(one) for one in known.parts if over_at(one.said) > now]
         standing = [one for one in lasting if one.said.standing != NOT_IN_FORCE]
         begun = [one for one in standing if one.said.start_at <= now]
         ahead = [one for one in standing if one.said.start_at > now]
@@ -105,6 +116,20 @@ class Instructed:
         """The quality of what is made of some instructions; that there are none is as good as the state."""
         reasons = [one.reasons for one in of if one] or [self.whole.reasons]
         return Quality.of(chain(more, *reasons))
+
+
+def _whole(one: _One) -> _One:
+    """An instruction, in doubt where it does not say what one of its kind does: that would read as if there were none."""
+    said = one.said
+    is_silent = any(getattr(said, name) is None for name in _SAYS.get(said.what, ()))
+    if said.standing == NOT_IN_FORCE or not (is_silent or _is_of_unknown_type(said)):
+        return one
+    return one.about(said, Reason.INCOMPLETE)
+
+
+def _is_of_unknown_type(said: KnownInstruction) -> bool:
+    """Whether it awards nobody knows what."""
+    return said.what == "as-award" and said.as_type not in AWARDS and said.as_type not in OTHER_AWARDS
 
 
 def _precedence(one: _One) -> tuple[datetime, int, str]:
@@ -192,7 +217,8 @@ def _read_commitments(instructed: Instructed, now: datetime) -> Named:
 
 def _read_awards(instructed: Instructed) -> Named:
     found = {as_type: instructed.in_force("as-award", as_type=as_type) for as_type in AWARDS}
-    quality = instructed.quality(found.values())
+    unknown = [one for one in instructed.begun if _is_of_unknown_type(one.said)]
+    quality = instructed.quality([*found.values(), *unknown])
     megawatts = {as_type: one.said.award_mw if one else None for as_type, one in found.items()}
     return {
         **described("as_award", quality),

@@ -30,10 +30,10 @@ def u32(seconds_after_noon: float) -> list[int]:
     return list(struct.unpack(">HH", struct.pack(">I", int(at(seconds_after_noon).timestamp()))))
 
 
-def shown_at(points: list[dict], *said) -> list[int]:
+def shown_at(points: list[dict], *said, registers: int = 2) -> list[int]:
     gateway = Gateway(stale_after_s=900, point=[{"unit_id": 20, "resource": "SOLAR", **point} for point in points])
     gateway.hear(status(0), *said)
-    return gateway.words(1, 20, 0, points[-1]["address"] + points[-1].get("length", 2))
+    return gateway.words(1, 20, 0, points[-1]["address"] + points[-1].get("length", registers))
 
 
 def test_nothing_was_said_is_bad_and_no_count_is_0(gateway):
@@ -187,3 +187,27 @@ def test_what_a_source_that_is_gone_listed_without_an_end_is_over_when_it_would_
     assert gateway.words(3599, 11, COMMITMENT, 3)[0] == 0
     gateway.hear(status(3600), instructions(said_s=3600))
     assert gateway.words(3600, 11, COMMITMENT, 3) == [*GOOD, NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("said", "quality", "doubted"),
+    [
+        (instruction("minimum", 0, standing_mw=5.0), "constraint", True),
+        (instruction("maximum", 0), "constraint", True),
+        (instruction("fixed", 0, min_mw=5.0, max_mw=5.0), "constraint", True),
+        (instruction("minimum", 0, standing="not in force"), "constraint", False),
+        (instruction("as-award", 0, as_type="RU"), "as_award", True),
+        (instruction("as-award", 0, award_mw=5.0), "as_award", True),
+        (instruction("as-award", 0, award_mw=5.0, as_type="XX"), "as_award", True),
+        (instruction("as-award", 0, award_mw=5.0, as_type="XX", standing="not in force"), "as_award", False),
+        (instruction("as-award", 100, award_mw=5.0, as_type="XX"), "as_award", False),
+        (instruction("as-test", 0), "as_test", True),
+        (instruction("as-award", 0, award_mw=5.0, as_type="LFU"), "as_award", False),
+        (instruction("transition", 0, transition_to_config_id="2x1"), "transition", False),
+        (instruction("transition", 100, transition_from_config_id="1x1"), "transition", True),
+        (instruction("start-up", 0), "commitment", False),
+    ],
+)
+def test_an_instruction_that_does_not_say_what_one_of_its_kind_does_is_not_as_good_as_none(said, quality, doubted):
+    points = [{"address": 0, "quantity": f"{quality}_quality"}, {"address": 1, "quantity": f"{quality}_reasons"}]
+    assert shown_at(points, instructions(said), registers=1) == ([UNCERTAIN, INCOMPLETE] if doubted else GOOD)
