@@ -19,6 +19,12 @@ from typing import Final
 from dotbus.runtime.installation.modbus import ByteOrder, OnBad, RegisterType, WordOrder
 
 
+def digits_of(number: float) -> str:
+    """A number as people write it, with all the digits that it has: 60.000004 is not 60."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
+
+
 class DoesNotFit(ValueError):
     """A value that its register type cannot carry. It is never wrapped, clipped or cut: its quality is bad."""
 

@@ -8,7 +8,7 @@ from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.addressing import ADDRESSES, written
 from modbus_gateway.map.cells import form_of_point
 from modbus_gateway.map.file_facts import NODES, FileFacts, why_it_does_not_fit
-from modbus_gateway.map.form import Form
+from modbus_gateway.map.form import Form, digits_of
 from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import EPOCH, FRESH, MUST_FOLLOW, MW, REASONS, TEXT, Quantity, Scope
 from modbus_gateway.map.state_check import check_source, check_whose
@@ -175,7 +175,7 @@ def _check_scale(point: Point, form: Form, facts: FileFacts, at: Location) -> It
 def _check_limits(point: Point, quantity: Quantity, form: Form, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     """A type that cannot show what the value can be: by its resource's limits and its own."""
     if point.least is not None and point.most is not None and point.least > point.most:
-        yield from facts.tell(at, "max", f"{point.most:g} is below min {point.least:g}", "min")
+        yield from facts.tell(at, "max", f"{digits_of(point.most)} is below min {digits_of(point.least)}", "min")
     limits = [("its own min", point.least), ("its own max", point.most)]
     resource = facts.resources.get(point.resource or "") if quantity.unit == MW else None
     if resource:

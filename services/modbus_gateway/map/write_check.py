@@ -10,6 +10,7 @@ from dotbus.runtime.settings.mistakes import Location, Mistake, key_of
 from modbus_gateway.map.addressing import ADDRESSES, written
 from modbus_gateway.map.check import Area
 from modbus_gateway.map.file_facts import FileFacts, why_it_does_not_fit
+from modbus_gateway.map.form import digits_of
 from modbus_gateway.map.point_check import INTEGER_SCALE_LEAST, SCALE_LEAST, SCALE_MOST
 from modbus_gateway.map.writable import TYPES, Writables, form_of, place_of, unit_of, writable_of
 
@@ -122,7 +123,7 @@ def _check_point(write: Write, facts: FileFacts, at: Location) -> Iterator[Mista
         return
     yield from _check_scale(write, facts, at)
     if write.least is not None and write.most is not None and write.least > write.most:
-        yield from facts.tell(at, "max", f"{write.most:g} is below min {write.least:g}", "min")
+        yield from facts.tell(at, "max", f"{digits_of(write.most)} is below min {digits_of(write.least)}", "min")
     for name, limit in (("min", write.least), ("max", write.most)):
         if limit is not None and write.scale and why_it_does_not_fit(limit, form):
             told = f"{form.type} with scale {write.scale:g} and offset {write.offset:g} cannot hold {name}, {limit:g}"

@@ -114,8 +114,9 @@ gone.
 {_table(COMMIT_WRITTEN, COMMIT_STATUS)}
 
 What one client has staged no other one adds to or confirms, until it is taken or gone. A commit that is refused lets go of
-what was staged (not with result 6 or 7). The same number again with nothing staged is answered as before: a reply that was
-lost does no harm.
+what was staged (not with result 6 or 7; the number of a 7 may be used again). Register 3 is of the number in register 2, but
+for a 6, and a 3 that no commit was written for: these leave register 2 as it was. The same number again with nothing staged
+is answered as before, and register 3 is its result again: a reply that was lost does no harm.
 
 ```
 mbpoll -0 -1 -B -a 11 -p 5020 -t 4:float -r 1000 127.0.0.1 -- 48.5    # actual_mw, taken at once

@@ -130,7 +130,9 @@ class Answering:
             if sending.answer:
                 return self._send(block, before, sending, sending.answer, client, now, keep)
             if sending.refusal and sending.state.outcome is Outcome.REFUSED and sending.state is not before:
-                keep([written_command(block, "answer", None, client, sending.state.refused_by, sending.state.detail)])
+                action, number = sending.tried
+                told = sending.state.detail if number is None else f"instruction number {number}: {sending.state.detail}"
+                keep([written_command(block, action, None, client, sending.state.refused_by, told)])
             self._states[block] = sending.state
             return sending.refusal
 
@@ -230,6 +232,6 @@ class Answering:
 def written_command(
     block: AnswerBlock, action: str, megawatts: float | None, client: Client, refused_by: str | None, detail: str
 ) -> Written:
-    """What was commanded, as it is kept. Those that are refused may be told together; each that is taken by itself."""
+    """What was commanded, as it is kept. Those that are refused alike in all may be told together; each taken one by itself."""
     what = Commanded(block.plant, block.resource_id, action, None if megawatts is None else "MW")
-    return Written(what, client, None, megawatts, refused_by, detail, is_command=refused_by is None)
+    return Written(what, client, None, megawatts, refused_by, detail, is_command=refused_by is None, about=detail)

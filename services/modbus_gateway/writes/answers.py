@@ -129,11 +129,16 @@ class AnswerState:
 
 @dataclass(frozen=True)
 class Sending:
-    """What a write to an answer block comes to: an answer to be sent, or what the client is told, or neither."""
+    """What a write to an answer block comes to: an answer to be sent, or what the client is told, or neither.
+
+    Attributes:
+        tried: the action of what was refused, and the instruction by its number, as far as they are known.
+    """
 
     state: AnswerState
     answer: Answer | None = None
     refusal: Refusal | None = None
+    tried: tuple[str, int | None] = ("answer", None)
 
 
 def pass_time(state: AnswerState, now: Now) -> AnswerState:
@@ -170,6 +175,7 @@ def fill(state: AnswerState, pieces: Sequence[Piece], listed: Listed, client: Cl
 
 
 def _send(state: AnswerState, filling: Filling | None, sequence: int, listed: Listed) -> Sending:
+    words: Mapping[Part, bytes] = filling.words if filling else {}
     if filling is None and sequence and sequence == state.sequence:  # a reply of ours was lost on its way
         is_refused = state.outcome is Outcome.REFUSED and state.command is None
         return Sending(state, refusal=Refusal.COUNT if is_refused else None)
@@ -177,12 +183,19 @@ def _send(state: AnswerState, filling: Filling | None, sequence: int, listed: Li
         return Sending(state, refusal=Refusal.FAILURE)
     if sequence in (0, state.sequence):
         told = "its sequence number is 0, or was written before"
-        return Sending(replace(_refused(state, state.sequence, "commit", told), filling=state.filling), refusal=Refusal.COUNT)
-    answer = _answer(filling.words if filling else {}, listed)
+        kept = replace(_refused(state, state.sequence, "commit", told), filling=state.filling)
+        return Sending(kept, refusal=Refusal.COUNT, tried=_tried(words))
+    answer = _answer(words, listed)
     if isinstance(answer, str):
-        return Sending(_refused(state, sequence, "command", answer), refusal=Refusal.COUNT)
-    sent = filling.words if filling else {}
-    return Sending(AnswerState(sent=sent, sequence=sequence), answer)
+        return Sending(_refused(state, sequence, "command", answer), refusal=Refusal.COUNT, tried=_tried(words))
+    return Sending(AnswerState(sent=words, sequence=sequence), answer)
+
+
+def _tried(words: Mapping[Part, bytes]) -> tuple[str, int | None]:
+    number = words.get(Part.NUMBER)
+    return ACTIONS.get(int.from_bytes(words.get(Part.ACTION, b"")), "answer"), None if number is None else int.from_bytes(
+        number
+    )
 
 
 def _answer(words: Mapping[Part, bytes], listed: Listed) -> Answer | str:

@@ -1,8 +1,8 @@
 """Gathering: which writes are told as an event of their own, and which in one with those alike. Pure, but for the ids.
 
-The first of writes alike (one point, one client, one outcome, one reason) is told at once. Those that follow within a minute
-are told in one event at its end: a measurement that is written each second, or a client that is refused ten times a second,
-fills nothing.
+The first of writes alike (one point, one client, one outcome, one reason; of commands one detail) is told at once. Those that
+follow within a minute are told in one event at its end: a measurement that is written each second, or a client that is
+refused ten times a second, fills nothing.
 """
 
 import uuid
@@ -18,7 +18,7 @@ TOLD_EVERY_S: Final = 60.0
 KINDS_MOST: Final = 1000
 """Of writes that are gathered at a time. Beyond it those that are refused are counted by the metrics alone: a crowd of
 addresses fills nothing either."""
-_Kind = tuple[str, str, str, str | None]
+_Kind = tuple[str, str, str, str | None, str]
 
 
 @dataclass(frozen=True)
@@ -114,4 +114,4 @@ class Gathering:
 
 def kind_of(one: Written) -> _Kind:
     """What makes writes alike."""
-    return one.point.resource_id, one.point.point, identity_of(one.client), one.refused_by
+    return one.point.resource_id, one.point.point, identity_of(one.client), one.refused_by, one.about

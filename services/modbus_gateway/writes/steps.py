@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from modbus_gateway.map.form import digits_of
 from modbus_gateway.map.writable import NoValue, WritablePoint, Writables, read_words
 from modbus_gateway.wire.image import Refusal
 from modbus_gateway.wire.writing import Client
@@ -39,7 +40,8 @@ def write(state: UnitState, of_unit: Writables, pieces: Sequence[Piece], client:
         commit = _commit(state, step.state, sequence, client, now)
         if commit.refusal:
             return commit
-        step = Step(commit.state, (*step.written, *commit.written), unkept=replace(state, result=Result.NOT_KEPT, wrong=None))
+        unkept = replace(state, answered=sequence, outcome=Result.NOT_KEPT, since=None, wrong=None)
+        step = Step(commit.state, (*step.written, *commit.written), unkept=unkept)
     return replace(step, state=_heard(step.state, pieces, now))
 
 
@@ -50,11 +52,11 @@ def why_not(point: WritablePoint, words: bytes) -> tuple[str, str] | None:
         return "value", value.reason
     if isinstance(value, bool) or value is None:
         return None
-    shown = f"{value:g} {point.unit or ''}".strip()
+    shown = f"{digits_of(value)} {point.unit or ''}".strip()
     if point.least is not None and value < point.least:
-        return "limits", f"{shown} is below {point.least:g}"
+        return "limits", f"{shown} is below {digits_of(point.least)}"
     if point.most is not None and value > point.most:
-        return "limits", f"{shown} is above {point.most:g}"
+        return "limits", f"{shown} is above {digits_of(point.most)}"
     return None
 
 
@@ -114,28 +116,31 @@ def _commit(before: UnitState, state: UnitState, sequence: int, client: Client, 
     """
     if state.staging is None:
         return _nothing_staged(before, state, sequence)
-    if sequence in (0, before.answered):
+    was_answered = sequence == before.answered and before.outcome is not Result.NOT_KEPT
+    if sequence == 0 or was_answered:
         told = "its sequence number is 0, or was answered before"
         written = _all_refused(
             before, list(state.staging.words.values()), client, dict.fromkeys(state.staging.words, ("commit", told))
         )
-        return Step(replace(before, result=Result.SEQUENCE, wrong=None), written, Refusal.COUNT)
+        return Step(replace(before, since=Result.SEQUENCE, wrong=None), written, Refusal.COUNT)
     entries = list(state.staging.words.values())
     if wrong := _wrong(entries):
         first = next(point for point, _words in entries if point.key in wrong)
         result = Result.LIMITS if wrong[first.key][0] == "limits" else Result.NO_VALUE
-        answered = replace(before, staging=None, answered=sequence, result=result, wrong=first)
+        answered = replace(before, staging=None, answered=sequence, outcome=result, since=None, wrong=first)
         return Step(answered, _all_refused(before, entries, client, wrong), Refusal.COUNT)
-    confirmed = replace(state, staging=None, answered=sequence, result=Result.TAKEN, wrong=None)
+    confirmed = replace(state, staging=None, answered=sequence, outcome=Result.TAKEN, since=None, wrong=None)
     return _take(confirmed, entries, client, now)
 
 
 def _nothing_staged(before: UnitState, state: UnitState, sequence: int) -> Step:
     """The same number again is the question what became of it: a reply may have been lost on its way."""
     if sequence and sequence == before.answered:
-        return Step(state) if before.result is Result.TAKEN else Step(before, (), Refusal.COUNT)
-    result = Result.TOO_LATE if before.result is Result.TOO_LATE else Result.NOTHING_STAGED
-    return Step(replace(before, answered=sequence, result=result, wrong=None), (), Refusal.COUNT)
+        if before.outcome is Result.TAKEN:
+            return Step(replace(state, since=None))
+        return Step(replace(before, since=None), (), Refusal.COUNT)
+    outcome = Result.TOO_LATE if before.since is Result.TOO_LATE else Result.NOTHING_STAGED
+    return Step(replace(before, answered=sequence, outcome=outcome, since=None, wrong=None), (), Refusal.COUNT)
 
 
 def _heard(state: UnitState, pieces: Sequence[Piece], now: Now) -> UnitState:

@@ -84,7 +84,12 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """A write that was taken or refused, of one point. A command is one: each is told by itself."""
+    """A write that was taken or refused, of one point.
+
+    Attributes:
+        is_command: whether it was taken as a command: each of these is told by itself.
+        about: what writes have in common besides that may be told together; of a command that was refused all that it says.
+    """
 
     point: Named
     client: Client
@@ -93,6 +98,7 @@ class Written:
     refused_by: str | None
     detail: str
     is_command: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,9 @@ class UnitState:
         taken: the last value of each point that has one.
         staging: what waits for a commit; None when nothing does.
         answered: the sequence number that was answered last, 0 before the first.
-        result: what became of it, or of what was staged since.
+        outcome: what became of it.
+        since: what became since of what has no number of its own: what was staged ended, or a number was none to answer. None
+            when nothing did.
         wrong: the point that was the reason.
         heartbeat: the counter that was written last.
         heard_s: when somebody wrote last who may, or the counter went on; None before.
@@ -112,10 +120,16 @@ class UnitState:
     taken: Mapping[Key, Taken] = field(default_factory=dict)
     staging: Staging | None = None
     answered: int = 0
-    result: Result = Result.NOTHING
+    outcome: Result = Result.NOTHING
+    since: Result | None = None
     wrong: WritablePoint | None = None
     heartbeat: int | None = None
     heard_s: float | None = None
+
+    @property
+    def result(self) -> Result:
+        """What became of the last commit, or of what was staged since."""
+        return self.outcome if self.since is None else self.since
 
     def value(self, point: WritablePoint) -> PointValue:
         """The last value that was taken of a point, whether or not it counts still."""
@@ -152,7 +166,7 @@ def lapse(state: UnitState, of_unit: Writables, now: Now) -> Step:
     if staging and now.seconds >= staging.until_s:
         told = "it was staged and not confirmed in time"
         written = tuple(refused(state, point, staging.client, words, "commit", told) for point, words in staging.words.values())
-        state = replace(state, staging=None, result=Result.TOO_LATE, wrong=None)
+        state = replace(state, staging=None, since=Result.TOO_LATE, wrong=None)
     if is_silent(state, of_unit, now) and not all(taken.is_silent for taken in state.taken.values()):
         state = replace(state, taken={key: replace(taken, is_silent=True) for key, taken in state.taken.items()})
     return Step(state, written)

@@ -278,6 +278,27 @@ def test_what_says_no_answer_is_refused_and_sent_to_nobody(device, asked):
     assert [one.refused_by for one in device.events] == ["command"]
 
 
+def test_answers_that_are_refused_are_told_each_with_what_was_tried_and_those_alike_together(device):
+    device.answer(ACCEPT, 1, number=12345)
+    device.answer(DECLINE, 2, number=12345)
+    device.answer(DECLINE, 3, number=777)
+    device.answer(PARTIAL, 4)
+    told = [(one.point, one.detail.partition(":")[0], one.writes) for one in device.events]
+    own = number_of(device.open[0])
+    assert told == [
+        ("accept", "instruction number 12345", 1),
+        ("decline", "instruction number 12345", 1),
+        ("decline", "instruction number 777", 1),
+        ("partial", f"instruction number {own}", 1),
+    ]
+    for sequence in (5, 6, 7):
+        device.answer(DECLINE, sequence, number=777)
+    assert len(device.events) == 4
+    device.clock.seconds += 60
+    device.taking.look()
+    assert [(one.point, one.writes) for one in device.events[4:]] == [("decline", 3)]
+
+
 def test_registers_may_be_written_one_by_one_before_the_sequence_number(device):
     number = number_of(device.open[0])
     assert [device.write(0, number.to_bytes(4)), device.write(2, b"\0\2"), device.write(6, b"\0\7")] == [None] * 3

@@ -73,11 +73,12 @@ class Staging(RuleBasedStateMachine):
         reply = self.plant.taking.write_registers(UNIT, COMMIT, sequence.to_bytes(2), client)
         self.plant.fails = None
         if not self.staged:
-            repeats = sequence == self.answered != 0 and before.result is Result.TAKEN
+            repeats = sequence == self.answered != 0 and before.outcome is Result.TAKEN
             assert (reply is None) == repeats
             self.answered = sequence
             return
-        if self.by != client or sequence in (0, self.answered):
+        was_answered = sequence == self.answered and before.outcome is not Result.NOT_KEPT
+        if self.by != client or sequence == 0 or was_answered:
             assert reply is not None
             return
         if None in self.staged.values():
@@ -89,6 +90,7 @@ class Staging(RuleBasedStateMachine):
             self.answered, self.staged, self.by = sequence, {}, None
         else:
             assert fails
+            self.answered = sequence
 
     @rule(value=st.floats(-60, 60, width=32))
     def write_at_once(self, value):

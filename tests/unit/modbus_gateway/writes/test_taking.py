@@ -264,6 +264,44 @@ def test_what_is_not_confirmed_in_time_is_gone_and_told(plant):
     assert {by for _, _, by in outcomes(plant)} == {"commit"}
 
 
+def test_a_commit_of_nothing_says_once_that_what_was_staged_ended_and_then_that_nothing_was(plant):
+    write(plant, CONFIRMED, mw(50))
+    plant.clock.seconds += 20
+    results = []
+    for number in (3, 4):
+        write(plant, COMMIT, word(number))
+        results.append(state(plant).result)
+    assert results == [Result.TOO_LATE, Result.NOTHING_STAGED]
+
+
+def test_a_number_that_was_taken_is_told_as_taken_whatever_was_tried_or_ended_since(plant):
+    write(plant, CONFIRMED, mw(50))
+    write(plant, COMMIT, word(7))
+    write(plant, CONFIRMED, mw(40), OTHER)
+    assert write(plant, COMMIT, word(7), OTHER) is Refusal.COUNT
+    plant.clock.seconds += 20
+    assert (state(plant).answered, state(plant).result) == (7, Result.TOO_LATE)
+    assert write(plant, COMMIT, word(7)) is None
+    assert (state(plant).answered, state(plant).result) == (7, Result.TAKEN)
+
+
+def test_the_result_of_a_commit_that_could_not_be_kept_stands_beside_its_own_number(plant):
+    write(plant, CONFIRMED, mw(50))
+    write(plant, COMMIT, word(5))
+    write(plant, SECOND, word(125))
+    plant.fails = sqlite3.OperationalError("database or disk is full")
+    assert write(plant, COMMIT, word(6)) is Refusal.FAILURE
+    assert (state(plant).answered, state(plant).result) == (6, Result.NOT_KEPT)
+    plant.fails = None
+    assert write(plant, COMMIT, word(6)) is None
+    assert (state(plant).answered, state(plant).result) == (6, Result.TAKEN)
+
+
+def test_what_is_beyond_a_limit_is_told_with_the_digits_by_which_it_is(plant):
+    write(plant, ACTUAL, mw(60.000004))
+    assert plant.events[-1].detail == "60.000004 MW is above 60"
+
+
 def test_nobody_confirms_or_adds_to_what_another_client_staged(plant):
     write(plant, CONFIRMED, mw(50))
     assert write(plant, COMMIT, word(3), OTHER) is Refusal.FAILURE
