@@ -45,13 +45,14 @@ def point(name: str, of: Writables | None = None) -> WritablePoint:
 
 
 class Clock:
-    """A clock that the test moves."""
+    """A clock that the test moves, and sets by so much."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
+        self.set_by = timedelta(0)
 
     def __call__(self) -> Now:
-        return Now(NOON + timedelta(seconds=self.seconds - 1000.0), self.seconds)
+        return Now(NOON + timedelta(seconds=self.seconds - 1000.0) + self.set_by, self.seconds)
 
 
 class Plant:

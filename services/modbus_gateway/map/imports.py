@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from pydantic import ValidationError
@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from dotbus.runtime.installation.modbus import Addresses, Line, Point, Table
 from dotbus.runtime.settings.mistakes import Mistake, did_you_mean, mistakes_of
 from modbus_gateway.map.addressing import read_address, written
+from modbus_gateway.map.cells import form_of_point
+from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.rows import COLUMNS, SEVERAL
 
 _DESCRIBES: Final = frozenset(
@@ -23,6 +25,7 @@ _DESCRIBES: Final = frozenset(
 )
 _WHOLE: Final = ("unit_id", "length")
 _NUMBERS: Final = ("scale", "offset", "min", "max", "stale_after_s", "bad_value")
+_TOML_KEY: Final = {"address_1_based": "address", "address_4xxxx": "address"}
 _NOTATIONS: Final = {"address": Addresses.FROM_0, "address_1_based": Addresses.FROM_1, "address_4xxxx": Addresses.CLASSIC}
 
 
@@ -36,10 +39,12 @@ def import_points(text: str, where: str, notation: Addresses = Addresses.FROM_0)
     """
     mistakes: list[Mistake] = []
     tables: list[str] = []
+    taken: dict[tuple[int, Table, int], int] = {}
     for line, row in _rows(text, where, mistakes):
         values = dict[str, object]()
         found = list(_read_row(row, values, where))
-        found += [] if found else _check(values, where)
+        if "part" not in row:
+            found += _check(values, where, {_TOML_KEY.get(one.key, one.key) for one in found}, line, taken)
         mistakes += [Mistake(where, one.key, one.reason, line, row.get("resource", "")) for one in found]
         tables.append(_toml(_in_notation(values, notation)))
     stated = f'# For a file of which [modbus] says addresses = "{notation}"'
@@ -110,12 +115,32 @@ def _read_place(row: Mapping[str, str], values: dict[str, object], where: str) -
         yield Mistake(where, "table", f"{values['table']} is not the table of {row[name]}")
 
 
-def _check(values: Mapping[str, object], where: str) -> list[Mistake]:
+def _check(
+    values: Mapping[str, object], where: str, told: Collection[str], line: int, taken: dict[tuple[int, Table, int], int]
+) -> list[Mistake]:
+    """What is wrong with a row besides the keys that were told already, and with where it stands.
+
+    Args:
+        values: of the row, as TOML has them, without what could not be read.
+        where: the file.
+        told: keys of which it was told what is wrong.
+        line: of the row.
+        taken: the lines of the registers that stand before it; those of this one are added.
+    """
     try:
-        Point.model_validate(values)
+        point = Point.model_validate(values)
     except ValidationError as error:
-        return mistakes_of(error, where, Point)
-    return []
+        return [mistake for mistake in mistakes_of(error, where, Point) if mistake.key not in told]
+    quantity = quantity_of(point)
+    if isinstance(quantity, str):
+        return [Mistake(where, "path" if point.path else "quantity", quantity)]
+    if told:
+        return []
+    registers = form_of_point(point, quantity).registers
+    places = [(point.unit_id, point.table, address) for address in range(point.address, point.address + registers)]
+    before = next((taken[place] for place in places if place in taken), None)
+    taken |= dict.fromkeys(places, line)
+    return [] if before is None else [Mistake(where, "address", f"overlaps with what line {before} has there")]
 
 
 def _in_notation(values: Mapping[str, object], notation: Addresses) -> Mapping[str, object]:

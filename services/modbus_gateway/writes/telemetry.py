@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from dotbus.contracts.codec import encode
@@ -14,7 +14,8 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.messages import BusError, Outgoing, PublishRefused
 from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import WritablePoint
-from modbus_gateway.writes.unit import Key, Now, UnitState, counts
+from modbus_gateway.state.clock_steps import Moment
+from modbus_gateway.writes.unit import Key, Now, Taken, UnitState, counts
 
 LOOK_EVERY_S: Final = 0.25
 """How often it is looked whether a value fell silent, or one that changes fast is to be said as it is now."""
@@ -59,11 +60,17 @@ def telemetry_of(state: UnitState, point: WritablePoint, identity: Identity, now
         unit=point.unit,
         quality=192 if quality.is_good else 0,
         reasons=tuple(reason.value for reason in quality.reasons),
-        measured_at=taken.at.wall if taken else None,
+        measured_at=_measured_at(taken, now) if taken else None,
         valid_until=now.wall + timedelta(seconds=VALID_FOR_S),
         written_by=(taken.client.subject or None) if taken else None,
         written_from=(taken.client.address or None) if taken else None,
     )
+
+
+def _measured_at(taken: Taken, now: Now) -> datetime:
+    """When it was written by the clock as it is now: set since, it would be dated after it is said, or long before."""
+    written = Moment(taken.at.wall, taken.at.seconds)
+    return taken.at.wall + Moment(now.wall, now.seconds).step_since(written)
 
 
 class Saying:

@@ -118,8 +118,21 @@ def test_every_mistake_of_a_csv_is_told_with_its_line():
     assert mistakes(text) == [
         "map.csv: scale: 'much' is no number (line 2, SOLAR)",
         "map.csv: address: 'x' is no address (line 4, BESS)",
+        "map.csv: unit_id: must be less than or equal to 255 (line 4, BESS)",
         "map.csv: table: must be 'holding', 'input', 'discrete' or 'coil' (line 5, BESS)",
     ]
+
+
+def test_one_mistake_of_a_line_hides_no_other_one():
+    columns = "unit_id,address_4xxxx,quantity,resource,type,word_order\n"
+    text = f"{columns}abc,40009,dot_mw,BESS,int16,sideways\n1,x,nothing,BESS,float32,\n1,40005,dot_nw,BESS,,\n"
+    told = mistakes(text)
+    assert [one.partition(": ")[2].partition(":")[0] for one in told] == ["unit_id", "word_order", "address_4xxxx", "quantity"]
+
+
+def test_lines_that_stand_at_one_address_are_told_with_the_other_line():
+    text = "unit_id,address,quantity,resource\n1,0,dot_mw,BESS\n2,0,dot_mw,BESS\n1,1,dot_quality,BESS\n1,2,dot_quality,BESS\n"
+    assert mistakes(text) == ["map.csv: address: overlaps with what line 2 has there (line 4, BESS)"]
 
 
 def test_a_spreadsheet_that_writes_semicolons_is_read_too():

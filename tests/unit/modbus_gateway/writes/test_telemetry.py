@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 import pytest
 from write_story import ACTUAL, SCADA, SWITCH, UNIT, Plant
@@ -129,3 +130,14 @@ def test_a_switch_is_true_or_false_without_a_unit(story):
     story.saying.say()
     (said,) = story.broker.of(TOPICS.telemetry("sierra", "BESS", "agc_on"))
     assert (said.value, said.unit, said.written_from) == (True, None, "10.0.0.5")
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_value_is_as_old_as_it_is_after_the_clock_was_set(story, hours):
+    story.write(48.5)
+    story.run(3)
+    story.plant.clock.set_by = timedelta(hours=hours)
+    said = story.run(61)[-1]
+    assert said.measured_at is not None
+    assert said.quality == 0
+    assert said.time - said.measured_at == timedelta(seconds=30.25)
