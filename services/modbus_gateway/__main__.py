@@ -16,7 +16,7 @@ from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.process import acting_on, service_app
-from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.schedule import lasting_s, utc_now
 from dotbus.runtime.starting import listening
 from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_writable
@@ -113,7 +113,7 @@ def _writes(
         received,
         stale_after_s=installation.modbus.stale_after_s,
         wall=utc_now,
-        monotonic_s=time.monotonic,
+        monotonic_s=lasting_s,
         count=metrics.written,
     )
 

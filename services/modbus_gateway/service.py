@@ -29,6 +29,9 @@ WAITING_MOST: Final = 1000
 ROOM_WITHIN_S: Final = 1.0
 """How long the bus's thread waits for room at most: it keeps the connection, too."""
 
+_Came = Delivery | bool | Callable[[], None]
+"""A message, that the connection came or went, or what is to be done after them."""
+
 
 class Service:
     """Keeps the image up to date.
@@ -77,7 +80,7 @@ class Service:
         self.upstreams: tuple[Upstream, ...] = hear_ingests(images.received, self._needed, clock())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
-        self._waiting = deque[Delivery | bool]()
+        self._waiting = deque[_Came]()
         self._is_told = False
         self._has_room = threading.Event()
         self._log = get_logger("service")
@@ -128,7 +131,11 @@ class Service:
         """Learn, in the bus's thread, that the broker is there or not."""
         self._hand_over(connected)
 
-    def _hand_over(self, what: Delivery | bool) -> None:  # noqa: FBT001  # as above
+    def in_turn(self, act: Callable[[], None]) -> None:
+        """Have something done in the loop's thread once all that came before has been taken; any thread may ask."""
+        self._hand_over(act)
+
+    def _hand_over(self, what: _Came) -> None:
         self._waiting.append(what)
         loop = self._loop  # gone once nobody takes anything any more
         if loop is not None and not self._is_told and not loop.is_closed():
@@ -186,15 +193,18 @@ class Service:
         timer.cancel()
         self._changed.clear()
 
-    def _take(self, what: Delivery | bool) -> None:  # noqa: FBT001  # as above
+    def _take(self, what: _Came) -> None:
         if isinstance(what, bool):
             self._images.turn(connected=what)
             self._is_heard = True
             return
         try:
-            self._read(what)
+            if isinstance(what, Delivery):
+                self._read(what)
+            else:
+                what()
         except Exception:  # noqa: BLE001  # nobody's message may end what serves all others
-            self._log.exception("a message could not be read", topic=what.topic)
+            self._log.exception("a message could not be read", topic=getattr(what, "topic", None))
 
     def _read(self, delivery: Delivery) -> None:
         arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments)
@@ -209,9 +219,9 @@ class Service:
         self._images.take(arrival)
         self._is_heard = self._is_heard or bool(arrival.source)
 
-    def stand(self, redundancy_state: int, hears: bool) -> None:  # noqa: FBT001  # a listener's second argument
-        """What we are beside other gateways, and whether we hear the broker in time; in the loop's thread."""
-        self._images.stand(redundancy_state, hears=hears)
+    def stand(self, redundancy_state: int, holds_until_s: float) -> None:
+        """What we are beside other gateways, and until when what came is not too old; in the loop's thread."""
+        self._images.stand(redundancy_state, holds_until_s)
         self._changed.set()
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import version as version_of
 from dotbus.contracts.messages import ServiceStatus
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.presence import Identity, Presence
-from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.schedule import lasting_s, utc_now
 from modbus_gateway.beside.gateways import Gateways
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.metrics import GatewayMetrics
@@ -69,7 +69,15 @@ class Serving:
             delivered=metrics.delivered,
         )
         self.gateways = Gateways(
-            bus, self._topics, identity, self._step_back, self.service.stand, self._say_again, clock=utc_now, loop=loop
+            bus,
+            self._topics,
+            identity,
+            self._step_back,
+            self.service.stand,
+            self._say_again,
+            in_turn=self.service.in_turn,
+            monotonic_s=lasting_s,
+            clock=utc_now,
         )
         self.gateways.serve(register_map.hashes)
         self.service.follow(bus, writes.follows if writes else ())
@@ -94,7 +102,7 @@ class Serving:
         )
 
     def _image_of(self, register_map: RegisterMap) -> CurrentImage:
-        return CurrentImage(register_map, self._topics, wall=utc_now, monotonic_s=time.monotonic, render_s=self._render_s)
+        return CurrentImage(register_map, self._topics, wall=utc_now, monotonic_s=lasting_s, render_s=self._render_s)
 
     def _served(self, register_map: RegisterMap, images: CurrentImage) -> Served:
         look = self._writes.tables(images.look) if self._writes else images.look

@@ -101,6 +101,28 @@ def test_exactly_one_is_active_and_the_other_takes_over_when_it_is_killed_and_ke
             third.stop()
 
 
+def test_one_that_was_frozen_answers_nothing_old_as_good_and_not_as_active_and_all_else_as_soon_as_it_is_there_again(
+    pair: list[Process], broker: Mosquitto
+):
+    first, second = pair
+    ingest = Ingest(broker.port)
+    ingest.say(status(), dot())
+    stream = Stream(ingest)
+    try:
+        eventually(lambda: (state(first), state(second)) == (ACTIVE, STANDBY), within_s=30)
+        first.process.send_signal(signal.SIGSTOP)
+        eventually(lambda: state(second) == ACTIVE, within_s=20)
+        first.process.send_signal(signal.SIGCONT)
+        assert state(first) == 0
+        read_in_turns([first], stream, 1)
+        eventually(lambda: first.dot()[0] == GOOD, within_s=20)
+        eventually(lambda: state(first) == STANDBY, within_s=20)
+        assert state(second) == ACTIVE
+    finally:
+        stream.stop()
+        ingest.bus.stop()
+
+
 def test_a_broker_that_is_restarted_and_one_that_is_stopped_show_nothing_old_as_good(pair: list[Process], broker: Mosquitto):
     ingest = Ingest(broker.port)
     ingest.say(status(), dot())

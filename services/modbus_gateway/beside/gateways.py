@@ -1,7 +1,6 @@
 """Gateways: those that speak on the bus, this one among them, as it hears them."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -26,11 +25,12 @@ class Gateways:
         topics: of the installation.
         identity: who we are.
         step_back: has nothing served any more; called in the loop, once.
-        shown: told what this one is beside the others, and whether it hears the bus in time; called in the loop.
+        shown: told what this one is beside the others, and until when what came from the bus is not too old, by `monotonic_s`;
+            called in the loop.
         say_again: has our status said at once.
-        monotonic_s: seconds that never go back.
+        in_turn: has something done in the loop, once all that came from the bus before has been taken.
+        monotonic_s: seconds that never go back, and go on while the machine sleeps.
         clock: the wall clock.
-        loop: that serves.
 
     Attributes:
         has_stepped_back: whether this one serves nothing any more. It lasts until the process ends.
@@ -42,12 +42,12 @@ class Gateways:
         topics: Topics,
         identity: Identity,
         step_back: Callable[[], None],
-        shown: Callable[[State, bool], None],
+        shown: Callable[[State, float], None],
         say_again: Callable[[], None],
         *,
-        monotonic_s: Callable[[], float] = time.monotonic,
+        in_turn: Callable[[Callable[[], None]], None],
+        monotonic_s: Callable[[], float],
         clock: Callable[[], datetime],
-        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._bus = bus
         self._topics = topics
@@ -60,13 +60,13 @@ class Gateways:
         self._echo = Echo()
         self._connected = False
         self._clock = clock
-        self._loop = loop
+        self._in_turn = in_turn
         self._namesake = Namesake(identity.started_at)
         self.has_stepped_back = False
         self._log = get_logger("beside")
         bus.subscribe([topics.every_instance(identity.service)], self._on_delivery)
-        bus.on_connection(lambda stands: self._in_loop(lambda: self._turn(connected=stands)))
-        bus.on_namesake(lambda: self._in_loop(self._take_drop))
+        bus.on_connection(self._on_connection)
+        bus.on_namesake(lambda: in_turn(self._take_drop))
 
     @property
     def complaints(self) -> tuple[str, ...]:
@@ -76,8 +76,8 @@ class Gateways:
 
     @property
     def state(self) -> State:
-        """What this one is beside the others; any thread may ask."""
-        return self._pair.state
+        """What this one is beside the others; any thread may ask, also one that goes on before the loop does after a stop."""
+        return State.UNKNOWN if self._monotonic_s() > self._echo.holds_until_s else self._pair.state
 
     def serve(self, map_hashes: Mapping[int, int]) -> None:
         """Registers by these hashes are served from now on. Who serves others is not beside us."""
@@ -90,26 +90,33 @@ class Gateways:
         return self._pair.ours.map_hashes
 
     def saying(self, status: ServiceStatus) -> None:
-        """Our own status is being said, by another thread."""
-        self._in_loop(lambda: self._echo.said(status.time, self._monotonic_s()))
+        """Our own status is said next, by another thread."""
+        now_s = self._monotonic_s()  # as of now: what it stands behind, when it comes back, was at the broker by then
+        self._in_turn(lambda: self._echo.said(status.time, now_s))
 
     def refused(self) -> None:
         """The broker refused it, in the same thread."""
-        self._in_loop(self._echo.refused)
+        self._in_turn(self._echo.refused)
 
     def look_round(self) -> None:
         """Time has passed. To be called now and then, in the loop."""
         now_s = self._monotonic_s()
-        hears = not self._echo.is_behind(now_s)
-        before, self._pair = self._pair, self._pair.at(now_s, hears=self._connected and hears)
+        self._echo.look(now_s)
+        hears = self._connected and now_s <= self._echo.holds_until_s
+        before, self._pair = self._pair, self._pair.at(now_s, hears=hears)
         if before.state is not self._pair.state:
             self._log.info("beside other gateways", state=self._pair.state.word, others=sorted(self._pair.others))
             self._say_again()
-        self._shown(self._pair.state, hears)
+        self._shown(self._pair.state, self._echo.holds_until_s)
 
-    def _turn(self, *, connected: bool) -> None:
+    def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
+        """In the bus's thread."""
+        now_s = self._monotonic_s()
+        self._in_turn(lambda: self._turn(now_s, connected=connected))
+
+    def _turn(self, at_s: float, *, connected: bool) -> None:
         self._connected = connected
-        self._echo.begin()
+        self._echo.begin(at_s) if connected else self._echo.end()
         self._pair = self._pair.at(self._monotonic_s(), hears=False)  # it begins to listen anew
         self.look_round()
 
@@ -121,7 +128,7 @@ class Gateways:
         except UndecodableMessage:
             return
         if delivery.topic == self._topics.service(self._identity.service, status.instance):
-            self._in_loop(lambda: self._take(status, is_live=not delivery.retained))
+            self._in_turn(lambda: self._take(status, is_live=not delivery.retained))
 
     def _take(self, status: ServiceStatus, *, is_live: bool) -> None:
         if status.instance == self._identity.instance:
@@ -148,8 +155,4 @@ class Gateways:
                 next="give this one its own INSTANCE, then restart it",
             )
             self._step_back()
-            self._loop.run_in_executor(None, self._bus.stop)
-
-    def _in_loop(self, act: Callable[[], None]) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)
+            asyncio.get_running_loop().run_in_executor(None, self._bus.stop)

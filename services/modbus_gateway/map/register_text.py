@@ -162,7 +162,8 @@ A SCADA reads the one that shows 1; where none answers with 1, any whose values 
   Of two whose value is good, one may be behind the other by what is on its way to it, and by no more than what came to the
   broker within the last 11 s: each says a heartbeat every 5 s, and hears it behind all that was said before. When one takes
   more than 5 s to come back, the gateway's values are uncertain (`broker_lost`) and `redundancy_state` and
-  `broker_connected` are 0, though its connection seems to stand.
+  `broker_connected` are 0, though its connection seems to stand. So it is from the first request on when a gateway was
+  stopped for more than 2 s, as with a virtual machine that is paused, until a heartbeat of after the stop has come back.
 """
 
 CHANGES: Final = """\

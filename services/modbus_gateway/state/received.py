@@ -8,6 +8,7 @@ order. Several instances of one ingest may say the same state. What each last sa
 status of the source that said it, and because one may know what the other does not (see `precedence`).
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ SOURCES_PER_TOPIC: Final = 32
 EARLIER_PER_SOURCE: Final = 32
 UNUSABLE_SOURCES: Final = 32
 """How much is remembered of what was said, so that nobody can fill our memory."""
+NOT_KNOWN: Final = 0
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
 ADS_DISPATCH: Final = "ads_dispatch"
@@ -90,15 +92,17 @@ class Received:
     Attributes:
         turned_at: since when we are connected to the broker, or not; None before we ever were.
         connected: whether we are connected to the broker.
-        is_behind: whether what comes from it comes too late.
-        redundancy_state: what we are beside other gateways, see `beside.pair`.
+        holds_until_s: until when what came from it is not too old, by the clock that cannot be set; see `beside.echo`.
+        is_behind: whether that is over.
+        redundancy_state: what we are beside other gateways, see `beside.pair`; not known while we do not hear the broker.
         unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
     """
 
     def __init__(self) -> None:
         self.connected = False
+        self.holds_until_s = math.inf
         self.is_behind = False
-        self.redundancy_state = 0
+        self.redundancy_state = NOT_KNOWN
         self.connection = 0
         self.turned_at: datetime | None = None
         self.sources: dict[str, Source] = {}

@@ -10,7 +10,7 @@ from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
 from modbus_gateway.map.quantities import DOT_FRESH, QUANTITIES, TRAJECTORY_FRESH, Quantity
 from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
-from modbus_gateway.state.received import Received
+from modbus_gateway.state.received import NOT_KNOWN, Received
 from modbus_gateway.state.vouching import hears_caiso
 from modbus_gateway.values.motion import Count, EndsAt
 from modbus_gateway.values.reading import Named, Reading
@@ -46,7 +46,7 @@ def read_gateway(received: Received, judging: Modbus, now: datetime, tls_ends_at
         "heartbeat": Reading.moving(Count(HEARTBEAT_CYCLE), now),
         "utc_now": Reading.moving(Count(), now),
         "broker_connected": Reading(received.hears),
-        "redundancy_state": Reading(received.redundancy_state),
+        "redundancy_state": Reading(received.redundancy_state if received.hears else NOT_KNOWN),
         "ads_polling_works": Reading(hears_caiso(received, ADS_INGEST, judging.stale_after_s, now)),
         "lmp_works": Reading(hears_caiso(received, LMP_INGEST, judging.price_stale_after_s, now)),
         **read_sources(received, judging, now, tls_ends_at),

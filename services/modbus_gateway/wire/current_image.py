@@ -142,6 +142,8 @@ class CurrentImage:
         now, seen = Moment(self._wall(), self._monotonic_s()), self._seen
         if not now.follows(seen):  # each request looks at the clock: nearly always there is nothing more to it
             self._look_at_step(now)
+        if now.monotonic_s > self.received.holds_until_s and not self.received.is_behind:
+            self._fall_behind(now)
         self._seen = now
         next_at = self._wakes.next_at
         if next_at is not None and next_at <= now.wall:
@@ -182,17 +184,20 @@ class CurrentImage:
         self.received.turn(connected=connected, at=now.wall)
         self._outdate_all(now, now)
 
-    def stand(self, redundancy_state: int, *, hears: bool) -> None:
-        """What we are beside other gateways, and whether what comes from the broker comes in time."""
+    def stand(self, redundancy_state: int, holds_until_s: float) -> None:
+        """What we are beside other gateways, and until when what came from the broker is not too old.
+
+        Nobody has to come and say that this time is over: whoever asks then is shown that it is.
+        """
         received = self.received
-        if received.redundancy_state == redundancy_state and received.is_behind is not hears:
-            return
+        received.holds_until_s = holds_until_s
         now = self.now()
-        was_behind, received.is_behind = received.is_behind, not hears
-        received.redundancy_state = redundancy_state
-        if was_behind is not received.is_behind:
+        if received.is_behind and now.monotonic_s <= holds_until_s:
+            received.is_behind = False
             self._outdate_all(now, now)
-        self._outdate([one for one in self._subjects if isinstance(one.about, GatewayItself)], now)
+        if received.redundancy_state != redundancy_state:
+            received.redundancy_state = redundancy_state
+            self._outdate([one for one in self._subjects if isinstance(one.about, GatewayItself)], now)
 
     def bring(self, subject: ShownSubject, now: Moment) -> None:
         """Bring a subject up to date, and what it is made of, as far as they are not."""
@@ -280,6 +285,12 @@ class CurrentImage:
             self._step(step, now)
         else:  # back by too little to speak of; but what turned has not yet, for who is told by it
             self._outdate_all(self._seen, now)
+
+    def _fall_behind(self, now: Moment) -> None:
+        """What came from the broker is too old by now: it may have said other things meanwhile."""
+        self.received.is_behind = True
+        until_s = max(self.received.holds_until_s, self._seen.monotonic_s)
+        self._outdate_all(Moment(now.wall - timedelta(seconds=now.monotonic_s - until_s), until_s), now)
 
     def _step(self, step: timedelta, now: Moment) -> None:
         """Our clock was set since we looked last: until then all that is shown was judged by the clock before."""

@@ -1,4 +1,5 @@
 import asyncio
+import struct
 import threading
 
 import pytest
@@ -31,6 +32,11 @@ class Screen:
         content = self.images.look(11).read_registers(Table.HOLDING, 100, 2)
         assert isinstance(content, bytes)
         return content
+
+    def megawatts(self) -> float:
+        content = self.images.look(11).read_registers(Table.HOLDING, 102, 2)
+        assert isinstance(content, bytes)
+        return struct.unpack(">f", content)[0]
 
     async def shows(self, quality: str) -> None:
         async with asyncio.timeout(SECONDS):
@@ -261,3 +267,20 @@ def test_a_failure_to_render_ends_the_service_loudly():
     told.screen.images.renew = lambda _subject: (_ for _ in ()).throw(RuntimeError("no image"))  # type: ignore[method-assign]
     with pytest.raises(RuntimeError, match="no image"):
         asyncio.run(told.service.run(threading.Event(), told.bus.start))
+
+
+def test_what_is_to_be_done_in_its_turn_is_done_once_all_that_came_before_was_taken():
+    shown = list[float]()
+
+    async def story(told: Story) -> None:
+        status_topic, dot_topic = told.topics.service("ads_ingest", "a"), told.topics.dot("sierra", "SOLAR")
+        done = asyncio.Event()
+        told.bus.deliver(status_topic, encode(status(told.now_s)), received_at=at(0))
+        for megawatts in range(BURST):
+            told.bus.deliver(dot_topic, encode(dot(interval(0, megawatts), said_s=megawatts / 10)), received_at=at(0))
+            told.service.in_turn(lambda: shown.append(told.screen.megawatts()))
+        told.service.in_turn(done.set)
+        await asyncio.wait_for(done.wait(), SECONDS)
+
+    tell(story, render_s=3600)
+    assert shown == [float(megawatts) for megawatts in range(BURST)]

@@ -1,57 +1,126 @@
-"""What a gateway hears of the gateways, itself among them, beside whatever else of it listens."""
+"""A gateway that was stopped, with the machine or without, and goes on: what it says and takes for itself, in which order."""
 
-import asyncio
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable
 
-import pytest
+from gateway_story import at
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.outbox.courier import Courier
-from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import HEARTBEAT_S, Identity
 from dotbus.testing.bus import FakeBus
-from modbus_gateway.beside.echo import BEHIND_AFTER_S
+from modbus_gateway.beside.echo import HOLDS_FOR_S, STOPPED_AFTER_S
 from modbus_gateway.beside.gateways import Gateways
+from modbus_gateway.beside.pair import LISTENS_S, State
 
-TOPICS = Topics()
-STARTED = datetime(2026, 1, 1, tzinfo=UTC)
-IDENTITY = Identity("modbus_gateway", "sierra", Environment.SIMULATOR, STARTED)
-
-
-@pytest.mark.parametrize("outbox_first", [True, False])
-def test_a_gateway_with_an_outbox_hears_its_own_heartbeat_as_one_without(tmp_path: Path, outbox_first: bool):  # noqa: FBT001  # both orders
-    asyncio.run(hear_itself(tmp_path, outbox_first=outbox_first))
+IDENTITY = Identity("modbus_gateway", "a", Environment.PRODUCTION, at(0))
 
 
-async def hear_itself(folder: Path, *, outbox_first: bool) -> None:
-    bus, shown, now_s = FakeBus(), [], 0.0
-    outbox = Outbox(folder / "outbox.sqlite", max_age_s=3600, max_bytes=10**9)
-    if outbox_first:
-        Courier(bus, outbox, TOPICS, IDENTITY, clock=lambda: STARTED)
-    gateways = Gateways(
-        bus,
-        TOPICS,
-        IDENTITY,
-        lambda: None,
-        lambda _state, hears: shown.append(hears),
-        lambda: None,
-        monotonic_s=lambda: now_s,
-        clock=lambda: STARTED,
-        loop=asyncio.get_running_loop(),
-    )
-    if not outbox_first:
-        Courier(bus, outbox, TOPICS, IDENTITY, clock=lambda: STARTED)
-    bus.start()
-    while now_s <= 2 * BEHIND_AFTER_S:
-        status = IDENTITY.status(STARTED + timedelta(seconds=now_s))
-        gateways.saying(status)
-        bus.deliver(TOPICS.service("modbus_gateway", "sierra"), encode(status))
-        await asyncio.sleep(0)
-        gateways.look_round()
-        now_s += HEARTBEAT_S
-    gateways.look_round()
-    outbox.close()
-    assert all(shown)
+class Story:
+    """Gateways whose loop turns when the test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.waiting = deque[Callable[[], None]]()
+        self.shown: list[tuple[State, float]] = []
+        self.bus, self.topics = FakeBus(), Topics()
+        self.gateways = Gateways(
+            self.bus,
+            self.topics,
+            IDENTITY,
+            lambda: None,
+            lambda state, until_s: self.shown.append((state, until_s)),
+            lambda: None,
+            in_turn=self.waiting.append,
+            monotonic_s=lambda: self.now_s,
+            clock=lambda: at(self.now_s),
+        )
+        self.bus.start()
+
+    def turn(self) -> None:
+        while self.waiting:
+            self.waiting.popleft()()
+
+    def say(self) -> bytes:
+        """Our heartbeat; what comes back of it."""
+        status = IDENTITY.status(at(self.now_s))
+        self.gateways.saying(status)
+        return encode(status)
+
+    def come_back(self, payload: bytes) -> None:
+        self.bus.deliver(self.topics.service("modbus_gateway", "a"), payload)
+
+    def heartbeat(self) -> None:
+        self.come_back(self.say())
+        self.turn()
+
+    def active(self) -> None:
+        while self.now_s < LISTENS_S + 1:
+            if self.now_s % HEARTBEAT_S == 0:
+                self.heartbeat()
+            self.gateways.look_round()
+            self.now_s += 0.5
+        assert self.gateways.state is State.ACTIVE
+
+
+def test_after_a_stop_it_is_active_for_nobody_though_nothing_has_looked_round_yet():
+    story = Story()
+    story.turn()
+    story.active()
+    story.now_s += STOPPED_AFTER_S + 1
+    assert story.gateways.state is State.UNKNOWN
+    story.gateways.look_round()
+    state, until_s = story.shown[-1]
+    assert state is State.UNKNOWN
+    assert until_s < story.now_s
+
+
+def test_a_heartbeat_counts_from_when_it_was_said_however_late_the_loop_learns_of_it():
+    story = Story()
+    story.turn()
+    story.active()
+    said_s, payload = story.now_s, story.say()
+    story.now_s += 1.5
+    story.come_back(payload)
+    story.turn()
+    for _ in range(20):
+        story.now_s += 0.5
+        story.gateways.look_round()
+    assert story.shown[-1][1] == said_s + HOLDS_FOR_S
+
+
+def test_one_that_goes_on_after_a_stop_is_what_it_was_only_once_what_it_says_then_came_back():
+    story = Story()
+    story.turn()
+    story.active()
+    before = story.say()
+    story.now_s += 4
+    story.come_back(before)
+    story.turn()
+    assert story.shown[-1][1] < story.now_s
+    story.heartbeat()
+    assert story.shown[-1][1] == story.now_s + STOPPED_AFTER_S
+
+
+def test_nothing_holds_once_a_connection_is_lost_and_what_the_broker_says_on_the_next_one_does():
+    story = Story()
+    story.turn()
+    story.active()
+    story.now_s += 4  # stopped; what waited is read first, then that the broker has hung up
+    story.bus.turn(connected=False)
+    story.turn()
+    assert story.shown[-1][1] < story.now_s
+    story.bus.turn(connected=True)
+    story.turn()
+    assert story.shown[-1] == (State.UNKNOWN, story.now_s + STOPPED_AFTER_S)
+
+
+def test_what_our_heartbeat_stands_behind_is_taken_before_it():
+    story = Story()
+    story.turn()
+    before = list(story.shown)
+    story.come_back(story.say())
+    assert story.shown == before  # it waits for its turn behind all that came before
+    story.turn()
+    assert story.shown != before

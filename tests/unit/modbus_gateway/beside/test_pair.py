@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import Environment, ServiceStatus
-from modbus_gateway.beside.echo import BEHIND_AFTER_S, Echo
 from modbus_gateway.beside.pair import GONE_AFTER_S, LISTENS_S, Ours, Pair, State
 
 MAP = {"11": 7}
@@ -131,29 +130,3 @@ def test_other_registers_are_another_group_from_the_reload_on():
     standby = listening().heard(said("a", 0, State.ACTIVE), 7, is_live=True).at(LISTENS_S, hears=True)
     other = replace(standby, ours=ours("b", 10, {"11": 8}))
     assert other.at(8, hears=True).state is State.ACTIVE
-
-
-def test_a_heartbeat_that_does_not_come_back_in_time_means_that_we_are_behind():
-    echo = Echo()
-    echo.said(at(0), 0)
-    echo.heard(at(0))
-    echo.said(at(5), 5)
-    assert not echo.is_behind(5 + BEHIND_AFTER_S)
-    assert echo.is_behind(5.1 + BEHIND_AFTER_S)
-    echo.said(at(10), 10)
-    echo.heard(at(5))
-    assert not echo.is_behind(11)
-    assert echo.is_behind(15.1)
-    echo.begin()
-    assert not echo.is_behind(100)
-
-
-def test_where_the_broker_does_not_take_our_heartbeats_they_show_nothing():
-    echo = Echo()
-    echo.said(at(0), 0)
-    echo.refused()
-    assert not echo.is_behind(100)
-    echo.said(at(5), 5)
-    echo.heard(at(5))
-    echo.said(at(10), 10)
-    assert echo.is_behind(16)

@@ -1,7 +1,7 @@
 """A SCADA that reads two gateways in turns: none shows as good what is older than what is in flight.
 
 Each has its own connection, over which everything comes in the order in which the broker had it, its own heartbeats among it,
-but as late as may be. The broker may be restarted, connections may be lost, and gateways killed.
+but as late as may be. The broker may be restarted, connections may be lost, gateways killed, and stopped for a while.
 """
 
 import struct
@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import Dot, ServiceStatus
-from modbus_gateway.beside.echo import BEHIND_AFTER_S, Echo
+from modbus_gateway.beside.echo import HOLDS_FOR_S, Echo
 
 GOOD = 192
 LOOK_S, HEARTBEAT_S = 0.5, 5.0
-IN_FLIGHT_S = HEARTBEAT_S + BEHIND_AFTER_S + LOOK_S
+IN_FLIGHT_S = HOLDS_FOR_S
 """What came to the broker longer ago is shown by every gateway whose value is good."""
 
 
@@ -29,13 +29,14 @@ class Site:
         self.gateway.now_s = now_s
         self.echo = Echo()
         self.way: deque[tuple[Dot | ServiceStatus | float, bool]] = deque()
-        self.connected = False
+        self.connected = self.is_stopped = False
         self.shown_most = 0.0
 
     def deliver(self, now_s: float) -> None:
         message, retained = self.way.popleft()
         if isinstance(message, float):
             self.echo.heard(at(message))
+            self.look(now_s)
         else:
             self.gateway.hear(message, at_s=now_s, retained=retained)
 
@@ -46,13 +47,15 @@ class Site:
     def turn(self, now_s: float, *, connected: bool) -> None:
         self.gateway.now_s = now_s
         self.connected = connected
-        self.echo.begin()
+        self.echo.begin(now_s) if connected else self.echo.end()
         self.way.clear()
+        self.look(now_s)
         self.gateway.images.turn(connected=connected)
 
     def look(self, now_s: float) -> None:
         self.gateway.now_s = now_s
-        self.gateway.images.stand(0, hears=not self.echo.is_behind(now_s))
+        self.echo.look(now_s)
+        self.gateway.images.stand(0, self.echo.holds_until_s)
 
     def good(self, now_s: float) -> float | None:
         words = self.gateway.words(now_s, 11, 100, 4)
@@ -83,7 +86,7 @@ class World:
         self.status = status(self.now_s)
         self._send(self.status)
         for site in self.sites:
-            if site.connected:
+            if site.connected and not site.is_stopped:
                 site.echo.said(at(self.now_s), self.now_s)
                 site.way.append((self.now_s, False))
 
@@ -102,12 +105,13 @@ class World:
             if self.now_s % HEARTBEAT_S == 0:
                 self.heartbeats()
             for site in self.sites:
-                site.look(self.now_s)
+                if not site.is_stopped:
+                    site.look(self.now_s)
             self.read()
 
     def read(self) -> None:
         least = sum(at_s < self.now_s - IN_FLIGHT_S for at_s in self.said_at)
-        for site in self.sites:
+        for site in (one for one in self.sites if not one.is_stopped):
             shown = site.good(self.now_s)
             if shown is not None:
                 self.good_reads += 1
@@ -120,6 +124,12 @@ class World:
         for _ in range(steps):
             self.wait(1)
             self.act("deliver", 1 - number, 100)
+
+    def stop(self, number: int, steps: int) -> None:
+        """Frozen meanwhile: what comes waits with the system, and the first thing that it does after is to answer."""
+        self.sites[number].is_stopped = True
+        self.starve(number, steps)
+        self.sites[number].is_stopped = False
 
     def restart(self) -> None:
         for site in self.sites:
@@ -137,6 +147,8 @@ class World:
                 self.wait(count)
             case "starve":  # one hears nothing for a while, the other one everything
                 self.starve(number, 2 * count)
+            case "stop":
+                self.stop(number, 4 * count)
             case "turn":
                 self.connect(site) if not site.connected else site.turn(self.now_s, connected=False)
             case "kill":
@@ -148,7 +160,7 @@ class World:
 
 
 ACTIONS = st.sampled_from(
-    ["say", "say", "deliver", "deliver", "deliver", "deliver", "wait", "starve", "turn", "kill", "restart broker"]
+    ["say", "say", "deliver", "deliver", "deliver", "deliver", "wait", "starve", "stop", "turn", "kill", "restart broker"]
 )
 STEPS = st.lists(st.tuples(ACTIONS, st.integers(0, 1), st.integers(1, 12)), max_size=60)
 
@@ -192,3 +204,23 @@ def test_one_to_which_nothing_comes_any_more_is_good_no_longer_than_that():
     world.act("deliver", 1, 100)
     world.wait(1)
     assert world.sites[1].good(world.now_s) == 2
+
+
+def test_one_that_was_stopped_answers_nothing_good_before_all_that_waited_came_in():
+    world = World()
+    world.say()
+    for number in (0, 1):
+        world.act("deliver", number, 100)
+    world.stop(1, 40)
+    waits = len(world.sites[1].way)
+    assert waits > 2
+    assert world.sites[1].good(world.now_s) is None
+    world.sites[1].look(world.now_s)
+    world.heartbeats()
+    for _ in range(waits):
+        world.act("deliver", 1, 1)
+        world.sites[1].look(world.now_s)
+        assert world.sites[1].good(world.now_s) is None
+    world.act("deliver", 1, 100)
+    world.sites[1].look(world.now_s)
+    assert world.sites[1].good(world.now_s) == world.megawatts

@@ -11,6 +11,7 @@ from modbus_gateway.wire.current_image import CurrentImage
 
 UNCERTAIN = bytes([0, 64])
 GOOD = bytes([0, 192])
+ACTIVE = 1
 
 
 class Clocks:
@@ -19,10 +20,18 @@ class Clocks:
     def __init__(self) -> None:
         self.now_s = self.ahead_s = 0.0
         self.place = installation(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])
-        self.images = CurrentImage(
+        self.images = self.image()
+        self.images.turn(connected=True)
+
+    def image(self) -> CurrentImage:
+        return CurrentImage(
             read_map(self.place), self.place.topics, wall=lambda: at(self.now_s + self.ahead_s), monotonic_s=lambda: self.now_s
         )
-        self.images.turn(connected=True)
+
+    def change_map(self) -> None:
+        images = self.image()
+        images.take_over(self.images)
+        self.images = images
 
     def heartbeat(self) -> Arrival:
         """One that comes at once, with the time that our clock shows."""
@@ -36,7 +45,14 @@ class Clocks:
         self.images.take(Arrival(self.place.topics.dot("sierra", "SOLAR"), at(0), retained=False, said=state))
 
     def quality(self) -> bytes:
-        content = self.images.look(11).read_registers(Table.HOLDING, 100, 1)
+        return self.read(100)
+
+    def stands(self) -> tuple[int, int, bytes]:
+        """Redundancy state, whether the broker is heard, and how good a DOT is."""
+        return self.read(12)[1], self.read(5)[1], self.quality()
+
+    def read(self, address: int) -> bytes:
+        content = self.images.look(11).read_registers(Table.HOLDING, address, 1)
         assert isinstance(content, bytes)
         return content
 
@@ -192,3 +208,27 @@ def test_age_is_that_of_what_waits_longest():
 
 def test_a_unit_that_is_not_served_has_no_image():
     assert TwoUnits().images.look(13) is None
+
+
+def test_whoever_asks_after_the_time_is_over_until_which_what_came_holds_is_shown_that_it_is():
+    clocks = Clocks()
+    clocks.hear_dots()
+    clocks.images.stand(ACTIVE, 11.0)
+    clocks.now_s = 11.0
+    assert clocks.stands() == (ACTIVE, 1, GOOD)
+    clocks.now_s = 11.1  # nothing has turned, and nobody has looked round
+    assert clocks.stands() == (0, 0, UNCERTAIN)
+    clocks.images.take(clocks.heartbeat())  # one that waited shows nothing of what waits behind it
+    assert clocks.stands() == (0, 0, UNCERTAIN)
+    clocks.images.stand(ACTIVE, 22.0)
+    assert clocks.stands() == (ACTIVE, 1, GOOD)
+
+
+def test_another_map_holds_no_longer_than_the_one_before():
+    clocks = Clocks()
+    clocks.hear_dots()
+    clocks.images.stand(ACTIVE, 11.0)
+    clocks.change_map()
+    assert clocks.stands() == (ACTIVE, 1, GOOD)
+    clocks.now_s = 11.1
+    assert clocks.stands() == (0, 0, UNCERTAIN)
