@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.installation.file import load_installation, load_topics
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.mqtt.bus import Bus
@@ -170,12 +170,15 @@ def status(
     *,
     once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
 ) -> None:
-    """Each service's health as a table, live from the bus. The broker comes from DOTBUS_MQTT_* variables."""
-    installation, _ = _load(config)
+    """Each service's health as a table, live from the bus. The broker comes from DOTBUS_MQTT_* variables.
+
+    Of the file only topic_root is needed: other mistakes in it do not keep anybody from seeing what services say of them.
+    """
+    topics = load_or_exit(lambda: load_topics(config))
     settings = load_or_exit(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
     configure_logs("dotbus", "status", "console", "error")
     bus = Bus(settings, f"dotbus-status-{uuid4().hex[:8]}", clock=utc_now)
-    if not watch(bus, installation.topics, Console(), _stop_on_signals(), once=once):
+    if not watch(bus, topics, Console(), _stop_on_signals(), once=once):
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -20,6 +20,7 @@ from ads_ingest.__main__ import app as ads_ingest
 from dotbus.contracts.topics import Topics
 from dotbus.testing.bus import FakeBus
 from historian.__main__ import build_app
+from launcher import commands
 from launcher.commands import app
 from launcher.look.status import watch
 from lmp_ingest.__main__ import app as lmp_ingest
@@ -184,3 +185,13 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_and_not_an_extra():
     ended = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=False)
 
     assert "ModuleNotFoundError" in ended.stderr
+
+
+def test_what_services_say_of_a_file_with_mistakes_is_shown_with_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file, roots = tmp_path / "dotbus.toml", list[str]()
+    file.write_text('topic_root = "elsewhere/v1"\n[[modbus.block]]\nunit_id = 1000\n')
+    monkeypatch.setattr(commands, "watch", lambda _bus, topics, *_others, once: roots.append(topics.root) or once)
+
+    ended = CliRunner().invoke(app, ["status", "--once", "--config", str(file)])
+
+    assert (ended.exit_code, roots) == (0, ["elsewhere/v1"]), ended.output

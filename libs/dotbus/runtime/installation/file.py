@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from dotbus.contracts.messages import Environment
-from dotbus.contracts.topics import UNASSIGNED
+from dotbus.contracts.topics import UNASSIGNED, Topics
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.lines import line_of, lines_of
 from dotbus.runtime.installation.resource_claims import overlap
@@ -83,6 +83,18 @@ def load_installation(path: Path) -> Installation:
     if file.mistakes:
         raise ConfigurationRefused(file.mistakes)
     return file.installation
+
+
+def load_topics(path: Path) -> Topics:
+    """Where an installation's topics are, whatever else is wrong with its file.
+
+    Raises:
+        ConfigurationRefused: it cannot be read, is not TOML, or its `topic_root` is refused; with every mistake in it.
+    """
+    file = read_installation(path)
+    if not file.is_as_given("topic_root"):
+        raise ConfigurationRefused(file.mistakes)
+    return file.installation.topics
 
 
 def read_installation(path: Path) -> InstallationFile:
