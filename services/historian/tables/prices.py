@@ -13,7 +13,11 @@ price_report = sa.Table(
     needed("market", TEXT, "Market: DAM, RUC, HASP, RTPD or RTM."),
     needed("interval_start", TIME, "Start of the interval, UTC."),
     needed("interval_end", TIME, "End of the interval, UTC."),
-    needed("fetched_at", TIME, "When OASIS gave it: tells revisions of an interval apart, UTC."),
+    needed(
+        "fetched_at",
+        TIME,
+        "When OASIS gave it: tells revisions of an interval apart, UTC. Of an imported price two days before its interval.",
+    ),
     needed("first_node_no", CODE, "The first node of the report: tells the parts of one reply apart."),
     sa.Column("node_nos", INT4MULTIRANGE(), comment="Its nodes: no other of that time has any. Null if older than 0004."),
     *of_event(),
