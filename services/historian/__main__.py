@@ -24,6 +24,7 @@ from dotbus.runtime.starting import CannotStart, packages_of
 with packages_of("historian"):
     from historian.api.commands import api_app
     from historian.database import Database, StatementRefused, StoreUnavailable
+    from historian.exporting.commands import export_app
     from historian.importing.commands import add_import_command
     from historian.meters import Meters
     from historian.migrations import Roles, bring_up_to_date
@@ -158,6 +159,7 @@ def build_app() -> typer.Typer:
     add_doctor_command(app, load_configuration, open_database)
     add_replay_commands(app, load_configuration, open_database)
     add_import_command(app, load_configuration, open_database)
+    app.add_typer(export_app(load_configuration), name="export")
     app.add_typer(api_app(load_configuration, open_database), name="api")
     app.add_typer(dead_letter_app(load_configuration, open_database), name="dead-letters")
 

@@ -1,0 +1,1 @@
+"""Prices into files, as spreadsheets, notebooks and `historian import` read them."""

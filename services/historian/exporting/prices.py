@@ -1,0 +1,142 @@
+"""Prices by the trade day into a file that is there whole or not at all. One day is in memory at the most, and mostly less."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+import pyarrow.parquet as pq
+
+from historian.api.asked.times import Range, Zone, trade_date_of, trade_day
+from historian.api.formats.schema import as_said, schema_of
+from historian.api.formats.texts import as_plain_types, as_text
+from historian.api.questions.prices import RAW_COLUMNS
+from historian.api.questions.question import Column, Kind, Question
+from historian.api.streaming import Interruption, Streaming
+
+COLUMNS: Final = (
+    Column("environment", Kind.TEXT, "", "Which CAISO spoke: production, stage (its test systems) or simulator."),
+    *RAW_COLUMNS,
+    Column("source", Kind.TEXT, "", "SERVICE/INSTANCE that said it; import/NAME where it came out of a file."),
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which prices.
+
+    Attributes:
+        times: intervals that start in it.
+        nodes: by name; none is all of them. The same of markets and environments.
+    """
+
+    times: Range
+    nodes: Sequence[str] = ()
+    markets: Sequence[str] = ()
+    environments: Sequence[str] = ()
+
+    @property
+    def days(self) -> list[Range]:
+        """The same by trade dates, of which the first and the last may be parts."""
+        days, start = [], self.times.start
+        while start < self.times.end:
+            end = min(trade_day(trade_date_of(start)).end, self.times.end)
+            days.append(Range(start, end))
+            start = end
+        return days
+
+
+def question_of(wanted: Wanted, day: Range) -> Question:
+    """The newest price of each node and interval of a day."""
+    asked = {"node": wanted.nodes, "market": wanted.markets, "environment::text": wanted.environments}
+    parameters: dict[str, object] = {"start": day.start, "end": day.end}
+    words = ["interval_start >= %(start)s AND interval_start < %(end)s"]
+    for number, (column, values) in enumerate(asked.items()):
+        if values:
+            parameters[f"of_{number}"] = list(values)
+            words.append(f"{column} = ANY(%(of_{number})s)")
+    names = ", ".join(column.name for column in COLUMNS)
+    order = "environment, market, node, interval_start"
+    sql = f"SELECT {names} FROM price_latest WHERE {' AND '.join(words)} ORDER BY {order}"  # noqa: S608  # names of ours
+    return Question(sql, parameters, COLUMNS)
+
+
+class Writer(Protocol):
+    """Writes days into a file, one after the other."""
+
+    def __call__(
+        self, streaming: Streaming, questions: Iterator[Question], zone: Zone, file: BinaryIO, done: Callable[[int], None]
+    ) -> None:
+        """Write all of them, and say of each how many prices it had."""
+        ...
+
+
+def export(streaming: Streaming, wanted: Wanted, path: Path, zone: Zone, done: Callable[[int], None]) -> None:
+    """Write prices into a file, by its suffix. Whoever reads the path meanwhile finds what was there before.
+
+    Raises:
+        StreamFailed: the database gave no more; nothing is left of it.
+        OSError: the file cannot be written; the same.
+    """
+    questions = (question_of(wanted, day) for day in wanted.days)
+    with _whole(path) as file:
+        WRITERS[path.suffix.lower()](streaming, questions, zone, file, done)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_csv(
+    streaming: Streaming, questions: Iterator[Question], zone: Zone, file: BinaryIO, done: Callable[[int], None]
+) -> None:
+    for number, question in enumerate(questions):
+        piece = _Lines(file, with_header=number == 0)
+        streaming.copy(as_text(question, zone), question, piece, Interruption())
+        done(piece.count - 1)
+
+
+class _Lines:
+    """A sink for a day's CSV, which counts its lines and leaves out the header of all but the first."""
+
+    def __init__(self, file: BinaryIO, *, with_header: bool) -> None:
+        self._file = file
+        self._is_past_header = with_header
+        self.count = 0
+
+    def __call__(self, piece: bytes) -> None:
+        self.count += piece.count(b"\n")
+        if not self._is_past_header:
+            _, end, piece = piece.partition(b"\n")
+            self._is_past_header = bool(end)
+        self._file.write(piece)
+
+
+def _write_parquet(
+    streaming: Streaming, questions: Iterator[Question], zone: Zone, file: BinaryIO, done: Callable[[int], None]
+) -> None:
+    schema = schema_of(COLUMNS, zone)
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for question in questions:
+            count = 0
+            with streaming.batches(as_plain_types(question), question, Interruption()) as batches:
+                for batch in as_said(batches, schema):
+                    count += batch.num_rows
+                    writer.write_batch(batch)
+            done(count)
+
+
+WRITERS: Final[Mapping[str, Writer]] = {".csv": _write_csv, ".parquet": _write_parquet}
+"""By the suffix of the file."""
