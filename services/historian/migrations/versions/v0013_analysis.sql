@@ -223,7 +223,3 @@ COMMENT ON COLUMN trade_day.trade_date IS 'The day as the market counts it, Paci
 COMMENT ON COLUMN trade_day.begins_at IS 'Midnight, Pacific, as UTC.';
 COMMENT ON COLUMN trade_day.ends_at IS 'The midnight after it, as UTC.';
 COMMENT ON COLUMN trade_day.hours IS 'How long it is: 24, or 23 or 25 where clocks change.';
-
-COMMENT ON COLUMN price_report.fetched_at IS 'When OASIS gave it: tells revisions of an interval apart, UTC. Of an imported price two days before its interval.';
-COMMENT ON COLUMN price_history.fetched_at IS 'When OASIS gave it: tells revisions of an interval apart, UTC. Of an imported price two days before its interval.';
-COMMENT ON COLUMN price_latest.fetched_at IS 'When OASIS gave it: tells revisions of an interval apart, UTC. Of an imported price two days before its interval.';
