@@ -4,8 +4,8 @@ r"""How fast the API answers from a full database, beside psql for the same answ
 
 Ten million prices (a month of 1,120 nodes) and two million instructions (a year of 1,000 resources) are put into a PostgreSQL
 from pip with SQL, which takes some minutes. Then `historian api` as a process of its own is asked by 1 and by 32 connections,
-none of which pauses: a node's day, a node's month by hour, the latest DOT of every plant. psql asks the same statements, as many
-at once (its own `\timing`). Last, all prices in a stream, and `\copy`.
+none of which pauses: a node's day, a node's month by hour, the latest DOT of every plant. psql asks the same statements, as
+many at once (its own `\timing`). Last, all prices in a stream, and `\copy`.
 """
 
 import os
