@@ -104,8 +104,8 @@ _GATEWAY = (
     ("heartbeat", U16, "s", "", "Counts each second from 0 to 65534 and begins again; stands still when the gateway does"),
     ("utc_now", U32, EPOCH, "", "The gateway's clock"),
     ("broker_connected", U16, FLAG, "", "1 while the gateway is connected to the broker, and hears itself there within 5 s"),
-    ("ads_polling_works", U16, FLAG, "", "1 while an ADS ingest is online, CAISO answers it, and our clocks agree"),
-    ("lmp_works", U16, FLAG, "", "1 while an LMP ingest is online, OASIS answers it about every market, and our clocks agree"),
+    ("ads_polling_works", U16, FLAG, "", "1 while CAISO answered an online ADS ingest in stale_after_s, and our clocks agree"),
+    ("lmp_works", U16, FLAG, "", "1 while OASIS answered an online LMP ingest on all in price_stale_after_s; clocks agree"),
     ("redundancy_state", U16, "", "", "Beside others of the same map: 1 active, read this one; 2 standby; 0 not known, behind"),
 )
 _SOURCES = (

@@ -61,11 +61,13 @@ Megawatts and prices may have a `scale` and an `offset`, nothing else: their reg
 other, an integer rounded half away from zero. A scale is at least 1 for an integer, which would lose the value otherwise, at
 least 0.000001 for a float, at most 1e9, or the negative of such a number. `unit` names what the register then counts in, for
 whoever reads the map. A value that its registers cannot carry (400 MW times 100 in an int16) is `invalid`, and so bad, for its
-quality and reasons registers at the same unit id too.
+quality and reasons registers at the same unit id too, and so for every register of that quantity and resource there: they share
+one quality. A register that is to carry what another one cannot stands at another unit id.
 
 A point may have limits of its own, which count besides those of its resource and of `[modbus]`: beyond `min` and `max` (of the
 value, before scale and offset) it is shown and `out_of_limits`, and `stale` once CAISO has not been heard about it for
-`stale_after_s`. What they say against it is said by its quality and reasons registers at the same unit id, too.
+`stale_after_s`. What they say against it is said by its quality and reasons registers at the same unit id, and by all
+registers that share these.
 
 A number that stands in place of a bad value must be told from a good one. So a `[[modbus.point]]` that holds, or whose
 `bad_value` could be real, must have its quality at the same unit id, or the check refuses it: the quantity that the table

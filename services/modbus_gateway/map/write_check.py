@@ -139,14 +139,16 @@ def _check_scale(write: Write, facts: FileFacts, at: Location) -> Iterator[Mista
 
 
 def _check_unit(write: Write, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    """What the point needs of its unit's commit block."""
-    if not all(facts.file.is_as_given("modbus", "commit", None, key) for key in ("unit_id", "watchdog_s")):
+    """What the point needs of its unit's commit block. What is wrong with the block of another unit does not matter for it."""
+    file, commits = facts.file, facts.file.installation.modbus.commits
+    if not file.is_as_given("modbus", "commit", None, "unit_id"):
         return
-    commit = next((one for one in facts.file.installation.modbus.commits if one.unit_id == write.unit_id), None)
+    i, commit = next(((i, one) for i, one in enumerate(commits) if one.unit_id == write.unit_id), (None, None))
     if write.commit and commit is None:
         told = f"needs a [[modbus.commit]] at unit {write.unit_id}, by which it is confirmed"
         yield from facts.tell(at, "commit", told, "unit_id")
-    if write.expires_after_s is None and (commit is None or commit.watchdog_s is None):
+    may_watch = commit and (commit.watchdog_s is not None or not file.is_as_given("modbus", "commit", i, "watchdog_s"))
+    if write.expires_after_s is None and not may_watch:
         told = (
             "is missing, how long a value counts that nobody writes again; or give the unit a [[modbus.commit]] with watchdog_s"
         )

@@ -120,6 +120,34 @@ def test_each_mistake_of_a_write_has_its_key_and_says_what_to_do(change, key, to
     assert told in mistakes(block=[BLOCK], write=[write])[f"modbus.write[0].{key}"]
 
 
+def test_what_is_wrong_with_another_units_commit_hides_nothing_of_a_point(tmp_path):
+    text = """environment = "production"
+[[plant]]
+name = "sierra"
+resource = [{ id = "BESS" }]
+[modbus]
+allow_writes_from = ["127.0.0.1"]
+[[modbus.write]]
+unit_id = 1
+address = 0
+resource = "BESS"
+point = "a"
+commit = true
+[[modbus.write]]
+unit_id = 2
+address = 0
+resource = "BESS"
+point = "b"
+[[modbus.commit]]
+unit_id = 2
+address = 10
+watchdog_s = 0
+"""
+    (tmp_path / "dotbus.toml").write_text(text)
+    _, found = draft_map(read_installation(tmp_path / "dotbus.toml"))
+    assert {mistake.key for mistake in found} == {"modbus.write[0].commit", "modbus.write[0].expires_after_s"}
+
+
 def test_mistakes_are_told_all_at_once():
     found = mistakes(
         block=[BLOCK],
