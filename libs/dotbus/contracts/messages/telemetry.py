@@ -95,9 +95,8 @@ class PointWritten(Event, frozen=True, kw_only=True, tag="write"):
         written_at: when the last of them came.
         outcome: taken or refused. Later versions may know more.
         refused_by: what refused it: point (nothing may be written there), role (this client may not), value (it cannot be
-            read), limits, commit (it was not confirmed in time, or not as it was written), watchdog (the client is taken for
-            silent), command (what was commanded was not asked for), bus (nobody could be told), fault. Later versions may
-            know more.
+            read), limits, commit (it was not confirmed in time, or not as it was written), command (what was commanded was not
+            asked for), bus (nobody could be told), fault. Later versions may know more.
         detail: what happened, in words for a person.
         written_by: who wrote, as of telemetry.
         written_from: the network address that it was written from, which proves nothing.
