@@ -1,7 +1,6 @@
 """Wiring of the Modbus gateway, and its command line."""
 
 import asyncio
-import gc
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from modbus_gateway.entrances import entrances
 from modbus_gateway.map.draft import read_writable
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
+from modbus_gateway.reloading.memory import undisturbed
 from modbus_gateway.serving import Serving
 from modbus_gateway.settings import PREFIX, Configuration, load_configuration
 from modbus_gateway.state.received import Received
@@ -52,8 +52,9 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     metrics = GatewayMetrics(registry)
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
     bus = Bus(configuration.bus, _client_id(identity), clock=utc_now, will=identity.will(installation.topics))
-    writes = _writes(configuration, identity, bus, metrics, lambda: serving.service.images.received)
-    serving = Serving(configuration, identity, bus, metrics, writes)
+    with undisturbed(tidies=True):
+        writes = _writes(configuration, identity, bus, metrics, lambda: serving.service.images.received)
+        serving = Serving(configuration, identity, bus, metrics, writes)
     service, server, gateways = serving.service, serving.server, serving.gateways
 
     def health() -> dict[str, object]:
@@ -72,9 +73,6 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
             running.callback(writes.outbox.close)
 
         def started() -> None:
-            gc.collect()
-            gc.freeze()  # what stands where is here to stay; to look through it again and again would hold up who asks
-            gc.enable()
             bus.start()
             running.callback(bus.stop)
             serving.presence.start()
@@ -118,10 +116,14 @@ def _writes(
     )
 
 
+def _load() -> Configuration:
+    with undisturbed(tidies=True):
+        return load_configuration()
+
+
 def main() -> None:
     """The command `modbus-gateway`."""
-    gc.disable()  # until the map stands, see `started`: all that is made for it is there to stay
-    app = service_app(NAME, "Serve topics as Modbus registers.", load_configuration, run)
+    app = service_app(NAME, "Serve topics as Modbus registers.", _load, run)
     add_map_commands(app)
     app()
 
