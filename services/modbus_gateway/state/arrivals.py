@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -25,6 +25,11 @@ LMP_INGEST: Final = "lmp_ingest"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are no times of ours. Registers hold seconds of 32 bits, which end in 2106."""
+
+TOPICS_REMEMBERED: Final = 4096
+"""Of how many topics it is kept what they are about: a thousand resources have three or four each, told of again and again."""
+LONGEST_REMEMBERED: Final = 200
+"""Of those. One may have 65,535 bytes, and would fill the memory."""
 
 StateMessage = Dot | Trajectory | Lmp | Instructions
 
@@ -59,7 +64,8 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
         topics: of this installation.
         accepted: the environments whose messages may become values.
     """
-    address = topics.read(delivery.topic)
+    is_short = len(delivery.topic) <= LONGEST_REMEMBERED
+    address = _remembered(topics, delivery.topic) if is_short else topics.read(delivery.topic)
     kind = None if address is None else _KINDS.get(address.subject)
     if address is None or kind is None or (kind is ServiceStatus and address.scope not in (ADS_INGEST, LMP_INGEST)):
         return None
@@ -67,6 +73,8 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
     source = f"{address.scope}/{address.name}" if kind is ServiceStatus else ""
     return Arrival(delivery.topic, delivery.received_at, delivery.retained, said, detail, source)
 
+
+_remembered = lru_cache(TOPICS_REMEMBERED)(Topics.read)
 
 _Kind = type[Dot] | type[Trajectory] | type[Instructions] | type[Lmp] | type[ServiceStatus]
 _KINDS: Final[Mapping[Subject, _Kind]] = {
