@@ -3,7 +3,8 @@
     python bench/gateway_load.py [SECONDS [ROUNDS]]
 
 First each server by itself, the gateway among them with the bus connected and messages coming: processor time of a request,
-requests a second, and how soon they are answered. Then the gateway alone with 10, 100 and 1,000 resources: how soon after its
+requests a second, and how soon they are answered; beside them what the event loop alone takes, which is the least that a server
+on it can. Then the gateway alone with 10, 100 and 1,000 resources: how soon after its
 start all is readable, what it takes at rest, how soon a message is in a register, and how soon requests are answered without
 updates and with 1,000 a second. Needs cc, taskset and mosquitto; libmodbus joins in where its headers are (libmodbus-dev).
 Figures differ between machines and minutes: only the ratios within a run are worth a look.
@@ -157,6 +158,7 @@ def compared(load: Sequence[str], folder: Path, seconds: float, rounds: int) -> 
         "libmodbus": compiled("libmodbus_server", folder, "-lmodbus"),
         "pymodbus": [sys.executable, str(SOURCES / "pymodbus_server.py")],
         "pyModbusTCP": [str(installed()), str(SOURCES / "pymodbustcp_server.py")],
+        "uvloop alone": [sys.executable, str(SOURCES / "echo_server.py")],
     }
     with mosquitto(folder) as broker, Ingests(broker.port, 10):
         for count in COUNTS:
