@@ -1,4 +1,4 @@
-"""What uvloop and the system alone take: each 12 bytes are answered with as many as Modbus would, unread. Usage: echo_server.py PORT.
+"""What uvloop and the system alone take: each request gets as many bytes as it asks for. Usage: echo_server.py PORT.
 
 No server of ours can take less while asyncio hands it the bytes: what it takes above this is its own.
 """
