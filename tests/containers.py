@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 
@@ -43,6 +44,7 @@ class Container:
         port: the port here.
         volumes: files and folders here to where they stand inside, read only.
         environment, tmpfs, user: as Docker's client takes them.
+        command: what it runs with, in place of what the image says.
     """
 
     def __init__(
@@ -55,9 +57,12 @@ class Container:
         environment: dict[str, str] | None = None,
         tmpfs: dict[str, str] | None = None,
         user: str | None = None,
+        command: Sequence[str] = (),
     ) -> None:
         self.port = port
         self._container = DockerContainer(image, **({"user": user} if user else {}))
+        if command:
+            self._container.with_command([*command])
         self._container.ports[f"{inside}/tcp"] = ("127.0.0.1", port)  # with_bind_ports takes no address
         self._container.env.update(environment or {})
         self._container.tmpfs.update(tmpfs or {})

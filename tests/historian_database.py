@@ -2,15 +2,17 @@
 
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from historian_parts import NOW, arrival, write_batch
-from real_postgres import PASSWORD, Postgres
+from real_postgres import PASSWORD, Postgres, query
 
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
@@ -84,10 +86,26 @@ def opened(address: str, *, owner: str | None = None, writer: str | None = None,
 def prepared(
     address: str, *, owner: str | None = None, writer: str | None = None, reader: str | None = None
 ) -> Iterator[Database]:
-    """The same, with its tables up to date."""
+    """The same, with its tables up to date. Without roles an empty one becomes a copy of one that is: that is soon done."""
+    is_copied = not (owner or writer or reader) and not query(address, "SELECT FROM pg_namespace WHERE nspname = 'dotbus'")
+    if is_copied:
+        server, _, name = address.rpartition("/")
+        query(f"{server}/postgres", f'DROP DATABASE "{name}"')
+        query(f"{server}/postgres", f'CREATE DATABASE "{name}" TEMPLATE "{_up_to_date(server)}"')
     with opened(address, owner=owner, writer=writer) as database:
-        bring_up_to_date(database, Roles(reader), NOW)
+        if not is_copied:
+            bring_up_to_date(database, Roles(reader), NOW)
         yield database
+
+
+@cache
+def _up_to_date(server: str) -> str:
+    """The name of a database of a server whose tables are up to date, and nothing in them."""
+    name = f"up_to_date_{uuid.uuid4().hex}"
+    query(f"{server}/postgres", f'CREATE DATABASE "{name}"')
+    with opened(f"{server}/{name}") as database:
+        bring_up_to_date(database, Roles(None), NOW)
+    return name
 
 
 def arrivals(*messages, received_at: datetime = NOW) -> list[Arrival]:

