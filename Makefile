@@ -57,6 +57,7 @@ tools:
 	  path="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; \
 	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
 	  command -v mosquitto_pub >/dev/null || printf ' mosquitto-clients'; \
+	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf ' chromium'; \
 	}; \
 	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
 	if command -v apt-get >/dev/null; then \

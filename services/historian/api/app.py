@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
-from historian.api.answers import days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
+from historian.api.answers import charts, days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
 from historian.api.answers.context import Context
 from historian.api.answers.documented import PROBLEM_SCHEMA
 from historian.api.answers.formatted import Suffixed
@@ -30,6 +30,7 @@ ROUTERS = (
     days.router,
     upkeep.router,
     predecessor.router,
+    charts.router,
 )
 OPENAPI = "/v1/openapi.json"
 _SUMMARY = "What CAISO told, what was asked of plants and what power was worth. Every question is a GET, and changes nothing."

@@ -1,0 +1,53 @@
+"""The system's Chromium, without a window. `make tools` installs one."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+DESK, PHONE = (1280, 900), (390, 844)
+
+
+def program() -> str:
+    """Where it is."""
+    found = next((path for path in map(shutil.which, NAMES) if path), None)
+    assert found, f"none of {', '.join(NAMES)} is here: make tools installs chromium"
+    return found
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """One for several tests. As root it has no sandbox."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+class Watched:
+    """A page that notes what goes wrong in it, whatever it asks of others, and what its policy stops."""
+
+    def __init__(self, browser: Browser, now: datetime, size: tuple[int, int] = DESK, **options: Any) -> None:
+        width, height = size
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        self.page: Page = context.new_page()
+        self.page.clock.set_fixed_time(now)
+        self.faults: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def open(self, address: str) -> Page:
+        """Open it, and wait until it shows something or says why not."""
+        self.page.goto(address)
+        return self.shown()
+
+    def shown(self) -> Page:
+        """Wait until it has answered."""
+        self.page.wait_for_selector("body[data-state=shown], body[data-state=failed]", state="attached")
+        return self.page

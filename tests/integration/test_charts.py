@@ -1,0 +1,302 @@
+"""The pages with charts, in a real Chromium, against a real API on a real PostgreSQL filled with CAISO's recordings."""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from chromium import DESK, PHONE, Watched
+from chromium import browser as opened_browser
+from historian_api import NP15, Client, asked_here, kept, prices_of
+from oasis_recordings import FIELDS, independent_prices
+from plant_day import FIVE, MINUTE, ONE, curve, heard, told
+from playwright.sync_api import Browser, Page
+from real_postgres import Postgres, new_database
+
+from dotbus.contracts.messages import Prices
+from dotbus.testing import samples
+
+pytestmark = pytest.mark.integration
+
+DAY_AHEAD = "singlezip_20240412_20240420_PRC_LMP_DAM_20240418_14_20_28_v1_csv.zip"
+FIVE_MINUTES = "prc_intvl_lmp_rtm_v1_20250901_he02_TH_NP15.csv"
+DAWN = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
+"""Start of the recorded hour of five-minute prices."""
+NOW = DAWN + timedelta(minutes=63)
+SPRING = datetime(2024, 3, 10, 8, 0, tzinfo=UTC)
+"""Midnight of the day on which clocks go forward."""
+SHOTS = [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")]
+
+
+def recorded_prices(name: str, market: str, minutes: int, first_seq: int) -> list[Prices]:
+    """A recording as lmp_ingest would tell it, read by the standard library."""
+    by_time: dict[datetime, dict[str, dict[str, Decimal]]] = defaultdict(dict)
+    for (node, start), parts in independent_prices(name, "MW").items():
+        by_time[start][node] = parts
+    return [_told(start, nodes, market, minutes, seq) for seq, (start, nodes) in enumerate(sorted(by_time.items()), first_seq)]
+
+
+def _told(start: datetime, nodes: dict[str, dict[str, Decimal]], market: str, minutes: int, seq: int) -> Prices:
+    columns = {
+        field: tuple(float(parts[kind]) if kind in parts else None for parts in nodes.values())
+        for kind, field in FIELDS.items()
+    }
+    return msgspec.structs.replace(
+        samples.prices(),
+        id=f"{market}-{seq}",
+        seq=seq,
+        market=market,
+        market_seq=seq,
+        interval_start=start,
+        interval_end=start + minutes * MINUTE,
+        fetched_at=start,
+        nodes=tuple(nodes),
+        **columns,
+    )
+
+
+@pytest.fixture(scope="module")
+def api(postgres: Postgres) -> Iterator[Client]:
+    """A week of three nodes' day-ahead prices, an hour of five-minute prices, and the dispatch of it with a hole."""
+    events: list[Any] = [
+        *recorded_prices(DAY_AHEAD, "DAM", 60, 1),
+        *recorded_prices(FIVE_MINUTES, "RTM", 5, 1000),
+        *prices_of(SPRING, [float(hour) for hour in range(23)], market="DAM", minutes=60, first_seq=2000),
+        *(told(3000 + place, DAWN + place * FIVE, mw) for place, mw in enumerate((10, 14, 20, 20, 12)) if place != 3),
+        *(told(3100 + place, DAWN + place * FIVE, 30.0 - place) for place in range(6, 12)),
+        curve(3200, (DAWN, 10.0), (DAWN + 20 * MINUTE, 20.0), (DAWN + 40 * MINUTE, 24.0), at=DAWN - MINUTE),
+        *heard(DAWN - 10 * MINUTE, DAWN + 25 * MINUTE),
+        *heard(DAWN + 26 * MINUTE, DAWN + 30 * MINUTE, is_ok=False),
+        *heard(DAWN + 31 * MINUTE, DAWN + 63 * MINUTE),
+    ]
+    with kept(new_database(postgres), *events) as url, asked_here(url, now=NOW, requests_per_s=1000) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with opened_browser() as one:
+        yield one
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    one = Watched(browser, NOW)
+    yield one
+    one.page.context.close()
+    assert one.faults == []
+
+
+def nodes() -> list[str]:
+    return sorted({node for node, _ in independent_prices(DAY_AHEAD, "MW")})
+
+
+def lmp(api: Client, **words: str) -> str:
+    return f"{api.address}/charts/lmp?" + "&".join(f"{name}={text}" for name, text in words.items())
+
+
+WEEK = {"market": "DAM", "start": "2024-04-12", "end": "2024-04-19"}
+HOUR = {"start": "2025-09-01", "end": "2025-09-01"}
+
+
+def saved(page: Page) -> list[dict[str, str]]:
+    """The CSV of what is shown."""
+    with page.expect_download() as waiting:
+        page.click("#csv")
+    with Path(waiting.value.path()).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def drag(page: Page, first: float, last: float) -> None:
+    """Choose a stretch of the chart with the mouse, by shares of its width."""
+    box = page.locator("#chart .u-over").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + first * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + last * box["width"], middle, steps=5)
+    page.mouse.up()
+
+
+def test_a_week_of_a_node_is_shown_with_its_components_and_saved_as_caiso_recorded_it(api: Client, watched: Watched):
+    node = nodes()[0]
+    page = watched.open(lmp(api, node=node, resolution="raw", **WEEK))
+    rows = saved(page)
+
+    first, last = datetime(2024, 4, 12, 7, tzinfo=UTC), datetime(2024, 4, 20, 7, tzinfo=UTC)
+    recorded = {start: parts["LMP"] for (name, start), parts in independent_prices(DAY_AHEAD, "MW").items() if name == node}
+    assert len(rows) > 150
+    assert {datetime.fromisoformat(row["interval_start"]): float(row["lmp_usd_per_mwh"]) for row in rows} == {
+        start: float(price) for start, price in recorded.items() if first <= start < last
+    }
+    legend = page.locator("#chart .u-legend").inner_text()
+    assert all(name in legend for name in ("LMP", "Energy", "Congestion", "Loss"))
+    assert "Pacific" in page.inner_text("#notes")
+
+
+def test_a_stretch_that_is_chosen_is_what_the_table_and_the_csv_have(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=nodes()[0], resolution="raw", **WEEK))
+    whole = len(saved(page))
+    page.click("#as-table")
+    drag(page, 0.25, 0.5)
+    chosen = saved(page)
+
+    assert whole * 0.2 < len(chosen) < whole * 0.3
+    assert page.locator("#table tbody tr").count() == len(chosen)
+    assert page.locator("#table tbody tr").first.locator("td").first.inner_text() == chosen[0]["interval_start"]
+
+    page.click("#closer")
+    assert len(saved(page)) < len(chosen)
+    page.click("#all")
+    assert len(saved(page)) == whole
+
+
+def test_what_is_missing_is_a_gap_and_said(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=NP15, **HOUR))
+
+    notes = page.inner_text("#notes")
+    assert "Missing of TH_NP15_GEN-APND: 2025-09-01 00:00\u201301:00" in notes  # before the recorded hour of this trade date
+    gaps = page.evaluate("shown.chart.data[1].filter((y) => y === null).length")
+    assert gaps == 1  # where the recorded hour ends; what was before has no point at all
+    assert "Old data" not in notes
+
+
+def test_old_data_say_so(api: Client, browser: Browser):
+    late = Watched(browser, NOW + timedelta(hours=3))
+    page = late.open(lmp(api, node=NP15, **HOUR))
+
+    assert "\u25b2 Old data. The last price is of the interval until 2025-09-01 02:00" in page.inner_text("#notes")
+    late.page.context.close()
+
+
+def test_a_day_against_another_counts_hours_since_midnight(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=nodes()[0], view="days", market="DAM", start="2024-04-13", end="2024-04-14"))
+    rows = saved(page)
+
+    assert [float(row["hours_since_midnight"]) for row in rows] == [float(hour) for hour in range(24)]
+    recorded = independent_prices(DAY_AHEAD, "MW")
+    first = recorded[nodes()[0], datetime(2024, 4, 14, 7, tzinfo=UTC)]["LMP"]
+    assert float(rows[0]["lmp_usd_per_mwh 2024-04-14"]) == float(first)
+
+
+def test_a_duration_curve_falls_and_ends_at_all_of_the_time(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=nodes()[0], view="duration", **WEEK))
+    rows = saved(page)
+    prices = [float(row["lmp_usd_per_mwh"]) for row in rows]
+
+    assert prices == sorted(prices, reverse=True)
+    assert float(rows[-1]["share_of_time_percent"]) == 100.0
+
+
+def test_a_month_by_hour_says_each_price_in_its_cell_and_which_hour_does_not_exist(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=NP15, view="heat", market="DAM", start="2024-03-20", end="2024-03-20"))
+    cells = page.locator("table.heat tbody tr").nth(9).locator("td").all_inner_texts()
+
+    assert page.locator("table.heat tbody tr").count() == 31
+    assert cells == ["0", "1", "\u00d7", *(str(hour) for hour in range(2, 23))]
+    assert page.locator("table.heat td.missing").count() == 30 * 24
+
+
+def test_a_plant_s_day_has_dots_set_point_trajectory_price_and_bands_of_quality(api: Client, watched: Watched):
+    page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
+    rows = saved(page)
+
+    legends = page.locator(".u-legend").all_inner_texts()
+    assert all(name in legends[0] for name in ("Set-point", "DOT", "Trajectory"))
+    assert f"Price of {NP15}" in legends[1]
+    notes = page.inner_text("#notes")
+    assert re.search(r"The set-point was bad for .*expired", notes), notes
+    assert "Missing of DOTs" in notes
+    by_time = {row["time"]: row for row in rows}
+    at = by_time["2025-09-01T01:02:00-07:00"]
+    assert (float(at["dot_mw"]), at["quality"]) == (10.0, "192")
+    recorded = independent_prices(FIVE_MINUTES, "MW")
+    assert float(at["lmp_usd_per_mwh"]) == float(recorded[NP15, DAWN]["LMP"])
+    assert by_time["2025-09-01T01:17:00-07:00"]["set_point_mw"] == ""
+
+
+def test_both_charts_of_a_plant_show_the_same_stretch(api: Client, watched: Watched):
+    page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
+    drag(page, 0.04, 0.08)
+
+    first, second = page.evaluate("shown.charts.map((chart) => chart.range)")
+    assert first == second
+    assert 0 < len(saved(page)) < 100
+
+
+def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_the_tab_alone(database: str, browser: Browser):
+    with kept(database, *prices_of(DAWN, [30.0])) as url, asked_here(url, without_keys=False, now=NOW) as api:
+        visitor = Watched(browser, NOW)
+        page = visitor.page
+        page.goto(lmp(api, node=NP15, **HOUR))
+        page.wait_for_selector("dialog[open]")
+        page.fill("dialog input", "dotbus_not-one-of-theirs")
+        page.click("dialog button")
+        page.wait_for_selector("dialog[open] p:has-text('not known')")
+
+        assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
+        assert all("not-one-of-theirs" not in asked for asked in visitor.asked)
+        page.context.close()
+
+
+def test_a_problem_is_told_in_its_own_words(api: Client, browser: Browser):
+    visitor = Watched(browser, NOW)
+    page = visitor.open(lmp(api, node="TH_NP15_GEN-APDN", **HOUR))
+
+    assert page.evaluate("document.body.dataset.state") == "failed"
+    assert "did you mean TH_NP15_GEN-APND" in page.inner_text("#alarm")
+    page.context.close()
+
+
+def test_a_page_asks_nobody_but_the_server_it_came_from_and_runs_nothing_that_it_did_not_bring(api: Client, watched: Watched):
+    page = watched.open(lmp(api, node=nodes()[0], **WEEK))
+    policy = api.ask("/charts/lmp").headers["Content-Security-Policy"]
+
+    assert {asked.partition("/charts")[0].partition("/v1")[0] for asked in watched.asked} == {api.address}
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = 1\"><script>window.ran = 1</script>')"
+    )
+    assert page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in fault for fault in watched.faults)
+    watched.faults.clear()
+
+
+def test_what_is_named_by_others_is_text_and_nothing_else(api: Client, browser: Browser):
+    visitor = Watched(browser, NOW)
+    page = visitor.page
+    page.goto(f"{api.address}/charts/plant/%3Cimg%20src%3Dx%20onerror%3D%22window.ran%3D1%22%3E")
+    visitor.shown()
+
+    assert page.locator("h1 img").count() == 0
+    assert page.evaluate("window.ran") is None
+    page.context.close()
+
+
+@pytest.mark.parametrize(("size", "scheme"), SHOTS)
+def test_nothing_is_wider_than_the_screen(api: Client, browser: Browser, size: tuple[int, int], scheme: Any, tmp_path: Path):
+    pages = {
+        "range": lmp(api, node=nodes()[0], **WEEK),
+        "nodes": lmp(api, node="+".join(nodes()), **WEEK),
+        "days": lmp(api, node=nodes()[0], view="days", market="DAM", start="2024-04-13", end="2024-04-14"),
+        "duration": lmp(api, node=nodes()[0], view="duration", **WEEK),
+        "heat": lmp(api, node=nodes()[0], view="heat", **WEEK),
+        "plant": f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01",
+    }
+    visitor = Watched(browser, NOW, size, color_scheme=scheme)
+    for name, address in pages.items():
+        page = visitor.open(address)
+        if name == "plant":
+            drag(page, 0.03, 0.1)
+        page.screenshot(path=tmp_path / f"{name}-{size[0]}-{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert page.evaluate("document.body.dataset.state") == "shown", page.inner_text("#alarm")
+    page.context.close()
+    assert visitor.faults == []
