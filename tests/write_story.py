@@ -6,8 +6,9 @@ from itertools import count
 from gateway_story import installation
 
 from dotbus.contracts.messages import Environment, PointWritten
+from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.presence import Identity
-from modbus_gateway.map.draft import read_writable
+from modbus_gateway.map.draft import draft
 from modbus_gateway.map.writable import WritablePoint, Writables
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.taking import Taking
@@ -36,7 +37,7 @@ def writables(writes: object = WRITES, commits: object = COMMITS, **modbus: obje
     """Of a map."""
     lines = [{"unit_id": UNIT, "resource": "BESS", **write} for write in writes]  # type: ignore[attr-defined]
     given = {"allow_writes_from": ["10.0.0.0/8"], "write": lines, "commit": list(commits), **modbus}  # type: ignore[call-overload]
-    return read_writable(installation(**given))
+    return draft(InstallationFile(installation(**given), "dotbus.toml")).writables
 
 
 def point(name: str, of: Writables | None = None) -> WritablePoint:

@@ -18,7 +18,6 @@ from dotbus.runtime.process import acting_on, service_app
 from dotbus.runtime.schedule import lasting_s, utc_now
 from dotbus.runtime.starting import listening
 from modbus_gateway.entrances import entrances
-from modbus_gateway.map.draft import read_writable
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.reloading.memory import undisturbed
@@ -98,7 +97,7 @@ def _writes(
 ) -> Writes | None:
     """What a gateway has for writes; None when its map takes none."""
     installation = configuration.installation
-    writables = read_writable(installation)
+    writables = configuration.writables
     if writables.is_empty:
         return None
     return Writes(

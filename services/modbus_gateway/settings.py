@@ -14,12 +14,12 @@ from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
-from dotbus.runtime.settings.settings import BusSettings, ServiceSettings, load_settings
 from dotbus.runtime.settings.values import Days, Folder, Megabytes, Port, ReadableFile
-from modbus_gateway.map.draft import check_map
+from modbus_gateway.map.draft import Draft, check_draft
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.names import with_names
 from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.map.writable import Writables
 from modbus_gateway.map.write_check import never_written, not_of_plant
 from modbus_gateway.wire.admission import Limits, Network
 from modbus_gateway.wire.certificates import Files, Unusable, load_pair, read_end
@@ -152,9 +152,14 @@ def _is_network(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Configuration(ServiceConfiguration[GatewaySettings]):
-    """All that the gateway is told. `register_map` is what the installation says of registers, as it was checked."""
+    """All that the gateway is told. `register_map` is what the installation says of registers, as it was checked.
+
+    Attributes:
+        writables: what SCADA may write of it.
+    """
 
     register_map: RegisterMap
+    writables: Writables
 
 
 def load_configuration() -> Configuration:
@@ -163,21 +168,21 @@ def load_configuration() -> Configuration:
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
-    maps: list[RegisterMap] = []
-    checks = [lambda file: maps.append(check_map(file)), _check_writes]
-    told = load_service_configuration(PREFIX, GatewaySettings, checks)
-    return Configuration(told.service, told.bus, told.own, told.installation, maps[0])
+    drafts: list[Draft] = []
+    checks = [lambda file: drafts.append(check_draft(file))]
+    told = load_service_configuration(PREFIX, GatewaySettings, checks, checks_together=[_check_writes])
+    return Configuration(told.service, told.bus, told.own, told.installation, drafts[0].register_map, drafts[0].writables)
 
 
-def _check_writes(file: InstallationFile) -> None:
+def _check_writes(told: ServiceConfiguration[GatewaySettings], file: InstallationFile) -> None:
     """A map that takes writes is one plant's: the broker lets nobody else speak for it."""
     modbus = file.installation.modbus
     if not modbus.writes and not modbus.answers:
         return
-    facts, own = FileFacts(file), load_settings(GatewaySettings, PREFIX)
-    mistakes = list(not_of_plant(facts, load_settings(ServiceSettings, PREFIX).instance))
+    facts, own = FileFacts(file), told.own
+    mistakes = list(not_of_plant(facts, told.service.instance))
     mistakes += never_written(facts, own.tls_read_write_roles if own.tls_port is not None else ())
-    if modbus.answers and load_settings(BusSettings, f"{PREFIX}MQTT_").protocol != "5":
+    if modbus.answers and told.bus.protocol != "5":
         mistakes += facts.tell(("modbus",), "answer", f"needs {PREFIX}MQTT_PROTOCOL=5: there is no reply without it")
     if mistakes:
         raise ConfigurationRefused(file.located(with_names(mistakes, facts)))

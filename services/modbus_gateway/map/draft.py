@@ -5,6 +5,7 @@ A file with several mistakes has them told at once; `map_check` and `point_check
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.installation import Installation
@@ -49,20 +50,38 @@ def check_map(file: InstallationFile) -> RegisterMap:
     Raises:
         ConfigurationRefused: with every mistake of the map.
     """
-    register_map, mistakes = draft_map(file)
-    if mistakes:
-        raise ConfigurationRefused(mistakes)
-    return register_map
+    return check_draft(file).register_map
 
 
-def read_writable(installation: Installation) -> Writables:
-    """What SCADA may write, of an installation whose map was checked."""
-    file, _mistakes = from_0(InstallationFile(installation, "dotbus.toml"))
-    return check_writable(FileFacts(file))[0]
+def check_draft(file: InstallationFile) -> "Draft":
+    """The same with what SCADA may write.
+
+    Raises:
+        ConfigurationRefused: with every mistake of both.
+    """
+    drafted = draft(file)
+    if drafted.mistakes:
+        raise ConfigurationRefused(drafted.mistakes)
+    return drafted
 
 
 def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     """The map of all that can be laid out, and what is wrong. What could not be read of the file is in neither."""
+    drafted = draft(file)
+    return drafted.register_map, drafted.mistakes
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The map of all that can be laid out, what SCADA may write of it, and what is wrong."""
+
+    register_map: RegisterMap
+    writables: Writables
+    mistakes: list[Mistake]
+
+
+def draft(file: InstallationFile) -> Draft:
+    """Lay out all that can be. What could not be read of the file is in neither of it."""
     file, mistakes = from_0(file)
     modbus, facts = file.installation.modbus, FileFacts(file)
     mistakes += check_whole(file)
@@ -88,7 +107,8 @@ def draft_map(file: InstallationFile) -> tuple[RegisterMap, list[Mistake]]:
     mistakes += check_areas(all_areas, file.where)
     mistakes += check_alias(facts, frozenset(area.unit_id for area in all_areas))
     mistakes += _check_told(areas, told, facts, mistakes)
-    return RegisterMap(*_served(areas, modbus), tuple(writable.entries())), file.located(with_names(mistakes, facts))
+    register_map = RegisterMap(*_served(areas, modbus), tuple(writable.entries()))
+    return Draft(register_map, writable, file.located(with_names(mistakes, facts)))
 
 
 def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:

@@ -172,4 +172,6 @@ def test_a_map_with_writes_is_taken_by_the_gateway_of_its_plant(monkeypatch, tmp
     (tmp_path / "dotbus.toml").write_text(TOML + WRITES)
     monkeypatch.setenv("MODBUS_GATEWAY_INSTANCE", "sierra")
     monkeypatch.setenv("MODBUS_GATEWAY_TLS_READ_WRITE_ROLES", "operator")
-    assert len(load_configuration().installation.modbus.answers) == 1
+    told = load_configuration()
+    assert len(told.installation.modbus.answers) == 1
+    assert told.writables.plants == {"sierra"}

@@ -34,6 +34,7 @@ def load_service_configuration(
     checks: Sequence[Check] = (),
     load: Callable[[], S] | None = None,
     others: Sequence[str] = (),
+    checks_together: Sequence[Callable[["ServiceConfiguration[S]", InstallationFile], object]] = (),
 ) -> ServiceConfiguration[S]:
     """Read the environment and the installation's file.
 
@@ -43,6 +44,7 @@ def load_service_configuration(
         checks: whether the installation is what it needs.
         load: its own settings from elsewhere than the environment alone.
         others: longer prefixes that are another process's.
+        checks_together: whether the settings and the installation fit each other, where both can be read.
 
     Raises:
         ConfigurationRefused: with every mistake in both.
@@ -58,10 +60,14 @@ def load_service_configuration(
         collector.add(file.mistakes)
         for check in checks:
             collector.load(lambda check=check: check(file))  # type: ignore[misc]  # mypy infers no type for a bound default
+    told = ServiceConfiguration(service, bus, own, file.installation) if service and bus and own and file else None
+    if told and file:
+        for check_both in checks_together:
+            collector.load(lambda check=check_both: check(told, file))  # type: ignore[misc]  # as above
     collector.finish()
-    if service is None or bus is None or own is None or file is None:
+    if told is None:
         raise RuntimeError("a part of the configuration was refused without a reason")
-    return ServiceConfiguration(service, bus, own, file.installation)
+    return told
 
 
 def check_environment(url: str, environment: Environment, variable: str) -> None:

@@ -16,7 +16,7 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import ByteOrder, RegisterType, Table, WordOrder
 from dotbus.runtime.installation.modbus_writes import is_within
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
-from modbus_gateway.map.draft import check_map, draft_map, read_map, read_writable
+from modbus_gateway.map.draft import check_draft, check_map, draft_map, read_map
 from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form, encode_value
 from modbus_gateway.map.writable import NoValue, read_words, show_words
@@ -47,8 +47,7 @@ def mistakes(**modbus: object) -> dict[str, str]:
 
 def writable(**modbus: object):
     file: Installation = installation(**modbus)
-    check_map(InstallationFile(file, "plant.toml"))
-    return read_writable(file)
+    return check_draft(InstallationFile(file, "plant.toml")).writables
 
 
 def test_nothing_is_writable_unless_it_is_declared():
@@ -305,6 +304,6 @@ def test_what_the_documents_show_is_a_map_of_the_example(tmp_path, lines):
     path = tmp_path / "dotbus.toml"
     path.write_text(EXAMPLE.replace("[modbus]\n", f"[modbus]\n{first}", 1) + "[[modbus.write]]" + "".join(more))
     found = read_installation(path)
-    assert (found.mistakes, draft_map(found)[1]) == ((), [])
-    assert read_writable(found.installation).plants == {"sierra"}
+    assert found.mistakes == ()
+    assert check_draft(found).writables.plants == {"sierra"}
     assert found.installation.modbus.allow_writes_from == (ip_network("10.20.0.0/24"),)
