@@ -4,15 +4,12 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 from typing import Annotated
 from uuid import uuid4
 
 import typer
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.console import Console
 from rich.text import Text
 
@@ -24,7 +21,6 @@ from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, Version, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.settings import BusSettings, load_settings
-from dotbus.runtime.settings.values import Port, SecretFile, read_secret
 from launcher.demo.children import ChildFailed, Stopped
 from launcher.demo.ports import NoFreePort
 from launcher.look.compare import Comparison, compare_until
@@ -33,14 +29,15 @@ from launcher.look.registers_table import registers_table
 from launcher.look.rows import Rows
 from launcher.look.sent import Simulator
 from launcher.look.status import watch
+from launcher.places import PREFIX, Places, PlacesSettings
 from launcher.setup.certificates import certificates_app
 from launcher.setup.check import check_configuration, load_with_map, what_a_group_is
 from launcher.setup.online import ask_caiso
 from launcher.setup.reload import TAKEN, NotAnswered, ask_for_reload
+from launcher.setup.seed import seed
 from modbus_gateway.map.changes import compare_maps
 from modbus_gateway.map.register_map import RegisterMap
 
-PREFIX = "DOTBUS_"
 _EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
 DEFAULT = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
 """In a checkout the example, which needs no preparation; installed without one, the file that is here."""
@@ -53,42 +50,13 @@ app = command_line(
     no_args_is_help=True,
 )
 app.add_typer(certificates_app, name="certificates")
+app.command()(seed)
 ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.", readable=False)]
 
 
 @app.callback()
 def dotbus(*, version: Version = False) -> None:  # told by its own callback
     """Hears what every command hears."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the parts of a running installation are reached."""
-
-    modbus_host: str
-    modbus_port: int
-    database_url: str
-    database_password: str | None
-    simulator_url: str
-
-
-class PlacesSettings(BaseSettings):
-    """The same as a user tells it: DOTBUS_MODBUS_HOST and so on."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
-
-    modbus_host: str = "127.0.0.1"
-    modbus_port: Port = 5020
-    database_url: str = "postgresql+psycopg2://reader@127.0.0.1/dotbus"
-    database_password_file: SecretFile | None = None
-    database_password: SecretStr | None = None
-    simulator_url: str = "http://127.0.0.1:8449"
-
-    @property
-    def places(self) -> Places:
-        """With the password from its file, or as given; None when the address has it."""
-        password = read_secret(self.database_password_file, self.database_password)
-        return Places(self.modbus_host, self.modbus_port, self.database_url, password, self.simulator_url)
 
 
 @app.command()

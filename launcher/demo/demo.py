@@ -109,6 +109,7 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
         "lmp_ingest": {
             "URL": f"http://127.0.0.1:{ports.oasis}/oasisapi",
             "SPACING_S": "0.5",
+            "CORRECTIONS_BACK_H": "50",  # the first question brings all of yesterday, of 25 hours, too: charts are not empty
             "STATE_DIR": str(demo.folder / "lmp_ingest"),
         },
         "ads_ingest": {

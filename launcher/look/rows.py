@@ -57,6 +57,14 @@ class Rows:
             WHERE market = :market AND node = :node AND interval_start = :start"""
         return self._one(query, market=market, node=node, start=interval_start)
 
+    def price_count(self, environment: str, market: str, nodes: Sequence[str], start: datetime, end: datetime) -> int:
+        """How many prices of some nodes there are, an interval's each."""
+        query = """
+            SELECT count(*) FROM dotbus.price_latest WHERE environment::text = :environment AND market = :market
+            AND node = ANY(:nodes) AND interval_start >= :start AND interval_start < :end"""
+        asked = {"environment": environment, "market": market, "nodes": list(nodes), "start": start, "end": end}
+        return int(self._all(query, **asked)[0][0])
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()

@@ -1,5 +1,6 @@
 """A newcomer's first minutes: one command shows everything at work, and leaves nothing behind."""
 
+import itertools
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from real_postgres import query
 from waiting import eventually
 
 pytestmark = pytest.mark.e2e
@@ -66,6 +68,39 @@ def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
     assert not any(psutil.pid_exists(pid) for pid in children)
     folder = next(line.split()[-1] for line in lines if line.startswith("Files, logs"))
     assert not Path(folder).exists()
+
+
+HOURS = """
+    SELECT count(*) FROM dotbus.price_hourly WHERE market = 'RTM' AND node = 'TH_NP15_GEN-APND' AND priced_min = 60
+    AND trade_date = (now() AT TIME ZONE 'America/Los_Angeles')::date - 1"""
+LENGTH = "SELECT hours FROM dotbus.trade_day WHERE trade_date = (now() AT TIME ZONE 'America/Los_Angeles')::date - 1"
+SEEDED = "SELECT count(*) FROM dotbus.price_latest WHERE market = 'DAM' AND node = 'TH_SP15_GEN-APND'"
+
+
+def test_a_demonstration_has_prices_of_all_of_yesterday_and_is_seeded_with_more_by_one_command():
+    process = start_demo()
+    try:
+        lines = iter(process.stdout.readline, "")
+        told = list(itertools.takewhile(lambda line: "Try in another" not in line, lines))
+        database = next(line.split()[1].rstrip(",") for line in told if line.startswith("PostgreSQL"))
+        folder = next(Path(line.split()[-1]) for line in told if line.startswith("Files, logs"))
+        reader = threading.Thread(target=process.stdout.read)
+        reader.start()
+        eventually(lambda: query(database, "SELECT to_regclass('dotbus.price_hourly')")[0][0], within_s=60)
+        eventually(lambda: query(database, HOURS) == query(database, LENGTH), within_s=90)
+
+        own = dict(line.split("=", 1) for line in (folder / "lmp_ingest.env").read_text().splitlines())
+        words = ("seed", "--days", "3", "--node", "SP15", "--market", "DAM")
+        environment = os.environ | own | {"DOTBUS_DATABASE_URL": database}
+        seeded = subprocess.run([DOTBUS, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert seeded.returncode == 0, seeded.stderr
+        assert seeded.stdout.endswith("all of it is in the database\n")
+        assert query(database, SEEDED)[0][0] >= 4 * 23
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    reader.join()
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("begun", ["credentials", "database.json", "simulator.log", "historian.log"])

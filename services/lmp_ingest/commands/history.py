@@ -57,16 +57,17 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
     ) -> None:
         """Have the running service ask for prices of the past, and wait."""
         span = load_or_exit(lambda: _span(market, start, end, clock()))
-        with _running(clock) as running:
-            request = _request(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
-            taken_at = _take(running, [request])
-            if not (detach or cancel):
-                _tell(_followed(running, [request], taken_at))
+        with reached(clock) as running:
+            request = request_of(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
+            if detach or cancel:
+                _take(running, [request])
+            else:
+                _tell(backfilled(running, [request]))
 
     @app.command()
     def gaps(*, fill: Fill = False) -> None:
         """Tell which published prices the running service lacks still."""
-        with _running(clock) as running:
+        with reached(clock) as running:
             status = running.status()
             lacking = requests_for(running, status)
             for line in gap_lines(status):
@@ -78,8 +79,18 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
             known: list[Backfill] = []
             while lacking:
                 some, lacking = lacking[:AT_ONCE], lacking[AT_ONCE:]
-                known += _followed(running, some, _take(running, some))
+                known += backfilled(running, some)
             _tell(known)
+
+
+def backfilled(running: Running, requests: Sequence[BackfillRequest]) -> list[Backfill]:
+    """Have the service take requests, and follow them to their ends, with bars where somebody looks at a terminal.
+
+    Raises:
+        NotAnswered: nobody takes them, or the service went away and is not back.
+        typer.Exit: one is refused, or Ctrl-C; what was taken goes on in the service.
+    """
+    return _followed(running, requests, _take(running, requests))
 
 
 def gap_lines(status: ServiceStatus) -> Iterator[str]:
@@ -124,7 +135,7 @@ def requests_for(running: Running, status: ServiceStatus) -> list[BackfillReques
         for one in upstream.missing:
             names.setdefault((Market(_market_of(upstream.name)), Span(one.start, one.end)), []).extend(one.names)
     return [
-        _request(running, market, tuple(some), span)
+        request_of(running, market, tuple(some), span)
         for (market, span), lacking in names.items()
         for some in _pieces(sorted(set(lacking)))
     ]
@@ -142,8 +153,10 @@ def _market_of(upstream: str) -> str:
     return upstream.removeprefix("oasis_").upper()
 
 
-def _request(running: Running, market: Market, nodes: tuple[str, ...], span: Span, *, cancel: bool = False) -> BackfillRequest:
-    """The same prices have the same id, so that the same command finds again what it asked for."""
+def request_of(
+    running: Running, market: Market, nodes: tuple[str, ...], span: Span, *, cancel: bool = False
+) -> BackfillRequest:
+    """A request for prices. The same prices have the same id, so that the same command finds again what it asked for."""
     what = f"{market} {' '.join(sorted(nodes))} {span.start.isoformat()} {span.end.isoformat()}"
     return BackfillRequest(
         environment=running.installation.environment,
@@ -196,7 +209,8 @@ def _names(names: Sequence[str]) -> str:
 
 
 @contextmanager
-def _running(clock: Callable[[], datetime]) -> Iterator[Running]:
+def reached(clock: Callable[[], datetime]) -> Iterator[Running]:
+    """The service that the environment names, while a command runs; a service that does not answer ends the command."""
     settings, installation, instance = load_or_exit(_configured)
     configure_logs("lmp_ingest", "by-hand", "console", "error")
     try:
