@@ -33,6 +33,7 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
         f"Modbus TCP   127.0.0.1:{ports.modbus}, {_units(installation)}",
         f"PostgreSQL   {demo.database.reader_url}, user reader, no password",
         f"HTTP API     http://127.0.0.1:{ports.api}/v1/openapi.json, no key",
+        f"Charts       http://127.0.0.1:{ports.api}/charts/lmp and .../charts/plant/{installation.plants[0].name}",
         f"Files, logs  {demo.folder}",
         "",
         "Try in another terminal:",

@@ -1,4 +1,4 @@
-"""Wiring of the historian and its commands: run it, `api`, `check`, `migrate`, `doctor`, `gaps`, `import` and others."""
+"""Wiring of the historian and its commands: run it, `api`, `chart`, `check`, `migrate`, `doctor`, `import` and others."""
 
 import ctypes
 import gc
@@ -28,6 +28,7 @@ with packages_of("historian"):
     from historian.importing.commands import add_import_command
     from historian.meters import Meters
     from historian.migrations import Roles, bring_up_to_date
+    from historian.pictures.commands import chart_app
     from historian.service import Historian, filters
     from historian.settings import Configuration, load_configuration
     from historian.upkeep.dead_letters import dead_letter_app
@@ -161,6 +162,7 @@ def build_app() -> typer.Typer:
     add_import_command(app, load_configuration, open_database)
     app.add_typer(export_app(load_configuration), name="export")
     app.add_typer(api_app(load_configuration, open_database), name="api")
+    app.add_typer(chart_app(), name="chart")
     app.add_typer(dead_letter_app(load_configuration, open_database), name="dead-letters")
 
     @app.command()

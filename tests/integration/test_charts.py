@@ -2,80 +2,32 @@
 
 import csv
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from chromium import DESK, PHONE, Watched
 from chromium import browser as opened_browser
 from historian_api import NP15, Client, asked_here, kept, prices_of
-from oasis_recordings import FIELDS, independent_prices
-from plant_day import FIVE, MINUTE, ONE, curve, heard, told
+from historian_database import opened
+from oasis_recordings import independent_prices
+from plant_day import MINUTE, ONE
 from playwright.sync_api import Browser, Page
 from real_postgres import Postgres, new_database
+from recorded_day import DAWN, DAY_AHEAD, FIVE_MINUTES, NOW, events
 
-from dotbus.contracts.messages import Prices
-from dotbus.testing import samples
+from historian.api.keys.store import make_key
 
 pytestmark = pytest.mark.integration
 
-DAY_AHEAD = "singlezip_20240412_20240420_PRC_LMP_DAM_20240418_14_20_28_v1_csv.zip"
-FIVE_MINUTES = "prc_intvl_lmp_rtm_v1_20250901_he02_TH_NP15.csv"
-DAWN = datetime(2025, 9, 1, 8, 0, tzinfo=UTC)
-"""Start of the recorded hour of five-minute prices."""
-NOW = DAWN + timedelta(minutes=63)
-SPRING = datetime(2024, 3, 10, 8, 0, tzinfo=UTC)
-"""Midnight of the day on which clocks go forward."""
 SHOTS = [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")]
-
-
-def recorded_prices(name: str, market: str, minutes: int, first_seq: int) -> list[Prices]:
-    """A recording as lmp_ingest would tell it, read by the standard library."""
-    by_time: dict[datetime, dict[str, dict[str, Decimal]]] = defaultdict(dict)
-    for (node, start), parts in independent_prices(name, "MW").items():
-        by_time[start][node] = parts
-    return [_told(start, nodes, market, minutes, seq) for seq, (start, nodes) in enumerate(sorted(by_time.items()), first_seq)]
-
-
-def _told(start: datetime, nodes: dict[str, dict[str, Decimal]], market: str, minutes: int, seq: int) -> Prices:
-    columns = {
-        field: tuple(float(parts[kind]) if kind in parts else None for parts in nodes.values())
-        for kind, field in FIELDS.items()
-    }
-    return msgspec.structs.replace(
-        samples.prices(),
-        id=f"{market}-{seq}",
-        seq=seq,
-        market=market,
-        market_seq=seq,
-        interval_start=start,
-        interval_end=start + minutes * MINUTE,
-        fetched_at=start,
-        nodes=tuple(nodes),
-        **columns,
-    )
 
 
 @pytest.fixture(scope="module")
 def api(postgres: Postgres) -> Iterator[Client]:
-    """A week of three nodes' day-ahead prices, an hour of five-minute prices, and the dispatch of it with a hole."""
-    events: list[Any] = [
-        *recorded_prices(DAY_AHEAD, "DAM", 60, 1),
-        *recorded_prices(FIVE_MINUTES, "RTM", 5, 1000),
-        *prices_of(SPRING, [float(hour) for hour in range(23)], market="DAM", minutes=60, first_seq=2000),
-        *(told(3000 + place, DAWN + place * FIVE, mw) for place, mw in enumerate((10, 14, 20, 20, 12)) if place != 3),
-        *(told(3100 + place, DAWN + place * FIVE, 30.0 - place) for place in range(6, 12)),
-        curve(3200, (DAWN, 10.0), (DAWN + 20 * MINUTE, 20.0), (DAWN + 40 * MINUTE, 24.0), at=DAWN - MINUTE),
-        *heard(DAWN - 10 * MINUTE, DAWN + 25 * MINUTE),
-        *heard(DAWN + 26 * MINUTE, DAWN + 30 * MINUTE, is_ok=False),
-        *heard(DAWN + 31 * MINUTE, DAWN + 63 * MINUTE),
-    ]
-    with kept(new_database(postgres), *events) as url, asked_here(url, now=NOW, requests_per_s=1000) as client:
+    with kept(new_database(postgres), *events()) as url, asked_here(url, now=NOW, requests_per_s=1000) as client:
         yield client
 
 
@@ -162,8 +114,8 @@ def test_what_is_missing_is_a_gap_and_said(api: Client, watched: Watched):
 
     notes = page.inner_text("#notes")
     assert "Missing of TH_NP15_GEN-APND: 2025-09-01 00:00\u201301:00" in notes  # before the recorded hour of this trade date
-    gaps = page.evaluate("shown.chart.data[1].filter((y) => y === null).length")
-    assert gaps == 1  # where the recorded hour ends; what was before has no point at all
+    # Where the recorded hour begins and ends, the line does.
+    assert page.evaluate("shown.chart.data[1].map((y) => y === null)") == [True, *[False] * 24, True]
     assert "Old data" not in notes
 
 
@@ -221,6 +173,35 @@ def test_a_plant_s_day_has_dots_set_point_trajectory_price_and_bands_of_quality(
     assert by_time["2025-09-01T01:17:00-07:00"]["set_point_mw"] == ""
 
 
+def test_where_no_dot_is_no_line_is_drawn_and_no_value_told(api: Client, watched: Watched):
+    """Other lines have points there, at which a chart would take the gap for ended, or show the nearest DOT."""
+    page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
+    xs, dots = page.evaluate("[shown.charts[0].data[0], shown.charts[0].data[2]]")
+
+    hole = (DAWN + 15 * MINUTE).timestamp(), (DAWN + 20 * MINUTE).timestamp()
+    within = [mw for x, mw in zip(xs, dots, strict=True) if hole[0] <= x < hole[1]]
+    assert len(within) >= 5
+    assert set(within) == {None}
+    assert {mw for x, mw in zip(xs, dots, strict=True) if x < DAWN.timestamp()} == {None}
+    assert {mw for x, mw in zip(xs, dots, strict=True) if hole[1] <= x < hole[1] + 299} == {12}
+
+
+def test_beside_a_gap_no_line_sets_out_for_the_next_value(api: Client, watched: Watched):
+    """uPlot draws towards the next value from where a line has no point, and cuts that off only where the gap begins."""
+    page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
+    beside = """shown.charts.flatMap((chart) => chart.data.slice(1)).flatMap((ys) => ys.map((y, place) =>
+        y === undefined && (ys[place - 1] === null || ys[place + 1] === null || place === 0 || place === ys.length - 1)))"""
+
+    assert not any(page.evaluate(beside))
+    assert page.evaluate("shown.charts[0].data[1].some((y) => y === undefined)")
+
+
+def test_nothing_is_said_of_what_a_gateway_will_know(api: Client, watched: Watched):
+    page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
+
+    assert max(datetime.fromisoformat(row["time"]) for row in saved(page)) <= NOW
+
+
 def test_both_charts_of_a_plant_show_the_same_stretch(api: Client, watched: Watched):
     page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
     drag(page, 0.04, 0.08)
@@ -232,16 +213,23 @@ def test_both_charts_of_a_plant_show_the_same_stretch(api: Client, watched: Watc
 
 def test_a_key_is_asked_for_where_one_is_needed_and_kept_in_the_tab_alone(database: str, browser: Browser):
     with kept(database, *prices_of(DAWN, [30.0])) as url, asked_here(url, without_keys=False, now=NOW) as api:
+        with opened(url) as owned, owned.transaction(as_owner=True) as connection:
+            key = make_key(connection, "anna", None)
         visitor = Watched(browser, NOW)
         page = visitor.page
         page.goto(lmp(api, node=NP15, **HOUR))
-        page.wait_for_selector("dialog[open]")
+        page.wait_for_selector("dialog[open] p:has-text('needed')")
         page.fill("dialog input", "dotbus_not-one-of-theirs")
         page.click("dialog button")
         page.wait_for_selector("dialog[open] p:has-text('not known')")
+        assert page.evaluate("sessionStorage.length") == 0
+        page.fill("dialog input", key)
+        page.click("dialog button")
+        visitor.shown()
 
-        assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [0, 0, ""]
-        assert all("not-one-of-theirs" not in asked for asked in visitor.asked)
+        assert float(saved(page)[0]["lmp_usd_per_mwh"]) == 30.0
+        assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+        assert all(key not in asked for asked in [*visitor.asked, page.url])
         page.context.close()
 
 

@@ -1,15 +1,18 @@
 "use strict";
 // A chart of lines over time, or over a number. Lines differ by dashes, not by colour alone; what is absent stays a gap.
 const EDGE_S = 0.001; // a step ends so long before its end: a gap begins there
-const STYLES = [["--one", []], ["--two", [8, 4]], ["--three", [2, 3]], ["--four", [10, 3, 2, 3]], ["--five", [5, 2]]];
+const STYLES = [["--one", [], "\u2501\u2501"], ["--two", [8, 4], "\u254d\u254d"], ["--three", [2, 3], "\u2508\u2508"], ["--four", [10, 3, 2, 3], "\u2501\u00b7\u2501"], ["--five", [5, 2], "\u254c\u254c"]];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const shownNumber = (value, digits = 2) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
 
-// Rows of intervals as a line of steps.
+// Rows of intervals as a line of steps. A gap has an edge on both sides: whoever points into it is shown nothing, and no neighbour.
 function stepped(rows, value) {
   const line = [];
+  let until = -Infinity;
   rows.forEach((row, place) => {
     const [start, end, y] = [seconds(row.interval_start), seconds(row.interval_end), value(row) ?? null];
+    if (start > until) line.push([start - EDGE_S, null]);
+    until = end;
     line.push([start, y]);
     if (y !== null) line.push([end - EDGE_S, y]);
     const next = rows[place + 1];
@@ -18,15 +21,25 @@ function stepped(rows, value) {
   return line;
 }
 
-// Lines of several times as uPlot wants them: null is a gap, undefined nothing that was said.
+// Lines of several times as uPlot wants them. Where a line has no point of its own a step goes on, and a gap does; only between two
+// values there is nothing to say (undefined). Beside a gap, uPlot would draw a line from there towards the next value.
 function aligned(lines) {
-  const xs = [...new Set(lines.flatMap((line) => line.map(([x]) => x)))].sort((a, b) => a - b);
-  const places = new Map(xs.map((x, place) => [x, place]));
-  return [xs, ...lines.map((line) => {
-    const ys = new Array(xs.length).fill(undefined);
-    for (const [x, y] of line) ys[places.get(x)] = y;
-    return ys;
-  })];
+  const xs = [...new Set(lines.flatMap(({ line }) => line.map(([x]) => x)))].sort((a, b) => a - b);
+  return [xs, ...lines.map(({ line, isStepped }) => filled(xs, new Map(line), isStepped))];
+}
+
+function filled(xs, said, isStepped) {
+  const ys = new Array(xs.length);
+  let next = null;
+  for (let place = xs.length - 1; place >= 0; place -= 1) {
+    if (said.has(xs[place])) next = said.get(xs[place]);
+    ys[place] = said.has(xs[place]) ? next : next === null ? null : undefined;
+  }
+  let last = null;
+  return ys.map((y, place) => {
+    if (said.has(xs[place])) return (last = y);
+    return isStepped || last === null ? last : y;
+  });
 }
 
 // What of a range no row says, up to now.
@@ -51,7 +64,7 @@ function missing(rows, from, to, value) {
 class Chart {
   constructor(host, options) {
     this.host = host;
-    this.options = options; // lines: [{label, line, digits}], unit, zone (null: x is a number), xLabel, bands, height, sync
+    this.options = options; // lines: [{label, line, isStepped}], unit, zone (null: x is a number), xLabel, bands, height, sync
     this.make();
     this.watch = new ResizeObserver(() => this.plot.setSize(this.size()));
     this.watch.observe(host);
@@ -73,16 +86,17 @@ class Chart {
 
   make() {
     const { lines, unit, zone, xLabel, bands, sync, whole, zoomed } = this.options;
-    this.data = aligned(lines.map((one) => one.line));
+    this.data = aligned(lines);
     const axis = { stroke: colour("--text"), grid: { stroke: colour("--grid"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     this.plot = new uPlot({
       ...this.size(),
+      padding: [10, 36, 0, 0],
       scales: { x: { time: Boolean(zone), range: (_plot, min, max) => [min ?? whole[0], max ?? whole[1]] } },
       tzDate: zone ? (at) => uPlot.tzDate(new Date(at * 1000), ZONES[zone]) : undefined,
       axes: [{ ...axis, label: xLabel, labelSize: 22, ...(zone ? { values: (_plot, splits) => ticks(splits, zone), space: 70 } : {}) },
         { ...axis, label: unit, labelSize: 22, size: 58 }],
       series: [{ label: zone ? `Time (${zone})` : xLabel, value: (_plot, x) => (x === null ? "\u2013" : zone ? said(x, zone) : shownNumber(x)) },
-        ...lines.map((one, place) => ({ label: one.label, stroke: colour(STYLES[place % 5][0]), dash: STYLES[place % 5][1], width: 1.75, show: one.show ?? true,
+        ...lines.map((one, place) => ({ label: `${one.label} ${STYLES[place % 5][2]}`, stroke: colour(STYLES[place % 5][0]), dash: STYLES[place % 5][1], width: 1.75, show: one.show ?? true,
           points: { show: false }, value: (_plot, y) => shownNumber(y) }))],
       cursor: { drag: { x: true, y: false }, ...(sync ? { sync: { key: sync } } : {}) },
       hooks: { drawClear: bands ? [(plot) => drawBands(plot, bands)] : [], setScale: [(plot, name) => name === "x" && zoomed?.(plot.scales.x.min, plot.scales.x.max)] },
@@ -120,13 +134,13 @@ function drawBands(plot, bands) {
 }
 
 function hatch(ctx, left, right, bbox, isBad) {
-  const step = (isBad ? 7 : 11) * devicePixelRatio;
+  const step = (isBad ? 9 : 13) * devicePixelRatio;
   ctx.save();
   ctx.beginPath();
   ctx.rect(left, bbox.top, right - left, bbox.height);
   ctx.clip();
   ctx.strokeStyle = colour(isBad ? "--alarm" : "--doubt");
-  ctx.globalAlpha = 0.45;
+  ctx.globalAlpha = isBad ? 0.3 : 0.5;
   ctx.lineWidth = devicePixelRatio;
   ctx.beginPath();
   const from = Math.max(left, bbox.left) - bbox.height;

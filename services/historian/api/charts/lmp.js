@@ -51,10 +51,10 @@ function ageNote(rows, to, market, zone) {
 
 const zoneNote = (zone) => ({ text: `Times are ${zone === "UTC" ? "UTC" : "Pacific (California's, with daylight saving)"}; days are trade dates, midnight to midnight in California.` });
 
-function tellRange(rows, nodes, from, to, { market, zone }) {
+function tellRange(rows, nodes, from, to, { market, zone }, more) {
   const until = Math.min(to, Math.max(from, nowSeconds() - LATE_S[market]));
   const partly = rows.filter((row) => row.covered_s < row.length_s).length;
-  tellNotes([zoneNote(zone), ageNote(rows, to, market, zone),
+  tellNotes([more, zoneNote(zone), ageNote(rows, to, market, zone),
     ...nodes.map((node) => missingNote(missing(rows.filter((row) => row.node === node), from, until, value("lmp")), zone, node)),
     partly && { text: `${partly} means are of a part of their time only (covered_s below length_s).`, abnormal: true }]);
 }
@@ -65,8 +65,8 @@ async function showRange(signal) {
   const rows = await pricesOf(told.nodes, from, to, resolutionFor(told.resolution, to - from), signal);
   const single = told.nodes.length === 1;
   const lines = single
-    ? Object.entries(COMPONENTS).map(([name, label]) => ({ label, line: stepped(rows, value(name)), show: name !== "ghg" || rows.some((row) => row.ghg_usd_per_mwh) }))
-    : told.nodes.map((node) => ({ label: node, line: stepped(rows.filter((row) => row.node === node), value(told.component)) }));
+    ? Object.entries(COMPONENTS).map(([name, label]) => ({ label, line: stepped(rows, value(name)), isStepped: true, show: name !== "ghg" || rows.some((row) => row.ghg_usd_per_mwh) }))
+    : told.nodes.map((node) => ({ label: node, line: stepped(rows.filter((row) => row.node === node), value(told.component)), isStepped: true }));
   draw({ lines, zone: told.zone, whole: [from, to] }, () => tableOf(rowsWithin(rows, shown.chart?.range ?? [from, to])), `prices-${told.nodes[0]}-${told.start}`);
   tellRange(rows, told.nodes, from, to, told);
 }
@@ -81,7 +81,7 @@ async function showDays(signal) {
     const from = midnight(day);
     const rows = await pricesOf(node, from, midnight(dayAfter(day)), resolutionFor(told.resolution, DAY_S), signal);
     everything.push({ day, from, rows });
-    lines.push({ label: day, line: stepped(rows, value(told.component)).map(([x, y]) => [(x - from) / 3600, y]) });
+    lines.push({ label: day, line: stepped(rows, value(told.component)).map(([x, y]) => [(x - from) / 3600, y]), isStepped: true });
   }
   const hours = Math.max(...days.map((day) => (midnight(dayAfter(day)) - midnight(day)) / 3600));
   draw({ lines, zone: null, xLabel: "Hours since midnight in California", whole: [0, hours] }, () => daysTable(everything, told.component, shown.chart?.range ?? [0, hours]), `days-${node}-${days.join("-")}`);
@@ -111,8 +111,8 @@ async function showDuration(signal) {
     return { columns: ["node", "share_of_time_percent", `${told.component}_usd_per_mwh`],
       rows: curves.flatMap(({ node, points }) => points.filter(([share]) => share >= min && share <= max).map(([share, y]) => [node, Number(share.toFixed(4)), y])) };
   };
-  draw({ lines: curves.map(({ node, points }) => ({ label: node, line: points })), zone: null, xLabel: "Share of time with a price at least so high, %", whole: [0, 100] }, table, `duration-${told.nodes[0]}-${told.start}`);
-  tellRange(rows, told.nodes, from, to, told);
+  draw({ lines: curves.map(({ node, points }) => ({ label: node, line: points })), zone: null, xLabel: "Share of time, %", whole: [0, 100] }, table, `duration-${told.nodes[0]}-${told.start}`);
+  tellRange(rows, told.nodes, from, to, told, { text: "Duration: for which share of the time that has prices the price was at least so high." });
 }
 
 // Prices from the highest down, each as long as its interval is (of a mean, as long as it has prices).
@@ -188,7 +188,7 @@ function show() {
   const { view, nodes } = asked();
   element("start-label").firstChild.textContent = LABELS[view][0];
   element("end-label").firstChild.textContent = LABELS[view][1];
-  element("end-label").hidden = view === "heat";
+  element("end-label").hidden = element("resolution-label").hidden = view === "heat";
   element("component-label").hidden = view === "range" && nodes.length === 1;
   writeAddress(form);
   if (!nodes.length) return;

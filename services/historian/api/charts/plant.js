@@ -15,21 +15,27 @@ const asked = () => {
 };
 
 async function answers({ resource, known, zone }, from, to, signal) {
-  const range = { start: instant(from), end: instant(to), tz: zone };
   const step_s = STEPS_S.find((step) => (to - from) / step <= MOST_MOMENTS) ?? 3600;
+  const range = { start: instant(from), end: instant(to), tz: zone };
   const of = { resource: resource.resource_id, ...range };
+  // What a gateway will know nobody knows: then ends now.
+  const until = known === "then" ? Math.max(from + step_s, Math.min(to, nowSeconds())) : to;
+  const moments = { ...of, end: instant(Math.round(until)), known, step_s };
   const prices = resource.node ? allRows("/v1/prices", { node: resource.node, market: "RTM", ...range }, signal) : [];
   const [dots, setPoints, trajectory, priced] = await Promise.all([
     allRows("/v1/dot", { schedule: resource.schedule ?? "five-minute", ...of, plant }, signal),
-    allRows("/v1/set-point", { ...of, known, step_s }, signal),
-    allRows("/v1/trajectory", { ...of, known, step_s }, signal),
+    allRows("/v1/set-point", moments, signal),
+    allRows("/v1/trajectory", moments, signal),
     prices.then ? prices.catch((error) => { if (signal.aborted) throw error; return []; }) : prices,
   ]);
   return { dots, setPoints, trajectory, prices: priced, step_s };
 }
 
 // A line through moments; where the value is in doubt there is none.
-const through = (rows, name) => rows.map((row) => [seconds(row.time), row[name] ?? null]);
+function through(rows, name) {
+  const line = rows.map((row) => [seconds(row.time), row[name] ?? null]);
+  return line.length ? [...line, [line.at(-1)[0] + EDGE_S, null]] : line;
+}
 
 // Stretches in which the set-point was not good, each with its reasons.
 function doubts(rows, step_s) {
@@ -47,7 +53,7 @@ function doubts(rows, step_s) {
 
 function draw(told, { dots, setPoints, trajectory, prices, step_s }, from, to) {
   for (const chart of shown.charts) chart.end();
-  const bands = doubts(setPoints, step_s);
+  const bands = doubts(setPoints, step_s).filter((band) => band.from < nowSeconds());
   const whole = [from, to];
   const table = () => momentsTable(setPoints, trajectory, prices, shown.charts[0]?.range ?? whole);
   shown = { charts: [], whole, table, name: `${plant}-${told.resource.resource_id}-${told.start}` };
@@ -57,10 +63,10 @@ function draw(told, { dots, setPoints, trajectory, prices, step_s }, from, to) {
     if (shown.charts.length) showTable(shown.table());
   };
   const both = { zone: told.zone, whole, sync: "plant", zoomed };
-  const power = [{ label: "Set-point", line: through(setPoints, "set_point_mw") }, { label: "DOT", line: stepped(dots, (row) => row.dot_mw) }, { label: "Trajectory", line: through(trajectory, "trajectory_mw") }];
+  const power = [{ label: "Set-point", line: through(setPoints, "set_point_mw") }, { label: "DOT", line: stepped(dots, (row) => row.dot_mw), isStepped: true }, { label: "Trajectory", line: through(trajectory, "trajectory_mw") }];
   const charts = [new Chart(element("chart"), { ...both, lines: power, unit: "MW", bands })];
   element("second").hidden = !told.resource.node;
-  if (told.resource.node) charts.push(new Chart(element("second"), { ...both, lines: [{ label: `Price of ${told.resource.node}`, line: stepped(prices, (row) => row.lmp_usd_per_mwh) }], unit: "USD/MWh", height: 190 }));
+  if (told.resource.node) charts.push(new Chart(element("second"), { ...both, lines: [{ label: `Price of ${told.resource.node}`, line: stepped(prices, (row) => row.lmp_usd_per_mwh), isStepped: true }], unit: "USD/MWh", height: 190 }));
   shown.charts = charts;
   showTable(shown.table());
   return bands;

@@ -22,7 +22,7 @@ function tellNotes(notes) {
 function missingNote(found, zone, what) {
   if (!found.length) return { text: `Nothing of ${what} is missing.` };
   const most = found.slice(0, 4).map(([from, to]) => during(from, to, zone)).join("; ");
-  return { text: `Missing of ${what}: ${most}${found.length > 4 ? `; and ${found.length - 4} more stretches` : ""}. Gaps stay gaps.`, abnormal: true };
+  return { text: `Missing of ${what}: ${most}${found.length > 4 ? `; and ${found.length - 4} more stretches` : ""}.`, abnormal: true };
 }
 
 // The same table is shown and saved. columns: names; rows: arrays.
