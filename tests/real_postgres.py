@@ -73,7 +73,9 @@ class ContainerPostgres(Container):
     """The official image, ready once it is started."""
 
     def __init__(self) -> None:
-        super().__init__(IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD}, command=("postgres", *NO_WAITING_FOR_DISKS))
+        super().__init__(
+            IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD}, command=("postgres", *NO_WAITING_FOR_DISKS)
+        )
 
     def start(self) -> None:
         super().start()

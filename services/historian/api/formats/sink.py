@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 512 * 1024
 """What is handed on at once: large enough that handing it over costs nothing, small beside what else a process takes."""
 
 Sink = Callable[[bytes], None]

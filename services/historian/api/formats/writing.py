@@ -14,7 +14,7 @@ from historian.api.formats.texts import as_plain_types, as_text
 from historian.api.questions.question import Question
 from historian.api.streaming import Interruption, Streaming
 
-ROW_GROUP_ROWS = 131_072
+ROW_GROUP_ROWS = 65_536
 """Of Parquet: a reader opens one at a time, and the writer holds one."""
 _Writer = Callable[[Streaming, Question, Zone, Sink, Interruption], None]
 
