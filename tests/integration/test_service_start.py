@@ -81,8 +81,11 @@ def test_only_a_signal_to_end_ends_a_service(start: Start, log: Path, service: s
     eventually(lambda: log.read_text().count("\n") >= 2, within_s=30)
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         process.send_signal(number)
-        passed = {"event": "signal passed over", "signal": number.name}
-        eventually(lambda passed=passed: any(passed.items() <= one.items() for one in said(log)))
+        told = (
+            {"event": "signal passed over", "signal": number.name},
+            {"event": "asked to read the map again", "by": number.name},
+        )
+        eventually(lambda told=told: any(each.items() <= one.items() for one in said(log) for each in told))
     assert process.poll() is None
 
     process.send_signal(signal.SIGTERM)

@@ -25,6 +25,8 @@ WAKE_EVERY_S = 1.0
 before it begins to wait does not wake it. A word to end would never be heard."""
 _STOP = ("SIGINT", "SIGTERM")
 _ACTS: dict[str, Callable[[], None]] = {}
+_CAME: "queue.SimpleQueue[int]" = queue.SimpleQueue()
+_WERE_SEEN: set[str] = set()
 _NO_REASON_TO_END = ("SIGHUP", "SIGUSR1", "SIGUSR2")
 """By default they end a process: a closed terminal, a rotation of logs, a habit from other daemons. Windows has none."""
 
@@ -67,6 +69,7 @@ def service_app(service: str, summary: str, load: Callable[[], C], run: Callable
     @app.callback(invoke_without_command=True)
     def serve(context: typer.Context, *, version: Version = False) -> None:  # noqa: ARG001  # told by its own callback
         if context.invoked_subcommand is None:
+            _keep_other_signals()  # a large configuration takes seconds to read
             configuration = load_or_exit(load)
             settings = configuration.service
             configure_logs(service, settings.instance, settings.log_format, settings.log_level)
@@ -127,26 +130,36 @@ def run_until_stopped(run: Callable[[threading.Event], None]) -> int:
 
 def pass_over_other_signals() -> None:
     """Let no signal end this process that is no word to end, and say so when one comes."""
+    _keep_other_signals()
+    threading.Thread(target=_tell, name="signals", daemon=True).start()
+
+
+def _keep_other_signals() -> None:
     # Not logged by the handler: it may have interrupted the logger itself, which would then wait for itself.
-    came: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in _known(_NO_REASON_TO_END):
-        signal.signal(number, lambda number, _frame: came.put(number))
-    threading.Thread(target=_tell, args=(came,), name="signals", daemon=True).start()
+        signal.signal(number, lambda number, _frame: _CAME.put(number))
 
 
 @contextmanager
 def acting_on(name: str, act: Callable[[], None]) -> Iterator[None]:
-    """Meanwhile a signal that is otherwise passed over has something done, in a thread of its own. Windows has none."""
+    """Meanwhile a signal that is otherwise passed over has something done, in a thread of its own. Windows has none.
+
+    One that came before, while the process started, has it done at once.
+    """
     _ACTS[name] = act
     try:
+        if name in _WERE_SEEN:
+            act()
         yield
     finally:
         del _ACTS[name]
+        _WERE_SEEN.discard(name)
 
 
-def _tell(came: "queue.SimpleQueue[int]") -> None:
+def _tell() -> None:
     while True:
-        name = signal.Signals(came.get()).name
+        name = signal.Signals(_CAME.get()).name
+        _WERE_SEEN.add(name)
         if act := _ACTS.get(name):
             act()
             continue
