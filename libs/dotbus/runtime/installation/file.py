@@ -103,7 +103,16 @@ def read_installation(path: Path) -> InstallationFile:
     Raises:
         ConfigurationRefused: it cannot be read, is not TOML, or no outline is left of it.
     """
-    where, text = str(path), _text(path)
+    return understand_installation(read_text(path), path)
+
+
+def understand_installation(text: str, path: Path) -> InstallationFile:
+    """What a file's text says, as `read_installation`.
+
+    Raises:
+        ConfigurationRefused: it is not TOML, or no outline is left of it.
+    """
+    where = str(path)
     document, lines = _document(text, path), lines_of(text)
     mistakes: list[Mistake] = []
     refused: set[Location] = set()
@@ -122,7 +131,12 @@ def read_installation(path: Path) -> InstallationFile:
     raise ConfigurationRefused([replace(mistake, line=line_of(mistake.key, lines)) for mistake in mistakes])
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        ConfigurationRefused: it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

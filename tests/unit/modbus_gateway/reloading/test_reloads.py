@@ -1,6 +1,8 @@
 """A reload: taken or refused as a whole, told to whoever asked, and said in the status until one is taken."""
 
 import asyncio
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.reloading import reading
 from modbus_gateway.reloading.reading import read_again
 from modbus_gateway.reloading.reloads import MOST_WAITING, Outcome, Reloads
 from modbus_gateway.reloading.requests import RequestsOnBus
@@ -234,3 +237,39 @@ def test_what_scada_may_write_takes_a_restart(story: Story):
     with pytest.raises(ConfigurationRefused, match="restart") as refused:
         read_again(story.file, story.installation)
     assert [mistake.key for mistake in refused.value.mistakes] == ["modbus.allow_writes_from"]
+
+
+@pytest.fixture
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Story, Path]]:
+    """A story whose file can be made to hang, as on a mount whose server is gone; and where it then is."""
+    monkeypatch.setattr(reading, "READ_WITHIN_S", 0.01)
+    story, aside = Story(tmp_path), tmp_path / "aside"
+    os.mkfifo(aside)
+    yield story, aside
+    os.close(os.open(aside, os.O_RDWR | os.O_NONBLOCK))  # whoever waits for it goes on
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no file that hangs")
+def test_a_file_that_hangs_is_refused_and_does_not_keep_the_next_from_being_taken(hanging: tuple[Story, Path], tmp_path: Path):
+    story, aside = hanging
+    text = story.file.read_text()
+    story.file.unlink()
+    story.file.symlink_to(aside)
+    outcome = story.reload()
+    assert outcome.outcome == "refused"
+    assert "nothing came within" in outcome.mistakes[0]
+    assert "nothing came within" in story.reloads.complaints[0]
+    story.file.unlink()
+    story.file.write_text(text.replace("address = 0", "address = 4"))
+    assert story.reload().outcome == "taken"
+    assert story.reloads.complaints == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no file that hangs")
+def test_attempts_that_hang_take_no_more_than_so_many_threads(hanging: tuple[Story, Path]):
+    story, aside = hanging
+    story.file.unlink()
+    story.file.symlink_to(aside)
+    for _ in range(reading.HANG_MOST):
+        assert "nothing came within" in story.reload().mistakes[0]
+    assert "attempts before hang still" in story.reload().mistakes[0]
