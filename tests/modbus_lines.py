@@ -64,8 +64,8 @@ class NoSocket:
 class Transport:
     """What asyncio gives to a connection."""
 
-    def __init__(self, address: str) -> None:
-        self._known = {"peername": (address, 50000), "socket": NoSocket()}
+    def __init__(self, address: str | None) -> None:
+        self._known = {"peername": address and (address, 50000), "socket": NoSocket()}
         self.written = bytearray()
         self.is_closed = False
         self.is_reading = True
@@ -101,7 +101,7 @@ class Transport:
 class Line:
     """One client."""
 
-    def __init__(self, door: Door | None = None, served: Served | None = None, address: str = "10.0.0.9") -> None:
+    def __init__(self, door: Door | None = None, served: Served | None = None, address: str | None = "10.0.0.9") -> None:
         self.host = Host(served or Device().served)
         self.transport = Transport(address)
         self.connection = Connection(self.host, door or Door(framing=Mbap, may_write=True))

@@ -111,7 +111,10 @@ class Connection(asyncio.Protocol):
         """It came; it has a place, or is closed."""
         stream = cast("asyncio.Transport", transport)  # create_server makes no others; uvloop's is no subclass of it
         peer = stream.get_extra_info("peername")
-        self.address = plain_address(str(peer[0])) if peer else ""
+        if not peer:  # gone again before it was let in: it takes no place, and nobody knows whose
+            stream.abort()
+            return
+        self.address = plain_address(str(peer[0]))
         self.client = Client(self.address, may_write=self._door.may_write)
         if not self._host.admit(self):
             stream.abort()

@@ -192,3 +192,11 @@ def test_a_client_of_a_plain_port_is_its_address_and_may_write_only_where_that_p
     assert writing.ask(ask(1, "06 0001 abcd")) == ask(1, "06 0001 abcd")
     (client,) = device.writes
     assert (client.address, client.subject, client.role) == ("10.0.0.7", None, None)
+
+
+def test_a_client_that_is_gone_before_it_was_let_in_takes_nobodys_place():
+    line = Line(address=None)
+    assert line.transport.is_closed
+    assert line.host.present == set()
+    line.connection.connection_lost(None)
+    assert line.host.reasons == []
