@@ -190,6 +190,9 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or self._paused:
             return
+        if self.has_certificate_ended:  # looked at now and then, too, but not while we were stopped
+            self._end(Reason.CERTIFICATE, "it has ended")
+            return
         turn = self._framing.answer(stream, self, AT_ONCE)
         if stream is self._waiting:
             del self._waiting[: turn.taken]

@@ -198,6 +198,17 @@ def test_a_client_whose_certificate_ends_while_it_is_connected_is_let_in_no_long
     assert not Line().connection.has_certificate_ended, "of who has none"
 
 
+def test_a_client_whose_certificate_has_ended_is_answered_nothing_more_though_nobody_has_looked_at_it(
+    authority: Authority, device: Device
+):
+    context = client_context(authority.file, authority.client("brief", "operator", ends_in=DAY))
+    line = TlsLine(authority, context, device).shake_hands()
+    line.now += DAY
+    line.tls.write(WRITE)
+    line.say(line.to_server.read())
+    assert (line.hear(), line.transport.is_closed, line.host.reasons) == (b"", True, [Reason.CERTIFICATE])
+
+
 def test_a_client_that_says_goodbye_is_closed_without_a_word(authority: Authority, operator: Path, device: Device):
     line = TlsLine(authority, client_context(authority.file, operator), device).shake_hands()
     with pytest.raises(ssl.SSLWantReadError):
