@@ -11,10 +11,9 @@ from dotbus.runtime.installation.modbus import Addresses, Table
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from modbus_gateway.map.document import Format, write_document
-from modbus_gateway.map.draft import draft_map, read_writable
+from modbus_gateway.map.draft import Draft, draft
 from modbus_gateway.map.imports import import_points
 from modbus_gateway.map.live import live_table
-from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.map.rows import in_order, rows_of
 from modbus_gateway.map.tags import Reader, write_tags
 from modbus_gateway.map.written_rows import written_rows
@@ -43,13 +42,14 @@ def show_map(
     port: Annotated[int, typer.Option(help="Its Modbus port.")] = 5020,
 ) -> None:
     """Print what stands at which register. No gateway has to run, and nothing of the environment is needed but the file."""
-    installation, register_map = load_or_exit(lambda: load_map(config))
+    installation, drafted = load_or_exit(lambda: load_map(config))
+    register_map = drafted.register_map
     units = sorted(register_map.units)
     if unit is not None and unit not in units:
         _refuse(f"unit {unit} is none of {config}: {', '.join(map(str, units))}")
     if reader is Reader.KEPWARE and unit is None and len(units) > 1:
         _refuse(f"Kepware has a device for each unit: name one by --unit, of {', '.join(map(str, units))}")
-    all_rows = in_order([*rows_of(register_map, installation), *written_rows(read_writable(installation))])
+    all_rows = in_order([*rows_of(register_map, installation), *written_rows(drafted.writables)])
     rows = [row for row in all_rows if unit in (None, row.unit_id) and table in (None, row.table)]
     told = write_document(rows, form) if reader is None else write_tags(rows, reader, device, host, port)
     typer.echo(told, nl=False)
@@ -79,25 +79,25 @@ def read(
     unit: Unit = None,
 ) -> None:
     """Read every value of a running gateway, and tell how good and how old each is."""
-    _, register_map = load_or_exit(lambda: load_map(config))
+    _, drafted = load_or_exit(lambda: load_map(config))
     try:
         with Client(host, port) as client:
-            typer.echo(live_table(list(client.read(register_map, unit))), nl=False)
+            typer.echo(live_table(list(client.read(drafted.register_map, unit))), nl=False)
     except NoAnswer as silent:
         typer.echo(str(silent), err=True)
         raise typer.Exit(EXIT_FAILED) from silent
 
 
-def load_map(config: Path) -> tuple[Installation, RegisterMap]:
-    """A file and its register map.
+def load_map(config: Path) -> tuple[Installation, Draft]:
+    """A file, its register map and what SCADA may write of it.
 
     Raises:
         ConfigurationRefused: with every mistake of both.
     """
     file = read_installation(config)
-    register_map, mistakes = draft_map(file)
-    _without([*file.mistakes, *mistakes])
-    return file.installation, register_map
+    drafted = draft(file)
+    _without([*file.mistakes, *drafted.mistakes])
+    return file.installation, drafted
 
 
 def _without(mistakes: list[Mistake]) -> None:

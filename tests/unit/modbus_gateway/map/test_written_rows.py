@@ -8,14 +8,15 @@ import pytest
 from gateway_story import installation
 from typer.testing import CliRunner
 
+from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.process import command_line
 from modbus_gateway.map.document import as_csv
-from modbus_gateway.map.draft import read_map, read_writable
+from modbus_gateway.map.draft import check_draft
 from modbus_gateway.map.imports import import_points
 from modbus_gateway.map.rows import Access, Row, in_order
 from modbus_gateway.map.tags import as_ignition, as_kepware
-from modbus_gateway.map.writable import ANSWER_REGISTERS, COMMIT_REGISTERS, PLACE_REGISTERS
+from modbus_gateway.map.writable import ANSWER_REGISTERS, COMMIT_REGISTERS, PLACE_REGISTERS, Writables
 from modbus_gateway.map.written_layout import ANSWER_STATUS, ANSWER_WRITTEN, COMMIT_STATUS, COMMIT_WRITTEN, PLACE_LINES, Line
 from modbus_gateway.map.written_rows import written_rows
 from modbus_gateway.map_commands import add_map_commands
@@ -38,13 +39,15 @@ WRITES = {
 
 @pytest.fixture
 def rows() -> list[Row]:
-    place = installation(**WRITES)
-    read_map(place)
-    return in_order(written_rows(read_writable(place)))
+    return in_order(written_rows(writables()))
+
+
+def writables() -> Writables:
+    return check_draft(InstallationFile(installation(**WRITES), "dotbus.toml")).writables
 
 
 def test_every_address_that_takes_writes_has_a_row_that_says_so(rows: list[Row]):
-    slots = Slots(read_writable(installation(**WRITES)))
+    slots = Slots(writables())
     taken = {(slot.place.table, slot.place.start, slot.place.length) for slot in slots._at.values()}
     assert {(Table(row.table), row.address, row.registers) for row in rows if row.access == Access.WRITE} == taken
 
