@@ -13,7 +13,7 @@ from chromium import browser as opened_browser
 from historian_api import NP15, Client, asked_here, kept, prices_of
 from historian_database import opened
 from oasis_recordings import independent_prices
-from plant_day import MINUTE, ONE
+from plant_day import MINUTE, ONE, told
 from playwright.sync_api import Browser, Page
 from real_postgres import Postgres, new_database
 from recorded_day import DAWN, DAY_AHEAD, FIVE_MINUTES, NOW, events
@@ -200,6 +200,16 @@ def test_nothing_is_said_of_what_a_gateway_will_know(api: Client, watched: Watch
     page = watched.open(f"{api.address}/charts/plant/sierra?resource={ONE}&start=2025-09-01&end=2025-09-01")
 
     assert max(datetime.fromisoformat(row["time"]) for row in saved(page)) <= NOW
+
+
+def test_a_plant_whose_node_has_no_prices_is_shown_and_says_why(database: str, browser: Browser):
+    with kept(database, told(1, DAWN, 10.0)) as url, asked_here(url, now=NOW) as api:
+        visitor = Watched(browser, NOW)
+        page = visitor.open(f"{api.address}/charts/plant/sierra?start=2025-09-01&end=2025-09-01")
+
+        assert page.evaluate("document.body.dataset.state") == "shown"
+        assert "There are no prices: No price of such a node is kept" in page.inner_text("#notes")
+        page.context.close()
 
 
 def test_both_charts_of_a_plant_show_the_same_stretch(api: Client, watched: Watched):

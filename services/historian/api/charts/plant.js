@@ -21,14 +21,24 @@ async function answers({ resource, known, zone }, from, to, signal) {
   // What a gateway will know nobody knows: then ends now.
   const until = known === "then" ? Math.max(from + step_s, Math.min(to, nowSeconds())) : to;
   const moments = { ...of, end: instant(Math.round(until)), known, step_s };
-  const prices = resource.node ? allRows("/v1/prices", { node: resource.node, market: "RTM", ...range }, signal) : [];
+  const prices = resource.node ? pricesOrWhy(resource.node, range, signal) : [];
   const [dots, setPoints, trajectory, priced] = await Promise.all([
     allRows("/v1/dot", { schedule: resource.schedule ?? "five-minute", ...of, plant }, signal),
     allRows("/v1/set-point", moments, signal),
     allRows("/v1/trajectory", moments, signal),
-    prices.then ? prices.catch((error) => { if (signal.aborted) throw error; return []; }) : prices,
+    prices,
   ]);
   return { dots, setPoints, trajectory, prices: priced, step_s };
+}
+
+// What a plant was asked is shown also where its node's prices cannot be.
+async function pricesOrWhy(node, range, signal) {
+  try {
+    return await allRows("/v1/prices", { node, market: "RTM", ...range }, signal);
+  } catch (error) {
+    if (signal.aborted || !(error instanceof Problem)) throw error;
+    return Object.assign([], { why: error.message });
+  }
 }
 
 // A line through moments; where the value is in doubt there is none.
@@ -99,7 +109,7 @@ function tell(told, answer, bands, from, to) {
     batchNote(answer.dots, to, zone),
     past.length ? { text: `The set-point was bad for ${age(length(true))} and uncertain for ${age(length(false))}: ${past.slice(0, 4).map((band) => `${during(band.from, Math.min(band.to, until), zone)} ${band.isBad ? "bad" : "uncertain"} (${band.why || "no reason told"})`).join("; ")}${past.length > 4 ? `; and ${past.length - 4} more stretches` : ""}.`, abnormal: true } : { text: "The set-point was good all the time." },
     missingNote(missing(answer.dots, from, until, (row) => row.dot_mw), zone, "DOTs"),
-    resource.node ? missingNote(missing(answer.prices, from, Math.min(until, Math.max(from, nowSeconds() - BATCH_OLD_S)), (row) => row.lmp_usd_per_mwh), zone, `prices of ${resource.node}`) : { text: "The installation names no node for it: there is no price." },
+    answer.prices.why ? { text: `There are no prices: ${answer.prices.why}`, abnormal: true } : resource.node ? missingNote(missing(answer.prices, from, Math.min(until, Math.max(from, nowSeconds() - BATCH_OLD_S)), (row) => row.lmp_usd_per_mwh), zone, `prices of ${resource.node}`) : { text: "The installation names no node for it: there is no price." },
   ]);
 }
 
