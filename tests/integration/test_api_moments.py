@@ -242,6 +242,18 @@ def test_a_stream_of_more_moments_than_a_day_has_seconds_is_refused(client: Clie
     assert "step_s" in answer.json()["detail"]
 
 
+def test_what_is_put_together_in_memory_is_bounded_and_pages_go_on_beyond(client: Client):
+    month = {"resource": ONE, "start": "2025-09-01", "end": "2025-10-01"}
+    for path, more in (("/v1/set-point.csv", {"step_s": 3600}), ("/v1/trajectory", {})):
+        assert client.ask(path, **month, **more).json()["type"] == "/problems/bad-range"
+    found, page = [], {}
+    while page is not None:
+        told_now = client.ask("/v1/set-point", step_s=3600, **month, **page).json()
+        found += [row["time"] for row in told_now["rows"]]
+        page = {"page": told_now["next"]} if told_now["next"] else None
+    assert len(found) == len(set(found)) == 30 * 24
+
+
 def test_a_day_is_no_table(client: Client):
     assert client.ask("/v1/plants/sierra/days/2025-09-01.csv").json()["type"] == "/problems/no-such-format"
 

@@ -22,10 +22,7 @@ REMEMBERED_POINTS_MOST: Final = 128
 
 def trajectory_now(points: Sequence[TrajectoryPoint], now: datetime) -> float | None:
     """The trajectory's megawatts, None before its first point."""
-    before, after = around(points, now)
-    if before is None or after is None:
-        return before.dop_mw if before else None
-    return Ramp(before.target_at, before.dop_mw, after.target_at, after.dop_mw).at(now)
+    return line_of(points).at(now)
 
 
 def around(points: Sequence[TrajectoryPoint], now: datetime) -> tuple[TrajectoryPoint | None, TrajectoryPoint | None]:
@@ -61,6 +58,13 @@ class Line:
         """The points between which a moment is, see `around`."""
         after = bisect_right(self.times, now)
         return self._points[after - 1] if after else None, self._points[after] if after < len(self._points) else None
+
+    def at(self, now: datetime) -> float | None:
+        """The megawatts at a moment, None before the first point."""
+        before, after = self.around(now)
+        if before is None or after is None:
+            return before.dop_mw if before else None
+        return Ramp(before.target_at, before.dop_mw, after.target_at, after.dop_mw).at(now)
 
     def next_turn(self, now: datetime) -> datetime | None:
         """When the next point comes after which it leads elsewhere."""

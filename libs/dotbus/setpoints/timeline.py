@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 from typing import Final
 
 from dotbus.contracts.messages import DotInterval
@@ -78,7 +78,8 @@ class Timeline:
     def is_covered(self, begin: datetime, end: datetime) -> bool:
         """Whether a DOT is in force at every moment between two times."""
         until = begin
-        for stretch_begin, stretch_end, _ in self._stretches:
+        first = max(bisect_right(self._stretches, begin, key=lambda stretch: stretch[0]) - 1, 0)
+        for stretch_begin, stretch_end, _ in islice(self._stretches, first, None):
             if stretch_begin > until:
                 break
             until = max(until, stretch_end)

@@ -31,6 +31,8 @@ _SET_POINTS = Question("set-points", {}, SET_POINT_COLUMNS, key=("time",))
 _TRAJECTORY = Question("trajectory", {}, TRAJECTORY_COLUMNS, key=("time",))
 _POINTS = Question("points", {}, POINT_COLUMNS)
 _DAY_S = 86_400
+LONGEST: Final = timedelta(days=8)
+"""All that CAISO told of so long a time is held in memory."""
 MOST_MOMENTS: Final = 25 * 3600
 """Of one stream: the longest trade date, second by second. Pages go on without an end."""
 
@@ -82,8 +84,8 @@ class _Steps:
         after = after_of(question, asked.page)
         start = whole.start if after is None else max(cast("datetime", after[0]) + step, whole.start)
         if ask.is_streamed and not asked.model_fields_set & {"limit", "page"}:
-            return cls(_bounded(Range(start, whole.end), step), step, is_last=True)
-        end = min(start + asked.limit * step, whole.end)
+            return cls(_bounded(_at_once(Range(start, whole.end)), step), step, is_last=True)
+        end = min(start + asked.limit * step, start + LONGEST // step * step, whole.end)
         return cls(Range(start, max(start, end)), step, end >= whole.end)
 
     def __iter__(self) -> Iterator[datetime]:
@@ -111,7 +113,7 @@ async def get_trajectory(asked: Annotated[TrajectoryAsked, Query()], ask: Ask) -
     """The trajectory of a resource: its points, put together from all batches; with `step_s` its value at each moment."""
     subject = Subject.of(ask, await one_resource(ask, asked.resource))
     if asked.step_s is None:
-        times = _range(asked, ask)
+        times = _at_once(_range(asked, ask))
         return await _told(ask, asked, _POINTS, partial(_points, subject, times), is_last=True)
     steps = _Steps.of(asked, asked.step_s, _TRAJECTORY, ask)
 
@@ -123,6 +125,13 @@ async def get_trajectory(asked: Annotated[TrajectoryAsked, Query()], ask: Ask) -
         return values_then(events, steps, hearing, subject.limits, subject.curve_stale_after)
 
     return await _told(ask, asked, _TRAJECTORY, rows, is_last=steps.is_last)
+
+
+def _at_once(times: Range) -> Range:
+    if times.length > LONGEST:
+        said = f"this is put together for {LONGEST.days} days at once: ask in parts, or for moments in pages"
+        raise Problem(Sort.BAD_RANGE, said)
+    return times
 
 
 def _bounded(times: Range, step: timedelta) -> Range:

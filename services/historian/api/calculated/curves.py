@@ -1,11 +1,12 @@
 """Curves: a resource's trajectory, assembled as docs/decisions/0003 says, as it was known at any moment or is now (pure)."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.messages import TrajectoryBatch
 from dotbus.contracts.quality import Quality, Reason
-from dotbus.setpoints.curve import ends_at, is_contested, trajectory_now
+from dotbus.setpoints.curve import Line
 from dotbus.setpoints.schedules import TrajectoryCurve
 from dotbus.setpoints.setpoint import within
 from historian.api.asked.times import Range
@@ -64,25 +65,30 @@ def values_then(
         limits: of the resource.
         stale_after: how long a curve counts without a newer batch.
     """
-    waiting = list(events)
-    curve = TrajectoryCurve()
+    waiting = deque(events)
+    curve, line = TrajectoryCurve(), None
     for moment in moments:
         while waiting and waiting[0].time <= moment:
-            curve = curve.with_batch(waiting.pop(0))
-        shown = curve.pruned(moment)
-        reasons = {*hearing.against(moment), *_contradicted(shown)}
-        yield _row(moment, shown, reasons, limits, stale_after)
+            curve = curve.with_batch(waiting.popleft())
+            line = None
+        if line is None or (line.times and moment >= line.times[0]):  # what is over is let go, as ads_ingest does
+            curve = curve.pruned(moment)
+            line = Line(curve.points)
+        reasons = {*hearing.against(moment), *_contradicted(curve, line)}
+        yield _row(moment, curve, line, reasons, limits, stale_after)
 
 
 def values_now(events: Iterable[TrajectoryBatch], moments: Iterable[datetime], limits: Limits) -> Iterator[tuple[object, ...]]:
     """The same of the curve as everybody knows it today. What was old or not heard then does not matter."""
     curve = _folded(events)
+    line = Line(curve.points)
+    against = frozenset(_contradicted(curve, line))
     for moment in moments:
-        yield _row(moment, curve, set(_contradicted(curve)), limits, None)
+        yield _row(moment, curve, line, set(against), limits, None)
 
 
-def _contradicted(curve: TrajectoryCurve) -> Iterator[Reason]:
-    if is_contested(curve.points):
+def _contradicted(curve: TrajectoryCurve, line: Line) -> Iterator[Reason]:
+    if line.is_contested:
         yield Reason.INCOMPLETE
     batches: dict[object, str | None] = {}
     for point in curve.points:
@@ -91,11 +97,11 @@ def _contradicted(curve: TrajectoryCurve) -> Iterator[Reason]:
 
 
 def _row(
-    moment: datetime, curve: TrajectoryCurve, reasons: set[Reason], limits: Limits, stale_after: timedelta | None
+    moment: datetime, curve: TrajectoryCurve, line: Line, reasons: set[Reason], limits: Limits, stale_after: timedelta | None
 ) -> tuple[object, ...]:
-    value_mw = trajectory_now(curve.points, moment)
+    value_mw = line.at(moment)
     received_at = curve.latest.batch_received_at if curve.latest else None
-    if value_mw is None or moment > ends_at(curve.points):
+    if value_mw is None or moment > line.times[-1]:
         reasons.add(Reason.EXPIRED)
     if stale_after is not None and curve.points and (received_at is None or moment > received_at + stale_after):
         reasons.add(Reason.STALE)

@@ -3,6 +3,7 @@
 It is what a gateway would have known of its sources. How it was connected to them, and its own clock, nobody kept.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ NOT_KEPT: Final = frozenset({Reason.INCOMPLETE})
 """What speaks against everything while no word of any source is kept: whether CAISO was heard nobody can say."""
 HeardRow = tuple[str, bool, bool, datetime, datetime]
 """Source, whether it was there, whether CAISO answered it, when it first said so, and when last."""
+LOOKED_BACK: Final = 100
+"""So many stretches in which nobody heard CAISO are longer than anything counts."""
 JUST_AFTER: Final = timedelta(microseconds=1)
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -71,13 +74,15 @@ class Hearing:
         return max(found, key=lambda reasons: (Quality.of(reasons).level, -len(reasons)), default=NOT_KEPT)
 
     def _against(self, stretches: Sequence[Stretch], moment: datetime) -> frozenset[Reason]:
-        begun = [stretch for stretch in stretches if stretch.begin <= moment]
+        begun = bisect_right(stretches, moment, key=lambda stretch: stretch.begin)
+        last = stretches[begun - 1] if begun else None
         reasons = set[Reason]()
-        if not begun or not begun[-1].online or moment > begun[-1].heard_at + SILENT_AFTER:
+        if last is None or not last.online or moment > last.heard_at + SILENT_AFTER:
             reasons.add(Reason.SOURCE_OFFLINE)
-        elif not begun[-1].is_ok:
+        elif not last.is_ok:
             reasons.add(Reason.SOURCE_FAILING)
-        heard_at = max((min(one.heard_at, moment) for one in begun if one.hears), default=_LONG_AGO)
+        heard = next((one for one in reversed(stretches[max(begun - LOOKED_BACK, 0) : begun]) if one.hears), None)
+        heard_at = min(heard.heard_at, moment) if heard else _LONG_AGO
         if moment > heard_at + self.stale_after:
             reasons.add(Reason.STALE)
         return frozenset(reasons)

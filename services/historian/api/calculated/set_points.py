@@ -4,6 +4,7 @@ The values are those of the gateway's own functions, each as good as a gateway c
 with the reasons: in a table of the past nobody looks at each quality. A value outside of limits is what CAISO asked, and stays.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -150,7 +151,7 @@ def doubts(stretches: Iterable[Known], hearing: Hearing | None, limits: Limits) 
 def _between(known: Known, turns: Sequence[datetime]) -> Iterator[Range]:
     at, end = known.during.start, known.during.end
     while at < end:
-        turn = known.timeline.next_turn(at)
-        after = [end, *([turn] if turn else []), *(one for one in turns if at < one < end)]
-        yield Range(at, min(after))
-        at = min(after)
+        turn, place = known.timeline.next_turn(at), bisect_right(turns, at)
+        until = min(end, turn or end, *turns[place : place + 1])
+        yield Range(at, until)
+        at = until

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from gateway_story import Gateway, status
+from historian_parts import replace
 from hypothesis import given
 from hypothesis import strategies as st
 from plant_day import MINUTE, SECOND, told
@@ -13,9 +14,10 @@ from dotbus.contracts.quality import Level, Quality, Reason
 from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.installation.installation import Resource
 from dotbus.setpoints.schedules import DotSchedule
+from dotbus.setpoints.timeline import timelines_of
 from historian.api.asked.times import Range
 from historian.api.calculated.hearing import NOT_KEPT, Hearing, Stretch
-from historian.api.calculated.known import known_now, known_then
+from historian.api.calculated.known import Known, known_now, known_then
 from historian.api.calculated.set_points import Limits, asked_at, doubts, set_points
 from modbus_gateway.map.register_map import Member
 from modbus_gateway.values.resource_readings import read_resource
@@ -85,6 +87,24 @@ def test_a_set_point_of_the_past_is_the_one_that_the_gateway_showed(
         assert row[0] == moment
         assert (row[3], row[4]) == (quality.level, [str(reason) for reason in quality.reasons]), moment
         assert row[1] == (pytest.approx(value_mw) if believed else None), moment
+
+
+@given(histories(), st.lists(st.integers(0, 40), min_size=12, max_size=12), st.sampled_from(Schedule))
+def test_what_is_known_now_does_not_depend_on_the_parts_that_it_is_put_together_in(
+    events: list[Dispatch], hours: list[int], schedule: Schedule
+):
+    moved = [replace(event, batch=replace(event.batch, start_at=event.batch.start_at + hour * 60 * MINUTE))
+             for event, hour in zip(events, hours, strict=False)]  # fmt: skip
+    moved = [replace(event, instructions=tuple(replace(one, end_at=None, start_at=None) for one in event.instructions))
+             for event in moved]  # fmt: skip
+    entry = DotSchedule()
+    for event in moved:
+        entry = entry.with_dispatch(event)
+    two_days = Range(NOON, NOON + 48 * 60 * MINUTE)
+    whole = Known(two_days, timelines_of(entry.intervals)[schedule], frozenset(), is_undecided=False)
+    moments = [NOON + number * 7 * MINUTE for number in range(411)]
+    in_parts = list(set_points(known_now(moved, schedule, two_days), moments, None, LIMITS))
+    assert in_parts == list(set_points([whole], moments, None, LIMITS))
 
 
 def asked(events: list[Dispatch], after_s: float, hearing: Hearing | None = HEARD) -> tuple[float | None, set[Reason]]:
