@@ -157,7 +157,6 @@ def session_options(url: sa.URL, schema: str, statement_timeout_s: float) -> str
         "-c idle_in_transaction_session_timeout=10s",
         "-c timezone=UTC",
         "-c client_encoding=UTF8",
-        "-c random_page_cost=1.1",  # what is asked most is in memory, and what is not comes from no turning disk
         "-c max_parallel_workers_per_gather=0",  # others ask as well
         "-c jit=off",  # to compile a statement takes longer than its first rows may
         f"-c search_path={escaped}",

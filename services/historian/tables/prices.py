@@ -1,4 +1,4 @@
-"""Prices: what power was worth. A row of `price` takes 84 bytes and its index 31; who said it is told once for each report."""
+"""Prices: what power was worth. A row of `price` takes 84 bytes and its index 7; who said it is told once for each report."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import INT4MULTIRANGE
@@ -27,8 +27,8 @@ price_report = sa.Table(
 )
 
 # No constraint on rows: a report is stored once and whole, which its own keys see to, and that no two of one time have one node
-# whoever writes sees to. An index on node_no alone would be 7 bytes a row, and a question about a node's hour would look at all
-# that the month has of the node.
+# whoever writes sees to. The index finds a node's rows by their day (of UTC) and keeps those of one as a list of places, 7 bytes
+# a row. With the time in place of the day it would be 31.
 price = sa.Table(
     "price",
     metadata,
@@ -45,7 +45,7 @@ price = sa.Table(
             "ghg_usd_per_mwh": "Its greenhouse gas component. USD/MWh",
         },
     ),
-    sa.Index(None, "node_no", "interval_start"),
+    sa.Index("price_node_no_day", "node_no", sa.text("((interval_start AT TIME ZONE 'UTC')::date)")),
     by_time("interval_start"),
     postgresql_partition_by="RANGE (interval_start)",
     comment="Prices, every revision. price_latest shows the newest of each node and interval.",

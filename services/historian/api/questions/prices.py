@@ -64,6 +64,9 @@ _TOLD = ", ".join(
         "report.fetched_at",
     ]
 )
+# Implied by the range, and said since the index that finds a node's rows by time has their day.
+_DAYS = """(price.interval_start AT TIME ZONE 'UTC')::date BETWEEN
+            (%(start)s::timestamptz AT TIME ZONE 'UTC')::date AND (%(end)s::timestamptz AT TIME ZONE 'UTC')::date"""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def _of_node(wanted: PricesWanted) -> str:
         SELECT DISTINCT ON (price.interval_start) {_TOLD}
         FROM price JOIN price_report AS report USING (report_no)
         WHERE price.node_no = node.node_no AND price.interval_start >= %(start)s AND price.interval_start < %(end)s
+          AND {_DAYS}
           AND {_reports(wanted)}
         ORDER BY price.interval_start, report.fetched_at DESC, report.report_no"""  # noqa: S608  # names of ours
 
