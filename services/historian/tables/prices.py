@@ -27,8 +27,8 @@ price_report = sa.Table(
 )
 
 # No constraint on rows: a report is stored once and whole, which its own keys see to, and that no two of one time have one node
-# whoever writes sees to. The index finds a node's rows by their day (of UTC) and keeps those of one as a list of places, 7 bytes
-# a row. With the time in place of the day it would be 31.
+# whoever writes sees to. The index finds a node's rows by their day (of UTC) and keeps those of one as a list of places,
+# 7 bytes a row. With the time in place of the day it would be 31.
 price = sa.Table(
     "price",
     metadata,
