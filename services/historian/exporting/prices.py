@@ -1,10 +1,11 @@
-"""Prices by the trade day into a file that is there whole or not at all. One day is in memory at the most, and mostly less."""
+"""Prices into a file that is there whole or not at all: some trade days at once, so that what the database sorts has an end."""
 
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -17,6 +18,8 @@ from historian.api.questions.prices import RAW_COLUMNS
 from historian.api.questions.question import Column, Kind, Question
 from historian.api.streaming import Interruption, Streaming
 
+DAYS_AT_ONCE: Final = 7
+"""A connection for each day of a year would take longer than its prices."""
 COLUMNS: Final = (
     Column("environment", Kind.TEXT, "", "Which CAISO spoke: production, stage (its test systems) or simulator."),
     *RAW_COLUMNS,
@@ -39,20 +42,21 @@ class Wanted:
     environments: Sequence[str] = ()
 
     @property
-    def days(self) -> list[Range]:
-        """The same by trade dates, of which the first and the last may be parts."""
-        days, start = [], self.times.start
+    def parts(self) -> list[Range]:
+        """The same by some trade dates each."""
+        parts, start = [], self.times.start
         while start < self.times.end:
-            end = min(trade_day(trade_date_of(start)).end, self.times.end)
-            days.append(Range(start, end))
+            last = trade_date_of(start) + (DAYS_AT_ONCE - 1) * timedelta(days=1)
+            end = min(trade_day(last).end, self.times.end)
+            parts.append(Range(start, end))
             start = end
-        return days
+        return parts
 
 
-def question_of(wanted: Wanted, day: Range) -> Question:
-    """The newest price of each node and interval of a day."""
+def question_of(wanted: Wanted, part: Range) -> Question:
+    """The newest price of each node and interval of a part."""
     asked = {"node": wanted.nodes, "market": wanted.markets, "environment::text": wanted.environments}
-    parameters: dict[str, object] = {"start": day.start, "end": day.end}
+    parameters: dict[str, object] = {"start": part.start, "end": part.end}
     words = ["interval_start >= %(start)s AND interval_start < %(end)s"]
     for number, (column, values) in enumerate(asked.items()):
         if values:
@@ -65,7 +69,7 @@ def question_of(wanted: Wanted, day: Range) -> Question:
 
 
 class Writer(Protocol):
-    """Writes days into a file, one after the other."""
+    """Writes parts into a file, one after the other."""
 
     def __call__(
         self, streaming: Streaming, questions: Iterator[Question], zone: Zone, file: BinaryIO, done: Callable[[int], None]
@@ -81,7 +85,7 @@ def export(streaming: Streaming, wanted: Wanted, path: Path, zone: Zone, done: C
         StreamFailed: the database gave no more; nothing is left of it.
         OSError: the file cannot be written; the same.
     """
-    questions = (question_of(wanted, day) for day in wanted.days)
+    questions = (question_of(wanted, part) for part in wanted.parts)
     with _whole(path) as file:
         WRITERS[path.suffix.lower()](streaming, questions, zone, file, done)
 
@@ -109,7 +113,7 @@ def _write_csv(
 
 
 class _Lines:
-    """A sink for a day's CSV, which counts its lines and leaves out the header of all but the first."""
+    """A sink for a part's CSV, which counts its lines and leaves out the header of all but the first."""
 
     def __init__(self, file: BinaryIO, *, with_header: bool) -> None:
         self._file = file
