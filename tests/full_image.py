@@ -25,7 +25,7 @@ from modbus_gateway.values.subjects import (
     subject_of,
     with_stale_time,
 )
-from modbus_gateway.wire.encode import encode_bit, encode_reading
+from modbus_gateway.wire.images.encode import encode_bit, encode_reading
 
 Words = bytes | bool | None
 """What a cell shows: the bytes of its registers, a bit, or an exception."""

@@ -23,8 +23,8 @@ from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Arrival, Problem
 from modbus_gateway.state.received import Received
-from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.current_image import CurrentImage
+from modbus_gateway.wire.images.image import Refusal
 
 Said = Dot | Trajectory | Instructions | Lmp
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)

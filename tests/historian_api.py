@@ -16,7 +16,7 @@ from real_mosquitto import free_port
 from dotbus.contracts.messages import Prices
 from dotbus.runtime.installation.installation import Installation
 from dotbus.testing import samples
-from historian.api.answers.context import Context
+from historian.api.answering.context import Context
 from historian.api.app import build_app
 from historian.api.meters import Meters
 from historian.api.process import listen, open_reader, serve

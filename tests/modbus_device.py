@@ -2,7 +2,7 @@
 
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.writing import Client
 

@@ -21,8 +21,8 @@ from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.wire.admission import Limits
 from modbus_gateway.wire.certificates import Files
 from modbus_gateway.wire.connection import Door
-from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
+from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.rtu import Rtu
 from modbus_gateway.wire.server import Server

@@ -20,7 +20,7 @@ from historian.tables.document import render_database
 from launcher.documents.asyncapi import asyncapi_yaml
 from launcher.documents.fault_table import load_record, render_faults
 from launcher.documents.json_schemas import kind_of, schema_json, summary
-from modbus_gateway.map.register_table import render_markdown
+from modbus_gateway.map.documents.register_table import render_markdown
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = "config/dotbus.example.toml"

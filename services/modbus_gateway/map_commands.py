@@ -10,13 +10,13 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Addresses, Table
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
-from modbus_gateway.map.document import Format, write_document
+from modbus_gateway.map.documents.document import Format, write_document
+from modbus_gateway.map.documents.imports import import_points
+from modbus_gateway.map.documents.live import live_table
+from modbus_gateway.map.documents.rows import in_order, rows_of
+from modbus_gateway.map.documents.tags import Reader, write_tags
+from modbus_gateway.map.documents.written_rows import written_rows
 from modbus_gateway.map.draft import Draft, draft
-from modbus_gateway.map.imports import import_points
-from modbus_gateway.map.live import live_table
-from modbus_gateway.map.rows import in_order, rows_of
-from modbus_gateway.map.tags import Reader, write_tags
-from modbus_gateway.map.written_rows import written_rows
 from modbus_gateway.wire.client import Client, NoAnswer
 
 Config = Annotated[Path, typer.Option(envvar="MODBUS_GATEWAY_CONFIG", help="What the installation is.", readable=False)]

@@ -22,7 +22,7 @@ from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.state.arrivals import Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests, needed_services
-from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.images.current_image import CurrentImage
 
 WAITING_MOST: Final = 1000
 """Messages that may wait for their turn; more are left with the system, and so with the broker."""

@@ -17,8 +17,8 @@ from modbus_gateway.reloading.reloads import Reloads
 from modbus_gateway.reloading.requests import RequestsOnBus
 from modbus_gateway.service import Service
 from modbus_gateway.settings import Configuration
-from modbus_gateway.wire.current_image import CurrentImage
 from modbus_gateway.wire.identification import Identification
+from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
 from modbus_gateway.wire.writing import NothingWritable

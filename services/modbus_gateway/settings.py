@@ -15,12 +15,12 @@ from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.configuration import ServiceConfiguration, load_service_configuration
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from dotbus.runtime.settings.values import Days, Folder, Megabytes, Port, ReadableFile
+from modbus_gateway.map.checks.file_facts import FileFacts
+from modbus_gateway.map.checks.names import with_names
+from modbus_gateway.map.checks.write_check import never_written, not_of_plant
 from modbus_gateway.map.draft import Draft, check_draft
-from modbus_gateway.map.file_facts import FileFacts
-from modbus_gateway.map.names import with_names
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.map.writable import Writables
-from modbus_gateway.map.write_check import never_written, not_of_plant
 from modbus_gateway.wire.admission import Limits, Network
 from modbus_gateway.wire.certificates import Files, Unusable, load_pair, read_end
 from modbus_gateway.wire.tls import Roles

@@ -97,7 +97,7 @@ def test_one_who_waits_long_does_not_hold_up_another(database: str):
 
 
 def test_more_than_can_wait_are_told_to_come_again(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("historian.api.answers.asking.WAITING_PER_CONNECTION", 2)
+    monkeypatch.setattr("historian.api.answering.asking.WAITING_PER_CONNECTION", 2)
     with kept(database, samples.prices()) as url, asked_here(url, connections=1) as client, locked(url, "price"):
         waiting = [socket.create_connection(("127.0.0.1", client.port)) for _ in range(4)]
         for one in waiting:

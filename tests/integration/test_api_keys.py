@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from dotbus.testing import samples
 from historian.__main__ import build_app
-from historian.api.answers import context
+from historian.api.answering import context
 from historian.api.keys import keyring
 from historian.api.keys.store import make_key, revoke_key
 from historian.database import Database

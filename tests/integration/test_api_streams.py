@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from waiting import eventually
 
-from historian.api.answers.streamed import StreamedAnswer
+from historian.api.answering.streamed import StreamedAnswer
 from historian.api.asked.times import Zone
 from historian.api.formats.negotiation import MEDIA_TYPES, Coding, Format
 from historian.api.formats.writing import write_answer

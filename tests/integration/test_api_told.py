@@ -204,7 +204,7 @@ def of_mesa(monkeypatch: pytest.MonkeyPatch) -> None:
     async def caller(*_: object) -> Caller:
         return Caller("mesa's", "mesa")
 
-    monkeypatch.setattr("historian.api.answers.asking._caller", caller)
+    monkeypatch.setattr("historian.api.answering.asking._caller", caller)
 
 
 @pytest.mark.parametrize("path", OF_A_PLANT)

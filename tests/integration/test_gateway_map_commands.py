@@ -11,9 +11,9 @@ from gateway_serving import DEADLINE_S, Serving
 from gateway_story import Gateway, dot, installation, interval, status
 
 from launcher.look.registers import Registers
-from modbus_gateway.map.live import live_table
-from modbus_gateway.map.rows import rows_of
-from modbus_gateway.map.tags import mbpoll_line
+from modbus_gateway.map.documents.live import live_table
+from modbus_gateway.map.documents.rows import rows_of
+from modbus_gateway.map.documents.tags import mbpoll_line
 from modbus_gateway.wire.admission import Limits
 from modbus_gateway.wire.client import Client, NoAnswer
 

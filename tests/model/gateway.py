@@ -13,12 +13,12 @@ from modbus_gateway.state.arrivals import Arrival, read_delivery
 from modbus_gateway.state.received import Received
 from modbus_gateway.state.source_watch import SourceWatch
 from modbus_gateway.state.wakes import Wakes
-from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.image import Area, Refusal, Stretch
-from modbus_gateway.wire.place import Place
-from modbus_gateway.wire.shown_subject import ShownSubject
+from modbus_gateway.wire.images.current_image import CurrentImage
+from modbus_gateway.wire.images.image import Area, Refusal, Stretch
+from modbus_gateway.wire.images.place import Place
+from modbus_gateway.wire.images.shown_subject import ShownSubject
+from modbus_gateway.wire.images.unit_image import UnitImage
 from modbus_gateway.wire.tables import Tables
-from modbus_gateway.wire.unit_image import UnitImage
 
 
 class Shown:

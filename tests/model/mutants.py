@@ -18,7 +18,7 @@ import modbus_gateway.state.judge as of_judge
 import modbus_gateway.state.received as of_received
 import modbus_gateway.state.vouching as of_vouching
 import modbus_gateway.values.resource_readings as of_resources
-import modbus_gateway.wire.current_image as of_current
+import modbus_gateway.wire.images.current_image as of_current
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, DotInterval, Trajectory, Upstream
@@ -33,8 +33,8 @@ from modbus_gateway.state.received import Received, Statement
 from modbus_gateway.state.sources import Source
 from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.resource_readings import Curve
-from modbus_gateway.wire.current_image import CurrentImage
-from modbus_gateway.wire.place import Place
+from modbus_gateway.wire.images.current_image import CurrentImage
+from modbus_gateway.wire.images.place import Place
 
 Patch = tuple[object, str, object]
 """What is replaced: where, by which name, and by what."""

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
+from historian.api.answering.context import Context
+from historian.api.answering.documented import PROBLEM_SCHEMA
+from historian.api.answering.formatted import Suffixed
+from historian.api.answering.measured import Measured
 from historian.api.answers import charts, days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
-from historian.api.answers.context import Context
-from historian.api.answers.documented import PROBLEM_SCHEMA
-from historian.api.answers.formatted import Suffixed
-from historian.api.answers.measured import Measured
 from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
 from historian.api.reading import Stopped
 

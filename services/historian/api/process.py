@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.starting import CannotStart, listening
-from historian.api.answers.context import Context
+from historian.api.answering.context import Context
 from historian.api.app import build_app
 from historian.api.connections import HEAD_MOST_BYTES, BoundedProtocol
 from historian.api.meters import Meters

@@ -8,9 +8,9 @@ from dotbus.runtime.installation.modbus import Block, BlockChange, OnBad, Point,
 from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean, key_of
 from modbus_gateway.map.addressing import written
 from modbus_gateway.map.cells import cell_about, cell_of_point
-from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.checks.file_facts import FileFacts
+from modbus_gateway.map.checks.point_check import check_point
 from modbus_gateway.map.paths import is_known
-from modbus_gateway.map.point_check import check_point
 from modbus_gateway.map.quantities import QUANTITIES, Scope
 from modbus_gateway.map.register_map import Cell
 

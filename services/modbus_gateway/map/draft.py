@@ -14,16 +14,16 @@ from dotbus.runtime.settings.mistakes import ConfigurationRefused, Location, Mis
 from modbus_gateway.map.addressing import from_0
 from modbus_gateway.map.block_changes import ChangedBlock, Line
 from modbus_gateway.map.cells import CellsOfBlock, cell_of_point
-from modbus_gateway.map.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
-from modbus_gateway.map.file_facts import FileFacts
+from modbus_gateway.map.checks.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
+from modbus_gateway.map.checks.file_facts import FileFacts
+from modbus_gateway.map.checks.names import with_names
+from modbus_gateway.map.checks.point_check import check_point
+from modbus_gateway.map.checks.quality_check import doubtful_units, may_mislead, told_at, why_untold
+from modbus_gateway.map.checks.write_check import check_writable
 from modbus_gateway.map.layouts import lay_out
-from modbus_gateway.map.names import with_names
 from modbus_gateway.map.paths import is_known
-from modbus_gateway.map.point_check import check_point
-from modbus_gateway.map.quality_check import doubtful_units, may_mislead, told_at, why_untold
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span, View
 from modbus_gateway.map.writable import Writables
-from modbus_gateway.map.write_check import check_writable
 
 _Claimed = tuple[Area, tuple[Cell, ...]]
 """Addresses, and the values that stand there."""

@@ -1,1 +1,1 @@
-"""The values as registers: encoded, kept as an image, served over Modbus TCP."""
+"""The registers served over Modbus TCP, TLS and RTU over TCP."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from dotbus.runtime.installation.modbus import Table
-from modbus_gateway.map.live import ReadCell
+from modbus_gateway.map.documents.live import ReadCell
 from modbus_gateway.map.register_map import Cell, RegisterMap, Span
 
 _FUNCTION: Final = {Table.COIL: 0x01, Table.DISCRETE: 0x02, Table.HOLDING: 0x03, Table.INPUT: 0x04}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 FUNCTION: Final = 0x2B
 DEVICE_IDENTIFICATION: Final = 0x0E

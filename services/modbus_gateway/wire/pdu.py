@@ -12,7 +12,7 @@ from typing import Final
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.wire.identification import FUNCTION as IDENTIFY
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.tables import Tables
 from modbus_gateway.wire.writing import Client, Writing
 

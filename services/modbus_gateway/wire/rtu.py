@@ -11,7 +11,7 @@ import struct
 from typing import Final
 
 from modbus_gateway.wire.framing import Asked, Turn
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.pdu import is_write
 
 SILENCE_S: Final = 0.5

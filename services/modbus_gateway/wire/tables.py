@@ -7,7 +7,7 @@ registers; the functions that write reach coils and holding registers alone.
 from typing import Protocol
 
 from dotbus.runtime.installation.modbus import Table
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 
 class Tables(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing, PublishRefused
 from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import AnswerBlock
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.answers import (
     TOLD_TO_CAISO,

@@ -12,7 +12,7 @@ from typing import Final
 
 from dotbus.contracts.messages import Environment, InstructionResponseReply, KnownInstruction
 from modbus_gateway.state.arrivals import ADS_INGEST
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.instructions import Listed
 from modbus_gateway.writes.requests import Part, Piece

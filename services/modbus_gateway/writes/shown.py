@@ -13,7 +13,7 @@ from dotbus.contracts.messages import PointValue
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.addressing import DIGIT
 from modbus_gateway.map.writable import AnswerBlock, CommitBlock, Place, WritablePoint, Writables, show_words
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.tables import Tables
 from modbus_gateway.writes.telemetry import quality_of
 from modbus_gateway.writes.unit import Now, UnitState, counts, is_silent

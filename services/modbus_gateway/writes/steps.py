@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from modbus_gateway.map.form import digits_of
 from modbus_gateway.map.writable import NoValue, WritablePoint, Writables, read_words
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.requests import Part, Piece
 from modbus_gateway.writes.unit import Now, Result, Staging, Step, Taken, UnitState, Written, identity_of, refused

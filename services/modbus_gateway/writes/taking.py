@@ -11,7 +11,7 @@ from dotbus.runtime.installation.modbus_writes import is_within
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import AnswerBlock, WritablePoint, Writables, Writers
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.answering import Answering, written_command
 from modbus_gateway.writes.gathering import Gathering

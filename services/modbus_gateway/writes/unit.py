@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dotbus.contracts.messages import PointValue
 from modbus_gateway.map.writable import NoValue, WritablePoint, Writables, read_words
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 
 Key = tuple[str, str]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dotbus.contracts.quality import Level
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.quantities import QUANTITIES, Scope
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 OWN, BESIDE = 20, 21
 """Unit ids: of the drawn point, and of the same quantity as it is written when nothing is asked for, with its quality."""

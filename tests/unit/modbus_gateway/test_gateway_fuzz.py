@@ -15,7 +15,7 @@ from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.state.arrivals import Problem, read_delivery
 from modbus_gateway.state.hearing import hear_ingests
-from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.images.current_image import CurrentImage
 
 PLACE = installation(
     block=[{"profile": "plant", "unit_id": 11}, {"profile": "classic", "unit_id": 1}],

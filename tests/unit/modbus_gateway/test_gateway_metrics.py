@@ -1,7 +1,7 @@
 from prometheus_client import CollectorRegistry
 
 from modbus_gateway.metrics import GatewayMetrics
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.pdu import FUNCTIONS, refused
 
 

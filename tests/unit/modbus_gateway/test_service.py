@@ -12,7 +12,7 @@ from dotbus.runtime.installation.modbus import Table
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.service import Service
-from modbus_gateway.wire.current_image import CurrentImage
+from modbus_gateway.wire.images.current_image import CurrentImage
 
 SECONDS = 5.0
 BURST = 5

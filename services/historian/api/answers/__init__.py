@@ -1,1 +1,1 @@
-"""Answers: the endpoints. FastAPI is known here, in `app` and in `process`, and nowhere else."""
+"""The endpoints, one file a subject."""

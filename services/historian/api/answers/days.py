@@ -8,12 +8,12 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from dotbus.contracts.quality import Level
-from historian.api.answers.asking import Ask
-from historian.api.answers.documented import answers, row_schema
-from historian.api.answers.evidence import DISPATCH, Subject
-from historian.api.answers.formatted import json_answer
-from historian.api.answers.parameters import Asked
-from historian.api.answers.whose import plants_of, require_plant
+from historian.api.answering.asking import Ask
+from historian.api.answering.documented import answers, row_schema
+from historian.api.answering.evidence import DISPATCH, Subject
+from historian.api.answering.formatted import json_answer
+from historian.api.answering.parameters import Asked
+from historian.api.answering.whose import plants_of, require_plant
 from historian.api.asked.times import Range, Shown, date_of, shown_in, trade_day
 from historian.api.calculated.day import Energy, energy, held_dots
 from historian.api.calculated.known import known_now, known_then

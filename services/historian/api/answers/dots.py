@@ -6,10 +6,10 @@ from fastapi import APIRouter, Query, Response
 
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import UNASSIGNED
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import pages_of
-from historian.api.answers.parameters import PageAsked, RangeAsked
-from historian.api.answers.whose import PlantAsked, ResourcesAsked, plants_of, whose_of
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import PageAsked, RangeAsked
+from historian.api.answering.whose import PlantAsked, ResourcesAsked, plants_of, whose_of
 from historian.api.asked.times import range_of
 from historian.api.questions.dots import DOT_COLUMNS, LATEST_COLUMNS, dots, latest_dots
 from historian.api.questions.whose import Whose

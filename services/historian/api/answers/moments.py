@@ -9,11 +9,11 @@ from typing import Annotated, Final, Self, cast
 
 from fastapi import APIRouter, Query, Response
 
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import pages_of
-from historian.api.answers.evidence import DISPATCH, TRAJECTORY, Subject
-from historian.api.answers.parameters import RangeAsked, Text
-from historian.api.answers.whose import one_resource
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import pages_of
+from historian.api.answering.evidence import DISPATCH, TRAJECTORY, Subject
+from historian.api.answering.parameters import RangeAsked, Text
+from historian.api.answering.whose import one_resource
 from historian.api.asked.pages import after_of
 from historian.api.asked.times import Range, range_of, shown_in
 from historian.api.calculated.curves import POINT_COLUMNS, TRAJECTORY_COLUMNS, points, values_now, values_then

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import pages_of
-from historian.api.answers.parameters import PageAsked, Text
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import PageAsked, Text
 from historian.api.problems import Problem, Sort, unknown
 from historian.api.questions.nodes import KNOWN_OF, NEAR, NODE_COLUMNS, nodes
 from historian.api.reading import Reading

@@ -7,10 +7,10 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Query, Response
 
 from dotbus.runtime.installation.installation import Plant, Resource
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import pages_of
-from historian.api.answers.parameters import PageAsked
-from historian.api.answers.whose import PlantAsked, plants_of, require_plant
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import PageAsked
+from historian.api.answering.whose import PlantAsked, plants_of, require_plant
 from historian.api.asked.pages import after_of
 from historian.api.asked.times import shown_in
 from historian.api.formats.json_page import page_with

@@ -11,11 +11,11 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from dotbus.runtime.installation.toml_values import Market
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import answers, row_schema
-from historian.api.answers.formatted import json_answer
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import answers, row_schema
+from historian.api.answering.formatted import json_answer
+from historian.api.answering.parameters import Asked, Text
 from historian.api.answers.nodes import require_nodes
-from historian.api.answers.parameters import Asked, Text
 from historian.api.asked.pages import MOST_CHARACTERS, MOST_ROWS, after_of, next_page
 from historian.api.asked.times import Range, range_of, shown_in
 from historian.api.formats.json_page import objects, rows_of

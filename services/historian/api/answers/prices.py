@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from dotbus.runtime.installation.toml_values import Market
-from historian.api.answers.asking import Ask
-from historian.api.answers.documented import pages_of
+from historian.api.answering.asking import Ask
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import RangeAsked, Text
 from historian.api.answers.nodes import require_nodes
-from historian.api.answers.parameters import RangeAsked, Text
 from historian.api.asked.times import instant_of, range_of
 from historian.api.questions.prices import MEAN_COLUMNS, RAW_COLUMNS, Component, PricesWanted, Resolution, prices
 

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from historian.api.answers.asking import Ask, Asking
-from historian.api.answers.documented import pages_of
-from historian.api.answers.parameters import RangeAsked, Text
-from historian.api.answers.whose import PlantAsked, ResourcesAsked, whose_of
+from historian.api.answering.asking import Ask, Asking
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import RangeAsked, Text
+from historian.api.answering.whose import PlantAsked, ResourcesAsked, whose_of
 from historian.api.asked.times import Range, range_of
 from historian.api.questions.told import (
     BATCH_COLUMNS,

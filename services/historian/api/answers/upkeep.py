@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from historian.api.answers.asking import Ask
-from historian.api.answers.documented import pages_of
-from historian.api.answers.parameters import PageAsked
+from historian.api.answering.asking import Ask
+from historian.api.answering.documented import pages_of
+from historian.api.answering.parameters import PageAsked
 from historian.api.questions.upkeep import GAP_COLUMNS, HEALTH_COLUMNS, gaps, health
 
 router = APIRouter(tags=["upkeep"])

@@ -10,7 +10,7 @@ from modbus_gateway.map.draft import check_map
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.wire.admission import Limits
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.pdu import Served
 from modbus_gateway.wire.server import Server
 from modbus_gateway.wire.writing import Client, NothingWritable

@@ -12,12 +12,12 @@ from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Addresses, ByteOrder, OnBad, RegisterType, Table, WordOrder
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from modbus_gateway.map.documents.rows import places_of, rows_of
+from modbus_gateway.map.documents.tags import Reader, write_tags
 from modbus_gateway.map.draft import draft_map, read_map
 from modbus_gateway.map.quantities import QUANTITIES
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.map.rows import places_of, rows_of
-from modbus_gateway.map.tags import Reader, write_tags
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 NAMES = st.sampled_from(["SOLAR", "BESS", "HYDRO", "NOBODY"])
 NUMBERS = st.sampled_from([0.0, 1.0, -2.5, 10.0, 1e12])

@@ -8,7 +8,7 @@ from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 from modbus_gateway.wire.identification import Identification
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.pdu import Served, answer
 from modbus_gateway.wire.writing import Client, NothingWritable
 

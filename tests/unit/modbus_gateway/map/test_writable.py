@@ -16,12 +16,12 @@ from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import ByteOrder, RegisterType, Table, WordOrder
 from dotbus.runtime.installation.modbus_writes import is_within
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from modbus_gateway.map.checks.file_facts import FileFacts
+from modbus_gateway.map.checks.write_check import never_written, not_of_plant
+from modbus_gateway.map.documents.write_text import WRITES
 from modbus_gateway.map.draft import check_draft, check_map, draft_map, read_map
-from modbus_gateway.map.file_facts import FileFacts
 from modbus_gateway.map.form import Form, encode_value
 from modbus_gateway.map.writable import NoValue, read_words, show_words
-from modbus_gateway.map.write_check import never_written, not_of_plant
-from modbus_gateway.map.write_text import WRITES
 
 POINT = {"unit_id": 1, "address": 1000, "resource": "BESS", "point": "actual_mw", "expires_after_s": 30}
 COMMIT = {"unit_id": 1, "address": 1100}

@@ -6,7 +6,7 @@ from gateway_story import Gateway, at, dot, interval, lmp, price, status, trajec
 from gateway_story import point as dop
 
 from dotbus.contracts.messages import Environment
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 
 GOOD, BAD = 192, 0
 BLOCK = {"profile": "plant", "unit_id": 11, "plants": ["sierra"]}

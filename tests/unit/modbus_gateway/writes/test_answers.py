@@ -21,7 +21,7 @@ from dotbus.contracts.quality import Level
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.answering import Answering
 from modbus_gateway.writes.answers import REFUSED_BY, Outcome

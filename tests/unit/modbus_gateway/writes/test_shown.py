@@ -6,7 +6,7 @@ import pytest
 from write_story import ACTUAL, COMMIT, CONFIRMED, HEARTBEAT, SCADA, SECOND, SWITCH, UNIT, Plant
 
 from dotbus.runtime.installation.modbus import Table
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.writes.shown import NOT_SAID, written_tables
 from modbus_gateway.writes.unit import Result
 

@@ -22,7 +22,7 @@ from write_story import (
     writables,
 )
 
-from modbus_gateway.wire.image import Refusal
+from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.writes.unit import Result
 
 

@@ -1,0 +1,1 @@
+"""How every endpoint answers: who asks, what all have alike, and in which format it is sent."""

@@ -1,0 +1,1 @@
+"""The values as registers: encoded, and kept as the bytes that replies are cut from."""
