@@ -3,7 +3,7 @@
     python bench/database.py [INSTRUCTIONS]
 
 Bytes: an hour of the five-minute market of all of CAISO's nodes, and dispatches and trajectories of a hundred plants, written
-by the historian's own store; a day follows from them. Questions: README's own and others of docs/database.md, on INSTRUCTIONS
+by the historian's own store; a day follows from them. Questions: README's own and others of docs/data.md, on INSTRUCTIONS
 (default 2,000,000; 20,000,000 take a quarter of an hour and 13 GB) of a thousand resources over a year, put there with SQL.
 """
 

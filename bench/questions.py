@@ -1,4 +1,4 @@
-"""How long each question of docs/database.md takes in a full database, and whether its plan reads a big table from end to end.
+"""How long each question of docs/data.md takes in a full database, and whether its plan reads a big table from end to end.
 
     python bench/questions.py [DAYS]
 

@@ -1,6 +1,6 @@
 """A historian's database that is as full as one of years, put there with SQL: five-minute prices and DOTs of the last months.
 
-Names and times are those of the questions of docs/database.md, which find something in it wherever they ask.
+Names and times are those of the questions of docs/data.md, which find something in it wherever they ask.
 """
 
 import re

@@ -32,7 +32,7 @@ def documents() -> dict[str, str]:
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "schemas/openapi.json": openapi_json,
         "docs/topics.md": topics_markdown,
-        "docs/database.md": render_database,
+        "docs/data.md": render_database,
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}

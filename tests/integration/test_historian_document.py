@@ -1,4 +1,4 @@
-"""docs/database.md is true of a real database: every column of every view, and every question with its answer."""
+"""docs/data.md is true of a real database: every column of every view, and every question with its answer."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,7 @@ from historian.tables.views import VIEWS
 
 pytestmark = pytest.mark.integration
 
-DOCUMENT = (Path(__file__).parents[2] / "docs/database.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
 AT = samples.AT
 UID = f"{samples.BATCH_UID}-I0"
 COLUMNS = """

@@ -1,4 +1,4 @@
-"""In a full database each question of docs/database.md finds its way: what names a time reads no big table from end to end."""
+"""In a full database each question of docs/data.md finds its way: what names a time reads no big table from end to end."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""From the historian: what it keeps of a day, asked of its views as any reader may (docs/database.md).
+"""From the historian: what it keeps of a day, asked of its views as any reader may (docs/data.md).
 
 The only importer of the database's driver here, and imported when it is asked for: the service itself needs no database.
 

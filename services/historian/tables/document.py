@@ -1,4 +1,4 @@
-"""The document of the database, docs/database.md: the questions to begin from, every view and table with every column."""
+"""The document of the database, docs/data.md: the questions to begin from, every view and table with every column."""
 
 import textwrap
 from collections.abc import Iterable
