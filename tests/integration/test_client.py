@@ -53,7 +53,7 @@ def asking(api: Http, **changes: Any) -> Client:
 
 
 QUESTIONS: dict[str, Callable[[Client], Any]] = {
-    "prices": lambda client: client.prices(start="2026-10-13", tz="Pacific"),
+    "prices": lambda client: client.prices([NP15, SP15], start="2026-10-13", tz="Pacific"),
     "some components": lambda client: client.prices(NP15, component=["lmp", "ghg"], start="2026-10-13"),
     "by hour": lambda client: client.prices(NP15, start="2026-10-13", resolution="hour"),
     "nodes": lambda client: client.nodes("np15"),

@@ -220,6 +220,7 @@ def test_a_client_that_reads_nothing_holds_a_bounded_amount_and_nobody_up(doors:
         line.settimeout(None)
         sender = threading.Thread(target=lambda: send_all(line, flood))
         sender.start()
+        eventually(lambda: doors.serving.server._open)
         (connection,) = doors.serving.server._open
         eventually(lambda: connection._paused)
         held = connection._transport.get_write_buffer_size() + len(connection._waiting)

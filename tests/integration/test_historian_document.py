@@ -28,12 +28,17 @@ COLUMNS = """
     WHERE c.relnamespace = 'dotbus'::regnamespace AND c.relkind = 'v'"""
 
 
+def find_by_name(url: str) -> None:
+    """Views are found by their names alone, as `10-roles.sh` has it."""
+    query(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET search_path = dotbus')
+
+
 @pytest.fixture(scope="module")
 def filled(postgres: Postgres) -> str:
     """A database with the samples, a correction of a price, a partial answer, a gap and a loss."""
     url = new_database(postgres)
-    query(url, f'ALTER DATABASE "{url.rpartition("/")[2]}" SET search_path = dotbus')
     with prepared(url) as database:
+        find_by_name(url)
         fill(database, samples.dispatch(), samples.trajectory_batch(), samples.prices(), samples.service_status())
         fill(database, msgspec.structs.replace(samples.answered(), seq=6))
         fill(database, samples.telemetry(), delivered(), samples.written())
@@ -157,20 +162,20 @@ def test_the_set_point_is_on_the_ramp_between_the_targets(filled: str):
 
 @pytest.mark.parametrize(("age_s", "quality"), [(10, 64), (100, 0)], ids=["vouched for", "past its valid_until"])
 def test_the_last_word_on_a_point_is_as_good_as_it_is_fresh(database: str, age_s: int, quality: int):
-    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
     time = datetime.now(UTC) - timedelta(seconds=age_s)
     said = msgspec.structs.replace(samples.telemetry(), time=time, valid_until=time + timedelta(seconds=90))
     with prepared(database) as opened:
+        find_by_name(database)
         fill(opened, said)
     (row,) = query(database, documented()["What a plant said of its points"])
     assert row[:5] == ("actual_mw", 48.2, "MW", quality, ["out_of_limits"])
 
 
 def test_an_instruction_that_a_batch_names_twice_has_no_parts(database: str):
-    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
     event, one = samples.dispatch(), samples.instruction()
     again = msgspec.structs.replace(one, revision_number=(one.revision_number or 0) + 1)
     with prepared(database) as opened:
+        find_by_name(database)
         fill(opened, msgspec.structs.replace(event, instructions=(one, again)))
     assert [row[4:] for row in query(database, documented()["Curtailment"])] == [(None, None, None)]
 
@@ -181,13 +186,13 @@ def test_an_instruction_that_a_batch_names_twice_has_no_parts(database: str):
     ids=["an older curve that does not say when CAISO had it", "an advisory one"],
 )
 def test_what_was_expected_is_the_curve_that_the_bus_holds(database: str, other: dict[str, object]):
-    query(database, f'ALTER DATABASE "{database.rpartition("/")[2]}" SET search_path = dotbus')
     curve = samples.trajectory_batch()
     received = msgspec.structs.replace(curve.batch, batch_received_at=AT - timedelta(minutes=1))
     header = msgspec.structs.replace(curve.batch, batch_uid="OTHER", **other)
     dops = tuple(msgspec.structs.replace(dop, dop_mw=99.0) for dop in curve.dops)
     told = {"id": "other", "seq": curve.seq + 1, "time": AT - timedelta(minutes=3)}
     with prepared(database) as opened:
+        find_by_name(database)
         fill(opened, samples.dispatch(), msgspec.structs.replace(curve, batch=received))
         fill(opened, msgspec.structs.replace(curve, batch=header, dops=dops, **told))
     assert [row[2] for row in query(database, documented()["Curtailment"])] == [12.0]

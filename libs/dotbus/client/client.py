@@ -74,7 +74,10 @@ class Client:
         as_of: Time | None = None,
         tz: Zone | None = None,
     ) -> Frame:
-        """Prices of nodes (all, if none is named) in USD/MWh, as they are known now or were known at a moment (`as_of`)."""
+        """Prices of nodes (all, if none is named) in USD/MWh, as they are known now or were known at a moment (`as_of`).
+
+        They come by node and time; by Arrow those of all nodes come in the order in which they are stored, which is soonest.
+        """
         said = {"node": node, "market": market, "component": component, "resolution": resolution, "as_of": as_of}
         columns = ("interval_start",) if resolution == "raw" else ("covered_s",)
         return self._frame("/v1/prices", {**said, "start": start, "end": end, "tz": tz}, columns)

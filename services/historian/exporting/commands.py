@@ -3,25 +3,15 @@
 Exit status: 0 all of it is in the file, 1 the database or the disk failed and there is no file, 2 the command line is wrong.
 """
 
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, command_line, load_or_exit
-from dotbus.runtime.schedule import utc_now
-from historian.api.asked.times import Clock, Range, Zone, instant_of, trade_date_of, trade_day
-from historian.api.problems import Problem
-from historian.api.streaming import StreamFailed, Streaming, session_dsn
-from historian.exporting.prices import WRITERS, Wanted, export
+from dotbus.runtime.process import command_line
+from historian.api.asked.times import Zone
 from historian.upkeep.asking import Load
-
-PART_WITHIN_S: Final = 3600.0
-"""A week of the whole network is 33 million prices of the five-minute market."""
 
 File = Annotated[Path, typer.Argument(help="Where to: FILE.csv or FILE.parquet.")]
 From = Annotated[str, typer.Option("--from", help="From a trade date on, or a time as 2026-11-01T08:00Z.")]
@@ -57,55 +47,9 @@ def export_app(load: Load) -> typer.Typer:
         tz: Tz = Zone.UTC,
     ) -> None:
         """Write the newest price of each node and interval into a file. It is there whole in the end, or not at all."""
-        wanted = Wanted(_times(start, end, tz), node or (), market or (), [str(each) for each in environment or ()])
-        _require_writable(file)
-        configuration = load_or_exit(load)
-        settings = configuration.own
-        address, password = settings.database_url.get_secret_value(), settings.read_database_password()
-        streaming = Streaming(session_dsn(address, settings.database_schema, password=password, timeout_s=PART_WITHIN_S))
-        try:
-            count = _exported(streaming, wanted, file, tz)
-        except (StreamFailed, OSError) as error:
-            typer.echo(f"{file} is not written: {error}", err=True)
-            raise typer.Exit(EXIT_FAILED) from error
-        typer.echo(f"{count:,} prices in {file}")
+        # Who writes to the database has no use for Arrow, which is 100 MiB.
+        from historian.exporting.running import run_export  # noqa: PLC0415
+
+        run_export(load, file, (start, end), node or (), market or (), environment or (), tz)
 
     return app
-
-
-def _exported(streaming: Streaming, wanted: Wanted, file: Path, zone: Zone) -> int:
-    console, count = Console(stderr=True), 0
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("export", total=len(wanted.parts))
-
-        def done(prices: int) -> None:
-            nonlocal count
-            count += prices
-            progress.update(task, advance=1, description=f"{count:,} prices")
-
-        export(streaming, wanted, file, zone, done)
-    return count
-
-
-def _times(start: str, end: str | None, zone: Zone) -> Range:
-    clock = Clock(utc_now(), zone)
-    try:
-        begins = instant_of("--from", start, clock)
-        ends = instant_of("--to", end, clock) if end else trade_day(trade_date_of(clock.now) + timedelta(days=1)).end
-    except Problem as problem:
-        _refuse(str(problem))
-    if ends <= begins:
-        _refuse(f"--from {start} is not before --to {end or 'tomorrow'}: from the one on, up to the other without it")
-    return Range(begins, ends)
-
-
-def _require_writable(file: Path) -> None:
-    if file.suffix.lower() not in WRITERS:
-        _refuse(f"{file}: its name is to end in {' or '.join(WRITERS)}")
-    if file.is_dir() or not file.parent.is_dir():
-        _refuse(f"{file}: {'is a folder' if file.is_dir() else 'there is no such folder'}")
-
-
-def _refuse(reason: str) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(EXIT_REFUSED)
