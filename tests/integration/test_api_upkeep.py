@@ -56,12 +56,12 @@ def test_a_plants_key_sees_the_gaps_of_prices_and_nothing_of_accounts_or_other_p
         msgspec.structs.replace(
             samples.service_status(), service="modbus_gateway", instance=plant, source=f"modbus_gateway/{plant}"
         )
-        for plant in ("sierra", "mesa")
+        for plant in ("sierra_1", "mesa", "sierra-1")
     ]
     with prepared(at.historian, owner=OWNER, writer=WRITER, reader=READERS) as owned:
         fill(owned, dispatch(5), *prices_of(HOUR, [1.0], first_seq=4), *gateway)
         with owned.transaction(as_owner=True) as connection:
-            keys = {plant: make_key(connection, str(plant), plant) for plant in ("sierra", None)}
+            keys = {plant: make_key(connection, str(plant), plant) for plant in ("sierra_1", None)}
         with asked_here(at.api, without_keys=False) as client:
             gaps, health, nodes = (
                 {
@@ -72,6 +72,9 @@ def test_a_plants_key_sees_the_gaps_of_prices_and_nothing_of_accounts_or_other_p
                 for path in ("/v1/gaps", "/v1/health", "/v1/nodes")
             )
 
-    assert (set(gaps["sierra"]), set(gaps[None])) == ({"lmp_ingest/a"}, {"ads_ingest/a", "lmp_ingest/a"})
-    assert (health["sierra"], health[None]) == (["modbus_gateway/sierra"], ["modbus_gateway/mesa", "modbus_gateway/sierra"])
-    assert nodes["sierra"] == nodes[None] == [NP15]
+    assert (set(gaps["sierra_1"]), set(gaps[None])) == ({"lmp_ingest/a"}, {"ads_ingest/a", "lmp_ingest/a"})
+    assert (health["sierra_1"], health[None]) == (
+        ["modbus_gateway/sierra_1"],
+        ["modbus_gateway/mesa", "modbus_gateway/sierra-1", "modbus_gateway/sierra_1"],
+    )
+    assert nodes["sierra_1"] == nodes[None] == [NP15]

@@ -62,7 +62,7 @@ def gaps(environment: str, plant: str | None) -> Question:
 
 def health(environment: str, plant: str | None, now: datetime) -> Question:
     """The question for how each service is: what it said last of itself, and how long ago."""
-    seen = f"AND ({_ABOUT_PRICES} OR source LIKE '%%/' || %(plant)s)" if plant is not None else ""
+    seen = f"AND ({_ABOUT_PRICES} OR instance = %(plant)s)" if plant is not None else ""
     sql = f"""
         SELECT DISTINCT ON (source) source, service, instance, online,
           extract(epoch FROM %(now)s - heard_at)::double precision AS age_s, heard_at, started_at, software_version,
