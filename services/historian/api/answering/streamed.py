@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from dotbus.runtime.logs import get_logger
+from historian.api.answering.while_there import until_gone
 from historian.api.formats.sink import ReaderGone, Sink
 from historian.api.problems import Problem, Sort
 from historian.api.reading import Stopped
@@ -89,7 +90,7 @@ class StreamedAnswer(Response):
         between, interruption = _Between(), Interruption()
         loop = asyncio.get_running_loop()
         written = loop.run_in_executor(self._executor, self._write, between, interruption)
-        gone = asyncio.create_task(_until_gone(receive))
+        gone = asyncio.create_task(until_gone(receive))
         try:
             await self._send(between, gone, send)
         finally:
@@ -192,8 +193,3 @@ _LAST: Final[Message] = {"type": "http.response.body", "body": b""}
 
 def _body(piece: bytes) -> Message:
     return {"type": "http.response.body", "body": piece, "more_body": True}
-
-
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

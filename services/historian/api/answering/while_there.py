@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 import anyio
 import anyio.to_thread
 from fastapi import Request
+from starlette.types import Receive
 
 from historian.api.meters import Meters
 from historian.api.problems import Problem
@@ -52,7 +53,7 @@ async def while_there(request: Request, work: Work[T], lanes: anyio.CapacityLimi
         Stopped: who asked has gone.
     """
     doing = asyncio.ensure_future(anyio.to_thread.run_sync(work.run, limiter=lanes))
-    leaving = asyncio.ensure_future(_until_gone(request))
+    leaving = asyncio.ensure_future(until_gone(request.receive))
     try:
         await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if doing.done():
@@ -74,6 +75,7 @@ def _passed_over(doing: "asyncio.Future[T]") -> None:
         return
 
 
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def until_gone(receive: Receive) -> None:
+    """Returns when who asked has gone away; what came of a body meanwhile is passed over."""
+    while (await receive())["type"] != "http.disconnect":
         pass

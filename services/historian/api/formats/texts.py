@@ -1,20 +1,10 @@
 """SQL of a question as a format wants its columns: times as text for CSV, plain types for Arrow. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from historian.api.asked.times import Zone
-from historian.api.questions.question import Column, Kind, Question
+from historian.api.questions.question import SQL_TYPES, Column, Kind, Question
 
-_TYPES: Mapping[Kind, str] = {
-    Kind.TIME: "timestamptz",
-    Kind.DATE: "date",
-    Kind.TEXT: "text",
-    Kind.NUMBER: "double precision",
-    Kind.INTEGER: "bigint",
-    Kind.FLAG: "boolean",
-    Kind.TEXTS: "text[]",
-    Kind.DOCUMENT: "text",
-}
 BETWEEN_TEXTS = ";"
 
 
@@ -25,7 +15,7 @@ def as_text(question: Question, zone: Zone) -> str:
 
 def as_plain_types(question: Question) -> str:
     """The question with each column of the type that its kind says: Arrow has none for PostgreSQL's own."""
-    return _select(question, lambda column: f"CAST({_quoted(column.name)} AS {_TYPES[column.kind]})")
+    return _select(question, lambda column: f"CAST({_quoted(column.name)} AS {SQL_TYPES[column.kind]})")
 
 
 def _select(question: Question, written: Callable[[Column], str]) -> str:

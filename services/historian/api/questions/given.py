@@ -3,21 +3,12 @@
 They are bound as arrays, one for each column, and the database gives them back as rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from historian.api.questions.question import Kind, Question
+from historian.api.questions.question import SQL_TYPES, Column, Kind, Question
 
-_TYPES: Mapping[Kind, str] = {
-    Kind.TEXT: "text",
-    Kind.TEXTS: "text",
-    Kind.NUMBER: "double precision",
-    Kind.INTEGER: "bigint",
-    Kind.FLAG: "boolean",
-    Kind.TIME: "timestamptz",
-    Kind.DATE: "date",
-}
 _BETWEEN: Final = "\x1f"
 """Stands between the texts of one value, since arrays of arrays have one length each; no name has it."""
 
@@ -26,12 +17,16 @@ def given(question: Question, rows: Sequence[Sequence[object]]) -> Question:
     """The rows in the place of a question's own, in their order."""
     places = range(len(question.columns))
     columns = [[_bound(row[place]) for row in rows] for place in places]
-    arrays = ", ".join(f"%(given_{place})s::{_TYPES[question.columns[place].kind]}[]" for place in places)
+    arrays = ", ".join(f"%(given_{place})s::{_bound_type(question.columns[place])}[]" for place in places)
     names = ", ".join(f"c{place}" for place in places)
     shown = ", ".join(_shown(question, place) for place in places)
     sql = f"SELECT {shown} FROM unnest({arrays}) WITH ORDINALITY AS given ({names}, number) ORDER BY number"  # noqa: S608  # ours
     parameters = {f"given_{place}": column for place, column in enumerate(columns)}
     return replace(question, sql=sql, parameters=parameters, key=())
+
+
+def _bound_type(column: Column) -> str:
+    return SQL_TYPES[Kind.TEXT if column.kind is Kind.TEXTS else column.kind]
 
 
 def _bound(value: object) -> object:

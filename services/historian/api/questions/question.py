@@ -18,6 +18,19 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
+SQL_TYPES: Mapping[Kind, str] = {
+    Kind.TEXT: "text",
+    Kind.NUMBER: "double precision",
+    Kind.INTEGER: "bigint",
+    Kind.FLAG: "boolean",
+    Kind.TIME: "timestamptz",
+    Kind.DATE: "date",
+    Kind.TEXTS: "text[]",
+    Kind.DOCUMENT: "text",
+}
+"""PostgreSQL's plain type of each kind."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of an answer.
