@@ -102,6 +102,13 @@ def test_a_key_that_asks_too_often_is_told_to_wait_and_another_is_answered(at: A
     assert int(third.headers["retry-after"]) in range(1, 6)
 
 
+def test_who_asks_is_who_connects_whatever_a_head_says(at: Addresses, kept: Database):
+    with asked_here(at.api, requests_per_s=0.2) as client:
+        codes = [client.ask("/v1/prices", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
+
+    assert codes == [200, 200, 429]
+
+
 def test_readers_and_writers_see_no_key_and_a_reader_learns_whose_one_is_by_its_hash_alone(at: Addresses, kept: Database):
     key = made(kept, "anna", "sierra")
     digest = hashlib.sha256(key.encode()).hexdigest()

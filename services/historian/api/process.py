@@ -72,6 +72,7 @@ def serve(app: FastAPI, settings: ApiSettings, listener: socket.socket, stop: th
         log_level="error",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who asks is who connects: on this machine anybody could say to be somebody else in each question
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
         ssl_context_factory=_tls(settings),
