@@ -75,6 +75,12 @@ QUESTIONS: dict[str, Callable[[Client], Any]] = {
 NONE_YET = {"compliance", "gaps"}
 
 
+@pytest.mark.parametrize("use_arrow", [True, False])
+def test_a_range_longer_than_one_calculation_comes_in_pages_whatever_is_installed(api: Http, use_arrow: bool):  # noqa: FBT001  # both
+    frame = asking(api, use_arrow=use_arrow).set_point(ONE, start="2026-10-05", end="2026-10-15", step_s=3600)
+    assert len(frame) == 10 * 24
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_an_answer_is_the_same_frame_as_arrow_and_as_json(api: Http, name: str):
     by_arrow, by_json = (QUESTIONS[name](asking(api, use_arrow=flag)) for flag in (True, False))

@@ -157,7 +157,7 @@ class Client:
         """The points of a resource's trajectory; with `step_s` its value at each moment, with its quality."""
         columns = ("dop_mw",) if step_s is None else ("trajectory_mw",)
         said = {"resource": resource, "start": start, "end": end, "step_s": step_s, "known": known, "tz": tz}
-        return self._frame("/v1/trajectory", said, columns)
+        return self._frame("/v1/trajectory", said, columns, is_calculated=step_s is not None)
 
     def set_point(
         self,
@@ -174,7 +174,7 @@ class Client:
         What is in doubt is absent, and `reasons` say why.
         """
         said = {"resource": resource, "start": start, "end": end, "step_s": step_s, "known": known, "tz": tz}
-        return self._frame("/v1/set-point", said)
+        return self._frame("/v1/set-point", said, is_calculated=True)
 
     def compliance(
         self,
@@ -210,11 +210,13 @@ class Client:
     def _asking(self) -> Asking:
         return self._told or asking_of_environment(*self._given)
 
-    def _frame(self, path: str, said: Mapping[str, Said], columns: Sequence[str] = ()) -> Frame:
+    def _frame(self, path: str, said: Mapping[str, Said], columns: Sequence[str] = (), *, is_calculated: bool = False) -> Frame:
         asking, into = self._asking, self._into or preferred()
         kinds = kinds_of(asking.openapi, path, columns)
-        # What is calculated has no other format than pages of JSON; of the others a limit would be of the stream.
-        first, accept = (said, f"{ARROW}, {JSON};q=0.5") if self._use_arrow else ({**said, "limit": PAGE_ROWS}, JSON)
+        # What is calculated streams for some days at most and pages for any range; of a stream a limit would be the end.
+        first, accept = (
+            (said, f"{ARROW}, {JSON};q=0.5") if self._use_arrow and not is_calculated else ({**said, "limit": PAGE_ROWS}, JSON)
+        )
         with asking.answer(path, first, accept) as response:
             if response.headers["Content-Type"].startswith(ARROW):
                 return of_arrow(_table(response), kinds, into)
