@@ -45,8 +45,11 @@ class Channel:
 _PLANT = "plant/{plant}/{resource}"
 _MARKET = "market/{market}"
 _SERVICE = "service/{service}/{instance}"
+_ALARM = "alarm/{plant}/{about}/{rule}"
 _INGESTS = ("ads_ingest", "lmp_ingest")
-_EVERY_SERVICE = (*_INGESTS, "modbus_gateway", "historian")
+_SOURCES = (*_INGESTS, "alarms")
+"""Those that number their events and send them again."""
+_EVERY_SERVICE = (*_INGESTS, "modbus_gateway", "historian", "alarms")
 
 CHANNELS = (
     Channel(
@@ -70,7 +73,7 @@ CHANNELS = (
         f"{_PLANT}/{Subject.DOT}",
         m.Dot,
         ("ads_ingest",),
-        ("modbus_gateway",),
+        ("modbus_gateway", "alarms"),
         "the DOTs in force and ahead, with their detail segments",
     ),
     Channel(
@@ -86,7 +89,7 @@ CHANNELS = (
         f"{_PLANT}/{Subject.INSTRUCTIONS}",
         m.Instructions,
         ("ads_ingest",),
-        (),
+        ("alarms",),
         "what else CAISO instructs, in force and ahead: constraints, commitments, awards, tests, answers",
     ),
     Channel(
@@ -119,7 +122,7 @@ CHANNELS = (
         f"{_PLANT}/{Subject.TELEMETRY}/{{point}}",
         m.Telemetry,
         (),
-        ("historian",),
+        ("historian", "alarms"),
         "what a plant says of one point of a resource: available and actual megawatts, breaker, AGC, and points of its own",
     ),
     Channel(
@@ -151,15 +154,15 @@ CHANNELS = (
         _SERVICE,
         m.ServiceStatus,
         _EVERY_SERVICE,
-        ("modbus_gateway", "historian"),
+        ("modbus_gateway", "historian", "alarms"),
         "online or offline (last will), upstream health, cursors, outbox span, certificate days left",
     ),
     Channel(
         Subject.STREAM,
         f"{_SERVICE}/{Subject.STREAM}",
         m.StreamState,
-        _INGESTS,
-        _INGESTS,
+        _SOURCES,
+        _SOURCES,
         "the stream that a source numbers its events in, and how far it goes; each source reads its own after a restart",
     ),
     Channel(
@@ -167,7 +170,7 @@ CHANNELS = (
         f"{_SERVICE}/{Subject.GAP}",
         m.UpstreamGap,
         _INGESTS,
-        ("historian",),
+        ("historian", "alarms"),
         "what a source could not have of its upstream, and will not have any more: from when until when",
     ),
     Channel(
@@ -175,7 +178,7 @@ CHANNELS = (
         f"{_SERVICE}/{Subject.REPLAY}",
         m.ReplayRequest,
         ("historian",),
-        _INGESTS,
+        _SOURCES,
         "send me again the events of some sequence numbers",
         Subject.REPLAY_REPLY,
     ),
@@ -183,7 +186,7 @@ CHANNELS = (
         Subject.REPLAY_REPLY,
         f"{_SERVICE}/{Subject.REPLAY_REPLY}",
         m.ReplayReply,
-        _INGESTS,
+        _SOURCES,
         ("historian",),
         "how much of it could be sent",
     ),
@@ -220,5 +223,46 @@ CHANNELS = (
         ("modbus_gateway",),
         (),
         "whether that is in force now: what registers say otherwise, or every mistake",
+    ),
+    Channel(
+        Subject.ALARM_STATE,
+        _ALARM,
+        m.AlarmStatus,
+        ("alarms",),
+        (),
+        "one alarm as it is now, by ISA-18.2: unacknowledged, acknowledged, shelved and so on",
+    ),
+    Channel(
+        Subject.ALARM,
+        f"{_ALARM}/{Subject.ALARM}",
+        m.AlarmChanged,
+        ("alarms",),
+        ("historian",),
+        "something happened to an alarm: raised, returned to normal, acknowledged, shelved, suppressed",
+    ),
+    Channel(
+        Subject.ALARM_SUMMARY,
+        f"alarm/{{plant}}/{Subject.ALARM_SUMMARY}",
+        m.AlarmSummary,
+        ("alarms",),
+        (),
+        "how many alarms of which priority a plant's operator is shown, and whether they are a flood",
+    ),
+    Channel(
+        Subject.ALARM_COMMAND,
+        f"{_ALARM}/command/{{action}}",
+        m.AlarmCommand,
+        (),
+        ("alarms",),
+        "acknowledge, shelve or unshelve an alarm",
+        Subject.ALARM_COMMAND_REPLY,
+    ),
+    Channel(
+        Subject.ALARM_COMMAND_REPLY,
+        f"{_ALARM}/command/{{action}}/reply",
+        m.AlarmCommandReply,
+        ("alarms",),
+        (),
+        "what became of it; a command may name a response topic of its own one level below this",
     ),
 )

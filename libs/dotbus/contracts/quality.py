@@ -56,6 +56,9 @@ _NAMES = frozenset(reason.value for reason in Reason)
 CLOCK_DOUBT_S = 2.0
 """Two clocks that differ by more are in doubt."""
 
+HEARTBEAT_S = 5.0
+"""How often a service says that it is there. Who hears three times nothing takes it for gone."""
+
 BIT_OF: dict[Reason, int] = {reason: bit for bit, reason in enumerate(Reason)}
 """The bit of each reason in a reasons register. The order of `Reason` is part of the contract: append only."""
 

@@ -46,9 +46,24 @@ class Subject(StrEnum):
     BACKFILL_REPLY = "backfill/reply"
     RELOAD = "reload"
     RELOAD_REPLY = "reload/reply"
+    ALARM_STATE = "alarm"
+    ALARM = "event"
+    ALARM_SUMMARY = "summary"
+    ALARM_COMMAND = "alarm/command"
+    ALARM_COMMAND_REPLY = "alarm/command/reply"
 
 
-EVENTS = frozenset({Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.RESPONSE, Subject.WRITE, Subject.PRICES, Subject.GAP})
+EVENTS = frozenset(
+    {
+        Subject.DISPATCH,
+        Subject.TRAJECTORY_BATCH,
+        Subject.RESPONSE,
+        Subject.WRITE,
+        Subject.PRICES,
+        Subject.GAP,
+        Subject.ALARM,
+    }
+)
 """Appended, never retained, carry a sequence number."""
 
 STATES = frozenset(
@@ -60,6 +75,8 @@ STATES = frozenset(
         Subject.LMP,
         Subject.SERVICE,
         Subject.STREAM,
+        Subject.ALARM_STATE,
+        Subject.ALARM_SUMMARY,
     }
 )
 """The last word on one thing, retained."""
@@ -92,8 +109,9 @@ class Address:
     """A topic taken apart: its subject and the names in it (plant and resource, market and node, or service and instance).
 
     Attributes:
-        action: of a command to answer an instruction, or of its reply, the word that says how.
+        action: of a command to answer an instruction or to an alarm, or of its reply, the word that says how.
         point: of telemetry, what is measured.
+        rule: of an alarm, what is alarmed; `name` is what it is about.
     """
 
     subject: Subject
@@ -101,6 +119,7 @@ class Address:
     name: str | None = None
     action: str | None = None
     point: str | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,9 +166,7 @@ class Topics:
 
     def is_respond_reply(self, topic: str, plant: str, resource: str) -> bool:
         """Whether a topic is for replies to commands of one resource: `respond_reply`, or one level below it."""
-        own = f"{self._plant(plant, resource, Subject.RESPOND)}/"
-        levels = topic[len(own) :].split("/") if topic.startswith(own) else []
-        return len(levels) in {2, 3} and levels[1] == _REPLY and all(levels) and not set("+#") & set(topic)
+        return _is_reply_below(topic, f"{self._plant(plant, resource, Subject.RESPOND)}/")
 
     def response(self, plant: str, resource: str) -> str:
         """Event: a command to answer an instruction, and what became of it."""
@@ -211,6 +228,34 @@ class Topics:
         """Whether what was read is in force."""
         return f"{self.service(service, instance)}/{Subject.RELOAD_REPLY}"
 
+    def alarm_state(self, plant: str, about: str, rule: str) -> str:
+        """State: one alarm as it is now."""
+        return f"{self.alarms(plant)}/{encode_name(about)}/{encode_name(rule)}"
+
+    def alarm(self, plant: str, about: str, rule: str) -> str:
+        """Event: something happened to an alarm."""
+        return f"{self.alarm_state(plant, about, rule)}/{Subject.ALARM}"
+
+    def alarm_summary(self, plant: str) -> str:
+        """State: how many alarms a plant's operator is shown."""
+        return f"{self.alarms(plant)}/{Subject.ALARM_SUMMARY}"
+
+    def alarm_command(self, plant: str, about: str, rule: str, action: str) -> str:
+        """Command: acknowledge, shelve or unshelve an alarm."""
+        return f"{self.alarm_state(plant, about, rule)}/{_COMMAND}/{encode_name(action)}"
+
+    def alarm_command_reply(self, plant: str, about: str, rule: str, action: str) -> str:
+        """Where the answer goes when the request names no response topic of its own below it."""
+        return f"{self.alarm_command(plant, about, rule, action)}/{_REPLY}"
+
+    def is_alarm_command_reply(self, topic: str, plant: str, about: str, rule: str) -> bool:
+        """Whether a topic is for replies to commands to one alarm: `alarm_command_reply`, or one level below it."""
+        return _is_reply_below(topic, f"{self.alarm_state(plant, about, rule)}/{_COMMAND}/")
+
+    def alarms(self, plant: str) -> str:
+        """Below it are the alarms of one plant."""
+        return f"{self.root}/{Subject.ALARM_STATE}/{encode_name(plant)}"
+
     def every(self, subject: Subject) -> str:
         """The filter that matches each topic of this subject, whatever the names."""
         match subject:
@@ -222,10 +267,12 @@ class Topics:
                 return f"{self.root}/service/+/+"
             case subject if subject in _OF_SERVICE:
                 return f"{self.root}/service/+/+/{subject}"
+            case subject if subject in _OF_ALARM:
+                return f"{self.root}/{Subject.ALARM_STATE}/{_OF_ALARM[subject]}"
             case _:
                 return f"{self.root}/plant/+/+/{_OF_PLANT_AND_MORE.get(subject, subject)}"
 
-    def read(self, topic: str) -> Address | None:
+    def read(self, topic: str) -> Address | None:  # noqa: PLR0911  # one for each kind
         """What a topic is about, or None when it is not one of ours."""
         if not topic.startswith(f"{self.root}/"):
             return None
@@ -238,6 +285,8 @@ class Topics:
                 return Address(Subject.LMP, decode_name(market), decode_name(node))
             case ["service", service, instance, *rest] if (subject := _subject(rest or ["service"])) in _OF_SERVICE:
                 return Address(subject, decode_name(service), decode_name(instance))
+            case [Subject.ALARM_STATE.value, plant, *rest]:
+                return _address_of_alarm(decode_name(plant), rest)
         return None
 
     def _plant(self, plant: str, resource: str, subject: Subject) -> str:
@@ -256,11 +305,18 @@ class Topics:
         return cls(root)
 
 
-_REPLY = "reply"
+_REPLY, _COMMAND = "reply", "command"
 _OF_PLANT_AND_MORE = {
     Subject.RESPOND: f"{Subject.RESPOND}/+",
     Subject.RESPOND_REPLY: f"{Subject.RESPOND}/+/{_REPLY}",
     Subject.TELEMETRY: f"{Subject.TELEMETRY}/+",
+}
+_OF_ALARM = {
+    Subject.ALARM_STATE: "+/+/+",
+    Subject.ALARM: f"+/+/+/{Subject.ALARM}",
+    Subject.ALARM_SUMMARY: f"+/{Subject.ALARM_SUMMARY}",
+    Subject.ALARM_COMMAND: f"+/+/+/{_COMMAND}/+",
+    Subject.ALARM_COMMAND_REPLY: f"+/+/+/{_COMMAND}/+/{_REPLY}",
 }
 _OF_PLANT = frozenset(
     {
@@ -299,6 +355,26 @@ def _address_of_plant(plant: str, resource: str, levels: list[str]) -> Address |
         case [Subject.RESPOND.value, action, "reply"]:
             return Address(Subject.RESPOND_REPLY, plant, resource, decode_name(action))
     return None
+
+
+def _address_of_alarm(plant: str, levels: list[str]) -> Address | None:
+    match levels:
+        case [Subject.ALARM_SUMMARY.value]:
+            return Address(Subject.ALARM_SUMMARY, plant)
+        case [about, rule]:
+            return Address(Subject.ALARM_STATE, plant, decode_name(about), rule=decode_name(rule))
+        case [about, rule, Subject.ALARM.value]:
+            return Address(Subject.ALARM, plant, decode_name(about), rule=decode_name(rule))
+        case [about, rule, "command", action]:
+            return Address(Subject.ALARM_COMMAND, plant, decode_name(about), decode_name(action), rule=decode_name(rule))
+        case [about, rule, "command", action, "reply"]:
+            return Address(Subject.ALARM_COMMAND_REPLY, plant, decode_name(about), decode_name(action), rule=decode_name(rule))
+    return None
+
+
+def _is_reply_below(topic: str, commands: str) -> bool:
+    levels = topic[len(commands) :].split("/") if topic.startswith(commands) else []
+    return len(levels) in {2, 3} and levels[1] == _REPLY and all(levels) and not set("+#") & set(topic)
 
 
 def _subject(levels: list[str]) -> Subject | None:

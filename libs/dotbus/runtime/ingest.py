@@ -185,11 +185,15 @@ class Ingest:
         """
 
         def health() -> dict[str, object]:
+            upstreams = self._upstreams()
+            heard = {upstream.name: upstream.last_ok_at is not None for upstream in upstreams}
             return {
                 "alive": not is_late() and self.courier.is_alive and self._presence.is_alive,
-                "ready": self.bus.connected,
+                "ready": self.bus.connected and all(heard.values()),
                 "broker": self.bus.connected,
-                "upstreams": {upstream.name: upstream.ok for upstream in self._upstreams()},
+                "heard": heard,
+                "upstreams": {upstream.name: upstream.ok for upstream in upstreams},
+                "errors": {upstream.name: upstream.last_error for upstream in upstreams if not upstream.ok},
             }
 
         with ExitStack() as running:

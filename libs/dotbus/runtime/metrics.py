@@ -4,6 +4,7 @@ Two questions, because they have two answers: a service whose broker is away is 
 is not ready, and what depends on it should wait.
 """
 
+import hmac
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -36,7 +37,8 @@ def serving_health(settings: ServiceSettings, registry: CollectorRegistry, healt
         yield
         return
     with listening("health", (settings.health_host, settings.health_port), "HEALTH_HOST", "HEALTH_PORT"):
-        server = HealthServer(settings.health_host, settings.health_port, registry, health)
+        token = settings.read_metrics_token()
+        server = HealthServer(settings.health_host, settings.health_port, registry, health, token)
     server.start()
     try:
         yield
@@ -60,10 +62,13 @@ class HealthServer:
         registry: the metrics of this process.
         health: asked on each probe, and shown as the answer's text. /health answers 503 unless `alive`, /ready unless `ready`
             and `alive`; else it is 200.
+        token: /metrics answers 401 to whoever does not say it as `Authorization: Bearer TOKEN`. Metrics hold what plants do and
+            earn; alive and ready are everybody's to know.
     """
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health) -> None:
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, health: Health, token: str | None = None) -> None:
         self._metrics = make_wsgi_app(registry)
+        self._token = token
         self._health = health
         self._server = make_server(host, port, self._answer, _Server, _Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
@@ -85,6 +90,8 @@ class HealthServer:
 
     def _answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         match environ["PATH_INFO"]:
+            case "/metrics" if not self._may_read(environ.get("HTTP_AUTHORIZATION", "")):
+                status, body = HTTPStatus.UNAUTHORIZED, b'{"detail": "metrics are told to who says the bearer token"}\n'
             case "/metrics":
                 metrics: Iterable[bytes] = self._metrics(environ, start_response)
                 return metrics
@@ -95,5 +102,11 @@ class HealthServer:
                 body = json.dumps(health, default=str).encode() + b"\n"
             case _:
                 status, body = HTTPStatus.NOT_FOUND, b'{"detail": "there is /metrics, /health and /ready"}\n'
-        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        headers = [("Content-Type", "application/json")]
+        if status is HTTPStatus.UNAUTHORIZED:
+            headers.append(("WWW-Authenticate", "Bearer"))
+        start_response(f"{status.value} {status.phrase}", headers)
         return [body]
+
+    def _may_read(self, said: str) -> bool:
+        return self._token is None or hmac.compare_digest(said.encode(), f"Bearer {self._token}".encode())

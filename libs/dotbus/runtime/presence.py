@@ -10,12 +10,12 @@ import msgspec
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Backfill, Environment, OutboxSpan, ServiceStatus, Upstream
+from dotbus.contracts.quality import HEARTBEAT_S
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import BusError, Outgoing, PublishRefused
 
-HEARTBEAT_S = 5.0
 NOT_READY_S = 0.1
 
 

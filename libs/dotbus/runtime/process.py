@@ -92,7 +92,6 @@ def command_line(summary: str, *, no_args_is_help: bool = False) -> typer.Typer:
     return typer.Typer(
         help=summary,
         no_args_is_help=no_args_is_help,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Final
 
 _OURS: Final = frozenset(
-    {"caiso", "dotbus", "ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "simulators", "launcher"}
+    {
+        "caiso",
+        "dotbus",
+        "ads_ingest",
+        "lmp_ingest",
+        "modbus_gateway",
+        "historian",
+        "alarms",
+        "console",
+        "simulators",
+        "launcher",
+    }
 )
 _MENDED_BY: Final = {
     errno.EADDRINUSE: "something else listens there: end it, or set {port} to a free one",

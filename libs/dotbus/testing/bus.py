@@ -15,6 +15,8 @@ class FakeBus:
         acknowledged: topics of the deliveries that were acknowledged, in order.
         asked_for: filters in the order in which they were asked for, but for those that were taken back.
         refuse: raised by the next publish, when set.
+        complaint: why there is no connection, as `why_away`; a test says it.
+        refused_filters: topics that it does not let be heard, each with its reason; the same.
         forbidden: topics that it refuses, as a broker does by its access list; it takes what is published beside them.
     """
 
@@ -25,6 +27,8 @@ class FakeBus:
         self.refuse: Exception | None = None
         self.forbidden: set[str] = set()
         self.connected = False
+        self.complaint = self.why_away = ""
+        self.refused_filters: dict[str, str] = {}
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._listeners: list[Callable[[bool], None]] = []
         self._namesake_listeners: list[Callable[[], None]] = []

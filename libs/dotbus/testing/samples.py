@@ -6,6 +6,15 @@ They are also the v1 samples under tests/fixtures/v1, which must decode for ever
 from datetime import UTC, datetime, timedelta
 
 from dotbus.contracts.messages import (
+    AlarmAction,
+    AlarmChanged,
+    AlarmCommand,
+    AlarmCommandReply,
+    AlarmCount,
+    AlarmPriority,
+    AlarmState,
+    AlarmStatus,
+    AlarmSummary,
     AnyMessage,
     Backfill,
     BackfillReply,
@@ -627,6 +636,119 @@ def written() -> PointWritten:
     )
 
 
+ALARM_TEXT = "the DOT of TEST_RESOURCE_1 is stale: CAISO was not heard for 95 s"
+
+
+def alarm_status() -> AlarmStatus:
+    """A DOT that grew stale is shelved by the operator while CAISO works on its side."""
+    return AlarmStatus(
+        environment=Environment.SIMULATOR,
+        source="alarms/main",
+        time=AT + timedelta(seconds=240),
+        plant="sierra",
+        about="TEST_RESOURCE_1",
+        rule="dot-stale",
+        code=11,
+        priority=AlarmPriority.CRITICAL,
+        state=AlarmState.SHELVED,
+        is_active=True,
+        text=ALARM_TEXT,
+        next_step="ask CAISO's operator by telephone what holds; see `dotbus status` for what is not heard",
+        value=95.0,
+        threshold=90.0,
+        unit="s",
+        changes=3,
+        changed_at=AT + timedelta(seconds=240),
+        raised_at=AT + timedelta(seconds=120),
+        returned_at=AT - timedelta(hours=7),
+        acknowledged_at=AT + timedelta(seconds=150),
+        acknowledged_by="M. Ortiz",
+        shelved_until=AT + timedelta(seconds=240 + 1800),
+        shelved_by="M. Ortiz",
+        comment="CAISO works on ADS until 15:00",
+    )
+
+
+def alarm_changed() -> AlarmChanged:
+    """The same as an event: it was shelved."""
+    return AlarmChanged(
+        environment=Environment.SIMULATOR,
+        source="alarms/main",
+        time=AT + timedelta(seconds=240),
+        id="alarm/3f2504e04f8911d39a0c0305e82c3301",
+        stream=STREAM,
+        seq=3,
+        plant="sierra",
+        alarm_seq=3,
+        about="TEST_RESOURCE_1",
+        rule="dot-stale",
+        code=11,
+        priority=AlarmPriority.CRITICAL,
+        what="shelved",
+        state_before=AlarmState.ACKNOWLEDGED,
+        state=AlarmState.SHELVED,
+        is_active=True,
+        text=ALARM_TEXT,
+        value=95.0,
+        threshold=90.0,
+        unit="s",
+        changed_at=AT + timedelta(seconds=240),
+        changed_by="M. Ortiz",
+        comment="CAISO works on ADS until 15:00",
+        command_id="0d9a5c51-6bd5-45f3-a1f6-6c3f1f0d5b18",
+        shelved_until=AT + timedelta(seconds=240 + 1800),
+    )
+
+
+def alarm_summary() -> AlarmSummary:
+    """One alarm of high priority that nobody has acknowledged, and one that is shelved."""
+    none = {priority: AlarmCount(priority=priority, unacknowledged=0, active=0) for priority in AlarmPriority}
+    high = AlarmCount(priority=AlarmPriority.HIGH, unacknowledged=1, active=1)
+    return AlarmSummary(
+        environment=Environment.SIMULATOR,
+        source="alarms/main",
+        time=AT + timedelta(seconds=240),
+        plant="sierra",
+        counts=tuple((none | {AlarmPriority.HIGH: high}).values()),
+        shelved=1,
+        suppressed=0,
+        newest_code=13,
+        newest_raised_at=AT + timedelta(seconds=200),
+        raised_in_10_min=2,
+        is_flood=False,
+        valid_until=AT + timedelta(seconds=300),
+    )
+
+
+def alarm_command() -> AlarmCommand:
+    """An operator shelves an alarm for half an hour."""
+    return AlarmCommand(
+        environment=Environment.SIMULATOR,
+        source="console/main",
+        time=AT + timedelta(seconds=239),
+        action=AlarmAction.SHELVE,
+        requested_by="M. Ortiz",
+        comment="CAISO works on ADS until 15:00",
+        shelve_min=30.0,
+        raised_at=AT + timedelta(seconds=120),
+        command_id="0d9a5c51-6bd5-45f3-a1f6-6c3f1f0d5b18",
+        expires_at=AT + timedelta(seconds=299),
+    )
+
+
+def alarm_command_reply() -> AlarmCommandReply:
+    """It is shelved."""
+    return AlarmCommandReply(
+        environment=Environment.SIMULATOR,
+        source="alarms/main",
+        time=AT + timedelta(seconds=240),
+        command_id="0d9a5c51-6bd5-45f3-a1f6-6c3f1f0d5b18",
+        outcome="taken",
+        detail="shelved until 2026-10-13T14:44:00Z",
+        state=AlarmState.SHELVED,
+    )
+
+
 def every_message() -> tuple[AnyMessage, ...]:
     """One of each kind."""
     return (
@@ -651,4 +773,9 @@ def every_message() -> tuple[AnyMessage, ...]:
         backfill_reply(),
         reload_request(),
         reload_reply(),
+        alarm_status(),
+        alarm_changed(),
+        alarm_summary(),
+        alarm_command(),
+        alarm_command_reply(),
     )

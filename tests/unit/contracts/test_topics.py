@@ -124,3 +124,36 @@ def test_telemetry_reads_back_with_its_point(plant, resource, point):
     assert address is not None
     assert (address.subject, address.scope, address.name) == (Subject.TELEMETRY, plant, resource)
     assert address.point == point
+
+
+@pytest.mark.parametrize(
+    ("subject", "build"),
+    [(Subject.ALARM_COMMAND, Topics.alarm_command), (Subject.ALARM_COMMAND_REPLY, Topics.alarm_command_reply)],
+)
+@given(plant=NAMES, about=NAMES, rule=NAMES, action=NAMES)
+def test_a_command_to_an_alarm_reads_back_with_its_rule_and_action(subject, build, plant, about, rule, action):
+    address = Topics("a/b").read(build(Topics("a/b"), plant, about, rule, action))
+    assert address is not None
+    read = (address.subject, address.scope, address.name, address.rule, address.action)
+    assert read == (subject, plant, about, rule, action)
+
+
+@given(plant=NAMES, about=NAMES, rule=NAMES)
+def test_an_alarm_its_events_and_its_plants_summary_read_back(plant, about, rule):
+    topics = Topics("a/b")
+    state, event, summary = (
+        topics.read(topic)
+        for topic in (topics.alarm_state(plant, about, rule), topics.alarm(plant, about, rule), topics.alarm_summary(plant))
+    )
+    assert (state.subject, state.scope, state.name, state.rule) == (Subject.ALARM_STATE, plant, about, rule)
+    assert (event.subject, event.scope, event.name, event.rule) == (Subject.ALARM, plant, about, rule)
+    assert (summary.subject, summary.scope) == (Subject.ALARM_SUMMARY, plant)
+
+
+def test_a_reply_to_a_command_is_that_of_its_own_alarm_or_one_level_below():
+    topics = Topics()
+    for topic in ("alarm/p/r/dot-stale/command/shelve/reply", "alarm/p/r/dot-stale/command/shelve/reply/screen-1"):
+        assert topics.is_alarm_command_reply(f"dotbus/v1/{topic}", "p", "r", "dot-stale")
+        assert not topics.is_alarm_command_reply(f"dotbus/v1/{topic}", "q", "r", "dot-stale")
+    for other in ("alarm/p/r/dot-stale", "alarm/p/r/dot-stale/command/shelve", "plant/p/r/dot"):
+        assert not topics.is_alarm_command_reply(f"dotbus/v1/{other}", "p", "r", "dot-stale")

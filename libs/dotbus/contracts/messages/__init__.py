@@ -8,6 +8,15 @@ v7, section 6 (data dictionary), and of the OASIS interface specification. The `
 says of each field.
 """
 
+from dotbus.contracts.alarms import AlarmAction, AlarmPriority, AlarmState
+from dotbus.contracts.messages.alarms import (
+    AlarmChanged,
+    AlarmCommand,
+    AlarmCommandReply,
+    AlarmCount,
+    AlarmStatus,
+    AlarmSummary,
+)
 from dotbus.contracts.messages.dispatch import (
     Dispatch,
     DispatchBatchHeader,
@@ -90,6 +99,11 @@ AnyMessage = (
     | BackfillReply
     | ReloadRequest
     | ReloadReply
+    | AlarmStatus
+    | AlarmChanged
+    | AlarmSummary
+    | AlarmCommand
+    | AlarmCommandReply
 )
 
 __all__ = [
@@ -97,6 +111,15 @@ __all__ = [
     "MAX_RANGES",
     "MAX_SEQ",
     "VERSION",
+    "AlarmAction",
+    "AlarmChanged",
+    "AlarmCommand",
+    "AlarmCommandReply",
+    "AlarmCount",
+    "AlarmPriority",
+    "AlarmState",
+    "AlarmStatus",
+    "AlarmSummary",
     "AnyMessage",
     "Backfill",
     "BackfillReply",

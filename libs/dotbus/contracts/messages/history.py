@@ -8,6 +8,9 @@ from dotbus.contracts.messages.envelope import Command, Count, NonEmpty, Utc
 
 MOST_NODES: Final = 500
 """How many nodes one backfill may name."""
+TAKEN: Final = "taken"
+REFUSED: Final = "refused"
+"""The outcomes of a request."""
 LONGEST_NAME: Final = 100
 """Characters of a name or an id: CAISO's nodes have half as many at most."""
 Span = tuple[Utc, Utc]
@@ -66,6 +69,7 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         most_nodes: of a group, the most nodes that any interval had a price of.
         missing: times of which prices of some of the nodes did not come, of what was asked for already. Of a group
             nobody named the nodes: missing is an interval that had less than nine tenths of `most_nodes` by then.
+        unpublished: times that OASIS had no price of when it was asked, and may publish later: they are not missing.
         unpriced: of the nodes that were named, those of which no price came yet.
         ended_at: when the last request was done, or it was stopped; null while it goes on.
         detail: what stands in its way, or stood in the end, in words for a person; empty when nothing does.
@@ -83,6 +87,7 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     prices: Count = 0
     most_nodes: Count = 0
     missing: tuple[Span, ...] = ()
+    unpublished: tuple[Span, ...] = ()
     unpriced: tuple[NonEmpty, ...] = ()
     ended_at: Utc | None = None
     detail: str = ""

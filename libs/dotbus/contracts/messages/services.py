@@ -78,7 +78,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
     It is to be believed on the topic of its own `source` only.
 
     Attributes:
-        service: ads_ingest, lmp_ingest, modbus_gateway or historian.
+        service: ads_ingest, lmp_ingest, modbus_gateway, historian or alarms.
         instance: the instance's configured name.
         online: whether it is there.
         started_at: when its process started.

@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from dotbus.contracts.alarms import INSTALLATION
 from dotbus.contracts.messages import Environment
-from dotbus.contracts.topics import UNASSIGNED, Topics
+from dotbus.contracts.topics import UNASSIGNED
+from dotbus.runtime.installation.alarm_receivers import FILE_NAME
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.installation.lines import line_of, lines_of
+from dotbus.runtime.installation.lines import lines_of, nearest_of
+from dotbus.runtime.installation.owners import owners_of
 from dotbus.runtime.installation.resource_claims import overlap
 from dotbus.runtime.settings.mistakes import (
     NO_TABLE,
@@ -37,6 +40,8 @@ _STAND_INS: Final[dict[str, object]] = {
     "bad_value": 0.0,
     "resources": ["-"],
     "max_mw": 1e9,
+    "from": "nobody@invalid",
+    "to": ["nobody@invalid"],
 }
 _NO_RESOURCE: Final = "is missing: a plant has resources, or patterns of their names"
 _MENDED_BY: Final = "; name the file with --config or the program's variable that ends in _CONFIG, and let its user read it"
@@ -54,6 +59,7 @@ class InstallationFile:
         refused: the places where the outline is not what the file says.
         mistakes: what is wrong with the file's form and names.
         lines: at which line of the file each of its keys stands, by the key as it is written for people.
+        owners: whose a table is, in words; by the same.
     """
 
     installation: Installation
@@ -61,10 +67,11 @@ class InstallationFile:
     refused: frozenset[Location] = frozenset()
     mistakes: tuple[Mistake, ...] = ()
     lines: Mapping[str, int] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
 
     def located(self, mistakes: Iterable[Mistake]) -> list[Mistake]:
-        """Mistakes of the file with their lines, as far as these are known."""
-        return [replace(one, line=line_of(one.key, self.lines)) if one.where == self.where else one for one in mistakes]
+        """Mistakes of the file with their lines, and whose they are, as far as these are known."""
+        return [_located(one, self.lines, self.owners) if one.where == self.where else one for one in mistakes]
 
     def is_as_given(self, *location: int | str | None) -> bool:
         """Whether nothing was refused at a place, above or below it. None in it is any entry of a list."""
@@ -85,18 +92,6 @@ def load_installation(path: Path) -> Installation:
     return file.installation
 
 
-def load_topics(path: Path) -> Topics:
-    """Where an installation's topics are, whatever else is wrong with its file.
-
-    Raises:
-        ConfigurationRefused: it cannot be read, is not TOML, or its `topic_root` is refused; with every mistake in it.
-    """
-    file = read_installation(path)
-    if not file.is_as_given("topic_root"):
-        raise ConfigurationRefused(file.mistakes)
-    return file.installation.topics
-
-
 def read_installation(path: Path) -> InstallationFile:
     """Read `dotbus.toml` as far as it can be understood, for those who have more to check in it.
 
@@ -114,6 +109,7 @@ def understand_installation(text: str, path: Path) -> InstallationFile:
     """
     where = str(path)
     document, lines = _document(text, path), lines_of(text)
+    owners = owners_of(document)  # before anything is taken out of it
     mistakes: list[Mistake] = []
     refused: set[Location] = set()
     for _ in range(_ROUNDS):
@@ -126,9 +122,9 @@ def understand_installation(text: str, path: Path) -> InstallationFile:
             empty = _without_resources(installation, InstallationFile(installation, where, frozenset(refused)))
             mistakes += [Mistake(where, key_of(place), _NO_RESOURCE) for place in empty]
             mistakes += _check_names(installation, where)
-            file = InstallationFile(installation, where, frozenset(refused | empty), lines=lines)
+            file = InstallationFile(installation, where, frozenset(refused | empty), lines=lines, owners=owners)
             return replace(file, mistakes=tuple(file.located(mistakes)))
-    raise ConfigurationRefused([replace(mistake, line=line_of(mistake.key, lines)) for mistake in mistakes])
+    raise ConfigurationRefused([_located(mistake, lines, owners) for mistake in mistakes])
 
 
 def read_text(path: Path) -> str:
@@ -143,6 +139,10 @@ def read_text(path: Path) -> str:
         raise ConfigurationRefused([Mistake(str(path), "", f"cannot be read: {error.strerror}{_MENDED_BY}")]) from error
     except UnicodeDecodeError as error:
         raise ConfigurationRefused([Mistake(str(path), "", f"is not TOML: {error}")]) from error
+
+
+def _located(mistake: Mistake, lines: Mapping[str, int], owners: Mapping[str, str]) -> Mistake:
+    return replace(mistake, line=nearest_of(mistake.key, lines), whose=nearest_of(mistake.key, owners) or "")
 
 
 def _document(text: str, path: Path) -> dict[str, Any]:
@@ -201,14 +201,34 @@ def _check_names(outline: Installation, where: str) -> Iterator[Mistake]:
         for j, resource in enumerate(plant.resources)
     }
     rules = {f"automatic_acceptance[{i}].name": rule.name for i, rule in enumerate(outline.acceptance_rules)}
-    for names in (plants, resources, rules):
+    receivers = {
+        f"alarms.{kind}[{i}].name": one.name
+        for kind, ones in (("email", outline.alarms.emails), ("webhook", outline.alarms.webhooks))
+        for i, one in enumerate(ones)
+    }
+    for names in (plants, resources, rules, receivers):
         first: dict[str, str] = {}
         for key, name in names.items():
             if first.setdefault(name, key) != key:
                 yield Mistake(where, key, f"{name!r} is given twice, first as {first[name]}")
     for key in (key for key, name in plants.items() if name == UNASSIGNED):
         yield Mistake(where, key, f"{UNASSIGNED!r} is the plant of resources that nobody claims; choose another name")
+    for key in (key for key, name in plants.items() if name == INSTALLATION):
+        yield Mistake(where, key, f"{INSTALLATION!r} is the plant of alarms that are of none; choose another name")
     yield from _check_patterns(outline, where)
+    yield from _check_receivers(outline, where)
+
+
+def _check_receivers(outline: Installation, where: str) -> Iterator[Mistake]:
+    known = {plant.name for plant in outline.plants} | {INSTALLATION}
+    for kind, ones in (("email", outline.alarms.emails), ("webhook", outline.alarms.webhooks)):
+        for i, one in enumerate(ones):
+            if not FILE_NAME.fullmatch(one.name) and not one.name.startswith("("):  # a stand-in
+                reason = "names files of secrets: letters, digits, `_`, `.` and `-` alone"
+                yield Mistake(where, f"alarms.{kind}[{i}].name", reason)
+            for j, plant in enumerate(one.plants or ()):
+                if plant not in known:
+                    yield Mistake(where, f"alarms.{kind}[{i}].plants[{j}]", f"{plant!r} is no plant of this file")
 
 
 def _check_patterns(outline: Installation, where: str) -> Iterator[Mistake]:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import DEFAULT_ROOT, UNASSIGNED, Topics
+from dotbus.runtime.installation.alarms import Alarms, ResourceAlarms
 from dotbus.runtime.installation.answers import AcceptanceRule
 from dotbus.runtime.installation.modbus_writes import WritableModbus
 from dotbus.runtime.installation.resource_claims import Claims, Pattern
@@ -30,6 +31,7 @@ class Resource(Section):
     pmin_mw: Number | None = None
     pmax_mw: Number | None = None
     ramp_mw_per_min: Annotated[Number, Field(gt=0)] | None = None
+    alarms: ResourceAlarms = ResourceAlarms()
 
     @field_validator("pmax_mw")
     @classmethod
@@ -48,6 +50,7 @@ class Plant(Section):
 
     name: Name
     patterns: tuple[Pattern, ...] = ()
+    alarms: ResourceAlarms = ResourceAlarms()
     resources: Annotated[tuple[Resource, ...], Field(alias="resource")] = ()
 
 
@@ -79,6 +82,7 @@ class Installation(Section):
     plants: Annotated[tuple[Plant, ...], Field(alias="plant", min_length=1)]
     prices: Prices = Prices()
     modbus: WritableModbus = WritableModbus()
+    alarms: Alarms = Alarms()
     acceptance_rules: Annotated[tuple[AcceptanceRule, ...], Field(alias="automatic_acceptance")] = ()
 
     @field_validator("topic_root")

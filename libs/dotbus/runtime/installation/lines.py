@@ -7,7 +7,7 @@ recognise, such as a key within braces, has the line of the table around it.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from dotbus.runtime.settings.mistakes import Location, key_of
 
@@ -16,6 +16,7 @@ _DOTTED: Final = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
 _LIST: Final = re.compile(rf"\s*\[\[\s*({_DOTTED})\s*\]\]\s*(?:#.*)?$")
 _TABLE: Final = re.compile(rf"\s*\[\s*({_DOTTED})\s*\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(rf"\s*({_DOTTED})\s*=")
+T = TypeVar("T")
 _LONG_TEXTS: Final = re.compile(r'"""' + "|'''")
 
 
@@ -29,21 +30,27 @@ def lines_of(text: str) -> Mapping[str, int]:
             at = _last_entries(_parts(header[1]), entries, is_list=True)
             table = (*at, entries[at])
             entries[at] += 1
-            found.setdefault(key_of(at), number)
+            _note_around(at, number, found)
             found[key_of(table)] = number
         elif header := _TABLE.match(line):
             table = _last_entries(_parts(header[1]), entries)
-            found.setdefault(key_of(table), number)
+            _note_around(table, number, found)
         elif key := _KEY.match(line):
             found.setdefault(key_of((*table, *_parts(key[1]))), number)
     return found
 
 
-def line_of(key: str, lines: Mapping[str, int]) -> int | None:
-    """The line of a place, or of the nearest one around it that has one; None when none has."""
-    while key and key not in lines:
+def nearest_of(key: str, known: Mapping[str, T]) -> T | None:
+    """What is known of a place, its line for example, or of the nearest one around it of which it is; None when of none."""
+    while key and key not in known:
         key = re.sub(r"(\.[^.\[\]]*|\[[^\[\]]*\]|^[^.\[\]]+)$", "", key)
-    return lines.get(key)
+    return known.get(key)
+
+
+def _note_around(table: Location, number: int, found: dict[str, int]) -> None:
+    """A table, and those around it without a line before: [modbus] need not stand where [[modbus.block]] does."""
+    for depth in range(1, len(table) + 1):
+        found.setdefault(key_of(table[:depth]), number)
 
 
 def _outside_texts(text: str) -> Iterator[tuple[int, str]]:

@@ -142,11 +142,12 @@ class Line(Section):
     `length`, in registers.
 
     What it is about is named with `plant`, `resource`, or `market` and `node`, whichever the quantity asks for; a price of
-    a `resource` is its own node's. `type` is the quantity's own when it is not given. A register shows the value, or
-    `bad_value`, times `scale` plus `offset`, which only megawatts and prices take; an integer rounded. What keeps or shows a
-    number while it is bad must have its quality at the same unit id. Its own limits count besides those of its resource and of
-    [modbus]: below `min` or above `max` (of the value, not of what the register shows) it is out_of_limits, and stale once
-    CAISO has not been heard for `stale_after_s`. `unit` is for the reader of the map, where the register's is another one.
+    a `resource` is its own node's. What is about a plant may be about some `resources` instead, of one plant or of several.
+    `type` is the quantity's own when it is not given. A register shows the value, or `bad_value`, times `scale` plus
+    `offset`, which only megawatts and prices take; an integer rounded. What keeps or shows a number while it is bad must
+    have its quality at the same unit id. Its own limits count besides those of its resource and of [modbus]: below `min` or
+    above `max` (of the value, not of what the register shows) it is out_of_limits, and stale once CAISO has not been heard
+    for `stale_after_s`. `unit` is for the reader of the map, where the register's is another one.
     """
 
     table: Table = Table.HOLDING
@@ -157,6 +158,7 @@ class Line(Section):
     shows: Aspect = Aspect.VALUE
     plant: Name | None = None
     resource: Name | None = None
+    resources: Annotated[tuple[Name, ...] | None, Field(min_length=1)] = None
     market: Market = Market.RTM
     node: NodeName | None = None
     service: Name | None = None

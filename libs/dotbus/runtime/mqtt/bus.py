@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -42,6 +42,8 @@ LONGEST_REMEMBERED = 200
 """Of topics. One may have 65,535 bytes, so as many of those would be half a gigabyte."""
 _MOST_UNANSWERED = 65535  # what a broker takes that says nothing of it: MQTT 5, section 3.2.2.3.3
 _TAKEN_OVER = "Session taken over"
+_SAYS_NOTHING = "Unspecified error"
+"""paho's word for a connection that ended without one."""
 DROPPED_SOON_S, DROPPED_OFTEN = 15.0, 3
 """A connection that ends so soon, so many times one after the other, was not lost by chance."""
 
@@ -74,6 +76,7 @@ class Bus:
         self._receive_maximum = receive_maximum
         self._filters: dict[str, bool] = {}
         self._asked_for: dict[int, tuple[str, ...]] = {}
+        self._refused_filters: dict[str, str] = {}
         self._subscribers = TopicFilters[Callable[[Delivery], None]]()
         self._by_topic: dict[str, tuple[Callable[[Delivery], None], ...]] = {}
         self._listeners: list[Callable[[bool], None]] = []
@@ -82,7 +85,7 @@ class Bus:
         self._broker_takes_bytes = MAX_PACKET_BYTES
         self._generation = 0
         self._connected = False
-        self._complaint = ""
+        self._complaint, self._was_refused = "", False
         self._connected_at_s, self._dropped_soon = 0.0, 0
         self._log = get_logger("bus").bind(broker=f"{settings.host}:{settings.port}", client_id=client_id)
         self._client = self._make_client(client_id)
@@ -95,6 +98,22 @@ class Bus:
     def connected(self) -> bool:
         """Whether the broker has accepted us and the connection stands."""
         return self._connected
+
+    @property
+    def complaint(self) -> str:
+        """What was wrong when we last tried to connect, with the broker's place, as a line for people; else empty."""
+        return self._complaint
+
+    @property
+    def refused_filters(self) -> Mapping[str, str]:
+        """The topics that the broker does not let us hear on this connection, each with its reason."""
+        with self._changed:
+            return dict(self._refused_filters)
+
+    @property
+    def why_away(self) -> str:
+        """The same, also while it is not known yet: a broker of another protocol may take what we say and never answer."""
+        return self._complaint or f"{self._place} has not answered yet: {self._spoken_there}"
 
     def subscribe(
         self, filters: Sequence[str], on_delivery: Callable[[Delivery], None], *, retained_as_published: bool = False
@@ -197,10 +216,12 @@ class Bus:
         self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._complain(f"the broker refuses us: {reason}")
+            self._was_refused = True
+            self._complain(f"refuses us: {self._why_refused(reason)}")
             return
         with self._changed:
             self._asked_for.clear()
+            self._refused_filters.clear()
             self._ask_for(list(self._filters))  # before anybody can publish: whoever is answered is known to be listening, too
             self._broker_takes_bytes = getattr(properties, "MaximumPacketSize", MAX_PACKET_BYTES)
             self._generation += 1
@@ -222,12 +243,18 @@ class Bus:
             self._asked_for[number] = tuple(filters)
 
     def _on_connect_fail(self, _client: mqtt.Client, _userdata: object) -> None:
-        self._complain("the broker cannot be reached")
+        self._complain(f"cannot be reached: {self._client.not_reached}")
 
     def _on_disconnect(
         self, _client: mqtt.Client, _userdata: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
-        self._end_connection(str(reason))
+        refused, self._was_refused = self._was_refused, False
+        if reason.is_failure and not self._connected and not refused:
+            why = (
+                "ends the connection before it lets us in" if str(reason) == _SAYS_NOTHING else f"does not let us in ({reason})"
+            )
+            self._complain(f"{why}: {self._spoken_there}")
+        self._end_connection("lost" if str(reason) == _SAYS_NOTHING else str(reason))
 
     def _end_connection(self, reason: str = "lost") -> None:
         with self._changed:
@@ -263,6 +290,8 @@ class Bus:
             filters = self._asked_for.pop(number, ())
         for topic_filter, reason in zip(filters, reasons, strict=False):
             if reason.is_failure:
+                with self._changed:
+                    self._refused_filters[topic_filter] = str(reason)
                 self._log.error("the broker refuses a subscription", filter=topic_filter, reason=str(reason))
 
     def _deliver(self, messages: Sequence[Publish]) -> None:
@@ -301,7 +330,20 @@ class Bus:
         for listener in self._listeners:
             listener(connected)
 
-    def _complain(self, complaint: str) -> None:
+    def _why_refused(self, reason: ReasonCode) -> str:
+        return self._spoken_there if str(reason) in {_SAYS_NOTHING, "Unsupported protocol version"} else str(reason)
+
+    @property
+    def _place(self) -> str:
+        return f"the broker at {self._settings.host}:{self._settings.port}"
+
+    @property
+    def _spoken_there(self) -> str:
+        tls = "with" if self._settings.ca_file else "without"
+        return f"see that MQTT {self._settings.protocol} {tls} TLS is spoken there"
+
+    def _complain(self, why: str) -> None:
+        complaint = f"{self._place} {why}"
         if complaint != self._complaint:
             self._complaint = complaint
             self._log.error(complaint, next="trying again, with growing pauses")

@@ -27,7 +27,7 @@ def connected(
     Args:
         settings: where the broker is and who asks.
         command: begins the name of the connection.
-        heard: by topic, whom to tell what comes on it.
+        heard: by topic or filter, whom to tell what comes on it.
         clock: the wall clock.
 
     Raises:
@@ -35,16 +35,21 @@ def connected(
     """
     bus, up = Bus(settings, f"{command}-by-hand-{secrets.token_hex(6)}", clock=clock), threading.Event()
 
-    def take(delivery: Delivery) -> None:
-        delivery.ack()
-        heard[delivery.topic](delivery)
-
-    bus.subscribe(list(heard), take)
+    for topic_filter, handle in heard.items():
+        bus.subscribe([topic_filter], _acknowledging(handle))
     bus.on_connection(lambda stands: up.set() if stands else None)
     bus.start()
     try:
         if not up.wait(CONNECT_WITHIN_S):
-            raise NotReached(f"the broker at {settings.host}:{settings.port} does not answer, or refuses us")
+            raise NotReached(bus.why_away)
         yield bus
     finally:
         bus.stop()
+
+
+def _acknowledging(handle: Callable[[Delivery], None]) -> Callable[[Delivery], None]:
+    def take(delivery: Delivery) -> None:
+        delivery.ack()
+        handle(delivery)
+
+    return take

@@ -56,6 +56,7 @@ class BusClient(mqtt.Client):
         on_answers: told of numbers of packets that we sent, and of the broker's reason codes.
         on_lost: told that there is no connection any more, before the next one is made.
             All of them in the network thread.
+        not_reached: why the last connection could not be opened, in words; paho keeps it to itself.
     """
 
     def __init__(self, client_id: str, *, five: bool, persistent: bool) -> None:
@@ -69,6 +70,7 @@ class BusClient(mqtt.Client):
         self.on_messages: Callable[[Sequence[Publish]], None] = lambda _messages: None
         self.on_answers: Callable[[Sequence[tuple[int, int]]], None] = lambda _answers: None
         self.on_lost: Callable[[], None] = lambda: None
+        self.not_reached = ""
         self._five = five
         self._incoming = PacketBuffer()
         self._writer_is_told = False
@@ -110,7 +112,11 @@ class BusClient(mqtt.Client):
         """Connect anew."""
         self.on_lost()
         self._incoming = PacketBuffer()
-        return super().reconnect()
+        try:
+            return super().reconnect()
+        except OSError as error:
+            self.not_reached = _in_words(error)
+            raise
 
     def _packet_write(self) -> MQTTErrorCode:
         self._writer_is_told = False  # first: what is added from now on tells again
@@ -212,6 +218,14 @@ def reason_of(code: int) -> str:
         return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
     except (KeyError, AssertionError):
         return f"reason code {code}"
+
+
+def _in_words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS came about: {error.reason or error}"
+    return error.strerror or str(error)
 
 
 _OURS = mqtt.MQTTMessageInfo(0)

@@ -1,7 +1,7 @@
 """The numbers that an outbox gives: of its events, and within them of each plant's and each market's. Pure.
 
-What CAISO did not say is counted apart from what it tells the plant: answers to instructions in `response_seq`, and writes in
-`write_seq`.
+What CAISO did not say is counted apart from what it tells the plant: answers to instructions in `response_seq`, writes in
+`write_seq`, and what happens to alarms in `alarm_seq`.
 
 An outbox counts its events on for ever. A stream is what it published under one name: it begins after a number of the outbox
 (its base) and counts from 1, so that a sequence number is the outbox's number less the base.
@@ -14,12 +14,20 @@ from typing import Final
 
 import msgspec
 
-from dotbus.contracts.messages import Dispatch, InstructionAnswered, PointWritten, Prices, TrajectoryBatch, UpstreamGap
+from dotbus.contracts.messages import (
+    AlarmChanged,
+    Dispatch,
+    InstructionAnswered,
+    PointWritten,
+    Prices,
+    TrajectoryBatch,
+    UpstreamGap,
+)
 
-OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap
+OutgoingEvent = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap | AlarmChanged
 ALL: Final = ""
 """The scope of the outbox's own numbers, beside those of plants and markets."""
-_COUNTED_APART: Final = frozenset({InstructionAnswered.__struct_config__.tag, PointWritten.__struct_config__.tag})
+_COUNTED_APART: Final = frozenset(kind.__struct_config__.tag for kind in (InstructionAnswered, PointWritten, AlarmChanged))
 """Kinds of a plant's events that are counted by themselves."""
 
 
@@ -111,6 +119,9 @@ class Draft:
         if isinstance(event, PointWritten):
             write_seq = self._next(f"write/{event.plant}")
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, write_seq=write_seq)
+        if isinstance(event, AlarmChanged):
+            alarm_seq = self._next(f"alarm/{event.plant}")
+            return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base, alarm_seq=alarm_seq)
         if isinstance(event, UpstreamGap):  # of no plant and no market
             return msgspec.structs.replace(event, stream=stream.id, seq=self.last - stream.base)
         plant_seq = self._next(f"plant/{event.plant}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dotbus.contracts.codec import encode
-from dotbus.contracts.messages import Dot, Instructions, Lmp, OutboxSpan, Trajectory
+from dotbus.contracts.messages import AlarmStatus, AlarmSummary, Dot, Instructions, Lmp, OutboxSpan, Trajectory
 from dotbus.runtime.outbox import events as outbox_events
 from dotbus.runtime.outbox.events import KeptEvent, StoredEvent, unpacked
 from dotbus.runtime.outbox.file import OutboxFile, OutboxInUse
@@ -26,7 +26,7 @@ from dotbus.runtime.outbox.sequence import Range, SequenceRanges, pieces
 
 __all__ = ["RETRACTED", "KeptEvent", "Outbox", "OutboxInUse", "OutgoingEvent", "OutgoingState"]
 
-OutgoingState = Dot | Trajectory | Instructions | Lmp
+OutgoingState = Dot | Trajectory | Instructions | Lmp | AlarmStatus | AlarmSummary
 
 RETRACTED: Final = b""
 """The payload that makes a broker forget what it retains."""
@@ -86,6 +86,17 @@ class Outbox:
     def last_seq(self) -> int:
         """The last sequence number that was given in the stream, 0 before the first."""
         return self._numbers.last_seq
+
+    @property
+    def last_number(self) -> int:
+        """The last of the outbox's own numbers, which go on over all its streams; 0 before the first."""
+        return self._numbers.last
+
+    def number_of(self, event_id: str) -> int | None:
+        """The number that a kept event has now, None when it is not kept."""
+        with self._lock:
+            found = outbox_events.of_id(self._database, event_id)
+        return found.number if found else None
 
     def numbers_of(self, stream: str) -> StreamNumbers | None:
         """Which of the outbox's numbers are those of a stream, None when it was never one of this outbox."""

@@ -96,13 +96,22 @@ class ConfigSettings(BaseSettings):
 
 
 class ServiceSettings(ConfigSettings):
-    """What every service needs to know besides its own settings: PREFIX_CONFIG, PREFIX_INSTANCE, ..."""
+    """What every service needs to know besides its own settings: PREFIX_CONFIG, PREFIX_INSTANCE, ...
+
+    Attributes:
+        metrics_token_file: what whoever asks for metrics must say; without it everyone is told who reaches the port.
+    """
 
     instance: Annotated[str, Field(min_length=1)] = Field(default_factory=socket.gethostname)
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_host: str = "127.0.0.1"
     health_port: Port | None = None
+    metrics_token_file: SecretFile | None = None
+
+    def read_metrics_token(self) -> str | None:
+        """The token from where it is kept, None when none is asked for."""
+        return read_secret(self.metrics_token_file, None)
 
 
 class KeepingSettings(BaseSettings):

@@ -8,7 +8,7 @@ from types import FrameType
 import pytest
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation.file import load_installation, load_topics
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 
@@ -40,23 +40,6 @@ def test_a_gateway_accepts_only_production_unless_told(tmp_path: Path):
     file = tmp_path / "dotbus.toml"
     file.write_text(plant())
     assert load_installation(file).modbus.accept_environments == (Environment.PRODUCTION,)
-
-
-@pytest.mark.parametrize(
-    "mistake", ["[modbus]\nstale_after_s = -1", "[[modbus.block]]\nunit_id = 1000", "colour = 1\nenvironment = 2"]
-)
-def test_where_topics_are_is_known_whatever_else_is_wrong_with_the_file(tmp_path: Path, mistake: str):
-    file = tmp_path / "dotbus.toml"
-    file.write_text(f'topic_root = "elsewhere/v1"\n{mistake}')
-    assert load_topics(file).root == "elsewhere/v1"
-
-
-@pytest.mark.parametrize("text", ['topic_root = "a/+"', "topic_root = 1", "topic_root ="])
-def test_a_root_of_topics_that_is_wrong_is_refused_and_no_other_stands_in_for_it(tmp_path: Path, text: str):
-    file = tmp_path / "dotbus.toml"
-    file.write_text(text)
-    with pytest.raises(ConfigurationRefused, match=r"topic_root|not TOML"):
-        load_topics(file)
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path):

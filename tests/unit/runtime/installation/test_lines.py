@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from dotbus.runtime.installation.file import read_installation
-from dotbus.runtime.installation.lines import line_of, lines_of
+from dotbus.runtime.installation.lines import lines_of, nearest_of
 from dotbus.runtime.settings.mistakes import key_of
 
 EXAMPLE = Path(__file__).parents[4] / "config" / "dotbus.example.toml"
@@ -47,11 +47,11 @@ def test_each_key_has_its_line_also_in_lists_within_lists():
 
 def test_what_has_no_line_of_its_own_has_that_of_the_nearest_around_it():
     lines = lines_of(TEXT)
-    assert line_of("prices.nodes[1]", lines) == 18
-    assert line_of("modbus.block[0].change[0].type", lines) == 25
-    assert line_of("modbus.points", lines) == 22
-    assert line_of("nowhere.at.all", lines) is None
-    assert line_of("", lines) is None
+    assert nearest_of("prices.nodes[1]", lines) == 18
+    assert nearest_of("modbus.block[0].change[0].type", lines) == 25
+    assert nearest_of("modbus.points", lines) == 22
+    assert nearest_of("nowhere.at.all", lines) is None
+    assert nearest_of("", lines) is None
 
 
 def test_every_key_of_the_example_has_a_line_that_names_it():
@@ -70,5 +70,5 @@ def test_a_refused_file_names_the_line(tmp_path: Path):
     path = tmp_path / "dotbus.toml"
     path.write_text('environment = "simulator"\n[[plant]]\nname = "a"\n[[plant.resource]]\nid = "R1"\npmin_mw = "low"\n')
     assert [str(mistake) for mistake in read_installation(path).mistakes] == [
-        f"{path}: plant[0].resource[0].pmin_mw: must be a valid number (line 6)"
+        f"{path}: plant[0].resource[0].pmin_mw: must be a valid number (line 6, plant a, resource R1)"
     ]

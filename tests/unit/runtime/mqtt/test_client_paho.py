@@ -8,7 +8,7 @@ import paho.mqtt.client as mqtt
 from dotbus.runtime.mqtt.client import BusClient
 
 OVERRIDDEN = {"__init__", "loop_read", "_packet_write", "reconnect"}
-OURS = {"on_messages", "on_answers", "on_lost", "_five", "_incoming", "_writer_is_told", "_write_is_half_done"}
+OURS = {"on_messages", "on_answers", "on_lost", "_five", "not_reached", "_incoming", "_writer_is_told", "_write_is_half_done"}
 READ_AND_FOUND_TO_FIT = {
     "loop_read": "4fa11ca2d451dbec",
     "_packet_write": "d097b7b51bed128d",
