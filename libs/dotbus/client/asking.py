@@ -33,8 +33,30 @@ WAIT_MOST_S: Final = 30.0
 CONNECT_WITHIN_S: Final = 10.0
 
 Word: TypeAlias = str | int | float | date | datetime
-Said: TypeAlias = Word | Sequence[Word] | None
-"""What a parameter may be: None is not said at all, several are said one after the other."""
+
+
+class Several(tuple[Word, ...]):
+    """What is said one after the other."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, name: str, value: Word | Sequence[Word] | None) -> "Several | None":
+        """One, or several; None is not said at all.
+
+        Raises:
+            ValueError: there are several, and none of them: that may be a mistake, and would ask for all.
+        """
+        if value is None:
+            return None
+        several = cls((value,) if isinstance(value, Word) else value)
+        if not several:
+            raise ValueError(f"{name}: none is named; leave it out to ask for all")
+        return several
+
+
+Said: TypeAlias = Word | Several | None
+"""What a parameter may be: None is not said at all."""
 
 
 class Asking:
@@ -184,10 +206,19 @@ def json_of(response: requests.Response) -> Json:
         raise AnswerCut(f"{response.url} answered with no JSON: it may be something else than the API") from error
 
 
+def require_words(parameters: Mapping[str, Said]) -> None:
+    """See that one word is said of which there is one, before anything is asked.
+
+    Raises:
+        TypeError: something else is.
+    """
+    for name, value in parameters.items():
+        if not isinstance(value, Word | Several | None):
+            raise TypeError(f"{name}: one is asked for here, and not {value!r}; ask once for each")
+
+
 def _several(value: Said) -> Sequence[Word]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str | int | float | date) else value
+    return () if value is None else value if isinstance(value, Several) else (value,)
 
 
 def _refusal(response: requests.Response) -> Refused:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from requests import Response
 
-from dotbus.client.asking import ARROW, JSON, Asking, Said, asking_of_environment, json_of
+from dotbus.client.asking import ARROW, JSON, Asking, Said, Several, asking_of_environment, json_of, require_words
 from dotbus.client.columns import PACIFIC, UTC, kinds_of, typed_document
 from dotbus.client.errors import AnswerCut
 from dotbus.client.frames import ArrowTable, Frame, Into, of_arrow, of_rows, preferred
@@ -64,10 +64,10 @@ class Client:
 
     def prices(
         self,
-        node: Names = (),
+        node: Names | None = None,
         *,
         market: Market = "RTM",
-        component: Component | Sequence[Component] = (),
+        component: Component | Sequence[Component] | None = None,
         start: Time = "today",
         end: Time | None = None,
         resolution: Literal["raw", "hour", "day"] = "raw",
@@ -78,7 +78,8 @@ class Client:
 
         They come by node and time; by Arrow those of all nodes come in the order in which they are stored, which is soonest.
         """
-        said = {"node": node, "market": market, "component": component, "resolution": resolution, "as_of": as_of}
+        several = {"node": Several.of("node", node), "component": Several.of("component", component)}
+        said = {**several, "market": market, "resolution": resolution, "as_of": as_of}
         columns = ("interval_start",) if resolution == "raw" else ("covered_s",)
         return self._frame("/v1/prices", {**said, "start": start, "end": end, "tz": tz}, columns)
 
@@ -96,7 +97,7 @@ class Client:
 
     def dispatch_batches(
         self,
-        resource: Names = (),
+        resource: Names | None = None,
         *,
         plant: str | None = None,
         start: Time = "today",
@@ -106,12 +107,12 @@ class Client:
         tz: Zone | None = None,
     ) -> Frame:
         """Dispatch batches as each resource sees them: the newest revision, or all; one by its batchUID, of whatever time."""
-        said = {"resource": resource, "plant": plant, "revisions": revisions, "batch": batch}
+        said = {"resource": Several.of("resource", resource), "plant": plant, "revisions": revisions, "batch": batch}
         return self._frame("/v1/dispatch-batches", {**said, "start": start, "end": end, "tz": tz})
 
     def instructions(
         self,
-        resource: Names = (),
+        resource: Names | None = None,
         *,
         plant: str | None = None,
         start: Time = "today",
@@ -121,18 +122,25 @@ class Client:
         tz: Zone | None = None,
     ) -> Frame:
         """Instructions of every type with their segments: of the newest revision of their batch, or of all."""
-        said = {"resource": resource, "plant": plant, "revisions": revisions, "batch": batch}
+        said = {"resource": Several.of("resource", resource), "plant": plant, "revisions": revisions, "batch": batch}
         return self._frame("/v1/instructions", {**said, "start": start, "end": end, "tz": tz})
 
     def dot_latest(
-        self, resource: Names = (), *, plant: str | None = None, schedule: Schedule | None = None, tz: Zone | None = None
+        self,
+        resource: Names | None = None,
+        *,
+        plant: str | None = None,
+        schedule: Schedule | None = None,
+        tz: Zone | None = None,
     ) -> Frame:
         """Of each resource the DOT with the latest start, and whether it is in force now."""
-        return self._frame("/v1/dot/latest", {"resource": resource, "plant": plant, "schedule": schedule, "tz": tz})
+        return self._frame(
+            "/v1/dot/latest", {"resource": Several.of("resource", resource), "plant": plant, "schedule": schedule, "tz": tz}
+        )
 
     def dot(
         self,
-        resource: Names = (),
+        resource: Names | None = None,
         *,
         plant: str | None = None,
         schedule: Schedule | None = None,
@@ -141,7 +149,7 @@ class Client:
         tz: Zone | None = None,
     ) -> Frame:
         """The DOTs that count, interval by interval."""
-        said = {"resource": resource, "plant": plant, "schedule": schedule}
+        said = {"resource": Several.of("resource", resource), "plant": plant, "schedule": schedule}
         return self._frame("/v1/dot", {**said, "start": start, "end": end, "tz": tz})
 
     def trajectory(
@@ -178,7 +186,7 @@ class Client:
 
     def compliance(
         self,
-        resource: Names = (),
+        resource: Names | None = None,
         *,
         plant: str | None = None,
         start: Time = "today",
@@ -187,7 +195,7 @@ class Client:
         tz: Zone | None = None,
     ) -> Frame:
         """Whether resources delivered what was expected of them, in CAISO's words."""
-        said = {"resource": resource, "plant": plant, "revisions": revisions}
+        said = {"resource": Several.of("resource", resource), "plant": plant, "revisions": revisions}
         return self._frame("/v1/compliance", {**said, "start": start, "end": end, "tz": tz})
 
     def gaps(self, *, tz: Zone | None = None) -> Frame:
@@ -211,6 +219,7 @@ class Client:
         return self._told or asking_of_environment(*self._given)
 
     def _frame(self, path: str, said: Mapping[str, Said], columns: Sequence[str] = (), *, is_calculated: bool = False) -> Frame:
+        require_words(said)
         asking, into = self._asking, self._into or preferred()
         kinds = kinds_of(asking.openapi, path, columns)
         # What is calculated streams for some days at most and pages for any range; of a stream a limit would be the end.

@@ -111,7 +111,7 @@ class DotSchedule:
         if len(past) < 2:  # noqa: PLR2004  # it is the last of its schedule
             return self if withdrawn == self.withdrawn else replace(self, withdrawn=withdrawn)
         last = [max(of_one, key=_precedence) for schedule in Schedule if (of_one := of_schedule(past, schedule))]
-        kept = [one for one in past if any(_is_beside(one, each) for each in last)]
+        kept = [one for one in past if any(is_beside(one, each) for each in last)]
         rest = tuple(interval for interval in self.intervals if interval.interval_end > now or interval in kept)
         return replace(self, intervals=rest, withdrawn=withdrawn)
 
@@ -199,7 +199,7 @@ class TrajectoryCurve:
         return replace(self, points=kept) if len(kept) < len(self.points) else self
 
 
-def _is_beside(one: DotInterval, last: DotInterval) -> bool:
+def is_beside(one: DotInterval, last: DotInterval) -> bool:
     """Whether a DOT is the last one past, or as good as that for a part of its time."""
     overlap = one.interval_start < last.interval_end and last.interval_start < one.interval_end
     return overlap and rank(one) == rank(last)

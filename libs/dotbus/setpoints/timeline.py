@@ -3,16 +3,17 @@
 It depends on what was said alone, and mostly that is said again and again: so it is made once, and each moment is looked up.
 """
 
-from bisect import bisect_right
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice, pairwise, zip_longest
+from heapq import heappop, heappush
+from itertools import pairwise, zip_longest
 from typing import Final
 
 from dotbus.contracts.messages import DotInterval
-from dotbus.contracts.schedules import Schedule, in_force, of_schedule, precedence, rank
+from dotbus.contracts.schedules import Schedule, of_schedule, precedence, rank
 
 REMEMBERED: Final = 2048
 """Of how many sets of DOTs the timelines are kept: of a thousand resources each has one set most of the time."""
@@ -71,18 +72,18 @@ class Timeline:
 
     def held(self, begin: datetime, end: datetime) -> Iterator[tuple[tuple[datetime, datetime], DotInterval]]:
         """From when until when within a range each DOT is in force, in their order."""
-        for stretch_begin, stretch_end, dot in self._stretches:
-            if stretch_begin < end and stretch_end > begin:
-                yield (max(stretch_begin, begin), min(stretch_end, end)), dot
+        first = bisect_right(self._stretches, begin, key=lambda stretch: stretch[1])
+        after = bisect_left(self._stretches, end, key=lambda stretch: stretch[0])
+        for stretch_begin, stretch_end, dot in self._stretches[first:after]:
+            yield (max(stretch_begin, begin), min(stretch_end, end)), dot
 
     def is_covered(self, begin: datetime, end: datetime) -> bool:
         """Whether a DOT is in force at every moment between two times."""
         until = begin
         first = max(bisect_right(self._stretches, begin, key=lambda stretch: stretch[0]) - 1, 0)
-        for stretch_begin, stretch_end, _ in islice(self._stretches, first, None):
-            if stretch_begin > until:
-                break
-            until = max(until, stretch_end)
+        while first < len(self._stretches) and self._stretches[first][0] <= until < end:
+            until = max(until, self._stretches[first][1])
+            first += 1
         return until >= end
 
 
@@ -111,13 +112,25 @@ def _first_of_each_start(intervals: Sequence[DotInterval]) -> list[DotInterval]:
 def _stretches(intervals: Sequence[DotInterval], cuts: Sequence[datetime]) -> list[_Stretch]:
     """Begin, end and DOT of every time for which one DOT is in force without a break, in their order."""
     stretches: list[_Stretch] = []
-    for begin, end in pairwise(cuts):
-        dot = in_force(intervals, begin)
+    for (begin, end), dot in zip(pairwise(cuts), _in_force(intervals, cuts), strict=False):
         if dot and stretches and stretches[-1][1:] == (begin, dot):
             stretches[-1] = (stretches[-1][0], end, dot)
         elif dot:
             stretches.append((begin, end, dot))
     return stretches
+
+
+def _in_force(intervals: Sequence[DotInterval], moments: Iterable[datetime]) -> Iterator[DotInterval | None]:
+    """The DOT in force at each of some moments, which are in their order: what `contracts.schedules.in_force` says of each."""
+    best_first = sorted(intervals, key=precedence, reverse=True)
+    coming = deque(sorted(enumerate(best_first), key=lambda place: place[1].interval_start))
+    begun: list[tuple[int, DotInterval]] = []
+    for at in moments:
+        while coming and coming[0][1].interval_start <= at:
+            heappush(begun, coming.popleft())
+        while begun and begun[0][1].interval_end <= at:
+            heappop(begun)
+        yield begun[0][1] if begun else None
 
 
 def _anchors(stretches: Sequence[_Stretch]) -> list[tuple[datetime, DotInterval]]:
