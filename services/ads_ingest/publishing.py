@@ -96,6 +96,7 @@ class Publisher(Generic[B, S]):
         self._cursor_name = cursor_name
         self._committed = committed
         self._unassigned = unassigned
+        self._log = get_logger("ads")
         self.known_state = known_state
         self.lock = known_state.lock
         self.instructions = instructions
@@ -210,7 +211,8 @@ class Publisher(Generic[B, S]):
         if not (events or states or moved or notes):
             return
         of_topics = [(self._topic(event), event) for event in events]
-        self._outbox.commit(now, events=of_topics, states=states, cursors=moved, notes=notes)
+        if self._outbox.commit(now, events=of_topics, states=states, cursors=moved, notes=notes):
+            self._tell(events)
         self.had |= {had.batch_uid: had} if had else {}
         for known_state, of_board in zip(self._known_states, due, strict=True):
             known_state.note_said(of_board)
@@ -218,6 +220,12 @@ class Publisher(Generic[B, S]):
         self._committed()
         for event in events:
             self._unassigned.note(event.plant, event.resource_id)
+
+    def _tell(self, events: Sequence[Dispatch | TrajectoryBatch]) -> None:
+        """One line for each batch."""
+        for batch in {event.batch.batch_uid: event.batch for event in events}.values():
+            resources = sum(event.batch.batch_uid == batch.batch_uid for event in events)
+            self._log.info("batch", stream=self._cursor_name, batch_uid=batch.batch_uid, resources=resources)
 
     @property
     def _known_states(self) -> tuple[KnownState[Any, Any], ...]:

@@ -326,9 +326,18 @@ class Loop:
         self._cursors |= cursors
         corrections = self._told.remember(events, now)
         if market:
+            self._tell_kept(market, events, corrections)
             self._meters.events.labels(market).inc(stored)
             self._meters.corrections.labels(market).inc(corrections)
         self._committed()
+
+    def _tell_kept(self, market: Market, events: Sequence[Prices], corrections: int) -> None:
+        """One line for what an answer brought: in the course of a day that is a market's interval."""
+        if events:
+            until = max(event.interval_end for event in events).isoformat()
+            since = min(event.interval_start for event in events).isoformat()
+            prices = sum(len(event.nodes) for event in events)
+            self._log.info("prices", market=market, since=since, until=until, prices=prices, corrections=corrections)
 
     def _keep_again(self, now: datetime) -> None:
         """The outbox keeps again: everything that was said to fail is asked for now, not when it would have been due."""

@@ -197,4 +197,4 @@ def _require_nodes(file: InstallationFile) -> None:
     no_node = not (wanted.price_nodes or wanted.prices.group) and of_resources and file.is_as_given(*nodes)
     if no_market or no_node:
         reason = "names no node or no market, so there is nothing to ask for"
-        raise ConfigurationRefused([Mistake(file.where, "prices", reason)])
+        raise ConfigurationRefused(file.located([Mistake(file.where, "prices", reason)]))

@@ -1,15 +1,12 @@
 """`lmp-ingest backfill` and `gaps`: prices of the past, had by the running service and said on the bus as any others.
 
-Exit status: 0 all of it came, 1 something is missing or was refused, 2 the command line or the configuration is wrong, 3 nobody
-knows.
+Exit status: 0 all came that OASIS has published, 1 something is missing or was refused, 2 the command line or the configuration
+is wrong, 3 nobody knows.
 """
 
-import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from socket import gethostname
 from typing import Annotated, Final
 
 import typer
@@ -17,18 +14,23 @@ import typer
 from caiso.oasis import Group, Market, midnight, named, trade_day
 from dotbus.contracts.messages import Backfill, BackfillRequest, ServiceStatus
 from dotbus.contracts.messages.history import MOST_NODES
+from dotbus.runtime.backfills.asking import (
+    backfilled,
+    conversing,
+    is_whole,
+    named_in_words,
+    request_of,
+    summary,
+    take,
+)
+from dotbus.runtime.backfills.running import Running
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
-from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
 from dotbus.runtime.settings.settings import BusSettings, ConfigSettings, ServiceSettings, load_settings
-from lmp_ingest.commands.progress import Progress
-from lmp_ingest.commands.running import NotAnswered, Running
 from lmp_ingest.commands.spans import Span, Wanted
-from lmp_ingest.history.bus_requests import TAKEN
 from lmp_ingest.settings import PREFIX
 
-EXIT_UNKNOWN: Final = 3
 AT_ONCE: Final = 10
 """Of many gaps so many are asked for together: the service takes no more than a few at a time."""
 
@@ -57,17 +59,18 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
     ) -> None:
         """Have the running service ask for prices of the past, and wait."""
         span = load_or_exit(lambda: _span(market, start, end, clock()))
-        with reached(clock) as running:
-            request = request_of(running, market, tuple(dict.fromkeys(map(named, node))), span, cancel=cancel)
+        with _reached(clock) as running:
+            nodes = tuple(dict.fromkeys(map(named, node)))
+            request = request_of(running, market, nodes, span.start, span.end, cancel=cancel)
             if detach or cancel:
-                _take(running, [request])
+                take(running, [request])
             else:
                 _tell(backfilled(running, [request]))
 
     @app.command()
     def gaps(*, fill: Fill = False) -> None:
         """Tell which published prices the running service lacks still."""
-        with reached(clock) as running:
+        with _reached(clock) as running:
             status = running.status()
             lacking = requests_for(running, status)
             for line in gap_lines(status):
@@ -83,16 +86,6 @@ def add_history_commands(app: typer.Typer, clock: Callable[[], datetime]) -> Non
             _tell(known)
 
 
-def backfilled(running: Running, requests: Sequence[BackfillRequest]) -> list[Backfill]:
-    """Have the service take requests, and follow them to their ends, with bars where somebody looks at a terminal.
-
-    Raises:
-        NotAnswered: nobody takes them, or the service went away and is not back.
-        typer.Exit: one is refused, or Ctrl-C; what was taken goes on in the service.
-    """
-    return _followed(running, requests, _take(running, requests))
-
-
 def gap_lines(status: ServiceStatus) -> Iterator[str]:
     """What is missing of each market, and how far it is complete."""
     for upstream in status.upstreams:
@@ -100,27 +93,7 @@ def gap_lines(status: ServiceStatus) -> Iterator[str]:
         until = status.cursors.get(market)
         yield f"{market}: {f'complete until {datetime.fromisoformat(until):%Y-%m-%dT%H:%MZ}' if until else 'no price yet'}"
         for one in upstream.missing:
-            yield f"{market}: missing {one.start:%Y-%m-%dT%H:%MZ} to {one.end:%Y-%m-%dT%H:%MZ} of {_names(one.names)}"
-
-
-def summary(backfill: Backfill) -> Iterator[str]:
-    """What came of a backfill, and what did not."""
-    span = f"{backfill.start:%Y-%m-%dT%H:%MZ} to {backfill.end:%Y-%m-%dT%H:%MZ}"
-    came = f"{backfill.prices:,} prices in {backfill.requests_done:,} request{'' if backfill.requests_done == 1 else 's'}"
-    yield f"{backfill.market} {span} of {_names(backfill.nodes)}: {came}"
-    for start, end in backfill.missing:
-        yield f"missing: {start:%Y-%m-%dT%H:%MZ} to {end:%Y-%m-%dT%H:%MZ}"
-    if backfill.unpriced:
-        yield f"no price at all: {_names(backfill.unpriced)}; is the name right?"
-    if backfill.requests_failed:
-        yield f"{backfill.requests_failed:,} requests brought nothing, the last because {backfill.detail}"
-    elif backfill.detail:
-        yield backfill.detail
-
-
-def is_whole(backfill: Backfill) -> bool:
-    """Whether all that was asked for came."""
-    return backfill.requests_done == backfill.requests and not (backfill.missing or backfill.unpriced)
+            yield f"{market}: missing {one.start:%Y-%m-%dT%H:%MZ} to {one.end:%Y-%m-%dT%H:%MZ} of {named_in_words(one.names)}"
 
 
 def _span(market: Market, start: str, end: str | None, now: datetime) -> Span:
@@ -135,7 +108,7 @@ def requests_for(running: Running, status: ServiceStatus) -> list[BackfillReques
         for one in upstream.missing:
             names.setdefault((Market(_market_of(upstream.name)), Span(one.start, one.end)), []).extend(one.names)
     return [
-        request_of(running, market, tuple(some), span)
+        request_of(running, market, tuple(some), span.start, span.end)
         for (market, span), lacking in names.items()
         for some in _pieces(sorted(set(lacking)))
     ]
@@ -153,49 +126,6 @@ def _market_of(upstream: str) -> str:
     return upstream.removeprefix("oasis_").upper()
 
 
-def request_of(
-    running: Running, market: Market, nodes: tuple[str, ...], span: Span, *, cancel: bool = False
-) -> BackfillRequest:
-    """A request for prices. The same prices have the same id, so that the same command finds again what it asked for."""
-    what = f"{market} {' '.join(sorted(nodes))} {span.start.isoformat()} {span.end.isoformat()}"
-    return BackfillRequest(
-        environment=running.installation.environment,
-        source=f"lmp-ingest/{gethostname()}",
-        time=running.clock(),
-        request_id=hashlib.sha256(what.encode()).hexdigest()[:16],
-        market=market,
-        nodes=nodes,
-        start=span.start,
-        end=span.end,
-        cancel=cancel,
-    )
-
-
-def _take(running: Running, requests: Sequence[BackfillRequest]) -> datetime:
-    """Have the service take them. Returns when it took the last, by its clock."""
-    taken_at = running.status().time
-    for request in requests:
-        reply = running.ask(request)
-        typer.echo(f"{reply.outcome}: {reply.detail}", err=True)
-        if reply.outcome != TAKEN:
-            raise typer.Exit(EXIT_FAILED)
-        taken_at = reply.time
-    return taken_at
-
-
-def _followed(running: Running, requests: Sequence[BackfillRequest], taken_at: datetime) -> list[Backfill]:
-    """How they ended."""
-    known: list[Backfill] = []
-    try:
-        with Progress(sys.stderr) as progress:
-            for known in running.follow([request.request_id for request in requests], taken_at):
-                progress.show(known)
-    except KeyboardInterrupt:
-        typer.echo("it goes on in the service; the same command tells how far it is, --cancel stops it", err=True)
-        raise typer.Exit(EXIT_UNKNOWN) from None
-    return known
-
-
 def _tell(known: Sequence[Backfill]) -> None:
     for one in known:
         typer.echo("\n".join(summary(one)))
@@ -203,22 +133,12 @@ def _tell(known: Sequence[Backfill]) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = 10
-    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
-
-
 @contextmanager
-def reached(clock: Callable[[], datetime]) -> Iterator[Running]:
+def _reached(clock: Callable[[], datetime]) -> Iterator[Running]:
     """The service that the environment names, while a command runs; a service that does not answer ends the command."""
     settings, installation, instance = load_or_exit(_configured)
-    configure_logs("lmp_ingest", "by-hand", "console", "error")
-    try:
-        with Running.reached(settings, installation, instance, clock) as running:
-            yield running
-    except NotAnswered as failure:
-        typer.echo(str(failure), err=True)
-        raise typer.Exit(EXIT_UNKNOWN) from failure
+    with conversing(settings, installation, instance, "lmp-ingest", clock) as running:
+        yield running
 
 
 def _configured() -> tuple[BusSettings, Installation, str]:

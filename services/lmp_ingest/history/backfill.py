@@ -17,6 +17,7 @@ from caiso.oasis import (
     Group,
     Market,
     Question,
+    due_by,
     floor,
     interval_starts,
     is_name,
@@ -87,9 +88,12 @@ def answered(backfill: Backfill, asked: Question, block: PriceBlock, now: dateti
     """A backfill after an answer to its next question. One without prices says that OASIS has none."""
     counts = block.is_priced.sum(axis=1)
     most_nodes = max(backfill.most_nodes, int(counts.max(initial=0))) if isinstance(asked.nodes, Group) else 0
-    done = _done(backfill, _lacking(asked, block, counts >= MOST_AT_LEAST * most_nodes), now)
+    of_all = _lacking(asked, block, counts >= MOST_AT_LEAST * most_nodes)
+    lacking = [span for span in of_all if backfill.start <= span.start < backfill.end]  # a group's question is a whole hour
+    later = [span for span in lacking if _may_come(asked.market, span.start, block, now)]
     return msgspec.structs.replace(
-        done,
+        _done(backfill, [span for span in lacking if span not in later], now),
+        unpublished=_with(backfill.unpublished, later),
         most_nodes=most_nodes,
         prices=backfill.prices + int(counts.sum()),
         unpriced=tuple(node for node in backfill.unpriced if node not in block.priced_nodes),
@@ -110,9 +114,18 @@ def stopped(backfill: Backfill, now: datetime) -> Backfill:
 
 def _done(backfill: Backfill, lacking: Iterable[Span], now: datetime) -> Backfill:
     requests_done = backfill.requests_done + 1
-    missing = joined([*(Span(*span) for span in backfill.missing), *lacking])
+    missing = _with(backfill.missing, lacking)
     ended_at = now if requests_done >= backfill.requests else None
-    return msgspec.structs.replace(backfill, requests_done=requests_done, missing=tuple(map(tuple, missing)), ended_at=ended_at)
+    return msgspec.structs.replace(backfill, requests_done=requests_done, missing=missing, ended_at=ended_at)
+
+
+def _with(known: Iterable[tuple[datetime, datetime]], more: Iterable[Span]) -> tuple[tuple[datetime, datetime], ...]:
+    return tuple((start, end) for start, end in joined([*(Span(*span) for span in known), *more]))
+
+
+def _may_come(market: Market, start: datetime, block: PriceBlock, now: datetime) -> bool:
+    """Whether an interval is merely not published yet: it need not be, and the answer has nothing of it or after it."""
+    return now < due_by(market, start) and (block.newest_end is None or start >= block.newest_end)
 
 
 def _lacking(asked: Question, block: PriceBlock, is_usual: Flags) -> Iterator[Span]:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from dotbus.contracts.codec import UndecodableMessage, decode_as, encode
 from dotbus.contracts.messages import BackfillReply, BackfillRequest
+from dotbus.contracts.messages.history import REFUSED, TAKEN
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
@@ -17,8 +18,6 @@ from dotbus.runtime.presence import Identity
 from lmp_ingest.history.backfill import BackfillRefused
 from lmp_ingest.history.history import History
 
-TAKEN: Final = "taken"
-REFUSED: Final = "refused"
 MOST_WAITING: Final = 100
 _REPLY_WITHIN_S: Final = 5.0
 

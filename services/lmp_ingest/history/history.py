@@ -124,9 +124,13 @@ class History:
 
     def _tell_end(self, backfill: Backfill) -> None:
         if backfill.ended_at:
-            missing = [f"{start:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}" for start, end in backfill.missing]
             self._log.info(
-                "a backfill ended", id=backfill.request_id, prices=backfill.prices, missing=missing, detail=backfill.detail
+                "a backfill ended",
+                id=backfill.request_id,
+                prices=backfill.prices,
+                missing=_said(backfill.missing),
+                unpublished=_said(backfill.unpublished),
+                detail=backfill.detail,
             )
 
     def _of(self, question: Question) -> Sequence[_Kept]:
@@ -138,6 +142,10 @@ class History:
         ended = [kept.backfill for kept in self._kept.values() if kept.backfill.ended_at]
         ended.sort(key=lambda one: one.ended_at or one.end)
         return {NOTE + one.request_id: None for one in ended[: max(0, len(ended) - MOST_ENDED + 1)]}
+
+
+def _said(spans: Sequence[tuple[datetime, datetime]]) -> list[str]:
+    return [f"{start:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}" for start, end in spans]
 
 
 def _notes(backfills: Sequence[Backfill]) -> Notes:

@@ -15,7 +15,7 @@ import numpy as np
 from caiso.oasis import Group, Market, Question
 from dotbus.contracts.messages import Environment, Prices
 from lmp_ingest.known.price_block import Flags, Floats, Numbers, PriceBlock
-from lmp_ingest.known.told_interval import ToldInterval
+from lmp_ingest.known.told_interval import ToldInterval, most_bytes
 
 WHOLE_FOR = timedelta(hours=2)
 """How long past its start an interval of many nodes keeps its values: what runs and the hour before it are read again often."""
@@ -42,6 +42,8 @@ class _MarketTold:
 
     def forget(self, oldest: datetime) -> None:
         """Of what is older than that so much stays as there is room for: what was told of it last."""
+        if len(self.facts) * (OBJECT_BYTES + most_bytes(len(self.numbers))) <= OLD_BYTES:
+            return  # there is room for all: of years of one node nobody need look at each interval with every answer
         room_bytes = OLD_BYTES
         for start in [start for start in reversed(self.facts) if start < oldest]:
             told = self.intervals.get(start)

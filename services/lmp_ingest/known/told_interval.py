@@ -124,5 +124,14 @@ def _grown(kept: npt.NDArray[K], numbers: Numbers, absent: object) -> npt.NDArra
     needed = int(numbers.max(initial=-1)) + 1
     if needed <= len(kept):
         return kept
-    room = np.full((needed + needed // 8 - len(kept), *kept.shape[1:]), absent, dtype=kept.dtype)
+    room = np.full((_with_room(needed) - len(kept), *kept.shape[1:]), absent, dtype=kept.dtype)
     return np.concatenate([kept, room])
+
+
+def _with_room(nodes: int) -> int:
+    return nodes + nodes // 8
+
+
+def most_bytes(nodes: int) -> int:
+    """What an interval takes at most when there are so many nodes."""
+    return _with_room(nodes) * 8 * len(COLUMNS)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 from ads_bench import INSTALLATION, MINUTE, RECHECK, T0, Bench, batch, faulted, timed_out
 from ads_fake import Trouble
 from ads_replies import fault
@@ -28,6 +29,15 @@ def test_each_new_batch_becomes_an_event_for_each_resource_a_state_and_a_cursor_
     assert bench.dots("R2") == [("B1", -1.0), ("B2", -2.0)]
     assert bench.outbox.cursors() == {"dispatch": "B2"}
     assert bench.ads.validated == {"B1": 1, "B2": 1}
+
+
+def test_each_batch_is_one_line_in_the_log_and_none_when_it_comes_again(bench: Bench) -> None:
+    bench.ads.batches = [batch(1), batch(2)]
+    with structlog.testing.capture_logs() as log:
+        bench.round()
+        bench.round()
+    told = [(line["stream"], line["batch_uid"], line["resources"]) for line in log if line["event"] == "batch"]
+    assert told == [("dispatch", "B1", 2), ("dispatch", "B2", 2)]
 
 
 def test_the_first_question_is_for_all_and_the_next_for_what_came_since(bench: Bench) -> None:

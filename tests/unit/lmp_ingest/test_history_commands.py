@@ -6,11 +6,12 @@ from typing import cast
 import pytest
 
 from dotbus.contracts.messages import Backfill, Missing, ServiceStatus, Upstream
+from dotbus.runtime.backfills.asking import is_whole, summary
+from dotbus.runtime.backfills.running import Running
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.testing import samples
-from lmp_ingest.commands.history import gap_lines, is_whole, requests_for, summary
-from lmp_ingest.commands.running import Running
+from lmp_ingest.commands.history import gap_lines, requests_for
 
 BEGIN, END = datetime(2026, 11, 1, 7, tzinfo=UTC), datetime(2026, 11, 6, 8, tzinfo=UTC)
 INSTALLATION = Installation.model_validate({"environment": "simulator", "plant": [{"name": "p"}]})
@@ -35,7 +36,7 @@ def status(**missing: list[Missing]) -> ServiceStatus:
 
 
 def running() -> Running:
-    return Running(INSTALLATION, "a", lambda: END, cast(Bus, None))
+    return Running(INSTALLATION, "a", "lmp-ingest", lambda: END, cast(Bus, None))
 
 
 def gap(*names: str, start: datetime = BEGIN) -> Missing:
@@ -81,6 +82,9 @@ def test_a_gap_is_told_with_its_market_time_and_the_first_of_its_nodes() -> None
         ({"missing": ()}, True, "719 prices in 1 request"),
         ({}, False, "missing: 2026-09-03T08:00Z to 2026-09-03T09:00Z"),
         ({"missing": (), "unpriced": ("BAD",)}, False, "no price at all: BAD; is the name right?"),
+        ({"missing": (), "unpublished": ((BEGIN, END),)}, True, "not published yet: 2026-11-01T07:00Z to 2026-11-06T08:00Z"),
+        ({"missing": (), "unpublished": ((BEGIN, END),), "unpriced": ("N1",)}, False, "no price at all: N1"),
+        ({"missing": (), "unpublished": ((BEGIN, END),), "unpriced": ("N1",), "prices": 0}, True, "0 prices in 1 request"),
         ({"requests": 3, "missing": ()}, False, "1 request"),
         (
             {"requests_failed": 1, "detail": "HTTP status 503"},

@@ -147,6 +147,51 @@ def test_a_time_that_caiso_has_nothing_of_is_missing_and_the_rest_goes_on(one: S
     assert (ended.requests_failed, ended.prices) == (0, 2 * 48)
 
 
+def real_time(*, until: datetime, without: frozenset[datetime] = frozenset()) -> Callable[[Question], bytes]:
+    """Prices of N1 and N2 up to a time, and none of some intervals."""
+
+    def answer(question: Question) -> bytes:
+        nodes = ("N1", "N2") if isinstance(question.nodes, Group) else [name for name in question.nodes if name != "BAD"]
+        starts = [at for at in interval_starts(question.start, question.end, FIVE) if at < until and at not in without]
+        rows = [(at, node, "LMP", 5.0) for at in starts for node in nodes]
+        return table(question.market, rows) if rows else NO_DATA
+
+    return answer
+
+
+@pytest.mark.parametrize("nodes", [("N1", "N2"), ("ALL",)])
+def test_what_is_not_published_yet_is_not_missing_but_told_as_that(one: Story, nodes: tuple[str, ...]) -> None:
+    published_until = BEGIN - 2 * FIVE
+    one.oasis.answer = real_time(until=published_until)
+    one.ask(**wanted(market="RTM", nodes=nodes, start=BEGIN - 3 * HOUR, end=BEGIN + DAY))
+    ended = finished(one)
+
+    assert (ended.missing, ended.unpublished) == ((), ((published_until, ended.end),))
+
+
+def test_what_lies_before_a_published_price_or_is_an_hour_late_is_missing_also_up_to_now(one: Story) -> None:
+    hole = BEGIN - 4 * FIVE
+    one.oasis.answer = real_time(until=BEGIN - FIVE, without=frozenset([hole]))
+    one.ask(**wanted(market="RTM", start=BEGIN - 3 * HOUR, end=BEGIN + DAY))
+    holed = finished(one)
+    one.oasis.answer = real_time(until=BEGIN - 2 * HOUR)
+    one.ask(**wanted(request_id="s", market="RTM", start=BEGIN - 3 * HOUR, end=BEGIN + DAY))
+    late = finished(one, "s")
+
+    assert (holed.missing, holed.unpublished) == (((hole, hole + FIVE),), ((BEGIN - FIVE, holed.end),))
+    ((since, until),), ((since_due, _),) = late.missing, late.unpublished
+    assert (since, until) == (BEGIN - 2 * HOUR, since_due)
+    assert one.now - HOUR - 3 * FIVE < until <= one.now - HOUR
+
+
+def test_a_wrong_name_is_missing_of_what_is_published_for_another(one: Story) -> None:
+    one.oasis.answer = real_time(until=BEGIN - 2 * FIVE)
+    one.ask(**wanted(market="RTM", nodes=("BAD", "N1"), start=BEGIN - 6 * FIVE, end=BEGIN + DAY))
+    ended = finished(one)
+
+    assert (ended.missing, ended.unpriced) == (((BEGIN - 6 * FIVE, BEGIN - 2 * FIVE),), ("BAD",))
+
+
 def test_a_group_of_which_far_fewer_nodes_came_is_not_whole(one: Story) -> None:
     one.oasis.answer = lambda question: hours(question, lambda at, node: node == "N2" and FIRST + DAY <= at < FIRST + 2 * DAY)
     one.ask(**wanted(nodes=("ALL",)))

@@ -5,6 +5,7 @@ from itertools import cycle, pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 from oasis_recordings import recorded, zipped
 from oasis_story import BEGIN, FIVE, ScriptedOasis, published, table
 
@@ -28,6 +29,18 @@ def test_prices_become_events_states_and_a_cursor(story) -> None:
     assert one.outbox.cursors() == {"RTM": (BEGIN + 2 * FIVE).isoformat()}
     assert one.health(Market.RTM).ok
     assert one.health(Market.RTM).clock_offset_s == 0.25
+
+
+def test_what_an_answer_brings_is_one_line_in_the_log_and_nothing_new_is_none(story) -> None:
+    one = story()
+    one.oasis.answer = published(lambda: one.now)
+    with structlog.testing.capture_logs() as log:
+        one.run(10)
+        one.run(300)
+    told = [line for line in log if line["event"] == "prices"]
+    assert [line["market"] for line in told] == ["RTM"] * len(told)
+    assert [line["until"] for line in told] == sorted({line["until"] for line in told}), "each goes further than the one before"
+    assert told[-1]["since"] == (BEGIN + 2 * FIVE).isoformat()
 
 
 def test_reading_the_same_prices_again_stores_nothing_and_an_interval_s_turn_says_the_next_price(story) -> None:
