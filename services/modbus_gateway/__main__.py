@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.topics import encode_name
+from dotbus.judging.received import Received
 from dotbus.runtime.ingest import open_outbox
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
@@ -23,7 +24,6 @@ from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.reloading.memory import undisturbed
 from modbus_gateway.serving import Serving
 from modbus_gateway.settings import PREFIX, Configuration, load_configuration
-from modbus_gateway.state.received import Received
 from modbus_gateway.writes.wiring import Writes
 
 try:

@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
+from dotbus.readings.motion import EndsAt
+from dotbus.runtime.hanging import Hangs, in_time
 from dotbus.runtime.starting import CannotStart
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.settings import PREFIX, GatewaySettings
-from modbus_gateway.values.motion import EndsAt
 from modbus_gateway.wire.certificates import Credentials, Files, Unusable, days_left
 from modbus_gateway.wire.connection import Door
 from modbus_gateway.wire.rtu import Rtu
-from modbus_gateway.wire.tls import Roles, Secured
+from modbus_gateway.wire.tls import LOOKS, Roles, Secured
+
+READ_WITHIN_S: Final = 10.0
+"""How long certificates may take to be read before the gateway says that it cannot start."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ def _own(settings: GatewaySettings, host: str | None, port: int, door: Door, nam
 
 def _secured(files: Files, roles: Roles, wall: Callable[[], datetime], monotonic_s: Callable[[], float]) -> Secured:
     try:
-        return Secured(files, roles, wall, monotonic_s)
+        return in_time(lambda: Secured(files, roles, wall, monotonic_s), LOOKS, READ_WITHIN_S)
+    except Hangs as hangs:
+        raise CannotStart(f"{PREFIX}TLS_CERTIFICATE_FILE, {PREFIX}TLS_CLIENT_CA_FILE: cannot be read: {hangs}") from hangs
     except Unusable as unusable:
         raise CannotStart(f"{PREFIX}TLS_{unusable.setting.upper()}: {unusable}") from unusable
 

@@ -11,11 +11,13 @@ from dotbus.runtime.installation.modbus import Addresses, Table
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
 from modbus_gateway.map.documents.document import Format, write_document
-from modbus_gateway.map.documents.imports import import_points
-from modbus_gateway.map.documents.live import live_table
+from modbus_gateway.map.documents.imports import import_lines
+from modbus_gateway.map.documents.live import Reading, live_json, live_table
+from modbus_gateway.map.documents.live_cells import read_cells
+from modbus_gateway.map.documents.live_written import read_written
 from modbus_gateway.map.documents.rows import in_order, rows_of
 from modbus_gateway.map.documents.tags import Reader, write_tags
-from modbus_gateway.map.documents.written_rows import written_rows
+from modbus_gateway.map.documents.written_rows import written_cells, written_rows
 from modbus_gateway.map.draft import Draft, draft
 from modbus_gateway.wire.client import Client, NoAnswer
 
@@ -61,13 +63,13 @@ def import_map(
         Addresses, typer.Option(help="What [modbus] addresses says in the file they go to.")
     ] = Addresses.FROM_0,
 ) -> None:
-    """Print the registers of a CSV table as [[modbus.point]] tables. Nothing is printed when anything is wrong."""
+    """Print the registers of a CSV table as tables of dotbus.toml. Nothing is printed when anything is wrong."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         typer.echo(f"{file}: cannot be read: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error
-    toml, mistakes = import_points(text, str(file), addresses)
+    toml, mistakes = import_lines(text, str(file), addresses)
     load_or_exit(lambda: _without(mistakes))
     typer.echo(toml, nl=False)
 
@@ -77,12 +79,24 @@ def read(
     host: Annotated[str, typer.Option(help="Where the gateway serves.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its Modbus port.")] = 5020,
     unit: Unit = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Read every value of a running gateway, and tell how good and how old each is."""
+    """Read every value of a running gateway, and tell how good and how old each is. What SCADA writes is among them."""
     _, drafted = load_or_exit(lambda: load_map(config))
+    readings = read_or_exit(drafted, config, host, port, unit)
+    typer.echo(live_json(readings) if as_json else live_table(readings), nl=False)
+
+
+def read_or_exit(drafted: Draft, config: Path, host: str, port: int, unit: int | None) -> list[Reading]:
+    """Every value of a running gateway, of one unit or of all; else the command ends, and says why."""
+    if unit is not None and unit not in drafted.register_map.units:
+        _refuse(f"unit {unit} is none of {config}: {', '.join(map(str, sorted(drafted.register_map.units)))}")
     try:
         with Client(host, port) as client:
-            typer.echo(live_table(list(client.read(drafted.register_map, unit))), nl=False)
+            shown = read_cells(list(client.read(drafted.register_map, unit)))
+            written = read_written(list(client.read_written(written_cells(drafted.writables), unit)))
+            return [*shown, *written]
     except NoAnswer as silent:
         typer.echo(str(silent), err=True)
         raise typer.Exit(EXIT_FAILED) from silent

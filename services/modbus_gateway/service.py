@@ -16,12 +16,12 @@ from typing import Final
 
 from dotbus.contracts.messages import Environment, Upstream
 from dotbus.contracts.topics import Topics
+from dotbus.judging.arrivals import Problem, read_delivery
+from dotbus.judging.hearing import hear_ingests
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.state.arrivals import Problem, read_delivery
-from modbus_gateway.state.hearing import hear_ingests, needed_services
 from modbus_gateway.wire.images.current_image import CurrentImage
 
 WAITING_MOST: Final = 1000
@@ -73,7 +73,7 @@ class Service:
         self.turned_at_s = monotonic_s()
         self._is_heard = False
         self._delivered = delivered
-        self._needed = needed_services(register_map)
+        self._needed = register_map.services
         self._followed = frozenset(register_map.states(topics))
         self._bus: Bus | None = None
         self._also: frozenset[str] = frozenset()
@@ -104,7 +104,7 @@ class Service:
         """
         before, self._map = self._map, register_map
         images.take_over(self._images, self._also)
-        self._images, self._needed = images, needed_services(register_map)
+        self._images, self._needed = images, register_map.services
         self._followed = frozenset(register_map.states(self._topics))
         self._is_heard = True
         self._changed.set()

@@ -16,7 +16,6 @@ from dotbus.runtime.settings.configuration import ServiceConfiguration, load_ser
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from dotbus.runtime.settings.values import Days, Folder, Megabytes, Port, ReadableFile
 from modbus_gateway.map.checks.file_facts import FileFacts
-from modbus_gateway.map.checks.names import with_names
 from modbus_gateway.map.checks.write_check import never_written, not_of_plant
 from modbus_gateway.map.draft import Draft, check_draft
 from modbus_gateway.map.register_map import RegisterMap
@@ -185,4 +184,4 @@ def _check_writes(told: ServiceConfiguration[GatewaySettings], file: Installatio
     if modbus.answers and told.bus.protocol != "5":
         mistakes += facts.tell(("modbus",), "answer", f"needs {PREFIX}MQTT_PROTOCOL=5: there is no reply without it")
     if mistakes:
-        raise ConfigurationRefused(file.located(with_names(mistakes, facts)))
+        raise ConfigurationRefused(file.located(mistakes))

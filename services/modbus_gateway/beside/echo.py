@@ -10,7 +10,7 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
-from dotbus.runtime.presence import HEARTBEAT_S
+from dotbus.contracts.quality import HEARTBEAT_S
 
 BEHIND_AFTER_S: Final = 5.0
 STOPPED_AFTER_S: Final = 2.0

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Final, Self
 
 from dotbus.contracts.messages import Environment, ServiceStatus
-from dotbus.runtime.presence import HEARTBEAT_S
+from dotbus.contracts.quality import HEARTBEAT_S
 
 LISTENS_S: Final = 1.5 * HEARTBEAT_S
 """So long a gateway listens before it says anything: by then it has heard whoever is there."""

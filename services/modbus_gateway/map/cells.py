@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block, Line, OnBad, Point, Profile, RegisterType, StateTopic
 from dotbus.runtime.installation.toml_values import Market
@@ -10,7 +11,7 @@ from modbus_gateway.map.form import Form
 from modbus_gateway.map.layouts import Layout, Slot
 from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import QUANTITIES, Quantity, Scope
-from modbus_gateway.map.register_map import NO_LIMITS, About, Cell, Limits, Member, PriceAt, StateField
+from modbus_gateway.map.register_map import NO_LIMITS, About, Cell, Limits, StateField
 
 _OF_RESOURCE: Final = (Scope.RESOURCE, Scope.TOGETHER)
 
@@ -45,16 +46,18 @@ def cell_about(point: Point, about: About) -> Cell:
 
 
 def _about_point(point: Point, installation: Installation) -> About:
-    members = tuple(
-        Member(plant.name, resource)
-        for plant in installation.plants
-        for resource in plant.resources
-        if resource.id == point.resource or (point.resource is None and plant.name == point.plant)
-    )
+    known = [Member(plant.name, resource) for plant in installation.plants for resource in plant.resources]
+    members = tuple(one for one in known if _is_about(point, one))
+    if point.resources:
+        members = tuple(one for name in point.resources for one in known if one.resource.id == name)
     prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
     if point.topic:
         return About(fields=(_field(point, point.topic, members, prices),))
     return _relevant(About(members, prices, point.unit_id), known_quantity(point).scope)
+
+
+def _is_about(point: Point, member: Member) -> bool:
+    return member.resource.id == point.resource or (point.resource is None and member.plant == point.plant)
 
 
 def _field(point: Point, topic: StateTopic, members: tuple[Member, ...], prices: tuple[PriceAt, ...]) -> StateField:

@@ -16,7 +16,6 @@ from modbus_gateway.map.block_changes import ChangedBlock, Line
 from modbus_gateway.map.cells import CellsOfBlock, cell_of_point
 from modbus_gateway.map.checks.check import Area, check_alias, check_areas, check_block, check_whole, fits, has_known_size
 from modbus_gateway.map.checks.file_facts import FileFacts
-from modbus_gateway.map.checks.names import with_names
 from modbus_gateway.map.checks.point_check import check_point
 from modbus_gateway.map.checks.quality_check import doubtful_units, may_mislead, told_at, why_untold
 from modbus_gateway.map.checks.write_check import check_writable
@@ -108,7 +107,7 @@ def draft(file: InstallationFile) -> Draft:
     mistakes += check_alias(facts, frozenset(area.unit_id for area in all_areas))
     mistakes += _check_told(areas, told, facts, mistakes)
     register_map = RegisterMap(*_served(areas, modbus), tuple(writable.entries()))
-    return Draft(register_map, writable, file.located(with_names(mistakes, facts)))
+    return Draft(register_map, writable, file.located(mistakes))
 
 
 def _check_told(areas: list[_Claimed], told: list[_Told], facts: FileFacts, mistakes: list[Mistake]) -> Iterator[Mistake]:

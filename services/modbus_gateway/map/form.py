@@ -109,6 +109,8 @@ _RANGE: Final = {
     RegisterType.BOOL: (0, 1),
     RegisterType.BITS: (0, 0xFFFE),
 }
+_FLOAT32: Final = struct.Struct(">f")
+(_FLOAT32_MOST,) = _FLOAT32.unpack(bytes.fromhex("7F7FFFFF"))
 _FLOAT_RANGE: Final = (-3e38, 3e38)
 """What a float32 has room for, and a float64, too."""
 _DIGITS_MOST: Final = 20
@@ -150,6 +152,20 @@ def number_shown(value: float, form: Form) -> float:
     return float(number)
 
 
+def number_in(words: bytes, form: Form) -> float:
+    """The number that registers hold, before scale and offset: the inverse of how a number is packed.
+
+    Of a float32 it is the shortest decimal that is this one: whoever writes 48.2 means it, not 48.20000076.
+    """
+    number: float = form.layout.unpack(high_first(words, form))[0]
+    return _as_written(number) if form.type is RegisterType.FLOAT32 else number
+
+
+def high_first(words: bytes, form: Form) -> bytes:
+    """Registers as they were read, with the high word and the high byte first."""
+    return _in_order(words, form)  # reversing and exchanging undo themselves
+
+
 def carries(form: Form, value: float | str) -> bool:
     """Whether registers of a form can show a value."""
     if form.type is RegisterType.BIT:
@@ -162,6 +178,13 @@ def carries(form: Form, value: float | str) -> bool:
     except DoesNotFit:
         return False
     return True
+
+
+def _as_written(number: float) -> float:
+    if not math.isfinite(number):
+        return number
+    bits, shorter = _FLOAT32.pack(number), (float(f"{number:.{digits}g}") for digits in range(1, 10))
+    return next((each for each in shorter if abs(each) <= _FLOAT32_MOST and _FLOAT32.pack(each) == bits), number)
 
 
 def _order_in_words(form: Form) -> Iterator[str]:

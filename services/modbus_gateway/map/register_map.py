@@ -13,9 +13,9 @@ from typing import Final, Self
 
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
-from dotbus.runtime.installation.installation import Resource
+from dotbus.judging.arrivals import ADS_INGEST, LMP_INGEST
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.modbus import Modbus, StateTopic, Table
-from dotbus.runtime.installation.toml_values import Market
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
 
@@ -24,29 +24,6 @@ ALIASES: Final = (0, 255)
 """Unit ids by which clients ask a device that has one unit: the broadcast's, and the one that Modbus/TCP recommends."""
 _LARGEST_INT32: Final = 0x7FFF_FFFF
 _COUNTED: Final = {Table.DISCRETE: "inputs", Table.COIL: "coils"}
-
-
-@dataclass(frozen=True)
-class Member:
-    """A resource and the plant that it belongs to; for a cell that has a stale time of its own, with that."""
-
-    plant: str
-    resource: Resource
-    stale_after_s: float | None = None
-
-    @property
-    def key(self) -> str:
-        """What its readings are known by, its id: those with a stale time of their own are others."""
-        return self.resource.id if self.stale_after_s is None else f"{self.resource.id}\tstale after {self.stale_after_s} s"
-
-
-@dataclass(frozen=True)
-class PriceAt:
-    """The prices of one node in one market; for a cell that has a stale time of its own, with that."""
-
-    market: Market
-    node: str
-    stale_after_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -270,6 +247,12 @@ class RegisterMap:
         for entry in self.entries:
             of_unit[entry.unit_id].append(entry)
         return {unit_id: _hash_of(entries) for unit_id, entries in of_unit.items()}
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The ingests that the values come from."""
+        needs = {ADS_INGEST: self.members, LMP_INGEST: self.prices}
+        return tuple(service for service, wanted in needs.items() if wanted)
 
     def states(self, topics: Topics) -> list[str]:
         """The topics of the states that are shown."""

@@ -3,19 +3,18 @@
 It stands in tables of its own beside what is read: nothing of it is ever shown from CAISO's values.
 """
 
-import math
-import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from dotbus.contracts.messages import PointValue
 from dotbus.contracts.messages.telemetry import MEGAWATTS, SWITCHES
+from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.modbus import RegisterType, Table
 from dotbus.runtime.installation.modbus_writes import Answer, Networks, Writable, WritableModbus, Write
-from modbus_gateway.map.form import DoesNotFit, Form, encode_value
-from modbus_gateway.map.register_map import Entry, Member
+from modbus_gateway.map.form import DoesNotFit, Form, encode_value, number_in
+from modbus_gateway.map.register_map import Entry
 
 COMMIT_REGISTERS: Final = 12
 """Of a `[[modbus.commit]]`: the two that are written, and the status behind them."""
@@ -27,8 +26,6 @@ PLACE_REGISTERS: Final = 10
 """Behind those: each instruction that is listed."""
 TYPES: Final = frozenset(RegisterType) - {RegisterType.BIT, RegisterType.BITS, RegisterType.STRING}
 """That a number or a flag may be written in."""
-_FLOAT32: Final = struct.Struct(">f")
-(_FLOAT32_MOST,) = _FLOAT32.unpack(bytes.fromhex("7F7FFFFF"))
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,10 @@ class Place:
     def end(self) -> int:
         """The first address behind it."""
         return self.start + self.length
+
+    def is_at(self, unit_id: int, table: Table, start: int) -> bool:
+        """Whether it begins there."""
+        return (self.unit_id, self.table, self.start) == (unit_id, table, start)
 
 
 @dataclass(frozen=True)
@@ -239,25 +240,15 @@ def read_words(words: bytes, form: Form) -> PointValue | NoValue:
         return any(words)
     if words == form.no_value and not form.is_flag:
         return NoValue('it is "no value" of its type')
-    (number,) = form.layout.unpack(_high_first(words, form))
+    number = number_in(words, form)
     if form.type is RegisterType.BOOL:
         return bool(number) if number in (0, 1) else NoValue(f"{number} is neither 1 nor 0")
-    if form.type is RegisterType.FLOAT32:
-        number = _as_written(number)
     value = (float(number) - form.offset) / form.scale + 0.0  # never -0
     try:
         shown = encode_value(value, form)
     except DoesNotFit as error:
         return NoValue(str(error))
     return value if form.is_float or shown == words else NoValue(f"{number} has more digits than a message carries")
-
-
-def _as_written(number: float) -> float:
-    """The shortest decimal that is this float32: whoever writes 48.2 means it, not 48.20000076. Limits are decimals, too."""
-    if not math.isfinite(number):
-        return number
-    bits, shorter = _FLOAT32.pack(number), (float(f"{number:.{digits}g}") for digits in range(1, 10))
-    return next((each for each in shorter if abs(each) <= _FLOAT32_MOST and _FLOAT32.pack(each) == bits), number)
 
 
 def show_words(value: PointValue, form: Form) -> bytes:
@@ -268,11 +259,3 @@ def show_words(value: PointValue, form: Form) -> bytes:
         return encode_value(value, form)
     except DoesNotFit:
         return form.no_value
-
-
-def _high_first(words: bytes, form: Form) -> bytes:
-    pairs: Iterable[bytes] = (words[i : i + 2] for i in range(0, len(words), 2))
-    if form.byte_order.value == "little":
-        pairs = (pair[::-1] for pair in pairs)
-    ordered = list(pairs)
-    return b"".join(reversed(ordered) if form.word_order.value == "little" else ordered)

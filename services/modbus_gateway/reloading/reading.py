@@ -1,11 +1,10 @@
 """Reading again: the installation's file as it is now, held against that which is in force."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
+from dotbus.runtime.hanging import Hangs, in_time
 from dotbus.runtime.installation.file import InstallationFile, read_text, understand_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.settings.mistakes import ConfigurationRefused, Mistake
@@ -19,8 +18,6 @@ WRITES_TAKE_A_RESTART: Final = {"write": "writes", "commit": "commits", "answer"
 """What may be written, by its key and its name: what was written and is staged, and who is watched, would be another's."""
 
 READ_WITHIN_S: Final = 10.0
-HANG_MOST: Final = 8
-"""So many attempts may hang at once: each keeps a thread."""
 _READS: Final = "reads the file again"
 
 
@@ -43,23 +40,11 @@ def read_again(config: Path, in_force: Installation) -> RegisterMap:
 
 
 def _in_time(config: Path) -> str:
-    """The file's text. It may hang for ever, as on a mount whose server is gone: the thread that waits for it is left alone."""
-    if sum(thread.name == _READS for thread in threading.enumerate()) >= HANG_MOST:
-        raise ConfigurationRefused([Mistake(str(config), "", f"cannot be read: {HANG_MOST} attempts before hang still")])
-    read = Future[str]()
-    threading.Thread(target=_read, args=(config, read), name=_READS, daemon=True).start()
+    """The file's text."""
     try:
-        return read.result(READ_WITHIN_S)
-    except TimeoutError as late:
-        reason = f"cannot be read: nothing came within {READ_WITHIN_S:g} s; does the disk or server answer that it is on?"
-        raise ConfigurationRefused([Mistake(str(config), "", reason)]) from late
-
-
-def _read(config: Path, into: Future[str]) -> None:
-    try:
-        into.set_result(read_text(config))
-    except BaseException as error:  # noqa: BLE001  # whoever waits for it raises it
-        into.set_exception(error)
+        return in_time(lambda: read_text(config), _READS, READ_WITHIN_S)
+    except Hangs as hangs:
+        raise ConfigurationRefused([Mistake(str(config), "", f"cannot be read: {hangs}")]) from hangs
 
 
 def _changed(file: InstallationFile, in_force: Installation) -> Iterator[Mistake]:

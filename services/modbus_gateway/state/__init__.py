@@ -1,1 +1,1 @@
-"""What is known of each topic and source, and how far it may be believed."""
+"""What turns when, and which source is another way than it was; what it comes to is `dotbus.judging`'s."""

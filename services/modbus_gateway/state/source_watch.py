@@ -10,10 +10,10 @@ from itertools import chain
 from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
-from modbus_gateway.state.received import Received
-from modbus_gateway.state.source_states import SourceState, source_state, turns_of_state
-from modbus_gateway.state.sources import Source
-from modbus_gateway.state.vouching import against_source, hears, turns
+from dotbus.judging.received import Received
+from dotbus.judging.source_states import SourceState, source_state, turns_of_state
+from dotbus.judging.sources import Source
+from dotbus.judging.vouching import against_source, hears, turns
 
 
 class Question(NamedTuple):

@@ -13,18 +13,17 @@ from typing import Final, cast
 import msgspec
 
 from dotbus.contracts.messages import Dot, DotInterval, Instructions, KnownInstruction, Lmp, Trajectory
-from dotbus.contracts.quality import BIT_OF, Quality, Reason, read_reasons
+from dotbus.contracts.quality import BIT_OF, HEARTBEAT_S, Quality, Reason, read_reasons
 from dotbus.contracts.topics import Topics
+from dotbus.judging.judge import Judged, Known, judge_state, judge_status, turns_of_ages, turns_of_status
+from dotbus.judging.precedence import curve_received_at, holds, revisions, withdrawals
+from dotbus.judging.received import Received
+from dotbus.judging.vouching import JUST_AFTER
+from dotbus.readings.reading import Named, Read, Reading, next_of
 from dotbus.runtime.installation.modbus import Modbus, StateTopic
-from dotbus.runtime.presence import HEARTBEAT_S
 from dotbus.setpoints.curve import ends_at
 from modbus_gateway.map.paths import Step, steps_of
 from modbus_gateway.map.register_map import StateField
-from modbus_gateway.state.judge import Judged, Known, judge_state, judge_status, turns_of_ages, turns_of_status
-from modbus_gateway.state.precedence import curve_received_at, holds, revisions, withdrawals
-from modbus_gateway.state.received import Received
-from modbus_gateway.state.vouching import JUST_AFTER
-from modbus_gateway.values.reading import Named, Read, Reading, next_of
 
 STATUS_COUNTS_S: Final = 3 * HEARTBEAT_S
 """How long a service's status counts: it is said anew each `HEARTBEAT_S`."""

@@ -6,14 +6,14 @@ from itertools import chain
 from typing import Final
 
 from dotbus.contracts.quality import Quality, Reason
+from dotbus.judging.arrivals import ADS_INGEST, LMP_INGEST
+from dotbus.judging.received import NOT_KNOWN, Received
+from dotbus.judging.vouching import hears_caiso
+from dotbus.readings.motion import Count, EndsAt
+from dotbus.readings.reading import Named, Reading
 from dotbus.runtime.installation.modbus import Modbus
 from modbus_gateway.map.layouts import MAP_VERSION
 from modbus_gateway.map.quantities import DOT_FRESH, QUANTITIES, TRAJECTORY_FRESH, Quantity
-from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
-from modbus_gateway.state.received import NOT_KNOWN, Received
-from modbus_gateway.state.vouching import hears_caiso
-from modbus_gateway.values.motion import Count, EndsAt
-from modbus_gateway.values.reading import Named, Reading
 from modbus_gateway.values.source_readings import read_sources
 
 HEARTBEAT_CYCLE: Final = 65535

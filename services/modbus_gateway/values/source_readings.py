@@ -5,12 +5,12 @@ A count is no value while the gateway is not connected to the broker: then nobod
 
 from datetime import datetime
 
+from dotbus.judging.arrivals import ADS_INGEST, LMP_INGEST
+from dotbus.judging.received import Received
+from dotbus.judging.source_states import SourceState, states_of
+from dotbus.readings.motion import DaysLeft, EndsAt
+from dotbus.readings.reading import Named, Reading
 from dotbus.runtime.installation.modbus import Modbus
-from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
-from modbus_gateway.state.received import Received
-from modbus_gateway.state.source_states import SourceState, states_of
-from modbus_gateway.values.motion import DaysLeft, EndsAt
-from modbus_gateway.values.reading import Named, Reading
 
 
 def read_sources(received: Received, judging: Modbus, now: datetime, tls_ends_at: EndsAt | None) -> Named:

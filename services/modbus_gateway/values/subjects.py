@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 from dotbus.contracts.topics import Topics
+from dotbus.readings.subjects import Member, PriceAt
 from modbus_gateway.map.quantities import Scope
-from modbus_gateway.map.register_map import About, Cell, Member, PriceAt, StateField
+from modbus_gateway.map.register_map import About, Cell, StateField
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,26 @@ handshakes that never end is bounded, and leaves for others, as any other crowd.
 """
 
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from dotbus.runtime.hanging import aside
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.wire.admission import Reason
 from modbus_gateway.wire.certificates import Credentials, Files, Unusable, holder_of, load_credentials
 from modbus_gateway.wire.writing import Client
 
 LOOK_EVERY_S: Final = 5.0
-"""How often files are looked at for a renewed certificate, while connections come."""
+"""How often files are looked at for a renewed certificate, while connections come. Each look that hangs doubles it."""
+LOOKS: Final = "looks at the certificates"
+"""What the threads are called that do."""
 _PART: Final = 16 * 1024
+_State = tuple[tuple[int, int, int] | None, ...]
+"""What tells that files were written or replaced; None of one that is not there."""
 
 
 class Closed(Exception):
@@ -131,13 +137,17 @@ class Securing(Protocol):
 
 
 class Secured:
-    """TLS with the certificate that its files hold now: a renewed one counts from the next connection on.
+    """TLS with the certificate that its files hold: a renewed one counts soon after the next connection.
+
+    Files may hang, as on a mount whose server is gone, and no client is to wait for them: who connects has them looked at
+    aside, and is served with what was read before.
 
     Args:
         files: must be usable when it begins.
         roles: what clients may do.
         wall: the wall clock, for certificates.
         monotonic_s: seconds that never go back.
+        look_aside: has an act done that may hang, and waits for nothing. Returns whether it was begun.
 
     Attributes:
         credentials: those in use. Replaced as a whole: any thread may read it.
@@ -146,11 +156,22 @@ class Secured:
         Unusable: the files are not.
     """
 
-    def __init__(self, files: Files, roles: Roles, wall: Callable[[], datetime], monotonic_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        roles: Roles,
+        wall: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+        look_aside: Callable[[Callable[[], None]], bool] = lambda act: aside(act, LOOKS),
+    ) -> None:
         self._files = files
         self._roles = roles
         self._wall = wall
         self._monotonic_s = monotonic_s
+        self._look_aside = look_aside
+        self._begun, self._ended, self._used = 0, 0, 0
+        self._is_told = False
+        self._lock = threading.Lock()
         self._seen = _state(files)
         self._looked_at_s = monotonic_s()
         self._log = get_logger("tls")
@@ -158,9 +179,12 @@ class Secured:
 
     def channel(self) -> Channel:
         """TLS of a new connection."""
-        if self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S:
+        hang = self._begun - self._ended
+        if self._monotonic_s() - self._looked_at_s >= LOOK_EVERY_S * 2**hang:
             self._looked_at_s = self._monotonic_s()
-            self._look()
+            self._tell(hang)
+            number = self._begun + 1
+            self._begun += self._look_aside(lambda: self._look(number))
         return Channel(self.credentials.context)
 
     def client(self, address: str, certificate: bytes) -> Client:
@@ -182,24 +206,47 @@ class Secured:
         """Whether the certificate of a client that is let in has ended since."""
         return client.certificate_ends_at is not None and self._wall() >= client.certificate_ends_at
 
-    def _look(self) -> None:
-        state = _state(self._files)
-        if state == self._seen:
-            return
-        self._seen = state
+    def _tell(self, hang: int) -> None:
+        if hang and not self._is_told:
+            told = "the files of the certificates do not answer; what was read before stays in force"
+            self._log.warning(told, certificate=str(self._files.certificate), client_ca=str(self._files.client_ca))
+        self._is_told = hang > 0
+
+    def _look(self, number: int) -> None:
+        """Look at the files, in a thread of its own."""
         try:
-            self.credentials = load_credentials(self._files, self._wall())
+            state = _state(self._files)
+            if state != self._seen:
+                self._renew(number, state)
+        finally:
+            with self._lock:
+                self._ended += 1
+
+    def _renew(self, number: int, state: _State) -> None:
+        try:
+            credentials = load_credentials(self._files, self._wall())
         except Unusable as unusable:
-            self._log.warning(
-                "changed certificate not used; the one before stays in force",
-                setting=f"MODBUS_GATEWAY_TLS_{unusable.setting.upper()}",
-                cause=str(unusable),
-            )
+            if self._is_news(number, state, None):
+                self._log.warning(
+                    "changed certificate not used; the one before stays in force",
+                    setting=f"MODBUS_GATEWAY_TLS_{unusable.setting.upper()}",
+                    cause=str(unusable),
+                )
         else:
-            self._log.info("certificate renewed", ends_at=self.credentials.certificate_ends_at.isoformat())
+            if self._is_news(number, state, credentials):
+                self._log.info("certificate renewed", ends_at=credentials.certificate_ends_at.isoformat())
+
+    def _is_news(self, number: int, state: _State, credentials: Credentials | None) -> bool:
+        """Take what a look saw, unless a later one has seen something: one that hung may have read what was there before."""
+        with self._lock:
+            if number < self._used:
+                return False
+            self._used, self._seen = number, state
+            self.credentials = credentials or self.credentials
+            return True
 
 
-def _state(files: Files) -> tuple[tuple[int, int, int] | None, ...]:
+def _state(files: Files) -> _State:
     """What tells that a file was written or replaced."""
     return tuple(_state_of(path) for path in (files.certificate, files.key, files.client_ca) if path)
 

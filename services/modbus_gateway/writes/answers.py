@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from dotbus.contracts.messages import Environment, InstructionResponseReply, KnownInstruction
-from modbus_gateway.state.arrivals import ADS_INGEST
+from dotbus.judging.arrivals import ADS_INGEST
 from modbus_gateway.wire.images.image import Refusal
 from modbus_gateway.wire.writing import Client
 from modbus_gateway.writes.instructions import Listed

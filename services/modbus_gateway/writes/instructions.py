@@ -13,9 +13,9 @@ from typing import Final
 
 from dotbus.contracts.messages import Instructions, KnownInstruction
 from dotbus.contracts.quality import Level
+from dotbus.judging.judge import judge_state
+from dotbus.judging.received import Received
 from modbus_gateway.map.writable import AnswerBlock
-from modbus_gateway.state.judge import judge_state
-from modbus_gateway.state.received import Received
 
 _PLACE: Final = struct.Struct(">IHHfII")
 _NO_NUMBER: Final = 0xFFFF_FFFF

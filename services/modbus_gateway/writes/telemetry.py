@@ -10,11 +10,11 @@ from dotbus.contracts.messages import Telemetry
 from dotbus.contracts.quality import GOOD, Quality, Reason
 from dotbus.contracts.telemetry import VALID_FOR_S, is_due
 from dotbus.contracts.topics import Topics
+from dotbus.judging.clock_steps import Moment
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.messages import BusError, Outgoing, PublishRefused
 from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import WritablePoint
-from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.writes.unit import Key, Now, Taken, UnitState, counts
 
 LOOK_EVERY_S: Final = 0.25

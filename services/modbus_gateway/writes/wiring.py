@@ -6,12 +6,12 @@ from datetime import datetime
 
 from dotbus.contracts.messages import PointWritten
 from dotbus.contracts.topics import Topics
+from dotbus.judging.received import Received
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.outbox.courier import Courier
 from dotbus.runtime.outbox.outbox import Outbox
 from dotbus.runtime.presence import Identity
 from modbus_gateway.map.writable import AnswerBlock, Writables
-from modbus_gateway.state.received import Received
 from modbus_gateway.wire.tables import Tables
 from modbus_gateway.writes.answering import Answering
 from modbus_gateway.writes.instructions import Listed, list_open

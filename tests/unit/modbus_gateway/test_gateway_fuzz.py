@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
+from dotbus.judging.arrivals import Problem, read_delivery
+from dotbus.judging.hearing import hear_ingests
 from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.state.arrivals import Problem, read_delivery
-from modbus_gateway.state.hearing import hear_ingests
 from modbus_gateway.wire.images.current_image import CurrentImage
 
 PLACE = installation(

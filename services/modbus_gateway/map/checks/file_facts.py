@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.installation import Resource
 from dotbus.runtime.installation.modbus import Block
 from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.settings.mistakes import Location, Mistake, did_you_mean, key_of
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
-from modbus_gateway.map.register_map import Member
 
 NAMES: Final = ("plant", None, "name")
 IDS: Final = ("plant", None, "resource", None, "id")

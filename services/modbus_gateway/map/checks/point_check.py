@@ -13,11 +13,11 @@ from modbus_gateway.map.form import Form, digits_of
 from modbus_gateway.map.paths import quantity_of
 from modbus_gateway.map.quantities import EPOCH, FRESH, MUST_FOLLOW, MW, REASONS, TEXT, Quantity, Scope
 
-_SUBJECTS: Final = ("plant", "resource", "node")
+_SUBJECTS: Final = ("plant", "resource", "resources", "node")
 _TAKES: Final = {
     Scope.GATEWAY: frozenset[str](),
     Scope.UNIT: frozenset[str](),
-    Scope.PLANT: frozenset({"plant", "market"}),
+    Scope.PLANT: frozenset({"plant", "resources", "market"}),
     Scope.RESOURCE: frozenset({"plant", "resource"}),
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
     Scope.TOGETHER: frozenset({"plant", "resource", "market"}),
@@ -73,6 +73,10 @@ def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistak
 def _check_names(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     if point.plant is not None:
         yield from facts.unknown_plant(point.plant, at, "plant")
+    for name in dict.fromkeys(point.resources or ()):
+        yield from facts.unknown_resource(name, at, "resources")
+        if (point.resources or ()).count(name) > 1:
+            yield from facts.tell(at, "resources", f"{name!r} is named twice")
     if point.resource is None:
         return
     yield from facts.unknown_resource(point.resource, at, "resource")
@@ -88,7 +92,9 @@ def _check_keys_given(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
             reason = f"{quantity.name} is about a {quantity.scope} and takes no {name}"
             yield from facts.tell(at, name, reason, "quantity")
     match quantity.scope:
-        case Scope.PLANT if "plant" not in given:
+        case Scope.PLANT if {"plant", "resources"} <= given:
+            yield from facts.tell(at, "resources", "goes in place of plant: give one or the other", "plant")
+        case Scope.PLANT if not given & {"plant", "resources"}:
             yield from facts.tell(at, "plant", f"is missing: {quantity.name} is about a plant", *_SUBJECTS)
         case Scope.RESOURCE | Scope.TOGETHER if "resource" not in given:
             yield from facts.tell(at, "resource", f"is missing: {quantity.name} is about a resource", *_SUBJECTS)

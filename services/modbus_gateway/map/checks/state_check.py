@@ -20,7 +20,7 @@ _TAKES: Final = {
     StateTopic.SERVICE: frozenset({"service", "instance"}),
 }
 _OF_RESOURCE: Final = frozenset({"plant", "resource"})
-_WHOSE: Final = ("plant", "resource", "node", "market", "service", "instance")
+_WHOSE: Final = ("plant", "resource", "resources", "node", "market", "service", "instance")
 
 
 def check_source(line: Line, facts: FileFacts, at: Location) -> Iterator[Mistake]:

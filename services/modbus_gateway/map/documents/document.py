@@ -47,8 +47,14 @@ def as_csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([["" if (value := getattr(row, name)) is None else value for name in COLUMNS] for row in rows])
+    writer.writerows([[_in_csv(getattr(row, name)) for name in COLUMNS] for row in rows])
     return text.getvalue()
+
+
+def _in_csv(value: str | float | None) -> str | float:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value
 
 
 def as_json(rows: Sequence[Row]) -> str:

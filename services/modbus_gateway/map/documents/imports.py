@@ -1,7 +1,7 @@
-"""Imports: a CSV table of registers as `[[modbus.point]]` tables of dotbus.toml. Pure.
+"""Imports: a CSV table of registers as the tables of dotbus.toml that make them. Pure.
 
 The columns are those that `modbus-gateway map --format csv` writes; what only describes (`meaning`, `swap`) is passed over. A
-spreadsheet that has addresses in one notation alone gives that column.
+spreadsheet that has addresses in one notation alone gives that column. Of what SCADA writes, `import_written` has the rest.
 """
 
 import csv
@@ -11,26 +11,43 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from dotbus.runtime.installation.modbus import Addresses, Line, Point, Table
+from dotbus.runtime.installation.modbus import Addresses, Point, Table
 from dotbus.runtime.settings.mistakes import Mistake, did_you_mean, mistakes_of
 from modbus_gateway.map.addressing import read_address, written
 from modbus_gateway.map.cells import form_of_point
-from modbus_gateway.map.documents.rows import COLUMNS, SEVERAL
+from modbus_gateway.map.documents.import_written import PARTS, WrittenLines
+from modbus_gateway.map.documents.rows import COLUMNS, SEVERAL, parted
 from modbus_gateway.map.paths import quantity_of
+from modbus_gateway.map.quantities import QUANTITIES, Scope
 
 _DESCRIBES: Final = frozenset(
     {"address_1_based", "address_4xxxx", "registers", "access", "swap", "counts_in", "meaning", "bad_shows"}
 )
-_WHOLE: Final = ("unit_id", "length")
-_NUMBERS: Final = ("scale", "offset", "min", "max", "stale_after_s", "bad_value")
+_WHOLE: Final = ("unit_id", "length", "places")
+_NUMBERS: Final = (
+    "scale",
+    "offset",
+    "min",
+    "max",
+    "stale_after_s",
+    "bad_value",
+    "expires_after_s",
+    "commit_within_s",
+    "watchdog_s",
+    "reply_within_s",
+)
+_FLAGS: Final = ("quality", "commit")
+_LISTS: Final = ("roles", "allow_from")
 _TOML_KEY: Final = {"address_1_based": "address", "address_4xxxx": "address"}
 _NOTATIONS: Final = {"address": Addresses.FROM_0, "address_1_based": Addresses.FROM_1, "address_4xxxx": Addresses.CLASSIC}
+Taken = dict[tuple[int, Table, int], int]
+"""The lines of the registers that were read."""
 
 
-def import_points(text: str, where: str, notation: Addresses = Addresses.FROM_0) -> tuple[str, list[Mistake]]:
-    """The points of a CSV text as TOML, and what is wrong with it, each with its line.
+def import_lines(text: str, where: str, notation: Addresses = Addresses.FROM_0) -> tuple[str, list[Mistake]]:
+    """The lines of a CSV text as TOML, and what is wrong with it, each with its line.
 
     Args:
         text: with the names of its columns in its first line.
@@ -39,17 +56,24 @@ def import_points(text: str, where: str, notation: Addresses = Addresses.FROM_0)
     """
     mistakes: list[Mistake] = []
     tables: list[str] = []
-    taken: dict[tuple[int, Table, int], int] = {}
+    taken: Taken = {}
+    scada = WrittenLines(where)
     for line, row in _rows(text, where, mistakes):
         values = dict[str, object]()
         found = list(_read_row(row, values, where))
-        if "part" not in row:
-            found += _check(values, where, {_TOML_KEY.get(one.key, one.key) for one in found}, line, taken)
+        told = {_TOML_KEY.get(one.key, one.key) for one in found}
+        if "part" in row:
+            found += scada.check(row["part"], values, told, line, taken)
+        else:
+            found += _check(values, where, told, line, taken)
         mistakes += [Mistake(where, one.key, one.reason, line, row.get("resource", "")) for one in found]
-        tables.append(_toml(_in_notation(values, notation)))
+        if "part" not in row:
+            tables.append(_toml("point", Point, _in_notation(values, notation)))
+    mistakes += scada.strays()
+    tables += [_toml(part, PARTS[part], _in_notation(values, notation)) for part, values in scada.tables]
     stated = f'# For a file of which [modbus] says addresses = "{notation}"'
     head = f"{stated}, as it is unless given.\n\n" if notation is Addresses.FROM_0 else f"{stated}.\n\n"
-    return head + "\n".join(tables), mistakes
+    return head + "\n".join(tables), sorted(mistakes, key=lambda one: one.line or 0)
 
 
 def _rows(text: str, where: str, mistakes: list[Mistake]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -81,21 +105,44 @@ def _check_columns(names: list[str], where: str) -> Iterator[Mistake]:
 
 def _read_row(row: Mapping[str, str], values: dict[str, object], where: str) -> Iterator[Mistake]:
     """Put the values of a row as TOML has them into `values`; yields what cannot be one."""
-    if several := next((name for name in ("plant", "resource") if SEVERAL in row.get(name, "")), None):
-        yield Mistake(where, several, f"{row[several]} are several, and a point is about one: leave this to a [[modbus.block]]")
-    if part := row.get("part"):
-        yield Mistake(where, "part", f"is of what SCADA writes, which is no point: leave this to [[modbus.{part[:20]}]]")
-        return
     for name, text in row.items():
-        if name in _DESCRIBES or name == "address":
+        if name in _DESCRIBES or name in ("address", "part"):
             continue
         try:
-            values[name] = int(text) if name in _WHOLE else float(text) if name in _NUMBERS else text
-        except ValueError:
-            yield Mistake(where, name, f"{text!r} is no {'whole ' if name in _WHOLE else ''}number")
+            values[name] = _value(name, text)
+        except ValueError as error:
+            yield Mistake(where, name, str(error))
     if values.get("type") == "bit":
         del values["type"]  # a table of bits has no other
+    _name_several(row, values)
     yield from _read_place(row, values, where)
+
+
+def _value(name: str, text: str) -> object:
+    """What stands in a column, as TOML has it.
+
+    Raises:
+        ValueError: it is none, and why.
+    """
+    if name in _FLAGS:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"{text!r} is neither true nor false")
+        return text.lower() == "true"
+    try:
+        if name in _LISTS:
+            return parted(text)
+        return int(text) if name in _WHOLE else float(text) if name in _NUMBERS else text
+    except ValueError as error:
+        kind = "list of names" if name in _LISTS else "whole number" if name in _WHOLE else "number"
+        raise ValueError(f"{text!r} is no {kind}") from error
+
+
+def _name_several(row: Mapping[str, str], values: dict[str, object]) -> None:
+    """What is about a plant is of all its resources where it names none, of several plants' where it names them."""
+    quantity = QUANTITIES.get(row.get("quantity", ""))
+    if quantity and quantity.scope is Scope.PLANT and "resource" in values:
+        values["resources"] = str(values.pop("resource")).split(SEVERAL)
+        values.pop("plant", None)
 
 
 def _read_place(row: Mapping[str, str], values: dict[str, object], where: str) -> Iterator[Mistake]:
@@ -115,9 +162,7 @@ def _read_place(row: Mapping[str, str], values: dict[str, object], where: str) -
         yield Mistake(where, "table", f"{values['table']} is not the table of {row[name]}")
 
 
-def _check(
-    values: Mapping[str, object], where: str, told: Collection[str], line: int, taken: dict[tuple[int, Table, int], int]
-) -> list[Mistake]:
+def _check(values: Mapping[str, object], where: str, told: Collection[str], line: int, taken: Taken) -> list[Mistake]:
     """What is wrong with a row besides the keys that were told already, and with where it stands.
 
     Args:
@@ -158,16 +203,18 @@ def _is_table(values: Mapping[str, object]) -> bool:
     return values.get("table", Table.HOLDING.value) in {table.value for table in Table}
 
 
-def _toml(values: Mapping[str, object]) -> str:
-    plain = {name: field.default for name, field in Line.model_fields.items()}
-    names = {field.alias or name: name for name, field in Point.model_fields.items()}
-    lines = [
-        f"{name} = {_written(values[name])}\n" for name in names if name in values and values[name] != plain.get(names[name])
-    ]
-    return "[[modbus.point]]\n" + "".join(lines)
+def _toml(key: str, model: type[BaseModel], values: Mapping[str, object]) -> str:
+    """A table of the file, without what is so unless given."""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    given = [name for name, field in fields.items() if name in values and values[name] != field.default]
+    return f"[[modbus.{key}]]\n" + "".join(f"{name} = {_written(values[name])}\n" for name in given)
 
 
 def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML wants escaped, and JSON does not
     return repr(value)

@@ -94,18 +94,27 @@ COMMANDS: Final = """\
 | `modbus-gateway map --for ignition --device dotbus` | Ignition's tag import (JSON) for the device of that name |
 | `modbus-gateway map --for kepware --unit 11` | Kepware's CSV of tags for the device of that unit |
 | `modbus-gateway map --for mbpoll --host 10.0.0.5` | a command line for each register, to be run as it is |
-| `modbus-gateway import-map registers.csv` | a CSV table as `[[modbus.point]]` tables, or every mistake in it with its line |
-| `modbus-gateway read --host 10.0.0.5` | each value as it is now, decoded, with its quality, its reasons and its age |
+| `modbus-gateway import-map registers.csv` | a CSV table as tables of `dotbus.toml`, or every mistake in it with its line |
+| `modbus-gateway read --host 10.0.0.5` | each value as it is now, decoded, with quality, reasons and age; `--json` |
+| `dotbus registers --host 10.0.0.5` | the same for a screen, with the words of the registers; `--json` |
 
-The CSV of `map` goes back through `import-map`, so that a spreadsheet can be the place where a map is kept; what is about
-several resources, such as the header of a block, is left to its block, and what SCADA writes to its `[[modbus.write]]`,
-`[[modbus.commit]]` or `[[modbus.answer]]` (column `part`); a file that has such lines is refused with each of them.
+The CSV of `map` goes back through `import-map`, every line of it, so that a spreadsheet can be the place where a map is kept:
+what is read becomes `[[modbus.point]]`, also the lines of a block, and what SCADA writes `[[modbus.write]]`,
+`[[modbus.commit]]` or `[[modbus.answer]]` (column `part`). Of these the line of the value, of `sequence` and of `instruction`
+has the keys of the table; what follows from it may be left out, and else has to stand where the table puts it. Several names
+in a cell stand between ` + `. Reserved registers have no line, and answer exception 02 afterwards; `alias_of` and what else
+is said of the whole of `[modbus]` stays in `dotbus.toml`.
 A file that has `address_4xxxx` alone needs no `table`. The points have addresses from 0 unless `--addresses` names the
 notation of the `dotbus.toml` that they go to.
 In Ignition and Kepware addresses count from 1 (the default of both), and the order of bytes is a setting of the device: each
 tag's description says which one it needs. Tags of what SCADA writes (column `access`) take writes, all others are read only.
 Where a unit shows one quantity of one resource at several addresses, each of these tags ends in its address. `--for mbpoll`
 only reads, also what is written: nothing changes by running its lines.
+
+`read` and `registers` tell of what SCADA writes what was taken, whether it counts now, what became of the last commit (which
+point was wrong, and what it takes) and of the last answer (what refused it, and the reply). The registers have no age of it:
+while it counts, it is at most `expires_after_s` old, and not younger than the last write to its unit. Who wrote it is told on
+the bus ([telemetry.md](telemetry.md)) and by the historian (`point_write_history`), not by a register.
 
 ```
 mbpoll -m tcp -p 5020 -a 11 -r 103 -c 1 -t 4:float -B -1 127.0.0.1   # dot_mw of the first resource, ABCD: -B

@@ -1,5 +1,6 @@
 """Rows: the register map as a document, a row for each address that says something in each table. Pure."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -37,6 +38,8 @@ class Row:
         address: from 0, as the protocol has it.
         part: of what SCADA writes, the table of dotbus.toml that it is of: write, commit or answer.
         point: of what SCADA writes, the telemetry, or the value of a commit or answer block.
+        quality: whether the quality of a point stands behind it. This and the keys up to `allow_from` are of what SCADA writes,
+            those of a block beside its first value.
         counts_in: the engineering unit of the value; what a register counts in where it is scaled is `unit`.
         bad_shows: what stands there while the value is bad.
     """
@@ -71,6 +74,15 @@ class Row:
     min: float | None = None
     max: float | None = None
     stale_after_s: float | None = None
+    quality: bool | None = None
+    commit: bool | None = None
+    expires_after_s: float | None = None
+    commit_within_s: float | None = None
+    watchdog_s: float | None = None
+    places: int | None = None
+    reply_within_s: float | None = None
+    roles: str | None = None
+    allow_from: str | None = None
     on_bad: str | None = None
     bad_value: float | None = None
     counts_in: str
@@ -94,9 +106,30 @@ class Row:
 COLUMNS: Final = tuple(field.name for field in fields(Row))
 
 
+def joined(names: Iterable[str]) -> str:
+    """Several names as one text; in JSON where one of them could be taken for several."""
+    listed = list(names)
+    is_plain = not any(SEVERAL in name or name.startswith("[") for name in listed)
+    return SEVERAL.join(listed) if is_plain else json.dumps(listed, ensure_ascii=False)
+
+
+def parted(text: str) -> list[str]:
+    """The names of a text that `joined` made.
+
+    Raises:
+        ValueError: it begins as JSON does, and is none.
+    """
+    if not text.startswith("["):
+        return text.split(SEVERAL)
+    names = json.loads(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("a list of names is meant")
+    return names
+
+
 def rows_of(register_map: RegisterMap, installation: Installation) -> list[Row]:
     """Every row of what a map shows, in the order of units, tables and addresses."""
-    plants = {plant.name: frozenset(resource.id for resource in plant.resources) for plant in installation.plants}
+    plants = {plant.name: [resource.id for resource in plant.resources] for plant in installation.plants}
     return in_order(_row(unit_id, table, cell, plants) for unit_id, table, cell in _places(register_map))
 
 
@@ -145,7 +178,7 @@ def row_at(
     )
 
 
-def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, frozenset[str]]) -> Row:
+def _row(unit_id: int, table: Table, cell: Cell, plants: dict[str, list[str]]) -> Row:
     form, quantity, whose = cell.form, cell.quantity, _whose(cell, plants)
     in_words = {"counts_in": quantity.unit, "meaning": quantity.meaning, "bad_shows": _bad_shows(cell)}
     shown = next(iter(cell.about.fields), None)
@@ -176,18 +209,16 @@ def _aspect(cell: Cell) -> str:
     return (Aspect.VALUE if is_value else known[cell.quantity.unit]).value
 
 
-def _whose(cell: Cell, plants: dict[str, frozenset[str]]) -> dict[str, str | None]:
+def _whose(cell: Cell, plants: dict[str, list[str]]) -> dict[str, str | None]:
     """The names of whom a cell is about. A quantity of a plant that is about all its resources needs only its name."""
     about = cell.about
     found: dict[str, str | None] = dict.fromkeys(("plant", "resource", "market", "node", "service", "instance"))
     names = list(dict.fromkeys(member.plant for member in about.members))
     ids = [member.resource.id for member in about.members]
     if names:
-        found["plant"] = SEVERAL.join(names)
-        is_whole = (
-            cell.quantity.scope is Scope.PLANT and len(names) == 1 and frozenset(ids) == plants.get(names[0], frozenset())
-        )
-        found["resource"] = None if is_whole else SEVERAL.join(ids)
+        found["plant"] = joined(names)
+        is_whole = cell.quantity.scope is Scope.PLANT and len(names) == 1 and ids == plants.get(names[0])
+        found["resource"] = None if is_whole else joined(ids)
     if about.prices:
         found |= {"market": about.prices[0].market.value, "node": None if names else about.prices[0].node}
     for each in about.fields:

@@ -13,22 +13,23 @@ from typing import Final
 
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
+from dotbus.judging.arrivals import Arrival
+from dotbus.judging.clock_steps import Moment
+from dotbus.judging.received import Received
+from dotbus.judging.vouching import JUST_AFTER
+from dotbus.readings.instructions import read_instructions
+from dotbus.readings.motion import EndsAt
+from dotbus.readings.prices import read_price
+from dotbus.readings.reading import Read, Reading
+from dotbus.readings.resources import read_resource
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.modbus import Modbus
 from dotbus.runtime.logs import get_logger
-from modbus_gateway.map.register_map import Member, PriceAt, RegisterMap, StateField
-from modbus_gateway.state.arrivals import Arrival
-from modbus_gateway.state.clock_steps import Moment
-from modbus_gateway.state.received import Received
+from modbus_gateway.map.register_map import RegisterMap, StateField
 from modbus_gateway.state.source_watch import Changes, SourceWatch
-from modbus_gateway.state.vouching import JUST_AFTER
 from modbus_gateway.state.wakes import Wakes
 from modbus_gateway.values.field_readings import read_field
-from modbus_gateway.values.instruction_readings import read_instructions
-from modbus_gateway.values.motion import EndsAt
-from modbus_gateway.values.price_readings import read_price
-from modbus_gateway.values.reading import Read, Reading
 from modbus_gateway.values.readings import read_gateway, read_plant, read_together
-from modbus_gateway.values.resource_readings import read_resource
 from modbus_gateway.values.subjects import (
     GatewayItself,
     InstructionsOf,

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from dotbus.readings.reading import Reading
 from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
-from modbus_gateway.values.reading import Reading
 
 ZERO: Final = b"0"
 ONE: Final = b"1"

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from dotbus.judging.arrivals import ADS_INGEST, LMP_INGEST
+from dotbus.judging.received import ADS_DISPATCH, ADS_TRAJECTORY, oasis_upstream
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.modbus import StateTopic, Table
-from modbus_gateway.map.register_map import Cell, Member, PriceAt, RegisterMap, Span, StateField
-from modbus_gateway.state.arrivals import ADS_INGEST, LMP_INGEST
-from modbus_gateway.state.received import ADS_DISPATCH, ADS_TRAJECTORY, oasis_upstream
+from modbus_gateway.map.register_map import Cell, RegisterMap, Span, StateField
 from modbus_gateway.state.source_watch import Question
 from modbus_gateway.values.subjects import GatewayItself, InstructionsOf, Subject, Whole, parts_of, subject_of
 from modbus_gateway.wire.images.image import Area, Stretch

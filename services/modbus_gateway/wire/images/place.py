@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from dotbus.contracts.quality import Reason
+from dotbus.judging.clock_steps import Moment
+from dotbus.judging.vouching import JUST_AFTER
+from dotbus.readings.motion import Motion
+from dotbus.readings.reading import Named, Read, Reading
 from dotbus.runtime.installation.modbus import OnBad, RegisterType, Table
 from dotbus.setpoints.ramp import Ramp
 from modbus_gateway.map.form import Form
-from modbus_gateway.state.clock_steps import Moment
-from modbus_gateway.state.vouching import JUST_AFTER
-from modbus_gateway.values.motion import Motion
-from modbus_gateway.values.reading import Named, Read, Reading
 from modbus_gateway.values.readings import doubted
 from modbus_gateway.wire.images.encode import encode_shown
 from modbus_gateway.wire.images.image import Stretch

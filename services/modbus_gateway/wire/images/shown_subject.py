@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from modbus_gateway.state.clock_steps import Moment
+from dotbus.judging.clock_steps import Moment
+from dotbus.readings.reading import Read
 from modbus_gateway.state.source_watch import Question
-from modbus_gateway.values.reading import Read
 from modbus_gateway.values.readings import counts_for_plant
 from modbus_gateway.values.subjects import Subject
 from modbus_gateway.wire.images.place import Place

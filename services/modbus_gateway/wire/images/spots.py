@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dotbus.contracts.quality import Reason
+from dotbus.readings.reading import Read, Reading
 from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.form import Form, carries
 from modbus_gateway.map.quantities import Quantity
 from modbus_gateway.map.register_map import Cell, Limits
-from modbus_gateway.values.reading import Read, Reading, against
+from modbus_gateway.values.fitting import against
 from modbus_gateway.wire.images.encode import nothing_shown
 
 

@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from dotbus.judging.clock_steps import Moment
 from dotbus.runtime.installation.modbus import Table
-from modbus_gateway.state.clock_steps import Moment
 from modbus_gateway.values.subjects import called
 from modbus_gateway.wire.images.image import Area, Refusal
 from modbus_gateway.wire.images.place import Held, Place, Standing

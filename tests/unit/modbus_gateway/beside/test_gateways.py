@@ -7,8 +7,9 @@ from gateway_story import at
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
+from dotbus.contracts.quality import HEARTBEAT_S
 from dotbus.contracts.topics import Topics
-from dotbus.runtime.presence import HEARTBEAT_S, Identity
+from dotbus.runtime.presence import Identity
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.beside.echo import HOLDS_FOR_S, STOPPED_AFTER_S
 from modbus_gateway.beside.gateways import Gateways

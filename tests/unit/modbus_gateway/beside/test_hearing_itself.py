@@ -7,10 +7,11 @@ import pytest
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import Environment
+from dotbus.contracts.quality import HEARTBEAT_S
 from dotbus.contracts.topics import Topics
 from dotbus.runtime.outbox.courier import Courier
 from dotbus.runtime.outbox.outbox import Outbox
-from dotbus.runtime.presence import HEARTBEAT_S, Identity
+from dotbus.runtime.presence import Identity
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.beside.echo import HOLDS_FOR_S
 from modbus_gateway.beside.gateways import Gateways

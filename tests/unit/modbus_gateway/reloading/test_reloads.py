@@ -10,6 +10,7 @@ from gateway_story import at, installation
 
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Environment, ReloadReply, ReloadRequest
+from dotbus.runtime.hanging import HANG_MOST
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
@@ -270,6 +271,6 @@ def test_attempts_that_hang_take_no_more_than_so_many_threads(hanging: tuple[Sto
     story, aside = hanging
     story.file.unlink()
     story.file.symlink_to(aside)
-    for _ in range(reading.HANG_MOST):
+    for _ in range(HANG_MOST):
         assert "nothing came within" in story.reload().mistakes[0]
     assert "attempts before hang still" in story.reload().mistakes[0]

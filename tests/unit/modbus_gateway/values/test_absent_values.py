@@ -7,10 +7,10 @@ from gateway_story import Gateway, at, dot, interval, lmp, point, price, status,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dotbus.readings.prices import COMPONENTS, read_price
+from dotbus.readings.reading import Named
+from dotbus.readings.resources import read_resource
 from modbus_gateway.map.quantities import NEVER_BAD, QUANTITIES
-from modbus_gateway.values.price_readings import COMPONENTS, read_price
-from modbus_gateway.values.reading import Named
-from modbus_gateway.values.resource_readings import read_resource
 
 PLANT: Final = {"block": [{"profile": "plant", "unit_id": 11}]}
 NOTHING_TO_SHOW: Final = {

@@ -5,13 +5,13 @@ from gateway_story import SOURCE, Gateway, at, dot, installation, interval, lmp,
 
 from dotbus.contracts.messages import Instructions, KnownInstruction, WithdrawnBatch
 from dotbus.contracts.quality import BIT_OF, Level, Reason
+from dotbus.judging.arrivals import Arrival
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.modbus import StateTopic
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.draft import check_map, read_map
 from modbus_gateway.map.paths import field_quantity, steps_of
 from modbus_gateway.map.quantities import Quantity
-from modbus_gateway.state.arrivals import Arrival
 
 UNIT = {"unit_id": 20, "resource": "SOLAR"}
 TOLD = ({"shows": "quality", "address": 100}, {"shows": "reasons", "address": 101})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from subscriber import Subscriber
 from unit.modbus_gateway.values.test_quality_vectors import LIMITS_S, VECTORS, happen, read
 
-from modbus_gateway.state.received import Received
+from dotbus.judging.received import Received
 
 NOON = datetime.fromisoformat("2026-10-13T12:00:00Z")
 PLANT, LMP = "dotbus/v1/plant/sierra/SOLAR", "dotbus/v1/market/RTM/lmp/NODE1"

@@ -11,16 +11,16 @@ from dotbus.contracts.messages import Environment
 from dotbus.contracts.quality import Quality
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject
+from dotbus.judging.arrivals import read_delivery
+from dotbus.judging.received import Received
+from dotbus.readings.instructions import read_instructions
+from dotbus.readings.prices import read_price
+from dotbus.readings.reading import Reading
+from dotbus.readings.resources import read_resource
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.installation import Installation, Resource
 from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.mqtt.messages import Delivery
-from modbus_gateway.map.register_map import Member, PriceAt
-from modbus_gateway.state.arrivals import read_delivery
-from modbus_gateway.state.received import Received
-from modbus_gateway.values.instruction_readings import read_instructions
-from modbus_gateway.values.price_readings import read_price
-from modbus_gateway.values.reading import Reading
-from modbus_gateway.values.resource_readings import read_resource
 
 VECTORS = json.loads((Path(__file__).parents[4] / "schemas/quality-vectors.json").read_text(encoding="utf-8"))
 LIMITS_S = VECTORS["limits_s"]

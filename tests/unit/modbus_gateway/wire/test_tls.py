@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,12 +46,18 @@ def device() -> Device:
     return Device()
 
 
+def at_once(act: Callable[[], None]) -> bool:
+    """A look that ends before anything else happens."""
+    act()
+    return True
+
+
 class TlsLine(Line):
     """A client that speaks TLS."""
 
     def __init__(self, authority: Authority, context: ssl.SSLContext, device: Device, roles: Roles = ROLES) -> None:
         self.clock_s, self.now = 0.0, now()
-        self.secured = Secured(authority.files(), roles, lambda: self.now, lambda: self.clock_s)
+        self.secured = Secured(authority.files(), roles, lambda: self.now, lambda: self.clock_s, at_once)
         super().__init__(Door(securing=self.secured), device.served)
         self.from_server, self.to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.from_server, self.to_server, server_hostname="127.0.0.1")
@@ -272,6 +279,66 @@ def test_a_renewal_that_cannot_be_used_leaves_the_old_one_in_force_until_it_is_m
     line.clock_s += LOOK_EVERY_S
     line.secured.channel()
     assert line.secured.credentials is not before
+
+
+class Mount:
+    """Where the files are: while it is gone looks at them hang, and go on when it is back."""
+
+    def __init__(self) -> None:
+        self.looks: list[Callable[[], None]] = []
+        self.is_gone = False
+
+    def look_aside(self, act: Callable[[], None]) -> bool:
+        if self.is_gone:
+            self.looks.append(act)
+        else:
+            act()
+        return True
+
+    def come_back(self, *order: int) -> None:
+        self.is_gone = False
+        for i in order:
+            self.looks[i]()
+
+
+@pytest.fixture
+def mount() -> Mount:
+    return Mount()
+
+
+def secured_on(mount: Mount, line: TlsLine, authority: Authority) -> Secured:
+    return Secured(authority.files(), ROLES, lambda: line.now, lambda: line.clock_s, mount.look_aside)
+
+
+def test_looks_that_hang_come_less_and_less_often_and_the_certificate_stays(tmp_path: Path, device: Device, mount: Mount):
+    authority = Authority(tmp_path)
+    line = TlsLine(authority, client_context(authority.file, authority.client()), device)
+    secured, mount.is_gone = secured_on(mount, line, authority), True
+    before = secured.credentials
+    for _ in range(1200):
+        line.clock_s += 1
+        secured.channel()
+    assert len(mount.looks) == 7  # after 5, 10, 20, 40, 80, 160 and 320 s
+    assert secured.credentials is before
+
+
+def test_a_look_that_hung_and_saw_less_than_a_later_one_changes_nothing(tmp_path: Path, device: Device, mount: Mount):
+    authority = Authority(tmp_path)
+    line = TlsLine(authority, client_context(authority.file, authority.client()), device)
+    secured, mount.is_gone = secured_on(mount, line, authority), True
+    for seconds in (LOOK_EVERY_S, 2 * LOOK_EVERY_S):
+        line.clock_s += seconds
+        secured.channel()
+    authority.server(ends_in=90 * DAY)
+    mount.come_back(1)
+    renewed = secured.credentials
+    authority.server(ends_in=30 * DAY)
+    mount.come_back(0)
+    assert (renewed.certificate_ends_at - now()).days == 89
+    assert secured.credentials is renewed
+    line.clock_s += LOOK_EVERY_S
+    secured.channel()
+    assert (secured.credentials.certificate_ends_at - now()).days == 29
 
 
 @pytest.mark.parametrize(

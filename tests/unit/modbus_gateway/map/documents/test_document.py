@@ -17,7 +17,7 @@ from dotbus.runtime.installation.modbus import Addresses, Table, WordOrder
 from dotbus.runtime.process import command_line
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from modbus_gateway.map.documents.document import Format, as_csv, write_document
-from modbus_gateway.map.documents.imports import import_points
+from modbus_gateway.map.documents.imports import import_lines
 from modbus_gateway.map.documents.rows import COLUMNS, Row, places_of, rows_of
 from modbus_gateway.map.documents.tags import Reader, as_ignition, as_kepware, mbpoll_line, write_tags
 from modbus_gateway.map.draft import read_map
@@ -38,7 +38,7 @@ def rows(**modbus: object) -> list[Row]:
 
 
 def imported(text: str, notation: Addresses = Addresses.FROM_0) -> Installation:
-    toml, mistakes = import_points(text, "map.csv", notation)
+    toml, mistakes = import_lines(text, "map.csv", notation)
     assert mistakes == []
     assert f'addresses = "{notation}"' in toml.splitlines()[0]
     return installation(addresses=notation, point=tomllib.loads(toml)["modbus"]["point"])
@@ -57,7 +57,7 @@ def as_read(cell: Cell) -> Cell:
 
 
 def mistakes(text: str) -> list[str]:
-    return [str(mistake) for mistake in import_points(text, "map.csv")[1]]
+    return [str(mistake) for mistake in import_lines(text, "map.csv")[1]]
 
 
 @st.composite
@@ -150,9 +150,11 @@ def test_columns_that_are_not_known_or_missing_are_told_and_nothing_is_read():
     assert mistakes("")[0].startswith("map.csv: unit_id: is missing")
 
 
-def test_what_is_about_several_is_left_to_a_block():
-    text = as_csv(rows(block=[{**PLANT, "plants": ["sierra", "delta"]}]))
-    assert any("sierra + delta are several" in told for told in mistakes(text))
+def test_what_is_about_several_plants_or_some_resources_comes_back():
+    blocks = [{**CLASSIC, "plants": ["sierra", "delta"]}, {"profile": "plant", "unit_id": 11, "resources": ["BESS", "SOLAR"]}]
+    place = installation(block=blocks)
+    before = read_map(place)
+    assert cells(read_map(imported(as_csv(rows_of(before, place))))) == cells(before)
 
 
 def test_a_row_tells_all_three_addresses_the_order_and_what_bad_shows():
@@ -323,7 +325,7 @@ CELLS = (
 
 @given(st.text() | st.just("unit_id,address,quantity\n"), st.sampled_from(Addresses))
 def test_whatever_a_file_holds_it_is_read_or_its_mistakes_are_told(text, notation):
-    import_points(text, "map.csv", notation)
+    import_lines(text, "map.csv", notation)
 
 
 @given(st.lists(st.sampled_from(COLUMNS), unique=True), st.lists(st.lists(CELLS, max_size=8), max_size=3))
@@ -331,7 +333,7 @@ def test_whatever_stands_in_a_column_it_is_read_or_told_with_its_line(columns, l
     names = list(dict.fromkeys(["unit_id", "address", "quantity", *columns]))
     text = io.StringIO()
     csv.writer(text).writerows([names, *lines])
-    toml, found = import_points(text.getvalue(), "map.csv")
+    toml, found = import_lines(text.getvalue(), "map.csv")
     assert all(mistake.line for mistake in found)
     if not found:
         tomllib.loads(toml)

@@ -11,8 +11,6 @@ from typer.testing import CliRunner
 from dotbus.runtime.installation.file import InstallationFile
 from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.process import command_line
-from modbus_gateway.map.documents.document import as_csv
-from modbus_gateway.map.documents.imports import import_points
 from modbus_gateway.map.documents.rows import Access, Row, in_order
 from modbus_gateway.map.documents.tags import as_ignition, as_kepware
 from modbus_gateway.map.documents.written_rows import written_rows
@@ -54,7 +52,13 @@ def test_every_address_that_takes_writes_has_a_row_that_says_so(rows: list[Row])
 
 def test_what_is_written_is_told_with_its_limits_its_time_who_may_and_what_it_reads(rows: list[Row]):
     actual = next(row for row in rows if row.called == "written actual_mw")
-    assert (actual.min, actual.max, actual.stale_after_s, actual.counts_in, actual.bad_shows) == (-60.0, 60.0, 5.0, "MW", "NaN")
+    assert (actual.min, actual.max, actual.expires_after_s, actual.counts_in, actual.bad_shows) == (
+        -60.0,
+        60.0,
+        5.0,
+        "MW",
+        "NaN",
+    )
     assert "written by any role that may write, and from 10.20.0.0/24 without a certificate" in actual.meaning
     staged = next(row for row in rows if row.called == "written available_mw")
     assert (staged.bad_shows, staged.scale, "once the commit register" in staged.meaning) == ("0x8000", 10.0, True)
@@ -93,12 +97,6 @@ def test_tags_of_what_is_written_take_writes_and_no_others_do(rows: list[Row]):
     assert tags["ns=1;s=[plant]11.HRF101"] is False
     assert tags["ns=1;s=[plant]11.HRUS103"] is True
     assert tags["ns=1;s=[plant]11.C6"] is False
-
-
-def test_a_csv_that_has_what_is_written_is_refused_with_each_line_of_it(rows: list[Row]):
-    _, mistakes = import_points(as_csv(rows), "map.csv")
-    assert [one.line for one in mistakes] == list(range(2, len(rows) + 2))
-    assert "leave this to [[modbus.write]]" in str(mistakes[-1])
 
 
 TOML = """environment = "production"

@@ -2,10 +2,10 @@ import struct
 
 from gateway_story import at, dot, installation, interval, status
 
+from dotbus.judging.arrivals import Arrival
+from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.map.register_map import Member
-from modbus_gateway.state.arrivals import Arrival
 from modbus_gateway.values.subjects import Whole
 from modbus_gateway.wire.images.current_image import CurrentImage
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from pymodbus.client.mixin import ModbusClientMixin
 
 from dotbus.contracts.quality import Level, Quality, Reason
+from dotbus.readings.reading import Reading
 from dotbus.runtime.installation.modbus import OnBad, RegisterType, WordOrder
 from modbus_gateway.map.form import DoesNotFit, Form, encode_value
-from modbus_gateway.values.reading import Reading, fits
+from modbus_gateway.values.fitting import fits
 from modbus_gateway.wire.images.encode import encode_bit, encode_reading
 
 BAD = Quality.of([Reason.STALE])

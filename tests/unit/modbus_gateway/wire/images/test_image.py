@@ -20,12 +20,12 @@ from gateway_story import (
 )
 
 from dotbus.contracts.messages import Trajectory
+from dotbus.judging.arrivals import Arrival, Problem
+from dotbus.readings.instructions import read_instructions
+from dotbus.readings.prices import read_price
+from dotbus.readings.resources import read_resource
 from modbus_gateway.map.quantities import QUANTITIES, Scope
-from modbus_gateway.state.arrivals import Arrival, Problem
-from modbus_gateway.values.instruction_readings import read_instructions
-from modbus_gateway.values.price_readings import read_price
 from modbus_gateway.values.readings import read_gateway, read_plant
-from modbus_gateway.values.resource_readings import read_resource
 from modbus_gateway.wire.images.image import Refusal
 
 NAN = [0x7FC0, 0x0000]

@@ -22,10 +22,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import Dot, InstructionAnswer, Instructions, Lmp, ServiceStatus, Trajectory, WithdrawnBatch
+from dotbus.judging.arrivals import Arrival, Problem
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.quantities import QUANTITIES, TEXT, Scope
 from modbus_gateway.map.register_map import Span
-from modbus_gateway.state.arrivals import Arrival, Problem
 from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.images.image import Refusal
 
