@@ -29,6 +29,7 @@ with packages_of("historian"):
     from historian.meters import Meters
     from historian.migrations import Roles, bring_up_to_date
     from historian.pictures.commands import chart_app
+    from historian.seeding import add_seed_command
     from historian.service import Historian, filters
     from historian.settings import Configuration, load_configuration
     from historian.upkeep.dead_letters import dead_letter_app
@@ -160,6 +161,7 @@ def build_app() -> typer.Typer:
     add_doctor_command(app, load_configuration, open_database)
     add_replay_commands(app, load_configuration, open_database)
     add_import_command(app, load_configuration, open_database)
+    add_seed_command(app, load_configuration, open_database)
     app.add_typer(export_app(load_configuration), name="export")
     app.add_typer(api_app(load_configuration, open_database), name="api")
     app.add_typer(chart_app(), name="chart")

@@ -1,9 +1,9 @@
 """The application: every endpoint, and how a problem is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from dotbus.runtime.logs import get_logger
-from historian.api.answering.context import Context
-from historian.api.answering.documented import PROBLEM_SCHEMA
-from historian.api.answering.formatted import Suffixed
-from historian.api.answering.measured import Measured
-from historian.api.answers import charts, days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
-from historian.api.problems import MEDIA_TYPE, Problem, Sort, clipped
+from historian.api.endpoints import charts, days, dots, moments, nodes, plants, predecessor, prices, told, upkeep
+from historian.api.exchange.context import Context
+from historian.api.exchange.documented import PROBLEM_SCHEMA
+from historian.api.exchange.formatted import Headed, Suffixed
+from historian.api.exchange.measured import Measured
+from historian.api.exchange.refusing import Refusing, problem_response
+from historian.api.problems import Problem, Sort, clipped
 from historian.api.reading import Stopped
 
 ROUTERS = (
@@ -34,6 +35,8 @@ ROUTERS = (
 )
 OPENAPI = "/v1/openapi.json"
 _SUMMARY = "What CAISO told, what was asked of plants and what power was worth. Every question is a GET, and changes nothing."
+MISTAKES_TOLD: Final = 10
+"""Of one request; the others are counted."""
 _CLIENT_CLOSED = 499
 """nginx's status for a client that went away; nobody reads it."""
 
@@ -42,7 +45,9 @@ def build_app(context: Context) -> FastAPI:
     """The application of one process."""
     app = described_app()
     app.state.context = context
+    app.add_middleware(Refusing)
     app.add_middleware(Measured, context=context)
+    app.add_middleware(Headed)
     app.add_middleware(Suffixed, but=(OPENAPI, "/charts", "/lmp/"))
     if context.settings.origins:
         app.add_middleware(
@@ -90,12 +95,6 @@ def openapi_json() -> str:
     return msgspec.json.format(msgspec.json.encode(described_app().openapi()), indent=2).decode() + "\n"
 
 
-def problem_response(problem: Problem) -> Response:
-    """A problem as an answer."""
-    body = msgspec.json.encode(problem.document())
-    return Response(body, problem.sort.status, problem.headers(), MEDIA_TYPE)
-
-
 async def _tell_problem(_request: Request, error: Exception) -> Response:
     if not isinstance(error, Problem):
         raise error
@@ -106,7 +105,14 @@ async def _tell_parameters(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     known = [parameter.name for parameter in _parameters(request)]
-    return problem_response(Problem(Sort.BAD_PARAMETER, "; ".join(_said(one, known) for one in error.errors())))
+    return problem_response(Problem(Sort.BAD_PARAMETER, mistakes_told(error.errors(), known)))
+
+
+def mistakes_told(errors: Sequence[Mapping[str, Any]], known: Sequence[str]) -> str:
+    """What is wrong with parameters, and how many more are: each near name takes time, and who asks chooses how many."""
+    said = [_said(one, known) for one in errors[:MISTAKES_TOLD]]
+    more = len(errors) - len(said)
+    return "; ".join([*said, f"and {more} more"] if more else said)
 
 
 def _parameters(request: Request) -> Sequence[Any]:
@@ -116,10 +122,10 @@ def _parameters(request: Request) -> Sequence[Any]:
     return get_flat_params(dependant) if dependant else ()
 
 
-def _said(error: dict[str, Any], known: Sequence[str]) -> str:
+def _said(error: Mapping[str, Any], known: Sequence[str]) -> str:
     name = ".".join(str(part) for part in error["loc"][1:] if not isinstance(part, int))
     if error["type"] == "extra_forbidden":
-        near = get_close_matches(name, known, n=1)
+        near = get_close_matches(name[:80], known, n=1)
         return f"{clipped(name)} is no parameter of this question" + (f"; did you mean {near[0]}?" if near else "")
     return f"{clipped(name)}: {error['msg'].removeprefix('Value error, ')}"
 

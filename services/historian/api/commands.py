@@ -27,6 +27,11 @@ def api_app(load: Load, open_database: Open) -> typer.Typer:
 
 def _run(configuration: ApiConfiguration, stop: threading.Event) -> None:
     # Who writes has no use for a server and its packages, which are half a second and 50 MiB.
-    from historian.api.process import run_api  # noqa: PLC0415
+    if configuration.own.processes > 1:
+        from historian.api.processes import run_processes  # noqa: PLC0415
 
-    run_api(configuration, stop)
+        run_processes(SERVICE, configuration, stop)
+    else:
+        from historian.api.process import run_api  # noqa: PLC0415
+
+        run_api(configuration, stop)

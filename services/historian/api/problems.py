@@ -28,7 +28,7 @@ class Sort(Enum):
     UNKNOWN_NODE = _Sort(404, "No price of such a node is kept")
     UNKNOWN_PLANT = _Sort(404, "There is no such plant")
     UNKNOWN_RESOURCE = _Sort(404, "There is no such resource")
-    WRONG_METHOD = _Sort(405, "A question is asked with GET")
+    WRONG_METHOD = _Sort(405, "A question is asked with GET or HEAD")
     NO_SUCH_FORMAT = _Sort(406, "There is no such format")
     FOREIGN_HOST = _Sort(421, "This is not the machine that was meant")
     OLD_HTTP = _Sort(426, "A stream needs HTTP/1.1")
@@ -90,7 +90,7 @@ class Problem(Exception):
         if self.sort in (Sort.KEY_NEEDED, Sort.KEY_REFUSED):
             headers["WWW-Authenticate"] = 'Bearer realm="dotbus"'
         if self.sort is Sort.WRONG_METHOD:
-            headers["Allow"] = "GET"
+            headers["Allow"] = "GET, HEAD"
         return headers
 
 

@@ -1,133 +1,87 @@
-"""The process `historian api`: wiring, and the server that listens."""
+"""A process of the API: wiring, and the server that listens. It serves alone, or as one of several."""
 
 import contextlib
+import multiprocessing
 import socket
-import ssl
+import sys
 import threading
-from collections.abc import Callable, Generator
+from functools import partial
+from multiprocessing.synchronize import Event
+from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.metrics import serving_health
+from dotbus.runtime.process import run_until_stopped
 from dotbus.runtime.schedule import utc_now
-from dotbus.runtime.starting import CannotStart, listening
-from historian.api.answering.context import Context
+from dotbus.web.door import allow_connections
+from dotbus.web.serving import serve, uvicorn_config
 from historian.api.app import build_app
-from historian.api.connections import HEAD_MOST_BYTES, BoundedProtocol
+from historian.api.connections import AT_ONCE_MOST, HEAD_MOST_BYTES, bounded
+from historian.api.exchange.context import Context
+from historian.api.keys.ledger import Ledger
 from historian.api.meters import Meters
-from historian.api.problems import Problem
-from historian.api.reading import Reader
+from historian.api.opening import QUESTIONS, answers, entrance, open_reader
 from historian.api.settings import ApiConfiguration, ApiSettings
-from historian.settings import API_PREFIX
-
-BACKLOG = 256
-FOR_HEALTH = 1
-"""A connection that no question takes: whoever waits for the API is answered while it is busy."""
-STOP_WITHIN_S = 5
-KEEP_ALIVE_S = 30
 
 
 def run_api(configuration: ApiConfiguration, stop: threading.Event) -> None:
-    """Serve until told to stop.
+    """Serve alone until told to stop.
 
     Raises:
         CannotStart: its port cannot be listened on.
     """
     settings, registry = configuration.own, CollectorRegistry()
-    reader = open_reader(settings)
-    app = build_app(Context(settings, configuration.installation, reader, Meters(registry), utc_now))
-
-    def health() -> dict[str, object]:
-        answers = _answers(reader)
-        return {"alive": True, "ready": answers, "database": answers}
-
     with contextlib.ExitStack() as running:
+        reader = open_reader(settings)
         running.callback(reader.close)
+        running.enter_context(reader.watched())
+
+        def health() -> dict[str, object]:
+            is_there = answers(reader)
+            return {"alive": True, "ready": is_there, "database": is_there}
+
+        ledger = running.enter_context(Ledger())
+        app = build_app(Context(settings, configuration.installation, reader, Meters(registry), utc_now, ledger))
         running.enter_context(serving_health(configuration.service, registry, health))
-        serve(app, settings, listen(settings), stop)
+        serve_api(app, settings, entrance(settings).listen(QUESTIONS), stop)
 
 
-def open_reader(settings: ApiSettings) -> Reader:
-    """The configured database; nothing is connected yet."""
-    return Reader(
-        settings.database_url.get_secret_value(),
-        settings.database_schema,
-        password=settings.read_database_password(),
-        connections=settings.connections + settings.streams + FOR_HEALTH,
-        statement_timeout_s=settings.statement_timeout_s,
-    )
+def run_part(service: str, configuration: ApiConfiguration, number: int, limits: Path, listens: Event) -> None:
+    """Serve as one of several processes, until told to stop or until whoever started it has ended.
+
+    Args:
+        service: its name in logs.
+        configuration: of all of them.
+        number: which of them, counted from 0.
+        limits: what the limits of all are counted in.
+        listens: is set when it does.
+    """
+    told = configuration.service
+    configure_logs(service, told.instance, told.log_format, told.log_level)
+    sys.exit(run_until_stopped(partial(_serve_part, configuration, number, limits, listens)))
 
 
-def serve(app: FastAPI, settings: ApiSettings, listener: socket.socket, stop: threading.Event) -> None:
+def _serve_part(configuration: ApiConfiguration, number: int, limits: Path, listens: Event, stop: threading.Event) -> None:
+    threading.Thread(target=_stop_with_parent, args=(stop,), name="parent", daemon=True).start()
+    settings = configuration.own.part(number)
+    with contextlib.closing(open_reader(settings)) as reader, reader.watched(), Ledger(limits) as ledger:
+        app = build_app(Context(settings, configuration.installation, reader, Meters(CollectorRegistry()), utc_now, ledger))
+        listener = entrance(settings).listen(QUESTIONS, together=True)
+        listens.set()
+        serve_api(app, settings, listener, stop)
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    stop.set()
+
+
+def serve_api(app: FastAPI, settings: ApiSettings, listener: socket.socket, stop: threading.Event) -> None:
     """Serve an application until told to stop."""
-    config = uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        h11_max_incomplete_event_size=HEAD_MOST_BYTES,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who asks is who connects: on this machine anybody could say to be somebody else in each question
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=STOP_WITHIN_S,
-        ssl_context_factory=_tls(settings),
-    )
-    server = _Server(config)
-    threading.Thread(target=_stop_then, args=(stop, server), name="stop", daemon=True).start()
-    with listener:
-        server.run(sockets=[listener])
-
-
-def listen(settings: ApiSettings) -> socket.socket:
-    """Listen where the settings say.
-
-    Raises:
-        CannotStart: that cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with listening("questions", (settings.host, settings.port), f"{API_PREFIX}HOST", f"{API_PREFIX}PORT"):
-        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to the process: one word ends it and what it watches."""
-        yield
-
-
-def _stop_then(stop: threading.Event, server: uvicorn.Server) -> None:
-    stop.wait()
-    server.should_exit = True
-
-
-def _answers(reader: Reader) -> bool:
-    try:
-        with reader.reading() as reading:
-            return bool(reading.rows("SELECT 1", {}))
-    except Problem:
-        return False
-
-
-def _tls(settings: ApiSettings) -> Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]], ssl.SSLContext] | None:
-    """TLS 1.2 or later with the certificate of the settings; None without one.
-
-    Raises:
-        CannotStart: certificate and key cannot be used.
-    """
-    if settings.certificate_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # Without this word for a passphrase OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
-    except (ssl.SSLError, OSError) as error:
-        said = f"{API_PREFIX}CERTIFICATE_FILE and its key are no PEM, do not belong together, or the key has a passphrase"
-        raise CannotStart(said) from error
-    return lambda _config, _default: context
+    own = {"http": bounded(settings.processes), "h11_max_incomplete_event_size": HEAD_MOST_BYTES, "lifespan": "off"}
+    allow_connections(AT_ONCE_MOST)
+    serve(uvicorn_config(app, entrance(settings), **own), listener, stop)

@@ -1,8 +1,10 @@
 """Settings of the API: HISTORIAN_API_DATABASE_URL and so on, and its part of what every service reads. It knows no broker."""
 
+import re
+import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +20,13 @@ from historian.tables import SCHEMA
 
 _BEYOND = "is beyond this machine: name HISTORIAN_API_CERTIFICATE_FILE, and HISTORIAN_API_KEY_FILE unless that holds both"
 
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
+_OF_ITSELF: Final = {"http": ":80", "https": ":443"}
+_NO_ORIGIN: Final = (
+    "is no origin as a browser says one: https://HOST or https://HOST:PORT in small letters, without a slash at its end and"
+    " without the port that it has of itself; each is named, and none stands for all"
+)
+
 
 class ApiSettings(BaseSettings):
     """The database, where the API listens, and what it allows. A setting is held against those declared before it.
@@ -27,7 +36,7 @@ class ApiSettings(BaseSettings):
         database_password_file: holds the password, in place of one in the address.
         database_schema: where the tables are.
         connections: to the database; so many questions are answered at once, and the others wait.
-        statement_timeout_s: a statement that takes longer is cancelled.
+        statement_timeout_s: a statement that takes longer is cancelled, and what is made of its rows is ended after that time.
         stream_timeout_s: the same of one whose rows are streamed.
         certificate_file: of the server, PEM; with it the API speaks TLS and nothing else.
         key_file: its key, where the certificate's file does not hold it.
@@ -39,6 +48,7 @@ class ApiSettings(BaseSettings):
         requests_per_s: how often one key may ask, in the mean; who was silent for 10 s may ask as often at once.
         streams: that are read at once, each with a connection of its own beside the others.
         streams_each: that one key may read at once.
+        processes: that serve together, for as many cores; every limit is one of all of them.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
@@ -59,6 +69,7 @@ class ApiSettings(BaseSettings):
     requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = 20.0
     streams: Annotated[int, Field(ge=1, le=200)] = 4
     streams_each: Annotated[int, Field(ge=1, le=200)] = 2
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
 
     @field_validator("database_url")
     @classmethod
@@ -83,6 +94,28 @@ class ApiSettings(BaseSettings):
         if without_keys and not is_this_machine(str(others.data.get("host", "127.0.0.1"))):
             raise ValueError("is for this machine only: with a HISTORIAN_API_HOST beyond it, make keys")
         return without_keys
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        for one in filter(None, map(str.strip, origins.split(","))):
+            if not _ORIGIN.fullmatch(one) or one.endswith(_OF_ITSELF[one.partition(":")[0]]):
+                raise ValueError(f"{one!r} {_NO_ORIGIN}")
+        return origins
+
+    @field_validator("processes")
+    @classmethod
+    def _has_a_connection_each_and_one_port(cls, processes: int, others: ValidationInfo) -> int:
+        if processes > others.data.get("connections", processes):
+            raise ValueError("is more than HISTORIAN_API_CONNECTIONS, of which each process needs one")
+        if processes > 1 and not hasattr(socket, "SO_REUSEPORT"):
+            raise ValueError("is 1 on this system, where processes cannot listen on one port together")
+        return processes
+
+    def part(self, number: int) -> "ApiSettings":
+        """The settings of one of the processes, counted from 0: its part of the connections to the database."""
+        connections, more = divmod(self.connections, self.processes)
+        return self.model_copy(update={"connections": connections + (number < more)})
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -1,26 +1,28 @@
 """Streaming: answers that take long, each on a connection of its own that ends with it and can be ended from outside.
 
 One of the places that know a driver: psycopg2, whose COPY gives CSV, and ADBC, which gives Arrow. Neither binds parameters in
-what it streams, so that values become literals by psycopg2's own quoting, on a connection that says how.
+what it streams, so that values become literals by psycopg2's own quoting, on a connection that says how. ADBC is asked by its
+own interface: that of Python's databases loads pandas, polars and Arrow's data sets where they are, which is 75 MiB.
 """
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
-import adbc_driver_manager
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
 import psycopg2
 import pyarrow as pa
 import sqlalchemy as sa
-from adbc_driver_postgresql import dbapi as adbc
 from psycopg2.extensions import connection as PsycopgConnection  # noqa: N812  # the driver's class
 from psycopg2.extensions import make_dsn
 
 from historian.api.formats.sink import Sink, as_file
+from historian.api.pulse import Wires
 from historian.api.questions.question import Question
-from historian.api.reading import Stopped, session_options
+from historian.api.reading import Stopped, only_what_can_be_held, session_options
 from historian.database import keeping_alive
 
 BATCH_BYTES = 1024 * 1024
@@ -31,6 +33,7 @@ _BATCH_HINT: Final = "adbc.postgresql.batch_size_hint_bytes"
 _STREAMED: Final = (
     "-c datestyle=ISO -c standard_conforming_strings=on -c extra_float_digits=1"  # how values are written, and quoted
     " -c synchronize_seqscans=off"  # rows as they are stored, each time the same
+    " -c random_page_cost=4"  # all rows of a range are read from a disk one after the other
     " -c work_mem=64MB"  # a month's reports stay in memory, or a disk would be written before the first row is told
 )
 APPLICATION = "dotbus historian-api stream"
@@ -57,11 +60,12 @@ class Interruption:
         self.given = False
 
     def give(self) -> None:
-        """End it. Takes as long as the database takes to hear of it."""
+        """End it. Takes as long as the database takes to hear of it, and may come between two statements: give it again."""
         with self._lock:
             self.given = True
             if self._cancel:
-                self._cancel()
+                with suppress(psycopg2.Error, adbc.Error):  # the connection is gone, and its statement with it
+                    self._cancel()
 
     @contextmanager
     def ends(self, cancel: Callable[[], None]) -> Iterator[None]:
@@ -87,9 +91,11 @@ class Streaming:
 
     Args:
         dsn: libpq's connection string, with everything that the session needs.
+        wires: the sockets of psycopg2's connections, for whoever cuts them. ADBC tells none of its own.
     """
 
     dsn: str
+    wires: Wires = field(default_factory=Wires)
 
     def copy(self, sql: str, question: Question, sink: Sink, interruption: Interruption) -> None:
         """Write what the SQL gives as CSV with a header, as PostgreSQL writes it.
@@ -114,18 +120,23 @@ class Streaming:
         with self.connected() as quoting:
             statement = literal(quoting, sql, question)
         try:
-            with self._cursor() as cursor, interruption.ends(cursor.adbc_cancel):
-                cursor.execute(statement)
-                with closing(cursor.fetch_record_batch()) as reader:
+            with self._statement() as asked, interruption.ends(asked.cancel):
+                asked.set_sql_query(statement)
+                stream, _rows = asked.execute_query()
+                with closing(pa.RecordBatchReader.from_stream(stream)) as reader:
                     yield reader
-        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+        except (adbc.Error, pa.ArrowException, OSError) as error:
             raise _failed(error, getattr(error, "sqlstate", None)) from error
 
     @contextmanager
-    def _cursor(self) -> Iterator[adbc.Cursor]:
-        with adbc.connect(self.dsn, autocommit=True) as connection, connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{_BATCH_HINT: str(BATCH_BYTES)})
-            yield cursor
+    def _statement(self) -> Iterator[adbc.AdbcStatement]:
+        with (
+            adbc_driver_postgresql.connect(self.dsn) as database,
+            adbc.AdbcConnection(database) as connection,
+            adbc.AdbcStatement(connection) as statement,
+        ):
+            statement.set_options(**{_BATCH_HINT: str(BATCH_BYTES)})
+            yield statement
 
     @contextmanager
     def connected(self) -> Iterator[PsycopgConnection]:
@@ -133,14 +144,22 @@ class Streaming:
         try:
             with closing(psycopg2.connect(self.dsn)) as connection:
                 connection.set_session(autocommit=True)
-                yield connection
+                self.wires.add(connection)
+                try:
+                    yield connection
+                finally:
+                    self.wires.remove(connection)
         except psycopg2.Error as error:
             raise _failed(error, error.pgcode) from error
 
 
 def literal(connection: PsycopgConnection, sql: str, question: Question) -> str:
-    """SQL with the question's parameters as literals, for statements that take no others."""
-    with connection.cursor() as cursor:
+    """SQL with the question's parameters as literals, for statements that take no others.
+
+    Raises:
+        Problem: no statement can say one of them.
+    """
+    with connection.cursor() as cursor, only_what_can_be_held():
         return cursor.mogrify(sql, dict(question.parameters)).decode()
 
 

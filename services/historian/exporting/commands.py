@@ -9,15 +9,18 @@ from typing import Annotated
 import typer
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.process import command_line
-from historian.api.asked.times import Zone
+from historian.api.request.times import Zone
 from historian.upkeep.asking import Load
 
 File = Annotated[Path, typer.Argument(help="Where to: FILE.csv or FILE.parquet.")]
 From = Annotated[str, typer.Option("--from", help="From a trade date on, or a time as 2026-11-01T08:00Z.")]
 To = Annotated[str | None, typer.Option("--to", help="Until then, exclusive; else all that is there.")]
 Nodes = Annotated[list[str] | None, typer.Option("--node", help="Of this node alone; several times.")]
-Markets = Annotated[list[str] | None, typer.Option("--market", help="DAM, RUC, HASP, RTPD or RTM alone; several times.")]
+Markets = Annotated[
+    list[Market] | None, typer.Option("--market", help="Of this market alone; several times.", case_sensitive=False)
+]
 Whose = Annotated[list[Environment] | None, typer.Option("--environment", help="Of this CAISO alone; several times.")]
 Tz = Annotated[
     Zone, typer.Option("--tz", help="In which zone times are written, and those without one are meant.", case_sensitive=False)

@@ -11,11 +11,13 @@ from typing import BinaryIO, Final, Protocol
 
 import pyarrow.parquet as pq
 
-from historian.api.asked.times import Range, Zone, trade_date_of, trade_day
 from historian.api.formats.schema import as_said, schema_of
 from historian.api.formats.texts import as_plain_types, as_text
+from historian.api.problems import Sort, unknown
+from historian.api.questions.nodes import KNOWN_OF, NEAR
 from historian.api.questions.prices import RAW_COLUMNS
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.request.times import Range, Zone, trade_date_of, trade_day
 from historian.api.streaming import Interruption, Streaming
 
 DAYS_AT_ONCE: Final = 7
@@ -23,7 +25,6 @@ DAYS_AT_ONCE: Final = 7
 COLUMNS: Final = (
     Column("environment", Kind.TEXT, "", "Which CAISO spoke: production, stage (its test systems) or simulator."),
     *RAW_COLUMNS,
-    Column("source", Kind.TEXT, "", "SERVICE/INSTANCE that said it; import/NAME where it came out of a file."),
 )
 
 
@@ -66,6 +67,22 @@ def question_of(wanted: Wanted, part: Range) -> Question:
     order = "environment, market, node, interval_start"
     sql = f"SELECT {names} FROM price_latest WHERE {' AND '.join(words)} ORDER BY {order}"  # noqa: S608  # names of ours
     return Question(sql, parameters, COLUMNS)
+
+
+def require_nodes(streaming: Streaming, names: Sequence[str]) -> None:
+    """See that every node is known: a name that is misspelt must not come to a file without prices in place of a good one.
+
+    Raises:
+        Problem: one is not, with those near to it.
+        StreamFailed: the database did not say.
+    """
+    with streaming.connected() as connection, connection.cursor() as cursor:
+        cursor.execute(KNOWN_OF, {"nodes": list(names)})
+        known = {node for (node,) in cursor}
+        for name in names:
+            if name not in known:
+                cursor.execute(NEAR, {"name": name})
+                raise unknown(Sort.UNKNOWN_NODE, "--node", name, [node for (node,) in cursor])
 
 
 class Writer(Protocol):

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dotbus.contracts.messages import Environment
+from dotbus.runtime.installation.toml_values import Market
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, load_or_exit
 from dotbus.runtime.schedule import utc_now
-from historian.api.asked.times import Clock, Range, Zone, instant_of, trade_date_of, trade_day
 from historian.api.problems import Problem
+from historian.api.request.times import Clock, Range, Zone, instant_of, trade_date_of, trade_day
 from historian.api.streaming import StreamFailed, Streaming, session_dsn
-from historian.exporting.prices import WRITERS, Wanted, export
+from historian.exporting.prices import WRITERS, Wanted, export, require_nodes
 from historian.upkeep.asking import Load
 
 PART_WITHIN_S: Final = 3600.0
@@ -27,7 +28,7 @@ def run_export(
     file: Path,
     times: tuple[str, str | None],
     nodes: Sequence[str],
-    markets: Sequence[str],
+    markets: Sequence[Market],
     environments: Sequence[Environment],
     tz: Zone,
 ) -> None:
@@ -36,14 +37,17 @@ def run_export(
     Raises:
         typer.Exit: it cannot be asked for so, or the database or the disk failed; it was told why.
     """
-    wanted = Wanted(_times(*times, tz), nodes, markets, [str(each) for each in environments])
+    wanted = Wanted(_times(*times, tz), nodes, [str(each) for each in markets], [str(each) for each in environments])
     _require_writable(file)
     configuration = load_or_exit(load)
     settings = configuration.own
     address, password = settings.database_url.get_secret_value(), settings.read_database_password()
     streaming = Streaming(session_dsn(address, settings.database_schema, password=password, timeout_s=PART_WITHIN_S))
     try:
+        require_nodes(streaming, nodes)
         count = _exported(streaming, wanted, file, tz)
+    except Problem as problem:
+        _refuse(f"{file} is not written: {problem}")
     except (StreamFailed, OSError) as error:
         typer.echo(f"{file} is not written: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error

@@ -6,6 +6,7 @@ Exit status: 0 all of it is stored, 1 something is refused or the database fails
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from rich.progress import Progress
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED
 from dotbus.runtime.schedule import utc_now
-from historian.api.asked.times import Zone
+from historian.api.request.times import Zone
 from historian.importing.files import CannotRead, Opened, opened
 from historian.importing.importer import Imported, Importer, Refused
 from historian.importing.mapping import MappingRefused, mapping_of
@@ -76,9 +77,26 @@ def add_import_command(app: typer.Typer, load: Load, open_database: Open) -> Non
             raise typer.Exit(EXIT_FAILED)
 
 
+@dataclass
+class _Total:
+    """How many lines became what. Of those that are refused the first are told at once, and none is kept."""
+
+    new: int = 0
+    known: int = 0
+    refused: int = 0
+
+    def add(self, took: Imported) -> None:
+        """Some lines more."""
+        for line, reason in sorted(took.refused)[: max(0, TOLD_MOST - self.refused)]:
+            sys.stderr.write(f"line {line}: {reason}\n")
+        self.new += took.new
+        self.known += took.known
+        self.refused += len(took.refused)
+
+
 def _imported(importer: Importer, found: Opened, mapping: dict[str, str], assumed: Assumed, *, dry_run: bool) -> bool:
     """Take all lines, tell what came of them. Returns whether none was refused and the file could be read to its end."""
-    total, why_cut = Imported(), ""
+    total, why_cut = _Total(), ""
     lines = _rows(found, mapping, assumed)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -89,7 +107,7 @@ def _imported(importer: Importer, found: Opened, mapping: dict[str, str], assume
                 break
             took = importer.take([one for one in some if isinstance(one, Row)], dry_run=dry_run)
             took.refused += [one for one in some if not isinstance(one, Row)]
-            _add(total, took)
+            total.add(took)
             progress.update(task, completed=done)
     _tell(total, why_cut, dry_run=dry_run)
     return not (total.refused or why_cut)
@@ -97,6 +115,9 @@ def _imported(importer: Importer, found: Opened, mapping: dict[str, str], assume
 
 def _rows(found: Opened, mapping: dict[str, str], assumed: Assumed) -> Iterator[tuple[Row | Refused, int]]:
     for number, values, done in found.lines():
+        if isinstance(values, str):
+            yield (number, values), done
+            continue
         fields = {name: values[column] for name, column in mapping.items()}
         try:
             yield row_of(number, fields, assumed), done
@@ -116,21 +137,13 @@ def _some_of(lines: Iterator[tuple[Row | Refused, int]]) -> tuple[list[Row | Ref
     return some, done, ""
 
 
-def _add(total: Imported, took: Imported) -> None:
-    for line, reason in sorted(took.refused)[: max(0, TOLD_MOST - len(total.refused))]:
-        sys.stderr.write(f"line {line}: {reason}\n")
-    total.new += took.new
-    total.known += took.known
-    total.refused += took.refused
-
-
-def _tell(total: Imported, why_cut: str, *, dry_run: bool) -> None:
-    if (more := len(total.refused) - TOLD_MOST) > 0:
+def _tell(total: _Total, why_cut: str, *, dry_run: bool) -> None:
+    if (more := total.refused - TOLD_MOST) > 0:
         typer.echo(f"and {more:,} lines more are refused", err=True)
     if why_cut:
         typer.echo(why_cut, err=True)
     stored = "would be stored" if dry_run else "stored"
-    typer.echo(f"{total.new:,} prices {stored}, {total.known:,} were there already, {len(total.refused):,} refused")
+    typer.echo(f"{total.new:,} prices {stored}, {total.known:,} were there already, {total.refused:,} refused")
 
 
 def _plain(name: str) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-Line = tuple[int, Mapping[str, object], int]
-"""Its number, the values of its columns by name, and how far the file is read then, in the unit of `Opened.size`."""
+Line = tuple[int, Mapping[str, object] | str, int]
+"""Its number, the values of its columns by name or why it has none, and how far the file is read then, in the unit of
+`Opened.size`."""
 _SQLITE_BEGINS: Final = b"SQLite format 3\0"
 _PARQUET_BEGINS: Final = b"PAR1"
 _ROWS_AT_ONCE: Final = 10_000
@@ -89,7 +90,7 @@ def _csv(path: Path) -> Opened:
                 header = next(reader)
                 for values in reader:
                     if values:
-                        yield reader.line_num, _named(path, reader.line_num, header, values), texts.bytes_read
+                        yield reader.line_num, _named(header, values), texts.bytes_read
             except csv.Error as error:
                 raise CannotRead(f"{path}: line {reader.line_num}: {error}") from error
 
@@ -101,11 +102,9 @@ def _csv(path: Path) -> Opened:
     return Opened(columns, path.stat().st_size, lines)
 
 
-def _named(path: Path, number: int, header: Sequence[str], values: Sequence[str]) -> Mapping[str, object]:
+def _named(header: Sequence[str], values: Sequence[str]) -> Mapping[str, object] | str:
     if len(values) != len(header):
-        raise CannotRead(
-            f"{path}: line {number} has {len(values)} columns, the header {len(header)}; what came before it is imported"
-        )
+        return f"it has {len(values)} columns, the header {len(header)}"
     return dict(zip(header, values, strict=True))
 
 

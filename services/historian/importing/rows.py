@@ -1,14 +1,15 @@
 """Rows: what a line of a file says of a price, or why it says none. Pure."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dotbus.contracts.messages import Environment
-from historian.api.asked.times import Clock, Zone, instant_of
 from historian.api.problems import Problem
+from historian.api.request.times import Clock, Zone, instant_of
 from historian.write.reading.digest import PRICE_COLUMNS
 from historian.write.reading.events import MAX_NAME
 from historian.write.storing.price_times import Values
@@ -24,6 +25,8 @@ INTERVALS: Final[Mapping[str, timedelta]] = {
 TIMES: Final = ("interval_start", "interval_end")
 FIELDS: Final = ("node", "market", "environment", *TIMES, *PRICE_COLUMNS)
 """What a file may have a column of. The names are those of price_latest, and of what `lmp-ingest get` writes."""
+_NUMBER: Final = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*", re.ASCII)
+"""As files write numbers. Python's own words are more: 1_000, and digits of every script."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -121,10 +124,11 @@ def _text(name: str, value: object) -> str:
 def _number(name: str, value: object) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    try:
-        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else math.nan
-    except ValueError:
-        number = math.nan
+    number = math.nan
+    if (isinstance(value, int | float) and not isinstance(value, bool)) or (
+        isinstance(value, str) and _NUMBER.fullmatch(value)
+    ):
+        number = float(value)
     if not math.isfinite(number):
         raise RowRefused(f"{name} is {value!r}, which is no number")
     return number

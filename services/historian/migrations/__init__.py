@@ -2,19 +2,22 @@
 
 Run at every start. An advisory lock makes a second historian wait for the first, and the whole of it is one transaction: a
 step that fails leaves nothing behind. The tables have a schema of their own; those of before 0003 move there from `public`.
+Alembic is loaded by whoever takes a step: commands and the API, which know this module, need none of its 15 MiB.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from dotbus.runtime.starting import CannotStart
 from historian.database import Database, quoted
 from historian.upkeep.months import add_months, months_ahead
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 LOCK = 0x646F74627573
 """Key of the advisory lock: "dotbus" in ASCII."""
@@ -72,6 +75,8 @@ def bring_up_to_date(database: Database, roles: Roles, now: datetime) -> tuple[s
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
     """Run the steps up to a revision, in the schema that the connection is in."""
+    from alembic import command  # noqa: PLC0415
+
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
@@ -79,15 +84,23 @@ def upgrade(connection: sa.Connection, revision: str = "head") -> None:
 
 def head() -> str:
     """The revision that this software's tables are of."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return str(_steps().get_current_head())
 
 
 def known_revisions() -> frozenset[str]:
     """Every revision that this software knows the way from."""
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    return frozenset(script.revision for script in _steps().walk_revisions())
 
 
-def _config() -> Config:
+def _steps() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> "Config":
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", "historian:migrations")
     return config

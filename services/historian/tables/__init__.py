@@ -1,13 +1,14 @@
 """Tables: what is kept, in the words of the messages. The migrations build them; a test holds the two together.
 
-An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response`, `point_write` or
-`upstream_gap`, which says where it came from; what else it tells is in rows of its number in `instruction`,
+An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response`, `point_write`,
+`upstream_gap` or `alarm_event`, which says where it came from; what else it tells is in rows of its number in `instruction`,
 `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months. What a plant says of itself is no event:
 it is in `telemetry`, by months too.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
 
+from historian.tables.alarms import alarm_event
 from historian.tables.api_keys import api_key
 from historian.tables.columns import SCHEMA, environment_type, metadata
 from historian.tables.dispatch import dispatch_batch, instruction, instruction_detail
@@ -38,6 +39,7 @@ EVENT_TABLES = (
     instruction_response,
     point_write,
     upstream_gap,
+    alarm_event,
     price_report,
     price,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "DIVIDED",
     "EVENT_TABLES",
     "SCHEMA",
+    "alarm_event",
     "api_key",
     "compliance",
     "dead_letter",

@@ -67,6 +67,7 @@ dispatch_batch = sa.Table(
     sa.UniqueConstraint("batch_uid", "resource_id", "revision_key", "environment"),
     by_time("start_at"),
     sa.Index(None, "resource_id", "batch_type"),
+    sa.Index(None, "plant", "resource_id"),
     comment="One row for each revision of a dispatch batch as one resource sees it. Without instructions: none any more.",
 )
 

@@ -103,7 +103,7 @@ and `SET jit = off`, without which a question of milliseconds may be compiled fo
 _TABLES = """## Tables
 
 Rows of one event share its `event_no` (prices: `report_no`) with the row of `dispatch_batch`, `trajectory_batch` or
-`price_report` that says where it came from; one of `instruction_response`, `point_write` or `upstream_gap` is a whole event,
-and `telemetry` is none. No foreign keys: an event is stored whole or not at all, and months are dropped without looking at
-others.
+`price_report` that says where it came from; one of `instruction_response`, `point_write`, `upstream_gap` or `alarm_event` is a
+whole event, and `telemetry` is none. No foreign keys: an event is stored whole or not at all, and months are dropped without
+looking at others.
 """

@@ -39,6 +39,7 @@ trajectory_batch = sa.Table(
     *of_event(),
     sa.UniqueConstraint("batch_uid", "resource_id", "environment"),
     by_time("batch_received_at"),
+    sa.Index(None, "plant", "resource_id"),
     comment="One row for each trajectory batch as one resource sees it.",
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from historian.tables.alarms import alarm_event
 from historian.tables.columns import CODE, DATE, FLAG, NUMBER, PACIFIC_TIME, TEXT, TIME, Kind
 from historian.tables.dispatch import dispatch_batch, instruction
 from historian.tables.keeping import source_sequence
@@ -108,12 +109,21 @@ _ACTUAL = (
         },
     ),
 )
+_ALARMS = (_all_of(alarm_event, "origin_no digest"), _FROM)
 _UPSTREAM_GAPS = (_all_of(upstream_gap, "origin_no digest"), _FROM)
 _PRICES = (
     _some_of(node, "node"),
     _all_of(price, "node_no"),
-    _all_of(price_report, "report_no interval_start first_node_no node_nos origin_no digest"),
+    _all_of(price_report, "report_no interval_start first_node_no node_nos origin_no digest fetched_at"),
+    _own(
+        TIME,
+        {
+            "fetched_at": "When OASIS gave it: tells revisions of an interval apart, UTC."
+            " Null of an imported price, of which nobody knows it."
+        },
+    ),
     _FROM,
+    _own(TEXT, {"imported_from": "The NAME that its file was imported by (source is import/NAME); null of what OASIS gave."}),
 )
 _TRADE_DATE = _own(DATE, {"trade_date": "The day as the market counts it, Pacific; 23 or 25 hours long where clocks change."})
 _HOUR_ENDING = _own(
@@ -200,10 +210,16 @@ VIEWS = (
     _view("dot_five_minute", "The five-minute DOT in force in each five minutes. Say which trade_date.", *_FIVE_MINUTES),
     _view("set_point_minute", "The set-point of the registers at each minute. Say which schedule, resource and trade_date.",
           *_MINUTES),
-    _view("price_hourly", "Prices by the hour. Say which nodes and trade_date.", *_HOURS),
+    _view(
+        "price_hourly",
+        "Prices by the hour. Say which nodes and trade_date. Of a component that one price of the hour lacks there is no mean.",
+        *_HOURS,
+    ),
     _view("trade_day", "The days of the market, from when until when they last.", _TRADE_DATE,
           _own(TIME, {"begins_at": "Midnight, Pacific, as UTC.", "ends_at": "The midnight after it, as UTC."}),
           _own(CODE, {"hours": "How long it is: 24, or 23 or 25 where clocks change."})),
+    _view("alarm_now", "Alarms that are not normal, as the last that happened to each left it.", *_ALARMS),
+    _view("alarm_event_history", "All that happened to alarms.", *_ALARMS),
     _view("upstream_gap_history", "What sources could not have of CAISO, and will not have any more.", *_UPSTREAM_GAPS),
     _view("stream_sequence", "Which events of each stream came and which are lost; what is in neither is missing.",
           _some_of(origin, "environment source stream"), _some_of(source_sequence, "received lost updated_at")),

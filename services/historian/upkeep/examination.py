@@ -36,7 +36,8 @@ _NUMBERS = sa.text("""
     FROM (
       SELECT 'event_number' AS sequence, greatest(
         (SELECT max(event_no) FROM dispatch_batch), (SELECT max(event_no) FROM trajectory_batch),
-        (SELECT max(event_no) FROM instruction_response), (SELECT max(event_no) FROM upstream_gap)) AS used
+        (SELECT max(event_no) FROM instruction_response), (SELECT max(event_no) FROM upstream_gap),
+        (SELECT max(event_no) FROM alarm_event)) AS used
       UNION ALL SELECT 'report_number', max(report_no) FROM price_report
       UNION ALL SELECT 'origin_origin_no_seq', max(origin_no) FROM origin
       UNION ALL SELECT 'node_node_no_seq', max(node_no) FROM node
@@ -48,6 +49,7 @@ _NEWEST_EVENTS = sa.text("""
       UNION ALL (SELECT received_at, recorded_at FROM trajectory_batch ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM instruction_response ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM upstream_gap ORDER BY event_no DESC LIMIT 1)
+      UNION ALL (SELECT received_at, recorded_at FROM alarm_event ORDER BY event_no DESC LIMIT 1)
       UNION ALL (SELECT received_at, recorded_at FROM price_report ORDER BY report_no DESC LIMIT 1)
     ) AS newest ORDER BY recorded_at DESC LIMIT 1""")
 _HISTORIANS = sa.text("""

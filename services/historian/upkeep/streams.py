@@ -52,6 +52,7 @@ _CAME_AT = sa.text("""
       SELECT origin_no, seq, received_at FROM dispatch_batch UNION ALL SELECT origin_no, seq, received_at FROM trajectory_batch
       UNION ALL SELECT origin_no, seq, received_at FROM instruction_response
       UNION ALL SELECT origin_no, seq, received_at FROM upstream_gap
+      UNION ALL SELECT origin_no, seq, received_at FROM alarm_event
       UNION ALL SELECT origin_no, seq, received_at FROM price_report
     ) AS came USING (origin_no, seq) GROUP BY k.origin_no""")
 

@@ -1,7 +1,7 @@
 """Curves: a resource's trajectory, assembled as docs/decisions/0003 says, as it was known at any moment or is now (pure)."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.messages import TrajectoryBatch
@@ -9,10 +9,10 @@ from dotbus.contracts.quality import Quality, Reason
 from dotbus.setpoints.curve import Line
 from dotbus.setpoints.schedules import TrajectoryCurve
 from dotbus.setpoints.setpoint import within
-from historian.api.asked.times import Range
 from historian.api.calculated.hearing import Hearing
 from historian.api.calculated.set_points import Limits
 from historian.api.questions.question import Column, Kind
+from historian.api.request.times import Range
 
 _BELIEVED = {Reason.OUT_OF_LIMITS}
 _BATCH = Column("batch_uid", Kind.TEXT, "", "The batch that said it.")
@@ -55,6 +55,7 @@ def values_then(
     hearing: Hearing,
     limits: Limits,
     stale_after: timedelta,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[object, ...]]:
     """A row of `TRAJECTORY_COLUMNS` for each moment, as a gateway knew the curve then.
 
@@ -64,11 +65,13 @@ def values_then(
         hearing: whether anybody heard CAISO.
         limits: of the resource.
         stale_after: how long a curve counts without a newer batch.
+        go_on: is called for each event; what it raises ends the work.
     """
     waiting = deque(events)
     curve, line = TrajectoryCurve(), None
     for moment in moments:
         while waiting and waiting[0].time <= moment:
+            go_on()
             curve = curve.with_batch(waiting.popleft())
             line = None
         if line is None or (line.times and moment >= line.times[0]):  # what is over is let go, as ads_ingest does

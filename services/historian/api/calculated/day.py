@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import fsum
+from typing import Protocol, TypeVar
 
 from dotbus.contracts.messages import DotInterval
 from dotbus.setpoints.setpoint import against_dots
-from historian.api.asked.times import Range
 from historian.api.calculated.known import Known
+from historian.api.request.times import Range
 
 _HOUR_S = 3600
 
@@ -41,6 +42,31 @@ class Price:
 
     during: Range
     usd_per_mwh: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A stretch of time of which a plant said what it generates."""
+
+    during: Range
+    actual_mw: float
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """What was generated beside what was instructed.
+
+    Attributes:
+        compared_s: how long both are known.
+        actual_mwh: of that time; None when there is none.
+        deviation_mwh: actual less instructed; above and below cancel each other.
+        absolute_deviation_mwh: above and below added.
+    """
+
+    compared_s: float
+    actual_mwh: float | None
+    deviation_mwh: float | None
+    absolute_deviation_mwh: float | None
 
 
 @dataclass(frozen=True)
@@ -91,16 +117,40 @@ def energy(held: Sequence[Held], prices: Sequence[Price]) -> Energy:
     )
 
 
-def _overlapping(held: Sequence[Held], prices: Sequence[Price]) -> Iterator[tuple[Held, Price]]:
-    """Each DOT with each price of its time; both are in the order of time and none overlaps another of its kind."""
+def deviation(held: Sequence[Held], measured: Sequence[Measured]) -> Deviation:
+    """What was generated beside the DOTs in force, of the time of which both are known."""
+    parts = [
+        (_common(one.during, said.during).length.total_seconds(), one.dot_mw, said.actual_mw)
+        for one, said in _overlapping(held, measured)
+    ]
+    if not parts:
+        return Deviation(0.0, None, None, None)
+    return Deviation(
+        compared_s=fsum(seconds for seconds, _, _ in parts),
+        actual_mwh=fsum(seconds * actual for seconds, _, actual in parts) / _HOUR_S,
+        deviation_mwh=fsum(seconds * (actual - dot) for seconds, dot, actual in parts) / _HOUR_S,
+        absolute_deviation_mwh=fsum(seconds * abs(actual - dot) for seconds, dot, actual in parts) / _HOUR_S,
+    )
+
+
+class _Lasting(Protocol):
+    @property
+    def during(self) -> Range: ...
+
+
+_Other = TypeVar("_Other", bound=_Lasting)
+
+
+def _overlapping(held: Sequence[Held], others: Sequence[_Other]) -> Iterator[tuple[Held, _Other]]:
+    """Each DOT with each other of its time; both are in the order of time and none overlaps another of its kind."""
     first = 0
     for one in held:
-        while first < len(prices) and prices[first].during.end <= one.during.start:
+        while first < len(others) and others[first].during.end <= one.during.start:
             first += 1
-        for price in prices[first:]:
-            if price.during.start >= one.during.end:
+        for i in range(first, len(others)):
+            if others[i].during.start >= one.during.end:
                 break
-            yield one, price
+            yield one, others[i]
 
 
 def _common(one: Range, other: Range) -> Range:

@@ -1,9 +1,10 @@
 """Known: the DOTs of one resource as they were known, stretch of time by stretch, folded from what CAISO told (pure)."""
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain, pairwise
 from typing import Final
 
@@ -12,12 +13,12 @@ from dotbus.contracts.messages import Dispatch, DotInterval
 from dotbus.contracts.schedules import Schedule, of_schedule, schedules_of
 from dotbus.setpoints.intervals import dot_intervals, is_undecided
 from dotbus.setpoints.schedules import DotSchedule
-from dotbus.setpoints.timeline import Timeline, timelines_of
-from historian.api.asked.times import Range
+from dotbus.setpoints.timeline import Timeline
+from historian.api.calculated.dots_then import DotsThen
+from historian.api.request.times import Range
 
-PART: Final = timedelta(hours=4)
-"""What is known now is put together for so long at a time: a timeline takes the square of the DOTs in it."""
-BESIDE: Final = timedelta(hours=2)
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Known:
 
     Attributes:
         during: the stretch.
-        timeline: its DOTs.
-        undecided: batches of which CAISO has not decided what stands.
-        is_undecided: whether one of them is for this stretch.
+        timeline: its DOTs: those that decide what is asked in the stretch, and maybe others.
+        undecided: batches of them of which CAISO has not decided what stands.
+        is_undecided: whether such a batch, with or without DOTs, is for this stretch.
     """
 
     during: Range
@@ -37,80 +38,129 @@ class Known:
     is_undecided: bool
 
 
-def known_then(events: Sequence[Dispatch], schedule: Schedule, times: Range) -> Iterator[Known]:
+def known_then(
+    events: Sequence[Dispatch], schedule: Schedule, times: Range, go_on: Callable[[], None] = lambda: None
+) -> Iterator[Known]:
     """As a gateway knew it at each moment: what its source had told by then, and of what was over the last alone.
 
     Args:
         events: every revision, in the order in which they were told.
         schedule: which one.
         times: the range.
+        go_on: is called for each event and stretch; what it raises ends the work.
     """
-    told = _Told(schedule)
-    waiting = deque(events)
+    told, waiting = _Told(schedule), deque(events)
+    doubts = _Doubts(_lives(events), schedule)
     ends = (each.interval_end for event in events for each in dot_intervals(event))
-    cuts = chain((event.time for event in events), ends, _edges(events))
-    for begin, end in _stretches(times, cuts):
-        while waiting and waiting[0].time <= begin:
+    for during in _stretches(times, chain((event.time for event in events), ends, _edges(events))):
+        go_on()
+        while waiting and waiting[0].time <= during.start:
             told.add(waiting.popleft())
-        yield told.known(DotSchedule(tuple(told.intervals())).pruned(begin).intervals, Range(begin, end))
+            go_on()
+        timeline = told.timeline(during)
+        undecided = told.undecided.intersection(dot.batch_uid for dot in timeline.intervals)
+        yield Known(during, timeline, frozenset(undecided), doubts.cover(during.start))
 
 
-def known_now(events: Iterable[Dispatch], schedule: Schedule, times: Range) -> Iterator[Known]:
+def known_now(
+    events: Sequence[Dispatch], schedule: Schedule, times: Range, go_on: Callable[[], None] = lambda: None
+) -> Iterator[Known]:
     """As everybody knows it today: all that CAISO has told, whenever it did."""
-    told, kept = _Told(schedule), list(events)
-    for event in kept:
-        told.add(event)
-    intervals = list(told.intervals())
-    for begin, end in _stretches(times, chain(_edges(kept), _every(PART, times))):
-        yield told.known(_near(intervals, Range(begin, end)), Range(begin, end))
+    entries: dict[str, DotSchedule] = {}
+    for event in events:
+        go_on()
+        uid = event.batch.batch_uid
+        entries[uid] = entries.get(uid, DotSchedule()).with_dispatch(event)
+    timeline = Timeline(of_schedule(chain.from_iterable(entry.intervals for entry in entries.values()), schedule))
+    last = [(event, _LONG_AGO, _FOR_EVER) for event, _, until in _lives(events) if until == _FOR_EVER]
+    doubts = _Doubts(last, schedule)
+    for during in _stretches(times, _edges(events)):
+        go_on()
+        yield Known(during, timeline, doubts.batches, doubts.cover(during.start))
 
 
-@dataclass
 class _Told:
-    """What was told so far: the DOTs that follow from it, and of each batch its newest revision."""
+    """What was told so far: the DOTs that follow from it, and the batches that are undecided."""
 
-    schedule: Schedule
-    entries: dict[str, DotSchedule] = field(default_factory=dict)
-    newest: dict[str, Dispatch] = field(default_factory=dict)
+    def __init__(self, schedule: Schedule) -> None:
+        self.undecided: set[str] = set()
+        self._schedule = schedule
+        self._entries: dict[str, DotSchedule] = {}
+        self._newest: dict[str, int] = {}
+        self._dots = {each: DotsThen() for each in Schedule}
 
     def add(self, event: Dispatch) -> None:
         """One revision more."""
-        uid = event.batch.batch_uid  # each by itself: a batch takes nothing from another one here
-        self.entries[uid] = self.entries.get(uid, DotSchedule()).with_dispatch(event)
-        known = self.newest.get(uid)
+        uid, revision = event.batch.batch_uid, event.batch.revision_no or 0
+        before = self._entries.get(uid, DotSchedule())  # each by itself: a batch takes nothing from another one here
+        self._entries[uid] = before.with_dispatch(event)
+        self._replace(set(before.intervals), set(self._entries[uid].intervals))
+        if revision >= self._newest.get(uid, revision):
+            self._newest[uid] = revision
+            (self.undecided.add if _is_doubt(event, self._schedule) else self.undecided.discard)(uid)
+
+    def timeline(self, during: Range) -> Timeline:
+        """The DOTs that decide what is asked in a stretch."""
+        for dots in self._dots.values():
+            dots.go_on(during.start)
+        last = [dot for dots in self._dots.values() if (dot := dots.last())]
+        return self._dots[self._schedule].timeline(during.end, last)
+
+    def _replace(self, before: set[DotInterval], after: set[DotInterval]) -> None:
+        for schedule, dots in self._dots.items():
+            for dot in of_schedule(before - after, schedule):
+                dots.remove(dot)
+            for dot in of_schedule(after - before, schedule):
+                dots.add(dot)
+
+
+_Life = tuple[Dispatch, datetime, datetime]
+"""An event, since when it was the newest of its batch, and until when."""
+
+
+def _lives(events: Iterable[Dispatch]) -> Iterator[_Life]:
+    newest: dict[str, Dispatch] = {}
+    for event in events:
+        known = newest.get(event.batch.batch_uid)
         if known is None or (event.batch.revision_no or 0) >= (known.batch.revision_no or 0):
-            self.newest[uid] = event
-
-    def intervals(self) -> Iterator[DotInterval]:
-        """The DOTs of every batch."""
-        return chain.from_iterable(entry.intervals for entry in self.entries.values())
-
-    def known(self, intervals: tuple[DotInterval, ...], during: Range) -> Known:
-        """What that comes to during a stretch of time."""
-        doubts = [event for event in self.newest.values() if self._is_doubt(event)]
-        covers = any(span.start <= during.start < span.end for event in doubts for span in _spans(event))
-        names = frozenset(event.batch.batch_uid for event in doubts)
-        return Known(during, timelines_of(intervals)[self.schedule], names, covers)
-
-    def _is_doubt(self, event: Dispatch) -> bool:
-        return self.schedule in schedules_of(event.batch.batch_type) and is_undecided(event)
+            if known:
+                yield known, known.time, event.time
+            newest[event.batch.batch_uid] = event
+    for event in newest.values():
+        yield event, event.time, _FOR_EVER
 
 
-def _near(intervals: Sequence[DotInterval], during: Range) -> tuple[DotInterval, ...]:
-    """The DOTs that can matter in a part of a range: those about it, and the next ones of each schedule before and after."""
-    begin, end = during.start - BESIDE, during.end + BESIDE
-    near = [one for one in intervals if one.interval_end > begin and one.interval_start < end]
-    for schedule in Schedule:
-        followed = of_schedule(intervals, schedule)
-        before = max((one for one in followed if one.interval_end <= begin), key=lambda one: one.interval_end, default=None)
-        after = min((one for one in followed if one.interval_start >= end), key=lambda one: one.interval_start, default=None)
-        near += [one for one in (before, after) if one and one not in near]
-    return tuple(near)
+class _Doubts:
+    """When CAISO had left open what stands of a batch for that time."""
+
+    def __init__(self, lives: Iterable[_Life], schedule: Schedule) -> None:
+        doubtful = [life for life in lives if _is_doubt(life[0], schedule)]
+        self.batches = frozenset(event.batch.batch_uid for event, _, _ in doubtful)
+        self._begins: list[datetime] = []
+        self._ends: list[datetime] = []
+        for begin, end in sorted(self._times(doubtful)):
+            if self._ends and begin <= self._ends[-1]:
+                self._ends[-1] = max(end, self._ends[-1])
+            else:
+                self._begins.append(begin)
+                self._ends.append(end)
+
+    @staticmethod
+    def _times(lives: Iterable[_Life]) -> Iterator[tuple[datetime, datetime]]:
+        for event, since, until in lives:
+            for span in _spans(event):
+                begin, end = max(since, span.start), min(until, span.end)
+                if begin < end:
+                    yield begin, end
+
+    def cover(self, moment: datetime) -> bool:
+        """Whether one is for a moment."""
+        begun = bisect_right(self._begins, moment)
+        return begun > 0 and moment < self._ends[begun - 1]
 
 
-def _every(length: timedelta, times: Range) -> Iterator[datetime]:
-    for number in range(1, -(-times.length // length)):
-        yield times.start + number * length
+def _is_doubt(event: Dispatch, schedule: Schedule) -> bool:
+    return schedule in schedules_of(event.batch.batch_type) and is_undecided(event)
 
 
 def _spans(event: Dispatch) -> Iterator[Range]:
@@ -126,5 +176,6 @@ def _edges(events: Iterable[Dispatch]) -> Iterator[datetime]:
                 yield from (span.start, span.end)
 
 
-def _stretches(times: Range, cuts: Iterable[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    return pairwise(sorted({times.start, times.end, *(at for at in cuts if times.start < at < times.end)}))
+def _stretches(times: Range, cuts: Iterable[datetime]) -> Iterator[Range]:
+    ends = sorted({times.start, times.end, *(at for at in cuts if times.start < at < times.end)})
+    return (Range(begin, end) for begin, end in pairwise(ends))

@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 from dotbus.contracts.messages import DotInterval
 from dotbus.contracts.quality import Level, Quality, Reason
 from dotbus.setpoints.setpoint import RampPoint, against_dots, against_ramp, ramp_now, within
-from historian.api.asked.times import Range
 from historian.api.calculated.hearing import Hearing
 from historian.api.calculated.known import Known
 from historian.api.questions.question import Column, Kind
 from historian.api.questions.shown import columns_of
+from historian.api.request.times import Range
 
 _BELIEVED: Final = {Reason.OUT_OF_LIMITS}
 """What speaks against a value and not against that CAISO asks it."""
@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SetPointAt:
     """What a resource was asked at a moment.
 
     Attributes:
@@ -77,16 +77,16 @@ class Asked:
         return self.dot.dot_mw if self.dot and set(self.dot_quality.reasons) <= _BELIEVED else None
 
 
-def asked_at(moment: datetime, known: Known, hearing: Hearing | None, limits: Limits) -> Asked:
+def asked_at(moment: datetime, known: Known, hearing: Hearing | None, limits: Limits) -> SetPointAt:
     """What a resource was asked at a moment of a stretch. Without a hearing it is no matter whether anybody heard it."""
     against = {*(hearing.against(moment) if hearing else ()), *([Reason.INCOMPLETE] if known.is_undecided else [])}
     point, dot = ramp_now(known.timeline, moment), known.timeline.in_force(moment)
     if point is None or dot is None:
         nothing = Quality.of({*against, Reason.EXPIRED})
-        return Asked(None, None, nothing, nothing)
+        return SetPointAt(None, None, nothing, nothing)
     outside = [] if within(dot.dot_mw, limits.pmin_mw, limits.pmax_mw) else [Reason.OUT_OF_LIMITS]
     of_ramp = against_ramp(point, limits.pmin_mw, limits.pmax_mw, limits.ramp_mw_per_min)
-    return Asked(
+    return SetPointAt(
         point,
         dot,
         Quality.of({*against, *of_ramp, *_against(known, point.through)}),
@@ -111,7 +111,7 @@ def set_points(
         yield _row(moment, asked_at(moment, known, hearing, limits))
 
 
-def _row(moment: datetime, asked: Asked) -> tuple[object, ...]:
+def _row(moment: datetime, asked: SetPointAt) -> tuple[object, ...]:
     set_point_mw, dot_mw, dot = asked.set_point_mw, asked.dot_mw, asked.dot
     return (
         moment,

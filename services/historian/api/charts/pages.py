@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-_UPLOT_STYLE: Final = "uplot/uPlot.min.css"
-_UPLOT: Final = "uplot/uPlot.iife.min.js"
-_SHARED: Final = (_UPLOT, "times.js", "asking.js", "drawing.js", "showing.js")
+from dotbus.web import charts
+
+_SHARED: Final = ("asking", "showing")
 
 
 class Page(Enum):
@@ -18,6 +18,13 @@ class Page(Enum):
 
     LMP = "lmp"
     PLANT = "plant"
+
+
+_OWN: Final = {
+    Page.LMP: ("asked", "shown", "range", "days", "duration", "month", "page"),
+    Page.PLANT: ("asked", "moments", "shown", "notes", "page"),
+}
+"""The scripts of a page, each a thing that it does; the last one begins it."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,10 @@ class Made:
 @cache
 def page(of: Page) -> Made:
     """A page, made once."""
-    style = _part(_UPLOT_STYLE) + _part("look.css")
-    script = "\n".join(_part(name) for name in (*_SHARED, f"{of.value}.js"))
-    frame = _part(f"{of.value}.html").replace("<!--shown-->", _part("shown.html"))
+    style = charts.part(charts.STYLE) + _part("shared/look.css")
+    own = [f"{room}/{name}.js" for room, names in (("shared", _SHARED), (of.value, _OWN[of])) for name in names]
+    script = "\n".join([*map(charts.part, charts.SCRIPTS), *map(_part, own)])
+    frame = _part(f"{of.value}/page.html").replace("<!--shown-->", _part("shared/shown.html"))
     html = frame.replace("/*look*/", style).replace("/*scripts*/", script)
     return Made(html, _policy(style, script))
 

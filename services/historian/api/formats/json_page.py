@@ -6,10 +6,10 @@ from functools import cache
 
 import msgspec
 
-from historian.api.asked.pages import next_page
-from historian.api.asked.times import Shown, in_utc
 from historian.api.questions.question import Kind, Question, page_of
 from historian.api.reading import Reading, Row
+from historian.api.request.pages import next_page
+from historian.api.request.times import Shown, in_utc
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def read_page(reading: Reading, question: Question, limit: int, after: tuple[obj
 def rows_of(reading: Reading, question: Question, limit: int, after: tuple[object, ...] | None) -> tuple[Sequence[Row], bool]:
     """The rows of a page, and whether they are the last ones."""
     asked = page_of(question, limit + 1, after)
-    rows = reading.rows(asked.sql, asked.parameters)
+    read = reading.rows_as_planned if asked.is_planned_once else reading.rows
+    rows = read(asked.sql, asked.parameters)
     told = rows[:limit] if question.key else rows
     return told, len(rows) == len(told)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from historian.api.asked.times import Zone
 from historian.api.questions.question import SQL_TYPES, Column, Kind, Question
+from historian.api.request.times import Zone
 
 BETWEEN_TEXTS = ";"
 

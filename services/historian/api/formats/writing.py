@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from historian.api.asked.times import Zone
 from historian.api.formats.compression import packed
 from historian.api.formats.negotiation import Coding, Format
 from historian.api.formats.schema import as_said, row_groups, schema_of
 from historian.api.formats.sink import Sink, as_file
 from historian.api.formats.texts import as_plain_types, as_text
 from historian.api.questions.question import Question
+from historian.api.request.times import Zone
 from historian.api.streaming import Interruption, Streaming
 
 ROW_GROUP_ROWS = 65_536

@@ -1,11 +1,11 @@
-"""Limits: how often somebody may ask, and how many streams somebody may read at once (pure; time is an argument)."""
+"""Limits: how often somebody may ask, and how many streams somebody may read at once, of all processes together."""
 
 import math
-from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from historian.api.keys.ledger import Ledger
 from historian.api.problems import Problem, Sort
 
 BURST_S: Final = 10.0
@@ -18,13 +18,16 @@ class RateLimit:
     """How often each may ask.
 
     Args:
+        ledger: counts.
+        what: is limited; limits of one name are one.
         per_s: in the mean.
     """
 
-    def __init__(self, per_s: float) -> None:
+    def __init__(self, ledger: Ledger, what: str, per_s: float) -> None:
+        self._ledger = ledger
+        self._what = what
         self._per_s = per_s
         self._most = max(1.0, per_s * BURST_S)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, who: str, now_s: float) -> None:
         """One more question.
@@ -32,30 +35,32 @@ class RateLimit:
         Raises:
             Problem: it is one too many; it says when the next one may be asked.
         """
-        left, since_s = self._left.pop(who, (self._most, now_s))
-        left = min(self._most, left + (now_s - since_s) * self._per_s)
-        is_one_left = left >= 1
-        self._left[who] = (left - is_one_left, now_s)
-        if len(self._left) > KNOWN_MOST:
-            self._left.popitem(last=False)
-        if not is_one_left:
-            wait_s = math.ceil((1 - left) / self._per_s)
-            said = f"more than {self._per_s:g} questions a second; ask again in {wait_s} s, and for more at once"
-            raise Problem(Sort.TOO_OFTEN, said, retry_after_s=wait_s)
+        if problem := self.refusal(who, now_s):
+            raise problem
+
+    def refusal(self, who: str, now_s: float) -> Problem | None:
+        """One more question, and the problem where it is one too many."""
+        taken = self._ledger.take(self._what, who, now_s, per_s=self._per_s, most=self._most, known_most=KNOWN_MOST)
+        if taken.is_given:
+            return None
+        wait_s = math.ceil((1 - taken.questions_left) / self._per_s)
+        said = f"more than {self._per_s:g} questions a second; ask again in {wait_s} s, and for more at once"
+        return Problem(Sort.TOO_OFTEN, said, retry_after_s=wait_s)
 
 
 class Streams:
     """How many streams each reads.
 
     Args:
+        ledger: counts.
         most_each: at once.
         most: of all together.
     """
 
-    def __init__(self, most_each: int, most: int) -> None:
+    def __init__(self, ledger: Ledger, most_each: int, most: int) -> None:
+        self._ledger = ledger
         self._most_each = most_each
         self._most = most
-        self._open: Counter[str] = Counter()
 
     @contextmanager
     def one(self, who: str) -> Iterator[None]:
@@ -64,14 +69,16 @@ class Streams:
         Raises:
             Problem: it is one too many.
         """
-        if self._open[who] >= self._most_each:
-            said = f"{self._most_each} streams are being read with this key; read one to its end, or close it"
-            raise Problem(Sort.TOO_OFTEN, said, retry_after_s=1)
-        if self._open.total() >= self._most:
-            raise Problem(Sort.BUSY, "all streams that there can be at once are being read; ask again later", retry_after_s=5)
-        self._open[who] += 1
+        number = self._ledger.begin_stream(who, most_each=self._most_each, most=self._most)
+        if number is None:
+            raise self._too_many(who)
         try:
             yield
         finally:
-            self._open[who] -= 1
-            self._open += Counter()  # nobody is remembered who reads nothing
+            self._ledger.end_stream(number)
+
+    def _too_many(self, who: str) -> Problem:
+        if self._ledger.streams(who) >= self._most_each:
+            said = f"{self._most_each} streams are being read with this key; read one to its end, or close it"
+            return Problem(Sort.TOO_OFTEN, said, retry_after_s=1)
+        return Problem(Sort.BUSY, "all streams that there can be at once are being read; ask again later", retry_after_s=5)

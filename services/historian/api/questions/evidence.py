@@ -6,16 +6,27 @@ Of each statement one column is told: an event as JSON, in the words of the mess
 from datetime import datetime, timedelta
 from typing import Final
 
-from historian.api.asked.times import Range
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.request.times import Range
 
 LOOK_BACK: Final = timedelta(days=1)
-"""No interval is longer. What began before is looked for by its number alone: the last ones, at which a ramp may begin."""
+"""No interval is longer but that of an exceptional dispatch. What began before is looked for by its number alone: the last
+ones, at which a ramp may begin."""
+LONGEST: Final = timedelta(days=92)
+"""An exceptional dispatch that began no longer ago, and reaches into a range, counts in it."""
 LOOK_AHEAD: Final = timedelta(days=1)
 """CAISO dispatches less far ahead."""
+VOUCHED_FOR_MOST: Final = timedelta(hours=1)
+"""A word on telemetry that is older counts no more, whatever it vouched for; most do for 90 s."""
 LAST_BEFORE: Final = 50
 """So many instructions, or points, of before are enough to hold the last one and what contradicts it."""
 _EVENT = (Column("event", Kind.DOCUMENT, "", "An event as the message that it was."),)
+
+ACTUAL_COLUMNS = (
+    Column("start", Kind.TIME, "", "When it was said."),
+    Column("end", Kind.TIME, "", "Until when it counts."),
+    Column("actual_mw", Kind.NUMBER, "MW", "What was generated."),
+)
 
 # Of one revision a source that does not see the resource says that it is not named: that takes nothing from who does, unless
 # the batch is cancelled (batch_status 4). It is the rule of dispatch_batch_latest.
@@ -31,6 +42,11 @@ _DISPATCHES = """
           AND i.standing IS NOT NULL AND b.environment = %(environment)s::environment
         ORDER BY i.interval_start DESC LIMIT %(last_before)s
       ) AS before
+      UNION
+      SELECT b.batch_uid FROM dispatch_batch AS b JOIN instruction AS i USING (event_no)
+      WHERE b.resource_id = %(resource)s AND b.batch_type = 4 AND b.environment = %(environment)s::environment
+        AND i.resource_id = b.resource_id AND i.interval_start >= %(longest)s AND i.interval_start < %(first)s
+        AND i.interval_end > %(start)s AND i.standing IS NOT NULL
     )
     SELECT jsonb_build_object(
       'kind', 'dispatch', 'version', 1, 'environment', b.environment, 'source', o.source, 'stream', o.stream, 'seq', b.seq,
@@ -74,18 +90,23 @@ _TRAJECTORIES = """
     WHERE b.environment = %(environment)s::environment{plant}
     ORDER BY b.time, b.event_no"""
 
+# One look at the index for each instance, whatever it said since the database was made: who compared each row with all others
+# took the square of them.
 _HEARD = """
     WITH said AS (
-      SELECT id, source, online, time, heard_at, (
-        SELECT bool_or((upstream->>'ok')::boolean) FROM jsonb_array_elements(upstreams) AS upstream
-        WHERE upstream->>'name' = %(upstream)s
-      ) AS is_ok
-      FROM service_state
+      SELECT * FROM service_state
       WHERE environment = %(environment)s::environment AND service = 'ads_ingest' AND time < %(last)s
+    ), near AS (
+      SELECT * FROM said WHERE heard_at >= %(first)s
+      UNION ALL
+      SELECT before.* FROM (SELECT DISTINCT instance FROM said) AS each, LATERAL (
+        SELECT * FROM said AS s WHERE s.instance = each.instance AND s.heard_at < %(first)s ORDER BY s.id DESC LIMIT 1
+      ) AS before
     )
-    SELECT source, online, coalesce(is_ok, false) AS is_ok, time, heard_at FROM said AS s
-    WHERE heard_at >= %(first)s OR id = (SELECT max(l.id) FROM said AS l WHERE l.source = s.source AND l.heard_at < %(first)s)
-    ORDER BY id"""
+    SELECT source, online, coalesce((
+      SELECT bool_or((upstream->>'ok')::boolean) FROM jsonb_array_elements(upstreams) AS upstream
+      WHERE upstream->>'name' = %(upstream)s
+    ), false) AS is_ok, time, heard_at FROM near ORDER BY id"""
 HEARD_COLUMNS = (
     Column("source", Kind.TEXT, "", "Which ads_ingest."),
     Column("online", Kind.FLAG, "", "Whether it was there."),
@@ -115,7 +136,9 @@ def _events(sql: str, environment: str, plant: str | None, resource: str, times:
     parameters: dict[str, object] = {
         "environment": environment,
         "resource": resource,
+        "start": times.start,
         "first": times.start - LOOK_BACK,
+        "longest": times.start - LONGEST,
         "last": times.end + LOOK_AHEAD,
         "last_before": LAST_BEFORE,
     }
@@ -139,3 +162,29 @@ def five_minute_prices(environment: str, node: str, times: Range) -> Question:
     first = times.start - timedelta(hours=1)
     parameters = {"environment": environment, "node": node, "first": first, "start": times.start, "end": times.end}
     return Question(sql, parameters, PRICE_COLUMNS)
+
+
+def actual_megawatts(environment: str, plant: str | None, resource_id: str, times: Range) -> Question:
+    """What a plant generated, where it said so for good: from each word until it was vouched for no more, or the next word.
+
+    Of several sources the last word counts, whosever it is.
+    """
+    sql = """
+        WITH said AS (
+          SELECT t.time, least(t.valid_until, lead(t.time) OVER (ORDER BY t.time, t.point_no)) AS until, t.value, t.quality
+          FROM telemetry_point AS p JOIN telemetry AS t USING (point_no)
+          WHERE p.resource_id = %(resource)s AND p.point = 'actual_mw' AND p.environment = %(environment)s::environment
+            AND (%(plant)s::text IS NULL OR p.plant = %(plant)s) AND t.time > %(first)s AND t.time < %(end)s
+        )
+        SELECT greatest(time, %(start)s), least(until, %(end)s), value FROM said
+        WHERE quality = 192 AND value IS NOT NULL AND until > greatest(time, %(start)s)
+        ORDER BY time"""
+    parameters = {
+        "environment": environment,
+        "plant": plant,
+        "resource": resource_id,
+        "first": times.start - VOUCHED_FOR_MOST,
+        "start": times.start,
+        "end": times.end,
+    }
+    return Question(sql, parameters, ACTUAL_COLUMNS)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from historian.api.questions.evidence import LONGEST, LOOK_BACK
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.request.times import Range
 
 _RESOURCE = (Column("resource_id", Kind.TEXT, "", "CAISO's resource ID."),)
 # The name of the next resource is looked up in the index, month by month: that takes as long as there are names, not rows.
@@ -20,11 +22,56 @@ def every_resource() -> Question:
     return Question(EVERY_NAME, {}, _RESOURCE, key=("resource_id",))
 
 
-def those_seen(names: Sequence[str]) -> Question:
-    """Those of some resources that CAISO ever told anything of."""
+# The same of a plant, whatever the installation says of it today.
+_TOLD_TO = """
+      (
+        WITH RECURSIVE told AS (
+          (SELECT resource_id FROM {table} WHERE plant = %(plant)s ORDER BY resource_id LIMIT 1)
+          UNION ALL
+          SELECT (
+            SELECT b.resource_id FROM {table} AS b WHERE b.plant = %(plant)s AND b.resource_id > t.resource_id
+            ORDER BY b.resource_id LIMIT 1
+          ) FROM told AS t WHERE t.resource_id IS NOT NULL
+        ) SELECT resource_id FROM told WHERE resource_id IS NOT NULL
+      )"""
+
+
+def those_of_plant(plant: str) -> Question:
+    """Every resource of which a plant was ever told anything."""
+    sql = " UNION ".join(_TOLD_TO.format(table=table) for table in ("dispatch_batch", "trajectory_batch"))
+    return Question(sql, {"plant": plant}, _RESOURCE, key=("resource_id",))
+
+
+def those_seen(names: Sequence[str], plant: str | None) -> Question:
+    """Those of some resources that CAISO ever told anything of; of a plant those of which it was told."""
+    if plant is not None:
+        sql = """
+        SELECT resource_id FROM unnest(%(names)s::text[]) AS n (resource_id)
+        WHERE EXISTS (SELECT FROM dispatch_batch AS b WHERE b.plant = %(plant)s AND b.resource_id = n.resource_id)
+          OR EXISTS (SELECT FROM trajectory_batch AS b WHERE b.plant = %(plant)s AND b.resource_id = n.resource_id)"""
+        return Question(sql, {"names": list(names), "plant": plant}, _RESOURCE)
     sql = """
         SELECT resource_id FROM unnest(%(names)s::text[]) AS n (resource_id)
         WHERE EXISTS (SELECT FROM instruction AS i WHERE i.resource_id = n.resource_id)
           OR EXISTS (SELECT FROM dop AS d WHERE d.resource_id = n.resource_id)
           OR EXISTS (SELECT FROM compliance AS c WHERE c.resource_id = n.resource_id)"""
     return Question(sql, {"names": list(names)}, _RESOURCE)
+
+
+def those_instructed(environment: str, plant: str, times: Range) -> Question:
+    """The resources of which a plant was told instructions for a range of time, whatever the installation says of it today."""
+    sql = f"""
+        SELECT resource_id FROM ({EVERY_NAME}) AS every WHERE EXISTS (
+          SELECT FROM instruction AS i JOIN dispatch_batch AS b USING (event_no)
+          WHERE i.resource_id = every.resource_id AND i.standing IS NOT NULL
+            AND i.interval_start >= %(first)s AND i.interval_start < %(end)s AND i.interval_end > %(start)s
+            AND b.environment = %(environment)s::environment AND b.plant = %(plant)s
+        ) OR EXISTS (
+          SELECT FROM dispatch_batch AS b JOIN instruction AS i USING (event_no)
+          WHERE b.resource_id = every.resource_id AND b.batch_type = 4 AND i.resource_id = b.resource_id
+            AND i.standing IS NOT NULL AND b.environment = %(environment)s::environment AND b.plant = %(plant)s
+            AND i.interval_start >= %(longest)s AND i.interval_start < %(first)s AND i.interval_end > %(start)s
+        )"""  # noqa: S608  # of our own words
+    bounds = {"start": times.start, "end": times.end, "first": times.start - LOOK_BACK, "longest": times.start - LONGEST}
+    parameters = {"environment": environment, "plant": plant, **bounds}
+    return Question(sql, parameters, _RESOURCE)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from historian.api.asked.times import Range, first_hour_from, first_trade_day_from
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.request.times import Range, first_hour_from, first_trade_day_from
 
 UNIT = "USD/MWh"
 
@@ -48,22 +48,34 @@ _START = Column("interval_start", Kind.TIME, "", "Start of the interval.")
 _END = Column("interval_end", Kind.TIME, "", "End of the interval, which does not belong to it.")
 _NODE = Column("node", Kind.TEXT, "", "CAISO's name of the pricing node, hub or aggregation point.")
 _MARKET = Column("market", Kind.TEXT, "", "Market: DAM, RUC, HASP, RTPD or RTM.")
-_FETCHED = Column("fetched_at", Kind.TIME, "", "When OASIS gave the price; the newest one of a mean's intervals.")
+_FETCHED = Column(
+    "fetched_at",
+    Kind.TIME,
+    "",
+    "When OASIS gave the price; the newest one of a mean's intervals. Null where it came out of a file, which does not say it.",
+)
+_IMPORTED_FROM = Column(
+    "imported_from", Kind.TEXT, "", "The NAME that a file was imported by; null where an ingest had the price of OASIS."
+)
 _COVERED = Column("covered_s", Kind.NUMBER, "s", "How much of the interval has a price.")
 _LENGTH = Column("length_s", Kind.NUMBER, "s", "How long the interval is: a trade date has 23 or 25 hours where clocks change.")
+_IMPORTED = Column("imported_s", Kind.NUMBER, "s", "How much of covered_s has a price that came out of a file.")
 _KEY = ("node", "interval_start")
 COMPONENTS = tuple(component.column for component in Component)
-RAW_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _FETCHED)
-MEAN_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _COVERED, _LENGTH, _FETCHED)
+RAW_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _FETCHED, _IMPORTED_FROM)
+MEAN_COLUMNS = (_START, _END, _NODE, _MARKET, *COMPONENTS, _COVERED, _LENGTH, _FETCHED, _IMPORTED)
 _TOLD = ", ".join(
     [
         "price.interval_start",
         "report.interval_end",
         "report.market",
         *(column.name for column in COMPONENTS),
-        "report.fetched_at",
+        "report.told_at AS fetched_at",
+        "report.imported_from",
     ]
 )
+_NEWEST = "report.fetched_at DESC, report.report_no"
+"""Which of several prices of one interval counts, as price_latest says. One out of a file stands in the table as the first."""
 # Implied by the range, and said since the index that finds a node's rows by time has their day.
 _DAYS = """(price.interval_start AT TIME ZONE 'UTC')::date BETWEEN
             (%(start)s::timestamptz AT TIME ZONE 'UTC')::date AND (%(end)s::timestamptz AT TIME ZONE 'UTC')::date"""
@@ -76,7 +88,7 @@ class PricesWanted:
     Attributes:
         nodes: by name; none is all of them.
         times: intervals that start in it.
-        as_of: as OASIS had told by then; None is as it is known now.
+        as_of: as OASIS had told by then, which nobody knows of a price out of a file; None is as it is known now.
     """
 
     environment: str
@@ -96,7 +108,7 @@ def prices(wanted: PricesWanted) -> Question:
 
 
 def _raw(wanted: PricesWanted) -> Question:
-    columns = (_START, _END, _NODE, _MARKET, *_columns(wanted.components), _FETCHED)
+    columns = (_START, _END, _NODE, _MARKET, *_columns(wanted.components), _FETCHED, _IMPORTED_FROM)
     told = f"SELECT {', '.join(column.name for column in columns)} FROM"  # names of ours
     return Question(f"{told} {_by_node(wanted, _of_node(wanted))}", _parameters(wanted), columns, _KEY, _soonest(wanted, told))
 
@@ -121,14 +133,13 @@ def _by_node(wanted: PricesWanted, of_node: str) -> str:
 
 
 def _of_node(wanted: PricesWanted) -> str:
-    """Prices of one node as they are known: the rule of price_latest, among what was known by then."""
+    """Prices of one node as they are known, or were then."""
     return f"""
         SELECT DISTINCT ON (price.interval_start) {_TOLD}
-        FROM price JOIN price_report AS report USING (report_no)
+        FROM price JOIN ({_reports(wanted)}) AS report USING (report_no)
         WHERE price.node_no = node.node_no AND price.interval_start >= %(start)s AND price.interval_start < %(end)s
           AND {_DAYS}
-          AND {_reports(wanted)}
-        ORDER BY price.interval_start, report.fetched_at DESC, report.report_no"""  # noqa: S608  # names of ours
+        ORDER BY price.interval_start, {_NEWEST}"""  # noqa: S608  # names of ours
 
 
 def _soonest(wanted: PricesWanted, told: str) -> str:
@@ -141,23 +152,28 @@ def _soonest(wanted: PricesWanted, told: str) -> str:
     return f"""
         {told} (
           WITH reports AS MATERIALIZED (
-            SELECT report_no, interval_end, market, fetched_at,
-              min(fetched_at) OVER same <> max(fetched_at) OVER same AS may_be_revised
-            FROM price_report AS report
-            WHERE interval_start >= %(start)s AND interval_start < %(end)s AND {_reports(wanted)}
+            SELECT *, min(fetched_at) OVER same <> max(fetched_at) OVER same AS may_be_revised
+            FROM ({_reports(wanted)}) AS report
+            WHERE interval_start >= %(start)s AND interval_start < %(end)s
             WINDOW same AS (PARTITION BY interval_start)
           )
           SELECT node, {_TOLD} {found} NOT report.may_be_revised
           UNION ALL (
             SELECT DISTINCT ON (price.node_no, price.interval_start) node, {_TOLD} {found} report.may_be_revised
-            ORDER BY price.node_no, price.interval_start, report.fetched_at DESC, report.report_no
+            ORDER BY price.node_no, price.interval_start, {_NEWEST}
           )
         ) AS told"""  # noqa: S608  # names of ours
 
 
 def _reports(wanted: PricesWanted) -> str:
-    known = " AND report.fetched_at <= %(as_of)s" if wanted.as_of else ""
-    return f"report.environment = %(environment)s::environment AND report.market = %(market)s{known}"
+    """The reports that may count. `told_at` is when OASIS gave it as far as anybody knows, and so what may be told."""
+    known = "AND report.fetched_at <= %(as_of)s AND NOT of_file" if wanted.as_of else ""
+    return f"""
+        SELECT report_no, interval_start, interval_end, market, fetched_at,
+          CASE WHEN NOT of_file THEN fetched_at END AS told_at, CASE WHEN of_file THEN substr(source, 8) END AS imported_from
+        FROM price_report AS report JOIN origin USING (origin_no)
+        CROSS JOIN LATERAL (SELECT starts_with(source, 'import/') AS of_file) AS kind
+        WHERE report.environment = %(environment)s::environment AND market = %(market)s {known}"""  # noqa: S608  # names of ours
 
 
 def _parameters(wanted: PricesWanted) -> dict[str, object]:
@@ -181,7 +197,8 @@ def _mean_rows(wanted: PricesWanted, by: str, raw: str) -> str:
           (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' AS interval_end,
           %(market)s AS market{means}, sum(seconds) AS covered_s,
           date_part('epoch', (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' - begins AT TIME ZONE '{zone}')
-            AS length_s, max(fetched_at) AS fetched_at
+            AS length_s, max(fetched_at) AS fetched_at,
+          coalesce(sum(seconds) FILTER (WHERE fetched_at IS NULL), 0) AS imported_s
         FROM (
           SELECT *, {begins} AS begins, date_part('epoch', interval_end - interval_start) AS seconds
           FROM {raw} AS told WHERE lmp_usd_per_mwh IS NOT NULL

@@ -59,6 +59,8 @@ class Question:
         key: names of the columns that the rows are ordered by, ascending, and that tell each row from all others: what a page
             goes on from. No value of them is null. Empty for what has one page.
         soonest: the same rows in whatever order they come soonest, for who wants all of many; empty where `sql` is as good.
+        is_planned_once: whether a session plans it once for all values: where planning takes longer than the rows, and one plan
+            serves all of them.
     """
 
     sql: str
@@ -66,6 +68,7 @@ class Question:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = field(default=())
     soonest: str = ""
+    is_planned_once: bool = False
 
     def named(self, name: str) -> Column:
         """The column of that name."""

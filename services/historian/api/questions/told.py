@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
-from historian.api.asked.times import Range
 from historian.api.questions.question import Column, Kind, Question
 from historian.api.questions.shown import columns_of, names_of
 from historian.api.questions.whose import Whose
+from historian.api.request.times import Range
 
 
 class Revisions(StrEnum):

@@ -32,6 +32,25 @@ FROM upstream_gap_history
 ORDER BY missing_from;""",
     ),
     Question(
+        "Which alarms there are",
+        "The most urgent first. The database has what has come to it; the states of `alarm/#` on the bus may be newer.",
+        """
+SELECT plant, about, rule, priority, state, is_active, text, changed_at, changed_by, comment, shelved_until, because
+FROM alarm_now
+WHERE environment = 'production'
+ORDER BY array_position(ARRAY['critical', 'high', 'medium', 'low'], priority), changed_at DESC;""",
+    ),
+    Question(
+        "How many alarms operators had",
+        "By plant and ten minutes. More than ten within ten minutes are a flood (ISA-18.2): nobody can act on them.",
+        """
+SELECT plant, date_bin('10 min', changed_at, '2026-01-01Z') AS since, count(*) AS raised
+FROM alarm_event_history
+WHERE what = 'raised' AND changed_at >= '2026-10-13 00:00Z' AND changed_at < '2026-10-14 00:00Z'
+GROUP BY plant, since
+ORDER BY raised DESC, plant, since;""",
+    ),
+    Question(
         "When a service was away",
         "A row is a stretch of time in which a service said the same of itself.",
         """

@@ -16,7 +16,7 @@ ORDER BY interval_start;""",
     ),
     Question(
         "What a price was known to be at a time",
-        "Prices are corrected afterwards, and every revision is kept: for an audit, what had been stored by then.",
+        "Prices are corrected afterwards, and every revision is kept: what OASIS had told by then. Imports do not say.",
         """
 SELECT DISTINCT ON (interval_start) interval_start, lmp_usd_per_mwh, fetched_at
 FROM price_history
@@ -116,13 +116,13 @@ ORDER BY 1;""",
     ),
     Question(
         "What was corrected afterwards",
-        "Prices of which the first word was not the last.",
+        "Prices of which OASIS's first word was not the last.",
         """
 SELECT interval_start, count(*) AS revisions, (array_agg(lmp_usd_per_mwh ORDER BY fetched_at))[1] AS first_usd_per_mwh,
   (array_agg(lmp_usd_per_mwh ORDER BY fetched_at DESC))[1] AS last_usd_per_mwh, max(fetched_at) AS corrected_at
 FROM price_history
 WHERE node = 'TH_NP15_GEN-APND' AND market = 'RTM' AND environment = 'simulator'
-  AND interval_start >= '2026-10-13 07:00Z' AND interval_start < '2026-10-14 07:00Z'
+  AND interval_start >= '2026-10-13 07:00Z' AND interval_start < '2026-10-14 07:00Z' AND fetched_at IS NOT NULL
 GROUP BY interval_start
 HAVING min(lmp_usd_per_mwh) <> max(lmp_usd_per_mwh)
 ORDER BY interval_start;""",

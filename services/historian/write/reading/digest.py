@@ -10,7 +10,16 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from historian.write.reading.events import Event, KeptAnswer, KeptDispatch, KeptGap, KeptPrices, KeptTrajectory, KeptWrite
+from historian.write.reading.events import (
+    Event,
+    KeptAlarm,
+    KeptAnswer,
+    KeptDispatch,
+    KeptGap,
+    KeptPrices,
+    KeptTrajectory,
+    KeptWrite,
+)
 
 PRICE_COLUMNS = (
     "lmp_usd_per_mwh",
@@ -19,10 +28,13 @@ PRICE_COLUMNS = (
     "loss_usd_per_mwh",
     "ghg_usd_per_mwh",
 )
-_OF_STREAM = frozenset({"version", "environment", "source", "time", "id", "stream", "seq", "response_seq", "write_seq"})
+_OF_STREAM = frozenset(
+    {"version", "environment", "source", "time", "id", "stream", "seq", "response_seq", "write_seq", "alarm_seq"}
+)
 ANSWER_COLUMNS = tuple(name for name in KeptAnswer.__struct_fields__ if name not in _OF_STREAM)
 WRITE_COLUMNS = tuple(name for name in KeptWrite.__struct_fields__ if name not in _OF_STREAM)
 GAP_COLUMNS = tuple(name for name in KeptGap.__struct_fields__ if name not in _OF_STREAM)
+ALARM_COLUMNS = tuple(name for name in KeptAlarm.__struct_fields__ if name not in _OF_STREAM)
 # CAISO raises revisionNo when an instruction or the status of its batch changes (specification, section 6). These are neither:
 # it fills them in or moves them under the same revision, and two clients that ask at two times are given different ones.
 # batchSent is null until the batch is active, batchExpires says how long the present status lasts. The four stamps say which
@@ -40,7 +52,7 @@ def digest_of(event: Event) -> int:
     return int.from_bytes(blake2b(_encode(_content(event)), digest_size=8).digest(), "big", signed=True)
 
 
-def _content(event: Event) -> object:
+def _content(event: Event) -> object:  # noqa: PLR0911  # one for each kind
     match event:
         case KeptDispatch():
             told = sorted(event.instructions, key=_instruction_uid)
@@ -54,5 +66,7 @@ def _content(event: Event) -> object:
             return {name: value for name in WRITE_COLUMNS if (value := getattr(event, name)) is not None}
         case KeptGap():
             return {name: value for name in GAP_COLUMNS if (value := getattr(event, name)) is not None}
+        case KeptAlarm():
+            return {name: value for name in ALARM_COLUMNS if (value := getattr(event, name)) is not None}
         case KeptPrices():
             return (event.market, event.interval_start, event.interval_end, event.nodes, _columns(event))

@@ -10,6 +10,7 @@ import msgspec
 
 from dotbus.contracts.messages import (
     MAX_NODES,
+    AlarmChanged,
     Compliance,
     Dispatch,
     DispatchBatchHeader,
@@ -207,7 +208,28 @@ class KeptGap(UpstreamGap, frozen=True, kw_only=True, tag="gap"):
         return service, instance
 
 
-Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptWrite | KeptPrices | KeptGap
+class KeptAlarm(AlarmChanged, frozen=True, kw_only=True, tag="alarm"):
+    """Something that happened to an alarm."""
+
+    version: Literal[1]
+    source: Name
+    id: Name
+    stream: NonEmptyName
+    seq: KeptSeq
+    plant: NonEmptyName
+    about: NonEmptyName
+    rule: NonEmptyName
+    what: NonEmptyName
+    unit: NonEmptyName | None = None
+    command_id: NonEmptyName | None = None
+
+    @property
+    def place(self) -> Place:
+        """What its topic must name."""
+        return self.plant, self.about
+
+
+Event = KeptDispatch | KeptTrajectory | KeptAnswer | KeptWrite | KeptPrices | KeptGap | KeptAlarm
 Key = tuple[str, str, str, str, str]
 
 _Reader = (
@@ -217,6 +239,7 @@ _Reader = (
     | msgspec.json.Decoder[KeptWrite]
     | msgspec.json.Decoder[KeptPrices]
     | msgspec.json.Decoder[KeptGap]
+    | msgspec.json.Decoder[KeptAlarm]
 )
 READERS: Final[Mapping[Subject, _Reader]] = {
     Subject.DISPATCH: msgspec.json.Decoder(KeptDispatch),
@@ -225,11 +248,12 @@ READERS: Final[Mapping[Subject, _Reader]] = {
     Subject.WRITE: msgspec.json.Decoder(KeptWrite),
     Subject.PRICES: msgspec.json.Decoder(KeptPrices),
     Subject.GAP: msgspec.json.Decoder(KeptGap),
+    Subject.ALARM: msgspec.json.Decoder(KeptAlarm),
 }
 """What reads the events of each kind of topic; raises what msgspec raises."""
 
 
-def key_of(event: Event) -> Key:
+def key_of(event: Event) -> Key:  # noqa: PLR0911  # one for each kind
     """What tells an event from all others: CAISO's own key, and for prices the id, which is made of what they say."""
     match event:
         case KeptDispatch():
@@ -244,6 +268,8 @@ def key_of(event: Event) -> Key:
             return ("price_report", str(event.environment), event.market, event.id, "")
         case KeptGap():
             return ("upstream_gap", str(event.environment), "", event.id, "")
+        case KeptAlarm():
+            return ("alarm_event", str(event.environment), event.plant, event.id, "")
 
 
 def named_key_of(event: Event) -> Key | None:

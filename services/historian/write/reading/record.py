@@ -20,7 +20,7 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import EVENTS, Address, Subject, Topics
 from historian.write.reading.digest import digest_of
-from historian.write.reading.events import READERS, Event, KeptSeq, Key, Name, key_of
+from historian.write.reading.events import READERS, Event, KeptAlarm, KeptSeq, Key, Name, key_of
 from historian.write.reading.requirements import (
     Contradiction,
     is_source,
@@ -126,7 +126,7 @@ def _event(address: Address, topic: str, payload: bytes) -> Recorded:
     except NOT_OURS as error:
         require_fit(address, topic, decode(payload))
         raise Contradiction(f"beyond bounds: {error}") from error
-    if event.place != (address.scope, address.name):
+    if event.place != (address.scope, address.name) or isinstance(event, KeptAlarm):  # which has a rule besides
         require_fit(address, topic, event)
     if _is_odd(payload):
         event = _plain(event)

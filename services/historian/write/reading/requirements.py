@@ -1,6 +1,7 @@
 """Requirements: what a message must keep to, so that it can be kept: its topic, its source, its bounds, and itself. Pure."""
 
 from dotbus.contracts.messages import (
+    AlarmChanged,
     AnyMessage,
     Dispatch,
     InstructionAnswered,
@@ -17,8 +18,8 @@ from dotbus.contracts.topics import Address, Subject
 from historian.write.reading.digest import PRICE_COLUMNS
 from historian.write.reading.events import MAX_NAME, MAX_SEQ, Event, KeptDispatch, KeptPrices
 
-OF_DISPATCHES, OF_PRICES = "ads_ingest/", "lmp_ingest/"
-"""The sources of one kind of event each. Any other service may say all of them, but for a plant's writes."""
+OF_DISPATCHES, OF_PRICES, OF_ALARMS = "ads_ingest/", "lmp_ingest/", "alarms/"
+"""The sources of one kind of event each. Any other service may say all of them, but for a plant's writes and for alarms."""
 
 
 class Contradiction(Exception):
@@ -34,11 +35,13 @@ def require_fit(address: Address | None, topic: str, message: AnyMessage) -> Non
         raise Contradiction(f"the message is of {' '.join(map(str, told))}, its topic is {topic}")
     if isinstance(message, Telemetry) and message.point != address.point:
         raise Contradiction(f"the message is of the point {message.point}, its topic is {topic}")
+    if isinstance(message, AlarmChanged) and message.rule != address.rule:
+        raise Contradiction(f"the message is of the rule {message.rule}, its topic is {topic}")
     if isinstance(message, ServiceStatus) and message.source != f"{message.service}/{message.instance}":
         raise Contradiction(f"the status of {message.service}/{message.instance} names another source, {message.source}")
 
 
-def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # noqa: PLR0911  # one for each kind
+def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # noqa: C901, PLR0911  # one for each kind
     """What a message should be said about on its topic; None of what is not kept."""
     match message:
         case Dispatch():
@@ -56,6 +59,8 @@ def _told_of(message: AnyMessage) -> tuple[Subject, str, str | None] | None:  # 
         case UpstreamGap():
             service, _, instance = message.source.partition("/")
             return (Subject.GAP, service, instance)
+        case AlarmChanged():
+            return (Subject.ALARM, message.plant, message.about)
         case ServiceStatus():
             return (Subject.SERVICE, message.service, message.instance)
         case ReplayReply():
@@ -125,6 +130,8 @@ def may_say(address: Address, source: str) -> bool:
         return _is_of_plant(source, address.scope)
     if subject is Subject.GAP:
         return source == f"{address.scope}/{address.name}"
+    if subject is Subject.ALARM or source.startswith(OF_ALARMS):
+        return subject is Subject.ALARM and source.startswith(OF_ALARMS)
     if source.startswith(OF_PRICES):
         return subject is Subject.PRICES
     return subject is not Subject.PRICES or not source.startswith(OF_DISPATCHES)

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from historian.write.reading.events import (
     Event,
+    KeptAlarm,
     KeptAnswer,
     KeptDispatch,
     KeptGap,
@@ -42,6 +43,10 @@ _GAPS = sa.text("""
     SELECT k.no, g.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
     JOIN upstream_gap AS g ON g.event_id = k.event_id AND g.environment = CAST(k.environment AS environment)""")
+_ALARMS = sa.text("""
+    SELECT k.no, a.digest
+    FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
+    JOIN alarm_event AS a ON a.event_id = k.event_id AND a.environment = CAST(k.environment AS environment)""")
 _REPORTS = sa.text("""
     SELECT k.no, t.digest
     FROM unnest(CAST(:numbers AS int[]), CAST(:environments AS text[]), CAST(:ids AS text[])) AS k (no, environment, event_id)
@@ -59,6 +64,7 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
     writes = [event for event in events if isinstance(event, KeptWrite)]
     prices = [event for event in events if isinstance(event, KeptPrices)]
     gaps = [event for event in events if isinstance(event, KeptGap)]
+    alarms = [event for event in events if isinstance(event, KeptAlarm)]
     known: dict[Key, int | None] = {}
     if dispatches:
         known |= _find_dispatches(connection, {key_of(event): event for event in dispatches})
@@ -71,6 +77,8 @@ def digests_of(connection: sa.Connection, events: Sequence[Event]) -> dict[Key, 
         known |= _find(connection, _WRITES, writes, {"ids": _texts(event.id for event in writes)})
     if gaps:
         known |= _find(connection, _GAPS, gaps, {"ids": _texts(event.id for event in gaps)})
+    if alarms:
+        known |= _find(connection, _ALARMS, alarms, {"ids": _texts(event.id for event in alarms)})
     if prices:
         known |= _find(connection, _REPORTS, prices, {"ids": _texts(event.id for event in prices)})
     return known

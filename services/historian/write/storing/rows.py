@@ -9,8 +9,9 @@ import msgspec
 from msgspec.structs import astuple
 
 from dotbus.contracts.instruction_times import standing_of, times_of
-from historian.write.reading.digest import ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS, WRITE_COLUMNS
+from historian.write.reading.digest import ALARM_COLUMNS, ANSWER_COLUMNS, GAP_COLUMNS, PRICE_COLUMNS, WRITE_COLUMNS
 from historian.write.reading.events import (
+    KeptAlarm,
     KeptAnswer,
     KeptBatch,
     KeptCompliance,
@@ -54,6 +55,7 @@ COLUMNS = {
     "instruction_response": ("event_no", "environment", *ANSWER_COLUMNS, *_OF_EVENT),
     "point_write": ("event_no", "environment", *WRITE_COLUMNS, *_OF_EVENT),
     "upstream_gap": ("event_no", "environment", *GAP_COLUMNS, *_OF_EVENT),
+    "alarm_event": ("event_no", "environment", *ALARM_COLUMNS, *_OF_EVENT),
     "price_report": (
         *("report_no", "environment", "market", "interval_start", "interval_end", "fetched_at", "first_node_no", "node_nos"),
         *_OF_EVENT,
@@ -62,6 +64,7 @@ COLUMNS = {
 }
 """What is copied into each table, in the order of the lines."""
 
+_Whole = KeptAnswer | KeptWrite | KeptGap | KeptAlarm
 Month = int | None
 Part = tuple[str, Month]
 """A table, and the month that its rows are of, counted from year 0; None where none is, or rows have no time."""
@@ -102,6 +105,8 @@ class Rows:
                 self._add_dispatch(event, recorded.key, source)
             case KeptTrajectory():
                 self._add_trajectory(event, recorded.key, source)
+            case KeptAlarm():
+                self._add_whole("alarm_event", event, ALARM_COLUMNS, source)
             case KeptAnswer():
                 self._add_whole("instruction_response", event, ANSWER_COLUMNS, source)
             case KeptWrite():
@@ -111,9 +116,11 @@ class Rows:
             case KeptPrices():
                 self._add_prices(event, source)
 
-    def _add_whole(self, table: str, event: KeptAnswer | KeptWrite | KeptGap, columns: Sequence[str], source: Row) -> None:
-        """An event that is one row. What is true or false is 1 or 0 there."""
-        said = (float(value) if isinstance(value := getattr(event, name), bool) else value for name in columns)
+    def _add_whole(self, table: str, event: _Whole, columns: Sequence[str], source: Row) -> None:
+        """An event that is one row. What is true or false at a point is 1 or 0 there, as its numbers are."""
+        said = (getattr(event, name) for name in columns)
+        if isinstance(event, KeptWrite):
+            said = (float(value) if isinstance(value, bool) else value for value in said)
         self._rows[table, None].append((self._numbers.next_event_no(), str(event.environment), *said, *source))
 
     def _add_dispatch(self, event: KeptDispatch, key: Key, source: Row) -> None:

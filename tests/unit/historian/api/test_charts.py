@@ -42,7 +42,7 @@ def test_a_page_is_small(of: Page):
 
 
 def test_what_others_wrote_stands_beside_its_licence():
-    folder = files("historian.api.charts").joinpath("uplot")
+    folder = files("dotbus.web.charts").joinpath("uplot")
 
     assert "The MIT License" in folder.joinpath("LICENSE").read_text()
     assert "v1.6.32" in folder.joinpath("uPlot.iife.min.js").read_text()[:80]

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from historian.api.asked.pages import after_of, next_page
 from historian.api.problems import Problem, Sort
 from historian.api.questions.question import Column, Kind, Question, page_of
+from historian.api.request.pages import after_of, next_page
 
 NODE, AT, COUNT = Column("node", Kind.TEXT), Column("at", Kind.TIME), Column("count", Kind.INTEGER)
 QUESTION = Question("SELECT node, at, count FROM t", {"start": 1}, (NODE, AT, COUNT), key=("node", "at", "count"))
 ROW = ("TH_NP15", datetime(2026, 3, 1, 8, 0, 0, 5, tzinfo=UTC), 7)
 
 
-@given(st.tuples(st.text(), st.datetimes().map(lambda naive: naive.replace(tzinfo=UTC)), st.integers(-(2**63), 2**63 - 1)))
+OF_THE_CALENDAR = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)).map(lambda naive: naive.replace(tzinfo=UTC))  # noqa: DTZ001
+
+
+@given(st.tuples(st.text(), OF_THE_CALENDAR, st.integers(-(2**63), 2**63 - 1)))
 def test_the_word_for_the_next_page_is_the_key_of_the_last_row(row: tuple[str, datetime, int]):
     word = next_page(QUESTION, row)
 
@@ -38,6 +41,14 @@ def test_a_word_that_was_cut_or_made_is_refused(word: str):
         after_of(QUESTION, word)
 
     assert problem.value.sort is Sort.BAD_PAGE
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", 7, None])
+@pytest.mark.parametrize("count", [True, "7", None, [1]])
+def test_a_key_that_somebody_made_has_the_kinds_of_the_question_and_times_of_the_calendar(at: object, count: object):
+    for row in (("a", at, 7), ("a", ROW[1], count), (1, *ROW[1:])):
+        with pytest.raises(Problem, match="ask without it"):
+            after_of(QUESTION, next_page(QUESTION, row))
 
 
 @given(st.text())

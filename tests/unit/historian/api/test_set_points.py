@@ -12,15 +12,15 @@ from plant_day import MINUTE, SECOND, told
 from dotbus.contracts.messages import Dispatch, Dot, Environment
 from dotbus.contracts.quality import Level, Quality, Reason
 from dotbus.contracts.schedules import Schedule
+from dotbus.readings.resources import read_resource
+from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.installation import Resource
 from dotbus.setpoints.schedules import DotSchedule
 from dotbus.setpoints.timeline import timelines_of
-from historian.api.asked.times import Range
 from historian.api.calculated.hearing import NOT_KEPT, Hearing, Stretch
 from historian.api.calculated.known import Known, known_now, known_then
 from historian.api.calculated.set_points import Limits, asked_at, doubts, set_points
-from modbus_gateway.map.register_map import Member
-from modbus_gateway.values.resource_readings import read_resource
+from historian.api.request.times import Range
 
 NOON = datetime.fromisoformat("2026-10-13T12:00:00Z")
 HOUR = Range(NOON, NOON + 60 * MINUTE)

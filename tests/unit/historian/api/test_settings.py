@@ -86,3 +86,50 @@ def test_dotbus_check_with_variables_of_the_api_alone_checks_the_api_alone(envir
     with pytest.raises(ConfigurationRefused) as refusal:
         check_configuration(example)
     assert [mistake.key for mistake in refusal.value.mistakes] == ["HISTORIAN_API_PORT"]
+
+
+def test_processes_share_the_connections_that_there_may_be_and_have_one_each(environment: pytest.MonkeyPatch):
+    environment.setenv("HISTORIAN_API_CONNECTIONS", "8")
+    environment.setenv("HISTORIAN_API_PROCESSES", "3")
+    own = load_api_configuration().own
+    assert [own.part(number).connections for number in range(3)] == [3, 3, 2]
+    environment.setenv("HISTORIAN_API_PROCESSES", "9")
+
+    assert refused() == [
+        "environment: HISTORIAN_API_PROCESSES: is more than HISTORIAN_API_CONNECTIONS, of which each process needs one"
+    ]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            "*",
+            "https://charts.example/",
+            "charts.example",
+            "https://Charts.example",
+            "https://charts.example:443",
+            "http://a:80",
+        ),
+        *(
+            "https://*.example",
+            "https://charts.example/lmp",
+            "null",
+            "ftp://charts.example",
+            "https://a https://b",
+            "http://a:9x",
+        ),
+    ],
+)
+def test_an_origin_that_no_browser_says_so_is_refused_and_not_passed_over(environment: pytest.MonkeyPatch, origin: str):
+    environment.setenv("HISTORIAN_API_CORS_ORIGINS", f"https://good.example, {origin}")
+
+    (told,) = refused()
+    assert "HISTORIAN_API_CORS_ORIGINS" in told
+    assert f"{origin!r} is no origin as a browser says one" in told
+
+
+def test_origins_are_taken_as_browsers_say_them(environment: pytest.MonkeyPatch):
+    environment.setenv("HISTORIAN_API_CORS_ORIGINS", "https://charts.example,http://localhost:3000 , http://[::1]:3000, ")
+
+    assert load_api_configuration().own.origins == ("https://charts.example", "http://localhost:3000", "http://[::1]:3000")

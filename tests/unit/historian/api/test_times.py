@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from historian.api.asked.times import (
+from historian.api.problems import Problem, Sort
+from historian.api.request.times import (
     PACIFIC,
     Clock,
     Zone,
@@ -19,7 +20,6 @@ from historian.api.asked.times import (
     trade_date_of,
     trade_day,
 )
-from historian.api.problems import Problem, Sort
 
 NOW = datetime(2026, 3, 8, 20, 0, tzinfo=UTC)
 PLAIN, IN_PACIFIC, IN_UTC = Clock(NOW, None), Clock(NOW, Zone.PACIFIC), Clock(NOW, Zone.UTC)

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from historian.pictures.lines import Doubt, doubts, missing, steps, through
+from historian.api.request.times import PACIFIC
+from historian.pictures.lines import Line, QualityBand, doubts, duration, hours_since, missing, steps, through
 
 AT = datetime(2026, 3, 8, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -36,9 +37,9 @@ def test_moments_of_one_sort_of_doubt_are_one_stretch():
     rows = [{"time": AT + place * MINUTE, "quality": quality} for place, quality in enumerate((192, 64, 64, 0, 192, 0))]
 
     assert list(doubts(rows, MINUTE)) == [
-        Doubt(AT + MINUTE, AT + 3 * MINUTE, is_bad=False),
-        Doubt(AT + 3 * MINUTE, AT + 4 * MINUTE, is_bad=True),
-        Doubt(AT + 5 * MINUTE, AT + 6 * MINUTE, is_bad=True),
+        QualityBand(AT + MINUTE, AT + 3 * MINUTE, is_bad=False),
+        QualityBand(AT + 3 * MINUTE, AT + 4 * MINUTE, is_bad=True),
+        QualityBand(AT + 5 * MINUTE, AT + 6 * MINUTE, is_bad=True),
     ]
 
 
@@ -46,3 +47,26 @@ def test_what_is_missing_is_counted_within_the_range():
     rows = [interval(-5, 5, 1.0), interval(5, 10, None), interval(15, 30, 2.0)]
 
     assert missing(rows, "mw", AT, AT + 20 * MINUTE) == 10 * MINUTE
+
+
+def test_a_duration_curve_falls_from_the_highest_value_and_each_is_as_long_as_it_held():
+    rows = [interval(0, 5, 1.0), interval(5, 10, 9.0), interval(10, 20, -2.0), interval(20, 60, None)]
+
+    assert duration("N", rows, "mw").points == [(0, 9.0), (25, 9.0), (25, 1.0), (50, 1.0), (50, -2.0), (100, -2.0)]
+
+
+def test_a_mean_holds_for_the_part_of_its_time_that_has_values():
+    rows = [interval(0, 60, 5.0) | {"covered_s": 900.0}, interval(60, 120, 1.0) | {"covered_s": 2700.0}]
+
+    assert duration("N", rows, "mw").points == [(0, 5.0), (25, 5.0), (25, 1.0), (100, 1.0)]
+
+
+def test_without_any_value_there_is_no_duration_curve():
+    assert duration("N", [interval(0, 5, None)], "mw").points == []
+
+
+def test_hours_since_midnight_are_those_that_passed_also_where_clocks_change():
+    midnight = AT
+    at_five = datetime(2026, 3, 8, 5, tzinfo=PACIFIC)
+
+    assert hours_since(midnight, Line("d", [(at_five, 1.0), (at_five, None)])).points == [(4.0, 1.0), (4.0, None)]

@@ -5,6 +5,7 @@ import pytest
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import (
+    AlarmChanged,
     Compliance,
     Dispatch,
     DispatchBatchHeader,
@@ -27,7 +28,12 @@ PARTS = (
     (events.KeptDop, Dop, ("extra",)),
     (events.KeptCompliance, Compliance, ("extra",)),
 )
-WHOLE = ((events.KeptDispatch, Dispatch), (events.KeptTrajectory, TrajectoryBatch), (events.KeptPrices, Prices))
+WHOLE = (
+    (events.KeptDispatch, Dispatch),
+    (events.KeptTrajectory, TrajectoryBatch),
+    (events.KeptPrices, Prices),
+    (events.KeptAlarm, AlarmChanged),
+)
 
 
 @pytest.mark.parametrize(("kept", "told", "last"), PARTS)

@@ -1,1 +1,0 @@
-"""How every endpoint answers: who asks, what all have alike, and in which format it is sent."""
