@@ -1,0 +1,49 @@
+"""Observing: every rule about every subject, at one look."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from alarms.heard import Heard
+from alarms.rules.own import Disk, observe_broker, observe_disk
+from alarms.rules.resources import Subject, observe_resource
+from alarms.rules.services import cause_of_silence, observe_services
+from alarms.states.observed import AlarmKey, Observed
+from dotbus.readings.subjects import Member
+from dotbus.runtime.installation.alarms import settled_for_resource
+from dotbus.runtime.installation.installation import Installation
+
+
+class Observing:
+    """Asks every rule.
+
+    Args:
+        installation: what is watched, and how the rules are set.
+        heard: what is known from the bus.
+        own_source: this service, as messages name it.
+        disk: how full the disk is; None where it does not answer.
+    """
+
+    def __init__(self, installation: Installation, heard: Heard, own_source: str, disk: Callable[[], Disk | None]) -> None:
+        self._installation = installation
+        self._rules = installation.alarms
+        self._heard = heard
+        self._own_source = own_source
+        self._disk = disk
+        self._subjects = [
+            Subject(Member(plant.name, resource), settled_for_resource(installation.alarms, plant.alarms, resource.alarms))
+            for plant in installation.plants
+            for resource in plant.resources
+        ]
+
+    def observe(self, now: datetime, was_active: Callable[[AlarmKey], bool]) -> Sequence[Observed]:
+        """What all rules say now."""
+        heard, rules = self._heard, self._rules
+        broker = observe_broker(self._own_source, rules.broker_lost, is_connected=heard.connected_since is not None)
+        broker_lost = broker.key if broker.holds and rules.broker_lost.enabled else None
+        found = [broker, observe_disk(self._own_source, rules.disk_filling, self._disk(), was_active)]
+        found += observe_services(heard, rules, self._own_source, now, because=broker_lost, was_active=was_active)
+        silence = cause_of_silence(heard, rules, broker_lost, now)
+        judging, topics = self._installation.modbus, self._installation.topics
+        for subject in self._subjects:
+            found += observe_resource(subject, heard, topics, judging, now, because=silence, was_active=was_active)
+        return found
