@@ -1,0 +1,1 @@
+"""The page over HTTP, and the stream that keeps it live."""
