@@ -9,38 +9,39 @@ from socket import gethostname
 from typing import Annotated
 from uuid import uuid4
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from dotbus.contracts.messages import Environment
-from dotbus.runtime.installation.file import load_installation, load_topics
+from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.process import EXIT_FAILED, EXIT_REFUSED, Version, command_line, load_or_exit
 from dotbus.runtime.schedule import utc_now
 from dotbus.runtime.settings.settings import BusSettings, load_settings
+from launcher.alarms.commands import alarms_app
 from launcher.demo.children import ChildFailed, Stopped
 from launcher.demo.ports import NoFreePort
 from launcher.look.compare import Comparison, compare_until
-from launcher.look.registers import GatewaySilent, Registers
+from launcher.look.registers import Registers
 from launcher.look.registers_table import registers_table
 from launcher.look.rows import Rows
 from launcher.look.sent import Simulator
-from launcher.look.status import watch
-from launcher.places import PREFIX, Places, PlacesSettings
+from launcher.look.status import Watch, load_watched, print_report
+from launcher.places import DEFAULT_CONFIG, PREFIX, ConfigFile, Places, PlacesSettings
 from launcher.setup.certificates import certificates_app
-from launcher.setup.check import check_configuration, load_with_map, what_a_group_is
+from launcher.setup.check import check_configuration, what_a_group_is
 from launcher.setup.online import ask_caiso
 from launcher.setup.reload import TAKEN, NotAnswered, ask_for_reload
-from launcher.setup.seed import seed
+from launcher.setup.users import users_app
 from modbus_gateway.map.changes import compare_maps
+from modbus_gateway.map.documents.live import live_json
 from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.map_commands import load_map, read_or_exit
 
-_EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
-DEFAULT = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
-"""In a checkout the example, which needs no preparation; installed without one, the file that is here."""
 CHECK_WITHIN_S = 60.0
 EXIT_MOVED = 3
 """Nothing is wrong with the configuration, but SCADA would read something else than before."""
@@ -49,9 +50,9 @@ app = command_line(
     "dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
     no_args_is_help=True,
 )
+app.add_typer(alarms_app, name="alarms")
 app.add_typer(certificates_app, name="certificates")
-app.command()(seed)
-ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.", readable=False)]
+app.add_typer(users_app, name="users")
 
 
 @app.callback()
@@ -61,15 +62,16 @@ def dotbus(*, version: Version = False) -> None:  # told by its own callback
 
 @app.command()
 def demo(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     *,
     check: Annotated[
         bool, typer.Option("--check", help="Compare what was sent with registers and database, then end.")
     ] = False,
 ) -> None:
-    """Run everything here against a simulated CAISO. Broker, database, simulator and four services."""
+    """Run everything here against a simulated CAISO. Broker, database, simulator and five services."""
     try:
         from launcher.demo.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
+        from launcher.demo.folders import demonstration_folder  # noqa: PLC0415  # of POSIX only, as all of the demonstration
         from launcher.demo.screen import introduce, tell_dots  # noqa: PLC0415
     except ImportError as error:
         typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
@@ -79,9 +81,9 @@ def demo(
         typer.echo(f"{config}: environment: is {installation.environment}; a demonstration is for simulator only", err=True)
         raise typer.Exit(EXIT_REFUSED)
     console, stop = Console(), _stop_on_signals()
-    with tempfile.TemporaryDirectory(prefix="dotbus-demo-") as folder:
+    with demonstration_folder(Path(tempfile.gettempdir())) as folder:
         try:
-            with running_demo(config.resolve(), installation, Path(folder), utc_now(), stop) as running:
+            with running_demo(config.resolve(), installation, folder, utc_now(), stop) as running:
                 introduce(running, installation, console)
                 if not check:
                     tell_dots(running, register_map, console, stop)
@@ -99,7 +101,7 @@ def demo(
 
 @app.command()
 def compare(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     within_s: Annotated[float, typer.Option(help="How long to try until everything agrees.")] = CHECK_WITHIN_S,
 ) -> None:
     """Hold registers and database against what the simulator sent. Places come from DOTBUS_* variables."""
@@ -111,48 +113,53 @@ def compare(
 
 @app.command()
 def registers(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     host: Annotated[str, typer.Option(envvar="DOTBUS_MODBUS_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="DOTBUS_MODBUS_PORT")] = 5020,
     unit: Annotated[int | None, typer.Option(help="One unit id only.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Read every register of the map, and say what it means."""
-    _, register_map = _load(config)
-    if unit is not None and unit not in register_map.units:
-        typer.echo(f"unit {unit} is none of {config}: {', '.join(map(str, sorted(register_map.units)))}", err=True)
-        raise typer.Exit(EXIT_REFUSED)
-    console = Console()
-    reader = Registers(host, port, register_map)
-    try:
-        console.print(registers_table(reader.read(None if unit is None else frozenset({unit}))))
-    except GatewaySilent as silent:
-        console.print(Text(str(silent), "bold red"), soft_wrap=True)
-        raise typer.Exit(EXIT_FAILED) from silent
-    finally:
-        reader.close()
+    """Read every register of the map, and say what it means. What SCADA writes is told with what became of it."""
+    _, drafted = load_or_exit(lambda: load_map(config))
+    readings = read_or_exit(drafted, config, host, port, unit)
+    if as_json:
+        typer.echo(live_json(readings), nl=False)
+    else:
+        Console().print(registers_table(readings))
 
 
 @app.command()
 def status(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     *,
     once: Annotated[bool, typer.Option("--once", help="Print the table once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print once, as JSON by schemas/status-report.schema.json.")] = False,
 ) -> None:
     """Each service's health as a table, live from the bus. The broker comes from DOTBUS_MQTT_* variables.
 
-    Of the file only topic_root is needed: other mistakes in it do not keep anybody from seeing what services say of them.
+    Ends with 0 when all is well, 1 when anything is not: a service that is gone, silent or complains, an upstream that is not
+    heard, a certificate that ends within 30 days, no service at all, no broker. Each is told in a line below the table.
+    Of the file only topic_root is needed, and whom [alarms.service_down] expects: other mistakes in it do not keep anybody from
+    seeing what services say of them.
     """
-    topics = load_or_exit(lambda: load_topics(config))
+    watched = load_or_exit(lambda: load_watched(config))
     settings = load_or_exit(lambda: load_settings(BusSettings, f"{PREFIX}MQTT_"))
-    configure_logs("dotbus", "status", "console", "error")
-    bus = Bus(settings, f"dotbus-status-{uuid4().hex[:8]}", clock=utc_now)
-    if not watch(bus, topics, Console(), _stop_on_signals(), once=once):
+    configure_logs("dotbus", "status", "console", "critical")  # what it would say is in the report
+    watch = Watch(Bus(settings, f"dotbus-status-{uuid4().hex[:8]}", clock=utc_now), settings, watched)
+    stop = _stop_on_signals()
+    report = watch.once(stop) if once or as_json else watch.live(Console(), stop)
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+    elif once:
+        print_report(report, Console())
+    if not report.well:
         raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
 def check(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     against: Annotated[
         Path | None,
         typer.Option(
@@ -188,7 +195,7 @@ def check(
 
 @app.command()
 def reload(
-    config: ConfigFile = DEFAULT,
+    config: ConfigFile = DEFAULT_CONFIG,
     instance: Annotated[
         str, typer.Option(envvar="MODBUS_GATEWAY_INSTANCE", help="The gateway's name; this machine's unless given.")
     ] = gethostname(),
@@ -223,7 +230,8 @@ def _ask_caiso(installation: Installation) -> None:
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:
-    return load_or_exit(lambda: load_with_map(config))
+    installation, drafted = load_or_exit(lambda: load_map(config))
+    return installation, drafted.register_map
 
 
 def _compare(

@@ -1,13 +1,20 @@
 """Places: where the parts of a running installation are reached, as DOTBUS_* variables tell it."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dotbus.runtime.settings.values import Port, SecretFile, read_secret
 
 PREFIX = "DOTBUS_"
+_EXAMPLE = Path(__file__).parent.parent / "config/dotbus.example.toml"
+DEFAULT_CONFIG = _EXAMPLE if _EXAMPLE.is_file() else Path("dotbus.toml")
+"""In a checkout the example, which needs no preparation; installed without one, the file that is here."""
+ConfigFile = Annotated[Path, typer.Option(envvar="DOTBUS_CONFIG", help="What the installation is.", readable=False)]
 
 
 @dataclass(frozen=True)

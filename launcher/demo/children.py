@@ -133,5 +133,5 @@ class Children:
 
 def _without_dotbus(environment: Mapping[str, str]) -> dict[str, str]:
     """What a shell happens to have set for a real installation must not reach the demonstration."""
-    prefixes = ("ADS_INGEST_", "LMP_INGEST_", "MODBUS_GATEWAY_", "HISTORIAN_", "SIMULATOR_")
+    prefixes = ("ADS_INGEST_", "LMP_INGEST_", "MODBUS_GATEWAY_", "HISTORIAN_", "ALARMS_", "CONSOLE_", "SIMULATOR_")
     return {name: value for name, value in environment.items() if not name.startswith(prefixes)}

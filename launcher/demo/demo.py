@@ -16,14 +16,14 @@ from launcher.demo.children import Child, Children
 from launcher.demo.embedded_broker import users_json
 from launcher.demo.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, read_told
 from launcher.demo.ports import claimed_ports
-from launcher.setup.broker_users import CONSOLE, broker_users
+from launcher.setup.broker_users import CONSOLE, CONSOLE_PAGE, broker_users
 from launcher.setup.provision import Provision
 
 INTERVAL_S = 15
 """Dispatch intervals of the demonstration: CAISO's are five minutes, and nobody waits so long to see one change."""
 READY_WITHIN_S = 40.0
 CONSOLE_PASSWORD = "demo"  # noqa: S105  # meant to be typed by a person, on loopback, for one run
-_PREFERRED = {"broker": 1883, "modbus": 5020, "ads": 8447, "oasis": 8448, "simulator": 8449, "api": 8090}
+_PREFERRED = {"broker": 1883, "modbus": 5020, "ads": 8447, "oasis": 8448, "simulator": 8449, "api": 8090, "console": 8080}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Ports:
     oasis: int
     simulator: int
     api: int
+    console: int
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
             "READER_ROLE": READER_ROLE,
         },
         "modbus_gateway": {"PORT": str(ports.modbus)},
+        "alarms": {"STATE_DIR": str(demo.folder / "alarms")},
         "lmp_ingest": {
             "URL": f"http://127.0.0.1:{ports.oasis}/oasisapi",
             "SPACING_S": "0.5",
@@ -135,9 +137,27 @@ def _start(demo: Demo, installation: Installation, credentials: Path) -> None:
         variables = {f"{service.upper()}_{name}": value for name, value in (shared | user | settings).items()}
         _keep(demo.variables_of(service), variables)
         started[service] = children.start(service, service, environment=variables)
+    _keep(demo.variables_of("dotbus"), _of_who_looks(demo))
+    console = _start_console(demo, passwords[CONSOLE_PAGE])
     api = _start_api(demo)
+    children.wait_for_port(ports.console, console, READY_WITHIN_S)
     children.wait_for_port(ports.api, api, READY_WITHIN_S)
     children.wait_for_port(ports.modbus, started["modbus_gateway"], READY_WITHIN_S)
+
+
+def _of_who_looks(demo: Demo) -> dict[str, str]:
+    """The environment of `dotbus status`, `dotbus alarms` and so on."""
+    settings = {
+        "CONFIG": str(demo.config),
+        "MQTT_PORT": str(demo.ports.broker),
+        "MQTT_PROTOCOL": "3.1.1",
+        "MQTT_USERNAME": CONSOLE,
+        "MQTT_PASSWORD": CONSOLE_PASSWORD,
+        "MODBUS_PORT": str(demo.ports.modbus),
+        "DATABASE_URL": demo.database.reader_url,
+        "SIMULATOR_URL": demo.simulator_url,
+    }
+    return {f"DOTBUS_{name}": value for name, value in settings.items()}
 
 
 def _start_api(demo: Demo) -> Child:
@@ -151,6 +171,21 @@ def _start_api(demo: Demo) -> Child:
     }
     variables = {f"HISTORIAN_API_{name}": value for name, value in settings.items()}
     return demo.children.start("historian_api", "historian", ["api"], variables)
+
+
+def _start_console(demo: Demo, password: str) -> Child:
+    settings = {
+        "CONFIG": str(demo.config),
+        "INSTANCE": "demo",
+        "LOG_FORMAT": "console",
+        "MQTT_PORT": str(demo.ports.broker),
+        "MQTT_PROTOCOL": "3.1.1",
+        "MQTT_USERNAME": CONSOLE_PAGE,
+        "MQTT_PASSWORD": password,
+        "PORT": str(demo.ports.console),
+        "LOCAL_ROLE": "operator",  # on loopback, for one run
+    }
+    return demo.children.start("console", "console", environment={f"CONSOLE_{name}": value for name, value in settings.items()})
 
 
 def _keep(file: Path, variables: Mapping[str, str]) -> None:

@@ -27,6 +27,8 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
     ports, scripts = demo.ports, _short(Path(sys.executable).parent)
     console.rule("dotbus demonstration", align="left")
     for line in (
+        f"Open         http://127.0.0.1:{ports.console}/ in a browser: every plant, live",
+        "",
         f"CAISO ADS    https://127.0.0.1:{ports.ads}/ADS/APIWebService/v7 (simulated, client certificate)",
         f"CAISO OASIS  http://127.0.0.1:{ports.oasis}/oasisapi (simulated)",
         f"MQTT 3.1.1   127.0.0.1:{ports.broker}, user {CONSOLE}, password {CONSOLE_PASSWORD}, {installation.topic_root}/#",
@@ -73,11 +75,12 @@ def _commands(demo: Demo, installation: Installation, scripts: str) -> list[str]
         "AND schedule = 'five-minute' ORDER BY interval_start DESC LIMIT 9"
     )
     month_ago = f"{utc_now() - timedelta(days=30):%Y-%m-%d}"
+    dotbus = f"env $(cat {demo.variables_of('dotbus')}) {scripts}/dotbus"
     as_lmp_ingest = f"env $(cat {demo.variables_of('lmp_ingest')}) {scripts}/lmp-ingest"
     return [
         subscribe,
         f"curl 'http://127.0.0.1:{demo.ports.api}/v1/dot/latest'",
-        f"{scripts}/dotbus registers --config {_short(demo.config)} --port {demo.ports.modbus}",
+        *(f"{dotbus} {command}" for command in ("status --once", "alarms", "registers")),
         f'{psql} "{demo.database.reader_url}" -c "{query}"',
         f"{as_lmp_ingest} backfill --market DAM --from {month_ago} --node NP15",
     ]

@@ -17,13 +17,15 @@ QOS = 1
 BINDING_VERSION = "0.2.0"
 
 _PARAMETERS = {
-    "plant": "a plant of the configuration, or `unassigned`",
+    "plant": "a plant of the configuration, or `unassigned`; of alarms also `installation`",
     "resource": "the resource by CAISO's Master File name, percent-encoded where MQTT forbids a character",
-    "action": "accept, decline or partial",
+    "about": "a resource by CAISO's name, or SERVICE/INSTANCE, percent-encoded likewise (ads_ingest%2Fmain)",
+    "rule": "what is alarmed, such as dot-stale",
+    "action": "accept, decline or partial; to an alarm acknowledge, shelve or unshelve",
     "point": "available_mw, actual_mw, breaker_closed, agc_on or a name of the plant's own, percent-encoded likewise",
     "market": "DAM, HASP, RTPD or RTM",
     "node": "the pricing node by CAISO's name, percent-encoded where MQTT forbids a character",
-    "service": "ads_ingest, lmp_ingest, modbus_gateway or historian",
+    "service": "ads_ingest, lmp_ingest, modbus_gateway, historian or alarms",
     "instance": "the instance's configured name",
 }
 

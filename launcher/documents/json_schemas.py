@@ -1,4 +1,4 @@
-"""JSON Schemas of the messages, from their types and the `Attributes` of their docstrings."""
+"""JSON Schemas of the messages and of what commands print, from their types and the `Attributes` of their docstrings."""
 
 import inspect
 import json
@@ -10,6 +10,7 @@ import msgspec
 from dotbus.contracts import messages
 from dotbus.contracts.channels import CHANNELS, Channel
 from dotbus.contracts.codec import required_besides
+from launcher.look import health
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
@@ -24,10 +25,10 @@ def kind_of(channel: Channel) -> str:
     return kind
 
 
-def schema_json(channel: Channel) -> str:
-    """The JSON Schema of one message, complete in itself."""
-    (reference,), definitions = _components([channel.message], "#/$defs/{name}")
-    head = {"$schema": DIALECT, "title": channel.message.__name__, "description": summary(channel.message)}
+def schema_json(kind: type[msgspec.Struct]) -> str:
+    """The JSON Schema of one message, or of what a command prints, complete in itself."""
+    (reference,), definitions = _components([kind], "#/$defs/{name}")
+    head = {"$schema": DIALECT, "title": kind.__name__, "description": summary(kind)}
     return json.dumps(head | reference | {"$defs": definitions}, indent=2) + "\n"
 
 
@@ -56,7 +57,12 @@ def _docstring(kind: type) -> str:
 
 def _components(kinds: list[type[Any]], ref_template: str) -> tuple[tuple[Json, ...], Json]:
     references, schemas = msgspec.json.schema_components(kinds, ref_template=ref_template)
-    return references, {name: _finished(getattr(messages, name), schema) for name, schema in schemas.items()}
+    return references, {name: _finished(_kind(name), schema) for name, schema in schemas.items()}
+
+
+def _kind(name: str) -> type:
+    kind: type = next(getattr(module, name) for module in (messages, health) if hasattr(module, name))
+    return kind
 
 
 def _finished(kind: type, schema: Json) -> Json:

@@ -18,8 +18,12 @@ from dotbus.testing import samples
 from historian.api.app import openapi_json
 from historian.tables.document import render_database
 from launcher.documents.asyncapi import asyncapi_yaml
+from launcher.documents.dashboard import render_dashboard
 from launcher.documents.fault_table import load_record, render_faults
+from launcher.documents.field_table import field_table
 from launcher.documents.json_schemas import kind_of, schema_json, summary
+from launcher.documents.metrics_table import render_metrics
+from launcher.look.health import StatusReport
 from modbus_gateway.map.documents.register_table import render_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +35,15 @@ def documents() -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "schemas/openapi.json": openapi_json,
+        "schemas/status-report.schema.json": lambda: schema_json(StatusReport),
         "docs/topics.md": topics_markdown,
         "docs/data.md": render_database,
+        "docs/metrics.md": render_metrics,
+        "deploy/grafana/dashboards/dotbus.json": render_dashboard,
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}
-    return files | {f"schemas/{kind_of(channel)}.schema.json": schema_json(channel) for channel in CHANNELS}
+    return files | {f"schemas/{kind_of(channel)}.schema.json": schema_json(channel.message) for channel in CHANNELS}
 
 
 def write_documents(root: Path) -> list[str]:
@@ -79,7 +86,8 @@ def _quality_table() -> list[str]:
 
 def _samples() -> list[str]:
     return [
-        f"### {kind_of(channel)}\n\n{summary(channel.message)}\n\n```json\n{_pretty(message)}\n```\n"
+        f"### {kind_of(channel)}\n\n{summary(channel.message)}\n\n{field_table(channel.message)}\n\n"
+        f"```json\n{_pretty(message)}\n```\n"
         for channel in CHANNELS
         for message in samples.every_message()
         if isinstance(message, channel.message)
@@ -119,6 +127,7 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
 | one plant, `plant/PLANT/#` | `plant_seq` | `dispatch` and `trajectory-batch`, counted together |
 | the answers of one plant, `plant/PLANT/+/response` | `response_seq` | `response` |
 | what is written to one plant, `plant/PLANT/+/write` | `write_seq` | `write` |
+| the alarms of one plant, `alarm/PLANT/#` | `alarm_seq` | `alarm` |
 | one market, `market/MARKET/prices` | `market_seq` | `prices` |
 
 - Each counts from 1 without gaps. When a number came and one below it did not, that event is missing: it is on its way, or the
@@ -137,9 +146,10 @@ Numbers are counted within a `stream`, one outbox of a source. Of each `source` 
 
 ## Answering an instruction
 
-A plant's user (and no other, by the access list) publishes a `respond` message to `plant/PLANT/RESOURCE/command/accept`,
-`.../decline` or `.../partial`, not retained. The reply comes on the request's MQTT 5 response topic, with its correlation data,
-and on `.../command/ACTION/reply` when it names none. A response topic is used only if it is that topic or one level below it
+A plant's user, or the console for whoever has signed in there and may (no other, by the access list), publishes a `respond`
+message to `plant/PLANT/RESOURCE/command/accept`, `.../decline` or `.../partial`, not retained. The reply comes on the request's
+MQTT 5 response topic, with its correlation data, and on `.../command/ACTION/reply` when it names none.
+A response topic is used only if it is that topic or one level below it
 (`.../command/accept/reply/screen-1`): the plant's user may read those, and nobody can have a reply written anywhere else.
 
 ```
@@ -177,6 +187,15 @@ hears on `.../reload/reply`, with its `request_id`, what came of it: `taken`, wi
 else and each unit's map_hash, or `refused`, with every mistake; then nothing has changed. `dotbus reload` does so. Of several
 requests that come while one is worked on each is answered, and the file is read once more for all of them.
 
+## Alarms
+
+Each alarm is a state on `alarm/PLANT/ABOUT/RULE`: `ABOUT` is a resource, or SERVICE/INSTANCE (`ads_ingest%2Fmain`) where
+`PLANT` is `installation`. What happens to it is an `alarm` event. A plant's user hears its own and those of the installation,
+and says `acknowledge`, `shelve` and `unshelve` to its own, on `alarm/PLANT/ABOUT/RULE/command/ACTION`, not retained; the
+console and who looks by hand say them to all. The reply comes as to an answer to an instruction: on the request's response
+topic, if it is `.../command/ACTION/reply` or one level below it, else on that. `alarm/PLANT/summary` says what one operator has
+before him: the plant's alarms and the installation's.
+
 ## What a plant says
 
 A plant's user (and no other, by the access list) says what its resources measure on `plant/PLANT/RESOURCE/telemetry/POINT`,
@@ -189,7 +208,9 @@ A value that dotbus serves has an OPC quality, good (192), uncertain (64) or bad
 judges a state by itself, with test vectors, is in [quality.md](quality.md).
 """
 _SAMPLES_HEAD = """
-## Samples
+## Fields and samples
+
+Times are UTC. What a field consists of in turn is in the message's JSON Schema, with the same words.
 """
 
 

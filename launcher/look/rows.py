@@ -6,6 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dotbus.contracts.alarms import INSTALLATION
+from launcher.alarms.figures import Happened
+
 
 class DatabaseSilent(Exception):
     """The database cannot be reached, or has not what was asked for."""
@@ -57,13 +60,14 @@ class Rows:
             WHERE market = :market AND node = :node AND interval_start = :start"""
         return self._one(query, market=market, node=node, start=interval_start)
 
-    def price_count(self, environment: str, market: str, nodes: Sequence[str], start: datetime, end: datetime) -> int:
-        """How many prices of some nodes there are, an interval's each."""
+    def alarm_events(self, start: datetime, end: datetime, plant: str | None) -> list[Happened]:
+        """What happened to alarms, the oldest first: of everything, or of what a plant's operator has before him."""
         query = """
-            SELECT count(*) FROM dotbus.price_latest WHERE environment::text = :environment AND market = :market
-            AND node = ANY(:nodes) AND interval_start >= :start AND interval_start < :end"""
-        asked = {"environment": environment, "market": market, "nodes": list(nodes), "start": start, "end": end}
-        return int(self._all(query, **asked)[0][0])
+            SELECT changed_at, plant, about, rule, priority, what, state, text, changed_by, comment
+            FROM dotbus.alarm_event_history
+            WHERE changed_at >= :start AND changed_at < :end AND (:plant IS NULL OR plant IN (:plant, :installation))
+            ORDER BY changed_at, event_no"""
+        return [Happened(*row) for row in self._all(query, start=start, end=end, plant=plant, installation=INSTALLATION)]
 
     def close(self) -> None:
         """Give the connections back."""

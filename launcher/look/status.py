@@ -1,8 +1,11 @@
-"""`dotbus status`: the health of each service as a table, live from the bus."""
+"""`dotbus status`: the health of each service as a table or as JSON, from the bus."""
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
@@ -13,19 +16,46 @@ from rich.text import Text
 from dotbus.contracts.codec import UndecodableMessage, decode_as
 from dotbus.contracts.messages import ServiceStatus, Upstream
 from dotbus.contracts.topics import Subject, Topics
+from dotbus.runtime.installation.file import read_installation
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery
-from dotbus.runtime.presence import HEARTBEAT_S
 from dotbus.runtime.schedule import utc_now
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import BusSettings
+from launcher.look.health import CERTIFICATE_SOON_DAYS, BrokerReport, ServiceHealth, ServiceReport, StatusReport, judge
 
-SILENT_AFTER_S = 3 * HEARTBEAT_S
-CERTIFICATE_SOON_DAYS = 30.0
-SETTLE_S = 2.0
-NO_BROKER = (
-    "No connection to the broker yet. DOTBUS_MQTT_HOST, _PORT, _USERNAME and _PASSWORD say which one, and who we are there; "
-    "the demonstration's speaks MQTT 3.1.1 only: DOTBUS_MQTT_PROTOCOL=3.1.1"
-)
+CONNECT_WITHIN_S: Final = 10.0
+SETTLE_S: Final = 2.0
+LOOK_EVERY_S: Final = 0.1
+WHO_WE_ARE: Final = "DOTBUS_MQTT_HOST, _PORT, _PROTOCOL, _USERNAME and _PASSWORD say which broker, and who we are there"
 COLUMNS = ("service", "state", "hears", "answered", "events", "cert", "up for")
+_STYLE_OF: Final = {ServiceHealth.ONLINE: "green", ServiceHealth.DEGRADED: "yellow"}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What an installation's file says of its services.
+
+    Attributes:
+        topics: where they say how they are.
+        expected: SERVICE/INSTANCE of those that must be there.
+    """
+
+    topics: Topics
+    expected: tuple[str, ...] = ()
+
+
+def load_watched(config: Path) -> Watched:
+    """What is needed of a file. Other mistakes in it do not keep anybody from seeing what services say of themselves.
+
+    Raises:
+        ConfigurationRefused: it cannot be read, is not TOML, or its `topic_root` is refused; with every mistake in it.
+    """
+    file = read_installation(config)
+    if not file.is_as_given("topic_root"):
+        raise ConfigurationRefused(file.mistakes)
+    is_told = file.is_as_given("alarms", "service_down", "expected")
+    return Watched(file.installation.topics, file.installation.alarms.service_down.expected if is_told else ())
 
 
 class Statuses:
@@ -61,37 +91,89 @@ class Statuses:
             return [self._statuses[key] for key in sorted(self._statuses)]
 
 
-def status_table(statuses: list[ServiceStatus], now: datetime) -> Group:
-    """What the services say of themselves: a table that fits 80 columns, and below it what is wrong in full words."""
-    table = Table(*COLUMNS, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for status in statuses:
-        for row in _rows(status, now):
-            table.add_row(*row)
-    complaints = [Text(line, "yellow") for status in statuses for line in _complaints(status)]
-    return Group(table, Text(f"{now:%Y-%m-%d %H:%M:%S} UTC", "dim"), *complaints)
+class Watch:
+    """Listens to the services and says how all of it is.
+
+    Args:
+        bus: not started yet; started and stopped here.
+        settings: of the bus.
+        watched: what the file says of the services.
+        settle_s: how long what is retained may take to come, once the broker has let us in.
+    """
+
+    def __init__(self, bus: Bus, settings: BusSettings, watched: Watched, settle_s: float = SETTLE_S) -> None:
+        self._bus, self._settings, self._watched, self._settle_s = bus, settings, watched, settle_s
+        self._statuses = Statuses(watched.topics)
+        bus.subscribe([watched.topics.every(Subject.SERVICE)], self._statuses.on_delivery)
+
+    def once(self, stop: threading.Event) -> StatusReport:
+        """How it is, once the broker has told what it retains, or has said why it does not let us in."""
+        self._bus.start()
+        try:
+            for _ in range(int(CONNECT_WITHIN_S / LOOK_EVERY_S)):
+                if self._bus.connected or self._bus.complaint or stop.wait(LOOK_EVERY_S):
+                    break
+            if self._bus.connected:
+                stop.wait(self._settle_s)
+            return self._report()
+        finally:
+            self._bus.stop()
+
+    def live(self, console: Console, stop: threading.Event) -> StatusReport:
+        """Show it until told to stop; returns how it was then."""
+        self._bus.start()
+        try:
+            with Live(console=console, refresh_per_second=4) as live:
+                while not stop.wait(0.5):
+                    live.update(Group(*shown(self._report())))
+            return self._report()
+        finally:
+            self._bus.stop()
+
+    def _report(self) -> StatusReport:
+        connected, refused = self._bus.connected, self._bus.refused_filters
+        complaint = None if connected else f"{self._bus.why_away}; {WHO_WE_ARE}"
+        if connected and refused:
+            told = ", ".join(f"{topics} ({reason})" for topics, reason in refused.items())
+            complaint = f"the broker does not let {self._settings.username} hear {told}"
+        broker = BrokerReport(host=self._settings.host, port=self._settings.port, connected=connected, complaint=complaint)
+        return judge(broker, self._statuses.snapshot(), self._watched.expected, self._watched.topics.root, utc_now())
 
 
-def _rows(status: ServiceStatus, now: datetime) -> Iterator[tuple[str | Text, ...]]:
+def shown(report: StatusReport) -> Iterator[Table | Text]:
+    """For people: a table that fits 80 columns, and below it what is wrong in full words."""
+    if report.services:
+        table = Table(*COLUMNS, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for column in table.columns:
+            column.overflow = "fold"
+        for service in report.services:
+            for row in _rows(service, report.time):
+                table.add_row(*row)
+        yield table
+        yield Text(f"{report.time:%Y-%m-%d %H:%M:%S} UTC", "dim")
+    yield from (Text(str(complaint), "yellow" if report.services else "bold red") for complaint in report.complaints)
+
+
+def print_report(report: StatusReport, console: Console) -> None:
+    """Print it once: a table fits the terminal, a sentence stays whole."""
+    for part in shown(report):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def _rows(service: ServiceReport, now: datetime) -> Iterator[tuple[str | Text, ...]]:
+    status = service.status
     events = str(status.outbox.last_seq or 0) if status.outbox else ""
     up_for = _span((now - status.started_at).total_seconds()) if status.online else ""
     for index, upstream in enumerate(status.upstreams or (None,)):
         if index == 0:
-            yield (status.source, _state(status, now), *_upstream(upstream, now), events, _certificate(status), up_for)
+            yield (status.source, _state(service, now), *_upstream(upstream, now), events, _certificate(status), up_for)
         else:
             yield ("", "", *_upstream(upstream, now), "", "", "")
 
 
-def _state(status: ServiceStatus, now: datetime) -> Text:
-    silent_s = (now - status.time).total_seconds()
-    if not status.online:
-        return Text("offline", "bold red")
-    if silent_s > SILENT_AFTER_S:
-        return Text(f"silent {_span(silent_s)}", "bold red")
-    if status.complaints or not all(upstream.ok and not upstream.complaints for upstream in status.upstreams):
-        return Text("degraded", "yellow")
-    return Text("online", "green")
+def _state(service: ServiceReport, now: datetime) -> Text:
+    for_how_long = f" {_span((now - service.status.time).total_seconds())}" if service.health is ServiceHealth.SILENT else ""
+    return Text(f"{service.health}{for_how_long}", _STYLE_OF.get(service.health, "bold red"))
 
 
 def _upstream(upstream: Upstream | None, now: datetime) -> tuple[str | Text, ...]:
@@ -99,18 +181,6 @@ def _upstream(upstream: Upstream | None, now: datetime) -> tuple[str | Text, ...
         return ("", "")
     answered = f"{_span((now - upstream.last_ok_at).total_seconds())} ago" if upstream.last_ok_at else "never"
     return (Text(upstream.name, "green" if upstream.ok else "red"), answered)
-
-
-def _complaints(status: ServiceStatus) -> Iterator[str]:
-    yield from (f"{status.source}: {complaint}" for complaint in status.complaints)
-    for upstream in status.upstreams:
-        if not upstream.ok:
-            often = f" ({upstream.failures_in_a_row} times)" if upstream.failures_in_a_row > 1 else ""
-            yield f"{status.source} {upstream.name}: {upstream.last_error or 'not heard yet'}{often}"
-        for complaint in upstream.complaints:
-            yield f"{status.source} {upstream.name}: {complaint}"
-    if status.outbox and status.outbox.unpublished:
-        yield f"{status.source}: {status.outbox.unpublished} events wait for the broker"
 
 
 def _certificate(status: ServiceStatus) -> Text | str:
@@ -123,32 +193,3 @@ def _span(seconds: float) -> str:
         if seconds >= 2 * unit_s:
             return f"{seconds / unit_s:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
-
-
-def watch(bus: Bus, topics: Topics, console: Console, stop: threading.Event, *, once: bool, settle_s: float = SETTLE_S) -> bool:
-    """Show the table until told to stop, or once after `settle_s`. Returns whether a service was heard of."""
-    statuses = Statuses(topics)
-    bus.subscribe([topics.every(Subject.SERVICE)], statuses.on_delivery)
-    bus.start()
-    try:
-        if once:
-            stop.wait(settle_s)
-            for part in _shown(bus, statuses, topics).renderables:
-                console.print(part, soft_wrap=isinstance(part, Text))  # a table fits the terminal, a sentence stays whole
-            return bus.connected and bool(statuses.snapshot())
-        with Live(console=console, refresh_per_second=4) as live:
-            while not stop.wait(0.5):
-                live.update(_shown(bus, statuses, topics))
-        return True
-    finally:
-        bus.stop()
-
-
-def _shown(bus: Bus, statuses: Statuses, topics: Topics) -> Group:
-    if not bus.connected:
-        return Group(Text(NO_BROKER, "bold red"))
-    heard = statuses.snapshot()
-    if not heard:
-        unheard = f"No service is heard under {topics.root}: is that the topic_root of the services that run here?"
-        return Group(Text(unheard, "yellow"))
-    return status_table(heard, utc_now())

@@ -1,8 +1,10 @@
 """Who may say and hear what on the broker: Mosquitto's password file and access list, from the topics of an installation.
 
 Least privilege: a service publishes its own topics and its own status, and hears what it works on. A plant hears its own
-dispatch, prices and the services' status, answers the instructions of its own resources, says their telemetry and what was
-written, and may run a gateway of its own, whose instance has the plant's name. The gateway of all plants speaks for none.
+dispatch, prices, its alarms and those of no plant, and the services' status; it answers the instructions of its own resources,
+says their telemetry and what was written, acknowledges its own alarms, and may run a gateway of its own, whose instance has the
+plant's name. The gateway of all plants speaks for none. Who looks by hand hears all, and says nothing but commands to alarms;
+the page for people says those and, for whoever has signed in there and may, answers to instructions.
 """
 
 import base64
@@ -12,14 +14,16 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from dotbus.contracts.alarms import INSTALLATION
 from dotbus.contracts.topics import EVENTS, REPLAY_ROOT, STATES, Subject, Topics, encode_name
 
 ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN = "ads_ingest", "lmp_ingest", "modbus_gateway", "historian"
-SERVICES = (ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN)
+ALARMS = "alarms"
+SERVICES = (ADS_INGEST, LMP_INGEST, MODBUS_GATEWAY, HISTORIAN, ALARMS)
 CONSOLE = "console"
+CONSOLE_PAGE = "console_page"
+"""Who looks by hand, and the console's process: each has a password of its own."""
 REPLAY = "replay"
-HEALTH = "health"
-UPTIME_TOPIC = "$SYS/broker/uptime"
 
 _OF_ADS = (Subject.DISPATCH, Subject.TRAJECTORY_BATCH, Subject.DOT, Subject.TRAJECTORY, Subject.INSTRUCTIONS, Subject.RESPONSE)
 _OF_LMP = (Subject.PRICES, Subject.LMP)
@@ -37,14 +41,19 @@ class BrokerUser:
 
 
 def broker_users(topics: Topics, plants: Sequence[str]) -> list[BrokerUser]:
-    """Every user of an installation: the services, the console, the broker's own health check, replays, and one per plant."""
+    """Every user of an installation: the services, the console, whoever looks by hand, replays, each plant."""
     return [
         _answering(topics, _ingest(topics, ADS_INGEST, _OF_ADS)),
         _asked_for_history(topics, _ingest(topics, LMP_INGEST, _OF_LMP)),
         _gateway(topics),
         _historian(topics),
-        BrokerUser(CONSOLE, reads=(f"{topics.root}/#", "$SYS/#")),
-        BrokerUser(HEALTH, reads=(UPTIME_TOPIC,)),
+        _alarms(topics),
+        BrokerUser(CONSOLE, writes=(topics.every(Subject.ALARM_COMMAND),), reads=(f"{topics.root}/#", "$SYS/#")),
+        BrokerUser(
+            CONSOLE_PAGE,
+            writes=(topics.every(Subject.RESPOND), topics.every(Subject.ALARM_COMMAND)),
+            reads=(f"{topics.root}/#",),
+        ),
         *_replaying(topics),
         *(_plant(topics, plant) for plant in plants),
     ]
@@ -102,24 +111,37 @@ def _answering(topics: Topics, ingest: BrokerUser) -> BrokerUser:
 
 
 def _asked_for_history(topics: Topics, ingest: BrokerUser) -> BrokerUser:
-    """An ingest that may be asked for the past: by its own command line, which is the same user."""
+    """An ingest that may be asked for the past: by its own command line, which is the same user, and by the historian's."""
     own = tuple(f"{_of_service(topics, ingest.name)}/{subject}" for subject in (Subject.BACKFILL, Subject.BACKFILL_REPLY))
     return replace(ingest, writes=(*ingest.writes, *own), reads=(*ingest.reads, *own))
 
 
 def _gateway(topics: Topics) -> BrokerUser:
     """Whoever is the same user may have it read its file again."""
-    hears = tuple(topics.every(subject) for subject in sorted(STATES - {Subject.STREAM}))
+    hears = tuple(topics.every(subject) for subject in sorted(STATES - {Subject.STREAM, Subject.ALARM_STATE}))
     own = _of_service(topics, MODBUS_GATEWAY)
     reloads = tuple(f"{own}/{subject}" for subject in (Subject.RELOAD, Subject.RELOAD_REPLY))
     return BrokerUser(MODBUS_GATEWAY, writes=(own, *reloads), reads=(*hears, *reloads))
 
 
 def _historian(topics: Topics) -> BrokerUser:
+    """Its command `seed` has the past asked for."""
+    seeds = f"{_of_service(topics, LMP_INGEST)}/{Subject.BACKFILL}"
     return BrokerUser(
         HISTORIAN,
-        writes=(_of_service(topics, HISTORIAN), topics.every(Subject.REPLAY)),
+        writes=(_of_service(topics, HISTORIAN), topics.every(Subject.REPLAY), seeds),
         reads=(*(topics.every(subject) for subject in sorted({*EVENTS, Subject.TELEMETRY})), f"{topics.root}/service/#"),
+    )
+
+
+def _alarms(topics: Topics) -> BrokerUser:
+    """It numbers its events as an ingest does, judges by what all others say, and is commanded."""
+    source = _ingest(topics, ALARMS, (Subject.ALARM_STATE, Subject.ALARM, Subject.ALARM_SUMMARY))
+    reply = topics.every(Subject.ALARM_COMMAND_REPLY)
+    hears = (Subject.DOT, Subject.INSTRUCTIONS, Subject.TELEMETRY, Subject.SERVICE, Subject.GAP, Subject.ALARM_COMMAND)
+    says = tuple(one for one in source.writes if not one.endswith(f"/{Subject.GAP}"))
+    return replace(
+        source, writes=(*says, reply, f"{reply}/+"), reads=(*source.reads, *(topics.every(subject) for subject in hears))
     )
 
 
@@ -139,9 +161,11 @@ def _plant(topics: Topics, plant: str) -> BrokerUser:
         writes=(
             *(gateway, stream, topics.replay_reply(MODBUS_GATEWAY, plant), *reloads),
             *(f"{of_plant}/+/{subject}" for subject in says),
+            f"{topics.alarms(plant)}/+/+/command/+",
         ),
         reads=(
             *(f"{of_plant}/#", stream, topics.replay(MODBUS_GATEWAY, plant), *reloads),
+            *(f"{topics.alarms(plant)}/#", f"{topics.alarms(INSTALLATION)}/#"),
             *(topics.every(subject) for subject in (Subject.PRICES, Subject.LMP, Subject.SERVICE)),
         ),
     )

@@ -51,6 +51,9 @@ def init(
     api_name: Annotated[
         list[str] | None, typer.Option(help="A name or address by which the API is also reached. Repeat, or use commas.")
     ] = None,
+    console_name: Annotated[
+        list[str] | None, typer.Option(help="A name or address by which the console is also reached. Repeat, or use commas.")
+    ] = None,
     owner: Annotated[list[str] | None, typer.Option(help="PART=UID: who shall own a part's files. Repeat.")] = None,
     *,
     may_become_simulated: Annotated[
@@ -59,7 +62,14 @@ def init(
 ) -> None:
     """Make the credentials that are missing. A private CA, server certificates, passwords, the broker's access list."""
     installation = load_or_exit(lambda: load_installation(config))
-    provision = Provision(folder, _owners(owner or []), _names(broker_name), _names(api_name), may_become_simulated)
+    provision = Provision(
+        folder,
+        _owners(owner or []),
+        _names(broker_name),
+        _names(api_name),
+        _names(console_name),
+        may_become_simulated=may_become_simulated,
+    )
     try:
         provision.run(installation, CaisoCredentials(_content(ads_certificate), _content(ads_ca)), datetime.now(UTC))
     except (CredentialRefused, OtherEnvironment, OSError, ValueError) as error:

@@ -9,7 +9,10 @@ from typing import Final
 
 from ads_ingest.accounts import load_configuration as load_ads_ingest
 from ads_ingest.accounts import load_paces
+from alarms.settings import PREFIX as ALARMS
+from alarms.settings import load_configuration as load_alarms
 from caiso.oasis import REPORTS, Market
+from console.settings import load_configuration as load_console
 from dotbus.runtime.installation.file import InstallationFile, read_installation
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.toml_values import NodeGroup
@@ -30,7 +33,9 @@ SERVICES: Mapping[str, Callable[[], object]] = {
     LMP_INGEST: load_lmp_ingest,
     "MODBUS_GATEWAY_": load_modbus_gateway,
     "HISTORIAN_": load_historian,
+    "CONSOLE_": load_console,
     API_PREFIX: load_api_configuration,
+    ALARMS: load_alarms,
 }
 _STALE_AFTER: Final = ("modbus", "stale_after_s")
 _PRICE_STALE_AFTER: Final = ("modbus", "price_stale_after_s")
@@ -61,7 +66,7 @@ def check_configuration(config: Path) -> Installation:
     named = [prefix for prefix in SERVICES if prefix in meant]
     if file:
         register_map, mistakes = draft_map(file)
-        collector.add([*file.mistakes, *mistakes, *_never_fresh(file, register_map, named)])
+        collector.add([*file.mistakes, *mistakes, *file.located(_never_fresh(file, register_map, named))])
     with _reading(config, named):
         for prefix in named:
             collector.load(SERVICES[prefix])
@@ -79,19 +84,6 @@ def what_a_group_is(installation: Installation) -> str | None:
     many = "every node that CAISO prices, about 16,600" if prices.group is NodeGroup.ALL else "every aggregated node"
     said = f"events of all of them ({', '.join(prices.markets)}), states of the {len(installation.price_nodes)} that are named"
     return f"[prices] {prices.group} is {many}: {said}; what it costs is in services/lmp_ingest/README.md"
-
-
-def load_with_map(config: Path) -> tuple[Installation, RegisterMap]:
-    """The file and its register map, for those who read registers.
-
-    Raises:
-        ConfigurationRefused: with every mistake of both.
-    """
-    file = read_installation(config)
-    register_map, mistakes = draft_map(file)
-    if file.mistakes or mistakes:
-        raise ConfigurationRefused([*file.mistakes, *mistakes])
-    return file.installation, register_map
 
 
 @contextmanager

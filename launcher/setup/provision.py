@@ -17,11 +17,10 @@ from launcher.setup.authority import Authority
 from launcher.setup.broker_users import (
     ADS_INGEST,
     CONSOLE,
-    HEALTH,
+    CONSOLE_PAGE,
     HISTORIAN,
     REPLAY,
     SERVICES,
-    UPTIME_TOPIC,
     access_list,
     broker_users,
     password_file,
@@ -30,8 +29,10 @@ from launcher.setup.broker_users import (
 from launcher.setup.credentials import CredentialRefused, describe_pem, require_key_and_certificate, write_secret
 
 AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR = "authority", "mosquitto", "postgres", "simulator", "operator"
-API = "historian_api"
-FOLDERS = (AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR, API, *SERVICES)
+API, PROMETHEUS, GRAFANA = "historian_api", "prometheus", "grafana"
+MEASURED = (API, CONSOLE, *SERVICES)
+"""Who tells metrics, each to who says its token."""
+FOLDERS = (AUTHORITY, BROKER, DATABASE, SIMULATOR, OPERATOR, PROMETHEUS, GRAFANA, *MEASURED)
 SECRET, PUBLIC = 0o400, 0o444
 READER = "reader"
 LOCAL = ("localhost", "127.0.0.1")
@@ -70,6 +71,7 @@ class Provision:
         owners: the user id that shall own a part's files; the others keep ours.
         broker_names: names and addresses by which the broker is reached besides `mosquitto` and this machine.
         api_names: the same of the API, besides `historian-api`.
+        console_names: the same of the console, besides `console`.
         may_become_simulated: credentials of a real plant may be made into those of a simulation.
     """
 
@@ -77,6 +79,7 @@ class Provision:
     owners: Mapping[str, int] = field(default_factory=dict)
     broker_names: Sequence[str] = ()
     api_names: Sequence[str] = ()
+    console_names: Sequence[str] = ()
     may_become_simulated: bool = False
     changed: list[Path] = field(default_factory=list, init=False)
     """The files that were made or replaced."""
@@ -104,6 +107,7 @@ class Provision:
         self._server(authority, BROKER, (BROKER, *LOCAL, *self.broker_names), now)
         self._server(authority, DATABASE, (DATABASE, *LOCAL), now)
         self._server(authority, API, (API.replace("_", "-"), *LOCAL, *self.api_names), now)
+        self._server(authority, CONSOLE, (CONSOLE, *LOCAL, *self.console_names), now)
         self._server(authority, SIMULATOR, (SIMULATOR, *LOCAL), now)
         self._ads_client(authority, installation.environment, caiso.certificate if caiso else None, now)
         if caiso and caiso.authorities is not None:
@@ -111,6 +115,7 @@ class Provision:
             self._write(ADS_INGEST, "caiso-ca.pem", caiso.authorities, PUBLIC)
         self._broker(installation)
         self._database()
+        self._watching(authority, now)
 
     def _remember(self, environment: Environment) -> None:
         path = self._path(AUTHORITY, "environment")
@@ -140,14 +145,18 @@ class Provision:
             self._write(ADS_INGEST, "client.pem", given)
         elif environment is not Environment.SIMULATOR:
             path.unlink(missing_ok=True)  # the simulator's would only be refused by CAISO, with a less clear word
-        elif not _still_good(authority, path, now):
-            self._write(ADS_INGEST, "client.pem", authority.issue_client(ADS_INGEST, now).pem)
+        else:
+            self._client(authority, ADS_INGEST, now)
+
+    def _client(self, authority: Authority, name: str, now: datetime) -> None:
+        if not _still_good(authority, self._path(name, "client.pem"), now):
+            self._write(name, "client.pem", authority.issue_client(name, now).pem)
 
     def _broker(self, installation: Installation) -> None:
         plants = [plant.name for plant in installation.plants]
         passwords = {service: self._password(service, "mqtt.password") for service in SERVICES}
         passwords[CONSOLE] = self._password(OPERATOR, "mqtt.password")
-        passwords[HEALTH] = self._password(BROKER, "health.password")
+        passwords[CONSOLE_PAGE] = self._password(CONSOLE, "mqtt.password")
         passwords[REPLAY] = self._password(OPERATOR, f"{REPLAY}.password")
         for plant in plants:
             passwords[plant_user(plant)] = self._password(OPERATOR, f"{plant_user(plant)}.password")
@@ -155,13 +164,23 @@ class Provision:
         before = known.read_text(encoding="utf-8") if known.is_file() else ""
         self._write(BROKER, "passwords", password_file(passwords, before).encode())
         self._write(BROKER, "acl", access_list(broker_users(installation.topics, plants)).encode())
-        self._write(BROKER, "mosquitto_sub", _probe(passwords[HEALTH]))
 
     def _database(self) -> None:
         self._password(DATABASE, "superuser.password")
         for role, home in ((HISTORIAN, HISTORIAN), (API, API), (READER, OPERATOR)):
             password = self._password(home, "database.password")
             self._write(DATABASE, f"{role}.password", password.encode())
+
+    def _watching(self, authority: Authority, now: datetime) -> None:
+        """Prometheus may ask every service; who has a certificate of ours may ask it: Grafana, its own check, an operator."""
+        for service in MEASURED:
+            token = self._password(service, "metrics.token")
+            self._write(PROMETHEUS, f"{service}.token", token.encode())
+        for name in (PROMETHEUS, GRAFANA):
+            self._server(authority, name, (name, *LOCAL), now)
+        for name in (PROMETHEUS, GRAFANA, OPERATOR):
+            self._client(authority, name, now)
+        self._password(GRAFANA, "admin.password")
 
     def _password(self, name: str, file: str) -> str:
         path = self._path(name, file)
@@ -189,9 +208,3 @@ def _require(what: str, content: bytes, check: Callable[[bytes], object]) -> Non
         check(content)
     except CredentialRefused as refused:
         raise CredentialRefused(f"{what} {refused}") from refused
-
-
-def _probe(password: str) -> bytes:
-    """Options of `mosquitto_sub` for the broker's health check: read in its container, so no password is on a command line."""
-    lines = ["-h localhost", "-p 8883", "--cafile /run/dotbus/ca.pem", f"-u {HEALTH}", f"-P {password}"]
-    return "\n".join([*lines, f"-t {UPTIME_TOPIC}", "-C 1", "-W 4", ""]).encode()

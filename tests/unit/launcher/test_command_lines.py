@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import threading
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -17,12 +16,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ads_ingest.__main__ import app as ads_ingest
-from dotbus.contracts.topics import Topics
-from dotbus.testing.bus import FakeBus
+from dotbus.runtime.schedule import utc_now
 from historian.__main__ import build_app
-from launcher import commands
 from launcher.commands import app
-from launcher.look.status import watch
+from launcher.look.health import BrokerReport, StatusReport, judge
+from launcher.look.status import Watch, print_report
 from lmp_ingest.__main__ import app as lmp_ingest
 from simulators.__main__ import run as run_simulator
 
@@ -55,7 +53,7 @@ def test_the_list_of_commands_says_each_in_a_whole_sentence(monkeypatch: pytest.
 
 def test_what_is_wrong_stays_one_line_when_it_is_piped():
     said = StringIO()
-    watch(FakeBus(), Topics(), Console(file=said, width=40), threading.Event(), once=True, settle_s=0)
+    print_report(nothing_heard("dotbus/v1"), Console(file=said, width=40))
 
     assert said.getvalue().startswith("No service is heard under dotbus/v1: ")
     assert said.getvalue().count("\n") == 1
@@ -67,7 +65,7 @@ def test_what_is_wrong_stays_one_line_when_it_is_piped():
         ["launcher", "--help"],
         ["launcher", "check", "--config", str(EXAMPLE)],
         ["launcher", "certificates", "show", "CERTIFICATE"],
-        *([module, "--help"] for module in ("ads_ingest", "lmp_ingest", "historian", "modbus_gateway", "simulators")),
+        *([module, "--help"] for module in ("ads_ingest", "lmp_ingest", "historian", "alarms", "modbus_gateway", "simulators")),
     ],
     ids=" ".join,
 )
@@ -84,7 +82,9 @@ def test_a_command_whose_reader_has_enough_ends_without_a_word(tmp_path: Path, c
     assert ended.stderr == ""
 
 
-@pytest.mark.parametrize("module", ["launcher", "ads_ingest", "lmp_ingest", "historian", "modbus_gateway", "simulators"])
+@pytest.mark.parametrize(
+    "module", ["launcher", "ads_ingest", "lmp_ingest", "historian", "alarms", "console", "modbus_gateway", "simulators"]
+)
 def test_every_program_says_its_version(module: str):
     ended = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False)
 
@@ -187,11 +187,41 @@ def test_a_module_of_ours_that_is_missing_is_a_fault_and_not_an_extra():
     assert "ModuleNotFoundError" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("program", "begun", "meant"),
+    [
+        ("dotbus", "st", ["status"]),
+        ("dotbus", "certificates con", ["convert"]),
+        ("ads-ingest", "dec", ["decode", "decline"]),
+        ("lmp-ingest", "back", ["backfill"]),
+        ("historian", "dead-letters l", ["list"]),
+        ("modbus-gateway", "ma", ["map"]),
+        ("alarms", "ch", ["check"]),
+        ("console", "ch", ["check"]),
+        ("dotbus-simulator", "--oa", ["--oasis-port", "--oasis-spacing-s"]),
+    ],
+)
+def test_every_program_completes_what_is_begun(program: str, begun: str, meant: list[str]):
+    words = [program, *begun.split()]
+    asked = {f"_{program.upper().replace('-', '_')}_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    environment = os.environ | asked | {"COMP_CWORD": str(len(words) - 1)}
+
+    ended = subprocess.run(
+        [Path(sys.executable).parent / program], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ended.stdout.split(), ended.stderr) == (meant, "")
+
+
+def nothing_heard(root: str) -> StatusReport:
+    return judge(BrokerReport(host="127.0.0.1", port=1883, connected=True), [], (), root, utc_now())
+
+
 def test_what_services_say_of_a_file_with_mistakes_is_shown_with_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    file, roots = tmp_path / "dotbus.toml", list[str]()
+    file = tmp_path / "dotbus.toml"
     file.write_text('topic_root = "elsewhere/v1"\n[[modbus.block]]\nunit_id = 1000\n')
-    monkeypatch.setattr(commands, "watch", lambda _bus, topics, *_others, once: roots.append(topics.root) or once)
+    monkeypatch.setattr(Watch, "once", lambda self, _stop: nothing_heard(self._watched.topics.root))
 
     ended = CliRunner().invoke(app, ["status", "--once", "--config", str(file)])
 
-    assert (ended.exit_code, roots) == (0, ["elsewhere/v1"]), ended.output
+    assert (ended.exit_code, "No service is heard under elsewhere/v1" in ended.output) == (1, True), ended.output

@@ -5,17 +5,17 @@ from io import StringIO
 from gateway_story import installation
 from rich.console import Console
 
-from launcher.look.registers import Shown
 from launcher.look.registers_table import registers_table
+from modbus_gateway.map.documents.live_cells import ReadCell, read_cells
 from modbus_gateway.map.draft import read_map
 
 
 def printed(**modbus: object) -> list[str]:
     """What is printed of a map that shows no value yet."""
     spans = read_map(installation(**modbus)).spans
-    shown = [Shown(span.unit_id, span.table, cell, (), None) for span in spans for cell in span.cells]
+    shown = read_cells([ReadCell(span.unit_id, span.table, cell, None, 4) for span in spans for cell in span.cells])
     console = Console(file=StringIO(), width=80)
-    console.print(registers_table(shown))
+    console.print(registers_table(list(shown)))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,16 +11,20 @@ from rich.console import Console
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.topics import Topics
+from dotbus.runtime.settings.mistakes import ConfigurationRefused
+from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
 from dotbus.testing.bus import FakeBus
-from launcher.look.status import Statuses, status_table, watch
+from launcher.look.health import BrokerReport, StatusReport, judge
+from launcher.look.status import Statuses, Watch, Watched, load_watched, print_report
 
 NOW = samples.AT + timedelta(seconds=2)
 
 
 def printed(*statuses, columns: int = 200) -> str:
     console = Console(file=StringIO(), width=columns)
-    console.print(status_table(list(statuses), NOW))
+    broker = BrokerReport(host="127.0.0.1", port=1883, connected=True)
+    print_report(judge(broker, list(statuses), (), "dotbus/v1", NOW), console)
     return console.file.getvalue()
 
 
@@ -53,10 +58,10 @@ def test_what_is_wrong_is_told_in_full_below_the_table():
     upstream = msgspec.structs.replace(
         samples.service_status().upstreams[0], name="ads_dispatch", ok=False, last_error=cause, failures_in_a_row=7
     )
-    outbox = msgspec.structs.replace(samples.service_status().outbox, unpublished=12)
+    outbox = msgspec.structs.replace(samples.service_status().outbox, unpublished=120)
     text = printed(changed(upstreams=(upstream,), outbox=outbox), columns=80)
     assert f"ads_ingest/a ads_dispatch: {cause} (7 times)" in " ".join(text.split())
-    assert "ads_ingest/a: 12 events wait for the broker" in text
+    assert "ads_ingest/a: 120 events wait for the broker" in text
 
 
 def test_what_is_wrong_with_a_part_of_an_upstream_is_told_though_the_upstream_answers():
@@ -126,17 +131,59 @@ def test_a_status_that_was_deleted_is_shown_no_more(bus: FakeBus, statuses: Stat
     assert statuses.snapshot() == []
 
 
-@pytest.mark.parametrize(("said", "reached", "expected"), [(True, True, "ads_ingest/a"), (False, False, "under dotbus/v1")])
-def test_once_is_well_only_when_a_service_was_heard(*, said: bool, reached: bool, expected: str):
-    console, bus, topics = Console(file=StringIO(), width=200), FakeBus(), Topics()
+def once(bus: FakeBus, watched: Watched, stop: threading.Event) -> StatusReport:
+    return Watch(bus, BusSettings(), watched, settle_s=0.01).once(stop)
 
-    class Settling(threading.Event):
-        """While it is waited for, a service is heard, or none."""
 
-        def wait(self, timeout: float | None = None) -> bool:
-            if said:
-                bus.deliver(topics.service("ads_ingest", "a"), encode(samples.service_status()))
-            return super().wait(timeout)
+class Settling(threading.Event):
+    """While it is waited for, a service is heard."""
 
-    assert watch(bus, topics, console, Settling(), once=True, settle_s=0) is reached
-    assert expected in console.file.getvalue()
+    def __init__(self, bus: FakeBus) -> None:
+        super().__init__()
+        self._bus = bus
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._bus.deliver(Topics().service("ads_ingest", "a"), encode(samples.service_status()))
+        return super().wait(timeout)
+
+
+def test_once_tells_what_the_broker_retains(bus: FakeBus):
+    report = once(bus, Watched(Topics()), Settling(bus))
+    assert [one.status.source for one in report.services] == ["ads_ingest/a"]
+    assert not bus.connected, "it has gone again"
+
+
+def test_a_broker_that_lets_nobody_in_is_told_with_its_reason_and_where_to_say_which(bus: FakeBus, monkeypatch):
+    monkeypatch.setattr(bus, "start", lambda: None)
+    bus.complaint = bus.why_away = "the broker at h:1 cannot be reached: Connection refused"
+    (complaint,) = once(bus, Watched(Topics()), threading.Event()).complaints
+    assert str(complaint).startswith("the broker at h:1 cannot be reached: Connection refused; DOTBUS_MQTT_HOST, ")
+
+
+def test_topics_that_the_broker_lets_nobody_hear_are_told(bus: FakeBus):
+    bus.refused_filters = {"dotbus/v1/service/+/+": "Not authorized"}
+    report = once(bus, Watched(Topics()), threading.Event())
+    assert "does not let None hear dotbus/v1/service/+/+ (Not authorized)" in str(report.complaints[0])
+
+
+@pytest.mark.parametrize(
+    "mistake", ["[modbus]\nstale_after_s = -1", "[[modbus.block]]\nunit_id = 1000", "colour = 1\nenvironment = 2"]
+)
+def test_where_topics_are_is_known_whatever_else_is_wrong_with_the_file(tmp_path: Path, mistake: str):
+    file = tmp_path / "dotbus.toml"
+    file.write_text(f'topic_root = "elsewhere/v1"\n{mistake}')
+    assert load_watched(file).topics.root == "elsewhere/v1"
+
+
+@pytest.mark.parametrize("text", ['topic_root = "a/+"', "topic_root = 1", "topic_root ="])
+def test_a_root_of_topics_that_is_wrong_is_refused_and_no_other_stands_in_for_it(tmp_path: Path, text: str):
+    file = tmp_path / "dotbus.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationRefused, match=r"topic_root|not TOML"):
+        load_watched(file)
+
+
+def test_whom_the_file_expects_is_known_also_beside_mistakes(tmp_path: Path):
+    file = tmp_path / "dotbus.toml"
+    file.write_text('colour = 1\n[alarms.service_down]\nexpected = ["historian/main"]\n')
+    assert load_watched(file).expected == ("historian/main",)

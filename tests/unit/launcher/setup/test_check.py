@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from launcher.commands import app
 from launcher.setup.authority import Authority
-from launcher.setup.check import SERVICES, check_configuration, load_with_map
+from launcher.setup.check import SERVICES, check_configuration
+from modbus_gateway.map_commands import load_map
 
 EXAMPLE = Path(__file__).parents[4] / "config/dotbus.example.toml"
 
@@ -68,6 +69,12 @@ def written(tmp_path: Path, *changes: tuple[str, str]) -> Path:
     config = tmp_path / "dotbus.toml"
     config.write_text(text, encoding="utf-8")
     return config
+
+
+def line(key: str) -> str:
+    """Where the example says a key."""
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    return f"line {next(number for number, text in enumerate(lines, 1) if text.startswith(f'{key} ='))}"
 
 
 def test_the_example_has_no_mistakes():
@@ -285,7 +292,7 @@ def test_what_is_asked_for_more_rarely_than_it_counts_is_a_mistake(tmp_path: Pat
     (told,) = mistakes(EXAMPLE)
     assert told == (
         f"{EXAMPLE}: modbus.price_stale_after_s: is 900 s, but RTM is asked for only every 1200 s (LMP_INGEST_RTM_EVERY_S): "
-        "values would be stale in between"
+        f"values would be stale in between ({line('price_stale_after_s')})"
     ), "the map shows no price of RTPD"
 
 
@@ -314,7 +321,8 @@ def test_day_ahead_prices_must_outlast_the_hours_without_new_ones(tmp_path: Path
 )
 def test_ads_must_be_asked_more_often_than_a_dot_goes_stale(ads_variables, variables: dict[str, str], told: str):
     ads_variables(**variables)
-    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: is 90 s, but {told}: values would be stale in between"]
+    reason = f"is 90 s, but {told}: values would be stale in between ({line('stale_after_s')})"
+    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: {reason}"]
 
 
 def test_each_ads_account_must_be_asked_more_often_than_a_dot_goes_stale(ads_variables, tmp_path: Path):
@@ -323,7 +331,8 @@ def test_each_ads_account_must_be_asked_more_often_than_a_dot_goes_stale(ads_var
     accounts.write_text("".join([*tables, "recheck_s = 70\n"]))
     ads_variables(ACCOUNTS_FILE=str(accounts), CERTIFICATE_FILE="")
     told = "ADS tells whether a batch still holds only every 90 s (recheck_s of account west + 2 * poll_s of account west)"
-    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: is 90 s, but {told}: values would be stale in between"]
+    reason = f"is 90 s, but {told}: values would be stale in between ({line('stale_after_s')})"
+    assert mistakes(EXAMPLE) == [f"{EXAMPLE}: modbus.stale_after_s: {reason}"]
 
 
 def test_ads_may_be_asked_as_seldom_as_keeps_a_dot_fresh(ads_variables):
@@ -381,7 +390,7 @@ def test_what_a_new_file_moves_is_told_with_the_hashes_before_and_after(tmp_path
         "dot_mw SIERRA_2_BESS1 float32 big nan (before at 202)"
     ) in lines
     told = {unit_id: next(line for line in lines if line.startswith(f"unit {unit_id}: ")) for unit_id in (1, 11, 12)}
-    before, after = (load_with_map(config)[1].hashes for config in (EXAMPLE, new))
+    before, after = (load_map(config)[1].register_map.hashes for config in (EXAMPLE, new))
     assert told[11].startswith(f"unit 11: map_hash {before[11]} -> map_hash {after[11]}, ")
     assert told[1] == f"unit 1: map_hash {before[1]}, nothing moves"
     assert before[11] != after[11]
@@ -395,5 +404,5 @@ def test_the_whole_network_is_told_with_what_it_means(tmp_path: Path) -> None:
 
     assert good.exit_code == 0
     (told,) = [line for line in good.stdout.splitlines() if line.startswith("[prices] ALL is every node that CAISO prices")]
-    named = len(load_with_map(config)[0].price_nodes)
+    named = len(load_map(config)[0].price_nodes)
     assert f"states of the {named} that are named" in told

@@ -10,7 +10,7 @@ from dotbus.runtime.installation.installation import Installation
 from launcher.setup.authority import LEAF_LIFE, Authority
 from launcher.setup.broker_users import is_hash_of
 from launcher.setup.credentials import CredentialRefused, describe_pem
-from launcher.setup.provision import FOLDERS, CaisoCredentials, OtherEnvironment, Provision
+from launcher.setup.provision import FOLDERS, MEASURED, CaisoCredentials, OtherEnvironment, Provision
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 EXAMPLE = load_installation(Path(__file__).parents[4] / "config" / "dotbus.example.toml")
@@ -65,14 +65,27 @@ def test_a_service_holds_no_other_services_password(tmp_path: Path):
     assert len(set(passwords.values())) == len(passwords), "each password is its own"
 
 
+def test_prometheus_knows_each_services_token_and_no_service_that_of_another(tmp_path: Path):
+    provision(tmp_path)
+    held = contents(tmp_path)
+    tokens = {name.split("/")[0]: content for name, content in held.items() if name.endswith("/metrics.token")}
+
+    assert set(tokens) == set(MEASURED)
+    assert len(set(tokens.values())) == len(tokens)
+    for service, token in tokens.items():
+        holders = {name for name, content in held.items() if content == token}
+        assert holders == {f"prometheus/{service}.token", f"{service}/metrics.token"}
+
+
 def test_certificates_near_their_end_are_renewed_and_passwords_are_kept(tmp_path: Path):
     provision(tmp_path)
     before = contents(tmp_path)
 
     renewed = provision(tmp_path, now=NOW + LEAF_LIFE - timedelta(days=29))
 
-    servers = {f"{folder}/server.pem" for folder in ("mosquitto", "postgres", "historian_api", "simulator")}
-    assert renewed == {*servers, "ads_ingest/client.pem"}
+    serve = ("mosquitto", "postgres", "historian_api", "console", "simulator", "prometheus", "grafana")
+    clients = {f"{folder}/client.pem" for folder in ("ads_ingest", "prometheus", "grafana", "operator")}
+    assert renewed == {*(f"{folder}/server.pem" for folder in serve), *clients}
     after = contents(tmp_path)
     assert {name for name in before if before[name] != after[name]} == renewed
 
@@ -126,14 +139,14 @@ def test_the_brokers_password_file_holds_the_services_passwords(tmp_path: Path):
     lines = dict(line.split(":", 1) for line in (tmp_path / "mosquitto" / "passwords").read_text().splitlines())
     homes = {
         "console": "operator/mqtt.password",
-        "health": "mosquitto/health.password",
+        "console_page": "console/mqtt.password",
         "replay": "operator/replay.password",
     } | {f"plant-{plant.name}": f"operator/plant-{plant.name}.password" for plant in EXAMPLE.plants}
 
     for user, hashed in lines.items():
         password = (tmp_path / homes.get(user, f"{user}/mqtt.password")).read_text()
         assert is_hash_of(hashed, password), user
-    assert {"ads_ingest", "lmp_ingest", "modbus_gateway", "historian", *homes} == set(lines)
+    assert {"ads_ingest", "lmp_ingest", "modbus_gateway", "historian", "alarms", *homes} == set(lines)
 
 
 def test_a_password_whose_file_was_deleted_is_changed_for_that_user_alone(tmp_path: Path):
