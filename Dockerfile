@@ -1,6 +1,6 @@
 # One image per part of dotbus, each with its own packages only:
 #   docker build --build-arg PART=ads-ingest --tag dotbus-ads-ingest .
-# PART: ads-ingest, lmp-ingest, modbus-gateway, historian, simulator or launcher (an extra of pyproject.toml).
+# PART: ads-ingest, lmp-ingest, modbus-gateway, historian, alarms, console, simulator or launcher (an extra of pyproject.toml).
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS wheel
@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN set -eu; cd /opt/dotbus/lib/python3*/site-packages; \
     script() { case $1 in launcher) echo dotbus ;; simulator) echo dotbus-simulator ;; *) echo "$1" ;; esac; }; \
     folder() { case $1 in simulator) echo simulators ;; *) echo "$1" | tr - _ ;; esac; }; \
-    for other in ads-ingest lmp-ingest modbus-gateway historian simulator launcher; do \
+    for other in ads-ingest lmp-ingest modbus-gateway historian alarms console simulator launcher; do \
       if [ "$other" != "$PART" ]; then \
         rm "/opt/dotbus/bin/$(script $other)"; [ "$PART" = launcher ] || rm -r "$(folder $other)"; \
       fi; \
