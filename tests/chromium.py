@@ -1,9 +1,11 @@
 """The system's Chromium, without a window. `make tools` installs one."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -28,14 +30,35 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-class Watched:
-    """A page that notes what goes wrong in it, whatever it asks of others, and what its policy stops."""
+AXE = Path(__file__).parent / "fixtures/axe/axe.min.js"
 
-    def __init__(self, browser: Browser, now: datetime, size: tuple[int, int] = DESK, **options: Any) -> None:
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong in a page, each with the elements. The page's own policy would not let its script in."""
+    page.context.new_cdp_session(page).send("Runtime.evaluate", {"expression": AXE.read_text(encoding="utf-8")})
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found["violations"]]
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """A picture of a page for people's eyes, where DOTBUS_PICTURES names a folder: CI keeps that."""
+    if folder := os.environ.get("DOTBUS_PICTURES"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+class Watched:
+    """A page that notes what goes wrong in it, whatever it asks of others, and what its policy stops.
+
+    With `now` its time stands still.
+    """
+
+    def __init__(self, browser: Browser, now: datetime | None, size: tuple[int, int] = DESK, **options: Any) -> None:
         width, height = size
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         self.page: Page = context.new_page()
-        self.page.clock.set_fixed_time(now)
+        if now:
+            self.page.clock.set_fixed_time(now)
         self.faults: list[str] = []
         self.asked: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))

@@ -86,6 +86,10 @@ class Container:
         """An orderly end, as `docker stop` asks for it."""
         self._container.get_wrapped_container().stop(timeout=STOPPED_WITHIN_S)
 
+    def run(self, *command: str) -> int:
+        """The status of a command inside."""
+        return int(self._container.get_wrapped_container().exec_run([*command]).exit_code)
+
     def pause(self) -> None:
         """Freeze all of it. On a machine that is busy the system does not get hold of every thread at the first try."""
         container = self._container.get_wrapped_container()

@@ -4,6 +4,8 @@ import contextlib
 import socket
 import threading
 
+from real_mosquitto import free_port
+
 
 class CuttingProxy:
     """Passes bytes on between whoever connects to `port` and the broker.
@@ -16,14 +18,13 @@ class CuttingProxy:
     def __init__(self, broker_port: int) -> None:
         self.broker_port = broker_port
         self._open: list[socket.socket] = []
-        self.port = 0
+        self.port = free_port()
         self.deaf = False
         self.open()
 
     def open(self) -> None:
         """Listen, on the same port as before."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:

@@ -59,8 +59,9 @@ _KEYS = """
       VALUES ('simulator', 'sierra', 'TEST_RESOURCE_1', 'actual_mw', 'modbus_gateway/sierra');"""
 _REPORTS = """
     INSERT INTO price_report (report_no, environment, market, interval_start, interval_end, fetched_at, first_node_no,
-      origin_no, seq, event_id, time, received_at)
-    SELECT :first_no + t, 'simulator', '{market}', at, at + interval '{minutes} min', at + interval '40 s', 1, 1, :first_no + t,
+      node_nos, origin_no, seq, event_id, time, received_at)
+    SELECT :first_no + t, 'simulator', '{market}', at, at + interval '{minutes} min', at + interval '40 s', 1,
+      int4multirange(int4range(1, :nodes + 1)), 1, :first_no + t,
       '{market}/' || t, at, at
     FROM generate_series(0, :count - 1) AS t
     CROSS JOIN LATERAL (SELECT CAST(:begin AS timestamptz) + t * interval '{minutes} min' AS at) AS x"""
@@ -104,9 +105,9 @@ def fill_to(database: Database, volume: Volume) -> None:
         connection.execute(sa.text(_KEYS), {"nodes": volume.nodes})
         intervals = volume.days * FIVE_MINUTES_A_DAY
         for market, minutes, first_no in (("RTM", 5, 1), ("DAM", 60, intervals + 1)):
-            words = {"first_no": first_no, "count": intervals * 5 // minutes, "begin": begin}
+            words = {"first_no": first_no, "count": intervals * 5 // minutes, "begin": begin, "nodes": volume.nodes}
             connection.execute(sa.text(_REPORTS.format(market=market, minutes=minutes)), words)
-            connection.execute(sa.text(_PRICES.format(minutes=minutes)), words | {"nodes": volume.nodes})
+            connection.execute(sa.text(_PRICES.format(minutes=minutes)), words)
         words = {"count": intervals, "begin": begin, "resources": volume.resources}
         for statement in (_BATCHES, _INSTRUCTIONS):
             connection.execute(sa.text(statement.format(dots=_DOTS)), words)

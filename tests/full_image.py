@@ -6,15 +6,17 @@ from datetime import datetime
 
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
+from dotbus.judging.received import Received
+from dotbus.readings.instructions import read_instructions
+from dotbus.readings.prices import read_price
+from dotbus.readings.reading import Named, Reading
+from dotbus.readings.resources import read_resource
+from dotbus.readings.subjects import Member, PriceAt
 from dotbus.runtime.installation.modbus import OnBad, RegisterType
-from modbus_gateway.map.register_map import Cell, Member, PriceAt, RegisterMap, StateField
-from modbus_gateway.state.received import Received
+from modbus_gateway.map.register_map import Cell, RegisterMap, StateField
 from modbus_gateway.values.field_readings import read_field
-from modbus_gateway.values.instruction_readings import read_instructions
-from modbus_gateway.values.price_readings import read_price
-from modbus_gateway.values.reading import Named, Reading, against
+from modbus_gateway.values.fitting import against
 from modbus_gateway.values.readings import doubted, read_gateway, read_plant, read_together
-from modbus_gateway.values.resource_readings import read_resource
 from modbus_gateway.values.subjects import (
     GatewayItself,
     InstructionsOf,

@@ -17,12 +17,12 @@ from dotbus.contracts.messages import (
     Upstream,
 )
 from dotbus.contracts.topics import Topics
+from dotbus.judging.arrivals import Arrival, Problem
+from dotbus.judging.received import Received
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Table
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.register_map import RegisterMap
-from modbus_gateway.state.arrivals import Arrival, Problem
-from modbus_gateway.state.received import Received
 from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.images.image import Refusal
 

@@ -1,7 +1,8 @@
 """The API for tests: over a database with the historian's tables, asked in this process or by a real server's port."""
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +17,12 @@ from real_mosquitto import free_port
 from dotbus.contracts.messages import Prices
 from dotbus.runtime.installation.installation import Installation
 from dotbus.testing import samples
-from historian.api.answering.context import Context
 from historian.api.app import build_app
+from historian.api.exchange.context import Context
+from historian.api.keys.ledger import Ledger
 from historian.api.meters import Meters
-from historian.api.process import listen, open_reader, serve
+from historian.api.opening import entrance, open_reader
+from historian.api.process import serve_api
 from historian.api.settings import ApiSettings
 
 NP15, SP15 = "TH_NP15_GEN-APND", "TH_SP15_GEN-APND"
@@ -56,21 +59,25 @@ class Client(requests.Session):
 
 
 @contextmanager
-def asked_here(url: str, *, now: datetime = AT, **changes: object) -> "Iterator[Client]":
-    """A client of the API, which is served by a thread of this process."""
+def asked_here(
+    url: str, *, now: datetime = AT, monotonic: Callable[[], float] = time.monotonic, **changes: object
+) -> "Iterator[Client]":
+    """A client of the API, which is served by a thread of this process; `monotonic` is the clock of what it reads."""
     settings = api_settings(url, port=free_port(), **changes)
-    reader, stop = open_reader(settings), threading.Event()
-    context = Context(settings, INSTALLATION, reader, Meters(CollectorRegistry()), lambda: now)
+    reader, stop = open_reader(settings, monotonic), threading.Event()
+    ledger = Ledger()
+    context = Context(settings, INSTALLATION, reader, Meters(CollectorRegistry()), lambda: now, ledger)
     app = build_app(context)
-    serving = threading.Thread(target=serve, args=(app, settings, listen(settings), stop))
+    serving = threading.Thread(target=serve_api, args=(app, settings, entrance(settings).listen("questions"), stop))
     serving.start()
     try:
-        with Client(settings.port, context) as client:
+        with reader.watched(), Client(settings.port, context) as client:
             yield client
     finally:
         stop.set()
         serving.join()
         reader.close()
+        ledger.close()
 
 
 @contextmanager

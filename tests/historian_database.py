@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from historian_parts import NOW, arrival, write_batch
-from real_postgres import PASSWORD, Postgres, query
+from real_postgres import COPIED, PASSWORD, Postgres, query
 
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
@@ -91,7 +91,7 @@ def prepared(
     if is_copied:
         server, _, name = address.rpartition("/")
         query(f"{server}/postgres", f'DROP DATABASE "{name}"')
-        query(f"{server}/postgres", f'CREATE DATABASE "{name}" TEMPLATE "{_up_to_date(server)}"')
+        query(f"{server}/postgres", f'CREATE DATABASE "{name}" TEMPLATE "{_up_to_date(server)}" {COPIED}')
     with opened(address, owner=owner, writer=writer) as database:
         if not is_copied:
             bring_up_to_date(database, Roles(reader), NOW)

@@ -12,6 +12,7 @@ from real_postgres import query
 
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import (
+    AlarmChanged,
     AnyMessage,
     Dispatch,
     InstructionAnswered,
@@ -91,7 +92,7 @@ def received(url: str, stream: Stream = ADS) -> tuple[str, str]:
     return found[0] if found else ("{}", "{}")
 
 
-def topic_of(message: AnyMessage) -> str:
+def topic_of(message: AnyMessage) -> str:  # noqa: PLR0911  # one for each kind
     """Where a message belongs."""
     match message:
         case Dispatch() | TrajectoryBatch():
@@ -107,6 +108,8 @@ def topic_of(message: AnyMessage) -> str:
         case UpstreamGap() | ReplayReply():
             of_source = TOPICS.gap if isinstance(message, UpstreamGap) else TOPICS.replay_reply
             return of_source(*message.source.split("/", 1))
+        case AlarmChanged():
+            return TOPICS.alarm(message.plant, message.about, message.rule)
         case _:
             return TOPICS.service(message.service, message.instance)
 

@@ -9,6 +9,7 @@ from historian_parts import named
 
 from dotbus.contracts.instruction_times import standing_of, times_of
 from dotbus.contracts.messages import (
+    AlarmChanged,
     Dispatch,
     Instruction,
     InstructionAnswered,
@@ -18,7 +19,7 @@ from dotbus.contracts.messages import (
     UpstreamGap,
 )
 
-Event = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap
+Event = Dispatch | TrajectoryBatch | InstructionAnswered | PointWritten | Prices | UpstreamGap | AlarmChanged
 PRICES = ("lmp_usd_per_mwh", "energy_usd_per_mwh", "congestion_usd_per_mwh", "loss_usd_per_mwh", "ghg_usd_per_mwh")
 
 
@@ -58,9 +59,9 @@ def _told(event: Event) -> Iterator[tuple[str, dict[str, Any]]]:
             for record in event.compliance:
                 yield "compliance_history", {**msgspec.structs.asdict(record), **of_batch}
             yield CURVES, msgspec.structs.asdict(event.batch)
-        case InstructionAnswered() | PointWritten() | UpstreamGap():
+        case InstructionAnswered() | PointWritten() | UpstreamGap() | AlarmChanged():
             said = msgspec.structs.asdict(event)
-            unknown = {"version", "id", "response_seq", "write_seq"}
+            unknown = {"version", "id", "response_seq", "write_seq", "alarm_seq"}
             yield _view_of(event), {**common, **{name: said[name] for name in said.keys() - unknown}}
         case Prices():
             times = {name: getattr(event, name) for name in ("market", "interval_start", "interval_end", "fetched_at")}
@@ -87,6 +88,7 @@ WHOLE: dict[type[Event], str] = {
     InstructionAnswered: "instruction_response_history",
     PointWritten: "point_write_history",
     UpstreamGap: "upstream_gap_history",
+    AlarmChanged: "alarm_event_history",
 }
 """Views of events that are one row."""
 
@@ -106,7 +108,7 @@ def numbers_of(url: str, event: Event) -> list[int]:
         case TrajectoryBatch():
             view, column = "trajectory_batch", "event_no"
             key = {"batch_uid": event.batch.batch_uid, "resource_id": event.resource_id}
-        case InstructionAnswered() | PointWritten() | UpstreamGap():
+        case InstructionAnswered() | PointWritten() | UpstreamGap() | AlarmChanged():
             view, column, key = _view_of(event), "event_no", {"event_id": event.id}
         case Prices():
             view, column, key = "price_report", "report_no", {"event_id": event.id}

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
-from real_mosquitto import Mosquitto
+from real_mosquitto import Mosquitto, free_port
 from waiting import eventually
 
 from dotbus.runtime.installation.file import load_installation
 from launcher.demo.children import Child, Children
-from launcher.demo.ports import free_port
 from launcher.look.registers import GatewaySilent, Registers, Shown
 from launcher.look.rows import Rows
 from launcher.look.sent import Sent, Simulator
@@ -85,7 +84,7 @@ class PlantStack:
         self.config_text = config
         self.broker = broker
         self.children = Children(folder)
-        self._ports = {name: free_port(0) for name in ("modbus", "ads", "oasis", "admin")}
+        self._ports = {name: free_port() for name in ("modbus", "ads", "oasis", "admin")}
         self._config = folder / "dotbus.toml"
         self._config.write_text(config.format(accept="simulator"))
         self._credentials = folder / "credentials"
@@ -118,7 +117,7 @@ class PlantStack:
 
     def gateway_accepting(self, environment: str) -> Callable[[], dict[str, Shown]]:
         """Start a second gateway that accepts one environment. Returns what reads its registers of the first resource."""
-        config, port = self.folder / f"{environment}.toml", free_port(0)
+        config, port = self.folder / f"{environment}.toml", free_port()
         config.write_text(self.config_text.format(accept=environment))
         own = {"CONFIG": str(config), "INSTANCE": "b", "PORT": str(port)}
         settings = self._settings["modbus_gateway"] | {f"MODBUS_GATEWAY_{key}": text for key, text in own.items()}

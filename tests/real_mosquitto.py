@@ -1,6 +1,7 @@
 """A real Mosquitto for tests: in a container when Docker answers, else the local binary. It can be killed and started again."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ from containers import Container, docker_answers
 
 IMAGE = "eclipse-mosquitto:2"
 READY_WITHIN_S = 20.0
+ANY = random.SystemRandom()  # Hypothesis seeds the other one anew for each test: all workers would find the same ports
 AT_ONCE_AS_DEPLOYED = "max_inflight_messages 1000"
 """In deploy/mosquitto, for what is measured: how many messages may be on their way, to the broker or from it; else it is 20."""
 
@@ -122,10 +124,15 @@ def remove_mosquitto(broker: Mosquitto) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on now, of those that no system gives to a connection: one would have it meanwhile."""
+    while True:
+        port = ANY.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_for_port(port: int) -> None:

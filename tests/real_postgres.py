@@ -21,6 +21,8 @@ IMAGE = "postgres:17"
 PASSWORD = "of-this-test-only"
 READY_WITHIN_S = 60.0
 NO_WAITING_FOR_DISKS = ("-c", "fsync=off")
+COPIED = "STRATEGY file_copy"
+"""How a database is made: that of itself writes every page to the log, too, which takes twice the time."""
 
 
 class Postgres(Protocol):
@@ -33,6 +35,12 @@ class Postgres(Protocol):
 
     def kill(self) -> None:
         """SIGKILL: it writes nothing more."""
+
+    def pause(self) -> None:
+        """Freeze all of it: it answers nothing, and closes nothing."""
+
+    def resume(self) -> None:
+        """Let it go on."""
 
     def remove(self) -> None:
         """Take it away for good."""
@@ -53,7 +61,7 @@ def address(server: Postgres, database: str = "postgres") -> str:
 def new_database(server: Postgres) -> str:
     """The address of a new, empty database."""
     name = f"test_{uuid.uuid4().hex}"
-    query(address(server), f'CREATE DATABASE "{name}"')
+    query(address(server), f'CREATE DATABASE "{name}" {COPIED}')
     return address(server, name)
 
 
@@ -119,6 +127,19 @@ class LocalPostgres:
             command, user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         wait_until_ready(self)
+
+    def pause(self) -> None:
+        for process in self._processes():
+            process.suspend()
+
+    def resume(self) -> None:
+        for process in self._processes():
+            process.resume()
+
+    def _processes(self) -> list[psutil.Process]:
+        assert self._process
+        postmaster = psutil.Process(self._process.pid)
+        return [postmaster, *postmaster.children(recursive=True)]
 
     def kill(self) -> None:
         if self._process and self._process.poll() is None:

@@ -12,11 +12,10 @@ from chaos.database import start_database
 from chaos.parts import Part, Recipe
 from chaos.volume import told_in
 from cutting_proxy import CuttingProxy
-from real_mosquitto import remove_mosquitto, start_mosquitto
+from real_mosquitto import free_port, remove_mosquitto, start_mosquitto
 
 from dotbus.runtime.installation.file import load_installation
 from launcher.demo.children import Children
-from launcher.demo.ports import free_port
 from launcher.setup.provision import Provision
 
 VOLUME = "volume"
@@ -49,8 +48,7 @@ class Stack:
             begun.callback(self.postgres.remove)
             to_broker = {name: CuttingProxy(self.broker.port) for name in (*SERVICES, VOLUME)}
             to_database = {name: CuttingProxy(self.postgres.port) for name in installation.HISTORIANS}
-            # Found free when all else listens: what was free before may be what the system gave to one of those.
-            self._ports = {name: free_port(0) for name in ("ads", "oasis", "admin")}
+            self._ports = {name: free_port() for name in ("ads", "oasis", "admin")}
             self._simulator_settings = installation.simulator_settings(folder, self._ports, seed)
             self.parts = self._make_parts(rate, to_broker, to_database)
             begun.callback(self._stop_parts)

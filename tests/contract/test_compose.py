@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from launcher.setup.broker_users import SERVICES
+from dotbus.contracts.topics import Topics
+from launcher.setup.broker_users import CONSOLE_PAGE, SERVICES, broker_users
 from launcher.setup.provision import FOLDERS
 
 TOP = Path(__file__).parents[2]
@@ -16,12 +17,15 @@ COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(
 PARTS: dict[str, Any] = COMPOSE["services"]
 IMAGE_OF_PROJECT = "${COMPOSE_PROJECT_NAME}-"
 OURS = {name: part for name, part in PARTS.items() if part["image"].startswith(IMAGE_OF_PROJECT)}
-ONE_SHOTS = {"init", "roles", "cli", "answer", "replay", "online", "check"}
+ONE_SHOTS = {"init", "roles", "cli", "users", "answer", "replay", "seed", "online", "check"}
 PUBLISHED = {
     "mosquitto": "127.0.0.1:8883:8883",
     "postgres": "127.0.0.1:5432:5432",
     "modbus-gateway": "127.0.0.1:5020:5020",
     "historian-api": "127.0.0.1:8090:8090",
+    "console": "127.0.0.1:8080:8090",
+    "prometheus": "127.0.0.1:9090:9090",
+    "grafana": "127.0.0.1:3000:3000",
 }
 
 
@@ -64,7 +68,7 @@ def test_only_the_one_shot_runs_as_root_and_it_has_no_network():
     assert [name for name, part in PARTS.items() if "cap_add" in part] == ["init"]
 
 
-def test_only_four_ports_are_published_and_on_loopback_unless_told_otherwise():
+def test_the_ports_that_are_published_are_on_loopback_unless_told_otherwise():
     published = {name: [interpolate(port) for port in part["ports"]] for name, part in PARTS.items() if "ports" in part}
 
     assert published == {name: [port] for name, port in PUBLISHED.items()}
@@ -77,12 +81,43 @@ def test_each_parts_credentials_are_mounted_by_that_part_alone_and_read_only():
         if name == "init":
             assert secrets == {"authority", *(f"credentials-{one.replace('_', '-')}" for one in FOLDERS if one != "authority")}
             continue
+        if name == "users":
+            assert secrets == set()
+            continue
         operators = dict.fromkeys(("cli", "answer", "replay", "check"), "operator")
-        owner = (operators | {"roles": "postgres", "online": "ads-ingest"}).get(name, name)
+        owner = (operators | {"roles": "postgres", "online": "ads-ingest", "seed": "historian"}).get(name, name)
         assert secrets == {f"credentials-{owner}"}, name
         (mount,) = (one for one in part["volumes"] if isinstance(one, dict) and one["source"] in secrets)
         assert mount["read_only"] is True
         assert mount["volume"] == {"nocopy": True}, "the image's own files must not fill the volume before `init` does"
+
+
+def test_the_console_reads_its_users_and_their_command_alone_writes_them():
+    mounts = {name: [one for one in part.get("volumes", ()) if "console-users" in str(one)] for name, part in PARTS.items()}
+
+    assert {name for name, found in mounts.items() if found} == {"console", "users"}
+    assert mounts["console"][0]["read_only"] is True
+    assert mounts["users"] == ["console-users:/var/lib/dotbus"]
+    assert PARTS["users"]["network_mode"] == "none"
+    file = PARTS["users"]["environment"]["CONSOLE_USERS_FILE"]
+    assert interpolate(PARTS["console"]["environment"]["CONSOLE_USERS_FILE"], DOTBUS_CONFIG="/etc/plant.toml") == file
+
+
+def test_only_the_console_of_a_trial_opens_without_users():
+    trial, plant = ((TOP / "deploy/simulator" / name).read_text() for name in ("simulator.env", "no-simulator.env"))
+
+    assert "CONSOLE_WITHOUT_USERS=true" in trial
+    assert "CONSOLE_" not in plant
+    assert interpolate(PARTS["console"]["environment"]["CONSOLE_USERS_FILE"]) == ""
+
+
+def test_the_database_is_seeded_by_the_historians_user_and_image_and_no_part_that_runs_is_touched():
+    seed, historian = PARTS["seed"], PARTS["historian"]
+
+    assert [seed[name] for name in ("image", "environment")] == [historian[name] for name in ("image", "environment")]
+    assert seed["entrypoint"] == ["part", "seed"]
+    assert seed["profiles"] == ["cli"]
+    assert "depends_on" not in seed, "Compose would build and replace them"
 
 
 def test_init_fills_every_folder_and_gives_it_to_the_user_of_its_part():
@@ -130,7 +165,7 @@ def test_a_plant_without_a_name_or_a_name_without_a_plant_is_refused_as_the_file
 
 
 def test_images_volumes_and_networks_belong_to_the_installation_and_are_shared_with_no_other():
-    assert set(PARTS) - set(OURS) == {"mosquitto", "postgres", "roles"}
+    assert set(PARTS) - set(OURS) == {"mosquitto", "postgres", "roles", "prometheus", "grafana"}
     assert not any("container_name" in part for part in PARTS.values())
     assert all(not one for one in (*COMPOSE["volumes"].values(), *COMPOSE["networks"].values()))
 
@@ -155,7 +190,7 @@ def test_every_image_is_built_with_an_extra_that_exists():
     extras = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     built = {name: part["build"]["args"]["PART"] for name, part in OURS.items() if "build" in part}
 
-    assert set(built.values()) == {*(service.replace("_", "-") for service in SERVICES), "simulator", "launcher"}
+    assert set(built.values()) == {*(service.replace("_", "-") for service in SERVICES), "console", "simulator", "launcher"}
     assert set(built.values()) <= set(extras)
     assert all(OURS[name]["image"] == IMAGE_OF_PROJECT + part for name, part in built.items())
 
@@ -169,6 +204,17 @@ def test_a_service_speaks_to_the_broker_as_itself_over_tls(service: str):
     assert environment[f"{prefix}_MQTT_CA_FILE"] == "/run/dotbus/ca.pem"
     assert environment[f"{prefix}_MQTT_PASSWORD_FILE"] == "/run/dotbus/mqtt.password"
     assert all(key.startswith(prefix) for key in environment)
+
+
+def test_the_console_reads_at_the_broker_as_a_user_that_may_say_commands_and_nothing_else():
+    environment = PARTS["console"]["environment"]
+
+    assert environment["CONSOLE_MQTT_USERNAME"] == CONSOLE_PAGE
+    assert environment["CONSOLE_MQTT_CA_FILE"] == "/run/dotbus/ca.pem"
+    assert environment["CONSOLE_CERTIFICATE_FILE"] == "/run/dotbus/server.pem"
+    assert [user.writes for user in broker_users(Topics(), ["sierra"]) if user.name == CONSOLE_PAGE] == [
+        ("dotbus/v1/plant/+/+/command/+", "dotbus/v1/alarm/+/+/+/command/+")
+    ]
 
 
 def test_nobody_starts_before_what_it_needs():
@@ -189,8 +235,15 @@ def test_everything_that_stays_up_is_watched_and_started_again():
         assert "stop_grace_period" in PARTS[name]
 
 
-def test_the_gateway_shares_a_network_neither_with_the_database_nor_with_caiso():
-    assert PARTS["modbus-gateway"]["networks"] == ["bus"]
+def test_watchers_run_when_asked_for_and_in_a_version_that_was_chosen():
+    for name in ("prometheus", "grafana"):
+        assert PARTS[name]["profiles"] == ["grafana"]
+        assert re.fullmatch(rf"\w+/{name}:v?\d+\.\d+\.\d+", PARTS[name]["image"])
+    assert PARTS["grafana"]["networks"] == ["watching"], "it reaches nobody but Prometheus"
+
+
+def test_the_gateway_and_the_console_share_a_network_neither_with_the_database_nor_with_caiso():
+    assert PARTS["modbus-gateway"]["networks"] == PARTS["console"]["networks"] == ["bus"]
     assert PARTS["postgres"]["networks"] == ["database"]
     assert PARTS["simulator"]["networks"] == ["caiso"]
 

@@ -14,6 +14,7 @@ STANDARD = {
     "datetime",
     "enum",
     "functools",
+    "heapq",
     "itertools",
     "math",
     "re",

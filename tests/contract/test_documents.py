@@ -13,6 +13,7 @@ from dotbus.contracts.codec import decode, encode
 from dotbus.contracts.messages import AnyMessage
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.testing import samples
+from launcher.documents.json_schemas import kind_of
 from launcher.documents.write import documents
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,15 @@ def says_at_least(now: object, before: object) -> bool:
         case list(), list():
             return len(now) == len(before) and all(map(says_at_least, now, before))
     return now == before
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.subject)
+def test_docs_topics_says_what_each_field_of_a_message_means_and_in_which_unit(channel):
+    page = (ROOT / "docs" / "topics.md").read_text(encoding="utf-8")
+    section = page.split(f"\n### {kind_of(channel)}\n")[1].split("\n### ")[0]
+    fields = channel.message.__struct_encode_fields__
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(fields)
+    assert not re.findall(r"^\| `\w+_mw` \| (?!MW )", section, re.MULTILINE)
 
 
 def test_there_is_a_v1_sample_of_every_kind():

@@ -34,4 +34,4 @@ def test_every_program_says_which_extra_it_needs():
         path = next(path for path in PROGRAMS if path.as_posix().endswith(module))
         needed = re.findall(r'packages_of\("([\w-]+)"\)', path.read_text(encoding="utf-8"))
         assert set(needed) <= EXTRAS, script
-        assert needed or script == "modbus-gateway", "the gateway alone needs no package of its own: uvloop is optional"
+        assert needed or script in {"modbus-gateway", "alarms"}, "they need no package of their own: uvloop is optional"

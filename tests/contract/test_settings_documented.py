@@ -8,6 +8,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from ads_ingest.settings import AdsSettings
+from alarms.settings import AlarmsSettings
+from console.settings import ConsoleSettings
 from dotbus.runtime.settings.settings import BusSettings, ServiceSettings
 from historian.api.app import described_app
 from historian.api.problems import Sort
@@ -23,6 +25,8 @@ OWN = {
     "lmp_ingest": OasisSettings,
     "modbus_gateway": GatewaySettings,
     "historian": HistorianSettings,
+    "alarms": AlarmsSettings,
+    "console": ConsoleSettings,
 }
 SHARED = {name.upper() for name in ServiceSettings.model_fields} | {f"MQTT_{name.upper()}" for name in BusSettings.model_fields}
 

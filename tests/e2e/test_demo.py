@@ -17,7 +17,7 @@ from waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
-DOTBUS = Path(sys.executable).with_name("dotbus")
+DOTBUS, HISTORIAN = (Path(sys.executable).with_name(name) for name in ("dotbus", "historian"))
 
 
 def start_demo(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -40,13 +40,20 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_check_finds_what_was_sent_in_registers_and_database():
-    process = start_demo("--check")
-    text, _ = process.communicate(timeout=150)
-    assert process.returncode == 0, text
-    assert re.search(r"All \d+ values agree", text)
-    for resource in ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"):
-        assert len(re.findall(rf"{resource} .*agrees", text)) == 5, text
+@pytest.fixture(scope="module")
+def checked() -> list[tuple[int, str]]:
+    """What came of two checks that ran beside each other: status and output."""
+    processes = [start_demo("--check"), start_demo("--check")]
+    texts = [process.communicate(timeout=150)[0] for process in processes]
+    return [(process.returncode, text) for process, text in zip(processes, texts, strict=True)]
+
+
+def test_the_check_finds_what_was_sent_in_registers_and_database(checked: list[tuple[int, str]]):
+    for status, text in checked:
+        assert status == 0, text
+        assert re.search(r"All \d+ values agree", text)
+        for resource in ("SIERRA_2_SOLAR1", "SIERRA_2_BESS1", "DELTA_6_HYDRO1"):
+            assert len(re.findall(rf"{resource} .*agrees", text)) == 5, text
 
 
 def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
@@ -60,6 +67,10 @@ def test_a_demonstration_shows_dots_and_ctrl_c_leaves_nothing_behind():
     assert all(is_listening(port) for port in ports)
     children = children_of(process.pid)
     assert len(children) >= 6
+    commands = [line for line in lines if re.match("  env .*dotbus (status|registers)", line)]
+    assert len(commands) == 2
+    for command in commands:
+        eventually(lambda shown=command: subprocess.call(["bash", "-c", shown], stdout=subprocess.DEVNULL) == 0, within_s=60)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     reader.join()
@@ -89,12 +100,13 @@ def test_a_demonstration_has_prices_of_all_of_yesterday_and_is_seeded_with_more_
         eventually(lambda: query(database, "SELECT to_regclass('dotbus.price_hourly')")[0][0], within_s=60)
         eventually(lambda: query(database, HOURS) == query(database, LENGTH), within_s=90)
 
-        own = dict(line.split("=", 1) for line in (folder / "lmp_ingest.env").read_text().splitlines())
-        words = ("seed", "--days", "3", "--node", "SP15", "--market", "DAM")
-        environment = os.environ | own | {"DOTBUS_DATABASE_URL": database}
-        seeded = subprocess.run([DOTBUS, *words], env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert seeded.returncode == 0, seeded.stderr
-        assert seeded.stdout.endswith("all of it is in the database\n")
+        own = dict(line.split("=", 1) for line in (folder / "historian.env").read_text().splitlines())
+        words = ("seed", "--days", "3", "--node", "SP15", "--market", "DAM", "--market", "RTM")
+        ours = os.environ | own
+        seeded = subprocess.run([HISTORIAN, *words], env=ours, capture_output=True, text=True, timeout=120, check=False)
+        assert seeded.returncode == 0, seeded.stdout + seeded.stderr
+        assert "not published yet: " in seeded.stdout
+        assert seeded.stdout.endswith("all that came is in the database\n")
         assert query(database, SEEDED)[0][0] >= 4 * 23
     finally:
         process.send_signal(signal.SIGINT)
@@ -116,11 +128,11 @@ def test_ctrl_c_while_it_starts_leaves_nothing_behind(begun: str, tmp_path: Path
     assert not any(tmp_path.glob("dotbus-demo-*"))
 
 
-def test_two_demonstrations_run_beside_each_other():
-    processes = [start_demo("--check"), start_demo("--check")]
-    for process in processes:
-        text, _ = process.communicate(timeout=150)
-        assert process.returncode == 0, text
+def test_two_demonstrations_run_beside_each_other(checked: list[tuple[int, str]]):
+    ports = [listening_ports(text) for _, text in checked]
+    assert [status for status, _ in checked] == [0, 0]
+    assert all(ports)
+    assert not ports[0] & ports[1]
 
 
 def test_a_part_that_dies_ends_the_demonstration_with_the_end_of_its_log():

@@ -9,7 +9,7 @@ from pathlib import Path
 from faults.display import Display, look
 from faults.forcing import Row, after, has, is_good
 from faults.publisher import ADS, Place, Publisher, changed, dot, lmp, topics_of, trajectory
-from real_mosquitto import remove_mosquitto, start_mosquitto
+from real_mosquitto import free_port, remove_mosquitto, start_mosquitto
 from waiting import eventually
 
 from dotbus.contracts.codec import encode
@@ -18,7 +18,6 @@ from dotbus.contracts.quality import Reason
 from dotbus.runtime.installation.file import load_installation
 from dotbus.runtime.schedule import utc_now
 from launcher.demo.children import Children
-from launcher.demo.ports import free_port
 from launcher.look.registers import Registers, Shown
 from modbus_gateway.map.draft import read_map
 
@@ -66,7 +65,7 @@ class BusStack:
         self.places: Mapping[str, Place] = {row.name: Place(number) for number, row in enumerate(rows)}
         config = folder / "dotbus.toml"
         config.write_text(HEAD + "".join(PLANT.format(place=place) for place in self.places.values()))
-        port = free_port(0)
+        port = free_port()
         own = {"CONFIG": str(config), "INSTANCE": "a", "MQTT_PORT": str(self.broker.port), "PORT": str(port)}
         self.children = Children(folder)
         gateway = self.children.start(

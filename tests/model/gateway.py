@@ -5,12 +5,12 @@ from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
 
 from dotbus.contracts.topics import Topics
+from dotbus.judging.arrivals import Arrival, read_delivery
+from dotbus.judging.received import Received
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Table
 from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.state.arrivals import Arrival, read_delivery
-from modbus_gateway.state.received import Received
 from modbus_gateway.state.source_watch import SourceWatch
 from modbus_gateway.state.wakes import Wakes
 from modbus_gateway.wire.images.current_image import CurrentImage

@@ -14,25 +14,25 @@ import pytest
 from model.explore import Exploration, explore
 from model.scenarios import SCENARIOS
 
-import modbus_gateway.state.judge as of_judge
-import modbus_gateway.state.received as of_received
-import modbus_gateway.state.vouching as of_vouching
-import modbus_gateway.values.resource_readings as of_resources
+import dotbus.judging.judge as of_judge
+import dotbus.judging.received as of_received
+import dotbus.judging.vouching as of_vouching
+import dotbus.readings.resources as of_resources
 import modbus_gateway.wire.images.current_image as of_current
 from ads_ingest.batches.open_batch import OpenBatch
 from ads_ingest.batches.open_batches import OpenBatches
 from dotbus.contracts.messages import Dot, DotInterval, Trajectory, Upstream
 from dotbus.contracts.schedules import Schedule
+from dotbus.judging.clock_steps import Moment
+from dotbus.judging.judge import Judged, Known
+from dotbus.judging.precedence import holding
+from dotbus.judging.received import Received, Statement
+from dotbus.judging.sources import Source
+from dotbus.readings.reading import Named, Read, Reading
+from dotbus.readings.resources import Curve
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.setpoints.setpoint import RampPoint, ramp_now
 from dotbus.setpoints.timeline import Timeline
-from modbus_gateway.state.clock_steps import Moment
-from modbus_gateway.state.judge import Judged, Known
-from modbus_gateway.state.precedence import holding
-from modbus_gateway.state.received import Received, Statement
-from modbus_gateway.state.sources import Source
-from modbus_gateway.values.reading import Named, Read, Reading
-from modbus_gateway.values.resource_readings import Curve
 from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.images.place import Place
 

@@ -101,6 +101,12 @@ def test_a_newest_price_that_is_not_the_published_one_is_seen():
     assert judgement.price_faults({KEY: 3.0}, {}, []) != []
 
 
+@pytest.mark.parametrize(("after", "faults"), [(timedelta(minutes=25), 0), (timedelta(minutes=30), 1)])
+def test_what_was_no_more_asked_for_when_a_nodes_turn_came_is_not_missing(after, faults):
+    now = {KEY: 3.0, ("LATER", AT + after): 4.0}
+    assert len(judgement.price_faults(now, {}, [PriceRow(*KEY, 3.0)])) == faults
+
+
 def of_volume(*numbers: int) -> list[tuple[int, float, str]]:
     return [(number, mw_of(number), f"VOLUME_{number % RESOURCES}") for number in numbers]
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
-from dotbus.client import AnswerCut, BadQuestion, NotNow, Refused, TooOften
-from dotbus.client.asking import TIMES, WAIT_MOST_S, Asking, asking_of_environment
+from dotbus.client import AnswerCut, BadQuestion, Client, NotNow, Refused, TooOften
+from dotbus.client.asking import TIMES, WAIT_MOST_S, Asking, Said, Several, asking_of_environment
 
 HERE, ELSEWHERE = "http://127.0.0.1:8090", "https://dotbus.example"
 
@@ -143,17 +143,51 @@ def test_a_key_comes_out_of_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     ("value", "said"),
     [
         (None, ""),
-        ((), ""),
         ("TH_NP15_GEN-APND", "?of=TH_NP15_GEN-APND"),
-        (["a", "b&c"], "?of=a&of=b%26c"),
+        (Several.of("of", ["a", "b&c"]), "?of=a&of=b%26c"),
         (60, "?of=60"),
         (date(2026, 3, 8), "?of=2026-03-08"),
         (datetime(2026, 3, 8, 1, tzinfo=UTC), "?of=2026-03-08T01%3A00%3A00%2B00%3A00"),
     ],
 )
-def test_parameters_are_said_as_the_api_understands_them(value: str | Sequence[str] | None, said: str):
+def test_parameters_are_said_as_the_api_understands_them(value: Said, said: str):
     asking, adapter, _ = scripted(HERE, (200, {}, {}))
 
     asking.document("/v1/prices", {"of": value})
 
     assert adapter.asked[0].url == f"{HERE}/v1/prices{said}"
+
+
+NOBODY = Client("http://127.0.0.1:1")
+"""Whoever asks it is told that it was not reached."""
+
+
+@pytest.mark.parametrize(
+    ("asking", "name"),
+    [
+        (lambda: NOBODY.set_point(["A", "B"]), "resource"),
+        (lambda: NOBODY.trajectory(("A",)), "resource"),
+        (lambda: NOBODY.prices("A", market=["RTM", "DAM"]), "market"),
+        (lambda: NOBODY.resources(plant=["sierra"]), "plant"),
+        (lambda: NOBODY.nodes({"A"}), "name"),
+    ],
+)
+def test_several_of_which_there_is_one_are_refused_before_anything_is_asked(asking: Callable[[], object], name: str):
+    with pytest.raises(TypeError, match=f"{name}: one is asked for here"):
+        asking()
+
+
+@pytest.mark.parametrize("none", [[], (), frozenset()])
+def test_to_name_none_of_several_is_a_mistake_and_does_not_ask_for_all(none: object):
+    for asking in (
+        NOBODY.prices,
+        NOBODY.dot,
+        NOBODY.instructions,
+        NOBODY.dot_latest,
+        NOBODY.compliance,
+        NOBODY.dispatch_batches,
+    ):
+        with pytest.raises(ValueError, match="none is named; leave it out to ask for all"):
+            asking(none)
+    with pytest.raises(ValueError, match="component: none is named"):
+        NOBODY.prices("A", component=none)

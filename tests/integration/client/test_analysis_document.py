@@ -13,7 +13,7 @@ from real_postgres import Postgres, new_database
 
 pytestmark = pytest.mark.integration
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "analysis.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "analysis.md"
 MIDNIGHT = datetime(2026, 10, 12, 7, 0, tzinfo=UTC)
 """In California, of the day before the one on which is asked."""
 INTERVALS = 288
