@@ -1,11 +1,11 @@
 r"""How fast the API answers from a full database, beside psql for the same answer.
 
-    python bench/api.py
+    python bench/api.py [PROCESSES]
 
 Ten million prices (a month of 1,120 nodes) and two million instructions (a year of 1,000 resources) are put into a PostgreSQL
-from pip with SQL, which takes some minutes. Then `historian api` as a process of its own is asked by 1 and by 32 connections,
-none of which pauses: a node's day, a node's month by hour, the latest DOT of every plant. psql asks the same statements, as
-many at once (its own `\timing`). Last, all prices in a stream, and `\copy`.
+from pip with SQL, which takes some minutes. Then `historian api`, which serves with PROCESSES (default 1), is asked by 1 and by
+32 connections, none of which pauses: a node's day, a node's month by hour, the latest DOT of every plant. psql asks the same
+statements, as many at once (its own `\timing`). Last, all prices in a stream, and `\copy`.
 """
 
 import os
@@ -32,12 +32,12 @@ from database import PLANTS
 from database import fill as fill_instructions
 
 from dotbus.contracts.schedules import Schedule
-from historian.api.asked.times import Range, Zone
 from historian.api.formats.texts import as_text
 from historian.api.questions.dots import latest_dots
 from historian.api.questions.prices import PricesWanted, Resolution, prices
 from historian.api.questions.question import Question, all_of, page_of
 from historian.api.questions.whose import Whose
+from historian.api.request.times import Range, Zone
 from historian.api.streaming import Streaming, literal, session_dsn
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
@@ -74,8 +74,7 @@ def of_node(number: int, times: Range, resolution: Resolution = Resolution.RAW) 
 
 def latest() -> Question:
     """The DOT of each plant's resource."""
-    names = tuple(f"RES_{number}" for number in range(1, PLANTS + 1))
-    return latest_dots(Whose("production", None, names), (Schedule.FIVE_MINUTE,), datetime.now(UTC))
+    return latest_dots(Whose("production"), (Schedule.FIVE_MINUTE,), datetime.now(UTC))
 
 
 QUESTIONS = (
@@ -148,7 +147,7 @@ def written(database: EmbeddedDatabase, question: Question) -> str:
 
 
 class Watched:
-    """The most memory that a process took meanwhile, and its processor time."""
+    """The most memory that a process and those that it started took meanwhile."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process, self._over = process, threading.Event()
@@ -165,7 +164,8 @@ class Watched:
 
     def _watch(self) -> None:
         while not self._over.wait(EVERY_MS / 1000):
-            self.most_mib = max(self.most_mib, self._process.memory_info().rss / 2**20)
+            every = [self._process, *self._process.children()]
+            self.most_mib = max(self.most_mib, sum(one.memory_info().rss for one in every) / 2**20)
 
 
 def stream(port: int, form: str, process: psutil.Process, coding: str = "identity") -> None:
@@ -199,7 +199,7 @@ def copy(database: EmbeddedDatabase) -> None:
 
 
 @contextmanager
-def serving(database: EmbeddedDatabase, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+def serving(database: EmbeddedDatabase, folder: Path, processes: int = 1) -> Iterator[tuple[int, psutil.Process]]:
     """`historian api` on a port."""
     config = folder / "dotbus.toml"
     plants = (f'[[plant]]\nname = "plant_{n % PLANTS}"\n[[plant.resource]]\nid = "RES_{n}"\n' for n in range(1, PLANTS + 1))
@@ -207,6 +207,7 @@ def serving(database: EmbeddedDatabase, folder: Path) -> Iterator[tuple[int, psu
     settings = {
         "CONFIG": str(config), "DATABASE_URL": database.reader_url, "WITHOUT_KEYS": "true", "PORT": str(port := free_port()),
         "REQUESTS_PER_S": "100000", "HEALTH_PORT": str(free_port()), "STATEMENT_TIMEOUT_S": "60",
+        "PROCESSES": str(processes),
     }  # fmt: skip
     environment = {**os.environ, **{f"HISTORIAN_API_{name}": text for name, text in settings.items()}}
     program = subprocess.Popen(
@@ -244,9 +245,9 @@ def fill(database: EmbeddedDatabase) -> None:
     print(f"filled in {time.perf_counter() - begun:.0f} s", flush=True)
 
 
-def measure(database: EmbeddedDatabase, folder: Path) -> None:
+def measure(database: EmbeddedDatabase, folder: Path, processes: int) -> None:
     """Everything, in turn."""
-    with serving(database, folder) as (port, process):
+    with serving(database, folder, processes) as (port, process):
         for asked in QUESTIONS:
             for connections in (1, 32):
                 print(told(f"{asked.title}, {connections:2} connections, API ", ask_api(port, asked, connections)), flush=True)
@@ -267,7 +268,7 @@ def main() -> None:
         folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
         database = running.enter_context(embedded_database(folder / "postgres"))
         fill(database)
-        measure(database, folder)
+        measure(database, folder, int(sys.argv[1]) if sys.argv[1:] else 1)
 
 
 if __name__ == "__main__":
