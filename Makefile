@@ -1,7 +1,7 @@
 # Everything stays in this folder; the virtual environment is .venv.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-check test lint unit tools faults docs bench clean
+.PHONY: help demo demo-check test stories served computed lint unit tools faults docs bench clean
 
 BIN := .venv/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
@@ -16,15 +16,23 @@ demo: .venv/demo.stamp ## run everything here against a simulated CAISO: no Dock
 demo-check: .venv/demo.stamp ## the same, until registers and database agree with what CAISO sent
 	@$(BIN)/dotbus demo --check
 
-# What opens no socket runs on all cores. What talks to brokers and databases mostly waits: some files of it beside each other,
-# each with servers of its own. The stories have the machine for themselves, since they are about time.
+# What talks to brokers and databases mostly waits, and the stories more than all: they are about time. What opens no socket only
+# computes. So all three run at once, and what computes gives way to the others. Each is printed as one, where make can do that.
 ALONE := tests/unit tests/contract tests/model
 SERVED := tests/integration
+APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-test: lint tools ## every check and every test, installing what they need
-	$(BIN)/pytest --numprocesses auto $(ALONE)
-	$(BIN)/pytest --numprocesses 3 --dist loadfile $(SERVED)
+test: tools .venv/test.stamp ## every check and every test, installing what they need
+	@$(MAKE) --no-print-directory --jobs 3 $(APART) stories served computed
+
+stories:
 	$(BIN)/pytest $(patsubst %,--ignore %,$(ALONE) $(SERVED))
+
+served:
+	$(BIN)/pytest --numprocesses 3 --dist loadfile $(SERVED)
+
+computed:
+	@nice $(MAKE) --no-print-directory lint unit
 
 lint: .venv/test.stamp ## style, types and who may import whom
 	$(BIN)/ruff check
@@ -57,6 +65,7 @@ tools:
 	  path="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; \
 	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
 	  command -v mosquitto_pub >/dev/null || printf ' mosquitto-clients'; \
+  command -v promtool >/dev/null || printf ' prometheus'; \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf ' chromium'; \
 	}; \
 	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
