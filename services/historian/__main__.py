@@ -57,8 +57,8 @@ CROWDED_FOR = timedelta(minutes=10)
 REPLAY_MOST_S = 300.0
 COLLECT_AFTER_OBJECTS = 200_000
 """A batch is as many objects, none of which is part of a circle: to look for circles among them took a third of all time."""
-_MALLOPT_MMAP_THRESHOLD = -3
-"""M_MMAP_THRESHOLD of glibc's malloc.h."""
+_MALLOPT_MMAP_THRESHOLD, _MALLOPT_ARENA_MAX = -3, -8
+"""M_MMAP_THRESHOLD and M_ARENA_MAX of glibc's malloc.h."""
 LARGE_BLOCK_BYTES = 1024 * 1024
 """A block of this size goes back to the system when it is freed."""
 SESSION_S = 14 * 24 * 3600
@@ -134,9 +134,14 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
 
 
 def _give_back_large_blocks() -> None:
-    """Once glibc has seen large blocks it keeps what is freed: after a few large messages that is half of all memory."""
+    """Once glibc has seen large blocks it keeps what is freed: after a few large messages that is half of all memory.
+
+    A heap for each thread keeps 8 MB more, and Python's threads rarely ask for memory at the same time.
+    """
     with suppress(AttributeError, OSError, TypeError):  # another system's library, which is asked for nothing
-        ctypes.CDLL(None).mallopt(_MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        glibc = ctypes.CDLL(None)
+        glibc.mallopt(_MALLOPT_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        glibc.mallopt(_MALLOPT_ARENA_MAX, 1)
 
 
 def _in_group(bus: BusSettings) -> BusSettings:

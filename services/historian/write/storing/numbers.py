@@ -89,6 +89,11 @@ class _Names:
         """Ask the database again for every name."""
         self.known = {}
 
+    def keep_within_bounds(self) -> None:
+        """Remember no more than that once a batch is stored: one message may name more, and each writer remembers its own."""
+        if len(self.known) > REMEMBERED:
+            self.forget()
+
 
 class Streams:
     """The numbers of sources and their streams."""

@@ -74,6 +74,7 @@ class Store:
         written = Written()
         try:
             self._keep_each(self._of_known_streams(arrivals, written), written, now, failures)
+            self._numbers.nodes.keep_within_bounds()
             said = [each for each in arrivals if isinstance(each.meaning, Telemetry)]
             self._points.keep(said, written, now, self._go_on, blames=failures >= TRIES)
             refused = [
