@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from socket import gethostname
 from typing import Final
 
@@ -22,6 +22,7 @@ from launcher.alarms.heard import HeardAlarms, Known, name_of
 
 HEARD_WITHIN_S: Final = 5.0
 REPLY_WITHIN_S: Final = 10.0
+"""For so long a command counts, too: what came later would do what nobody expects any more."""
 
 
 class NotAnswered(Exception):
@@ -102,6 +103,7 @@ def command_to(alarm: AlarmStatus, order: Order, now: datetime) -> AlarmCommand:
         shelve_min=order.shelve_min,
         raised_at=alarm.raised_at,
         command_id=secrets.token_hex(8),
+        expires_at=now + timedelta(seconds=REPLY_WITHIN_S),
     )
 
 
