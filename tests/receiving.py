@@ -81,6 +81,11 @@ class Program:
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
+    @property
+    def told(self) -> list[Any]:
+        """Each that came, once: what a sender that was killed says again has the `webhook-id` that it had."""
+        return list({headers["webhook-id"]: said for headers, _body, said in self.came}.values())
+
     def start(self) -> None:
         self._thread.start()
 
