@@ -17,9 +17,10 @@ from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.from_batches import VALID_FOR_LEAST, known_dots, known_instructions, known_trajectories
-from ads_ingest.publishing import Publisher, UnassignedResources, take_over
+from ads_ingest.publishing import Publisher, UnassignedResources
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.settings import AdsPace
+from ads_ingest.taking_over import take_over
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches

@@ -23,10 +23,11 @@ from ads_ingest.files.archive import Archive
 from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.known.from_batches import KnownInstructions, known_dots, known_instructions, known_trajectories, valid_for
 from ads_ingest.known.state import KnownState
-from ads_ingest.publishing import Publisher, UnassignedResources, take_over
+from ads_ingest.publishing import Publisher, UnassignedResources
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.service import FollowedStream, Stream
 from ads_ingest.settings import AdsPace, AdsSettings
+from ads_ingest.taking_over import take_over
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from caiso.ads import AdsAddress, AdsConnection

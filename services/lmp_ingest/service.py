@@ -16,10 +16,8 @@ import msgspec
 from caiso.oasis import REPORTS, Group, Market, OasisFailure, Question, Remedy, has_no_data
 from dotbus.contracts.messages import Backfill, Prices, Upstream, UpstreamGap
 from dotbus.contracts.quality import Reason
-from dotbus.contracts.topics import Topics
 from dotbus.runtime.health import UpstreamHealth
 from dotbus.runtime.logs import get_logger
-from dotbus.runtime.outbox.outbox import Outbox
 from lmp_ingest.caiso import Answer, Caiso
 from lmp_ingest.evidence import Evidence
 from lmp_ingest.history.bus_requests import Requests
@@ -28,9 +26,10 @@ from lmp_ingest.known.book import Book
 from lmp_ingest.known.price_block import PriceBlock, nothing
 from lmp_ingest.known.told import Told
 from lmp_ingest.meters import Meters
-from lmp_ingest.planning import condition, gaps, missing, pieces, plan, turns
+from lmp_ingest.planning import condition, missing, pieces, plan, turns
 from lmp_ingest.planning.patience import Patience
 from lmp_ingest.planning.track import Pace, Track, due_now, failed, set_back
+from lmp_ingest.publishing import Publisher
 from lmp_ingest.translate import Sender, gap_events, price_events
 
 LOOK_EVERY_S = 1.0
@@ -53,13 +52,11 @@ class Rules:
     """What is asked and how the answers are told.
 
     Args:
-        topics: of the installation.
         sender: in whose name messages are said.
         pace: how often each market is asked.
         nodes_per_event: the most nodes in one prices message.
     """
 
-    topics: Topics
     sender: Sender
     pace: Pace
     nodes_per_event: int
@@ -70,7 +67,7 @@ class Loop:
 
     Args:
         caiso: answers questions.
-        outbox: keeps what is to be said.
+        publisher: keeps what is to be said.
         book: what is known of prices; with what was said before a restart.
         told: which prices were told, before a restart too.
         tracks: what to ask for.
@@ -80,7 +77,6 @@ class Loop:
         patience: when the next request may begin.
         evidence: who tells what went wrong, and keeps the replies.
         meters: what is counted.
-        committed: called when there is something new in the outbox.
         turned: called after each question, when what is known of CAISO may have changed.
         clock: the wall clock.
 
@@ -91,7 +87,7 @@ class Loop:
     def __init__(
         self,
         caiso: Caiso,
-        outbox: Outbox,
+        publisher: Publisher,
         book: Book,
         told: Told,
         tracks: Sequence[Track],
@@ -102,12 +98,11 @@ class Loop:
         patience: Patience,
         evidence: Evidence,
         meters: Meters,
-        committed: Callable[[], None],
         turned: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime],
     ) -> None:
         self._caiso = caiso
-        self._outbox = outbox
+        self._publisher = publisher
         self._book = book
         self._tracks = list(tracks)
         self._rules = rules
@@ -116,13 +111,11 @@ class Loop:
         self._patience = patience
         self._evidence = evidence
         self._meters = meters
-        self._committed = committed
         self._turned = turned
         self._clock = clock
         self._told = told
         markets = {track.market: upstream_of(track.market) for track in tracks}
         self._health = {market: UpstreamHealth(name, lambda: caiso.clock_offset_said_s) for market, name in markets.items()}
-        self._cursors = outbox.cursors()
         self._keeps = True
         self._log = get_logger("service")
         self.turned_at = clock()
@@ -306,38 +299,8 @@ class Loop:
         events: Sequence[Prices] = (),
         given_up: Sequence[UpstreamGap] = (),
     ) -> None:
-        """One transaction: what is new or given up, the states that follow from it, and how far the market is complete."""
-        states, topics = self._book.states(now), self._rules.topics
-        cursors = self._moved(market) if market else {}
-        if not (states or cursors or events or given_up):
-            return
-        stored = self._outbox.commit(
-            now,
-            events=[
-                *((topics.prices(event.market), event) for event in events),
-                *((topics.gap(*event.source.split("/", 1)), event) for event in given_up),
-            ],
-            states=[(topics.lmp(state.market, state.node), state) for state in states],
-            cursors=cursors,
-        )
-        if not self._keeps:
+        if self._publisher.commit(now, self._tracks, market, events, given_up) and not self._keeps:
             self._keep_again(now)
-        self._book.said(states)
-        self._cursors |= cursors
-        corrections = self._told.remember(events, now)
-        if market:
-            self._tell_kept(market, events, corrections)
-            self._meters.events.labels(market).inc(stored)
-            self._meters.corrections.labels(market).inc(corrections)
-        self._committed()
-
-    def _tell_kept(self, market: Market, events: Sequence[Prices], corrections: int) -> None:
-        """One line for what an answer brought: in the course of a day that is a market's interval."""
-        if events:
-            until = max(event.interval_end for event in events).isoformat()
-            since = min(event.interval_start for event in events).isoformat()
-            prices = sum(len(event.nodes) for event in events)
-            self._log.info("prices", market=market, since=since, until=until, prices=prices, corrections=corrections)
 
     def _keep_again(self, now: datetime) -> None:
         """The outbox keeps again: everything that was said to fail is asked for now, not when it would have been due."""
@@ -345,14 +308,6 @@ class Loop:
         self._tracks = due_now(self._tracks)
         self._patience.answered()
         self._patience.asked(now)
-
-    def _moved(self, market: Market) -> dict[str, str]:
-        """How far a market is complete and what is missing of it, as far as that changed."""
-        until, lacking = condition.cursor(self._tracks, market), condition.gaps(self._tracks, market)
-        found = {market.value: until.isoformat()} if until else {}
-        if lacking or gaps.cursor_name(market) in self._cursors:
-            found[gaps.cursor_name(market)] = gaps.write(lacking)
-        return {name: position for name, position in found.items() if self._cursors.get(name) != position}
 
     def _replace(self, track: Track, by: Track) -> None:
         self._tracks[self._tracks.index(track)] = by

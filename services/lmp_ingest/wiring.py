@@ -22,6 +22,7 @@ from lmp_ingest.planning import gaps
 from lmp_ingest.planning.patience import Patience
 from lmp_ingest.planning.track import MOST_BY_NAME, Track, believed, tracks_of
 from lmp_ingest.planning.turns import vouched_for
+from lmp_ingest.publishing import Publisher
 from lmp_ingest.service import Loop, Rules
 from lmp_ingest.settings import OasisSettings
 from lmp_ingest.translate import Sender
@@ -74,17 +75,16 @@ def wire_loop(
     )
     return Loop(
         caiso,
-        outbox,
+        Publisher(outbox, book, told, installation.topics, meters=meters, committed=committed),
         book,
         told,
         tracks,
-        Rules(installation.topics, sender, pace, settings.nodes_per_event),
+        Rules(sender, pace, settings.nodes_per_event),
         past=past,
         requests=requests(history),
         patience=patience,
         evidence=evidence,
         meters=meters,
-        committed=committed,
         turned=turned,
         clock=clock,
     )

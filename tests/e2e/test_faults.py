@@ -26,4 +26,4 @@ def test_a_fault_shows_what_the_documentation_says(name: str, outcomes: dict[str
     assert outcome.seen, outcome.failure
     assert recorded_qualities(outcome.seen) == recorded_qualities(RECORDED[name])
     assert recorded_flags(outcome.seen) == recorded_flags(RECORDED[name])
-    assert outcome.wrong == (), "a good register showed what CAISO did not say"
+    assert not outcome.wrong, "\n".join(["a good register showed what CAISO did not say", *outcome.wrong])

@@ -21,9 +21,10 @@ from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
 from ads_ingest.dispatch_changes import DispatchChanges
 from ads_ingest.known.from_batches import known_dots, known_trajectories, valid_for
-from ads_ingest.publishing import Publisher, UnassignedResources, take_over
+from ads_ingest.publishing import Publisher, UnassignedResources
 from ads_ingest.service import FollowedStream
 from ads_ingest.settings import AdsPace
+from ads_ingest.taking_over import take_over
 from ads_ingest.trajectory import TrajectoryStream
 from ads_ingest.translate import Sender
 from ads_ingest.wiring import open_batches
