@@ -65,6 +65,7 @@ tools:
 	  path="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"; \
 	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
 	  command -v mosquitto_pub >/dev/null || printf ' mosquitto-clients'; \
+	  command -v systemd-analyze >/dev/null || docker info >/dev/null 2>&1 || printf ' systemd'; \
   command -v promtool >/dev/null || printf ' prometheus'; \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf ' chromium'; \
 	}; \
