@@ -215,3 +215,12 @@ def test_the_watch_starts_again_what_hangs_and_tells_what_is_not_ready(
     ran = subprocess.run(["sh", FOLDER / "watch.sh"], env=environment, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (status, said)
     assert (watched / "restarted").read_text() == restarted
+
+
+def test_the_document_installs_every_file_and_enables_every_unit():
+    document = (TOP / "docs/deployment.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```\n(install [^`]*systemd-sysusers.*?)^```", document, re.MULTILINE | re.DOTALL)
+    installed = {path for pattern in re.findall(r"deploy/\S+", block) for path in TOP.glob(pattern)}
+    enabled = {name for line in re.findall(r"^systemctl enable --now (.*)", block, re.MULTILINE) for name in line.split()}
+    assert installed == set(FOLDER.iterdir())
+    assert enabled == {unit.stem for unit in OF_SERVICES} | {"dotbus-watch.timer"}
