@@ -140,13 +140,12 @@ class DispatchStream:
         if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
             self._silence.note_news(now)
         self._changes.note_listed(tuple(translate_header(header) for header in listed.headers), now)
-        self._publisher.note_heard(true_at(self._caiso, min(asked_at, now)))
         self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         self._withdraw_what_asks_nothing()
         if cursor != self._publisher.cursor:
             self._changes.commit(cursor=cursor, news_only=True)
         self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
-        failures = (*unheard, *self._take_new(), *self._ask_again(), *self._take_backlog())
+        failures = (*unheard, *self._heard(true_at(self._caiso, min(asked_at, now))), *self._ask_again(), *self._take_backlog())
         self._changes.commit_round()
         self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         is_long = self._for_a_while()
@@ -163,6 +162,16 @@ class DispatchStream:
         for batch in self._batches.told(self._clock()):
             if batch.asks_nothing:
                 self._changes.withdraw(batch)
+
+    def _heard(self, at: datetime) -> Iterator[AdsFailure]:
+        """CAISO answered. After a silence that counts once all is had that it brought.
+
+        What is said of one batch while others wait would else look as if it knew of them, of an exceptional dispatch say.
+        """
+        if not self._publisher.is_over_by(at):
+            self._publisher.note_heard(at)
+        yield from self._take_new()
+        self._publisher.note_heard(at)
 
     def _take_new(self) -> Iterator[AdsFailure]:
         begun = self._clock()

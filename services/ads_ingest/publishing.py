@@ -107,6 +107,10 @@ class Publisher(Generic[B, S]):
         """When CAISO last answered this stream's question, never later than that; until then nothing is said of states."""
         return self.known_state.heard_at
 
+    def is_over_by(self, at: datetime) -> bool:
+        """Whether what rests on CAISO's last answer is not valid any more; False before the first one."""
+        return self.heard_at is not None and self.heard_at + self.known_state.valid_for < at
+
     def note_heard(self, at: datetime) -> None:
         """CAISO answered this stream's question."""
         for known_state in self._known_states:

@@ -1,7 +1,9 @@
 """What is new does not wait for what else is new and does not come."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from ads_bench import MINUTE, T0, Bench, batch
 
 from ads_ingest.caiso import WITHIN_S
@@ -65,3 +67,26 @@ def test_a_validation_has_little_time_at_first_because_what_is_new_waits_behind_
         bench.round(MINUTE)
     asked = [question.within_s for question in bench.ads.asked if question.operation == "validateDispatchBatch"]
     assert asked[: len(WITHIN_S)] == list(WITHIN_S)
+
+
+@pytest.mark.parametrize(("silent_for", "is_heard"), [(30 * MINUTE, False), (timedelta(seconds=10), True)])
+def test_after_a_silence_nothing_counts_as_heard_before_all_is_had_that_caiso_lists(
+    bench: Bench, silent_for: timedelta, *, is_heard: bool
+) -> None:
+    bench.ads.batches = [batch(1, R1=1.0)]
+    bench.round()
+    begin, meanwhile = T0 + silent_for, []
+
+    def look(question: Question) -> None:
+        if (question.operation, question.batch_uid) == ("getDispatchBatch", "B3"):
+            meanwhile.append(bench.dot())
+
+    exceptional = replace(batch(3, at=begin, R1=50.0), batch_type=4)
+    bench.ads.batches += [batch(2, at=begin, R1=2.0), exceptional]
+    bench.ads.on_question = look
+    bench.round(silent_for)
+    (dot,) = meanwhile
+    assert dot.intervals[-1].batch_uid == "B2"
+    assert (dot.valid_until > bench.now) is is_heard, "it does not know of the exceptional dispatch"
+    assert bench.dots()[-1] == ("B3", 50.0)
+    assert bench.dot().valid_until > bench.now
