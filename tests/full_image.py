@@ -7,11 +7,12 @@ from datetime import datetime
 from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.judging.received import Received
+from dotbus.readings.alarms import read_alarms
 from dotbus.readings.instructions import read_instructions
 from dotbus.readings.prices import read_price
 from dotbus.readings.reading import Named, Reading
 from dotbus.readings.resources import read_resource
-from dotbus.readings.subjects import Member, PriceAt
+from dotbus.readings.subjects import AlarmsOf, Member, PriceAt
 from dotbus.runtime.installation.modbus import OnBad, RegisterType
 from modbus_gateway.map.register_map import Cell, RegisterMap, StateField
 from modbus_gateway.values.field_readings import read_field
@@ -129,6 +130,8 @@ class _Readings:
                 return read_price(subject, *about).named
             case StateField():
                 return read_field(subject, *about).named
+            case AlarmsOf():
+                return read_alarms(subject, self._received, self._topics, self._now).named
             case GatewayItself():
                 return read_gateway(self._received, self._map.judging, self._now)
         raise AssertionError(subject)

@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+from dotbus.contracts.alarms import AlarmPriority
 from dotbus.contracts.messages import (
+    AlarmCount,
+    AlarmSummary,
     Dot,
     DotInterval,
     Environment,
@@ -26,7 +29,7 @@ from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.wire.images.current_image import CurrentImage
 from modbus_gateway.wire.images.image import Refusal
 
-Said = Dot | Trajectory | Instructions | Lmp
+Said = Dot | Trajectory | Instructions | Lmp | AlarmSummary
 NOON = datetime(2026, 10, 13, 12, 0, tzinfo=UTC)
 INTRODUCED_BEFORE_S = 60.0
 SOURCE = {"environment": Environment.PRODUCTION, "source": "ads_ingest/a"}
@@ -119,6 +122,29 @@ def lmp(published: NodePrice | None, *ahead: NodePrice, node: str = "NODE1", sai
     return Lmp(**{**fields, **changed})  # type: ignore[arg-type]
 
 
+def alarm_summary(
+    *counts: tuple[AlarmPriority, int, int], said_s: float = 0, valid_s: float = 60, **changed: object
+) -> AlarmSummary:
+    """What the service of alarms says in all of a plant's: of each priority how many are unacknowledged and active."""
+    found = {priority: (unacknowledged, active) for priority, unacknowledged, active in counts}
+    fields = {
+        "environment": Environment.PRODUCTION,
+        "source": "alarms/main",
+        "time": at(said_s),
+        "plant": "sierra",
+        "counts": tuple(
+            AlarmCount(priority=one, unacknowledged=found.get(one, (0, 0))[0], active=found.get(one, (0, 0))[1])
+            for one in AlarmPriority
+        ),
+        "shelved": 0,
+        "suppressed": 0,
+        "raised_in_10_min": 0,
+        "is_flood": False,
+        "valid_until": at(said_s + valid_s),
+    }
+    return AlarmSummary(**{**fields, **changed})  # type: ignore[arg-type]
+
+
 def status(said_s: float, *, service: str = "ads_ingest", instance: str = "a", **changed: object) -> ServiceStatus:
     """A heartbeat of an ingest that CAISO has just answered."""
     fields = {
@@ -137,6 +163,8 @@ def status(said_s: float, *, service: str = "ads_ingest", instance: str = "a", *
 
 def upstreams(ok_s: float, *, service: str = "ads_ingest", **changed: object) -> tuple[Upstream, ...]:
     """All that an ingest asks, heard so long after noon."""
+    if service == "alarms":
+        return ()
     names = ("oasis_rtm",) if service == "lmp_ingest" else ("ads_dispatch", "ads_trajectory")
     return tuple(upstream(ok_s, name=name, **changed) for name in names)
 
@@ -190,6 +218,8 @@ class Gateway:
                 return self.topics.instructions(message.plant, message.resource_id)
             case Lmp():
                 return self.topics.lmp(message.market, message.node)
+            case AlarmSummary():
+                return self.topics.alarm_summary(message.plant)
             case ServiceStatus():
                 return self.topics.service(message.service, message.instance)
         raise AssertionError(message)

@@ -16,7 +16,7 @@ from typing import Final
 
 from dotbus.contracts.messages import Environment, Upstream
 from dotbus.contracts.topics import Topics
-from dotbus.judging.arrivals import Problem, read_delivery
+from dotbus.judging.arrivals import ALARMS, INGESTS, Problem, read_delivery
 from dotbus.judging.hearing import hear_ingests
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
@@ -29,6 +29,7 @@ WAITING_MOST: Final = 1000
 ROOM_WITHIN_S: Final = 1.0
 """How long the bus's thread waits for room at most: it keeps the connection, too."""
 
+_TELL_OF_SOURCES: Final = (*INGESTS, ALARMS)
 _Came = Delivery | bool | Callable[[], None]
 """A message, that the connection came or went, or what is to be done after them."""
 
@@ -207,7 +208,7 @@ class Service:
             self._log.exception("a message could not be read", topic=getattr(what, "topic", None))
 
     def _read(self, delivery: Delivery) -> None:
-        arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments)
+        arrival = read_delivery(delivery, self._topics, self._map.judging.accept_environments, _TELL_OF_SOURCES)
         if arrival is None:
             self._delivered("not ours")
             return

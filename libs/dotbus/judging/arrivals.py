@@ -16,12 +16,25 @@ import msgspec
 import msgspec.inspect
 
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import Dot, DotInterval, Environment, Instructions, Lmp, NodePrice, ServiceStatus, Trajectory
+from dotbus.contracts.messages import (
+    AlarmSummary,
+    Dot,
+    DotInterval,
+    Environment,
+    Instructions,
+    Lmp,
+    NodePrice,
+    ServiceStatus,
+    Trajectory,
+)
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.mqtt.messages import Delivery
 
 ADS_INGEST: Final = "ads_ingest"
 LMP_INGEST: Final = "lmp_ingest"
+INGESTS: Final = (ADS_INGEST, LMP_INGEST)
+ALARMS: Final = "alarms"
+"""Services by whose word values are shown, and what tells of them."""
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are no times of ours. Registers hold seconds of 32 bits, which end in 2106."""
@@ -32,6 +45,8 @@ LONGEST_REMEMBERED: Final = 200
 """Of those. One may have 65,535 bytes, and would fill the memory."""
 
 StateMessage = Dot | Trajectory | Lmp | Instructions
+_Said = StateMessage | AlarmSummary | ServiceStatus
+"""Whatever is said of use."""
 
 
 class Problem(StrEnum):
@@ -51,23 +66,26 @@ class Arrival:
     topic: str
     at: datetime
     retained: bool
-    said: StateMessage | ServiceStatus | Problem | None
+    said: _Said | Problem | None
     detail: str = ""
     source: str = ""
 
 
-def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Environment]) -> Arrival | None:
-    """Decode what came; None when the gateway has no use for it.
+def read_delivery(
+    delivery: Delivery, topics: Topics, accepted: Collection[Environment], services: Collection[str] = INGESTS
+) -> Arrival | None:
+    """Decode what came; None when nobody has a use for it.
 
     Args:
         delivery: from the bus.
         topics: of this installation.
         accepted: the environments whose messages may become values.
+        services: those whose status is asked for.
     """
     is_short = len(delivery.topic) <= LONGEST_REMEMBERED
     address = _remembered(topics, delivery.topic) if is_short else topics.read(delivery.topic)
     kind = None if address is None else _KINDS.get(address.subject)
-    if address is None or kind is None or (kind is ServiceStatus and address.scope not in (ADS_INGEST, LMP_INGEST)):
+    if address is None or kind is None or (kind is ServiceStatus and address.scope not in services):
         return None
     said, detail = _read_payload(delivery.payload, kind, (address.scope, address.name), accepted)
     source = f"{address.scope}/{address.name}" if kind is ServiceStatus else ""
@@ -76,33 +94,32 @@ def read_delivery(delivery: Delivery, topics: Topics, accepted: Collection[Envir
 
 _remembered = lru_cache(TOPICS_REMEMBERED)(Topics.read)
 
-_Kind = type[Dot] | type[Trajectory] | type[Instructions] | type[Lmp] | type[ServiceStatus]
+_Kind = type[Dot] | type[Trajectory] | type[Instructions] | type[Lmp] | type[AlarmSummary] | type[ServiceStatus]
 _KINDS: Final[Mapping[Subject, _Kind]] = {
     Subject.DOT: Dot,
     Subject.TRAJECTORY: Trajectory,
     Subject.INSTRUCTIONS: Instructions,
     Subject.LMP: Lmp,
+    Subject.ALARM_SUMMARY: AlarmSummary,
     Subject.SERVICE: ServiceStatus,
 }
 
 
 def _read_payload(
     payload: bytes, kind: _Kind, names: tuple[str, str | None], accepted: Collection[Environment]
-) -> tuple[StateMessage | ServiceStatus | Problem | None, str]:
+) -> tuple[_Said | Problem | None, str]:
     if not payload:
         return None, "cleared"
     try:
         message = decode(payload)
     except UndecodableMessage as error:
         return Problem.UNDECODABLE, error.reason
-    if not isinstance(message, Dot | Trajectory | Instructions | Lmp | ServiceStatus) or not isinstance(message, kind):
+    if not isinstance(message, _Said) or not isinstance(message, kind):
         return Problem.UNDECODABLE, f"a {type(message).__name__} where a {kind.__name__} belongs"
     return _check(message, names, accepted)
 
 
-def _check(
-    message: StateMessage | ServiceStatus, names: tuple[str, str | None], accepted: Collection[Environment]
-) -> tuple[StateMessage | ServiceStatus | Problem, str]:
+def _check(message: _Said, names: tuple[str, str | None], accepted: Collection[Environment]) -> tuple[_Said | Problem, str]:
     if wrong := _where_it_does_not_belong(message, names):
         return Problem.UNDECODABLE, wrong
     if message.environment not in accepted:
@@ -112,7 +129,7 @@ def _check(
     return message, ""
 
 
-def _where_it_does_not_belong(message: StateMessage | ServiceStatus, names: tuple[str, str | None]) -> str | None:
+def _where_it_does_not_belong(message: _Said, names: tuple[str, str | None]) -> str | None:
     if _names(message) != names:
         return f"speaks of {_names(message)} on the topic of {names}"
     if not isinstance(message, ServiceStatus) and not message.source.startswith(f"{service_behind(message)}/"):
@@ -120,13 +137,17 @@ def _where_it_does_not_belong(message: StateMessage | ServiceStatus, names: tupl
     return None
 
 
-def service_behind(message: StateMessage) -> str:
+def service_behind(message: StateMessage | AlarmSummary) -> str:
     """The only service that a state may come from."""
+    if isinstance(message, AlarmSummary):
+        return ALARMS
     return LMP_INGEST if isinstance(message, Lmp) else ADS_INGEST
 
 
-def _names(message: StateMessage | ServiceStatus) -> tuple[str, str]:
+def _names(message: _Said) -> tuple[str, str | None]:
     match message:
+        case AlarmSummary():
+            return message.plant, None
         case Dot() | Trajectory() | Instructions():
             return message.plant, message.resource_id
         case Lmp():
@@ -194,7 +215,7 @@ def _may_be(kind: type[msgspec.inspect.Type], about: msgspec.inspect.Type) -> bo
     return isinstance(about, kind)
 
 
-def _impossible_intervals(message: StateMessage | ServiceStatus) -> Iterator[str]:
+def _impossible_intervals(message: _Said) -> Iterator[str]:
     intervals: Iterable[DotInterval | NodePrice | None] = ()
     match message:
         case Dot():

@@ -16,8 +16,9 @@ from typing import Final, Self
 
 import msgspec
 
-from dotbus.contracts.messages import Dot, Environment, Instructions, Lmp, ServiceStatus, Trajectory
+from dotbus.contracts.messages import AlarmSummary, Dot, Environment, Instructions, Lmp, ServiceStatus, Trajectory
 from dotbus.contracts.quality import CLOCK_DOUBT_S
+from dotbus.judging.alarm_summaries import AlarmSummaries
 from dotbus.judging.arrivals import Arrival, Problem, StateMessage
 from dotbus.judging.precedence import still_ahead
 from dotbus.judging.sources import Source, SourceStatus
@@ -95,6 +96,7 @@ class Received:
         holds_until_s: until when what came from it is not too old, by the clock that cannot be set; see `beside.echo`.
         is_behind: whether that is over.
         redundancy_state: what we are beside other gateways, see `beside.pair`; not known while we do not hear the broker.
+        alarms: what the service of alarms says in all.
         unusable: of each source whose last status could not be used, why. What it said of itself before counts meanwhile.
     """
 
@@ -106,6 +108,7 @@ class Received:
         self.connection = 0
         self.turned_at: datetime | None = None
         self.sources: dict[str, Source] = {}
+        self.alarms = AlarmSummaries()
         self.unusable: dict[str, str] = {}
         self._statements: dict[str, dict[str, tuple[Statement, ...]]] = {}
         self._problems: dict[str, Problem] = {}
@@ -136,6 +139,7 @@ class Received:
             for topic, known in self._statements.items()
         }
         self._retracted_at = {topic: at + by for topic, at in self._retracted_at.items()}
+        self.alarms.clock_stepped(by)
         self.turned_at = self.turned_at + by if self.turned_at else None
 
     def statements(self, topic: str) -> list[Statement]:
@@ -177,9 +181,13 @@ class Received:
                 self._problems.setdefault(arrival.topic, Problem.WRONG_ENVIRONMENT)
             case None:
                 self._statements.pop(arrival.topic, None)
+                self.alarms.forget(arrival.topic)
                 self._problems.pop(arrival.topic, None)
                 self._retracted_at[arrival.topic] = arrival.at
                 self.sources.pop(arrival.source, None)
+            case AlarmSummary() as summary:
+                self._problems.pop(arrival.topic, None)
+                self.alarms.take(arrival.topic, summary, arrival.at, self.connection)
             case message:
                 self._take_state(message, arrival)
 
@@ -188,6 +196,7 @@ class Received:
         for topic in topics:
             for known in (self._statements, self._problems, self._retracted_at):
                 known.pop(topic, None)
+            self.alarms.forget(topic)
 
     def accept(self, environments: Collection[Environment]) -> None:
         """From now on nothing counts but what is said of some environments, whatever counted when it came."""
@@ -201,6 +210,8 @@ class Received:
             self._statements[topic] = kept
             if known and not kept:
                 self._problems.setdefault(topic, Problem.WRONG_ENVIRONMENT)
+        for topic in self.alarms.accept(environments):
+            self._problems.setdefault(topic, Problem.WRONG_ENVIRONMENT)
 
     def _note_use(self, arrival: Arrival) -> None:
         self.unusable.pop(arrival.source, None)

@@ -1,6 +1,6 @@
-"""Subjects: what readings are about, a resource or the prices of a node. Pure."""
+"""Subjects: what readings are about, a resource, the prices of a node or an operator's alarms. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dotbus.runtime.installation.installation import Resource
 from dotbus.runtime.installation.toml_values import Market
@@ -27,3 +27,19 @@ class PriceAt:
     market: Market
     node: str
     stale_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class AlarmsOf:
+    """The alarms that a plant's operator has before him; those of no plant alone by the name `INSTALLATION`.
+
+    Attributes:
+        plant: its name.
+        resources: the ids of its resources where they tell which plant is meant, whatever it is called.
+    """
+
+    plant: str
+    resources: tuple[str, ...] = field(default=(), compare=False)
+
+    def __str__(self) -> str:
+        return ", ".join(sorted(self.resources)) or self.plant

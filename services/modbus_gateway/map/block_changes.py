@@ -165,6 +165,8 @@ def _whose(cell: Cell) -> dict[str, object]:
             return {"resource": about.members[0].resource.id, **({"market": about.prices[0].market} if about.prices else {})}
         case Scope.PLANT:
             return {"plant": cell.about.members[0].plant if cell.about.members else None}
+        case Scope.ALARMS:
+            return {"plant": cell.about.alarms[0].plant}
         case Scope.PRICE:
             return {"market": cell.about.prices[0].market, "node": cell.about.prices[0].node}
     return {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from dotbus.readings.subjects import Member, PriceAt
+from dotbus.readings.subjects import AlarmsOf, Member, PriceAt
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block, Line, OnBad, Point, Profile, RegisterType, StateTopic
 from dotbus.runtime.installation.toml_values import Market
@@ -53,7 +53,10 @@ def _about_point(point: Point, installation: Installation) -> About:
     prices = (PriceAt(point.market, point.node),) if point.node else _prices(members, point.market)
     if point.topic:
         return About(fields=(_field(point, point.topic, members, prices),))
-    return _relevant(About(members, prices, point.unit_id), known_quantity(point).scope)
+    scope = known_quantity(point).scope
+    if scope is Scope.ALARMS:
+        return About(alarms=(AlarmsOf(point.plant or "-", tuple(one.resource.id for one in members)),))
+    return _relevant(About(members, prices, point.unit_id), scope)
 
 
 def _is_about(point: Point, member: Member) -> bool:
@@ -72,9 +75,17 @@ def _field(point: Point, topic: StateTopic, members: tuple[Member, ...], prices:
 
 def _relevant(about: About, scope: Scope) -> About:
     """Without what a quantity of this scope is not read from: nobody has to follow that for it."""
+    if scope is Scope.ALARMS:
+        return About(alarms=_alarms_of(about.members))
     members = about.members if scope in (Scope.PLANT, Scope.RESOURCE, Scope.TOGETHER) else ()
     prices = about.prices if scope in (Scope.PLANT, Scope.PRICE, Scope.TOGETHER) else ()
     return About(members, prices, about.unit_id if scope is Scope.UNIT else None)
+
+
+def _alarms_of(members: tuple[Member, ...]) -> tuple[AlarmsOf, ...]:
+    """The alarms of the plant that all of them are of. Of several plants none: each has an operator of its own."""
+    plants = {member.plant for member in members}
+    return (AlarmsOf(plants.pop(), tuple(member.resource.id for member in members)),) if len(plants) == 1 else ()
 
 
 class CellsOfBlock:
@@ -97,6 +108,8 @@ class CellsOfBlock:
         about = self._about(slot.resource, quantity.scope)
         if (quantity.scope is Scope.PRICE and not about.prices) or (quantity.scope in _OF_RESOURCE and not about.members):
             return None  # nobody has this place, or a resource without a node has no price: the registers stay reserved
+        if quantity.scope is Scope.ALARMS and not about.alarms:
+            return None
         return Cell(self._block.address + slot.address, quantity, about, self._form(quantity, slot))
 
     def _about(self, resource: int | None, scope: Scope) -> About:

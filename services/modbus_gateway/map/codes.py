@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from modbus_gateway.map.quantities import BATCH_TYPE, COMMITMENT, FRESH, SCHEDULE
+from dotbus.contracts.alarms import CODE_OF
+from modbus_gateway.map.quantities import ALARM, BATCH_TYPE, COMMITMENT, FRESH, SCHEDULE
 
 _WORDS: Final[Mapping[str, Mapping[int, str]]] = {
     COMMITMENT: {1: "start-up", 2: "shut-down", 3: "other"},
     SCHEDULE: {1: "five-minute", 2: "hourly", 3: "both"},
+    ALARM: {code: rule.value for rule, code in CODE_OF.items()},
     BATCH_TYPE: {0: "five-minute", 1: "hourly", 4: "exceptional"},
 }
 _BITS: Final[Mapping[str, tuple[str, ...]]] = {FRESH: ("DOT", "trajectory", "price", "instructions", "clocks")}

@@ -22,6 +22,7 @@ class Scope(StrEnum):
     PRICE = "price"
     TOGETHER = "resource and its price"
     STATE = "state"
+    ALARMS = "plant's alarms"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ SCHEDULE: Final = "1 five-minute, 2 hourly, 3 both"
 BATCH_TYPE: Final = "batchType"
 FRESH: Final = "1 DOT, 2 trajectory, 4 price, 8 instructions, 16 clocks"
 COMMITMENT: Final = "1 start-up, 2 shut-down, 3 other"
+ALARM: Final = "alarm code"
 NEVER_BAD: Final = ""
 MUST_FOLLOW: Final = "must_follow"
 DOT_FRESH: Final = "dot_fresh"
@@ -94,6 +96,7 @@ _FLAGS: Final = {
     "dot_quality": (DOT_FRESH, "dots_fresh"),
     "latest_dop_quality": (TRAJECTORY_FRESH, "trajectories_fresh"),
     "lmp_published_quality": ("lmp_fresh",),
+    "alarms_quality": ("alarms_fresh",),
 }
 """Flags that are 0 whenever values of that quality are bad."""
 
@@ -131,6 +134,29 @@ _PLANT = (
     ("worst_reasons", U16, REASONS, "", "Every reason behind these"),
     ("dots_fresh", U16, FLAG, "", "1 while the DOT of every resource is fresh, see dot_fresh"),
     ("trajectories_fresh", U16, FLAG, "", "1 while the trajectory of every resource is fresh, see trajectory_fresh"),
+)
+_ALARMS = (
+    ("alarms_quality", U16, LEVEL, "", "Quality of what the service of alarms says in all: bad once it vouches no longer"),
+    ("alarms_reasons", U16, REASONS, "", "Why it is less than good"),
+    ("alarms_fresh", U16, FLAG, "", "1 while nothing speaks against it"),
+    ("alarms_age_s", U16, "s", "", "Since the service of alarms said it; 65534 stands for longer, too"),
+    ("alarms_unacknowledged", U16, "", "alarms_quality", "How many nobody has acknowledged, be what they tell over or not"),
+    ("alarms_active", U16, "", "alarms_quality", "How many tell of what holds now, neither shelved nor suppressed"),
+    ("alarms_critical_unacknowledged", U16, "", "alarms_quality", "Of alarms_unacknowledged those of critical priority"),
+    ("alarms_critical_active", U16, "", "alarms_quality", "Of alarms_active those of critical priority"),
+    ("alarms_high_unacknowledged", U16, "", "alarms_quality", "Of alarms_unacknowledged those of high priority"),
+    ("alarms_high_active", U16, "", "alarms_quality", "Of alarms_active those of high priority"),
+    ("alarms_medium_unacknowledged", U16, "", "alarms_quality", "Of alarms_unacknowledged those of medium priority"),
+    ("alarms_medium_active", U16, "", "alarms_quality", "Of alarms_active those of medium priority"),
+    ("alarms_low_unacknowledged", U16, "", "alarms_quality", "Of alarms_unacknowledged those of low priority"),
+    ("alarms_low_active", U16, "", "alarms_quality", "Of alarms_active those of low priority"),
+    ("alarms_shelved", U16, "", "alarms_quality", "How many somebody put away for a time"),
+    ("alarms_suppressed", U16, "", "alarms_quality", "How many another alarm tells of already"),
+    ("newest_alarm_code", U16, ALARM, "alarms_quality", "What was raised last and is unacknowledged or active, if any"),
+    ("newest_alarm_age_s", U16, "s", "alarms_quality", "Since it was raised; 65534 stands for longer, too"),
+    ("newest_alarm_raised", U32, EPOCH, "alarms_quality", "When it was raised"),
+    ("alarms_raised_in_10_min", U16, "", "alarms_quality", "How many were raised in the last 10 minutes"),
+    ("alarm_flood", U16, FLAG, "alarms_quality", "1 while those are more than an operator can act on"),
 )
 _RESOURCE = (
     ("dot_quality", U16, LEVEL, "", "Quality of the DOT in force and of all that belongs to it"),
@@ -259,6 +285,7 @@ QUANTITIES: Final = {
         (Scope.GATEWAY, _SOURCES),
         (Scope.UNIT, _UNIT),
         (Scope.PLANT, _PLANT),
+        (Scope.ALARMS, _ALARMS),
         (Scope.RESOURCE, _RESOURCE),
         (Scope.RESOURCE, _INSTRUCTIONS),
         (Scope.PRICE, _PRICE),

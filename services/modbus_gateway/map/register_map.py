@@ -14,7 +14,7 @@ from typing import Final, Self
 from dotbus.contracts.schedules import Schedule
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.judging.arrivals import ADS_INGEST, LMP_INGEST
-from dotbus.readings.subjects import Member, PriceAt
+from dotbus.readings.subjects import AlarmsOf, Member, PriceAt
 from dotbus.runtime.installation.modbus import Modbus, StateTopic, Table
 from modbus_gateway.map.form import Form
 from modbus_gateway.map.quantities import MUST_FOLLOW, Quantity, Scope
@@ -66,6 +66,7 @@ class About:
     prices: tuple[PriceAt, ...] = ()
     unit_id: int | None = None
     fields: tuple[StateField, ...] = ()
+    alarms: tuple[AlarmsOf, ...] = ()
 
     @cached_property
     def stale_after_s(self) -> float | None:
@@ -91,7 +92,12 @@ class About:
         """Whose the value is, whatever the order of the file. The plant's name is no part of it: a resource has one plant."""
         resources = sorted(member.resource.id for member in self.members)
         prices = sorted({f"{price.market.value} {price.node}" for price in self.prices})
-        return ", ".join([*resources, *prices, *(str(each) for each in self.fields)])
+        return ", ".join([*resources, *prices, *(str(each) for each in (*self.fields, *self.alarms))])
+
+    @property
+    def plants(self) -> tuple[str, ...]:
+        """The plants of its resources, and those whose alarms it is about."""
+        return tuple(dict.fromkeys([*(member.plant for member in self.members), *(each.plant for each in self.alarms)]))
 
     def __str__(self) -> str:
         return self.in_words
@@ -188,6 +194,7 @@ class RegisterMap:
         instructed: those of the resources whose instructions are shown.
         prices: the same of prices.
         fields: the same of fields of states.
+        alarmed: whose alarms are shown.
     """
 
     spans: tuple[Span, ...]
@@ -198,6 +205,7 @@ class RegisterMap:
     instructed: tuple[Member, ...] = field(init=False)
     prices: tuple[PriceAt, ...] = field(init=False)
     fields: tuple[StateField, ...] = field(init=False)
+    alarmed: tuple[AlarmsOf, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         shown = [cell.about for span in self.spans for cell in span.cells]
@@ -206,6 +214,7 @@ class RegisterMap:
         instructed = (cell.about.members for span in self.spans for cell in span.cells if cell.quantity.needs_instructions)
         object.__setattr__(self, "instructed", tuple(dict.fromkeys(member for members in instructed for member in members)))
         object.__setattr__(self, "prices", tuple(dict.fromkeys(price for about in abouts for price in about.prices)))
+        object.__setattr__(self, "alarmed", tuple(dict.fromkeys(each for about in abouts for each in about.alarms)))
         object.__setattr__(self, "fields", tuple(dict.fromkeys(each for about in abouts for each in about.fields)))
 
     @property
@@ -260,7 +269,8 @@ class RegisterMap:
         of_members += [topics.instructions(member.plant, member.resource.id) for member in self.instructed]
         of_prices = [topics.lmp(price.market, price.node) for price in self.prices]
         of_fields = [each.topic_in(topics) for each in self.fields if each.topic is not StateTopic.SERVICE]
-        return list(dict.fromkeys([*of_members, *of_prices, *of_fields]))
+        of_alarms = [topics.alarm_summary(one.plant) for one in self.alarmed]
+        return list(dict.fromkeys([*of_members, *of_prices, *of_fields, *of_alarms]))
 
     def filters(self, topics: Topics) -> list[str]:
         """The topics to follow. Services come last: a heartbeat confirms the states that came before it."""

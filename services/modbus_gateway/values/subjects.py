@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from dotbus.contracts.topics import Topics
-from dotbus.readings.subjects import Member, PriceAt
+from dotbus.readings.subjects import AlarmsOf, Member, PriceAt
 from modbus_gateway.map.quantities import Scope
 from modbus_gateway.map.register_map import About, Cell, StateField
 
@@ -45,7 +45,7 @@ class ResourceAt:
 
 Whole = PlantAt | ResourceAt
 """What is made of what else the unit shows."""
-Said = Member | InstructionsOf | PriceAt | StateField
+Said = Member | InstructionsOf | PriceAt | StateField | AlarmsOf
 """What is read from states on the bus."""
 Subject = Said | Whole | UnitItself | GatewayItself
 
@@ -58,8 +58,8 @@ def subject_of(cell: Cell, unit_id: int) -> Subject:
             return InstructionsOf(about.members[0]) if cell.quantity.is_instructed else about.members[0]
         case Scope.PRICE:
             return about.prices[0]
-        case Scope.STATE:
-            return about.fields[0]
+        case Scope.STATE | Scope.ALARMS:
+            return about.fields[0] if about.fields else about.alarms[0]
         case Scope.PLANT | Scope.TOGETHER:
             return (PlantAt if cell.quantity.scope is Scope.PLANT else ResourceAt)(unit_id, cell.about)
         case Scope.UNIT:
@@ -77,6 +77,8 @@ def called(subject: Subject) -> str:
             return f"{subject.market.value} {subject.node}"
         case StateField():
             return f"{subject.called} {subject}"
+        case AlarmsOf():
+            return f"alarms of {subject.plant}"
         case PlantAt():
             return str(subject.about)
         case _:
@@ -102,6 +104,8 @@ def topics_of(subject: Subject, topics: Topics) -> tuple[str, ...]:
             return (topics.lmp(subject.market, subject.node),)
         case StateField():
             return (subject.topic_in(topics),)
+        case AlarmsOf():
+            return (topics.alarm_summary(subject.plant),)
         case _:
             return ()
 

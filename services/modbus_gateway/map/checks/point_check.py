@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from dotbus.contracts.alarms import INSTALLATION
 from dotbus.runtime.installation.modbus import OnBad, Point, RegisterType, StateTopic, Table
 from dotbus.runtime.settings.mistakes import Location, Mistake
 from modbus_gateway.map.addressing import ADDRESSES, written
@@ -21,6 +22,7 @@ _TAKES: Final = {
     Scope.RESOURCE: frozenset({"plant", "resource"}),
     Scope.PRICE: frozenset({"plant", "resource", "node", "market"}),
     Scope.TOGETHER: frozenset({"plant", "resource", "market"}),
+    Scope.ALARMS: frozenset({"plant"}),
 }
 _KEEPS_EVERY_DIGIT: Final = (
     RegisterType.UINT32,
@@ -71,7 +73,7 @@ def check_point(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistak
 
 
 def _check_names(point: Point, facts: FileFacts, at: Location) -> Iterator[Mistake]:
-    if point.plant is not None:
+    if point.plant is not None and not (point.plant == INSTALLATION and _is_of_alarms(point)):
         yield from facts.unknown_plant(point.plant, at, "plant")
     for name in dict.fromkeys(point.resources or ()):
         yield from facts.unknown_resource(name, at, "resources")
@@ -85,6 +87,11 @@ def _check_names(point: Point, facts: FileFacts, at: Location) -> Iterator[Mista
         yield from facts.tell(at, "resource", f"{point.resource!r} does not belong to plant {point.plant!r}", "plant")
 
 
+def _is_of_alarms(point: Point) -> bool:
+    quantity = quantity_of(point)
+    return not isinstance(quantity, str) and quantity.scope is Scope.ALARMS
+
+
 def _check_keys_given(point: Point, quantity: Quantity, facts: FileFacts, at: Location) -> Iterator[Mistake]:
     given = point.model_fields_set
     for name in (*_SUBJECTS, "market"):
@@ -96,6 +103,9 @@ def _check_keys_given(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
             yield from facts.tell(at, "resources", "goes in place of plant: give one or the other", "plant")
         case Scope.PLANT if not given & {"plant", "resources"}:
             yield from facts.tell(at, "plant", f"is missing: {quantity.name} is about a plant", *_SUBJECTS)
+        case Scope.ALARMS if "plant" not in given:
+            reason = f"is missing: {quantity.name} is about a plant's alarms, or those of the {INSTALLATION}"
+            yield from facts.tell(at, "plant", reason, *_SUBJECTS)
         case Scope.RESOURCE | Scope.TOGETHER if "resource" not in given:
             yield from facts.tell(at, "resource", f"is missing: {quantity.name} is about a resource", *_SUBJECTS)
         case Scope.PRICE if not given & {"resource", "node"}:
@@ -203,6 +213,9 @@ def _check_stale_time(point: Point, quantity: Quantity, facts: FileFacts, at: Lo
     general_s = modbus.price_stale_after_s if is_price else modbus.stale_after_s
     if not quantity.told_by:
         yield from facts.tell(at, "stale_after_s", f"{quantity.name} is never stale", "quantity")
+    elif quantity.scope is Scope.ALARMS:
+        told = f"means nothing for {quantity.name}: the service of alarms says itself until when it vouches for it"
+        yield from facts.tell(at, "stale_after_s", told, "quantity")
     elif point.stale_after_s > general_s and facts.file.is_as_given("modbus", name):
         told = f"{point.stale_after_s:g} is longer than {name} of [modbus], {general_s:g}, which counts for every value"
         yield from facts.tell(at, "stale_after_s", told, "quantity")

@@ -49,9 +49,9 @@ def why_untold(cell: Cell, unit_id: int, told: Told) -> str | None:
 
 
 def _subjects(cell: Cell) -> list[object]:
-    """Whose a cell is, whatever its own stale time: resources, else a node's prices, else a field of a state."""
+    """Whose a cell is, whatever its own stale time: resources, a node's prices, a field of a state or a plant's alarms."""
     about = cell.judged_alike.about
-    return [*(member.resource.id for member in about.members)] or [*about.prices] or [*about.fields]
+    return [*(member.resource.id for member in about.members)] or [*about.prices] or [*about.fields] or [*about.alarms]
 
 
 def doubtful_units(facts: FileFacts, mistakes: Sequence[Mistake]) -> frozenset[int] | None:
@@ -116,6 +116,8 @@ def _quality_of(cell: Cell) -> str:
 def _same_as(cell: Cell) -> str:
     if cell.about.fields:
         return f"of {cell.about}"
+    if cell.about.alarms:
+        return f"of plant {cell.about.alarms[0].plant}"
     whose = (
         f"resource {cell.about}" if cell.about.members else f"node {cell.about.prices[0].node} in {cell.about.prices[0].market}"
     )

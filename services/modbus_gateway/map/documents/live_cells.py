@@ -16,6 +16,7 @@ _AGES: Final = {
     "trajectory": "trajectory_age_s",
     "latest_dop": "trajectory_age_s",
     "lmp": "lmp_age_s",
+    "alarms": "alarms_age_s",
 }
 """The quantity that tells how old others are, by the quantity whose quality they have."""
 
@@ -63,9 +64,9 @@ def read_cells(read: Sequence[ReadCell]) -> Iterator[Reading]:
 
 
 def _whose(cell: Cell) -> str:
-    """The plant of what is a plant's, the resources or the price of all else; empty for the gateway's own."""
-    if cell.quantity.scope is Scope.PLANT:
-        return ", ".join(dict.fromkeys(member.plant for member in cell.about.members))
+    """The plant of what is a plant's or its alarms, the resources or the price of all else; empty for the gateway's own."""
+    if cell.quantity.scope in (Scope.PLANT, Scope.ALARMS):
+        return ", ".join(cell.about.plants)
     return str(cell.about)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from dotbus.contracts.alarms import CODE_OF
 from dotbus.contracts.quality import BIT_OF, LEVEL_OF
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Profile, RegisterType
@@ -34,6 +35,8 @@ def render_markdown(installation: Installation, faults: str = "") -> str:
             _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_HEADER)),
             "### Each resource, from its first register\n",
             _table(("address", "quantity", "type", "unit", "meaning"), _addressed(PLANT_RESOURCE)),
+            text.ALARMS,
+            _table(("code", "rule"), ((code, _code(rule.value)) for rule, code in CODE_OF.items())),
             *([faults] if faults else []),
             text.POINTS,
             _table(("quantity", "about", "type", "unit", "quality", "meaning"), _quantities()),
@@ -85,8 +88,8 @@ def _about(cell: Cell) -> str:
             return "the gateway"
         case Scope.UNIT:
             return "the unit"
-        case Scope.PLANT:
-            return ", ".join(dict.fromkeys(member.plant for member in about.members))
+        case Scope.PLANT | Scope.ALARMS:
+            return ", ".join(about.plants)
         case Scope.RESOURCE | Scope.TOGETHER:
             return about.members[0].resource.id
         case Scope.STATE:

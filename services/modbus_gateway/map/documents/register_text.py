@@ -267,6 +267,19 @@ Of instructions, what is in doubt counts as in force and is `incomplete`; so are
 them, and two of one kind of which nobody can say which holds. That there is none of a kind is "no value", as good as the
 state that says so. `commitment` is the start-up or shut-down that began last, `next_commitment` the one that begins first
 of those ahead.
+
+A block shows the alarms of the plant that all its resources are of, with those of the installation, as that plant's operator
+has them before him ([alarms.md](alarms.md)). Of a block of several plants these registers are reserved; a `[[modbus.point]]`
+with `plant` shows those of any plant, and with `plant = "installation"` those of no plant alone. They are never 0 because
+nothing is known: `alarms_quality` is bad, and they show what bad values do, before the first summary and once the service of
+alarms vouches for the last one no longer (a minute), and uncertain at once when it says that it went or its clock is in doubt.
+No alarm is 0 alarms of quality 192, and "no value" for the newest one.
+"""
+
+ALARMS: Final = """\
+### Alarm codes
+
+What `newest_alarm_code` shows. A number never changes its meaning; a later version may have more of them.
 """
 
 FIELDS: Final = """\
@@ -314,7 +327,7 @@ POINTS: Final = """\
 ## Quantities
 
 Any of these can stand anywhere with a `[[modbus.point]]`. A quantity of the gateway or the unit needs no name, a plant
-quantity `plant`, a resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM when it is not
-given). Flags ("1 or 0") may be discrete inputs or coils. The column quality names the quantity that tells how good a
-value is; what has none is never bad itself.
+quantity and a plant's alarms `plant`, a resource quantity `resource`, a price quantity `node` or `resource`, and `market` (RTM
+when it is not given). Flags ("1 or 0") may be discrete inputs or coils. The column quality names the quantity that tells how
+good a value is; what has none is never bad itself.
 """

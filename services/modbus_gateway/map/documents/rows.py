@@ -213,11 +213,11 @@ def _whose(cell: Cell, plants: dict[str, list[str]]) -> dict[str, str | None]:
     """The names of whom a cell is about. A quantity of a plant that is about all its resources needs only its name."""
     about = cell.about
     found: dict[str, str | None] = dict.fromkeys(("plant", "resource", "market", "node", "service", "instance"))
-    names = list(dict.fromkeys(member.plant for member in about.members))
+    names = about.plants
     ids = [member.resource.id for member in about.members]
     if names:
         found["plant"] = joined(names)
-        is_whole = cell.quantity.scope is Scope.PLANT and len(names) == 1 and ids == plants.get(names[0])
+        is_whole = not ids or (cell.quantity.scope is Scope.PLANT and len(names) == 1 and ids == plants.get(names[0]))
         found["resource"] = None if is_whole else joined(ids)
     if about.prices:
         found |= {"market": about.prices[0].market.value, "node": None if names else about.prices[0].node}

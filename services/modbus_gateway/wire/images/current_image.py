@@ -13,16 +13,17 @@ from typing import Final
 
 from dotbus.contracts.messages import Environment
 from dotbus.contracts.topics import Topics
-from dotbus.judging.arrivals import Arrival
+from dotbus.judging.arrivals import ALARMS, Arrival
 from dotbus.judging.clock_steps import Moment
 from dotbus.judging.received import Received
 from dotbus.judging.vouching import JUST_AFTER
+from dotbus.readings.alarms import read_alarms
 from dotbus.readings.instructions import read_instructions
 from dotbus.readings.motion import EndsAt
 from dotbus.readings.prices import read_price
 from dotbus.readings.reading import Read, Reading
 from dotbus.readings.resources import read_resource
-from dotbus.readings.subjects import Member, PriceAt
+from dotbus.readings.subjects import AlarmsOf, Member, PriceAt
 from dotbus.runtime.installation.modbus import Modbus
 from dotbus.runtime.logs import get_logger
 from modbus_gateway.map.register_map import RegisterMap, StateField
@@ -234,7 +235,7 @@ class CurrentImage:
     def _read_about(self, subject: ShownSubject, about: Subject, now: datetime, before: Read | None = None) -> Read:
         judging = self._map.judging
         match about:
-            case Member() | InstructionsOf() | PriceAt() | StateField():
+            case Member() | InstructionsOf() | PriceAt() | StateField() | AlarmsOf():
                 return _read_said(about, self.received, self._topics, judging, now, before)
             case PlantAt():
                 return Read(read_plant([one.shown for one in subject.resources], [one.shown for one in subject.prices]))
@@ -278,6 +279,8 @@ class CurrentImage:
         """Whether something is read of a subject that a change of a source bears on."""
         if not subject.questions.isdisjoint(changes.questions) or (changes.itself and subject.about == GatewayItself()):
             return True
+        if isinstance(subject.about, AlarmsOf):
+            return source.startswith(f"{ALARMS}/")
         is_judged = not subject.upstreams.isdisjoint(changes.upstreams)
         return is_judged and any(self.received.has_said(source, topic) for topic in topics_of(subject.about, self._topics))
 
@@ -313,6 +316,8 @@ def _read_said(about: Said, received: Received, topics: Topics, judging: Modbus,
             return read_price(about, received, topics, judging, now)
         case StateField():
             return read_field(about, received, topics, judging, now)
+        case AlarmsOf():
+            return read_alarms(about, received, topics, now)
 
 
 def _of_topic(subjects: Iterable[ShownSubject], topics: Topics) -> dict[str, list[ShownSubject]]:

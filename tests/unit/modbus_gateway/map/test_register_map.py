@@ -178,6 +178,7 @@ def test_a_gateway_follows_only_what_it_shows_and_services_last():
         topics.instructions("delta", "HYDRO"),
         topics.instructions("delta", "PUMP"),
         topics.lmp("RTM", "NODE2"),
+        topics.alarm_summary("delta"),
         "dotbus/v1/service/+/+",
     ]
 

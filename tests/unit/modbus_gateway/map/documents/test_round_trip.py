@@ -47,6 +47,8 @@ def quantities(draw: st.DrawFn) -> dict[str, object]:
             line |= draw(
                 st.fixed_dictionaries({"plant": st.just("sierra")}) | st.fixed_dictionaries({"resources": SEVERAL_RESOURCES})
             )
+        case Scope.ALARMS:
+            line["plant"] = draw(st.sampled_from(["sierra", "delta", "installation"]))
         case Scope.RESOURCE | Scope.TOGETHER:
             line["resource"] = draw(RESOURCES)
         case Scope.PRICE:

@@ -21,6 +21,7 @@ from gateway_story import (
 
 from dotbus.contracts.messages import Trajectory
 from dotbus.judging.arrivals import Arrival, Problem
+from dotbus.readings.alarms import read_alarms
 from dotbus.readings.instructions import read_instructions
 from dotbus.readings.prices import read_price
 from dotbus.readings.resources import read_resource
@@ -361,6 +362,7 @@ def test_every_quantity_can_be_read():
     made = {
         Scope.GATEWAY: read_gateway(gateway.received, judging, now),
         Scope.PLANT: read_plant([resource.named], []),
+        Scope.ALARMS: read_alarms(gateway.map.alarmed[0], gateway.received, gateway.topics, now).named,
         Scope.RESOURCE: {**resource.named, **instructed.named},
         Scope.PRICE: read_price(price_at, gateway.received, gateway.topics, judging, now).named,
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 from full_image import FullImage, full_image
 from gateway_story import (
+    alarm_summary,
     at,
     dot,
     installation,
@@ -21,7 +22,17 @@ from gateway_story import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dotbus.contracts.messages import Dot, InstructionAnswer, Instructions, Lmp, ServiceStatus, Trajectory, WithdrawnBatch
+from dotbus.contracts.alarms import AlarmPriority
+from dotbus.contracts.messages import (
+    AlarmSummary,
+    Dot,
+    InstructionAnswer,
+    Instructions,
+    Lmp,
+    ServiceStatus,
+    Trajectory,
+    WithdrawnBatch,
+)
 from dotbus.judging.arrivals import Arrival, Problem
 from modbus_gateway.map.draft import read_map
 from modbus_gateway.map.quantities import QUANTITIES, TEXT, Scope
@@ -34,6 +45,7 @@ WHOSE = {
     Scope.GATEWAY: {},
     Scope.UNIT: {},
     Scope.PLANT: {"plant": "sierra"},
+    Scope.ALARMS: {"plant": "sierra"},
     Scope.RESOURCE: {"resource": "SOLAR"},
     Scope.PRICE: {"node": "NODE1"},
     Scope.TOGETHER: {"resource": "SOLAR"},
@@ -69,6 +81,9 @@ PLACE = installation(
         {**QUALITY, "address": 2, "quantity": "trajectory_mw", "on_bad": "exception"},
         {**QUALITY, "address": 4, "quantity": "dot_age_s", "type": "int16"},
         {"unit_id": 20, "address": 9, "quantity": "worst_reasons", "plant": "sierra"},
+        {"unit_id": 22, "address": 0, "quantity": "alarms_unacknowledged", "plant": "installation", "on_bad": "hold"},
+        {"unit_id": 22, "address": 1, "quantity": "alarms_quality", "plant": "installation"},
+        {"unit_id": 22, "address": 2, "quantity": "newest_alarm_age_s", "plant": "installation", "on_bad": "exception"},
         {**QUALITY, "address": 10, "quantity": "set_point_mw", "type": "float64", "min": -4.0, "max": 50.0},
         {**QUALITY, "address": 14, "quantity": "dot_mw", "stale_after_s": 31.0, "on_bad": "hold"},
         {**QUALITY, "address": 16, "quantity": "dot_quality"},
@@ -84,7 +99,7 @@ JUST_BEFORE_S = 0.000001
 
 
 State = Dot | Trajectory | Instructions | Lmp
-Said = State | ServiceStatus | Problem | None
+Said = State | AlarmSummary | ServiceStatus | Problem | None
 
 
 class Beside:
@@ -253,8 +268,24 @@ def prices(draw: st.DrawFn, now_s: float) -> tuple[str, Lmp]:
 
 
 @st.composite
+def summaries(draw: st.DrawFn, now_s: float) -> tuple[str, AlarmSummary]:
+    said_s, newest = now_s - draw(BEFORE_S), draw(st.none() | st.sampled_from([1, 11, 65_535]))
+    said = alarm_summary(
+        (draw(st.sampled_from(AlarmPriority)), draw(st.sampled_from([0, 1, 70_000])), draw(st.integers(0, 3))),
+        said_s=said_s,
+        valid_s=draw(st.sampled_from([0, 20, 60, 60])),
+        plant=draw(st.sampled_from(["sierra", "delta", "installation"])),
+        source=f"alarms/{draw(SOURCES)}",
+        newest_code=newest,
+        newest_raised_at=at(said_s - draw(BEFORE_S)) if newest else None,
+        is_flood=draw(st.booleans()),
+    )
+    return TOPICS.alarm_summary(said.plant), said
+
+
+@st.composite
 def statuses(draw: st.DrawFn, now_s: float) -> tuple[str, ServiceStatus | None]:
-    service, instance = draw(st.sampled_from(["ads_ingest", "ads_ingest", "lmp_ingest"])), draw(SOURCES)
+    service, instance = draw(st.sampled_from(["ads_ingest", "ads_ingest", "lmp_ingest", "alarms"])), draw(SOURCES)
     topic = TOPICS.service(service, instance)
     if draw(st.integers(0, 9)) == 0:
         return topic, None
@@ -267,7 +298,12 @@ def statuses(draw: st.DrawFn, now_s: float) -> tuple[str, ServiceStatus | None]:
 @st.composite
 def problems(draw: st.DrawFn, _now_s: float) -> tuple[str, Problem | None]:
     topic = draw(
-        st.sampled_from([TOPICS.dot("sierra", "SOLAR"), TOPICS.trajectory("sierra", "BESS"), TOPICS.lmp("RTM", "NODE1")])
+        st.sampled_from(
+            [
+                *(TOPICS.dot("sierra", "SOLAR"), TOPICS.trajectory("sierra", "BESS"), TOPICS.lmp("RTM", "NODE1")),
+                TOPICS.alarm_summary("sierra"),
+            ]
+        )
     )
     return topic, draw(st.sampled_from([Problem.UNDECODABLE, Problem.WRONG_ENVIRONMENT, None]))
 
@@ -281,7 +317,7 @@ def said_again(draw: st.DrawFn, said: dict[str, State], now_s: float) -> tuple[s
 
 
 Drawn = Callable[[float], st.SearchStrategy]
-MESSAGES: list[Drawn] = [dots, dots, curves, instructed, instructed, prices, statuses, statuses, problems]
+MESSAGES: list[Drawn] = [dots, dots, curves, instructed, instructed, prices, summaries, statuses, statuses, problems]
 WHAT = ["hear", "hear", "hear", "hear", "hear again", "hear again", "pass", "pass", "turn", "set"]
 PASSED_S = st.sampled_from([0.0, 0.25, 1.0, 5.0, 7.5, 15.0, 31.0, 61.0, 100.0, 400.0])
 STEPS_S = st.sampled_from([0.4, -0.4, 1.0, -1.0, 70.0, -70.0])
