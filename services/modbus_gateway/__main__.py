@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from prometheus_client import CollectorRegistry
 
 from dotbus.contracts.topics import encode_name
-from dotbus.judging.received import Received
 from dotbus.runtime.ingest import open_outbox
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.mqtt.bus import Bus
@@ -22,6 +21,7 @@ from modbus_gateway.entrances import entrances
 from modbus_gateway.map_commands import add_map_commands
 from modbus_gateway.metrics import GatewayMetrics
 from modbus_gateway.reloading.memory import undisturbed
+from modbus_gateway.service import Service
 from modbus_gateway.serving import Serving
 from modbus_gateway.settings import PREFIX, Configuration, load_configuration
 from modbus_gateway.writes.wiring import Writes
@@ -52,7 +52,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     identity = Identity(NAME, configuration.service.instance, installation.environment, utc_now())
     bus = Bus(configuration.bus, _client_id(identity), clock=utc_now, will=identity.will(installation.topics))
     with undisturbed(tidies=True):
-        writes = _writes(configuration, identity, bus, metrics, lambda: serving.service.images.received)
+        writes = _writes(configuration, identity, bus, metrics, lambda: serving.service)
         serving = Serving(configuration, identity, bus, metrics, writes)
     service, server, gateways = serving.service, serving.server, serving.gateways
 
@@ -93,7 +93,7 @@ def _client_id(identity: Identity) -> str:
 
 
 def _writes(
-    configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, received: Callable[[], Received]
+    configuration: Configuration, identity: Identity, bus: Bus, metrics: GatewayMetrics, service: Callable[[], Service]
 ) -> Writes | None:
     """What a gateway has for writes; None when its map takes none."""
     installation = configuration.installation
@@ -107,8 +107,8 @@ def _writes(
         bus,
         _client_id(identity),
         open_outbox(configuration.own, f"{PREFIX}STATE_DIR"),
-        received,
-        stale_after_s=installation.modbus.stale_after_s,
+        lambda: service().images.received,
+        stale_after_s=lambda: service().stale_after_s,
         wall=utc_now,
         monotonic_s=lasting_s,
         count=metrics.written,

@@ -93,6 +93,11 @@ class Service:
         bus.on_connection(self.on_connection)
 
     @property
+    def stale_after_s(self) -> float:
+        """How long CAISO's word counts, by the map in force."""
+        return self._map.judging.stale_after_s
+
+    @property
     def images(self) -> CurrentImage:
         """What is served now."""
         return self._images

@@ -81,8 +81,8 @@ class Serving:
         )
         self.gateways.serve(register_map.hashes)
         self.service.follow(bus, writes.follows if writes else ())
-        config = configuration.service.config
-        self._reloads = Reloads(register_map, lambda: read_again(config, installation), self._change, clock=utc_now)
+        config, writables = configuration.service.config, configuration.writables
+        self._reloads = Reloads(register_map, lambda: read_again(config, installation, writables), self._change, clock=utc_now)
         self.requests = RequestsOnBus(bus, self._reloads, self._topics, identity, clock=utc_now, loop=loop)
         saying, refused = self.gateways.saying, self.gateways.refused
         self.presence = Presence(
@@ -129,5 +129,7 @@ class Serving:
         self.server.serve(Served(frozenset(), lambda _unit_id: None, NothingWritable(), self._called))
 
     def _look_round(self) -> None:
+        if self._writes:
+            self._writes.writing.turned()
         self.server.tend()
         self.gateways.look_round()

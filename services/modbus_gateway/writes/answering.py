@@ -23,7 +23,6 @@ from modbus_gateway.writes.answers import (
     AnswerState,
     Command,
     Outcome,
-    Sending,
     answer_registers,
     fill,
     pass_time,
@@ -128,11 +127,11 @@ class Answering:
             before = pass_time(self._states[block], now)
             sending = fill(before, pieces, self._listed(block), client, now)
             if sending.answer:
-                return self._send(block, before, sending, sending.answer, client, now, keep)
-            if sending.refusal and sending.state.outcome is Outcome.REFUSED and sending.state is not before:
+                return self._send(block, before, sending.state, sending.answer, client, now, keep)
+            if sending.refused_by:
                 action, number = sending.tried
-                told = sending.state.detail if number is None else f"instruction number {number}: {sending.state.detail}"
-                keep([written_command(block, action, None, client, sending.state.refused_by, told)])
+                told = sending.detail if number is None else f"instruction number {number}: {sending.detail}"
+                keep([written_command(block, action, None, client, sending.refused_by, told)])
             self._states[block] = sending.state
             return sending.refusal
 
@@ -147,7 +146,7 @@ class Answering:
         self,
         block: AnswerBlock,
         before: AnswerState,
-        sending: Sending,
+        after: AnswerState,
         answer: Answer,
         client: Client,
         now: Now,
@@ -157,14 +156,15 @@ class Answering:
         if is_told and not self._bus.connected:
             told = "the broker is not there; nothing was sent"
             keep([written_command(block, answer.action, answer.accept_dot_mw, client, "bus", f"instruction {uid}: {told}")])
-            self._states[block] = replace(before, filling=None, outcome=Outcome.REFUSED, refused_by="bus", detail=told)
+            refused = replace(after, sent=before.sent, outcome=Outcome.REFUSED, refused_by="bus", detail=told)
+            self._states[block] = replace(refused, may_be_again=True)
             return Refusal.FAILURE
         if not keep([written_command(block, answer.action, answer.accept_dot_mw, client, None, f"instruction {uid}")]):
             return Refusal.FAILURE
         if is_told:
-            self._states[block] = self._queue(block, sending.state, answer, client, now)
+            self._states[block] = self._queue(block, after, answer, client, now)
         else:
-            self._states[block] = replace(sending.state, outcome=Outcome.ACKNOWLEDGED)
+            self._states[block] = replace(after, outcome=Outcome.ACKNOWLEDGED)
         return None
 
     def _queue(self, block: AnswerBlock, state: AnswerState, answer: Answer, client: Client, now: Now) -> AnswerState:

@@ -111,7 +111,10 @@ class AnswerState:
         filling: what waits for a sequence number; None when nothing does.
         sent: the words of the last answer that was taken to be sent.
         sequence: the number that was written last, 0 before the first.
+        asked: the words that were written with it.
         outcome: what became of it.
+        may_be_again: whether it may be written again: nobody was there to be told.
+        since: what was wrong, in words, with a number that was none to send by; empty when none was written since.
         command: whose reply counts; None when none was sent.
         until_s: how long it is.
     """
@@ -119,6 +122,9 @@ class AnswerState:
     filling: Filling | None = None
     sent: Mapping[Part, bytes] = field(default_factory=dict)
     sequence: int = 0
+    asked: Mapping[Part, bytes] = field(default_factory=dict)
+    may_be_again: bool = False
+    since: str = ""
     outcome: Outcome = Outcome.NOTHING
     result_code: int | None = None
     refused_by: str = ""
@@ -132,12 +138,15 @@ class Sending:
     """What a write to an answer block comes to: an answer to be sent, or what the client is told, or neither.
 
     Attributes:
+        refused_by: what refused it, where that is to be kept; `detail` is why, in words.
         tried: the action of what was refused, and the instruction by its number, as far as they are known.
     """
 
     state: AnswerState
     answer: Answer | None = None
     refusal: Refusal | None = None
+    refused_by: str = ""
+    detail: str = ""
     tried: tuple[str, int | None] = ("answer", None)
 
 
@@ -176,19 +185,24 @@ def fill(state: AnswerState, pieces: Sequence[Piece], listed: Listed, client: Cl
 
 def _send(state: AnswerState, filling: Filling | None, sequence: int, listed: Listed) -> Sending:
     words: Mapping[Part, bytes] = filling.words if filling else {}
-    if filling is None and sequence and sequence == state.sequence:  # a reply of ours was lost on its way
-        is_refused = state.outcome is Outcome.REFUSED and state.command is None
-        return Sending(state, refusal=Refusal.COUNT if is_refused else None)
+    if sequence and sequence == state.sequence and (not words or (words == state.asked and not state.may_be_again)):
+        return _as_before(state)
     if state.outcome is Outcome.SENT:
         return Sending(state, refusal=Refusal.FAILURE)
-    if sequence in (0, state.sequence):
+    if sequence == 0 or (sequence == state.sequence and not state.may_be_again):
         told = "its sequence number is 0, or was written before"
-        kept = replace(_refused(state, state.sequence, "commit", told), filling=state.filling)
-        return Sending(kept, refusal=Refusal.COUNT, tried=_tried(words))
+        return Sending(replace(state, since=told), None, Refusal.COUNT, "commit", told, _tried(words))
     answer = _answer(words, listed)
     if isinstance(answer, str):
-        return Sending(_refused(state, sequence, "command", answer), refusal=Refusal.COUNT, tried=_tried(words))
-    return Sending(AnswerState(sent=words, sequence=sequence), answer)
+        refused = AnswerState(None, state.sent, sequence, words, outcome=Outcome.REFUSED, refused_by="command", detail=answer)
+        return Sending(refused, None, Refusal.COUNT, "command", answer, _tried(words))
+    return Sending(AnswerState(sent=words, sequence=sequence, asked=words), answer)
+
+
+def _as_before(state: AnswerState) -> Sending:
+    """The same again: a reply of ours was lost on its way, and this is the question what became of it."""
+    is_refused = state.outcome is Outcome.REFUSED and state.command is None
+    return Sending(replace(state, filling=None, since=""), refusal=Refusal.COUNT if is_refused else None)
 
 
 def _tried(words: Mapping[Part, bytes]) -> tuple[str, int | None]:
@@ -215,14 +229,11 @@ def _answer(words: Mapping[Part, bytes], listed: Listed) -> Answer | str:
     return Answer(action, instruction, megawatts if action == "partial" else None, reason if 0 < reason < _NOT_SAID else None)
 
 
-def _refused(state: AnswerState, sequence: int, refused_by: str, detail: str) -> AnswerState:
-    return AnswerState(sent=state.sent, sequence=sequence, outcome=Outcome.REFUSED, refused_by=refused_by, detail=detail)
-
-
 def replied(state: AnswerState, reply: InstructionResponseReply) -> AnswerState:
     """The block once the reply to its command came, also one that came late."""
     return replace(
         state,
+        since="",
         outcome=_OUTCOMES.get(reply.outcome or "", Outcome.UNKNOWN),
         result_code=reply.result_code,
         refused_by=reply.refused_by or "",
@@ -233,13 +244,20 @@ def replied(state: AnswerState, reply: InstructionResponseReply) -> AnswerState:
 def answer_registers(state: AnswerState, listed: Listed) -> bytes:
     """The registers before the places, see docs/registers.md."""
     written = b"".join(state.sent.get(part, nothing) for part, nothing in _NO_WORDS.items())
-    refused_by = REFUSED_BY.index(state.refused_by) if state.refused_by in REFUSED_BY else _ANOTHER
-    code = state.result_code
+    outcome, code, by, detail = _shown(state)
+    refused_by = REFUSED_BY.index(by) if by in REFUSED_BY else _ANOTHER
     is_said = code is not None and 0 <= code < _NOT_SAID
-    numbers = [state.sequence, state.sequence, state.outcome, code if is_said else _NOT_SAID, refused_by]
+    numbers = [state.sequence, state.sequence, outcome, code if is_said else _NOT_SAID, refused_by]
     count = min(len(listed.open), _NOT_SAID - 1) if listed.level else _NOT_SAID
     behind = [listed.level, count, *[_NOT_SAID] * 4]
-    return written + _packed(numbers) + _words(state.detail) + _packed(behind)
+    return written + _packed(numbers) + _words(detail) + _packed(behind)
+
+
+def _shown(state: AnswerState) -> tuple[Outcome, int | None, str, str]:
+    """Outcome, CAISO's code, what refused it, and words: of the last number, unless one came since that was none."""
+    if state.since:
+        return Outcome.REFUSED, None, "commit", state.since
+    return state.outcome, state.result_code, state.refused_by, state.detail
 
 
 def _packed(numbers: Sequence[int | None]) -> bytes:

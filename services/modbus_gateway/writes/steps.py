@@ -27,6 +27,18 @@ def write(state: UnitState, of_unit: Writables, pieces: Sequence[Piece], client:
         now: the time.
     """
     points = [(piece.slot.owner, piece.words) for piece in pieces if isinstance(piece.slot.owner, WritablePoint)]
+    step = _write(state, of_unit, pieces, points, client, now)
+    if step.refusal is None:
+        return replace(step, state=_heard(step.state, pieces, now, takes=bool(points or step.written)))
+    told = {one.point for one in step.written}
+    untold = [entry for entry in points if entry[0] not in told]  # whatever of it was wrong, all of the request is refused
+    return replace(step, written=(*step.written, *_all_refused(state, untold, client, {})))
+
+
+def _write(
+    state: UnitState, of_unit: Writables, pieces: Sequence[Piece], points: Sequence[Entry], client: Client, now: Now
+) -> Step:
+    """The same, but for what every refusal tells of and who was heard by it."""
     at_once = [entry for entry in points if not entry[0].needs_commit]
     to_confirm = [entry for entry in points if entry[0].needs_commit]
     sequence = next((int.from_bytes(piece.words) for piece in pieces if piece.slot.part is Part.SEQUENCE), None)
@@ -34,15 +46,14 @@ def write(state: UnitState, of_unit: Writables, pieces: Sequence[Piece], client:
         return Step(state, _all_refused(state, at_once, client, wrong), Refusal.COUNT)
     if foreign := _foreign(state, to_confirm, client, confirms=sequence is not None):
         return foreign
-    staged = _stage(state, of_unit, to_confirm, client, now)
-    step = _take(staged, at_once, client, now)
-    if sequence is not None:
-        commit = _commit(state, step.state, sequence, client, now)
-        if commit.refusal:
-            return commit
-        unkept = replace(state, answered=sequence, outcome=Result.NOT_KEPT, since=None, wrong=None)
-        step = Step(commit.state, (*step.written, *commit.written), unkept=unkept)
-    return replace(step, state=_heard(step.state, pieces, now))
+    step = _take(_stage(state, of_unit, to_confirm, client, now), at_once, client, now)
+    if sequence is None:
+        return step
+    commit = _commit(state, step.state, sequence, client, now)
+    if commit.refusal:
+        return commit
+    unkept = replace(state, answered=sequence, outcome=Result.NOT_KEPT, since=None, wrong=None)
+    return Step(commit.state, (*step.written, *commit.written), unkept=unkept)
 
 
 def why_not(point: WritablePoint, words: bytes) -> tuple[str, str] | None:
@@ -114,16 +125,14 @@ def _commit(before: UnitState, state: UnitState, sequence: int, client: Client, 
         client: who writes.
         now: the time.
     """
-    if state.staging is None:
-        return _nothing_staged(before, state, sequence)
+    entries = list(state.staging.words.values()) if state.staging else []
     was_answered = sequence == before.answered and before.outcome is not Result.NOT_KEPT
-    if sequence == 0 or was_answered:
-        told = "its sequence number is 0, or was answered before"
-        written = _all_refused(
-            before, list(state.staging.words.values()), client, dict.fromkeys(state.staging.words, ("commit", told))
-        )
+    if sequence == 0 or (entries and was_answered):
+        told = ("commit", "its sequence number is 0, or was answered before")
+        written = _all_refused(before, entries, client, {point.key: told for point, _words in entries})
         return Step(replace(before, since=Result.SEQUENCE, wrong=None), written, Refusal.COUNT)
-    entries = list(state.staging.words.values())
+    if not entries:
+        return _nothing_staged(before, state, sequence)
     if wrong := _wrong(entries):
         first = next(point for point, _words in entries if point.key in wrong)
         result = Result.LIMITS if wrong[first.key][0] == "limits" else Result.NO_VALUE
@@ -135,7 +144,7 @@ def _commit(before: UnitState, state: UnitState, sequence: int, client: Client, 
 
 def _nothing_staged(before: UnitState, state: UnitState, sequence: int) -> Step:
     """The same number again is the question what became of it: a reply may have been lost on its way."""
-    if sequence and sequence == before.answered:
+    if sequence == before.answered:
         if before.outcome is Result.TAKEN:
             return Step(replace(state, since=None))
         return Step(replace(before, since=None), (), Refusal.COUNT)
@@ -143,10 +152,17 @@ def _nothing_staged(before: UnitState, state: UnitState, sequence: int) -> Step:
     return Step(replace(before, answered=sequence, outcome=outcome, since=None, wrong=None), (), Refusal.COUNT)
 
 
-def _heard(state: UnitState, pieces: Sequence[Piece], now: Now) -> UnitState:
-    """A counter that stands still is a driver that repeats what a controller said which is gone."""
+def _heard(state: UnitState, pieces: Sequence[Piece], now: Now, *, takes: bool) -> UnitState:
+    """A counter that stands still is a driver that repeats what a controller said which is gone; so is a number of a commit.
+
+    Args:
+        state: the unit afterwards.
+        pieces: what was written.
+        now: the time.
+        takes: whether a value of the request was taken or staged, or any by its commit.
+    """
     heartbeat = next((int.from_bytes(piece.words) for piece in pieces if piece.slot.part is Part.HEARTBEAT), None)
     goes_on = heartbeat is not None and heartbeat != state.heartbeat
-    if goes_on or any(piece.slot.part is not Part.HEARTBEAT for piece in pieces):
+    if goes_on or takes:
         state = replace(state, heard_s=now.seconds)
     return state if heartbeat is None else replace(state, heartbeat=heartbeat)

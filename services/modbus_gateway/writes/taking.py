@@ -1,8 +1,10 @@
 """Taking: what the wire writes: judged by who writes it, kept as an event, and then taken. What is not kept does not hold."""
 
+import math
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from dotbus.contracts.messages import PointWritten, Telemetry
@@ -21,6 +23,10 @@ from modbus_gateway.writes.telemetry import telemetry_of
 from modbus_gateway.writes.unit import Now, Step, UnitState, Written, lapse, refused
 
 _BIT: Final = (b"\0\0", b"\0\1")
+STOPPED_AFTER_S: Final = 2.0
+"""Nothing else keeps the loop that serves from turning for so long; the same that `beside.echo` goes by."""
+WAITED_FOR_S: Final = 1.0
+"""How long after a stop a write may be one that waited for its end with the system: all that did are read by then."""
 Keep = Callable[[Sequence[PointWritten]], None]
 """Puts events where they are not lost, or raises sqlite3.Error."""
 
@@ -70,6 +76,7 @@ class Taking:
         self._count = count
         self._gathering = Gathering(identity)
         self._keeps = True
+        self._turned_s, self._resumed_s = math.inf, -math.inf
         self._lock = threading.RLock()
         self._log = get_logger("writes")
 
@@ -87,6 +94,13 @@ class Taking:
             now = self._clock()
             self._lapse(unit_id, now)
             return self._states[unit_id], now
+
+    def turned(self) -> None:
+        """The loop that serves goes on; to be called more often than in `STOPPED_AFTER_S`, before the first write too."""
+        with self._lock:
+            now_s = self._clock().seconds
+            self._look_for_stop(now_s)
+            self._turned_s = now_s
 
     def telemetry(self) -> Iterator[Telemetry]:
         """What is to be said of each point now."""
@@ -118,30 +132,42 @@ class Taking:
         self._taken()
         return step.refusal
 
+    def _look_for_stop(self, now_s: float) -> None:
+        """Whoever comes first after a stop of the process, of its machine or of the loop sees it."""
+        if now_s - self._turned_s > STOPPED_AFTER_S:
+            self._turned_s = self._resumed_s = now_s
+
     def _is_writer(self, client: Client) -> bool:
         """Whether a client may write anything at all. Who may not learns nothing of what could be written where."""
         return client.may_write if client.subject is not None else is_within(client.address, self._networks)
 
     def _step(self, unit_id: int, pieces: tuple[Piece, ...] | Cut, client: Client, now: Now) -> Step:
         state = self._states[unit_id]
-        touched: list[tuple[Slot, bytes | None]]
+        whole, wrong = ((), pieces.reason) if isinstance(pieces, Cut) else (pieces, "")
+        touched: list[tuple[Slot, bytes | None]] = [(piece.slot, piece.words) for piece in whole]
         if isinstance(pieces, Cut):
             touched = [(slot, None) for slot in pieces.touched]
-        else:
-            touched = [(piece.slot, piece.words) for piece in pieces]
-        if not self._is_writer(client) or any(not may_write(slot.writers, client) for slot, _words in touched):
-            return Step(state, _refuse(state, touched, client, "role", "who wrote it may not"), Refusal.FUNCTION)
-        if isinstance(pieces, Cut):
-            return Step(state, _refuse(state, touched, client, "point", pieces.reason), Refusal.ADDRESS)
-        if self._answering and any(isinstance(slot.owner, AnswerBlock) for slot, _words in touched):
-            return Step(state, refusal=self._answer(self._answering, pieces, client, now))
-        return write(state, self._units[unit_id], pieces, client, now)
+        if why := self._why_not([slot for slot, _words in touched], wrong, client, now):
+            refused_by, told, refusal = why
+            return Step(state, _refuse(state, touched, client, refused_by, told), refusal)
+        if self._answering and _answers(slot for slot, _words in touched):
+            keep = partial(self._happened, now=now)
+            return Step(state, refusal=self._answering.write(whole, client, now, keep))
+        return write(state, self._units[unit_id], whole, client, now)
 
-    def _answer(self, answering: Answering, pieces: Sequence[Piece], client: Client, now: Now) -> Refusal | None:
-        """What answers an instruction is written by requests of its own."""
-        if len({piece.slot.owner for piece in pieces}) > 1:
-            return Refusal.ADDRESS
-        return answering.write(pieces, client, now, lambda written: self._happened(written, now))
+    def _why_not(self, touched: Sequence[Slot], wrong: str, client: Client, now: Now) -> tuple[str, str, Refusal] | None:
+        """What refuses a request whatever its values are, and why in words; None when nothing does."""
+        if not self._is_writer(client) or any(not may_write(slot.writers, client) for slot in touched):
+            return "role", "who wrote it may not", Refusal.FUNCTION
+        if wrong:
+            return "point", wrong, Refusal.ADDRESS
+        if _answers(touched) and len({slot.owner for slot in touched}) > 1:
+            return "point", "what answers an instruction is written by a request of its own", Refusal.ADDRESS
+        self._look_for_stop(now.seconds)
+        if now.seconds - self._resumed_s < WAITED_FOR_S:
+            told = "the gateway was stopped, and this may have waited meanwhile; nobody knows how old it is"
+            return "fault", told, Refusal.FAILURE
+        return None
 
     def _lapse(self, unit_id: int, now: Now) -> None:
         """Let time act. That it did is true whether or not it can be kept."""
@@ -169,6 +195,10 @@ class Taking:
         else:
             self._keeps = True
         return self._keeps
+
+
+def _answers(touched: Iterable[Slot]) -> bool:
+    return any(isinstance(slot.owner, AnswerBlock) for slot in touched)
 
 
 def _refuse(

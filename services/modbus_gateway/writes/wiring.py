@@ -32,7 +32,7 @@ class Writes:
         client_id: of that connection.
         outbox: of the gateway.
         received: what came from the bus, until now.
-        stale_after_s: how long CAISO's word counts.
+        stale_after_s: how long CAISO's word counts, by the map in force.
         wall: the wall clock.
         monotonic_s: seconds that never go back.
         count: told the outcome of each write.
@@ -51,7 +51,7 @@ class Writes:
         outbox: Outbox,
         received: Callable[[], Received],
         *,
-        stale_after_s: float,
+        stale_after_s: Callable[[], float],
         wall: Callable[[], datetime],
         monotonic_s: Callable[[], float],
         count: Callable[[str], None] = lambda _outcome: None,
@@ -124,4 +124,4 @@ class Writes:
 
     def _listed(self, block: AnswerBlock) -> Listed:
         topic = self._topics.instructions(block.plant, block.resource_id)
-        return list_open(self._received(), topic, self._stale_after_s, self._wall())
+        return list_open(self._received(), topic, self._stale_after_s(), self._wall())

@@ -5,9 +5,12 @@ import os
 import queue
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -39,6 +42,7 @@ from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery, Outgoing
 from dotbus.runtime.settings.settings import BusSettings
 from dotbus.testing import samples
+from modbus_gateway.beside.echo import STOPPED_AFTER_S
 
 pytestmark = pytest.mark.integration
 
@@ -46,7 +50,7 @@ TOPICS = Topics()
 RESOURCE = "TEST_RESOURCE_1"
 UNIT, ACTUAL, STAGED, COMMIT, COIL, ANSWER = 1, 100, 110, 120, 5, 200
 PLACES = ANSWER + 41
-ILLEGAL_FUNCTION, ILLEGAL_VALUE = 1, 3
+ILLEGAL_FUNCTION, ILLEGAL_VALUE, FAILURE = 1, 3, 4
 ON = True
 EXAMPLE = (Path(__file__).parents[3] / "config/dotbus.example.toml").read_text(encoding="utf-8")
 DOCUMENT = (Path(__file__).parents[3] / "docs/registers.md").read_text(encoding="utf-8")
@@ -306,6 +310,24 @@ def test_what_is_refused_is_told_to_the_client_and_on_the_bus(gateway: Gateway, 
     assert scada.write_coil(COIL, ON, device_id=UNIT).exception_code == ILLEGAL_FUNCTION
     eventually(lambda: heard.writes() == [("actual_mw", 99.0, "limits"), ("breaker_closed", True, "role")])
     assert heard.point("actual_mw")[-1] == (None, 0)
+
+
+def test_what_was_written_while_the_gateway_was_stopped_is_refused_and_what_is_written_after_it_is_taken(
+    gateway: Gateway, heard: Heard, scada: ModbusTcpClient
+):
+    assert gateway.process
+    assert not scada.write_registers(ACTUAL, megawatts(scada, 10.0), device_id=UNIT).isError()
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as line:
+        gateway.process.send_signal(signal.SIGSTOP)
+        line.sendall(struct.pack(">HHHBBHHBf", 1, 0, 11, UNIT, 16, ACTUAL, 2, 4, 11.0))
+        until_s = time.monotonic() + STOPPED_AFTER_S + 0.5
+        eventually(lambda: time.monotonic() > until_s)
+        gateway.process.send_signal(signal.SIGCONT)
+        assert line.recv(64)[7:] == bytes((16 | 0x80, FAILURE))
+    eventually(lambda: not scada.write_registers(ACTUAL, megawatts(scada, 12.0), device_id=UNIT).isError())
+    eventually(lambda: heard.point("actual_mw")[-1][0] == 12.0)
+    assert 11.0 not in [value for value, _quality in heard.point("actual_mw")]
+    assert ("actual_mw", 11.0, "fault") in heard.writes()
 
 
 def test_staged_values_are_taken_by_a_commit_and_the_registers_tell_so(gateway: Gateway, heard: Heard, scada: ModbusTcpClient):

@@ -95,8 +95,11 @@ little: use TLS where others reach the network.
 | 02 | something of it takes no writes, or a value of several registers is not written whole | `point` |
 | 03 | a value beyond its limits, not finite or "no value"; a commit that took nothing | `limits`, `value`, `commit` |
 | 04 | not kept (disk); staged by another client; an answer is on its way, or has no broker | `commit`, `bus`, or none |
+| 04 | within a second after the gateway or its machine was stopped for more than 2 s | `fault` |
 
 Modbus/TCP Security has 01 for a role that may not. Where none of the addresses takes writes, 02 is of no point and no event.
+What was written while the gateway was stopped waits with the system, and nobody knows how old it is when it is read: it is
+refused, and so is what comes at that moment. Write it again.
 
 **What is read back.** Each register that is written reads what was *taken*, and "no value" before, once it is stale, and
 while it is only staged; a coil reads 0 then. What was refused changes nothing. A SCADA that reads back after it wrote sees
@@ -105,9 +108,9 @@ connection comes back.
 
 **When a value is stale.** Once it was not written for its `expires_after_s`, or nobody wrote to the unit for `watchdog_s`; a
 line needs one of both. Its register then reads "no value", its quality 0, and the bus is told at once. A value that became
-stale by the watchdog stays so until it is written again. Any write that is taken feeds the watchdog; the heartbeat register
-does when it is written with another number than before, since a driver may repeat for ever what a controller said that is
-gone.
+stale by the watchdog stays so until it is written again. Any value that is taken or staged feeds the watchdog; the heartbeat
+register does when it is written with another number than before, since a driver may repeat for ever what a controller said
+that is gone. A number of a commit that is only repeated does not, nor does what answers an instruction.
 
 ### Commit
 
@@ -133,6 +136,11 @@ sent last. What is filled in waits for the number for 30 s.
 
 {_table(ANSWER_WRITTEN, ANSWER_STATUS)}
 | {ANSWER_STATUS[-1].end} to {PLACES_AT - 1} | | | | reserved |
+
+A number that is 0, or was written before with another answer, sends nothing and is refused by `commit`: registers 8 to 10 then
+speak of that, and register 7 stays. The same number again, with nothing else or with the same answer, is answered as before
+and sent once, and the registers tell what became of it: a reply that was lost does no harm. What was refused by `bus` may be
+written again under its number.
 
 The words of a reply are those of [topics.md](topics.md#answering-an-instruction). Behind them stand {PLACE_REGISTERS} registers
 for each place, in the order of the instructions' starts, big word order:

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 from gateway_story import at, installation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dotbus.contracts.codec import decode_as, encode
 from dotbus.contracts.messages import Environment, ReloadReply, ReloadRequest
 from dotbus.runtime.hanging import HANG_MOST
-from dotbus.runtime.installation.file import load_installation
+from dotbus.runtime.installation.file import load_installation, read_installation
 from dotbus.runtime.presence import Identity
 from dotbus.runtime.settings.mistakes import ConfigurationRefused
 from dotbus.testing.bus import FakeBus
-from modbus_gateway.map.draft import read_map
+from modbus_gateway.map.draft import draft, read_map
 from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.map.writable import Writables
 from modbus_gateway.reloading import reading
-from modbus_gateway.reloading.reading import read_again
+from modbus_gateway.reloading.reading import LOOKS_MOST, read_again
 from modbus_gateway.reloading.reloads import MOST_WAITING, Outcome, Reloads
 from modbus_gateway.reloading.requests import RequestsOnBus
 
@@ -34,6 +37,7 @@ address = 0
 quantity = "dot_mw"
 resource = "SOLAR"
 """
+LONGER = FILE + "".join(FILE[FILE.index("[[modbus.point]]") :].replace("20", str(unit)) for unit in (21, 22))
 
 
 class Story:
@@ -44,13 +48,20 @@ class Story:
         self.file.write_text(FILE)
         self.installation = load_installation(self.file)
         self.served = [read_map(self.installation)]
+        self.writables = read_installed(self.file)
+        self.meanwhile: list[str] = []
         self.outcomes: list[Outcome] = []
         self.reads = 0
         self.reloads = Reloads(self.served[0], self._read, self._change, clock=lambda: at(0))
 
     def _read(self) -> RegisterMap:
         self.reads += 1
-        return read_again(self.file, self.installation)
+        return read_again(self.file, self.installation, self.writables, self._pause)
+
+    def _pause(self, _seconds: float) -> None:
+        """Between two looks at the file somebody goes on with writing it."""
+        if self.meanwhile:
+            self.file.write_text(self.meanwhile.pop(0))
 
     async def _change(self, register_map: RegisterMap) -> None:
         self.served.append(register_map)
@@ -67,6 +78,11 @@ class Story:
 
         asyncio.run(asked())
         return self.outcomes[-1]
+
+
+def read_installed(file: Path) -> Writables:
+    """What SCADA may write by a file."""
+    return draft(read_installation(file)).writables
 
 
 @pytest.fixture
@@ -230,14 +246,83 @@ def test_a_hangup_reads_the_file_again_and_answers_nobody(tmp_path: Path):
 def test_refused_is_what_a_configuration_is_that_a_service_would_not_start_with(story: Story):
     story.write('id = "SOLAR"', 'name = "SOLAR"')
     with pytest.raises(ConfigurationRefused):
-        read_again(story.file, story.installation)
+        read_again(story.file, story.installation, story.writables, lambda _seconds: None)
 
 
 def test_what_scada_may_write_takes_a_restart(story: Story):
     story.write("[[modbus.point]]", '[modbus]\nallow_writes_from = ["192.0.2.0/24"]\n[[modbus.point]]')
     with pytest.raises(ConfigurationRefused, match="restart") as refused:
-        read_again(story.file, story.installation)
+        read_again(story.file, story.installation, story.writables, lambda _seconds: None)
     assert [mistake.key for mistake in refused.value.mistakes] == ["modbus.allow_writes_from"]
+
+
+WRITTEN = """
+[modbus]
+addresses = "1-based"
+allow_writes_from = ["192.0.2.0/24"]
+[[modbus.write]]
+unit_id = 20
+address = 101
+resource = "SOLAR"
+point = "actual_mw"
+expires_after_s = 30
+[[modbus.answer]]
+unit_id = 20
+address = 201
+resource = "SOLAR"
+"""
+OTHER_PLANT = (
+    '[[plant]]\nname = "delta"\n[[plant.resource]]\nid = "SOLAR"\n[[plant]]\nname = "sierra"\n[[plant.resource]]\nid = "X"'
+)
+OWN_PLANT = '[[plant]]\nname = "sierra"\n[[plant.resource]]\nid = "SOLAR"'
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Story:
+    """A gateway whose map takes writes."""
+    story = Story(tmp_path)
+    story.file.write_text(f"{FILE.replace('address = 0', 'address = 1')}{WRITTEN}")
+    story.installation, story.writables = load_installation(story.file), read_installed(story.file)
+    return story
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("address = 101", "address = 103", ["modbus.write"]),
+        ("expires_after_s = 30", "expires_after_s = 31", ["modbus.write"]),
+        ("address = 201", "address = 301", ["modbus.answer"]),
+        ('addresses = "1-based"', 'addresses = "0-based"', ["modbus.write", "modbus.answer"]),
+        (OWN_PLANT, OTHER_PLANT, ["modbus.write", "modbus.answer"]),
+    ],
+)
+def test_whatever_key_makes_that_something_else_is_written_takes_a_restart(written: Story, old: str, new: str, keys: list[str]):
+    written.write(old, new)
+    outcome = written.reload()
+    assert outcome.outcome == "refused"
+    assert [key for key in ("modbus.write", "modbus.answer") if any(key in one for one in outcome.mistakes)] == keys
+
+
+def test_the_same_that_is_written_in_other_words_is_taken(written: Story):
+    text = written.file.read_text().replace('addresses = "1-based"', 'addresses = "0-based"')
+    written.file.write_text(text.replace("address = 101", "address = 100").replace("address = 201", "address = 200"))
+    assert written.reload().outcome == "taken"
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, len(LONGER)), max_size=LOOKS_MOST - 2).map(sorted))
+def test_a_file_that_is_being_written_is_taken_whole_or_not_at_all(tmp_path: Path, cuts: list[int]):
+    story = Story(tmp_path)
+    story.meanwhile = [LONGER[:cut] for cut in dict.fromkeys(cuts)] + [LONGER]
+    story.reload()
+    assert [one.by_unit.keys() for one in story.served[1:]] in ([], [{20}], [{20, 21, 22}])
+
+
+def test_a_file_that_never_comes_to_rest_is_refused(story: Story):
+    story.meanwhile = [f"{FILE}# {number}" for number in range(2 * LOOKS_MOST)]
+    outcome = story.reload()
+    assert outcome.outcome == "refused"
+    assert "being written" in outcome.mistakes[0]
 
 
 @pytest.fixture

@@ -80,9 +80,9 @@ class Others:
 class Device:
     """A unit with an answer block, whose commands go out when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, **more: object) -> None:
         block = {"unit_id": UNIT, "address": BLOCK, "resource": "BESS", "places": 2, "reply_within_s": 60}
-        of = writables(answer=[block])
+        of = writables(answer=[block], **more)
         self.broker, self.clock, self.events = Broker(), Clock(), list[PointWritten]()
         self.fails: Exception | None = None
         self.level, self.open = Level.GOOD, [instruction()]
@@ -322,6 +322,65 @@ def test_while_a_reply_is_waited_for_no_other_answer_is_sent(device):
 def test_a_sequence_number_that_is_none_or_was_written_sends_nothing(device, sequence):
     device.answer(ACKNOWLEDGE)
     assert device.answer(ACCEPT, sequence) is Refusal.COUNT
+    assert device.send() == []
+
+
+@pytest.mark.parametrize("said", [None, "taken", "refused", "unknown"])
+def test_the_whole_request_again_is_answered_as_before_and_sent_once(device, said):
+    assert device.answer(ACCEPT, 7) is None
+    (command,) = device.send()
+    if said:
+        device.reply(command.command_id, said, refused_by="caiso" if said == "refused" else None)
+    shown = device.status()
+    assert device.answer(ACCEPT, 7) is None, "the first reply may have been lost"
+    assert device.status() == shown
+    assert len(device.broker.messages) == 1
+    assert len(device.events) == 1
+
+
+def test_the_whole_of_what_was_refused_again_is_refused_as_before(device):
+    assert [device.answer(ACCEPT, 7, number=12345) for _ in range(2)] == [Refusal.COUNT] * 2
+    assert device.status() == (7, Outcome.REFUSED, 0xFFFF, REFUSED_BY.index("command"))
+
+
+@pytest.mark.parametrize("sequence", [0, 7])
+def test_a_number_that_is_none_is_told_as_that_and_leaves_what_became_of_the_last_answer(device, sequence):
+    device.answer(ACCEPT, 7)
+    (command,) = device.send()
+    device.reply(command.command_id)
+    assert device.answer(DECLINE, sequence, reason=11) is Refusal.COUNT
+    assert device.status() == (7, Outcome.REFUSED, 0xFFFF, REFUSED_BY.index("commit"))
+    assert device.write(6, b"\0\7") is None
+    assert device.status() == (7, Outcome.TAKEN, 0, 0)
+
+
+def test_a_reply_that_comes_late_is_shown_whatever_number_was_tried_meanwhile(device):
+    device.answer(ACCEPT, 7)
+    (command,) = device.send()
+    device.clock.seconds += 60
+    assert device.answer(ACCEPT, 0) is Refusal.COUNT
+    device.reply(command.command_id)
+    assert device.status() == (7, Outcome.TAKEN, 0, 0)
+
+
+@pytest.mark.parametrize("again", [7, 8])
+def test_an_answer_that_no_broker_was_there_for_stands_beside_its_own_number_and_may_be_given_again(device, again):
+    device.answer(ACKNOWLEDGE, 6)
+    device.broker.connected = False
+    assert device.answer(ACCEPT, 7) is Refusal.FAILURE
+    assert device.status() == (7, Outcome.REFUSED, 0xFFFF, REFUSED_BY.index("bus"))
+    assert device.write(6, b"\0\7") is Refusal.COUNT, "the question what became of it"
+    device.broker.connected = True
+    assert device.answer(ACCEPT, again) is None
+    assert [one.action for one in device.send()] == ["accept"]
+
+
+def test_an_answer_beside_a_point_in_one_request_is_none_and_told_of_both():
+    point = {"unit_id": UNIT, "address": BLOCK - 2, "point": "actual_mw"}
+    device = Device(writes=[point])
+    asked = struct.pack(">fIHHfH", 48.5, number_of(device.open[0]), ACCEPT, 0, NAN, 1)
+    assert device.write(-2, asked) is Refusal.ADDRESS
+    assert [(one.point, one.refused_by) for one in device.events] == [("actual_mw", "point"), ("answer", "point")]
     assert device.send() == []
 
 

@@ -75,7 +75,7 @@ class Staging(RuleBasedStateMachine):
         if not self.staged:
             repeats = sequence == self.answered != 0 and before.outcome is Result.TAKEN
             assert (reply is None) == repeats
-            self.answered = sequence
+            self.answered = sequence or self.answered  # 0 is no number to answer
             return
         was_answered = sequence == self.answered and before.outcome is not Result.NOT_KEPT
         if self.by != client or sequence == 0 or was_answered:

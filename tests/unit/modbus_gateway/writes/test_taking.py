@@ -22,7 +22,9 @@ from write_story import (
     writables,
 )
 
+from modbus_gateway.beside import echo
 from modbus_gateway.wire.images.image import Refusal
+from modbus_gateway.writes.taking import STOPPED_AFTER_S, WAITED_FOR_S
 from modbus_gateway.writes.unit import Result
 
 
@@ -325,3 +327,34 @@ def test_each_write_is_counted_by_its_outcome(plant):
     write(plant, ACTUAL, mw(99))
     write(plant, ACTUAL, mw(99), STRANGER)
     assert plant.counted == ["taken", "limits", "role"]
+
+
+def test_a_write_that_may_have_waited_while_the_gateway_was_stopped_is_refused_and_told(plant):
+    plant.taking.turned()
+    write(plant, ACTUAL, mw(10))
+    plant.clock.seconds += 8
+    assert write(plant, ACTUAL, mw(11)) is Refusal.FAILURE, "though nobody but the client knows that time has passed"
+    plant.taking.turned()
+    assert write(plant, ACTUAL, mw(12)) is Refusal.FAILURE, "more may have waited"
+    plant.clock.seconds += WAITED_FOR_S
+    plant.taking.turned()
+    assert write(plant, ACTUAL, mw(13)) is None
+    assert outcomes(plant) == [("actual_mw", "taken", None), ("actual_mw", "refused", "fault")]
+
+
+def test_a_stop_is_the_same_for_what_is_written_as_for_what_is_read():
+    assert STOPPED_AFTER_S == echo.STOPPED_AFTER_S
+
+
+def test_where_the_gateway_goes_on_each_write_is_taken_however_seldom_they_come(plant):
+    for _ in range(60):
+        plant.taking.turned()
+        plant.clock.seconds += STOPPED_AFTER_S
+        assert write(plant, ACTUAL, mw(10)) is None
+
+
+@pytest.mark.parametrize("client", [STRANGER, VIEWER])
+def test_who_may_not_write_learns_nothing_of_a_stop(plant, client):
+    plant.taking.turned()
+    plant.clock.seconds += 8
+    assert write(plant, ACTUAL, mw(1), client) is Refusal.FUNCTION
