@@ -50,21 +50,30 @@ class Authority:
         *,
         ends_in: timedelta = 30 * DAY,
         begins_in: timedelta = -DAY,
+        names: bytes | None = None,
     ) -> Path:
-        """Key and certificate of a client; a role in bytes is what stands in the extension, right or wrong."""
+        """Key and certificate of a client; a role, or names, in bytes are what stands in the extension, right or wrong."""
         der = utf8_string(role) if isinstance(role, str) else role
-        return self._issue(called, (begins_in, ends_in), der, ExtendedKeyUsageOID.CLIENT_AUTH)
+        return self._issue(called, (begins_in, ends_in), der, ExtendedKeyUsageOID.CLIENT_AUTH, names)
 
     def files(self, certificate: Path | None = None) -> Files:
         """For a server that lets our clients in."""
         return Files(certificate or self.server(), None, self.file)
 
-    def _issue(self, called: str, lasts: tuple[timedelta, timedelta], role: bytes | None, use: x509.ObjectIdentifier) -> Path:
+    def _issue(
+        self,
+        called: str,
+        lasts: tuple[timedelta, timedelta],
+        role: bytes | None,
+        use: x509.ObjectIdentifier,
+        names: bytes | None = None,
+    ) -> Path:
         key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
         unsigned = self._unsigned(name(called), key, (now + lasts[0], now + lasts[1]))
         unsigned = unsigned.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        unsigned = unsigned.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        named = address if names is None else x509.UnrecognizedExtension(address.oid, names)
+        unsigned = unsigned.add_extension(named, critical=False)
         if role is not None:
             unsigned = unsigned.add_extension(x509.UnrecognizedExtension(ROLE, role), critical=False)
         certificate = unsigned.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)

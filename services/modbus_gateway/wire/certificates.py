@@ -15,6 +15,8 @@ from cryptography import x509
 ROLE: Final = x509.ObjectIdentifier("1.3.6.1.4.1.50316.802.1")
 """Of the Modbus Organization: one UTF8String, in MODBUS/TCP Security V21, section 8.3."""
 
+_NO_ROLE: Final = (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
+"""All extensions are read to find one: another one that is no DER, stands twice or names what is not known leaves no role."""
 _UTF8_STRING: Final = 0x0C
 _LENGTH_MOST: Final = 0x7F
 """Of a role, bytes: longer ones have another form in DER, and nobody has them."""
@@ -120,7 +122,7 @@ def holder_of(certificate: bytes) -> Holder:
 def _role_of(certificate: x509.Certificate) -> str | None:
     try:
         extension = certificate.extensions.get_extension_for_oid(ROLE).value
-    except (x509.ExtensionNotFound, ValueError):  # a ValueError: some other extension of it is no DER
+    except _NO_ROLE:
         return None
     return _utf8_string(extension.value) if isinstance(extension, x509.UnrecognizedExtension) else None
 

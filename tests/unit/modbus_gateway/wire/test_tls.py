@@ -363,6 +363,15 @@ def test_a_role_is_one_utf8_string_and_nothing_else_is_one(authority: Authority,
     assert (holder.subject, holder.role) == ("CN=holder", role)
 
 
+@pytest.mark.parametrize("names", ["3006a30481024141", "300387010a", "30038201ff"])
+def test_names_that_are_not_known_or_no_names_leave_a_client_without_a_role(authority: Authority, device: Device, names: str):
+    """An ediPartyName, an address of one byte, and a name that is no ASCII."""
+    client = authority.client("named", "operator", names=bytes.fromhex(names))
+    line = TlsLine(authority, client_context(authority.file, client), device).shake_hands()
+    assert line.ask_tls(READ) == TWO
+    assert line.ask_tls(WRITE) == NO_FUNCTION
+
+
 def test_files_that_no_server_can_run_with_are_named_with_their_setting(authority: Authority, tmp_path: Path):
     good, other = authority.server(), authority.server("other")
     text = tmp_path / "text.pem"
