@@ -1,7 +1,8 @@
 """A SCADA that reads two gateways in turns: none shows as good what is older than what is in flight.
 
 Each has its own connection, over which everything comes in the order in which the broker had it, its own heartbeats among it,
-but as late as may be. The broker may be restarted, connections may be lost, gateways killed, and stopped for a while.
+but as late as may be. The broker may be restarted, connections may be lost, gateways killed, stopped for a while, and the clock
+of each set.
 """
 
 import struct
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from dotbus.contracts.messages import Dot, ServiceStatus
 from modbus_gateway.beside.echo import HOLDS_FOR_S, Echo
+from modbus_gateway.wire.images.current_image import CurrentImage
 
 GOOD = 192
 LOOK_S, HEARTBEAT_S = 0.5, 5.0
@@ -20,11 +22,25 @@ IN_FLIGHT_S = HOLDS_FOR_S
 """What came to the broker longer ago is shown by every gateway whose value is good."""
 
 
+SHIFTS_S = (0.0, -0.4, -0.6, 0.6, -1.9, 1.9, -2.5, 2.5, -30.0, 30.0, 400.0, 0.0)
+"""By how much a clock is set, seconds: too little to be noticed, within what is taken for agreement, and beyond."""
+
+
+class Stepped(Gateway):
+    """A gateway whose wall clock may be another one than that of the world."""
+
+    def __init__(self, **modbus: object) -> None:
+        super().__init__(**modbus)
+        self.shift_s = 0.0
+        wall = lambda: at(self.now_s + self.shift_s)  # noqa: E731  # a clock
+        self.images = CurrentImage(self.map, self.topics, wall=wall, monotonic_s=lambda: self.now_s, render_s=0)
+
+
 class Site:
     """One gateway, and what is on its way to it."""
 
     def __init__(self, now_s: float) -> None:
-        self.gateway = Gateway(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])
+        self.gateway = Stepped(block=[{"profile": "plant", "unit_id": 11, "plants": ["sierra"]}])
         self.gateway.images.turn(connected=False)
         self.gateway.now_s = now_s
         self.echo = Echo()
@@ -149,6 +165,8 @@ class World:
                 self.starve(number, 2 * count)
             case "stop":
                 self.stop(number, 4 * count)
+            case "clock":
+                site.gateway.shift_s = SHIFTS_S[count % len(SHIFTS_S)]
             case "turn":
                 self.connect(site) if not site.connected else site.turn(self.now_s, connected=False)
             case "kill":
@@ -159,9 +177,7 @@ class World:
         self.read()
 
 
-ACTIONS = st.sampled_from(
-    ["say", "say", "deliver", "deliver", "deliver", "deliver", "wait", "starve", "stop", "turn", "kill", "restart broker"]
-)
+ACTIONS = st.sampled_from(["say", "say", *["deliver"] * 4, "wait", "starve", "stop", "turn", "kill", "restart broker", "clock"])
 STEPS = st.lists(st.tuples(ACTIONS, st.integers(0, 1), st.integers(1, 12)), max_size=60)
 
 
