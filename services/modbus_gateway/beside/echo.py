@@ -51,6 +51,10 @@ class Echo:
             _, self._known_s = self._waiting.popleft()
         self._judge()
 
+    def covers(self, at_s: float) -> bool:
+        """Whether all came in that was at the broker at a time. Where we cannot know it is taken to."""
+        return self._is_refused or self._known_s >= at_s
+
     def begin(self, now_s: float) -> None:
         """A connection began: the broker says on it what holds now."""
         self._waiting.clear()

@@ -1,6 +1,7 @@
 """Gateways: those that speak on the bus, this one among them, as it hears them."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -59,6 +60,7 @@ class Gateways:
         self._pair = Pair(Ours(identity.source, identity.started_at, identity.environment, {}))
         self._echo = Echo()
         self._connected = False
+        self._active_since_s = math.inf
         self._clock = clock
         self._in_turn = in_turn
         self._namesake = Namesake(identity.started_at)
@@ -106,8 +108,15 @@ class Gateways:
         before, self._pair = self._pair, self._pair.at(now_s, hears=hears)
         if before.state is not self._pair.state:
             self._log.info("beside other gateways", state=self._pair.state.word, others=sorted(self._pair.others))
+            self._active_since_s = now_s
             self._say_again()
-        self._shown(self._pair.state, self._echo.holds_until_s)
+        self._shown(self._to_read, self._echo.holds_until_s)
+
+    @property
+    def _to_read(self) -> State:
+        """What SCADA is told. Who takes the place of another one has first to have all that this one may have had."""
+        is_active = self._pair.state is State.ACTIVE
+        return State.STANDBY if is_active and not self._echo.covers(self._active_since_s) else self._pair.state
 
     def _on_connection(self, connected: bool) -> None:  # noqa: FBT001  # a listener's one argument
         """In the bus's thread."""

@@ -159,7 +159,7 @@ Any number of gateways may serve the same, each with its own `INSTANCE`. All sho
 | value | it means |
 | --- | --- |
 | 1 | active: read this one, also where it is alone |
-| 2 | standby: another one is active |
+| 2 | standby: another one is active, or this one is about to take its place |
 | 0 | not known: it began to listen less than 7.5 s ago, or does not hear the broker, or too late |
 
 A SCADA reads the one that shows 1; where none answers with 1, any whose values are good. For up to some seconds two may show
@@ -169,12 +169,16 @@ A SCADA reads the one that shows 1; where none answers with 1, any whose values 
   two reloads, each is active for itself.
 - Who is active stays so. When it goes (its last will, or two heartbeats missing: 12 s) the one that started first takes its
   place, then the name counts. Who comes back is standby.
-- **What changing from one to the other shows.** Within one gateway no register goes back to what an earlier revision said.
-  Of two whose value is good, one may be behind the other by what is on its way to it, and by no more than what came to the
-  broker within the last 11 s: each says a heartbeat every 5 s, and hears it behind all that was said before. When one takes
-  more than 5 s to come back, the gateway's values are uncertain (`broker_lost`) and `redundancy_state` and
-  `broker_connected` are 0, though its connection seems to stand. So it is from the first request on when a gateway was
-  stopped for more than 2 s, as with a virtual machine that is paused, until a heartbeat of after the stop has come back.
+- **Who follows 1 sees no value go back.** A gateway that takes the place of another one shows 1 only once what it said of
+  that has come back to it from the broker, and with it all that the other one may have shown. Until then it shows 2. So it
+  is where one goes; where two began to listen at once, as after the broker was restarted, both may show 1 for some seconds.
+- **What changing from one to the other shows** to who does not follow it, or where none shows 1. Within one gateway no register
+  goes back to what an earlier revision said. Of two whose value is good, one may be behind the other by what is on its way to
+  it, and by no more than what came to the broker within the last 11 s: each says a heartbeat every 5 s, and hears it behind all
+  that was said before. When one takes more than 5 s to come back, the gateway's values are uncertain (`broker_lost`) and
+  `redundancy_state` and `broker_connected` are 0, though its connection seems to stand. So it is from the first request on when
+  a gateway was stopped for more than 2 s, as with a virtual machine that is paused, until a heartbeat of after the stop has
+  come back.
 """
 
 CHANGES: Final = """\

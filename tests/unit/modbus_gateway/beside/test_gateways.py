@@ -57,12 +57,44 @@ class Story:
         self.turn()
 
     def active(self) -> None:
+        self.listen()
+        self.heartbeat()
+        assert self.shown[-1][0] is State.ACTIVE
+
+    def listen(self) -> None:
         while self.now_s < LISTENS_S + 1:
             if self.now_s % HEARTBEAT_S == 0:
                 self.heartbeat()
             self.gateways.look_round()
             self.now_s += 0.5
         assert self.gateways.state is State.ACTIVE
+
+
+def test_it_is_the_one_to_read_only_once_what_it_said_as_the_active_one_came_back():
+    """Behind it all comes that the one before it may have shown."""
+    story = Story()
+    story.turn()
+    before = story.say()
+    story.listen()
+    assert story.shown[-1][0] is State.STANDBY
+    assert story.gateways.state.word == "active", "as the others are told at once"
+    story.come_back(before)
+    story.turn()
+    assert story.shown[-1][0] is State.STANDBY
+    story.heartbeat()
+    assert story.shown[-1][0] is State.ACTIVE
+
+
+def test_where_the_broker_does_not_take_what_it_says_it_is_the_one_to_read_at_once():
+    story = Story()
+    story.turn()
+    story.say()
+    story.gateways.refused()
+    story.turn()
+    while story.now_s < LISTENS_S + 1:
+        story.gateways.look_round()
+        story.now_s += 0.5
+    assert story.shown[-1][0] is State.ACTIVE
 
 
 def test_after_a_stop_it_is_active_for_nobody_though_nothing_has_looked_round_yet():
