@@ -75,7 +75,14 @@ class Pair:
         since_s = now_s if self.hears_since_s is None else self.hears_since_s
         others = {source: known for source, known in self.others.items() if now_s - known[1] <= GONE_AFTER_S}
         known = replace(self, others=others, hears_since_s=since_s)
-        return replace(known, state=known._decide()) if now_s - since_s >= LISTENS_S else known  # noqa: SLF001  # of the same
+        listens_s = LISTENS_S + (HEARTBEAT_S if known._gives_way() else 0.0)  # noqa: SLF001  # of the same
+        return replace(known, state=known._decide()) if now_s - since_s >= listens_s else known  # noqa: SLF001  # the same
+
+    def _gives_way(self) -> bool:
+        """Whether one that began to listen with us goes before us: it says first what it is, so that never both are active."""
+        beside = [status for status, _ in self.others.values() if self._serves_the_same(status)]
+        own = self.ours.started_at, self.ours.source
+        return self.state is State.UNKNOWN and any(one.redundancy is None and _order(one) < own for one in beside)
 
     def _decide(self) -> State:
         beside = [status for status, _ in self.others.values() if self._serves_the_same(status)]

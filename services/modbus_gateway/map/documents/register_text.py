@@ -160,7 +160,7 @@ Any number of gateways may serve the same, each with its own `INSTANCE`. All sho
 | --- | --- |
 | 1 | active: read this one, also where it is alone |
 | 2 | standby: another one is active, or this one is about to take its place |
-| 0 | not known: it began to listen less than 7.5 s ago, or does not hear the broker, or too late |
+| 0 | not known: it began to listen less than 7.5 s ago (12.5 s beside one that goes first), hears no broker, or too late |
 
 A SCADA reads the one that shows 1; where none answers with 1, any whose values are good. For up to some seconds two may show
 1, or none.
@@ -170,8 +170,8 @@ A SCADA reads the one that shows 1; where none answers with 1, any whose values 
 - Who is active stays so. When it goes (its last will, or two heartbeats missing: 12 s) the one that started first takes its
   place, then the name counts. Who comes back is standby.
 - **Who follows 1 sees no value go back.** A gateway that takes the place of another one shows 1 only once what it said of
-  that has come back to it from the broker, and with it all that the other one may have shown. Until then it shows 2. So it
-  is where one goes; where two began to listen at once, as after the broker was restarted, both may show 1 for some seconds.
+  that has come back to it from the broker, and with it all that the other one may have shown. Until then it shows 2. Where
+  two begin to listen at once, as after the broker was restarted, the one that started later waits 5 s longer for the other.
 - **What changing from one to the other shows** to who does not follow it, or where none shows 1. Within one gateway no register
   goes back to what an earlier revision said. Of two whose value is good, one may be behind the other by what is on its way to
   it, and by no more than what came to the broker within the last 11 s: each says a heartbeat every 5 s, and hears it behind all

@@ -184,6 +184,13 @@ class World:
                 self.fall_silent(number, count)
                 site.is_stopped = False
                 self.scada()
+            case "restart broker":
+                for each in (one for one in self.sites if one):
+                    each.at(self.now_s).turn(connected=False)
+                self.run(count % 3)
+                for each in (one for one in self.sites if one):
+                    self.connect(each)
+                self.run(2 * count, late=number)
             case "lose" if site:
                 site.at(self.now_s).turn(connected=False)
                 self.publish(site.identity.source, site.identity.status(at(self.now_s), online=False))
@@ -193,7 +200,7 @@ class World:
         self.say()
 
 
-ACTIONS = st.sampled_from(["late", "kill", "vanish", "stop", "lose"])
+ACTIONS = st.sampled_from(["late", "kill", "vanish", "stop", "lose", "restart broker"])
 
 
 @settings(max_examples=50, deadline=None)

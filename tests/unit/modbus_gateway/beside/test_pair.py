@@ -35,6 +35,21 @@ def test_one_that_is_alone_is_active_once_it_has_listened():
     assert pair.at(LISTENS_S, hears=True).state is State.ACTIVE
 
 
+def test_of_two_that_begin_to_listen_at_once_the_one_that_started_first_speaks_first_and_never_both_are_active():
+    undecided = said("a", 0, State.UNKNOWN)
+    pair = listening().heard(undecided, 1, is_live=True).heard(undecided, 6, is_live=True)
+    assert pair.at(LISTENS_S, hears=True).state is State.UNKNOWN
+    assert pair.heard(said("a", 0, State.ACTIVE), 8, is_live=True).at(8, hears=True).state is State.STANDBY
+    assert listening().heard(said("c", 20, State.UNKNOWN), 6, is_live=True).at(LISTENS_S, hears=True).state is State.ACTIVE
+
+
+def test_one_that_never_tells_what_it_is_is_not_waited_for_longer_than_until_its_next_heartbeat():
+    pair = listening()
+    for heard_s in (1, 6, 11):
+        pair = pair.heard(said("a", 0, State.UNKNOWN), heard_s, is_live=True)
+    assert pair.at(LISTENS_S + HEARTBEAT_S, hears=True).state is State.ACTIVE
+
+
 def test_who_is_active_stays_so_when_one_comes_that_started_before():
     active = listening().at(LISTENS_S, hears=True).heard(said("a", 0, State.STANDBY), 8, is_live=True)
     assert active.at(9, hears=True).state is State.ACTIVE
