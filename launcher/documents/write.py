@@ -108,7 +108,8 @@ Every topic begins with the configured root, `{DEFAULT_ROOT}` unless `topic_root
 `{DEFAULT_ROOT}/plant/PLANT/#`. A resource that no plant claims is published under plant `unassigned`.
 """
 _AFTER_TABLE = """
-- Every message says its `version` (1), `environment` (production, stage or simulator), `source` (SERVICE/INSTANCE) and `time`.
+- Every message says its `kind` (as the headings below), `version` (1), `environment` (production, stage or simulator),
+  `source` (SERVICE/INSTANCE) and `time`.
 - Events also say their stable `id`, and `seq`: without gaps within `stream`, so that who subscribes to all of a source can tell
   that it missed one, and ask for it on the source's `replay` topic. The same event may come more than once, and later than
   those after it; its `id` does not change.
@@ -154,7 +155,10 @@ A response topic is used only if it is that topic or one level below it
 
 ```
 topic=dotbus/v1/plant/sierra/R1/command/accept
-mosquitto_rr -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{...}'
+mosquitto_rr -h localhost -p 8883 --cafile ca.pem -u plant-sierra -P "$(cat sierra.password)" \\
+  -V 5 -q 1 -t $topic -e $topic/reply/screen-1 -m '{"kind": "respond", "version": 1, "environment": "production",
+    "source": "shell/1", "time": "'$(date -u +%FT%TZ)'", "batch_uid": "DISP-...", "instruction_uid": "DISP-...-I0",
+    "action": "accept", "requested_by": "M. Ortiz"}'
 ```
 
 - What can be answered, and until when, is in the `instructions` state. Before anything is sent to CAISO it is checked that the

@@ -395,7 +395,7 @@ def service_status() -> ServiceStatus:
         software_version="0.1.0",
         upstreams=(
             Upstream(
-                name="ads",
+                name="ads_dispatch",
                 ok=True,
                 last_ok_at=AT - timedelta(seconds=3),
                 last_error="time-out after 30 s",

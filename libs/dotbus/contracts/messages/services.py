@@ -32,7 +32,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a service hears what it depends on (CAISO, the database).
 
     Attributes:
-        name: what it depends on.
+        name: what it depends on: ads_dispatch, ads_trajectory, oasis_rtm and so on for each market, database. Of an ingest with
+            several accounts there is ads_dispatch/ACCOUNT of each besides.
         ok: whether it answered when it was last asked.
         last_ok_at: when it was last asked and answered.
         last_error: why it did not, the last time that it did not.

@@ -212,4 +212,4 @@ def test_a_batch_is_told_with_every_revision(filled: str):
 def test_a_service_tells_since_when_it_said_the_same(filled: str):
     (row,) = query(filled, documented()["When a service was away"])
     assert row[:4] == ("ads_ingest/a", AT, NOW, True)
-    assert row[4][0]["name"] == "ads"
+    assert row[4][0]["name"] == "ads_dispatch"
