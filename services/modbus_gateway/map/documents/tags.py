@@ -208,8 +208,8 @@ def _described(row: Row) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name as tags may have it."""
-    return re.sub(r"[^\w \-]+", " ", name).strip()
+    """A name as tags may have it: of Ignition's none begins with a hyphen."""
+    return re.sub(r"[^\w \-]+", " ", name).strip(" -")
 
 
 def _identifier(name: str) -> str:
