@@ -20,9 +20,11 @@ demo-check: .venv/demo.stamp ## the same, until registers and database agree wit
 # computes. So all three run at once, and what computes gives way to the others. Each is printed as one, where make can do that.
 ALONE := tests/unit tests/contract tests/model
 SERVED := tests/integration
+# What the example clients of docs/clients.md need, as their lock files say.
+EXAMPLES := $(foreach name,node node-red,docs/examples/$(name)/node_modules/.package-lock.json)
 APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-test: tools .venv/test.stamp ## every check and every test, installing what they need
+test: tools .venv/test.stamp $(EXAMPLES) ## every check and every test, installing what they need
 	@$(MAKE) --no-print-directory --jobs 3 $(APART) stories served computed
 
 stories:
@@ -54,7 +56,7 @@ bench: tools .venv/test.stamp ## measure: each program in bench
 	@set -e; for program in bench/*.py; do [ -e "$$program" ] || continue; echo "== $$program"; $(BIN)/python "$$program"; done
 
 clean: ## remove the virtual environment and what tools left
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .import_linter_cache dist
+	rm -rf .venv docs/examples/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz .import_linter_cache dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Programs that tests use beside Python's, Mosquitto's own clients among them. A broker runs in a container when Docker answers,
@@ -66,7 +68,8 @@ tools:
 	  { [ -z "$(MEASURED)" ] && docker info >/dev/null 2>&1; } || PATH="$$path" command -v mosquitto >/dev/null || printf ' mosquitto'; \
 	  command -v mosquitto_pub >/dev/null || printf ' mosquitto-clients'; \
 	  command -v systemd-analyze >/dev/null || docker info >/dev/null 2>&1 || printf ' systemd'; \
-  command -v promtool >/dev/null || printf ' prometheus'; \
+	  command -v node >/dev/null || printf ' nodejs'; command -v npm >/dev/null || printf ' npm'; \
+	  command -v promtool >/dev/null || printf ' prometheus'; \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || printf ' chromium'; \
 	}; \
 	needed=$$(missing); [ -n "$$needed" ] || exit 0; \
@@ -76,6 +79,11 @@ tools:
 	fi; \
 	needed=$$(missing); [ -z "$$needed" ] || { \
 	  echo "The tests need$$needed. Install: apt-get install$$needed (Debian), brew install$$needed (macOS). Docker stands in for mosquitto." >&2; exit 1; }
+
+docs/examples/%/node_modules/.package-lock.json: docs/examples/%/package-lock.json | tools
+	@echo "installing what docs/examples/$* needs"
+	@npm ci --silent --no-audit --no-fund --prefix docs/examples/$*
+	@touch $@
 
 .venv/test.stamp: .venv/made.stamp pyproject.toml
 	$(PIP_INSTALL) '.[test]'

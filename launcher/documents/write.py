@@ -23,6 +23,8 @@ from launcher.documents.fault_table import load_record, render_faults
 from launcher.documents.field_table import field_table
 from launcher.documents.json_schemas import kind_of, schema_json, summary
 from launcher.documents.metrics_table import render_metrics
+from launcher.documents.node_red_flow import render_flow
+from launcher.documents.shown_files import with_shown_files
 from launcher.look.health import StatusReport
 from modbus_gateway.map.documents.register_table import render_markdown
 
@@ -37,9 +39,11 @@ def documents() -> dict[str, str]:
         "schemas/openapi.json": openapi_json,
         "schemas/status-report.schema.json": lambda: schema_json(StatusReport),
         "docs/topics.md": topics_markdown,
+        "docs/clients.md": lambda: with_shown_files(ROOT / "docs" / "clients.md"),
         "docs/data.md": render_database,
         "docs/metrics.md": render_metrics,
         "deploy/grafana/dashboards/dotbus.json": render_dashboard,
+        "docs/examples/node-red/flows.json": render_flow,
         "docs/registers.md": lambda: render_markdown(load_installation(ROOT / EXAMPLE), render_faults(load_record())),
     }
     files = {path: make() for path, make in makers.items()}
@@ -106,6 +110,9 @@ Every topic begins with the configured root, `{DEFAULT_ROOT}` unless `topic_root
 **Events** are facts: numbered, never retained, kept by the historian. **State** is the last word on one thing: retained.
 **Commands** ask a service for something and are answered on their reply topic. A plant's access is one line:
 `{DEFAULT_ROOT}/plant/PLANT/#`. A resource that no plant claims is published under plant `unassigned`.
+
+How a program of yours connects, what it has to judge before it believes a number, and such programs in Python, Node.js and
+Node-RED that tests run: [clients.md](clients.md).
 """
 _AFTER_TABLE = """
 - Every message says its `kind` (as the headings below), `version` (1), `environment` (production, stage or simulator),

@@ -82,3 +82,9 @@ def test_docs_topics_says_what_each_field_of_a_message_means_and_in_which_unit(c
 def test_there_is_a_v1_sample_of_every_kind():
     kinds = {json.loads(file.read_bytes())["kind"] for file in V1.glob("*.json")}
     assert kinds == {json.loads(encode(message))["kind"] for message in samples.every_message()}
+
+
+def test_the_page_of_clients_shows_each_program_as_it_is_run():
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    for file in ("python/follow_plant.py", "node/follow-plant.mjs"):
+        assert (ROOT / "docs" / "examples" / file).read_text(encoding="utf-8") in page

@@ -109,7 +109,8 @@ notation of the `dotbus.toml` that they go to.
 In Ignition and Kepware addresses count from 1 (the default of both), and the order of bytes is a setting of the device: each
 tag's description says which one it needs. Tags of what SCADA writes (column `access`) take writes, all others are read only.
 Where a unit shows one quantity of one resource at several addresses, each of these tags ends in its address. `--for mbpoll`
-only reads, also what is written: nothing changes by running its lines.
+only reads, also what is written: nothing changes by running its lines. How Ignition is set up, and tags that are bad there when
+their quality register says so: [clients.md](clients.md#ignition).
 
 `read` and `registers` tell of what SCADA writes what was taken, whether it counts now, what became of the last commit (which
 point was wrong, and what it takes) and of the last answer (what refused it, and the reply). The registers have no age of it:
