@@ -33,18 +33,15 @@ from launcher.look.sent import Simulator
 from launcher.look.status import Watch, load_watched, print_report
 from launcher.places import DEFAULT_CONFIG, PREFIX, ConfigFile, Places, PlacesSettings
 from launcher.setup.certificates import certificates_app
-from launcher.setup.check import check_configuration, what_a_group_is
-from launcher.setup.online import ask_caiso
+from launcher.setup.online.answers import Whom
+from launcher.setup.online.report import ASKED_WITHIN_S, Asked, lines_of, load_report, status_of
 from launcher.setup.reload import TAKEN, NotAnswered, ask_for_reload
 from launcher.setup.users import users_app
-from modbus_gateway.map.changes import compare_maps
 from modbus_gateway.map.documents.live import live_json
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.map_commands import load_map, read_or_exit
 
 CHECK_WITHIN_S = 60.0
-EXIT_MOVED = 3
-"""Nothing is wrong with the configuration, but SCADA would read something else than before."""
 
 app = command_line(
     "dotbus: CAISO dispatch and prices on MQTT, in Modbus registers with honest quality, and in PostgreSQL.",
@@ -169,28 +166,41 @@ def check(
     *,
     online: Annotated[
         bool,
-        typer.Option("--online", help="Ask CAISO harmless questions, ADS by each account and OASIS, and tell what it said."),
+        typer.Option("--online", help="Ask CAISO, broker, database and gateway whether they answer and take who we are."),
     ] = False,
 ) -> None:
     """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
+    ask: Annotated[
+        list[Whom] | None, typer.Option(help="Ask only these, of those that --online asks; may be given several times.")
+    ] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="DOTBUS_CREDENTIALS_DIR",
+            help="The folder of `certificates init`: ask broker and database as each user in it.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    within_s: Annotated[float, typer.Option(min=1.0, help="How long all that is asked may take.")] = ASKED_WITHIN_S,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON by schemas/check-report.schema.json.")] = False,
 
-    Ends with 0 when all is well, 2 with mistakes, 3 when registers would say something else than those of --against, 1 when
-    CAISO was asked (--online) and did not answer, or knows no node of a name.
+    With --online it also asks whoever these services talk to, as the services would, all at once and changing nothing: ADS by
+    each account, OASIS and its lists of nodes, each user of the broker and of the database, and the Modbus port.
+
+    Ends with 0 when all is well, 2 with mistakes, 1 when somebody who was asked does not answer, does not take who we are, or
+    knows no node of a name, and 3 when registers would say something else than those of --against.
     """
-    installation = load_or_exit(lambda: check_configuration(config))
-    plants = ", ".join(plant.name for plant in installation.plants)
-    typer.echo(f"{config}: no mistakes ({installation.environment}; plants {plants})")
-    if group := what_a_group_is(installation):
-        typer.echo(group)
-    if online:
-        _ask_caiso(installation)
-    if against is None:
-        return
-    (_, before), (_, after) = _load(against), _load(config)
-    lines, moved = compare_maps(before, after)
-    typer.echo("\n".join(lines))
-    if moved:
-        raise typer.Exit(EXIT_MOVED)
+    wanted = (ask or list(Whom)) if online or ask else []
+    if wanted:
+        configure_logs("dotbus", "check", "console", "critical")  # what it would say is in the report
+    report = load_report(config, against, Asked(wanted, credentials, within_s), utc_now)
+    if as_json:
+        typer.echo(msgspec.json.encode(report))
+    else:
+        for line, is_bad in lines_of(report):
+            typer.echo(line, err=is_bad)
+    raise typer.Exit(status_of(report))
 
 
 @app.command()
@@ -216,17 +226,6 @@ def reload(
         typer.echo(line, err=reply.outcome != TAKEN)
     if reply.outcome != TAKEN:
         raise typer.Exit(EXIT_REFUSED)
-
-
-def _ask_caiso(installation: Installation) -> None:
-    good: list[bool] = []
-    for answer in ask_caiso(installation, utc_now):
-        typer.echo(str(answer), err=not answer.is_good)
-        good.append(answer.is_good)
-    if not good:
-        typer.echo("--online: neither ADS_INGEST_ nor LMP_INGEST_ variables are set here, so there is nobody to ask", err=True)
-    if not good or not all(good):
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _load(config: Path) -> tuple[Installation, RegisterMap]:

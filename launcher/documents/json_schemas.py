@@ -11,6 +11,7 @@ from dotbus.contracts import messages
 from dotbus.contracts.channels import CHANNELS, Channel
 from dotbus.contracts.codec import required_besides
 from launcher.look import health
+from launcher.setup.online import answers
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
@@ -61,7 +62,7 @@ def _components(kinds: list[type[Any]], ref_template: str) -> tuple[tuple[Json, 
 
 
 def _kind(name: str) -> type:
-    kind: type = next(getattr(module, name) for module in (messages, health) if hasattr(module, name))
+    kind: type = next(getattr(module, name) for module in (messages, health, answers) if hasattr(module, name))
     return kind
 
 

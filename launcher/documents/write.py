@@ -26,6 +26,7 @@ from launcher.documents.metrics_table import render_metrics
 from launcher.documents.node_red_flow import render_flow
 from launcher.documents.shown_files import with_shown_files
 from launcher.look.health import StatusReport
+from launcher.setup.online.answers import CheckReport
 from modbus_gateway.map.documents.register_table import render_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,7 @@ def documents() -> dict[str, str]:
     makers: dict[str, Callable[[], str]] = {
         "schemas/asyncapi.yaml": asyncapi_yaml,
         "schemas/openapi.json": openapi_json,
+        "schemas/check-report.schema.json": lambda: schema_json(CheckReport),
         "schemas/status-report.schema.json": lambda: schema_json(StatusReport),
         "docs/topics.md": topics_markdown,
         "docs/clients.md": lambda: with_shown_files(ROOT / "docs" / "clients.md"),

@@ -12,6 +12,7 @@ from ads_ingest.accounts import load_paces
 from alarms.settings import PREFIX as ALARMS
 from alarms.settings import load_configuration as load_alarms
 from caiso.oasis import REPORTS, Market
+from console.settings import PREFIX as CONSOLE
 from console.settings import load_configuration as load_console
 from dotbus.runtime.installation.file import InstallationFile, read_installation
 from dotbus.runtime.installation.installation import Installation
@@ -20,20 +21,22 @@ from dotbus.runtime.settings.mistakes import Collector, ConfigurationRefused, Mi
 from dotbus.runtime.settings.settings import load_settings
 from historian.api.settings import load_api_configuration
 from historian.settings import API_PREFIX
+from historian.settings import PREFIX as HISTORIAN
 from historian.settings import load_configuration as load_historian
 from lmp_ingest.settings import OasisPace
 from lmp_ingest.settings import load_configuration as load_lmp_ingest
 from modbus_gateway.map.draft import draft_map
 from modbus_gateway.map.register_map import RegisterMap
+from modbus_gateway.settings import PREFIX as MODBUS_GATEWAY
 from modbus_gateway.settings import load_configuration as load_modbus_gateway
 
 ADS_INGEST, LMP_INGEST = "ADS_INGEST_", "LMP_INGEST_"
 SERVICES: Mapping[str, Callable[[], object]] = {
     ADS_INGEST: load_ads_ingest,
     LMP_INGEST: load_lmp_ingest,
-    "MODBUS_GATEWAY_": load_modbus_gateway,
-    "HISTORIAN_": load_historian,
-    "CONSOLE_": load_console,
+    MODBUS_GATEWAY: load_modbus_gateway,
+    HISTORIAN: load_historian,
+    CONSOLE: load_console,
     API_PREFIX: load_api_configuration,
     ALARMS: load_alarms,
 }
@@ -51,19 +54,23 @@ class _Asked:
     limit: tuple[str, str]
 
 
-def check_configuration(config: Path) -> Installation:
+def named_services() -> list[str]:
+    """The prefixes of the services of which a variable is set. Of prefixes that begin alike the longer one is meant."""
+    meant = {max((one for one in SERVICES if name.upper().startswith(one)), key=len, default="") for name in os.environ}
+    return [prefix for prefix in SERVICES if prefix in meant]
+
+
+def check_configuration(config: Path) -> InstallationFile:
     """Check the file, its register map, each service of which at least one variable is set, and how they fit together.
 
-    Returns what the file says.
+    Returns what the file says, which has no mistakes.
 
     Raises:
         ConfigurationRefused: with every mistake, each once.
     """
     collector = Collector()
     file = collector.load(lambda: read_installation(config))
-    # Of prefixes that begin alike the longer one is meant.
-    meant = {max((one for one in SERVICES if name.upper().startswith(one)), key=len, default="") for name in os.environ}
-    named = [prefix for prefix in SERVICES if prefix in meant]
+    named = named_services()
     if file:
         register_map, mistakes = draft_map(file)
         collector.add([*file.mistakes, *mistakes, *file.located(_never_fresh(file, register_map, named))])
@@ -73,7 +80,7 @@ def check_configuration(config: Path) -> Installation:
     collector.finish()
     if file is None:
         raise RuntimeError("the file was refused without a reason")
-    return file.installation
+    return file
 
 
 def what_a_group_is(installation: Installation) -> str | None:

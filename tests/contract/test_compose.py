@@ -10,7 +10,7 @@ import yaml
 
 from dotbus.contracts.topics import Topics
 from launcher.setup.broker_users import CONSOLE_PAGE, SERVICES, broker_users
-from launcher.setup.provision import FOLDERS
+from launcher.setup.provision import FOLDERS, MEASURED, OPERATOR
 
 TOP = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((TOP / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -84,8 +84,15 @@ def test_each_parts_credentials_are_mounted_by_that_part_alone_and_read_only():
         if name == "users":
             assert secrets == set()
             continue
+        if name == "online":
+            assert secrets == {f"credentials-{one.replace('_', '-')}" for one in (*MEASURED, OPERATOR)}, (
+                "it asks as each of them"
+            )
+            assert "ports" not in part
+            assert all(one["read_only"] for one in part["volumes"])
+            continue
         operators = dict.fromkeys(("cli", "answer", "replay", "check"), "operator")
-        owner = (operators | {"roles": "postgres", "online": "ads-ingest", "seed": "historian"}).get(name, name)
+        owner = (operators | {"roles": "postgres", "seed": "historian"}).get(name, name)
         assert secrets == {f"credentials-{owner}"}, name
         (mount,) = (one for one in part["volumes"] if isinstance(one, dict) and one["source"] in secrets)
         assert mount["read_only"] is True
@@ -265,3 +272,34 @@ def test_the_brokers_queues_are_bounded_by_memory_and_not_by_a_count_that_is_rea
 
     assert 0 < int(size) < 1 << 30
     assert int(messages) > int(size) / 100, "no message of ours is shorter than 100 bytes"
+
+
+def test_every_user_of_broker_and_database_is_asked_by_online_from_the_folder_that_init_made():
+    online = PARTS["online"]
+    home = online["environment"]["DOTBUS_CREDENTIALS_DIR"]
+    targets = {one["target"]: one["source"] for one in online["volumes"]}
+
+    for part in (*MEASURED, OPERATOR):
+        assert targets[f"{home}/{part}"] == f"credentials-{part.replace('_', '-')}"
+    assert online["entrypoint"] == ["part", "check", "--online"], "so that more can be said behind it"
+    assert set(online["networks"]) == {"bus", "database", "caiso"}
+    assert "depends_on" in online
+    assert set(online["depends_on"]) == {"init"}, "it starts nobody, and tells who is away"
+
+
+def test_several_accounts_are_asked_by_online_as_ads_ingest_has_them():
+    accounts = yaml.safe_load((TOP / "deploy/accounts.yaml").read_text(encoding="utf-8"))["services"]
+
+    assert accounts["online"] == accounts["ads-ingest"]
+
+
+def test_what_can_be_called_before_anything_runs_builds_its_own_image_and_pulls_none():
+    """The first that a plant does is `docker compose run --rm cli check`, and no image of ours is anywhere to be pulled."""
+    called = {name for name in ONE_SHOTS & set(OURS) if name != "init"}
+
+    assert called == {"cli", "users", "answer", "replay", "seed", "online", "check"}
+    for name in called:
+        assert OURS[name]["build"]["context"] == "."
+        assert OURS[name].get("pull_policy") in {None, "build"}
+    for name in ("cli", "users", "answer", "replay", "seed"):
+        assert "depends_on" not in OURS[name], "Compose would start, and build, everything for a word of help"

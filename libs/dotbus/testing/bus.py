@@ -1,6 +1,6 @@
 """A bus without a broker: what is published can be looked at, what is delivered can be acknowledged or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused, owed_by
@@ -89,6 +89,12 @@ class FakeBus:
         self.published += [message for message in messages if message not in refused]
         if refused:
             raise PublishRefused(f"the fake bus refused {refused[0].topic}", refused)
+
+    def ask_leave(self, topics: Sequence[str], timeout_s: float = 10.0) -> Mapping[str, str]:  # noqa: ARG002  # as the real bus
+        """As the real bus: those that are forbidden."""
+        if not self.connected:
+            raise NotConnected("the fake bus is not connected")
+        return dict.fromkeys(self.forbidden.intersection(topics), "Not authorized")
 
     def deliver(
         self,

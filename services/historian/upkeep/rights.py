@@ -40,6 +40,13 @@ def examine_roles(
         yield note("roles", "one user owns and writes everything: it could drop and change what is kept", RUN_SCRIPT)
 
 
+def examine_reader(connection: sa.Connection, schema: str, role: str) -> Iterable[Finding]:
+    """A user who shall read everything, and who need not be told of other roles."""
+    relations = connection.execute(_RELATIONS, {"schema": schema}).all()
+    if relations:
+        yield from _reader_rights(connection, schema, role, relations)
+
+
 def _owner_rights(relations: Iterable[sa.Row[tuple[object, ...]]], owner: str | None) -> Iterable[Finding]:
     owners = sorted({row.owner for row in relations})
     if owner and owners not in ([], [owner]):

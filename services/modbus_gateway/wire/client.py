@@ -53,6 +53,9 @@ class Client:
         host: where it serves.
         port: its Modbus port.
         timeout_s: how long an answer may take.
+
+    Attributes:
+        ours: the address that the gateway sees us at.
     """
 
     def __init__(self, host: str, port: int, timeout_s: float = 3.0) -> None:
@@ -62,7 +65,7 @@ class Client:
             self._line = socket.create_connection((host, port), timeout_s)
         except OSError as error:
             raise NoAnswer(f"no Modbus connection to {self._place}: {error.strerror or error}") from error
-        self._ours = str(self._line.getsockname()[0])
+        self.ours = str(self._line.getsockname()[0])
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +149,7 @@ class Client:
             return NoAnswer(f"{self._place} closed the connection while it was read")
         return NoAnswer(
             f"{self._place} closes the connection and answers nothing. A gateway does so with a client that its "
-            f"MODBUS_GATEWAY_ALLOW_CLIENTS does not name (add {self._ours}, which is this one's address, or its network), and "
+            f"MODBUS_GATEWAY_ALLOW_CLIENTS does not name (add {self.ours}, which is this one's address, or its network), and "
             'while all its places are taken: its log says which ("connections closed"). Else it is no gateway\'s port.'
         )
 

@@ -1,4 +1,4 @@
-"""`dotbus check --online` asks CAISO one harmless question, and says in a line why there is no answer."""
+"""`dotbus check --online` asks CAISO harmless questions, and says in a line why there is no answer."""
 
 import os
 import socket
@@ -43,7 +43,7 @@ def variables(caiso: Addresses, keys: Keys, tmp_path: Path, monkeypatch: pytest.
 
 def check(config: Path = EXAMPLE) -> tuple[int, list[str]]:
     """Exit status, and the lines about CAISO."""
-    ran = CliRunner().invoke(app, ["check", "--online", "--config", str(config)])
+    ran = CliRunner().invoke(app, ["check", "--online", "--ask", "caiso", "--config", str(config)])
     assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
     first, *lines = [*ran.stdout.splitlines(), *ran.stderr.splitlines()]
     assert "no mistakes" in first
@@ -168,7 +168,12 @@ def test_a_node_that_no_list_of_caiso_s_knows_is_told_with_the_name_that_may_be_
     config.write_text(EXAMPLE.read_text().replace('nodes = ["TH_NP15_GEN-APND"]', 'nodes = ["TH_NP51_GEN-APND"]'))
     status, lines = check(config)
     assert status == 1
-    assert lines[-1].startswith("OASIS's lists of nodes: TH_NP51_GEN-APND is on none of them: is TH_NP15_GEN-APND ")
+    line = config.read_text().splitlines().index('nodes = ["TH_NP51_GEN-APND"]') + 1
+    assert lines[-2] == "OASIS's lists of nodes: 1 of the 3 that are named is on none of them"
+    assert lines[-1].startswith(
+        f"  {config}: prices.nodes[0]: TH_NP51_GEN-APND is on none of CAISO's lists of nodes: is TH_NP15_"
+    )
+    assert lines[-1].endswith(f" meant? (line {line})")
 
 
 @pytest.mark.usefixtures("variables")

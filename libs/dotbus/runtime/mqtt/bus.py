@@ -29,7 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.client import BusClient, reason_of
 from dotbus.runtime.mqtt.messages import Delivery, NotConnected, Outgoing, PublishRefused, owed_by
-from dotbus.runtime.mqtt.packets import Publish, encode_properties, encode_publish
+from dotbus.runtime.mqtt.packets import QOS_2, Publish, encode_properties, encode_publish
 from dotbus.runtime.mqtt.publishing import Pair, Publishing
 from dotbus.runtime.mqtt.topic_filters import TopicFilters
 from dotbus.runtime.settings.settings import BusSettings
@@ -194,6 +194,26 @@ class Bus:
             (first, why), more = refusals[0], len(refusals) - 1
             also = f", and {more} more" if more else ""
             raise PublishRefused(f"the broker refused {first.topic}: {why}{also}", [message for message, _why in refusals])
+
+    def ask_leave(self, topics: Sequence[str], timeout_s: float = 10.0) -> Mapping[str, str]:
+        """Ask the broker whether we may publish on topics, without a word to anybody there.
+
+        Each is asked by the first half of a publish of QoS 2, whose second half never comes: a broker that waits for it, as
+        Mosquitto does, tells nobody of the message and forgets it when we go. Others may pass it on at once (MQTT 5, section
+        4.3.3); so it is empty and not retained. The bus is not to be used for anything else afterwards but listening.
+
+        Returns those that are refused, each with the broker's reason. With MQTT 3.1.1 there is none: it knows no refusals.
+
+        Raises:
+            NotConnected: the connection is not there or went before the last answer.
+            PublishTimedOut: an answer is missing after `timeout_s`.
+        """
+        if not self._connected:
+            raise NotConnected(f"no connection to {self._place}")
+        asked = [Outgoing(topic, b"") for topic in topics]
+        properties = encode_properties(None, None) if self._is_five else b""
+        halves = [(one, encode_publish(one.topic, b"", properties, retain=False, qos=QOS_2)) for one in asked]
+        return {message.topic: reason_of(code) for message, code in self._publishing.publish(halves, timeout_s)}
 
     def ack_all(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker, in one go, that messages are safe with us. Passes over those whose connection is gone.

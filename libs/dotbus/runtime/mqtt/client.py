@@ -1,8 +1,8 @@
 """paho's client, without what paho spends on each message that comes or goes by the thousand.
 
 paho connects, pings, subscribes, waits and reconnects, and reads and writes every kind of packet but three: a PUBLISH of QoS 0
-or 1, the PUBACKs that answer ours, and the packets of `send`, which never pass through it. For that these parts of paho are
-overridden, and no others (a test says when paho changes one of them, or what they rest on):
+or 1, the PUBACKs and PUBRECs that answer ours, and the packets of `send`, which never pass through it. For that these parts of
+paho are overridden, and no others (a test says when paho changes one of them, or what they rest on):
 
 | overridden | paho's way | here |
 | --- | --- | --- |
@@ -31,6 +31,7 @@ from dotbus.runtime.mqtt.packets import (
     PUBACK,
     PUBCOMP_HEAD,
     PUBLISH,
+    PUBREC,
     QOS_2,
     MalformedPacket,
     Packet,
@@ -163,7 +164,7 @@ class BusClient(mqtt.Client):
             kind = packet.first & KIND
             if kind == PUBLISH and not packet.first & QOS_2:
                 messages.append(read_publish(packet, five=self._five))
-            elif kind == PUBACK:
+            elif kind in (PUBACK, PUBREC):  # a PUBREC answers what is never released: see Bus.ask_leave
                 answers.append(read_puback(packet, five=self._five))
             else:
                 self._hand_over(messages, answers)

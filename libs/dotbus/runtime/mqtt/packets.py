@@ -1,4 +1,4 @@
-"""The packets of MQTT that come and go by the thousand, as bytes: PUBLISH and PUBACK, and where one packet ends.
+"""The packets of MQTT that come and go by the thousand, as bytes: PUBLISH and its answers, and where one packet ends.
 
 Pure: no socket, no clock, no paho. Everything else that MQTT says is left to paho (`mqtt_client`). Sections are those of the
 MQTT 5 standard; 3.1.1 is the same without properties. The structures are msgspec's, the cheapest to make, and untracked by the
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-PUBLISH, PUBACK, PUBCOMP = 0x30, 0x40, 0x70
+PUBLISH, PUBACK, PUBREC, PUBCOMP = 0x30, 0x40, 0x50, 0x70
 KIND, RETAIN, QOS_1, QOS_2 = 0xF0, 0x01, 0x02, 0x04
 PUBACK_HEAD, PUBCOMP_HEAD = b"\x40\x02", b"\x70\x02"
 MAX_LENGTH = 268_435_455
@@ -193,6 +193,8 @@ def _text(body: Bytes, at: int) -> tuple[int, bytes]:
 def read_puback(packet: Packet, *, five: bool) -> tuple[int, int]:
     """Which of our messages the broker answers, and with which reason code (section 3.4). What follows may explain the reason.
 
+    A PUBREC, the first answer to one of QoS 2, looks the same (section 3.5).
+
     Raises:
         MalformedPacket: it is none.
     """
@@ -204,7 +206,7 @@ def read_puback(packet: Packet, *, five: bool) -> tuple[int, int]:
 
 
 class Encoded(msgspec.Struct, frozen=True, gc=False):
-    """A PUBLISH of QoS 1 that only lacks its number, which stands between `head` and `properties`."""
+    """A PUBLISH of QoS 1 or 2 that only lacks its number, which stands between `head` and `properties`."""
 
     head: bytes
     properties: bytes
@@ -216,8 +218,10 @@ class Encoded(msgspec.Struct, frozen=True, gc=False):
         return len(self.head) + 2 + len(self.properties) + len(self.payload)
 
 
-def encode_publish(topic: str, payload: bytes, properties: bytes, *, retain: bool) -> Encoded:
+def encode_publish(topic: str, payload: bytes, properties: bytes, *, retain: bool, qos: int = QOS_1) -> Encoded:
     """A message as it goes. `properties` are those of `encode_properties`, nothing in MQTT 3.1.1.
+
+    With `qos` QOS_2 it is the first half of one of QoS 2.
 
     Raises:
         ValueError: nothing can be published so.
@@ -225,7 +229,7 @@ def encode_publish(topic: str, payload: bytes, properties: bytes, *, retain: boo
     name = topic.encode()
     if not 0 < len(name) <= _LONGEST_TEXT or "+" in topic or "#" in topic or "\0" in topic:
         raise ValueError(f"no topic to publish to: {topic!r}")
-    first = PUBLISH | QOS_1 | (RETAIN if retain else 0)
+    first = PUBLISH | qos | (RETAIN if retain else 0)
     rest = write_number(4 + len(name) + len(properties) + len(payload))
     return Encoded(b"%c%b%b%b" % (first, rest, len(name).to_bytes(2, "big"), name), properties, payload)
 

@@ -13,6 +13,8 @@ from paho.mqtt.properties import Properties, VariableByteIntegers
 
 from dotbus.runtime.mqtt.packets import (
     MAX_LENGTH,
+    QOS_1,
+    QOS_2,
     MalformedPacket,
     Packet,
     PacketBuffer,
@@ -98,6 +100,12 @@ def packed(topic: str, payload: bytes, properties: bytes, number: int, *, retain
     packet = encoded.head + number.to_bytes(2, "big") + encoded.properties + encoded.payload
     assert len(packet) == encoded.size
     return packet
+
+
+def test_the_first_half_of_one_of_qos_2_differs_from_one_of_qos_1_in_its_first_byte_alone():
+    one, half = (encode_publish("t", b"p", b"\0", retain=False, qos=qos) for qos in (QOS_1, QOS_2))
+    assert (one.head[0], half.head[0]) == (0x32, 0x34)
+    assert (one.head[1:], one.properties, one.payload) == (half.head[1:], half.properties, half.payload)
 
 
 @given(TOPIC, st.binary(max_size=300), st.booleans(), st.integers(1, 65535), st.one_of(st.none(), TEXT), st.binary(max_size=9))
