@@ -138,7 +138,8 @@ def _alarms(topics: Topics) -> BrokerUser:
     """It numbers its events as an ingest does, judges by what all others say, and is commanded."""
     source = _ingest(topics, ALARMS, (Subject.ALARM_STATE, Subject.ALARM, Subject.ALARM_SUMMARY))
     reply = topics.every(Subject.ALARM_COMMAND_REPLY)
-    hears = (Subject.DOT, Subject.INSTRUCTIONS, Subject.TELEMETRY, Subject.SERVICE, Subject.GAP, Subject.ALARM_COMMAND)
+    own = (Subject.ALARM_STATE, Subject.ALARM_SUMMARY)  # it goes on from what another process left
+    hears = (Subject.DOT, Subject.INSTRUCTIONS, Subject.TELEMETRY, Subject.SERVICE, Subject.GAP, Subject.ALARM_COMMAND, *own)
     says = tuple(one for one in source.writes if not one.endswith(f"/{Subject.GAP}"))
     return replace(
         source, writes=(*says, reply, f"{reply}/+"), reads=(*source.reads, *(topics.every(subject) for subject in hears))

@@ -4,14 +4,17 @@ import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from alarms.heard import Heard
+from alarms.keeping import Keeping
+from alarms.left import Left
 from alarms.meters import Meters
 from alarms.observing import Observing
+from alarms.others import Others
+from alarms.ours import Ours
 from alarms.out.receivers import Receivers
 from alarms.out.secrets import read_secrets
 from alarms.rules.own import Disk
@@ -20,7 +23,7 @@ from alarms.settings import PREFIX, Configuration, load_configuration
 from alarms.states.alarms import Alarms
 from dotbus.contracts.alarms import AlarmState
 from dotbus.contracts.codec import UndecodableMessage, decode
-from dotbus.contracts.messages import AlarmChanged, AlarmStatus, ServiceStatus
+from dotbus.contracts.messages import AlarmChanged, AlarmStatus
 from dotbus.contracts.topics import Subject
 from dotbus.runtime.ingest import open_outbox
 from dotbus.runtime.logs import get_logger
@@ -65,39 +68,52 @@ def run(configuration: Configuration, stop: threading.Event) -> None:
         meters.note(events, _not_normal(alarms.statuses.values()))
         receivers.wake()
 
+    keeping = Keeping(installation, identity, alarms, outbox, wake=courier.wake, told=told, now=utc_now())
+    others, left = Others(identity, lasting_s()), Left(topics, identity)
+    running = ExitStack()
+
+    def begun() -> None:
+        bus.unsubscribe(left.filters, service.on_delivery)
+        courier.start()
+        running.callback(courier.stop)
+        running.enter_context(receivers.running())
+
+    def leave() -> None:
+        courier.stop()
+        if others.is_taken_over:  # each time that we connected again we would drop the other one
+            bus.stop()
+
+    def stepped_back() -> None:
+        receivers.stop()
+        threading.Thread(target=leave, name="leave", daemon=True).start()
+
     service = Service(
-        *(installation, identity, heard, observing, alarms, outbox),
-        wake=courier.wake,
+        *(topics, installation.alarms.shelve_most_h, identity, heard, observing, alarms, keeping, outbox, others, left),
+        begun=begun,
+        stepped_back=stepped_back,
+        say_again=courier.say_again,
         reply=lambda reply: _say(bus, reply),
-        told=told,
         clock=utc_now,
         monotonic_s=lasting_s,
     )
 
-    def describe(now: datetime) -> ServiceStatus:
-        complaints = [f"alarms cannot be kept: {service.failing}"] if service.failing else []
-        return identity.status(now, outbox=outbox.span(), complaints=[*complaints, *receivers.complaints])
-
-    presence = Presence(bus, topics, identity, describe, clock=utc_now, ready=lambda: courier.settled and courier.caught_up)
+    ours = Ours(identity, outbox, keeping, others, courier, receivers)
+    presence = Presence(bus, topics, identity, ours.status, clock=utc_now, ready=ours.may_be_said)
 
     def health() -> dict[str, object]:
         turns = lasting_s() - service.turned_at_s <= STUCK_AFTER_S
-        alive = turns and courier.is_alive and presence.is_alive
-        ready = bus.connected and service.failing is None
-        return {"alive": alive, "ready": ready, "broker": bus.connected, "keeps": service.failing is None}
+        return ours.health(is_alive=turns and presence.is_alive, is_connected=bus.connected)
 
-    bus.subscribe([*heard.filters, topics.every(Subject.ALARM_COMMAND)], service.on_delivery)
+    bus.subscribe([*heard.filters, topics.every(Subject.ALARM_COMMAND), *left.filters], service.on_delivery)
     bus.on_connection(service.on_connection)
+    bus.on_namesake(service.on_namesake)
     meters.note((), _not_normal(alarms.statuses.values()))
-    with ExitStack() as running:
+    with running:
         running.callback(outbox.close)
         bus.start()
         running.callback(bus.stop)
         presence.start()
         running.callback(presence.stop)
-        courier.start()
-        running.callback(courier.stop)
-        running.enter_context(receivers.running())
         running.enter_context(serving_health(configuration.service, registry, health))
         service.run(stop)
 

@@ -7,9 +7,9 @@ from typing import Final
 from alarms.states.alarm import Deed
 from alarms.states.observed import AlarmKey
 from alarms.states.transitions import Trigger
-from dotbus.contracts.alarms import AlarmAction
+from dotbus.contracts.alarms import AlarmAction, AlarmState
 from dotbus.contracts.codec import UndecodableMessage, decode_as
-from dotbus.contracts.messages import AlarmCommand, AlarmCommandReply, AlarmStatus, Environment
+from dotbus.contracts.messages import AlarmChanged, AlarmCommand, AlarmCommandReply, AlarmStatus, Environment
 from dotbus.contracts.topics import Subject, Topics
 from dotbus.runtime.mqtt.messages import Delivery
 from dotbus.runtime.presence import Identity
@@ -71,10 +71,10 @@ def read_command(asked: Asked, environment: Environment, now: datetime) -> Alarm
         raise Refused(f"it says {command.action}, its topic {asked.action}")
     if command.environment is not environment:
         raise Refused(f"it is of the environment {command.environment}, and this is {environment}")
+    if command.time > now + _AHEAD_MOST:  # first: a time that is far ahead can be added nothing to
+        raise Refused("it is dated more than a minute ahead")
     if now > (command.expires_at or command.time + COUNTS_FOR):
         raise Refused("it came too late")
-    if command.time > now + _AHEAD_MOST:
-        raise Refused("it is dated more than a minute ahead")
     return command
 
 
@@ -90,6 +90,32 @@ def deed_of(command: AlarmCommand, status: AlarmStatus | None, now: datetime, sh
         raise Refused("it was raised again since it was looked at")
     until = _shelved_until(command, now, shelve_most_h) if command.action is AlarmAction.SHELVE else None
     return Deed(_TRIGGERS[command.action], command.requested_by, command.comment, command.command_id, until)
+
+
+def repeated(kept: bytes, command: AlarmCommand, status: AlarmStatus | None) -> str:
+    """What to say to a command whose id was used before: the same as then, as long as it is the same command and still so.
+
+    Args:
+        kept: the event of what was done by the id.
+        command: what is asked by it now.
+        status: the alarm as it is now.
+
+    Raises:
+        Refused: by the id something else was done, or it is not so any more.
+    """
+    event = decode_as(kept, AlarmChanged)
+    done = f"by this command_id it was {event.what} at {event.changed_at:%Y-%m-%dT%H:%M:%SZ}"
+    if event.what != _TRIGGERS[command.action]:
+        raise Refused(f"{done}: choose another id for another command")
+    is_shelved = status is not None and status.state is AlarmState.SHELVED
+    is_so = {
+        AlarmAction.ACKNOWLEDGE: status is None or status.acknowledged_at == event.changed_at,
+        AlarmAction.SHELVE: is_shelved,
+        AlarmAction.UNSHELVE: not is_shelved,
+    }
+    if not is_so[command.action]:
+        raise Refused(f"{done}, and it is so no more: choose another id for another command")
+    return "this was done before"
 
 
 def _shelved_until(command: AlarmCommand, now: datetime, shelve_most_h: float) -> datetime:

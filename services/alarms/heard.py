@@ -18,6 +18,7 @@ ACTUAL_MW: Final = "actual_mw"
 _GAPS_KEPT_FOR: Final = timedelta(days=7)
 _GAPS_MOST: Final = 1000
 _SERVICES_MOST: Final = 1000
+_NAME_MOST: Final = 200
 """How much is remembered, so that nobody can fill our memory."""
 
 
@@ -71,34 +72,44 @@ class Heard:
         self.received.turn(connected=connected, at=now)
         self.connected_since = now if connected else None
 
+    def clock_stepped(self, by: timedelta) -> None:
+        """Our clock was set forward by so much: it is told by the new one when things came, and no clocks were compared."""
+        self.received.clock_stepped(by)
+        self.connected_since = self.connected_since + by if self.connected_since else None
+        self.services = {
+            source: replace(one, heard_at=one.heard_at + by, clock_offset_s=None) for source, one in self.services.items()
+        }
+
     def is_connected_for(self, now: datetime, least_s: float) -> bool:
         """Whether the connection stands so long that what the broker keeps has come."""
         return self.connected_since is not None and (now - self.connected_since).total_seconds() >= least_s
 
-    def take(self, delivery: Delivery) -> None:
-        """A message, whatever it is about."""
+    def take(self, delivery: Delivery) -> ServiceStatus | None:
+        """A message, whatever it is about. Returns it where it is a service's of itself."""
         if arrival := read_delivery(delivery, self._topics, self._accepted):
             self.received.take(arrival)
         address = self._topics.read(delivery.topic)
         if address is None or address.subject not in {Subject.SERVICE, Subject.TELEMETRY, Subject.GAP}:
-            return
+            return None
         if not delivery.payload:
             self._forget(address.subject, (address.scope, address.name or ""), address.point)
-            return
+            return None
         try:
             message = decode(delivery.payload)
         except UndecodableMessage as error:
             self._log.warning("a message was not understood", topic=delivery.topic, reason=error.reason)
-            return
+            return None
         if message.environment not in self._accepted:
-            return
+            return None
         match message:
             case ServiceStatus() if message.source == f"{address.scope}/{address.name}":
                 self._take_status(message, delivery)
+                return message
             case Telemetry() if message.point == ACTUAL_MW == address.point:
                 self._actual[address.scope, address.name or ""] = message
             case UpstreamGap() if message.source == f"{address.scope}/{address.name}":
                 self._take_gap(message, delivery.received_at)
+        return None
 
     def actual_mw(self, plant: str, resource_id: str, now: datetime) -> float | None:
         """What a resource delivers, as its plant says; None where that is not known for good now."""
@@ -110,7 +121,7 @@ class Heard:
     def _take_status(self, status: ServiceStatus, delivery: Delivery) -> None:
         known = self.services.get(status.source)
         is_will = not status.online and status.time == status.started_at
-        if known is None and len(self.services) >= _SERVICES_MOST:
+        if known is None and (len(self.services) >= _SERVICES_MOST or len(status.source) > _NAME_MOST):
             return
         heard = Service(status, delivery.received_at, known.clock_offset_s if known else None)
         if not delivery.retained and not is_will:

@@ -187,9 +187,9 @@ def test_the_service_of_alarms_alone_says_how_they_are_and_the_historian_keeps_w
     alarm = ("sierra", "SIERRA/2 SOLAR#1", "dot-stale")
     for topic in (topics.alarm_state(*alarm), topics.alarm(*alarm), topics.alarm_summary("sierra")):
         assert writers(topics, topic) == {"alarms"}
-    assert readers(topics, topics.alarm_state(*alarm)) == {"plant-sierra"} | READERS_OF_ALL
+    assert readers(topics, topics.alarm_state(*alarm)) == {"alarms", "plant-sierra"} | READERS_OF_ALL
     assert readers(topics, topics.alarm(*alarm)) == {"historian", "plant-sierra"} | READERS_OF_ALL
-    assert readers(topics, topics.alarm_summary("sierra")) == {"modbus_gateway", "plant-sierra"} | READERS_OF_ALL
+    assert readers(topics, topics.alarm_summary("sierra")) == {"modbus_gateway", "alarms", "plant-sierra"} | READERS_OF_ALL
 
 
 def test_a_plant_acknowledges_its_own_alarms_the_console_all_and_nobody_else_any(topics: Topics):
@@ -205,7 +205,7 @@ def test_a_plant_acknowledges_its_own_alarms_the_console_all_and_nobody_else_any
 
 def test_a_plant_hears_the_alarms_of_no_plant_and_none_of_another(topics: Topics):
     of_none = topics.alarm_state(INSTALLATION, "ads_ingest/main", "service-down")
-    assert readers(topics, of_none) == {"plant-sierra", "plant-delta"} | READERS_OF_ALL
+    assert readers(topics, of_none) == {"alarms", "plant-sierra", "plant-delta"} | READERS_OF_ALL
     assert "plant-sierra" not in readers(topics, topics.alarm_state("delta", "D1", "dot-stale"))
 
 

@@ -35,6 +35,7 @@ class Receivers:
     def __init__(
         self, alarms: Alarms, secrets: Mapping[str, Secrets], outbox: Outbox, meters: Meters, clock: Callable[[], datetime]
     ) -> None:
+        self._stop = threading.Event()
         self._tellings = [
             Telling(
                 *(name, receiver, sender, outbox),
@@ -50,6 +51,11 @@ class Receivers:
         for one in self._tellings:
             one.wake()
 
+    def stop(self) -> None:
+        """Tell nobody anything any more. Returns at once."""
+        self._stop.set()
+        self.wake()
+
     @property
     def complaints(self) -> list[str]:
         """Who cannot be told, and why."""
@@ -58,17 +64,15 @@ class Receivers:
     @contextmanager
     def running(self) -> Iterator[None]:
         """They are told meanwhile."""
-        stop = threading.Event()
         threads = [
-            threading.Thread(target=one.run, args=(stop,), name=f"tell-{one.name}", daemon=True) for one in self._tellings
+            threading.Thread(target=one.run, args=(self._stop,), name=f"tell-{one.name}", daemon=True) for one in self._tellings
         ]
         for thread in threads:
             thread.start()
         try:
             yield
         finally:
-            stop.set()
-            self.wake()
+            self.stop()
             for thread in threads:
                 thread.join(_END_WITHIN_S)
 

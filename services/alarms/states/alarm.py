@@ -78,7 +78,8 @@ def key_of(status: AlarmStatus) -> AlarmKey:
 
 def event_id(key: AlarmKey, *which: object) -> str:
     """The id of what happened to an alarm: by a command its id, else its number and time, since another outbox counts anew."""
-    return f"alarm/{hashlib.sha256(repr((*key, *which)).encode()).hexdigest()[:32]}"
+    words = tuple(str(one) for one in (*key, *which))  # a rule's name may be a text or the rule itself
+    return f"alarm/{hashlib.sha256(repr(words).encode()).hexdigest()[:32]}"
 
 
 def triggered(

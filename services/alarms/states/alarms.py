@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace as changed
 
@@ -46,16 +46,21 @@ class Alarms:
     def __init__(self, identity: Identity, known: Iterable[AlarmStatus], suppress_after_s: float, began_s: float) -> None:
         self._identity = identity
         self._suppress_after_s = suppress_after_s
-        self._statuses = {key_of(status): status for status in known}
-        self._watched = {
-            key: _Watched(Delayed(status.is_active), _cause_of(status), began_s + suppress_after_s)
-            for key, status in self._statuses.items()
-        }
+        self._statuses: dict[AlarmKey, AlarmStatus] = {}
+        self._watched: dict[AlarmKey, _Watched] = {}
+        self.know(known, began_s)
 
     @property
     def statuses(self) -> Mapping[AlarmKey, AlarmStatus]:
         """Each alarm as it is."""
         return self._statuses
+
+    def know(self, statuses: Iterable[AlarmStatus], now_s: float) -> None:
+        """Go on from alarms as they were left: by a process before us, or another one in whose place we are."""
+        for status in statuses:
+            key = key_of(status)
+            self._statuses[key] = status
+            self._watched[key] = _Watched(Delayed(status.is_active), _cause_of(status), now_s + self._suppress_after_s)
 
     def was_active(self, key: AlarmKey) -> bool:
         """Whether a rule held of a subject when it was looked at last."""
@@ -94,6 +99,19 @@ class Alarms:
         seen = {one.key for one in observed}
         return [key for key, one in self._statuses.items() if one.state is AlarmState.NORMAL and key not in seen]
 
+    def end(self, keys: Iterable[AlarmKey], trigger: Trigger, now: datetime) -> list[Change]:
+        """What it comes to when something happens to alarms, whatever is observed of them."""
+        statuses = [changed(self._statuses[key], is_active=False) for key in keys]
+        return [change for status in statuses if (change := triggered(status, trigger, now))]
+
+    def clock_stepped(self, by: timedelta, now: datetime) -> list[Change]:
+        """Our clock was set forward by so much: an alarm stays shelved for as long as somebody said, and no longer."""
+        return [
+            Change(key, changed(one, time=now, shelved_until=one.shelved_until + by), None)
+            for key, one in self._statuses.items()
+            if one.shelved_until is not None
+        ]
+
     def do(self, key: AlarmKey, deed: Deed, now: datetime) -> Change | None:
         """What somebody's deed makes of an alarm that there is; None where it moves nothing."""
         status = self._statuses[key]
@@ -130,7 +148,9 @@ class Alarms:
     def _without_subject(self, key: AlarmKey, status: AlarmStatus, now: datetime) -> Iterator[Change]:
         self._watched.pop(key, None)
         before = changed(status, is_active=False)
-        for trigger in (Trigger.RETURNED, Trigger.UNSUPPRESSED, Trigger.IN_SERVICE):
+        is_over = status.shelved_until is not None and now >= status.shelved_until
+        ends = (Trigger.RETURNED, Trigger.UNSUPPRESSED, Trigger.IN_SERVICE, *([Trigger.SHELVED_OVER] if is_over else []))
+        for trigger in ends:
             if change := triggered(before, trigger, now):
                 yield change
                 return

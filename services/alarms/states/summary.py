@@ -1,18 +1,12 @@
 """Summary: what one operator has before him, and whether it is more than anybody can act on. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from dotbus.contracts.alarms import (
-    FLOOD_ABOVE,
-    FLOOD_MINUTES,
-    FLOOD_OVER_BELOW,
-    INSTALLATION,
-    AlarmPriority,
-    AlarmState,
-)
+from dotbus.contracts.alarms import FLOOD_ABOVE, FLOOD_MINUTES, FLOOD_OVER_BELOW, AlarmPriority, AlarmState
 from dotbus.contracts.messages import AlarmCount, AlarmStatus, AlarmSummary
 from dotbus.runtime.presence import Identity
 
@@ -40,36 +34,81 @@ class Flood:
         is_flood = len(recent) >= FLOOD_OVER_BELOW if self.is_flood else len(recent) > FLOOD_ABOVE
         return replace(self, raised_at=recent, is_flood=is_flood)
 
+    def with_clock_set(self, by: timedelta) -> Self:
+        """The same after our clock was set forward by so much: they came as long ago as before."""
+        return replace(self, raised_at=tuple(at + by for at in self.raised_at))
 
-def is_before(plant: str, status: AlarmStatus) -> bool:
-    """Whether a plant's operator has an alarm before him: those of no plant all have."""
-    return status.plant in {plant, INSTALLATION}
+
+@dataclass(frozen=True)
+class Tally:
+    """What some alarms come to.
+
+    Attributes:
+        unacknowledged: how many of each priority.
+        active: the same.
+        shelved: how many are.
+        suppressed: how many are.
+        newest: of the one that was raised last and is still unacknowledged or active, when that was, and its code.
+    """
+
+    unacknowledged: Mapping[AlarmPriority, int] = field(default_factory=dict)
+    active: Mapping[AlarmPriority, int] = field(default_factory=dict)
+    shelved: int = 0
+    suppressed: int = 0
+    newest: tuple[datetime, int] | None = None
+
+    def together(self, other: "Tally") -> "Tally":
+        """Both."""
+        newest = [one for one in (self.newest, other.newest) if one]
+        return Tally(
+            {one: self.unacknowledged.get(one, 0) + other.unacknowledged.get(one, 0) for one in AlarmPriority},
+            {one: self.active.get(one, 0) + other.active.get(one, 0) for one in AlarmPriority},
+            self.shelved + other.shelved,
+            self.suppressed + other.suppressed,
+            max(newest, default=None),
+        )
 
 
-def summarise(plant: str, statuses: Sequence[AlarmStatus], flood: Flood, identity: Identity, now: datetime) -> AlarmSummary:
+def tally(statuses: Iterable[AlarmStatus]) -> Tally:
+    """What some alarms come to."""
+    unacknowledged, active = dict.fromkeys(AlarmPriority, 0), dict.fromkeys(AlarmPriority, 0)
+    shelved = suppressed = 0
+    newest: tuple[datetime, int] | None = None
+    for one in statuses:
+        unacknowledged[one.priority] += one.state in _UNSEEN
+        active[one.priority] += one.state in _ACTIVE
+        shelved += one.state is AlarmState.SHELVED
+        suppressed += one.state is AlarmState.SUPPRESSED
+        if one.state in _UNSEEN | _ACTIVE:
+            raised = one.raised_at or one.changed_at, one.code
+            newest = max(newest or raised, raised)
+    return Tally(unacknowledged, active, shelved, suppressed, newest)
+
+
+def tallies(statuses: Iterable[AlarmStatus]) -> Mapping[str, Tally]:
+    """The same of each plant that has any, and of `INSTALLATION`."""
+    by_plant: defaultdict[str, list[AlarmStatus]] = defaultdict(list)
+    for one in statuses:
+        by_plant[one.plant].append(one)
+    return {plant: tally(its) for plant, its in by_plant.items()}
+
+
+def summarise(plant: str, found: Tally, flood: Flood, identity: Identity, now: datetime) -> AlarmSummary:
     """What the alarms of a plant's operator come to."""
-    open_ = [one for one in statuses if one.state in _UNSEEN | _ACTIVE]
-    newest = max(open_, key=lambda one: (one.raised_at or one.changed_at, one.code), default=None)
     return AlarmSummary(
         environment=identity.environment,
         source=identity.source,
         time=now,
         plant=plant,
-        counts=tuple(_count(priority, open_) for priority in AlarmPriority),
-        shelved=sum(one.state is AlarmState.SHELVED for one in statuses),
-        suppressed=sum(one.state is AlarmState.SUPPRESSED for one in statuses),
-        newest_code=newest.code if newest else None,
-        newest_raised_at=newest.raised_at if newest else None,
+        counts=tuple(
+            AlarmCount(priority=one, unacknowledged=found.unacknowledged.get(one, 0), active=found.active.get(one, 0))
+            for one in AlarmPriority
+        ),
+        shelved=found.shelved,
+        suppressed=found.suppressed,
+        newest_code=found.newest[1] if found.newest else None,
+        newest_raised_at=found.newest[0] if found.newest else None,
         raised_in_10_min=len(flood.raised_at),
         is_flood=flood.is_flood,
         valid_until=now + VALID_FOR,
-    )
-
-
-def _count(priority: AlarmPriority, statuses: Iterable[AlarmStatus]) -> AlarmCount:
-    of_priority = [one for one in statuses if one.priority is priority]
-    return AlarmCount(
-        priority=priority,
-        unacknowledged=sum(one.state in _UNSEEN for one in of_priority),
-        active=sum(one.state in _ACTIVE for one in of_priority),
     )

@@ -12,9 +12,9 @@ from dotbus.contracts.topics import Topics
 from dotbus.runtime.logs import get_logger
 from dotbus.runtime.mqtt.bus import Bus
 from dotbus.runtime.mqtt.messages import Delivery
+from dotbus.runtime.namesake import Namesake
 from dotbus.runtime.presence import Identity
 from modbus_gateway.beside.echo import Echo
-from modbus_gateway.beside.namesake import Namesake
 from modbus_gateway.beside.pair import Ours, Pair, State
 
 

@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from msgspec.structs import replace
 
-from alarms.states.summary import Flood, is_before, summarise
+from alarms.states.summary import Flood, Tally, summarise, tallies, tally
 from dotbus.contracts.alarms import AlarmPriority, AlarmState
 from dotbus.contracts.messages import Environment
 from dotbus.runtime.presence import Identity
@@ -39,7 +38,7 @@ def test_more_than_ten_within_ten_minutes_are_a_flood_until_they_are_fewer_than_
 
 def test_an_alarm_counts_as_active_while_it_holds_and_as_unacknowledged_until_somebody_knows():
     statuses = [alarm(state) for state in AlarmState]
-    counts = {one.priority: one for one in summarise("sierra", statuses, Flood(), IDENTITY, NOW).counts}
+    counts = {one.priority: one for one in summarise("sierra", tally(statuses), Flood(), IDENTITY, NOW).counts}
     assert (counts[AlarmPriority.HIGH].unacknowledged, counts[AlarmPriority.HIGH].active) == (2, 2)
     assert (counts[AlarmPriority.LOW].unacknowledged, counts[AlarmPriority.LOW].active) == (0, 0)
     assert list(counts) == list(AlarmPriority), "the most urgent first"
@@ -51,11 +50,24 @@ def test_the_newest_code_is_that_of_the_last_raised_that_is_open():
         alarm(AlarmState.RETURNED, code=13, raised_s=5),
         alarm(AlarmState.SHELVED, code=14, raised_s=9),
     ]
-    assert summarise("sierra", statuses, Flood(), IDENTITY, NOW).newest_code == 13
-    none = summarise("sierra", [alarm(AlarmState.NORMAL)], Flood(), IDENTITY, NOW)
+    assert summarise("sierra", tally(statuses), Flood(), IDENTITY, NOW).newest_code == 13
+    none = summarise("sierra", tally([alarm(AlarmState.NORMAL)]), Flood(), IDENTITY, NOW)
     assert (none.newest_code, none.newest_raised_at) == (None, None)
 
 
-@pytest.mark.parametrize(("plant", "expected"), [("sierra", True), ("installation", True), ("delta", False)])
-def test_a_plants_operator_has_its_alarms_and_those_of_no_plant_before_him(plant, expected):
-    assert is_before("sierra", replace(samples.alarm_status(), plant=plant)) is expected
+def test_what_two_plants_alarms_come_to_is_counted_apart_and_together():
+    later = replace(alarm(AlarmState.UNACKNOWLEDGED, AlarmPriority.LOW, code=2, raised_s=3), plant="installation")
+    statuses = [alarm(AlarmState.UNACKNOWLEDGED), later, alarm(AlarmState.SHELVED), alarm(AlarmState.SUPPRESSED)]
+    found = tallies(statuses)
+    assert set(found) == {samples.alarm_status().plant, "installation"}
+    assert found["installation"].together(Tally()) == found["installation"]
+    both = found[samples.alarm_status().plant].together(found["installation"])
+    assert both == tally(statuses)
+    assert both.newest == (NOW + timedelta(seconds=3), 2)
+
+
+def test_a_clock_that_is_set_makes_no_alarm_older_or_younger():
+    flood = Flood().after(raised(11), NOW)
+    hour = timedelta(hours=1)
+    assert flood.with_clock_set(hour).after([], NOW + hour).is_flood
+    assert flood.with_clock_set(-hour).after([], NOW - hour + timedelta(minutes=10)) == Flood()

@@ -91,7 +91,7 @@ class ServiceStatus(State, frozen=True, kw_only=True, tag="service"):
         backfills: prices of the past that lmp_ingest is asked for, and how far it is; those that ended within a day included.
         map_hashes: of a gateway, the map_hash of each unit that it serves, by the unit's id.
         redundancy: of a gateway, `active` or `standby` among those of its environment that serve the same; null while it does
-            not know, or does not hear the bus in time.
+            not know, or does not hear the bus in time. Of a service of alarms, `standby` where another one keeps them.
         complaints: what is wrong now with the service itself, in words for a person; what it does is not in doubt for that.
     """
 

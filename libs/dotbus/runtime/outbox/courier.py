@@ -110,6 +110,11 @@ class Courier:
         """There is something new in the outbox."""
         self._awake.set()
 
+    def say_again(self) -> None:
+        """Say every state once more: somebody else may have said others on our topics."""
+        self._said = {}
+        self.wake()
+
     def stop(self) -> None:
         """Deliver what waits if the broker is there, then end. What remains is in the outbox."""
         self._stopped.set()

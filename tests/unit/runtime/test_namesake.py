@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dotbus.contracts.messages import ServiceStatus
-from modbus_gateway.beside.namesake import TOLD_FOR, Namesake
+from dotbus.runtime.namesake import TOLD_FOR, Namesake
 
 NAME = {"service": "modbus_gateway", "instance": "main"}
 

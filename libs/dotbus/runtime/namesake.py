@@ -1,7 +1,8 @@
 """Namesake: another process that uses our name, and which of the two goes on. Pure.
 
-A broker lets one of two in at a time: each that connects again drops the other. All that each learns of the other is what it
-left on the topic of their name. Which of them started first they read alike there, and the later one steps back.
+It is for what must not be done twice: to serve registers, to keep alarms. A broker lets one of two in at a time: each that
+connects again drops the other. All that each learns of the other is what it left on the topic of their name. Which of them
+started first they read alike there, and the later one steps back.
 """
 
 from dataclasses import dataclass, replace
