@@ -66,10 +66,10 @@ def test_what_is_removed_is_reserved():
 
 
 def test_an_addition_stands_where_it_says_in_each_table_of_its_block():
-    add = {"quantity": "trajectory_fresh", "resource": "SOLAR", "address": 50}
+    add = {"quantity": "trajectory_fresh", "resource": "SOLAR", "address": 90}
     flag = {"quantity": "broker_connected", "table": "discrete", "address": 7}
     found = cells(changed(add=(add, flag)))
-    assert found[Table.HOLDING, 50].quantity.name == "trajectory_fresh"
+    assert found[Table.HOLDING, 90].quantity.name == "trajectory_fresh"
     views = read_map(installation(block=[changed(add=(add, flag))])).views
     assert {(view.table, view.start, view.length) for view in views} == {(Table.INPUT, 0, 300), (Table.COIL, 7, 1)}
 
