@@ -75,7 +75,8 @@ class Following:
 
     def filters(self) -> list[str]:
         """The topics to follow. Services come last: a heartbeat confirms the states that came before it."""
-        subjects = (*STATES, Subject.TELEMETRY, Subject.GAP, Subject.ALARM_STATE, Subject.SERVICE)
+        of_alarms = (Subject.ALARM_STATE, Subject.ALARM_SUMMARY)
+        subjects = (*STATES, Subject.TELEMETRY, Subject.GAP, *of_alarms, Subject.SERVICE)
         return [self.topics.every(subject) for subject in subjects]
 
     def take(self, delivery: Delivery) -> None:
@@ -96,7 +97,7 @@ class Following:
             case Subject.DOT | Subject.TRAJECTORY | Subject.INSTRUCTIONS:
                 if self._has_room_for((address.scope, address.name or "")):
                     self._judge(delivery)
-            case Subject.LMP:
+            case Subject.LMP | Subject.ALARM_SUMMARY:
                 self._judge(delivery)
 
     def turn(self, *, connected: bool, at: datetime) -> None:

@@ -14,6 +14,7 @@ from dotbus.contracts.quality import CLOCK_DOUBT_S, Quality, Reason
 from dotbus.judging.sources import Source
 
 SOURCES_PER_PLANT: Final = 8
+TOPICS_MOST: Final = 4096
 """How much is remembered, so that nobody can fill our memory."""
 _TOLERANCE: Final = timedelta(seconds=CLOCK_DOUBT_S)
 
@@ -51,6 +52,8 @@ class AlarmSummaries:
 
     def take(self, topic: str, summary: AlarmSummary, at: datetime, connection: int) -> None:
         """A summary came. One that says less than is known is passed over; one that came again is no younger for it."""
+        if topic not in self._said and len(self._said) >= TOPICS_MOST:
+            return
         known = self._said.setdefault(topic, {})
         before = known.get(summary.source)
         came = SaidSummary(summary, before.arrived_at if before and before.said == summary else at, connection)

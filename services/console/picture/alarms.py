@@ -1,11 +1,13 @@
-"""Alarms: those that are not normal, as a page shows them. Pure."""
+"""Alarms: those that are not normal, and how many came of late, as a page shows them. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from console.picture.parts import Part
 from dotbus.contracts.alarms import AlarmPriority, AlarmState
 from dotbus.contracts.messages import AlarmStatus
+from dotbus.judging.alarm_summaries import SaidSummary
 
 OF_NO_CONCERN: Final = frozenset({AlarmState.NORMAL, AlarmState.OUT_OF_SERVICE})
 _URGENT: Final = frozenset({AlarmPriority.CRITICAL, AlarmPriority.HIGH})
@@ -38,6 +40,22 @@ class ShownAlarm(Part, frozen=True, kw_only=True):
     shelved_until: float | None
     comment: str | None
     because: str | None
+
+
+class ShownFlood(Part, frozen=True, kw_only=True):
+    """How many alarms of a plant's operator were raised in the last 10 minutes, and whether it is more than he can act on."""
+
+    plant: str
+    raised: int
+    is_flood: bool
+
+
+def show_flood(known: Sequence[SaidSummary], now: datetime) -> ShownFlood | None:
+    """What was said last of a plant's alarms; None once the service of alarms vouches for it no longer, or while none came."""
+    said = known[-1] if known else None
+    if said is None or now > said.counts_until or not said.said.raised_in_10_min:
+        return None
+    return ShownFlood(plant=said.said.plant, raised=said.said.raised_in_10_min, is_flood=said.said.is_flood)
 
 
 def show_alarm(said: AlarmStatus) -> ShownAlarm | None:

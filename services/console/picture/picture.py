@@ -1,7 +1,7 @@
 """Picture: all that pages show, as parts by key, kept up to date at a cost that follows what changed. Pure.
 
 Keys: `console`, `gaps`, `service/SOURCE`, and, with names encoded as in topics, `resource/PLANT/RESOURCE` and
-`alarm/PLANT/ABOUT/RULE`. A page of one plant is given all but other plants' resources and alarms.
+`alarm/PLANT/ABOUT/RULE` and `flood/PLANT`. A page of one plant is given all but other plants' resources and alarms.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from console.following import AlarmKey, Following, ResourceKey
-from console.picture.alarms import ShownAlarm, show_alarm
+from console.picture.alarms import ShownAlarm, ShownFlood, show_alarm, show_flood
 from console.picture.measured import Measures, actual_points
 from console.picture.parts import Part, ShownConsole, ShownGap, ShownResource
 from console.picture.resources import OF_NOW, Asked, ReadResource, read, show
@@ -29,6 +29,7 @@ CONSOLE: Final = "console"
 GAPS: Final = "gaps"
 _OF_RESOURCES: Final = "resource/"
 _OF_ALARMS: Final = "alarm/"
+_OF_FLOODS: Final = "flood/"
 _OF_GATEWAYS: Final = "service/modbus_gateway/"
 
 
@@ -64,6 +65,8 @@ class View:
             return True
         if key.startswith(_OF_RESOURCES):
             return key.startswith(f"{_OF_RESOURCES}{encode_name(self.plant)}/")
+        if key.startswith(_OF_FLOODS):
+            return key == f"{_OF_FLOODS}{encode_name(self.plant)}"
         if key.startswith(_OF_ALARMS):
             return key.startswith((f"{_OF_ALARMS}{encode_name(self.plant)}/", f"{_OF_ALARMS}{INSTALLATION}/"))
         # A plant that runs a gateway of its own gives it its own name.
@@ -117,6 +120,7 @@ class Picture:
             **{key_of(key): self._show(key, known, now) for key, known in self.read.items()},
             **{f"service/{source}": show_service(heard, now) for source, heard in sorted(following.services.items())},
             **{f"{_OF_ALARMS}{'/'.join(map(encode_name, key))}": shown for key, shown in self._alarms()},
+            **dict(self._floods(now)),
             GAPS: Gaps(gaps=show_gaps(following.gaps)),
         }
 
@@ -124,6 +128,13 @@ class Picture:
         for key, said in sorted(self._following.alarms.items()):
             if shown := show_alarm(said):
                 yield key, shown
+
+    def _floods(self, now: datetime) -> Iterator[tuple[str, ShownFlood]]:
+        """Of each plant, and of those alarms that are of none."""
+        for plant in (*(plant.name for plant in self._installation.plants), INSTALLATION):
+            topic = self._following.topics.alarm_summary(plant)
+            if shown := show_flood(self._following.received.alarms.of(topic), now):
+                yield f"{_OF_FLOODS}{encode_name(plant)}", shown
 
     def trend(self, key: ResourceKey, hours: float, now: datetime) -> ShownTrend | None:
         """A resource's trend of the last hours and what is ahead; None of one that was never heard of."""

@@ -6,7 +6,20 @@ from typing import Any
 import msgspec
 import pytest
 from console_story import Console, measured
-from gateway_story import Gateway, at, dot, instruction, instructions, interval, lmp, point, price, status, trajectory
+from gateway_story import (
+    Gateway,
+    alarm_summary,
+    at,
+    dot,
+    instruction,
+    instructions,
+    interval,
+    lmp,
+    point,
+    price,
+    status,
+    trajectory,
+)
 
 from console.picture.parts import Part
 from console.picture.picture import View, encode, plants_in
@@ -168,6 +181,21 @@ def test_nonsense_on_a_topic_is_said_and_ends_nothing(console: Console):
         console.following.take(Delivery(topic, b"\xff{", retained=False, received_at=at(1)))
     assert "cannot be read" in console.look(1).resource().words
     assert "service/x/y" not in console.picture.parts
+
+
+def test_how_many_alarms_came_of_late_is_shown_while_it_is_vouched_for_and_to_the_plant_that_it_is_of(console: Console):
+    for said in (
+        alarm_summary(said_s=0, raised_in_10_min=12, is_flood=True),
+        alarm_summary(said_s=0, plant="delta", raised_in_10_min=1),
+        alarm_summary(said_s=0, plant="installation"),
+    ):
+        topic = console.topics.alarm_summary(said.plant)
+        console.following.take(Delivery(topic, contract_encode(said), retained=True, received_at=at(0)))
+    parts = console.look(1).picture.parts
+    assert told(parts, View("sierra"))["flood/sierra"] == {"plant": "sierra", "raised": 12, "is_flood": True}
+    assert [key for key in told(parts, View("delta")) if key.startswith("flood/")] == ["flood/delta"]
+    assert "flood/installation" not in parts, "none came"
+    assert console.look(61).changed["flood/sierra"] is None
 
 
 def test_an_alarm_is_shown_until_it_is_normal_and_a_plant_is_told_its_own_and_those_of_no_plant(console: Console):

@@ -24,8 +24,10 @@ export class Alarms {
       make("td", { class: "long" }, one.text, one.is_active && one.do ? make("div", { class: "do" }, `\u2192 ${one.do}`) : null, notes(one)),
       make("td", {}, one.raised_at ? dateTime(Date.parse(one.raised_at) / 1000) : ""), make("td", {}, this.toolsOf(key, one))));
     for (const key of this.tools.keys()) if (!parts[key.split(" ")[0]]) this.tools.delete(key);
-    byId("alarms").hidden = isWatched && !alarms.length;
+    const came = Object.entries(parts).filter(([key]) => key.startsWith("flood/")).map(([, one]) => one).sort((one, other) => other.raised - one.raised);
+    byId("alarms").hidden = isWatched && !alarms.length && !came.length;
     replace("alarms", ...(isWatched ? [] : [make("p", { class: "outcome", "data-level": "bad" }, "\u25b2 Nobody watches for alarms: no alarms service is heard.")]),
+      ...came.slice(0, 1).map(flood),
       ...(alarms.length ? [rows(["Priority", "State", "About", "What, and what to do", "Raised", "Action"], lines, "Alarms")] : []));
   }
 
@@ -59,6 +61,9 @@ export class Alarms {
     }, this.who.csrf);
   }
 }
+
+const flood = (one) => make("p", one.is_flood ? { class: "outcome", "data-level": "bad" } : { class: "note" },
+  `${one.is_flood ? "\u25b2 Flood of alarms: " : ""}${one.plant}: ${one.raised} raised within 10 minutes${one.is_flood ? ", more than one person can act on" : ""}.`);
 
 const deed = (one, action) => ({ plant: one.plant, about: one.about, rule: one.rule, action, raised_at: one.raised_at });
 

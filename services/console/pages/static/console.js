@@ -21,7 +21,7 @@ function told(parts, changed) {
   if (plant !== null) trends(parts, changed);
   if (changed.has("console")) showConsole(parts.console);
   if (begins(changed, "service/")) showServices(parts);
-  if (begins(changed, "service/") || begins(changed, "alarm/")) alarms.show(parts);
+  if (begins(changed, "service/") || begins(changed, "alarm/") || begins(changed, "flood/")) alarms.show(parts);
   if (changed.has("gaps")) showGaps(parts);
   if (begins(changed, "resource/")) showInstructions(parts, live.now, act);
   if (changed.size) showAbnormal(parts);
