@@ -8,6 +8,8 @@ from alarms.rules.own import Disk, observe_broker, observe_disk
 from alarms.rules.resources import Subject, observe_resource
 from alarms.rules.services import cause_of_silence, observe_services
 from alarms.states.observed import AlarmKey, Observed
+from dotbus.readings.reading import Read
+from dotbus.readings.resources import read_resource
 from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.alarms import settled_for_resource
 from dotbus.runtime.installation.installation import Installation
@@ -34,6 +36,7 @@ class Observing:
             for plant in installation.plants
             for resource in plant.resources
         ]
+        self._read: dict[int, Read] = {}  # nearly all resources read as they did a second ago, but for their age
 
     def observe(self, now: datetime, was_active: Callable[[AlarmKey], bool]) -> Sequence[Observed]:
         """What all rules say now."""
@@ -44,6 +47,8 @@ class Observing:
         found += observe_services(heard, rules, self._own_source, now, because=broker_lost, was_active=was_active)
         silence = cause_of_silence(heard, rules, broker_lost, now)
         judging, topics = self._installation.modbus, self._installation.topics
-        for subject in self._subjects:
-            found += observe_resource(subject, heard, topics, judging, now, because=silence, was_active=was_active)
+        for number, subject in enumerate(self._subjects):
+            read = read_resource(subject.member, heard.received, topics, judging, now, self._read.get(number))
+            self._read[number] = read
+            found += observe_resource(subject, read.named, heard, topics, judging, now, because=silence, was_active=was_active)
         return found

@@ -156,6 +156,7 @@ class Service:
             changes = self._alarms.look(observed, now, self._monotonic_s(), is_whole=is_whole)
             if self._keeping.keep(changes, now) and is_whole:
                 self._keeping.retract(self._alarms.over(observed), now)
+            self._take_held()
         self.turned_at_s = self._monotonic_s()
 
     def _begin(self, now: datetime) -> None:
@@ -170,6 +171,9 @@ class Service:
         self._keeping.take_over(newer, self._left.topics, now)
         self._left.clear()
         self._begun()
+
+    def _take_held(self) -> None:
+        """What was asked before we began is done to alarms as they are, and not as they were left."""
         held, self._held = self._held, []
         for delivery in held:
             self._take(delivery)

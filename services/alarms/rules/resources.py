@@ -16,7 +16,6 @@ from dotbus.contracts.quality import Reason
 from dotbus.contracts.topics import Topics
 from dotbus.judging.judge_instructions import judge_instructions
 from dotbus.readings.reading import Named
-from dotbus.readings.resources import read_resource
 from dotbus.readings.subjects import Member
 from dotbus.runtime.installation.alarms import (
     DotDeviation,
@@ -50,6 +49,7 @@ class Subject:
 
 def observe_resource(
     subject: Subject,
+    named: Named,
     heard: Heard,
     topics: Topics,
     judging: Modbus,
@@ -62,6 +62,7 @@ def observe_resource(
 
     Args:
         subject: the resource.
+        named: what registers show of it now.
         heard: what is known.
         topics: of the installation.
         judging: for how long CAISO's word counts.
@@ -69,7 +70,6 @@ def observe_resource(
         because: what keeps CAISO's word from coming here, where an alarm of its own tells of it.
         was_active: whether a rule held at the last look.
     """
-    named = read_resource(subject.member, heard.received, topics, judging, now).named
     plant, rules = subject.member.plant, subject.rules
     yield _stale(subject, named, rules.dot_stale, judging.stale_after_s, because)
     yield _out_of_limits(subject, named, rules.dot_out_of_limits)

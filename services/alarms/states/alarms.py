@@ -126,6 +126,8 @@ class Alarms:
                 yield change
             return
         watched = self._watch(one, now_s)
+        if status is None and not watched.delayed.is_active:
+            return  # nothing ever happened, and nothing does: so it is with nearly all
         before = _with_look(status or first_status(one, self._identity, now), one, watched, now)
         trigger = _trigger(before, watched, now)
         change = None if trigger is None else triggered(before, trigger, now, is_suppressed=watched.because is not None)
@@ -137,10 +139,10 @@ class Alarms:
     def _watch(self, one: Observed, now_s: float) -> _Watched:
         before = self._watched.get(one.key, _Watched(Delayed()))
         delayed = before.delayed.after(now_s, holds=one.holds, on_delay_s=one.rule.on_delay_s, off_delay_s=one.rule.off_delay_s)
-        watched = replace(before, delayed=delayed)
+        watched = before if delayed is before.delayed else replace(before, delayed=delayed)
         if one.because:
             watched = replace(watched, because=one.because, because_until_s=now_s + self._suppress_after_s)
-        elif now_s >= before.because_until_s:
+        elif before.because and now_s >= before.because_until_s:
             watched = replace(watched, because=None)
         self._watched[one.key] = watched
         return watched

@@ -34,7 +34,7 @@ class Delayed:
             off_delay_s: for how long it must be over to count no more.
         """
         if holds is None or holds is self.is_active:
-            return replace(self, turning_since_s=None)
+            return self if self.turning_since_s is None else replace(self, turning_since_s=None)
         since_s = now_s if self.turning_since_s is None else self.turning_since_s
         if now_s - since_s >= (on_delay_s if holds else off_delay_s):
             return replace(self, is_active=holds, turning_since_s=None)
