@@ -24,6 +24,8 @@ from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.wire.images.current_image import CurrentImage
 
+WAITING_MANY: Final = 100
+"""Messages that come at once only as a connection begins: these are taken first, so that each thing is written once for all."""
 WAITING_MOST: Final = 1000
 """Messages that may wait for their turn; more are left with the system, and so with the broker."""
 ROOM_WITHIN_S: Final = 1.0
@@ -83,6 +85,7 @@ class Service:
         self._changed = asyncio.Event()
         self._waiting = deque[_Came]()
         self._is_told = False
+        self._has_taken = False
         self._has_room = threading.Event()
         self._log = get_logger("service")
 
@@ -173,17 +176,22 @@ class Service:
                 await self._something_new()
 
     def _do_next(self) -> bool:
-        """Take what came first or, when nothing waits, write one thing anew. False when there is nothing to do."""
+        """Take what came first, or write one thing anew, in turns. False when there is nothing to do.
+
+        So of what messages outdate little is left when somebody asks, who waits for all of it that he asks for: the header of
+        a plant for each of its resources.
+        """
         self._is_told = False  # first: what is handed over from now on tells again
-        if self._waiting:
-            self._take(self._waiting.popleft())
-            if len(self._waiting) < WAITING_MOST:
-                self._has_room.set()
-        elif subject := self._images.next_outdated():
+        waiting = len(self._waiting)
+        subject = self._images.next_outdated() if not waiting or (self._has_taken and waiting < WAITING_MANY) else None
+        self._has_taken = subject is None
+        if subject:
             self._images.renew(subject)
-        else:
-            return False
-        return True
+        elif waiting:
+            self._take(self._waiting.popleft())
+            if waiting <= WAITING_MOST:
+                self._has_room.set()
+        return bool(subject or waiting)
 
     def _look_round(self) -> None:
         self._is_heard, self.turned_at_s = False, self._monotonic_s()

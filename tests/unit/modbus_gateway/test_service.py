@@ -11,7 +11,7 @@ from dotbus.contracts.topics import Subject
 from dotbus.runtime.installation.modbus import Table
 from dotbus.testing.bus import FakeBus
 from modbus_gateway.map.draft import read_map
-from modbus_gateway.service import Service
+from modbus_gateway.service import WAITING_MANY, Service
 from modbus_gateway.wire.images.current_image import CurrentImage
 
 SECONDS = 5.0
@@ -159,6 +159,30 @@ def test_who_asks_is_answered_between_any_two_messages_however_many_came_at_once
 
     tell(story, render_s=3600)
     assert "taken taken" not in " ".join(order)
+
+
+@pytest.mark.parametrize(("resources", "in_turns"), [(1, True), (WAITING_MANY, False)])
+def test_what_a_message_is_about_is_written_before_the_next_is_taken_unless_many_came_at_once(resources, in_turns):
+    """Else who asks for the header of a plant would wait for all of its resources that messages speak of."""
+    order = list[str]()
+
+    async def story(told: Story) -> None:
+        images = told.screen.images
+        while images.next_outdated():  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0)
+        take, renew = images.take, images.renew
+        images.take = lambda arrival: (order.append("taken"), take(arrival))  # type: ignore[method-assign]
+        images.renew = lambda subject: (order.append("written"), renew(subject))  # type: ignore[method-assign]
+        for number in range(resources * BURST):
+            name = ("SOLAR", "BESS")[number % 2]
+            said = encode(dot(interval(0, number), resource=name, said_s=number / 1000))
+            told.bus.deliver(told.topics.dot("sierra", name), said, received_at=at(0))
+        async with asyncio.timeout(SECONDS):
+            while order.count("taken") < resources * BURST:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+
+    tell(story, render_s=3600)
+    assert ("taken taken" not in " ".join(order)) is in_turns
 
 
 def test_a_message_that_cannot_be_read_ends_nothing():
