@@ -26,6 +26,8 @@ Market: TypeAlias = Literal["DAM", "RUC", "HASP", "RTPD", "RTM"]
 Component: TypeAlias = Literal["lmp", "energy", "congestion", "loss", "ghg"]
 Schedule: TypeAlias = Literal["five-minute", "hourly"]
 Revisions: TypeAlias = Literal["latest", "all"]
+By: TypeAlias = Literal["overlap", "start"]
+"""Which intervals are of a range: those that have a part in it, or those that start in it alone."""
 
 
 class Client:
@@ -104,11 +106,12 @@ class Client:
         end: Time | None = None,
         revisions: Revisions = "latest",
         batch: str | None = None,
+        by: By | None = None,
         tz: Zone | None = None,
     ) -> Frame:
         """Dispatch batches as each resource sees them: the newest revision, or all; one by its batchUID, of whatever time."""
         said = {"resource": Several.of("resource", resource), "plant": plant, "revisions": revisions, "batch": batch}
-        return self._frame("/v1/dispatch-batches", {**said, "start": start, "end": end, "tz": tz})
+        return self._frame("/v1/dispatch-batches", {**said, "start": start, "end": end, "by": by, "tz": tz})
 
     def instructions(
         self,
@@ -119,11 +122,12 @@ class Client:
         end: Time | None = None,
         revisions: Revisions = "latest",
         batch: str | None = None,
+        by: By | None = None,
         tz: Zone | None = None,
     ) -> Frame:
         """Instructions of every type with their segments: of the newest revision of their batch, or of all."""
         said = {"resource": Several.of("resource", resource), "plant": plant, "revisions": revisions, "batch": batch}
-        return self._frame("/v1/instructions", {**said, "start": start, "end": end, "tz": tz})
+        return self._frame("/v1/instructions", {**said, "start": start, "end": end, "by": by, "tz": tz})
 
     def dot_latest(
         self,
@@ -146,11 +150,12 @@ class Client:
         schedule: Schedule | None = None,
         start: Time = "today",
         end: Time | None = None,
+        by: By | None = None,
         tz: Zone | None = None,
     ) -> Frame:
-        """The DOTs that count, interval by interval."""
+        """The DOTs that count, interval by interval; with those that began before the range and are in force in it."""
         said = {"resource": Several.of("resource", resource), "plant": plant, "schedule": schedule}
-        return self._frame("/v1/dot", {**said, "start": start, "end": end, "tz": tz})
+        return self._frame("/v1/dot", {**said, "start": start, "end": end, "by": by, "tz": tz})
 
     def trajectory(
         self,

@@ -47,6 +47,11 @@ def steps(label: str, rows: Sequence[Row], column: str) -> Line:
     return Line(label, points)
 
 
+def from_start(rows: Iterable[Row], start: datetime) -> list[Row]:
+    """Intervals, those that began before a range from its start on: one that began months ago would make all others narrow."""
+    return [{**row, "interval_start": max(row["interval_start"], start)} for row in rows]
+
+
 def hours_since(midnight: datetime, line: Line) -> Line:
     """A line through times as one through the hours that have passed since midnight: 23 or 25 in all where clocks change."""
     points = [((at - midnight) / _HOUR if isinstance(at, datetime) else at, value) for at, value in line.points]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from historian.api.request.times import Clock, Zone, range_of
 from historian.pictures.asked import Api, Asked, at_in_words, stretch
-from historian.pictures.lines import Row, doubts, last_of, missing, steps, through
+from historian.pictures.lines import Row, doubts, from_start, last_of, missing, steps, through
 from historian.pictures.picture import Panel, Picture
 
 MOMENTS: Final = 1500
@@ -16,7 +17,8 @@ def of_resource(api: Api, asked: Asked, plant: str, resource: str | None, known:
     """DOT, set-point and trajectory of a resource, and the price of its node below them."""
     one = _resource(api.resources(plant), plant, resource)
     name = one["resource_id"]
-    dots = api.dot(name, plant=plant, schedule=one["schedule"] or "five-minute", **asked.said)
+    told = api.dot(name, plant=plant, schedule=one["schedule"] or "five-minute", **asked.said)
+    dots = from_start(told, range_of(asked.start, asked.end, Clock(now, Zone(asked.zone)), timedelta.max).start)
     step_s = _step_s(dots)
     # What a gateway will know nobody knows: then ends now.
     moments, curve = (

@@ -172,6 +172,13 @@ instruction = sa.Table(
     sa.Index(None, "resource_id", "interval_start"),
     by_time("interval_start"),
     sa.Index(None, "event_no"),
+    # Few are so long, and whoever asks what is in force must not read months to find them.
+    sa.Index(
+        "instruction_long",
+        "resource_id",
+        "interval_end",
+        postgresql_where=sa.text("interval_end - interval_start > interval '1 day'"),
+    ),
     postgresql_partition_by="RANGE (interval_start)",
     comment="Instructions of dispatch batches, every revision. instruction_latest and dot_latest show what counts.",
 )

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Response
 from dotbus.contracts.schedules import Schedule
 from historian.api.exchange.documented import pages_of
 from historian.api.exchange.exchange import Ask
-from historian.api.exchange.parameters import PageParameters, RangeParameters
+from historian.api.exchange.parameters import PageParameters, RangeParameters, SpanAsked
 from historian.api.exchange.scope import PlantAsked, ResourcesAsked, whose_of
 from historian.api.questions.dots import DOT_COLUMNS, LATEST_COLUMNS, dots, latest_dots
+from historian.api.questions.spans import Span
 from historian.api.request.times import range_of
 
 router = APIRouter(tags=["DOTs"])
@@ -33,6 +34,7 @@ class DotsAsked(RangeParameters):
     plant: PlantAsked = None
     resource: ResourcesAsked = ()
     schedule: ScheduleAsked = None
+    by: SpanAsked = Span.OVERLAP
 
 
 @router.get("/v1/dot/latest", responses=pages_of(LATEST_COLUMNS), response_class=Response)
@@ -48,7 +50,7 @@ async def get_dots(asked: Annotated[DotsAsked, Query()], ask: Ask) -> Response:
     """The DOTs that count, interval by interval, as CAISO's last word has them."""
     whose = await whose_of(ask, asked.plant, asked.resource)
     times = range_of(asked.start, asked.end, ask.clock(asked.tz), ask.context.settings.longest_range)
-    return await ask.answer(dots(whose, _schedules(asked.schedule), times), asked)
+    return await ask.answer(dots(whose, _schedules(asked.schedule), times, asked.by), asked)
 
 
 def _schedules(one: Schedule | None) -> tuple[Schedule, ...]:

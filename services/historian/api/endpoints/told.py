@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Response
 
 from historian.api.exchange.documented import pages_of
 from historian.api.exchange.exchange import Ask, Exchange
-from historian.api.exchange.parameters import RangeParameters, Text
+from historian.api.exchange.parameters import RangeParameters, SpanAsked, Text
 from historian.api.exchange.scope import PlantAsked, ResourcesAsked, whose_of
+from historian.api.questions.spans import Span
 from historian.api.questions.told import (
     BATCH_COLUMNS,
     COMPLIANCE_COLUMNS,
@@ -39,13 +40,14 @@ class BatchAsked(ToldAsked):
     """What may be said of batches."""
 
     batch: Annotated[Text | None, Query(description="One batch by CAISO's batchUID, whatever the range is.")] = None
+    by: SpanAsked = Span.OVERLAP
 
 
 @router.get("/v1/dispatch-batches", responses=pages_of(BATCH_COLUMNS), response_class=Response)
 async def get_dispatch_batches(asked: Annotated[BatchAsked, Query()], ask: Ask) -> Response:
     """Dispatch batches as each resource sees them: the newest revision, or all."""
     whose = await whose_of(ask, asked.plant, asked.resource)
-    question = dispatch_batches(whose, asked.times(ask), asked.revisions, asked.batch)
+    question = dispatch_batches(whose, asked.times(ask), asked.revisions, asked.batch, asked.by)
     return await ask.answer(question, asked)
 
 
@@ -53,7 +55,7 @@ async def get_dispatch_batches(asked: Annotated[BatchAsked, Query()], ask: Ask) 
 async def get_instructions(asked: Annotated[BatchAsked, Query()], ask: Ask) -> Response:
     """Instructions of every type with their segments: of the newest revision of their batch, or of all."""
     whose = await whose_of(ask, asked.plant, asked.resource)
-    question = instructions(whose, asked.times(ask), asked.revisions, asked.batch)
+    question = instructions(whose, asked.times(ask), asked.revisions, asked.batch, asked.by)
     return await ask.answer(question, asked)
 
 

@@ -8,6 +8,7 @@ from fastapi.dependencies.utils import get_flat_params
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from historian.api.problems import Problem, Sort
+from historian.api.questions.spans import Span
 from historian.api.request.pages import DEFAULT_ROWS, MOST_CHARACTERS, MOST_ROWS
 from historian.api.request.times import Zone
 
@@ -24,6 +25,13 @@ IN_DIGITS: Final = BeforeValidator(_written_plainly)
 """Of a whole number, after its bounds: `10_0`, ` 10` and `10.0` would be taken for one, too."""
 Text = Annotated[str, Query(min_length=1, max_length=200)]
 """A word of a question."""
+SpanAsked = Annotated[
+    Span,
+    Query(
+        description="overlap: all that has a part in the range, so also what began before and is still in force; start: what"
+        " starts in it, so that of ranges side by side one alone has it."
+    ),
+]
 
 
 def require_said_once(request: Request) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from dotbus.contracts.schedules import Schedule
-from historian.api.questions.evidence import LONGEST
 from historian.api.questions.plants import EVERY_NAME
 from historian.api.questions.question import Column, Kind, Question
 from historian.api.questions.shown import columns_of, names_of
+from historian.api.questions.spans import Span, bounds_of, has_part, reaches_in, starts_in
 from historian.api.questions.whose import Whose
 from historian.api.request.times import Range
 
@@ -23,19 +23,17 @@ _EVER = """
     WHERE told.resource_id = r.name AND told.batch_type IN (CASE s.named WHEN 'hourly' THEN 1 ELSE 0 END, 4) LIMIT 1"""
 
 
-def dots(whose: Whose, schedules: Sequence[Schedule], times: Range) -> Question:
-    """The DOTs that count whose intervals start in a range, of several for one interval the one that CAISO had last.
+def dots(whose: Whose, schedules: Sequence[Schedule], times: Range, span: Span = Span.OVERLAP) -> Question:
+    """The DOTs that count of a range, of several for one interval the one that CAISO had last.
 
-    With them those of exceptional dispatches that began before and reach into it: they may be days long.
+    Of those that began before it and reach into it, exceptional dispatches may have begun months ago.
     """
     told = f"""
         SELECT {names_of(DOT_COLUMNS)} FROM dot_latest
         WHERE {whose.condition()} AND schedule = ANY(%(schedules)s::text[])"""  # noqa: S608  # names of ours
-    sql = f"""{told} AND interval_start >= %(start)s AND interval_start < %(end)s
-        UNION ALL {told} AND batch_type = 4 AND interval_start >= %(longest)s AND interval_start < %(start)s
-          AND interval_end > %(start)s"""
-    bounds = {"start": times.start, "end": times.end, "longest": times.start - LONGEST}
-    parameters = {**whose.parameters, "schedules": _named(schedules), **bounds}
+    overlap = f"{told} AND {has_part()} UNION ALL {told} AND batch_type = 4 AND {reaches_in()}"
+    sql = overlap if span is Span.OVERLAP else f"{told} AND {starts_in()}"
+    parameters = {**whose.parameters, "schedules": _named(schedules), **bounds_of(times)}
     # Of equals the view shows one alone, so these tell each row from all others.
     return Question(sql, parameters, DOT_COLUMNS, key=("resource_id", "interval_start", "interval_end", "schedule"))
 

@@ -7,13 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.questions.spans import bounds_of, reaches_in
 from historian.api.request.times import Range
 
-LOOK_BACK: Final = timedelta(days=1)
-"""No interval is longer but that of an exceptional dispatch. What began before is looked for by its number alone: the last
-ones, at which a ramp may begin."""
-LONGEST: Final = timedelta(days=92)
-"""An exceptional dispatch that began no longer ago, and reaches into a range, counts in it."""
 LOOK_AHEAD: Final = timedelta(days=1)
 """CAISO dispatches less far ahead."""
 VOUCHED_FOR_MOST: Final = timedelta(hours=1)
@@ -43,10 +39,9 @@ _DISPATCHES = """
         ORDER BY i.interval_start DESC LIMIT %(last_before)s
       ) AS before
       UNION
-      SELECT b.batch_uid FROM dispatch_batch AS b JOIN instruction AS i USING (event_no)
-      WHERE b.resource_id = %(resource)s AND b.batch_type = 4 AND b.environment = %(environment)s::environment
-        AND i.resource_id = b.resource_id AND i.interval_start >= %(longest)s AND i.interval_start < %(first)s
-        AND i.interval_end > %(start)s AND i.standing IS NOT NULL
+      SELECT b.batch_uid FROM instruction AS i JOIN dispatch_batch AS b USING (event_no)
+      WHERE i.resource_id = %(resource)s AND {long} AND i.standing IS NOT NULL
+        AND b.batch_type = 4 AND b.environment = %(environment)s::environment
     )
     SELECT jsonb_build_object(
       'kind', 'dispatch', 'version', 1, 'environment', b.environment, 'source', o.source, 'stream', o.stream, 'seq', b.seq,
@@ -123,7 +118,7 @@ PRICE_COLUMNS = (
 
 def dispatches(environment: str, plant: str | None, resource: str, times: Range) -> Question:
     """Every revision of the batches that may say what a resource was asked in a range, in the order in which they were told."""
-    return _events(_DISPATCHES, environment, plant, resource, times)
+    return _events(_DISPATCHES.replace("{long}", reaches_in("i.")), environment, plant, resource, times)
 
 
 def trajectories(environment: str, plant: str | None, resource: str, times: Range) -> Question:
@@ -134,11 +129,9 @@ def trajectories(environment: str, plant: str | None, resource: str, times: Rang
 def _events(sql: str, environment: str, plant: str | None, resource: str, times: Range) -> Question:
     claimed = "" if plant is None else " AND b.plant = %(plant)s"
     parameters: dict[str, object] = {
+        **bounds_of(times),
         "environment": environment,
         "resource": resource,
-        "start": times.start,
-        "first": times.start - LOOK_BACK,
-        "longest": times.start - LONGEST,
         "last": times.end + LOOK_AHEAD,
         "last_before": LAST_BEFORE,
     }

@@ -2,24 +2,26 @@
 
 from collections.abc import Sequence
 
-from historian.api.questions.evidence import LONGEST, LOOK_BACK
 from historian.api.questions.question import Column, Kind, Question
+from historian.api.questions.spans import bounds_of, has_part, reaches_in
 from historian.api.request.times import Range
 
 _RESOURCE = (Column("resource_id", Kind.TEXT, "", "CAISO's resource ID."),)
-# The name of the next resource is looked up in the index, month by month: that takes as long as there are names, not rows.
-EVERY_NAME = """
+# The name of the next resource is looked up in an index: that takes as long as there are names, not rows.
+_NAMES = """
     WITH RECURSIVE named AS (
-      (SELECT resource_id FROM instruction ORDER BY resource_id LIMIT 1)
+      (SELECT resource_id FROM {table} ORDER BY resource_id LIMIT 1)
       UNION ALL
-      SELECT (SELECT i.resource_id FROM instruction AS i WHERE i.resource_id > n.resource_id ORDER BY i.resource_id LIMIT 1)
+      SELECT (SELECT i.resource_id FROM {table} AS i WHERE i.resource_id > n.resource_id ORDER BY i.resource_id LIMIT 1)
       FROM named AS n WHERE n.resource_id IS NOT NULL
     ) SELECT resource_id FROM named WHERE resource_id IS NOT NULL"""
+EVERY_NAME = _NAMES.format(table="dispatch_batch")
+"""Every resource of which there ever was a batch: a look for each. Instructions have an index for each month, and so many."""
 
 
 def every_resource() -> Question:
     """Every resource that was ever instructed."""
-    return Question(EVERY_NAME, {}, _RESOURCE, key=("resource_id",))
+    return Question(_NAMES.format(table="instruction"), {}, _RESOURCE, key=("resource_id",))
 
 
 # The same of a plant, whatever the installation says of it today.
@@ -63,15 +65,11 @@ def those_instructed(environment: str, plant: str, times: Range) -> Question:
     sql = f"""
         SELECT resource_id FROM ({EVERY_NAME}) AS every WHERE EXISTS (
           SELECT FROM instruction AS i JOIN dispatch_batch AS b USING (event_no)
-          WHERE i.resource_id = every.resource_id AND i.standing IS NOT NULL
-            AND i.interval_start >= %(first)s AND i.interval_start < %(end)s AND i.interval_end > %(start)s
+          WHERE i.resource_id = every.resource_id AND i.standing IS NOT NULL AND {has_part("i.")}
             AND b.environment = %(environment)s::environment AND b.plant = %(plant)s
         ) OR EXISTS (
-          SELECT FROM dispatch_batch AS b JOIN instruction AS i USING (event_no)
-          WHERE b.resource_id = every.resource_id AND b.batch_type = 4 AND i.resource_id = b.resource_id
-            AND i.standing IS NOT NULL AND b.environment = %(environment)s::environment AND b.plant = %(plant)s
-            AND i.interval_start >= %(longest)s AND i.interval_start < %(first)s AND i.interval_end > %(start)s
+          SELECT FROM instruction AS i JOIN dispatch_batch AS b USING (event_no)
+          WHERE i.resource_id = every.resource_id AND i.standing IS NOT NULL AND {reaches_in("i.")}
+            AND b.batch_type = 4 AND b.environment = %(environment)s::environment AND b.plant = %(plant)s
         )"""  # noqa: S608  # of our own words
-    bounds = {"start": times.start, "end": times.end, "first": times.start - LOOK_BACK, "longest": times.start - LONGEST}
-    parameters = {"environment": environment, "plant": plant, **bounds}
-    return Question(sql, parameters, _RESOURCE)
+    return Question(sql, {"environment": environment, "plant": plant, **bounds_of(times)}, _RESOURCE)

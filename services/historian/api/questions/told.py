@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from historian.api.questions.question import Column, Kind, Question
 from historian.api.questions.shown import columns_of, names_of
+from historian.api.questions.spans import Span, bounds_of, has_part, reaches_in, starts_in
 from historian.api.questions.whose import Whose
 from historian.api.request.times import Range
 
@@ -62,35 +63,45 @@ _DETAILS = """(
             SELECT count(*) FROM instruction AS n WHERE n.event_no = i.event_no AND n.instruction_uid = i.instruction_uid
           )
         )"""
+_BATCH_KEY = ("told_for", "event_no")
+_INSTRUCTION_KEY = ("resource_id", "interval_start", "event_no", "instruction_uid", "row_digest")
+_TOLD_FOR = """b.start_at >= %(start)s AND b.start_at < %(end)s
+            OR b.start_at IS NULL AND b.time >= %(start)s AND b.time < %(end)s"""
 
 
-def dispatch_batches(whose: Whose, times: Range, revisions: Revisions, batch_uid: str | None = None) -> Question:
-    """Dispatch batches that are for a range of time, as each resource sees them; those of one name whenever they are for."""
-    of_time = """(b.start_at >= %(start)s AND b.start_at < %(end)s
-            OR b.start_at IS NULL AND b.time >= %(start)s AND b.time < %(end)s)"""
-    wanted = of_time if batch_uid is None else "b.batch_uid = %(batch_uid)s"
-    sql = f"""
+def dispatch_batches(
+    whose: Whose, times: Range, revisions: Revisions, batch_uid: str | None = None, span: Span = Span.OVERLAP
+) -> Question:
+    """Dispatch batches that are for a range of time, as each resource sees them; those of one name whenever they are for.
+
+    By overlap that is also one of which an instruction reaches into the range, in whichever revision.
+    """
+    told = f"""
         SELECT {names_of(BATCH_COLUMNS[:-2], "b.")}, coalesce(b.start_at, b.time) AS told_for,
           (SELECT count(*) FROM instruction AS i WHERE i.event_no = b.event_no) AS instructions
         FROM {revisions.of("dispatch_batch")} AS b
-        WHERE {whose.condition("b.")} AND {wanted}"""  # noqa: S608  # names of ours
-    asked = {"start": times.start, "end": times.end} if batch_uid is None else {"batch_uid": batch_uid}
-    return Question(sql, {**whose.parameters, **asked}, BATCH_COLUMNS, key=("told_for", "event_no"))
+        WHERE {whose.condition("b.")} AND"""  # noqa: S608  # names of ours
+    if batch_uid is not None:
+        parameters = {**whose.parameters, "batch_uid": batch_uid}
+        return Question(f"{told} b.batch_uid = %(batch_uid)s", parameters, BATCH_COLUMNS, key=_BATCH_KEY)
+    beside = "" if span is Span.START else f" UNION ALL {told} ({_TOLD_FOR}) IS NOT TRUE AND {_reaching(whose)}"
+    return Question(f"{told} ({_TOLD_FOR}){beside}", {**whose.parameters, **bounds_of(times)}, BATCH_COLUMNS, key=_BATCH_KEY)
 
 
-def instructions(whose: Whose, times: Range, revisions: Revisions, batch_uid: str | None = None) -> Question:
-    """Instructions of every type whose intervals start in a range, with their segments; those of one batch whenever that is."""
-    wanted = (
-        "i.interval_start >= %(start)s AND i.interval_start < %(end)s" if batch_uid is None else "i.batch_uid = %(batch_uid)s"
-    )
-    shown = INSTRUCTION_COLUMNS[:-2]
-    sql = f"""
-        SELECT {names_of(shown, "i.")}, {_DETAILS} AS details, hashtextextended(i::text, 0) AS row_digest
+def instructions(
+    whose: Whose, times: Range, revisions: Revisions, batch_uid: str | None = None, span: Span = Span.OVERLAP
+) -> Question:
+    """Instructions of every type of a range of time, with their segments; those of one batch whenever that is."""
+    told = f"""
+        SELECT {names_of(INSTRUCTION_COLUMNS[:-2], "i.")}, {_DETAILS} AS details, hashtextextended(i::text, 0) AS row_digest
         FROM {revisions.of("instruction")} AS i
-        WHERE {whose.condition("i.")} AND {wanted}"""  # noqa: S608  # names of ours
-    asked = {"start": times.start, "end": times.end} if batch_uid is None else {"batch_uid": batch_uid}
-    key = ("resource_id", "interval_start", "event_no", "instruction_uid", "row_digest")
-    return Question(sql, {**whose.parameters, **asked}, INSTRUCTION_COLUMNS, key=key if batch_uid is None else key[2:])
+        WHERE {whose.condition("i.")} AND"""  # noqa: S608  # names of ours
+    if batch_uid is not None:
+        parameters = {**whose.parameters, "batch_uid": batch_uid}
+        return Question(f"{told} i.batch_uid = %(batch_uid)s", parameters, INSTRUCTION_COLUMNS, key=_INSTRUCTION_KEY[2:])
+    overlap = f"{told} {has_part('i.')} UNION ALL {told} {reaches_in('i.')}"
+    sql = overlap if span is Span.OVERLAP else f"{told} {starts_in('i.')}"
+    return Question(sql, {**whose.parameters, **bounds_of(times)}, INSTRUCTION_COLUMNS, key=_INSTRUCTION_KEY)
 
 
 def compliance(whose: Whose, times: Range, revisions: Revisions) -> Question:
@@ -105,3 +116,14 @@ def compliance(whose: Whose, times: Range, revisions: Revisions) -> Question:
         {order}{precedence}"""  # noqa: S608  # names of ours
     parameters = {**whose.parameters, "start": times.start, "end": times.end}
     return Question(sql, parameters, COMPLIANCE_COLUMNS, key=("resource_id", "start_at", "event_no", "compliance_uid"))
+
+
+def _reaching(whose: Whose) -> str:
+    """Of a batch: one of its revisions has an instruction in the range that the time of the batch does not tell of."""
+    told = f"""
+          SELECT n.batch_uid, n.resource_id FROM instruction AS i JOIN dispatch_batch AS n USING (event_no)
+          WHERE {whose.condition("n.")}{whose.of_resources("i.")} AND"""  # noqa: S608  # names of ours
+    began_before = f"{has_part('i.')} AND i.interval_start < %(start)s"
+    of_no_time = f"{starts_in('i.')} AND n.start_at IS NULL"
+    found = f" UNION {told} ".join((began_before, reaches_in("i."), of_no_time))
+    return f"(b.batch_uid, b.resource_id) IN ({told} {found})"

@@ -20,8 +20,11 @@ class Whose:
     def condition(self, of: str = "") -> str:
         """As a condition of SQL on the columns of a table, or of one by its alias (`of` is `b.`)."""
         plant = f" AND {of}plant = %(plant)s" if self.plant is not None else ""
-        resources = f" AND {of}resource_id = ANY(%(resources)s::text[])" if self.resources is not None else ""
-        return f"{of}environment = %(environment)s::environment{plant}{resources}"
+        return f"{of}environment = %(environment)s::environment{plant}{self.of_resources(of)}"
+
+    def of_resources(self, of: str = "") -> str:
+        """The part of it that a table has which knows resources alone; it begins with AND, or is empty."""
+        return f" AND {of}resource_id = ANY(%(resources)s::text[])" if self.resources is not None else ""
 
     @property
     def parameters(self) -> dict[str, object]:

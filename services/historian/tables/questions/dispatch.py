@@ -5,7 +5,8 @@ from historian.tables.questions.question import Question
 DISPATCH = (
     Question(
         "The DOTs of a resource",
-        "One row for each interval, the DOT that counts. The schedule is the one that the resource follows (`dotbus.toml`).",
+        "One row for each interval that starts in an hour, the DOT that counts. The schedule is the one that the resource "
+        "follows (`dotbus.toml`).",
         """
 SELECT interval_start, target_at, dot_mw, standing, revision_no
 FROM dot_latest
@@ -15,13 +16,16 @@ ORDER BY interval_start;""",
     ),
     Question(
         "The DOT in force at a time",
-        "Intervals of different lengths may overlap; of those in force the one that CAISO had last counts.",
+        "Intervals of different lengths may overlap; of those in force the one that CAISO had last counts. An exceptional "
+        "dispatch may be days long: what lasts longer than a day is looked for further back, by an index of its own.",
         """
 SELECT dot_mw, interval_start, interval_end
 FROM dot_latest
 WHERE resource_id = 'TEST_RESOURCE_1' AND schedule = 'five-minute'
-  AND interval_start > '2026-10-13 13:00Z' AND interval_start <= '2026-10-13 14:12Z' AND interval_end > '2026-10-13 14:12Z'
-ORDER BY batch_received_at DESC LIMIT 1;""",
+  AND interval_start <= '2026-10-13 14:12Z' AND interval_end > '2026-10-13 14:12Z'
+  AND (interval_start > '2026-10-12 14:12Z'
+    OR interval_start > '2026-07-13 14:12Z' AND interval_end - interval_start > interval '1 day')
+ORDER BY batch_received_at DESC, revision_no DESC LIMIT 1;""",
     ),
     Question(
         "Curtailment",

@@ -1,7 +1,7 @@
 """What CAISO told, over HTTP: batches, instructions, DOTs and compliance, from a real PostgreSQL that the historian filled."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import psycopg2
@@ -150,6 +150,75 @@ def test_dots_are_those_that_count_of_each_schedule_by_itself(client: Client):
         ("five-minute", "2026-10-13T19:05:00Z", "2026-10-13T19:10:00Z", 21.5, "in force"),
     ]
     assert only(rows(client, "/v1/dot", plant="mesa", schedule="hourly", **DAY), *names) == []
+
+
+DAYS = timedelta(days=1)
+LATER = NOON + 40 * DAYS
+
+
+@pytest.fixture(scope="module")
+def reaching(postgres: Postgres) -> Iterator[Client]:
+    """What is in force 40 days after noon, whenever it began; and what was over by then."""
+    events = [
+        told(1, NOON, 50.0, minutes=41 * 24 * 60, batch_type=4, batch_uid="LONG"),
+        told(2, NOON, 51.0, minutes=2 * 24 * 60, batch_type=4, batch_uid="OVER"),
+        told(3, NOON - 80 * DAYS, 52.0, minutes=200 * 24 * 60, batch_type=4, batch_uid="TOO_LONG_AGO"),
+        told(4, LATER - 30 * MINUTE, 53.0, minutes=60, batch_type=1, batch_uid="HOURLY"),
+        told(5, LATER - 3 * MINUTE, 54.0, batch_uid="BEGUN"),
+        told(6, LATER - 5 * MINUTE, 55.0, batch_uid="ENDED"),
+        told(7, LATER + 2 * MINUTE, 56.0, batch_uid="BEGINS"),
+        told(8, LATER + FIVE, 57.0, batch_uid="NEXT"),
+        told(9, NOON, None, minutes=60 * 24 * 60, batch_type=2, instruction_type=4, batch_uid="START_UP"),
+        told(10, NOON, 58.0, minutes=50 * 24 * 60, batch_type=4, batch_uid="CANCELLED"),
+        told(11, NOON, None, batch_uid="CANCELLED", batch_type=4, revision_no=2, batch_status=4, at=NOON + MINUTE),
+        told(12, LATER + MINUTE, 59.0, start_at=None, at=LATER - DAYS, batch_uid="WITHOUT_START", resource_id=TWO),
+    ]
+    events[-1] = replace(
+        events[-1],
+        batch=replace(events[-1].batch, start_at=None),
+        instructions=(replace(events[-1].instructions[0], start_at=LATER + MINUTE, end_at=LATER + FIVE),),
+    )
+    with kept(new_database(postgres), *events) as url, asked_here(url, now=LATER) as client:
+        yield client
+
+
+ABOUT = {"start": LATER.isoformat(), "end": (LATER + FIVE).isoformat()}
+
+
+def uids(client: Client, path: str, **asked: object) -> set[str]:
+    """Batches by name."""
+    return {row["batch_uid"] for row in rows(client, path, **ABOUT, **asked)}
+
+
+def test_what_began_before_a_range_and_is_in_force_in_it_is_of_the_range(reaching: Client):
+    of_dots = {"LONG", "HOURLY", "BEGUN", "BEGINS", "WITHOUT_START"}
+    assert uids(reaching, "/v1/dot") == of_dots
+    assert uids(reaching, "/v1/instructions") == {*of_dots, "START_UP"}
+    assert uids(reaching, "/v1/dispatch-batches") == {*of_dots, "START_UP", "CANCELLED"}
+    assert uids(reaching, "/v1/instructions", revisions="all") == {*of_dots, "START_UP", "CANCELLED"}
+
+
+def test_every_revision_of_a_batch_that_reached_into_a_range_is_told_with_it(reaching: Client):
+    found = rows(reaching, "/v1/dispatch-batches", **ABOUT, revisions="all", resource=ONE)
+    of_it = [row["revision_no"] for row in found if row["batch_uid"] == "CANCELLED"]
+    assert of_it == [1, 2]
+    assert len(found) == len({(row["batch_uid"], row["revision_no"]) for row in found}), "each once"
+
+
+def test_of_ranges_side_by_side_each_has_what_starts_in_it_where_that_is_asked_for(reaching: Client):
+    assert uids(reaching, "/v1/dot", by="start") == {"BEGINS", "WITHOUT_START"}
+    assert uids(reaching, "/v1/instructions", by="start") == {"BEGINS", "WITHOUT_START"}
+    assert uids(reaching, "/v1/dispatch-batches", by="start") == {"BEGINS"}
+
+
+@pytest.mark.parametrize("path", ["/v1/dot", "/v1/instructions", "/v1/dispatch-batches"])
+def test_pages_of_what_reaches_into_a_range_are_together_the_whole(reaching: Client, path: str):
+    whole, paged, page = rows(reaching, path, **ABOUT), [], {}
+    while page is not None:
+        answer = reaching.ask(path, limit=1, **ABOUT, **page).json()
+        paged += answer["rows"]
+        page = {"page": answer["next"]} if answer["next"] else None
+    assert paged == whole
 
 
 def test_the_latest_dot_of_each_resource_says_whether_it_is_in_force_now(client: Client):

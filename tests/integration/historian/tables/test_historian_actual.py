@@ -106,6 +106,12 @@ def test_a_dot_that_caiso_sent_later_is_not_held_against_what_was_delivered_befo
     assert [(row["dot_mw"], row["deviation_mw"]) for row in rows] == [(12.0, 0.0), (40.0, -28.0)]
 
 
+def test_an_exceptional_dispatch_that_began_days_ago_is_in_force(database, store):
+    long = dot(1, 40.0, -3 * 24 * 60, start=-3 * 24 * 60, end=60, kind=EXCEPTIONAL)
+    (row,) = beside(database, store, long, actual(1, 12.0))
+    assert (row["dot_mw"], row["deviation_mw"]) == (40.0, -28.0)
+
+
 def test_a_cancelled_dot_is_none_and_the_one_before_it_counts(database, store):
     cancelled = dot(2, 40.0, -1, batch_status=4)
     (row,) = beside(database, store, dot(1, 12.0, -3), cancelled, actual(1, 12.0))

@@ -107,6 +107,35 @@ in_a_row = st.lists(st.floats(-500, 500).map(lambda mw: round(mw, 3)), min_size=
 )
 
 
+long_spans = st.tuples(
+    st.integers(-91 * 86_400, -40_000),
+    st.integers(1, 92 * 86_400),
+    st.sampled_from([0.5, 0.1, 0.999]),
+    st.floats(-500, 500).map(lambda mw: round(mw, 3)),
+    st.integers(-9000, 9000),
+)
+"""Of exceptional dispatches, most of which began days ago; some are over."""
+
+
+@settings(max_examples=100)
+@given(st.lists(spans, max_size=4), st.lists(long_spans, min_size=1, max_size=3))
+@example([], [(-91 * 86_400, 92 * 86_400, 0.5, 10.0, -60)])
+def test_an_exceptional_dispatch_that_began_days_ago_is_in_force_in_both_views(filled, of_the_day, of_before):
+    url, store = filled
+    resource_id = f"R{next(numbers)}"
+    long = [dot(resource_id, span, 100 + place, batch_type=EXCEPTIONAL) for place, span in enumerate(of_before)]
+    events = [*long, *(dot(resource_id, span, place) for place, span in enumerate(of_the_day))]
+    assert store.write([arrival(each, received_at=NOON) for each in events], NOON).rejections == []
+    intervals = [interval_of(event) for event in events]
+    minutes = (DAY_BEGINS + timedelta(minutes=number) for number in range(24 * 60))
+    in_force_then = {minute: each.dot_mw for minute in minutes if (each := in_force(intervals, minute))}
+    assert {minute: row["dot_mw"] for minute, row in by_minute(url, resource_id).items()} == in_force_then
+    rows = named(url, "SELECT * FROM dot_five_minute WHERE resource_id = %s AND trade_date = %s", resource_id, TRADE_DATE)
+    starts = [DAY_BEGINS + timedelta(minutes=5 * number) for number in range(288)]
+    middles = {start: each.dot_mw for start in starts if (each := in_force(intervals, start + timedelta(seconds=150)))}
+    assert {row["five_minute_start"]: row["dot_mw"] for row in rows} == middles
+
+
 @settings(max_examples=200)
 @given(
     st.lists(spans, min_size=1, max_size=8) | st.tuples(in_a_row, st.lists(spans, max_size=3)).map(lambda two: two[0] + two[1])

@@ -18,12 +18,14 @@ async function answers({ resource, known, zone }, from, to, signal) {
   // What a gateway will know nobody knows: then ends now.
   const until = known === "then" ? Math.max(from + step_s, Math.min(to, nowSeconds())) : to;
   const moments = { ...of, end: instant(Math.round(until)), known, step_s };
-  const [dots, setPoints, trajectory, prices] = await Promise.all([
+  const [told, setPoints, trajectory, prices] = await Promise.all([
     allRows("/v1/dot", { schedule: resource.schedule ?? "five-minute", ...of, plant }, signal),
     allRows("/v1/set-point", moments, signal),
     allRows("/v1/trajectory", moments, signal),
     resource.node ? pricesOrWhy(resource.node, range, signal) : [],
   ]);
+  // One that began months ago would make all others narrow.
+  const dots = told.map((row) => (seconds(row.interval_start) < from ? { ...row, interval_start: range.start } : row));
   return { dots, setPoints, trajectory, prices, step_s };
 }
 
