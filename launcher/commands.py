@@ -168,8 +168,6 @@ def check(
         bool,
         typer.Option("--online", help="Ask CAISO, broker, database and gateway whether they answer and take who we are."),
     ] = False,
-) -> None:
-    """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
     ask: Annotated[
         list[Whom] | None, typer.Option(help="Ask only these, of those that --online asks; may be given several times.")
     ] = None,
@@ -184,6 +182,8 @@ def check(
     ] = None,
     within_s: Annotated[float, typer.Option(min=1.0, help="How long all that is asked may take.")] = ASKED_WITHIN_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON by schemas/check-report.schema.json.")] = False,
+) -> None:
+    """Tell every mistake in the configuration. The file, its register map, and every service whose variables are set.
 
     With --online it also asks whoever these services talk to, as the services would, all at once and changing nothing: ADS by
     each account, OASIS and its lists of nodes, each user of the broker and of the database, and the Modbus port.
