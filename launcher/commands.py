@@ -69,7 +69,7 @@ def demo(
     try:
         from launcher.demo.demo import running_demo  # noqa: PLC0415  # only the demo extra has it
         from launcher.demo.folders import demonstration_folder  # noqa: PLC0415  # of POSIX only, as all of the demonstration
-        from launcher.demo.screen import introduce, tell_dots  # noqa: PLC0415
+        from launcher.demo.screen import await_first_dot, introduce, suggest, tell_dots  # noqa: PLC0415
     except ImportError as error:
         typer.echo(f"the demonstration needs its own packages: pip install 'dotbus[demo]' ({error})", err=True)
         raise typer.Exit(EXIT_FAILED) from error
@@ -83,6 +83,8 @@ def demo(
             with running_demo(config.resolve(), installation, folder, utc_now(), stop) as running:
                 introduce(running, installation, console)
                 if not check:
+                    await_first_dot(running, installation, stop)
+                    suggest(running, installation, console)
                     tell_dots(running, register_map, console, stop)
                     console.print(f"Stopping every part; {running.folder} goes, too.", soft_wrap=True)
                     return

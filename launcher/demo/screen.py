@@ -4,6 +4,8 @@ import os
 import shutil
 import sys
 import threading
+import time
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,20 +13,40 @@ from rich.console import Console
 from rich.text import Text
 
 from dotbus.contracts.quality import BIT_OF
+from dotbus.contracts.schedules import Schedule
 from dotbus.runtime.installation.installation import Installation
 from dotbus.runtime.installation.modbus import Block
 from dotbus.runtime.schedule import utc_now
 from launcher.demo.demo import CONSOLE_PASSWORD, Demo
 from launcher.look.registers import GatewaySilent, Registers, Shown
+from launcher.look.rows import DatabaseSilent, Rows
 from launcher.setup.broker_users import CONSOLE
 from modbus_gateway.map.register_map import RegisterMap
 
 PAUSE_S = 0.5
+SOON_S = 30.0
+"""Two intervals of the demonstration; who starts none of the usual resources is not kept waiting for longer."""
+
+
+def await_first_dot(demo: Demo, installation: Installation, stop: threading.Event, within_s: float = SOON_S) -> None:
+    """Wait until the database has a DOT of the first resource, so that what is told to try shows something; not for ever.
+
+    Raises:
+        ChildFailed: a part ended.
+    """
+    resource = next(resource for plant in installation.plants for resource in plant.resources)
+    ends_s = time.monotonic() + within_s
+    with closing(Rows(demo.database.reader_url)) as rows:
+        while time.monotonic() < ends_s and not stop.wait(PAUSE_S):
+            demo.children.check()
+            with suppress(DatabaseSilent):  # the historian makes the tables at this moment
+                if rows.dot_points(resource.id, Schedule.FIVE_MINUTE):
+                    return
 
 
 def introduce(demo: Demo, installation: Installation, console: Console) -> None:
-    """Say what runs where, and what to try."""
-    ports, scripts = demo.ports, _short(Path(sys.executable).parent)
+    """Say what runs where."""
+    ports = demo.ports
     console.rule("dotbus demonstration", align="left")
     for line in (
         f"Open         http://127.0.0.1:{ports.console}/ in a browser: every plant, live",
@@ -38,10 +60,14 @@ def introduce(demo: Demo, installation: Installation, console: Console) -> None:
         f"Charts       http://127.0.0.1:{ports.api}/charts/lmp and .../charts/plant/{installation.plants[0].name}",
         f"Files, logs  {demo.folder}",
         "",
-        "Try in another terminal:",
-        *(f"  {command}" for command in _commands(demo, installation, scripts)),
-        "",
     ):
+        console.print(Text(line), soft_wrap=True)
+
+
+def suggest(demo: Demo, installation: Installation, console: Console) -> None:
+    """Say what to try."""
+    commands = _commands(demo, installation, _short(Path(sys.executable).parent))
+    for line in ("Try in another terminal:", *(f"  {command}" for command in commands), ""):
         console.print(Text(line), soft_wrap=True)
 
 

@@ -95,6 +95,8 @@ def test_a_demonstration_has_prices_of_all_of_yesterday_and_is_seeded_with_more_
         told = list(itertools.takewhile(lambda line: "Try in another" not in line, lines))
         database = next(line.split()[1].rstrip(",") for line in told if line.startswith("PostgreSQL"))
         folder = next(Path(line.split()[-1]) for line in told if line.startswith("Files, logs"))
+        asked = next(found for line in lines if (found := re.search(r'psql "[^"]+" -c "([^"]+)"', line)))
+        assert query(database, asked[1]), "what is told to try shows something at once"
         reader = threading.Thread(target=process.stdout.read)
         reader.start()
         eventually(lambda: query(database, "SELECT to_regclass('dotbus.price_hourly')")[0][0], within_s=60)
