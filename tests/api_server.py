@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from real_mosquitto import free_port
@@ -11,9 +12,9 @@ from waiting import eventually
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """Its address, while it is served."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off")
+def served(app: ASGIApp, **own: Any) -> Iterator[str]:
+    """Its address, while it is served; `own` as uvicorn has it."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=free_port(), log_config=None, lifespan="off", **own)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

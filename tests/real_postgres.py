@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 import uuid
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,12 @@ class Postgres(Protocol):
         """Freeze all of it: it answers nothing, and closes nothing."""
 
     def resume(self) -> None:
+        """Let it go on."""
+
+    def stop_session(self, pid: int) -> None:
+        """Freeze the process of one session, by the number that PostgreSQL has of it."""
+
+    def continue_session(self, pid: int) -> None:
         """Let it go on."""
 
     def remove(self) -> None:
@@ -89,6 +96,12 @@ class ContainerPostgres(Container):
         super().start()
         wait_until_ready(self)
 
+    def stop_session(self, pid: int) -> None:
+        assert self.run("kill", "-STOP", str(pid)) == 0
+
+    def continue_session(self, pid: int) -> None:
+        self.run("kill", "-CONT", str(pid))  # it may be gone
+
 
 class LocalPostgres:
     """The binaries from pip as a child process; as another user when we are root, whom PostgreSQL refuses."""
@@ -135,6 +148,13 @@ class LocalPostgres:
     def resume(self) -> None:
         for process in self._processes():
             process.resume()
+
+    def stop_session(self, pid: int) -> None:
+        psutil.Process(pid).suspend()
+
+    def continue_session(self, pid: int) -> None:
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).resume()
 
     def _processes(self) -> list[psutil.Process]:
         assert self._process

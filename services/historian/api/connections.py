@@ -12,6 +12,7 @@ import h11
 import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from historian.api.exchange.streamed import CUT
 from historian.api.keys.caller import ANSWERED
 from historian.api.problems import MEDIA_TYPE, Problem, Sort
 
@@ -76,6 +77,7 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to count the time for the first request."""
         super().connection_made(transport)
+        self.app_state = {**self.app_state, CUT: self.cut}
         if self._has_room():
             self._expect_request()
         else:
@@ -114,6 +116,14 @@ class BoundedProtocol(H11Protocol):
     def abort(self) -> None:
         """End it at once, whatever is on its way."""
         self.transport.abort()
+
+    def cut(self, *, at_once: bool) -> None:
+        """End an answer before its end: once what is on its way is taken, or at once."""
+        if at_once:
+            self.abort()
+        else:
+            self.transport.close()
+            self._look_whether_taken(None)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn says one thing of everything
         """Tell a problem and close."""

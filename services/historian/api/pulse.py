@@ -2,7 +2,8 @@
 
 A database that is frozen, or a network that swallows what is sent, closes no connection and refuses none: whoever waits for it
 waits for ever, and so does the driver. So one connection asks for nothing every second; when even that is not answered, the
-sockets of all others are shut, and every call that waits for them comes back at once with a fault.
+sockets of all others are shut, and every call that waits for them comes back at once with a fault. Where one session alone
+stands still, all that tells is that a call takes longer than the database lets any take: then its socket alone is shut.
 """
 
 import selectors
@@ -49,8 +50,55 @@ class Wires:
         """Shut them all."""
         with self._lock:
             for handle in self._handles.values():
-                with suppress(OSError):  # it is shut already
-                    handle.shutdown(socket.SHUT_RDWR)
+                _shut(handle)
+
+    def cut_one(self, driver: PsycopgConnection) -> None:
+        """Shut that of one connection."""
+        with self._lock:
+            if handle := self._handles.get(id(driver)):
+                _shut(handle)
+
+
+def _shut(handle: socket.socket) -> None:
+    with suppress(OSError):  # it is shut already
+        handle.shutdown(socket.SHUT_RDWR)
+
+
+class Waits:
+    """Calls that wait for a session, each until when it may.
+
+    Args:
+        cut: ends whatever waits for a connection.
+        monotonic: seconds that no clock change touches.
+    """
+
+    def __init__(self, cut: Callable[[PsycopgConnection], None], monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._cut = cut
+        self._monotonic = monotonic
+        self._until_s: dict[int, tuple[PsycopgConnection, float]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def bounded(self, driver: PsycopgConnection, within_s: float) -> Iterator[None]:
+        """Wait for it here, and no longer: then the driver's call fails as of a connection that is gone."""
+        with self._lock:
+            self._until_s[id(driver)] = driver, self._monotonic() + within_s
+        try:
+            yield
+        finally:
+            with self._lock:  # whoever has the connection next is not cut for this
+                del self._until_s[id(driver)]
+
+    def end_overdue(self) -> None:
+        """Cut those that wait too long."""
+        with self._lock:
+            now_s = self._monotonic()
+            overdue = [driver for driver, until_s in self._until_s.values() if until_s < now_s]
+            for driver in overdue:
+                self._cut(driver)
+        if overdue:
+            said = "sessions of the database do not answer: whoever waits for them is told so"
+            get_logger("api").warning(said, sessions=len(overdue))
 
 
 class Pulse:
@@ -59,6 +107,7 @@ class Pulse:
     Args:
         connect: begins a connection whose calls wait for nothing (psycopg2's `async`).
         lost: is called when no answer comes in time.
+        beat: is called each time.
         monotonic: seconds that no clock change touches.
     """
 
@@ -66,10 +115,12 @@ class Pulse:
         self,
         connect: Callable[[], PsycopgConnection],
         lost: Callable[[], None],
+        beat: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
         self._lost = lost
+        self._beat = beat
         self._monotonic = monotonic
         self._connection: PsycopgConnection | None = None
         self.is_lost = False
@@ -97,6 +148,7 @@ class Pulse:
                 get_logger("api").warning(said)
             if is_lost:
                 self._lost()
+            self._beat()
             stop.wait(EVERY_S)
         self._close()
 

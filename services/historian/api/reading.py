@@ -16,7 +16,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from historian.api.problems import Problem, Sort
-from historian.api.pulse import Pulse, Wires
+from historian.api.pulse import WITHIN_S, Pulse, Waits, Wires
 from historian.database import keeping_alive
 
 APPLICATION = "dotbus historian-api"
@@ -46,14 +46,20 @@ class Reading:
         driver: the connection.
         planned: the statements that its session has planned, by their SQL; it is as old as the session.
         is_over_time: whether it has been read from for too long.
+        bounded: within it the driver waits for the database, and no longer than any statement may take.
     """
 
     def __init__(
-        self, driver: psycopg2.extensions.connection, planned: dict[str, str], is_over_time: Callable[[], bool]
+        self,
+        driver: psycopg2.extensions.connection,
+        planned: dict[str, str],
+        is_over_time: Callable[[], bool],
+        bounded: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.driver = driver
         self._planned = planned
         self._is_over_time = is_over_time
+        self._bounded = bounded
         self._has_failed = False
         self._lock = threading.Lock()
         self._is_over = False
@@ -71,7 +77,8 @@ class Reading:
         with self.driver.cursor() as cursor:
             with only_what_can_be_held():
                 statement = cursor.mogrify(sql, dict(parameters))
-            cursor.execute(statement)
+            with self._bounded():
+                cursor.execute(statement)
             return cursor.fetchall()
 
     def go_on(self) -> None:
@@ -111,13 +118,12 @@ class Reading:
     def _plan(self, sql: str, parameters: Mapping[str, object]) -> str:
         """Plan a statement. Returns the one that has it done."""
         if len(self._planned) >= PLANNED_MOST:
-            with self.driver.cursor() as cursor:
+            with self.driver.cursor() as cursor, self._bounded():
                 cursor.execute("DEALLOCATE ALL")
             self._planned.clear()
         name = f"planned_{len(self._planned)}"
-        numbered = sql % {parameter: f"${number}" for number, parameter in enumerate(parameters, 1)}
-        with self.driver.cursor() as cursor:
-            cursor.execute(f"PREPARE {name} AS {numbered}")
+        with self.driver.cursor() as cursor, self._bounded():
+            cursor.execute(f"PREPARE {name} AS {numbered(sql, parameters)}")
         values = ", ".join(f"%({parameter})s" for parameter in parameters)
         self._planned[sql] = f"EXECUTE {name}" + (f" ({values})" if values else "")
         return self._planned[sql]
@@ -181,11 +187,11 @@ class Reader:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=WAIT_FOR_CONNECTION_S,
-            pool_pre_ping=True,
             connect_args=arguments,
         )
         self.wires = Wires()
-        self._pulse = Pulse(partial(_begun, self._engine, arguments), self.wires.cut)
+        self._waits = Waits(self.wires.cut_one, monotonic)
+        self._pulse = Pulse(partial(_begun, self._engine, arguments), self.wires.cut, self._waits.end_overdue)
         self._watch(self._engine)
 
     def _watch(self, engine: sa.Engine) -> None:
@@ -193,6 +199,15 @@ class Reader:
         sa.event.listen(engine, "do_connect", lambda *_: self.require_pulse())
         sa.event.listen(engine, "connect", lambda driver, _record: self.wires.add(driver))
         sa.event.listen(engine, "close", lambda driver, _record: self.wires.remove(driver))
+        sa.event.listen(engine, "checkout", lambda driver, *_: self._require_answer(driver))
+
+    def _require_answer(self, driver: psycopg2.extensions.connection) -> None:
+        """Have the pool make another connection in the place of one that is gone, or whose session stands still."""
+        try:
+            with self._waits.bounded(driver, WITHIN_S), driver.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error as error:
+            raise sa.exc.DisconnectionError from error
 
     def watched(self) -> AbstractContextManager[None]:
         """See meanwhile whether the database answers at all."""
@@ -219,7 +234,8 @@ class Reader:
         with _told():
             pooled = self._engine.raw_connection()
             driver = cast("psycopg2.extensions.connection", pooled.driver_connection)
-            reading = Reading(driver, _planned_by(pooled), self._timer())
+            bounded = partial(self._waits.bounded, driver, self._timeout_s + WITHIN_S)
+            reading = Reading(driver, _planned_by(pooled), self._timer(), bounded)
             try:
                 yield reading
             finally:
@@ -235,6 +251,11 @@ class Reader:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def numbered(sql: str, parameters: Mapping[str, object]) -> str:
+    """A statement as PREPARE has it: $1 and so on in the place of parameters, in their order."""
+    return sql % {parameter: f"${number}" for number, parameter in enumerate(parameters, 1)}
 
 
 def _begun(engine: sa.Engine, arguments: Mapping[str, object]) -> "psycopg2.extensions.connection":

@@ -15,6 +15,7 @@ from historian.api.formats.negotiation import MEDIA_TYPES, VARY, Coding, Format,
 from historian.api.formats.sink import Sink
 from historian.api.formats.writing import write_answer
 from historian.api.keys.caller import Caller
+from historian.api.pulse import WITHIN_S
 from historian.api.questions.question import Question, all_of, page_of
 from historian.api.reading import problem_of
 from historian.api.request.pages import after_of
@@ -97,6 +98,7 @@ def streamed_answer(
         place=context.streams.one(caller.name),
         went_away=context.meters.cancelled.inc,
         go_on=context.reader.require_pulse,
+        comes_within_s=context.settings.stream_timeout_s + WITHIN_S,
     )
 
 

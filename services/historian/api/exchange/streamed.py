@@ -7,6 +7,7 @@ body without its last chunk, gzip and zstd as data without an end, Arrow without
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
@@ -35,12 +36,26 @@ _OLD: Final = (
     "HTTP/1.0 cannot show that a stream was broken off; ask with HTTP/1.1 (nginx: proxy_http_version 1.1), or for JSON"
 )
 
+_STANDS_STILL: Final = "its session of the database does not answer; ask again, which is answered by another"
+
 Writing = Callable[[Sink, Interruption], None]
 """Writes the whole answer into a sink, in a thread."""
 
 
+CUT: Final = "dotbus.cut"
+"""In the state of a request: what closes its connection without a last chunk. A server without it prints what was raised."""
+
+
 class StreamCut(Exception):
-    """The answer ends before its end. The server closes the connection without the last chunk."""
+    """The answer ends before its end. The connection is closed without the last chunk.
+
+    Attributes:
+        at_once: nobody takes what is on its way, so that it is thrown away.
+    """
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        super().__init__("an answer was broken off, as was logged before")
+        self.at_once = at_once
 
 
 class StreamedAnswer(Response):
@@ -54,6 +69,7 @@ class StreamedAnswer(Response):
         went_away: is called when who asked goes away.
         go_on: is called again and again while nothing comes; it raises a problem when nothing will.
         takes_nothing_s: as long as who asked may take nothing.
+        comes_within_s: as long as the next piece may take to come: longer than the database lets any statement take.
     """
 
     def __init__(
@@ -67,6 +83,7 @@ class StreamedAnswer(Response):
         went_away: Callable[[], None] = lambda: None,
         go_on: Callable[[], None] = lambda: None,
         takes_nothing_s: float = TAKES_NOTHING_S,
+        comes_within_s: float = math.inf,
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -77,12 +94,13 @@ class StreamedAnswer(Response):
         self._went_away = went_away
         self._go_on = go_on
         self._takes_nothing_s = takes_nothing_s
+        self._comes_within_s = comes_within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it.
 
         Raises:
-            StreamCut: it was begun and is broken off.
+            StreamCut: it was begun and is broken off, and the server has no other way to close the connection.
             Problem: nothing was sent yet, and nothing will be.
             Stopped: nothing was sent yet, and nobody waits for it any more.
         """
@@ -92,11 +110,18 @@ class StreamedAnswer(Response):
             return
         if scope["http_version"] == "1.0":
             raise Problem(Sort.OLD_HTTP, _OLD)
-        with self._place:
-            await self._stream(receive, send)
+        try:
+            with self._place:
+                await self._stream(receive, send)
+        except StreamCut as cut:
+            close = scope.get("state", {}).get(CUT)
+            if close is None:
+                raise
+            close(at_once=cut.at_once)
+            await until_gone(receive)  # else the server would say that an answer is not whole
 
     async def _stream(self, receive: Receive, send: Send) -> None:
-        between, interruption = _Between(self._go_on), Interruption()
+        between, interruption = _Between(self._go_on, self._comes_within_s), Interruption()
         write = partial(self._write, between, interruption)
         written = asyncio.ensure_future(anyio.to_thread.run_sync(write, limiter=self._writers, abandon_on_cancel=True))
         gone = asyncio.create_task(until_gone(receive))
@@ -107,6 +132,7 @@ class StreamedAnswer(Response):
             between.close()
             # A driver that waits for a frozen database hears nothing: it ends when that goes on.
             await asyncio.wait({asyncio.ensure_future(end(written, interruption.give))}, timeout=ENDS_WITHIN_S)
+            written.cancel()  # its place among those that write is free
 
     async def _send(self, between: "_Between", gone: asyncio.Task[None], send: Send) -> None:
         try:
@@ -140,8 +166,9 @@ class StreamedAnswer(Response):
 class _Between:
     """Pieces on their way from a thread to the event loop. None is the end, and a fault is why there is none."""
 
-    def __init__(self, go_on: Callable[[], None]) -> None:
+    def __init__(self, go_on: Callable[[], None], comes_within_s: float) -> None:
         self._go_on = go_on
+        self._comes_within_s = comes_within_s
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(PIECES_BETWEEN)
         self._closed = False
@@ -165,10 +192,12 @@ class _Between:
             Problem: it will not come.
             Exception: what befell the thread.
         """
-        taken = asyncio.create_task(self._pieces.get())
+        taken, until_s = asyncio.create_task(self._pieces.get()), self._loop.time() + self._comes_within_s
         try:
             while not taken.done() and not gone.done():
                 self._go_on()
+                if self._loop.time() > until_s:
+                    raise Problem(Sort.DATABASE_AWAY, _STANDS_STILL, retry_after_s=1)
                 await asyncio.wait((taken, gone), return_when=asyncio.FIRST_COMPLETED, timeout=LOOK_EVERY_S)
             if gone.done():
                 raise ReaderGone
@@ -195,7 +224,10 @@ def _broken_off(went_away: Callable[[], None]) -> Iterator[None]:
         went_away()
     except TimeoutError as error:
         get_logger("api").info("an answer was broken off: nothing of it was taken any more")
-        raise StreamCut from error
+        raise StreamCut(at_once=True) from error
+    except asyncio.CancelledError as error:
+        get_logger("api").info("an answer was broken off: the API ends")
+        raise StreamCut(at_once=True) from error
     except Exception as error:
         get_logger("api").warning("an answer was broken off", cause=str(error.__cause__ or error))
         raise StreamCut from error

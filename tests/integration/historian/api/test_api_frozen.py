@@ -9,12 +9,13 @@ from typing import Never
 import pytest
 import requests
 from historian_api import NP15, Client, asked_here, kept
-from real_postgres import Postgres, new_database
+from real_postgres import Postgres, new_database, query
 from waiting import eventually
 
 from dotbus.testing import samples
 from historian.api import pulse
 from historian.api.opening import answers
+from historian.api.problems import Problem, Sort
 
 pytestmark = pytest.mark.integration
 
@@ -101,3 +102,57 @@ def test_a_stream_of_a_frozen_database_is_told_or_cut_and_takes_no_place_from_th
 
 def told_of_stream(client: Client, path: str) -> int:
     return requests.get(client.address + path, timeout=ENOUGH_S).status_code
+
+
+SESSIONS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'dotbus historian-api' AND datname = current_database()"
+
+
+@contextmanager
+def stopped(postgres: Postgres, pids: list[int]) -> Iterator[None]:
+    for pid in pids:
+        postgres.stop_session(pid)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            postgres.continue_session(pid)
+
+
+def test_a_session_that_stands_still_keeps_nobody_waiting_for_long_and_is_replaced(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    """One of the pool's while nobody asks it: the next one who would is answered by another."""
+    monkeypatch.setattr("historian.api.reading.WITHIN_S", 0.5)
+    monkeypatch.setattr(pulse, "EVERY_S", 0.1)
+    with kept(new_database(postgres), samples.prices()) as url, asked_here(url, connections=1) as client:
+        assert told(client, "/row-count") == (200, None)
+        feeling = query(url, f"{SESSIONS} AND query = 'SELECT 1'")
+        idle = [pid for (pid,) in query(url, SESSIONS) if (pid,) not in feeling]
+        assert idle
+        with stopped(postgres, idle):
+            assert told(client, "/row-count") == (200, None)
+
+
+def test_whoever_waits_for_a_session_that_stands_still_is_told_when_no_statement_may_take_longer(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("historian.api.reading.WITHIN_S", 0.5)
+    monkeypatch.setattr(pulse, "EVERY_S", 0.1)
+    question = "SELECT pg_sleep(20)"
+    with kept(new_database(postgres), samples.prices()) as url, asked_here(url, statement_timeout_s=3) as client:
+        with ThreadPoolExecutor(1) as threads:
+            waiting = threads.submit(lambda: asked_of(client, question))
+            (pid,) = eventually(lambda: [pid for (pid,) in query(url, f"{SESSIONS} AND query = '{question}'")])
+            with stopped(postgres, [pid]):
+                assert waiting.result(ENOUGH_S) == Sort.DATABASE_AWAY
+        assert told(client, "/row-count") == (200, None)
+
+
+def asked_of(client: Client, statement: str) -> Sort | None:
+    """What becomes of a statement."""
+    try:
+        with client.context.reader.reading() as reading:
+            reading.rows(statement, {})
+    except Problem as problem:
+        return problem.sort
+    return None

@@ -21,8 +21,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from structlog.testing import capture_logs
 from waiting import eventually
 
+from historian.api.connections import bounded
 from historian.api.exchange.streamed import StreamedAnswer
 from historian.api.formats.negotiation import MEDIA_TYPES, Coding, Format
 from historian.api.formats.sink import Sink
@@ -224,6 +226,36 @@ def test_a_stream_whose_database_stands_still_is_cut_and_shown_to_be():
         with requests.get(at, stream=True, timeout=30) as cut, pytest.raises(requests.exceptions.ChunkedEncodingError):
             read_all(cut)
         goes_on.set()
+
+
+def cut_answer(goes_on: threading.Event, raised: Exception | None) -> StreamedAnswer:
+    """One that is begun, and then ends with a fault, or stands still."""
+
+    def write(sink: Sink, _interruption: Interruption) -> None:
+        sink(b"a,b")
+        if raised:
+            raise raised
+        goes_on.wait(60)
+
+    return StreamedAnswer(write, anyio.CapacityLimiter(1), media_type="text/csv", headers={}, comes_within_s=0.1)
+
+
+@pytest.mark.parametrize("raised", [StreamFailed("the session was ended"), None], ids=["fault", "standstill"])
+def test_of_an_answer_that_is_cut_the_log_has_one_line_that_says_why_and_no_traceback(
+    raised: Exception | None,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("historian.api.exchange.streamed.ENDS_WITHIN_S", 0.2)
+    goes_on = threading.Event()
+    app = Starlette(routes=[Route("/", lambda _request: cut_answer(goes_on, raised))])
+    with capture_logs() as told, served(app, http=bounded(1)) as at:
+        for _ in range(2):  # the next one is answered alike
+            with requests.get(at, stream=True, timeout=30) as cut, pytest.raises(requests.exceptions.ChunkedEncodingError):
+                read_all(cut)
+        goes_on.set()
+    assert [line["event"] for line in told] == ["an answer was broken off"] * 2
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 FILLED_WITHIN_S = 120.0
