@@ -32,7 +32,8 @@ MOST_EXPOSED = 20
 OWN = ("#", "CapabilityBoundingSet", "AmbientCapabilities", "PrivateUsers")
 """What differs where a port below 1024 may be opened."""
 OWNS_ANALYZE = """
-apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends systemd >/dev/null && exec systemd-analyze "$@"
+export DEBIAN_FRONTEND=noninteractive
+{ apt-get update && apt-get install -y --no-install-recommends systemd procps; } >/dev/null 2>&1 && exec systemd-analyze "$@"
 """
 
 
