@@ -84,17 +84,16 @@ def _withheld(one: Seen, there: frozenset[str]) -> list[str]:
 
 
 def _may_say(one: Seen) -> str:
-    many = len(one.login.user.writes)
-    return one.unasked if one.not_said is None else f"may publish on all {many} kinds of topics that it says"
+    return one.unasked if one.not_said is None else "may publish all that it says"
 
 
 def _hears(one: Seen) -> str:
     reads = one.login.user.reads
-    proven = [name for name in reads if _matching(name, one.heard)]
-    if len(proven) == len(reads):
-        return f"hears all {len(reads)} kinds that it should"
-    unproven = f"on the other {len(reads) - len(proven)}" if proven else "on them"
-    return f"hears {len(proven)} of {len(reads)} kinds, and {unproven} the broker keeps nothing that would show it"
+    proven = sum(1 for name in reads if _matching(name, one.heard))
+    if proven == len(reads):
+        return "hears all that it should"
+    unproven = f"on the other {len(reads) - proven}" if proven else "on them"
+    return f"hears {proven} of {len(reads)} kinds of topics, and {unproven} the broker keeps nothing that would show it"
 
 
 def _matching(topic_filter: str, topics: frozenset[str]) -> frozenset[str]:

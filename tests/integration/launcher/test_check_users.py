@@ -104,7 +104,7 @@ def test_each_user_that_was_made_is_let_in_and_may_say_and_hear_what_is_its_own(
         received = {topic for topic in listener.received if not topic.startswith("$SYS")}
     assert status == 0, report
     assert set(as_whom(report)) == set(USERS)
-    assert all("may publish on all" in answer.said for answer in report.answers)
+    assert all("may publish all that it says" in answer.said for answer in report.answers)
     assert received == {TOPICS.service("ads_ingest", "main"), TOPICS.dot("sierra", "SIERRA_2_SOLAR1")}, "nobody heard of it"
     assert listener.connected == ["Success"], "nobody was put out"
 

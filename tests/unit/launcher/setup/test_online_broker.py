@@ -35,7 +35,7 @@ def test_a_user_who_is_let_in_and_refused_nothing_is_good_and_what_nothing_shows
     assert answer.good
     assert answer.asked == "broker at 127.0.0.1:1883 as modbus_gateway"
     many = len(USERS["modbus_gateway"].reads)
-    assert f"hears 1 of {many} kinds, and on the other {many - 1} the broker keeps nothing" in answer.said
+    assert f"hears 1 of {many} kinds of topics, and on the other {many - 1} the broker keeps nothing" in answer.said
 
 
 def test_what_others_are_given_and_a_user_is_not_shows_the_filter_that_its_rights_lack():
