@@ -151,7 +151,7 @@ class Service:
             self._begin(now)
         if self._others.keeps:
             self._keeping.settle(now)
-            observed = self._observing.observe(now, self._alarms.was_active)
+            observed = self._observing.observe(now, self._alarms.was_active, self._alarms.statuses.values())
             is_whole = self._heard.is_connected_for(now, SETTLED_AFTER_S)
             changes = self._alarms.look(observed, now, self._monotonic_s(), is_whole=is_whole)
             if self._keeping.keep(changes, now) and is_whole:

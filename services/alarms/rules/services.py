@@ -1,12 +1,13 @@
 """Rules about services: are they there, are their clocks right, will their certificates last, did they miss anything. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from alarms.heard import Heard, Service
 from alarms.states.conditions import is_beyond
 from alarms.states.observed import AlarmKey, Observed
 from dotbus.contracts.alarms import INSTALLATION, AlarmRule
+from dotbus.contracts.messages import AlarmStatus
 from dotbus.contracts.quality import HEARTBEAT_S
 from dotbus.judging.arrivals import ADS_INGEST
 from dotbus.runtime.installation.alarms import Alarms, CertificateExpiring, ClockWrong, ServiceDown, UpstreamGap
@@ -120,3 +121,13 @@ def _gaps(heard: Heard, rule: UpstreamGap, now: datetime) -> Iterator[Observed]:
         times = f"{gap.missing_from:%Y-%m-%dT%H:%MZ} to {gap.missing_until:%Y-%m-%dT%H:%MZ}"
         text = f"{source} could not have {gap.upstream} of {times}"
         yield Observed(service_key(source, AlarmRule.UPSTREAM_GAP), rule, holds, f"{text}: {gap.detail}")
+
+
+def remembered_gaps(
+    kept: Iterable[AlarmStatus], seen: Collection[AlarmKey], rule: UpstreamGap, now: datetime
+) -> Iterator[Observed]:
+    """Those that a process before us was told of: the bus says a gap once, and the alarm holds for as long as it would have."""
+    for status in kept:
+        key = AlarmKey(status.plant, status.about, status.rule)
+        if status.rule == AlarmRule.UPSTREAM_GAP and status.is_active and status.raised_at and key not in seen:
+            yield Observed(key, rule, now - status.raised_at < timedelta(hours=rule.holds_h), status.text)

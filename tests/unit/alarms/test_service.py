@@ -16,6 +16,8 @@ from alarms.commands import COUNTS_FOR
 from alarms.states.alarm import triggered
 from alarms.states.transitions import Trigger
 from dotbus.contracts.alarms import AlarmState
+from dotbus.contracts.messages import Environment
+from dotbus.testing import samples
 
 FIRST_DAY, LAST_DAY = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
 DELTA = CONFIG.replace("[modbus]", '[[plant]]\nname = "delta"\n[[plant.resource]]\nid = "D1"\npmax_mw = 5.0\n[modbus]')
@@ -242,6 +244,47 @@ def test_a_plant_that_is_taken_out_of_the_file_leaves_no_alarm_and_no_summary(tm
     third.begin()
     assert len([one for one in third.events() if one.plant == "delta"]) == len(ends)
     third.close()
+
+
+def test_a_gap_is_alarmed_for_as_long_as_it_would_have_been_had_nobody_been_killed(tmp_path):
+    key = ("installation", "lmp_ingest/a", "upstream-gap")
+    first = Desk(tmp_path)
+    first.begin()
+    gap = replace(samples.upstream_gap(), source="lmp_ingest/a", environment=Environment.SIMULATOR, time=first.now)
+    first.hears(TOPICS.gap("lmp_ingest", "a"), gap)
+    first.passes(1)
+    assert said(first.command(alarm=key)) == ("taken", "acknowledged")
+    first.close()
+    second = Desk(tmp_path, now=first.now, now_s=100)
+    second.begin()
+    second.passes(20)
+    second.passes(1)
+    assert second.alarm(key).state is AlarmState.ACKNOWLEDGED
+    second.passes(8 * 3600)
+    second.passes(1)
+    assert TOPICS.alarm_state(*key) not in second.outbox.states()
+    assert [one.what for one in second.events() if one.rule == key[2]] == ["raised", "acknowledged", "returned"]
+    second.close()
+
+
+def test_a_resource_that_is_taken_out_of_the_file_leaves_no_alarm_once_somebody_knows(tmp_path):
+    first = Desk(tmp_path, config=CONFIG.replace('id = "S1"', 'id = "S2"'))
+    first.begin()
+    raise_it(first)
+    key = ("sierra", "S2", "dot-stale")
+    normal = dict(zip(("plant", "about", "rule"), key, strict=True)) | {"state": AlarmState.NORMAL, "is_active": True}
+    change = triggered(replace(first.alarm(), **normal), Trigger.RAISED, first.now)
+    assert change is not None
+    assert first.keeping.keep([change], first.now)
+    first.close()
+    second = Desk(tmp_path, now=first.now, now_s=100)
+    second.begin()
+    second.passes(20)
+    assert second.alarm(key).state is AlarmState.RETURNED
+    assert said(second.command(alarm=key)) == ("taken", "normal")
+    second.passes(1)
+    assert TOPICS.alarm_state(*key) not in second.outbox.states()
+    second.close()
 
 
 def _delta_alarm(desk: Desk) -> tuple[str, str, str]:
