@@ -21,7 +21,7 @@ export class Dots {
     this.sources = new Map(); // by ads_ingest/INSTANCE
     this.retractedS = new Map();
     this.known = new Map(); // by topic and source, then by batch: the highest revision, and its end
-    this.withdrawn = new Map(); // by topic, then by batch: the same
+    this.withdrawn = new Map(); // by topic, then by batch: the same of what was withdrawn
   }
 
   // The broker came or went. What it does not say again on a new connection may be gone: that is in doubt.
@@ -85,7 +85,7 @@ export class Dots {
     source.connection = this.connection;
     const slackS = !message.online || (isLive && source.isWill) ? AGREE_S : 0;
     if (!source.status || atS >= source.statusS - slackS) {
-      Object.assign(source, { status: message, statusS: atS, isWill });
+      Object.assign(source, { status: message, statusS: Math.max(atS, source.statusS), isWill });
       if (message.online) source.upstreams = message.upstreams;
     }
     if (!isLive) return;
@@ -108,9 +108,12 @@ export class Dots {
     const nowS = this.look(), states = [...(this.states.get(topic)?.values() ?? [])];
     const bad = (...reasons) => ({ quality: BAD, reasons, dot_mw: null, until: null, age_s: null });
     if (states.length === 0 || this.unread.get(topic) === "invalid") return bad(this.unread.get(topic) ?? "never_received");
-    if (states.some((said) => this.goesBack(topic, said, nowS))) return bad("incomplete");
-    const followed = this.holding(topic, states).filter(({ dot }) => isFollowed(dot, hourly));
+    const holding = this.holding(topic, states), followed = holding.filter(({ dot }) => isFollowed(dot, hourly));
     const force = followed.filter(({ dot }) => seconds(dot.interval_start) <= nowS && nowS < seconds(dot.interval_end));
+    const gone = within(this.withdrawn, topic); // by whoever said so once, and says it no more
+    const isBack = force.some(({ dot }) => gone.has(dot.batch_uid) && revision(dot) <= gone.get(dot.batch_uid).revision);
+    const isTorn = isBack || force.some(({ dot }) => holding.some(({ dot: other }) => isOtherVersion(other, dot)));
+    if (isTorn || states.some((said) => this.goesBack(topic, said, nowS))) return bad("incomplete");
     if (force.length === 0) return bad("expired");
     const top = force.map(({ dot }) => dot).reduce((best, dot) => (above(dot, best) > 0 ? dot : best));
     const first = force.filter(({ dot }) => above(dot, top) === 0);
@@ -129,9 +132,10 @@ export class Dots {
   holding(topic, states) {
     const every = states.flatMap((said) => said.message.intervals.map((dot) => ({ dot, said })));
     const of = (uid) => every.filter(({ dot }) => dot.batch_uid === uid).map(({ dot }) => revision(dot));
-    const gone = (uid) => this.withdrawn.get(topic)?.get(uid)?.revision ?? -1;
+    const gone = states.flatMap((said) => said.message.withdrawn ?? []);
+    const least = (uid) => Math.max(...gone.filter((each) => each.batch_uid === uid).map((each) => revision(each) + 1));
     return every.filter(
-      ({ dot }) => revision(dot) === Math.max(...of(dot.batch_uid)) && revision(dot) > gone(dot.batch_uid),
+      ({ dot }) => revision(dot) === Math.max(...of(dot.batch_uid)) && revision(dot) >= least(dot.batch_uid),
     );
   }
 
@@ -139,9 +143,10 @@ export class Dots {
   goesBack(topic, said, nowS) {
     const now = new Map();
     for (const dot of said.message.intervals) now.set(dot.batch_uid, Math.max(revision(dot), now.get(dot.batch_uid) ?? -Infinity));
-    const mayHold = (uid, endS) => own(said.message).has("incomplete") && endS > nowS && !this.withdrawn.get(topic)?.has(uid);
-    return [...within(this.known, `${topic} ${said.message.source}`)].some(([uid, before]) =>
-      now.has(uid) ? now.get(uid) < before.revision : mayHold(uid, before.endS),
+    const gone = new Set((said.message.withdrawn ?? []).map((each) => each.batch_uid));
+    const mayHold = own(said.message).has("incomplete");
+    return [...within(this.known, `${topic} ${said.message.source}`)].some(([uid, { revision: before, endS }]) =>
+      now.has(uid) ? now.get(uid) < before : mayHold && endS > nowS && !gone.has(uid),
     );
   }
 
@@ -228,6 +233,12 @@ function above(dot, other) {
 }
 
 const asked = (dot) => JSON.stringify(ASKS.map((name) => dot[name] ?? null));
+
+// Whether two sources say one instruction differently.
+function isOtherVersion(one, other) {
+  const words = (dot) => JSON.stringify(Object.entries(dot).filter(([name, said]) => name !== "reasons" && said !== null).sort());
+  return one.batch_uid === other.batch_uid && one.instruction_uid === other.instruction_uid && words(one) !== words(other);
+}
 
 const overlap = (one, other) =>
   Math.max(...[one, other].map((dot) => seconds(dot.interval_start))) < Math.min(...[one, other].map((dot) => seconds(dot.interval_end)));

@@ -19,8 +19,7 @@ LESS_THAN_BAD = {"source_offline", "source_failing", "broker_lost", "out_of_limi
 AGREE_S, COMPARED_FOR_S, A_MINUTE_S, STEP_S, DAY_S = 2.0, 300.0, 60.0, 0.5, 86_400.0
 NEVER_S = float("-inf")
 ENVIRONMENTS = ("production", "stage", "simulator")
-YEARS = range(2000, 2100)
-MOST = 500  # parts in a list of a message
+YEARS, MOST = range(2000, 2100), 500  # of times, and of parts in a list
 HOURLY, EXCEPTIONAL = 1, 4  # batch types; all others are five-minute
 ASKS = ("interval_start", "interval_end", "target_at", "dot_mw", "supp_mw", "must_follow")
 
@@ -147,7 +146,7 @@ class Dots:
         source.connection = self._connection
         slack_s = AGREE_S if not online or (is_live and source.is_will) else 0.0
         if source.status is None or at_s >= source.status_s - slack_s:
-            source.status, source.status_s, source.is_will = message, at_s, is_will
+            source.status, source.status_s, source.is_will = message, max(at_s, source.status_s), is_will
             source.upstreams = message["upstreams"] if online else source.upstreams
         if is_live:
             source.ahead_s.append(said_s - now_s)
@@ -171,16 +170,20 @@ class Dots:
         now_s, states = self._look(), self._states.get(topic, {})
         if not states or self._unread.get(topic) == "invalid":
             return Reading(BAD, frozenset({self._unread.get(topic, "never_received")}))
-        if any(self._goes_back(topic, said, now_s) for said in states.values()):
+        holding = list(self._holding(topic))
+        followed = [(dot, said) for dot, said in holding if _is_followed(dot, hourly=hourly)]
+        force = [each for each in followed if seconds(each[0]["interval_start"]) <= now_s < seconds(each[0]["interval_end"])]
+        gone = self._withdrawn.get(topic, {})  # by whoever said so once, and says it no more
+        is_torn = any(revision(dot) <= gone[dot["batch_uid"]][0] for dot, _ in force if dot["batch_uid"] in gone)
+        is_torn |= any(_is_other_version(other, dot) for dot, _ in force for other, _ in holding)
+        if is_torn or any(self._goes_back(topic, said, now_s) for said in states.values()):
             return Reading(BAD, frozenset({"incomplete"}))
-        followed = [(dot, said) for dot, said in self._holding(topic) if _is_followed(dot, hourly=hourly)]
-        force = [(dot, said) for dot, said in followed if _is_in_force(dot, now_s)]
         if not force:
             return Reading(BAD, frozenset({"expired"}))
         top = max(_rank(dot) for dot, _ in force)
         first = [(dot, self._against(said, now_s) | _own(dot), said) for dot, said in force if _rank(dot) == top]
         dot, reasons, said = max(first, key=lambda each: (quality(each[1]), -len(each[1])))
-        if any(_rank(other) == top and _overlap(other, dot) and _asked(other) != _asked(dot) for other, _ in followed):
+        if any(_rank(other) == top and _contradict(other, dot) for other, _ in followed):
             return Reading(BAD, frozenset({"incomplete"}))
         if not seconds(dot["interval_start"]) <= seconds(dot["target_at"]) <= seconds(dot["interval_end"]):
             reasons |= {"invalid"}
@@ -191,17 +194,19 @@ class Dots:
     def _holding(self, topic: str) -> Iterator[tuple[Message, Said]]:
         """The DOTs of each batch in its highest revision, unless that is withdrawn."""
         every = [(dot, said) for said in self._states[topic].values() for dot in said.message["intervals"]]
+        gone = [each for said in self._states[topic].values() for each in said.message.get("withdrawn", ())]
         for dot, said in every:
-            highest = max(revision(other) for other, _ in every if other["batch_uid"] == dot["batch_uid"])
-            if revision(dot) == highest > self._withdrawn[topic].get(dot["batch_uid"], (-1, 0.0))[0]:
+            said_of_it = [each for each in [*(other for other, _ in every), *gone] if each["batch_uid"] == dot["batch_uid"]]
+            is_gone = any(revision(each) >= revision(dot) for each in said_of_it if "until" in each)
+            if revision(dot) == max(revision(each) for each in said_of_it) and not is_gone:
                 yield dot, said
 
     def _goes_back(self, topic: str, said: Said, now_s: float) -> bool:
         """Whether a source said more of a batch before than it says now. Then nobody can say what holds."""
         now = {dot["batch_uid"]: revision(dot) for dot in sorted(said.message["intervals"], key=revision)}
-        incomplete = "incomplete" in _own(said.message)
+        gone, may_hold = {each["batch_uid"] for each in said.message.get("withdrawn", ())}, "incomplete" in _own(said.message)
         return any(
-            now[uid] < before if uid in now else incomplete and end_s > now_s and uid not in self._withdrawn[topic]
+            now[uid] < before if uid in now else may_hold and end_s > now_s and uid not in gone
             for uid, (before, end_s) in self._known[topic, said.message["source"]].items()
         )
 
@@ -283,19 +288,18 @@ def _is_followed(dot: Message, *, hourly: bool) -> bool:
     return dot.get("batch_type") in (HOURLY, EXCEPTIONAL) if hourly else dot.get("batch_type") != HOURLY
 
 
-def _is_in_force(dot: Message, now_s: float) -> bool:
-    return seconds(dot["interval_start"]) <= now_s < seconds(dot["interval_end"])
-
-
 def _rank(dot: Message) -> tuple[float, int]:
     """Of several DOTs in force the highest counts."""
     return seconds(dot["batch_received_at"]) if dot.get("batch_received_at") else NEVER_S, revision(dot)
 
 
-def _asked(dot: Message) -> list[Any]:
-    return [dot.get(name) for name in ASKS]
+def _is_other_version(one: Message, other: Message) -> bool:
+    """Whether two sources say one instruction differently."""
+    words = [{name: said for name, said in dot.items() if name != "reasons" and said is not None} for dot in (one, other)]
+    return words[0] != words[1] and all(one.get(name) == other.get(name) for name in ("batch_uid", "instruction_uid"))
 
 
-def _overlap(one: Message, other: Message) -> bool:
+def _contradict(one: Message, other: Message) -> bool:
+    """Whether two DOTs of equal rank ask something else for a time that both have."""
     starts, ends = ([seconds(dot[name]) for dot in (one, other)] for name in ("interval_start", "interval_end"))
-    return max(starts) < min(ends)
+    return max(starts) < min(ends) and any(one.get(name) != other.get(name) for name in ASKS)
