@@ -64,6 +64,12 @@ class ConsoleProcess:
                 elif name == "data":
                     yield kind, json.loads(data)
 
+    def metric(self, name: str) -> float:
+        """One of its own."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5) as reply:
+            lines = reply.read().decode().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
     def freeze(self) -> None:
         """It hangs: its connections stay open, and it says nothing."""
         self.process.send_signal(signal.SIGSTOP)

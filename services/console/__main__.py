@@ -16,6 +16,9 @@ from dotbus.runtime.schedule import lasting_s, utc_now
 from dotbus.runtime.starting import packages_of
 
 with packages_of("console"):
+    import uvicorn
+    from starlette.applications import Starlette
+
     from console.access.local_access import LocalAccess
     from console.access.people import Access
     from console.access.sessions import Sessions
@@ -30,12 +33,18 @@ with packages_of("console"):
     from console.web.app import build_app
     from console.web.commands import Commands
     from console.web.streams import Streams
+    from dotbus.web.connections import HEAD_MOST_BYTES, bounded
+    from dotbus.web.door import allow_connections
     from dotbus.web.serving import Entrance, serve_in_loop, uvicorn_config
 
 SERVICE: Final = "console"
 SUMMARY: Final = "Topics to a page for people: live, each value with its quality."
 STUCK_AFTER_S: Final = 15.0
 """When nothing was looked at for longer the loop is stuck, and only a restart can help."""
+BESIDE_PAGES: Final = 200
+"""Connections that ask for something else than a page's stream."""
+STRANGERS_EACH_MOST: Final = 100
+"""Of them of one address of which nobody is known yet."""
 
 
 def run(configuration: Configuration, stop: threading.Event) -> None:
@@ -57,7 +66,7 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
     source = f"{SERVICE}/{configuration.service.instance}"
     commander = Commander(bus, installation.topics, installation.environment, source, utc_now)
     entrance = Entrance(PREFIX, settings.host, settings.port, settings.certificate_file, settings.key_file)
-    config = uvicorn_config(build_app(streams, access, service.trend, Commands(commander)), entrance, lifespan="off")
+    config = _config(build_app(streams, access, service.trend, Commands(commander)), entrance, settings.pages_most)
     listener = entrance.listen("pages")
 
     def health() -> dict[str, object]:
@@ -70,6 +79,14 @@ async def _serve(configuration: Configuration, stop: threading.Event) -> None:
             await asyncio.gather(service.run(stop), serve_in_loop(config, listener, stop))
         finally:
             bus.stop()
+
+
+def _config(app: Starlette, entrance: Entrance, pages_most: int) -> uvicorn.Config:
+    """How pages are served; connections that ask for none are bounded beside them."""
+    most = pages_most + BESIDE_PAGES
+    allow_connections(most)
+    protocol = bounded(most, STRANGERS_EACH_MOST)
+    return uvicorn_config(app, entrance, http=protocol, h11_max_incomplete_event_size=HEAD_MOST_BYTES, lifespan="off")
 
 
 def _access(settings: ConsoleSettings, streams: Streams) -> Access:

@@ -130,7 +130,7 @@ class Service:
         moment = self._now()
         self._following.look_at_clock(moment)
         changed = self._picture.look(moment.wall)
-        self._streams.tell(self._picture.parts, changed, moment.wall)
+        self._streams.tell(self._picture.parts, changed, moment)
         self._looked(time.monotonic() - self.looked_at_s)
 
     def _take_waiting(self) -> None:

@@ -27,6 +27,8 @@ from dotbus.runtime.installation.installation import Installation, Resource
 
 CONSOLE: Final = "console"
 GAPS: Final = "gaps"
+NOWHERE: Final = " "
+"""A plant that there is not: no name is a space alone."""
 _OF_RESOURCES: Final = "resource/"
 _OF_ALARMS: Final = "alarm/"
 _OF_FLOODS: Final = "flood/"
@@ -72,6 +74,10 @@ class View:
         # A plant that runs a gateway of its own gives it its own name.
         gateway_of = key.removeprefix(_OF_GATEWAYS) if key.startswith(_OF_GATEWAYS) else self.plant
         return not self.is_alone or gateway_of == self.plant or gateway_of not in plants
+
+    def told(self, plants: Collection[str]) -> "View":
+        """The view that is told the same. Pages of plants that there are not cost what one does, however many are asked for."""
+        return self if self.is_alone or self.plant is None or self.plant in plants else View(NOWHERE)
 
     def shown(self, part: Part | None) -> Part | None:
         """A part as it is told."""

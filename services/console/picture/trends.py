@@ -32,7 +32,8 @@ RESOURCES_MOST: Final = 500
 """Of which a trend is kept: 250 kB each at the end of a day."""
 _NOTHING: Final = float("nan")
 _LEVELS: Final = {"bad": 0.0, "uncertain": 1.0, "good": 2.0}
-_COLUMNS: Final = ("at", "set_point_mw", "trajectory_mw", "actual_mw", "level")
+_COLUMNS: Final = {"at": 1, "set_point_mw": 3, "trajectory_mw": 3, "actual_mw": 3, "level": 0}
+"""What is kept, each with its digits behind the point: kilowatts, and a tenth of a second."""
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -120,8 +121,8 @@ class Trend:
             self._keep(self._dots, Interval(dot.start, dot.end, dot.mw.value))
         if self._is_due(at, _LEVELS[shown.level]):
             values = (at, *map(_value, (shown.set_point, shown.trajectory, shown.actual)), _LEVELS[shown.level])
-            for name, value in zip(_COLUMNS, values, strict=True):
-                self._columns[name].append(value)
+            for (name, digits), value in zip(_COLUMNS.items(), values, strict=True):
+                self._columns[name].append(round(value, digits))
             self._forget(at)
 
     def show(self, coming: Ahead, after: float) -> ShownTrend:

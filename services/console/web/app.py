@@ -1,9 +1,11 @@
 """The application: the pages, their parts, the stream, and who may have them."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,11 +20,13 @@ from console.picture.trends import KEPT, ShownTrend
 from console.web.assets import assets, page
 from console.web.commands import Commands
 from console.web.events import Events
-from console.web.replies import NO_SUCH, SAFE, access_of, json_reply, refused, visit_of
+from console.web.replies import NO_SUCH, SAFE, access_of, packed_reply, page_visit_of, refused, visit_of
 from console.web.sign_in import PATH, SignIn, session, to_sign_in
 from console.web.streams import Streams, TooManyPages
 
 HOURS_MOST: Final = KEPT.total_seconds() / 3600
+TRENDS_AT_ONCE: Final = 2
+"""That are made: one of a day takes a hundredth of a second, in which no page is told anything."""
 TrendOf = Callable[[ResourceKey, float], ShownTrend | None]
 
 
@@ -38,10 +42,10 @@ def build_app(streams: Streams, access: Access, trend: TrendOf, commands: Comman
     app = Starlette(
         routes=[
             Route("/", _page),
-            Route("/plants/{plant}", _page),
+            Route("/plants/{plant:path}", _page),  # in a plant's name may stand what has a meaning in an address
             Route("/session", session),
             Route("/events", _events),
-            Route("/trends/{plant}/{resource}", _trend),
+            Route("/trends", _trend),
             Route("/static/{name:path}", _static),
             *commands.routes(),
             *(_signing_in(access) if isinstance(access, UserAccess) else ()),
@@ -49,6 +53,7 @@ def build_app(streams: Streams, access: Access, trend: TrendOf, commands: Comman
         exception_handlers={HTTPException: refused},
     )
     app.state.streams, app.state.access, app.state.trend = streams, access, trend
+    app.state.trends_at_once = asyncio.Semaphore(TRENDS_AT_ONCE)
     return app
 
 
@@ -63,12 +68,14 @@ def _signing_in(access: UserAccess) -> list[Route]:
 
 async def _page(request: Request) -> Response:
     try:
-        person = visit_of(request).person
+        person = page_visit_of(request).person
     except HTTPException:
         if access_of(request).signs_in:
             return to_sign_in(request)
         raise
     plant = request.path_params.get("plant")
+    if plant == "":
+        raise HTTPException(404, NO_SUCH)
     if plant is None and person.plant is not None:
         return RedirectResponse(f"/plants/{quote(person.plant, safe='')}", 303, SAFE)
     _require(person, plant)
@@ -93,7 +100,8 @@ async def _events(request: Request) -> Response:
     plant = request.query_params.get("plant")
     _require(visit.person, plant)
     streams: Streams = request.app.state.streams
-    events = streams.follow(View(plant or visit.person.plant, is_alone=visit.person.plant is not None), visit.session)
+    view = View(plant or visit.person.plant, is_alone=visit.person.plant is not None)
+    events = streams.follow(view, visit.session, visit.person.name)
     try:
         first = await anext(events)
     except TooManyPages:
@@ -102,7 +110,8 @@ async def _events(request: Request) -> Response:
 
 
 async def _trend(request: Request) -> Response:
-    person, plant = visit_of(request).person, request.path_params["plant"]
+    person = visit_of(request).person
+    plant, resource = (request.query_params.get(name, "") for name in ("plant", "resource"))
     _require(person, plant)
     try:
         hours = float(request.query_params.get("hours", "1"))
@@ -111,10 +120,11 @@ async def _trend(request: Request) -> Response:
     if not 0 < hours <= HOURS_MOST:
         return PlainTextResponse(f"hours must be above 0 and at most {HOURS_MOST:.0f}\n", 400, SAFE)
     trend: TrendOf = request.app.state.trend
-    shown = trend((plant, request.path_params["resource"]), hours)
-    if shown is None:
-        raise HTTPException(404, NO_SUCH)
-    return json_reply(shown)
+    async with request.app.state.trends_at_once:
+        shown = trend((plant, resource), hours)
+        if shown is None:
+            raise HTTPException(404, NO_SUCH)
+        return await packed_reply(await asyncio.to_thread(msgspec.json.encode, shown), request)
 
 
 def _require(person: Person, plant: str | None) -> None:

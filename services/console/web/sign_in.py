@@ -19,7 +19,8 @@ from dotbus.runtime.logs import get_logger
 PATH: Final = "/sign-in"
 _WRONG: Final = "Name and password are not those of a user here."
 _STALE: Final = "This form was not of this console, or too old. Try again."
-_OUR_PAGES: Final = re.compile(r"/(plants/[^/?#\\\s]+)?", re.ASCII)
+_OUR_PAGES: Final = re.compile(r"/(plants/(?!\.{1,2}$)[\w.~%!$&'()*+,;=:@-]+)?", re.ASCII)
+"""As an address is written: of a plant's name nothing is left in it that has a meaning there."""
 _FORM_COOKIE: Final = "-form"
 
 
@@ -112,7 +113,9 @@ async def session(request: Request) -> Response:
 
 def to_sign_in(request: Request) -> Response:
     """To the form, and back here from there."""
-    return RedirectResponse(f"{PATH}?next={quote(_ours(request.url.path))}", 303, NOT_KEPT)
+    plant = request.path_params.get("plant")
+    here = "/" if plant is None else f"/plants/{quote(plant, safe='')}"
+    return RedirectResponse(f"{PATH}?next={quote(here)}", 303, NOT_KEPT)
 
 
 def _ours(path: str) -> str:

@@ -7,20 +7,22 @@ one that does not read nothing is kept beyond a few changes; once it reads again
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime
 from typing import Final
 
 from console.picture.parts import Part
 from console.picture.picture import View, encode, plants_in
+from dotbus.judging.clock_steps import Moment
 
 WAITING_MOST: Final = 8
 """Changes that wait for a page; one more, and it gets the whole instead."""
 RETRY_MS: Final = 1000
 """How soon a browser whose stream broke asks again."""
+EACH_ONE_OF: Final = 4
+"""Whoever has signed in may have one of so many of all pages open: nobody keeps the others out."""
 
 
 class TooManyPages(Exception):
-    """As many are open as may be."""
+    """As many are open as may be, of all or of whoever asks for one more."""
 
 
 class Stream:
@@ -29,11 +31,18 @@ class Stream:
     Args:
         view: what it shows.
         session: of whoever has it open; None where nobody signs in.
+        name: who that is.
+
+    Attributes:
+        told_as: the view that it was told last. Once that is another, what it was not told before is missing.
+        needs_whole: whether it is to get the whole picture next.
     """
 
-    def __init__(self, view: View, session: str | None) -> None:
+    def __init__(self, view: View, session: str | None, name: str) -> None:
         self.view = view
         self.session = session
+        self.name = name
+        self.told_as: View | None = None
         self.needs_whole = True
         self._waiting = deque[bytes]()
         self._told = asyncio.Event()
@@ -77,31 +86,34 @@ class Streams:
         self._pages_most = pages_most
         self._open: set[Stream] = set()
         self._parts: Mapping[str, Part] = {}
-        self._at: datetime | None = None
+        self._at: Moment | None = None
         self._wholes: dict[View, bytes] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def tell(self, parts: Mapping[str, Part], changed: Mapping[str, Part | None], at: datetime) -> None:
+    def tell(self, parts: Mapping[str, Part], changed: Mapping[str, Part | None], at: Moment) -> None:
         """Tell every page what changed; `parts` is the whole."""
         self._parts, self._at = parts, at
         self._wholes.clear()
-        encoded: dict[View, bytes] = {}
+        plants, encoded = plants_in(parts), dict[View, bytes]()
         for stream in self._open:
-            if stream.view not in encoded:
-                encoded[stream.view] = _event("changes", at, encode(changed, stream.view, plants_in(parts)))
-            stream.push(encoded[stream.view])
+            view = stream.view.told(plants)
+            stream.needs_whole = stream.needs_whole or view != stream.told_as
+            if view not in encoded:
+                encoded[view] = _event("changes", at, encode(changed, view, plants))
+            stream.push(encoded[view])
 
-    async def follow(self, view: View, session: str | None = None) -> AsyncIterator[bytes]:
-        """The events for a page, until it goes, its session ends, or we do.
+    async def follow(self, view: View, session: str | None = None, name: str = "") -> AsyncIterator[bytes]:
+        """The events for a page of somebody by this name, until it goes, its session ends, or we do.
 
         Raises:
             TooManyPages: as many are open as may be.
         """
-        if len(self._open) >= self._pages_most:
+        of_theirs = sum(stream.name == name for stream in self._open) if session else 0
+        if len(self._open) >= self._pages_most or of_theirs >= max(self._pages_most // EACH_ONE_OF, 1):
             raise TooManyPages
-        stream = Stream(view, session)
+        stream = Stream(view, session, name)
         self._open.add(stream)
         try:
             yield f"retry: {RETRY_MS}\n\n".encode()
@@ -112,7 +124,7 @@ class Streams:
                     await asyncio.sleep(0.05)  # nothing was looked at yet: the first look takes less than that
                 else:
                     stream.needs_whole = False
-                    yield self._whole(view, self._at)
+                    yield self._whole(stream, self._at)
         finally:
             self._open.discard(stream)
 
@@ -132,12 +144,15 @@ class Streams:
         """Those of which a page is open."""
         return {stream.session for stream in self._open if stream.session}
 
-    def _whole(self, view: View, at: datetime) -> bytes:
+    def _whole(self, stream: Stream, at: Moment) -> bytes:
+        plants = plants_in(self._parts)
+        stream.told_as = view = stream.view.told(plants)
         if view not in self._wholes:
-            self._wholes[view] = _event("picture", at, encode(self._parts, view, plants_in(self._parts)))
+            self._wholes[view] = _event("picture", at, encode(self._parts, view, plants))
         return self._wholes[view]
 
 
-def _event(kind: str, at: datetime, parts: bytes) -> bytes:
+def _event(kind: str, at: Moment, parts: bytes) -> bytes:
     """As a browser's EventSource reads it; JSON has no line break of its own."""
-    return b'event: %s\ndata: {"at":%.3f,"parts":%s}\n\n' % (kind.encode(), at.timestamp(), parts)
+    head = b'event: %s\ndata: {"at":%.3f,"lasting":%.3f,"parts":' % (kind.encode(), at.wall.timestamp(), at.monotonic_s)
+    return b"%s%s}\n\n" % (head, parts)

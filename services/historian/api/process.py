@@ -16,10 +16,11 @@ from dotbus.runtime.logs import configure_logs
 from dotbus.runtime.metrics import serving_health
 from dotbus.runtime.process import run_until_stopped
 from dotbus.runtime.schedule import utc_now
+from dotbus.web.connections import HEAD_MOST_BYTES
 from dotbus.web.door import allow_connections
 from dotbus.web.serving import serve, uvicorn_config
 from historian.api.app import build_app
-from historian.api.connections import AT_ONCE_MOST, HEAD_MOST_BYTES, bounded
+from historian.api.connections import AT_ONCE_MOST, bounded
 from historian.api.exchange.context import Context
 from historian.api.keys.ledger import Ledger
 from historian.api.meters import Meters

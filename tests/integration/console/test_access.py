@@ -103,7 +103,7 @@ def test_without_a_session_a_page_leads_to_the_form(visitor: Visitor, path: str)
     assert (reply.status, reply.headers["Location"]) == (303, f"/sign-in?next={path}")
 
 
-@pytest.mark.parametrize("path", ["/events", "/session", "/trends/sierra/SOLAR"])
+@pytest.mark.parametrize("path", ["/events", "/session", "/trends?plant=sierra&resource=SOLAR"])
 def test_without_a_session_nothing_is_told(visitor: Visitor, path: str):
     assert visitor.ask("GET", path).status == 401
     visitor.cookies[f"dotbus-session-{visitor.console.port}"] = "made up"
@@ -121,7 +121,7 @@ def test_a_cookie_is_for_this_site_alone_and_for_no_script(visitor: Visitor):
 def test_who_is_of_one_plant_has_that_plant_alone(visitor: Visitor):
     assert visitor.sign_in("anna").status == 303
     assert visitor.ask("GET", "/").headers["Location"] == "/plants/sierra"
-    for path in ("/plants/delta", "/events?plant=delta", "/trends/delta/HYDRO"):
+    for path in ("/plants/delta", "/events?plant=delta", "/trends?plant=delta&resource=HYDRO"):
         assert visitor.ask("GET", path).status == 404
     assert visitor.ask("GET", "/plants/sierra").status == 200
     told = visitor.open("GET", "/events")

@@ -1,12 +1,16 @@
 """What is kept of a resource's hours: steps where CAISO put them, nothing that was bad, and never more than a day of it."""
 
+import gzip
 from datetime import timedelta
+from math import sin
 
 import pytest
 from console_story import Console, measured
 from gateway_story import at, dot, interval, lmp, point, price, status, trajectory
+from msgspec.json import encode
+from msgspec.structs import replace
 
-from console.picture.trends import EVERY_S, SAMPLES_MOST, ShownTrend, Trend
+from console.picture.trends import EVERY_S, SAMPLES_MOST, Ahead, ShownTrend, Trend
 
 
 def trend(console: Console, now_s: float, hours: float = 24) -> ShownTrend:
@@ -94,3 +98,20 @@ def test_a_dot_that_grew_stale_stays_where_it_was_good(console: Console):
     for now_s in (1, 95):
         console.look(now_s)
     assert [one.value for one in trend(console, 95).dots] == [10.0]
+
+
+def test_an_hour_of_a_resource_is_a_few_kilobytes_and_a_day_less_than_a_page_may_be():
+    """As they are sent, by what moves all the time: nothing of it says the same twice."""
+    console, kept = Console(), Trend()
+    console.hear(status(0), dot(interval(0, 10.0)), measured(9.5, 0))
+    shown = console.look(1).resource()
+    assert shown.actual is not None
+    for number in range(SAMPLES_MOST):
+        moving = replace(shown.set_point, value=50 + 20 * sin(number / 50))
+        rough = replace(shown.actual, value=50 + 20 * sin(number / 50) + sin(number * number))
+        one = replace(shown, set_point=moving, trajectory=moving, actual=rough)
+        kept.note(one, at(0) + timedelta(seconds=number * EVERY_S * 1.0003))
+    end = kept._columns["at"][-1]
+    hour, day = (len(gzip.compress(encode(kept.show(Ahead([], [], []), end - hours * 3600)), 5)) for hours in (1, 24))
+    assert hour < 6_000
+    assert day < 100_000

@@ -1,8 +1,8 @@
 "use strict";
 // A chart of lines over time, or over a number. Lines differ by dashes, not by colour alone; what is absent stays a gap.
-const STYLES = [["--one", [], "\u2501\u2501"], ["--two", [8, 4], "\u254d\u254d"], ["--three", [2, 3], "\u2508\u2508"], ["--four", [10, 3, 2, 3], "\u2501\u00b7\u2501"], ["--five", [5, 2], "\u254c\u254c"]];
+const STYLES = [["--one", [], "━━"], ["--two", [8, 4], "╍╍"], ["--three", [2, 3], "┈┈"], ["--four", [10, 3, 2, 3], "━·━"], ["--five", [5, 2], "╌╌"]];
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const shownNumber = (value, digits = 2) => (value === null || value === undefined ? "\u2013" : value.toFixed(digits));
+const shownNumber = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 
 class Chart {
   constructor(host, options) {
@@ -62,7 +62,7 @@ function axesOf({ unit, zone, xLabel }) {
 // What the legend says of the place that is pointed at.
 function placeSeries({ zone, xLabel }) {
   const named = (x) => (zone ? said(x, zone) : shownNumber(x));
-  return { label: zone ? `Time (${zone})` : xLabel, value: (_plot, x) => (x === null ? "\u2013" : named(x)) };
+  return { label: zone ? `Time (${zone})` : xLabel, value: (_plot, x) => (x === null ? "–" : named(x)) };
 }
 
 function lineSeries({ label, show }, place) {

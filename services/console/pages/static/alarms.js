@@ -1,7 +1,7 @@
 // Alarms by priority, and what whoever may does about them.
 import { field, openDialog, post } from "./dialog.js";
 import { replace, rows } from "./services.js";
-import { byId, clockTime, dateTime, make, say, signed } from "./showing.js";
+import { button, byId, clockTime, dateTime, make, partsOf, say, signed } from "./showing.js";
 
 const PRIORITIES = ["critical", "high", "medium", "low"];
 const ASIDE = ["shelved", "suppressed"];
@@ -14,19 +14,19 @@ export class Alarms {
   }
 
   show(parts) {
-    const alarms = Object.entries(parts).filter(([key]) => key.startsWith("alarm/"));
+    const alarms = partsOf(parts, "alarm");
     const rank = (one) => (ASIDE.includes(one.state) ? 10 : 0) + PRIORITIES.indexOf(one.priority) + (one.is_active ? 0 : 0.5);
     alarms.sort(([, one], [, other]) => rank(one) - rank(other) || (other.raised_at ?? "").localeCompare(one.raised_at ?? ""));
-    const isWatched = Object.entries(parts).some(([key, part]) => key.startsWith("service/alarms/") && part.level !== "bad");
+    const isWatched = partsOf(parts, "service/alarms").some(([, part]) => part.level !== "bad");
     const lines = alarms.map(([key, one]) => make("tr", one.state.includes("unacknowledged") ? { class: "open" } : {},
       make("td", one.level === "good" ? {} : { "data-level": one.level }, signed(one.level, one.priority)),
       make("td", {}, one.is_active ? one.state : `${one.state} (over)`), make("th", { scope: "row" }, one.about),
-      make("td", { class: "long" }, one.text, one.is_active && one.do ? make("div", { class: "do" }, `\u2192 ${one.do}`) : null, notes(one)),
+      make("td", { class: "long" }, one.text, one.is_active && one.do ? make("div", { class: "do" }, `→ ${one.do}`) : null, notes(one)),
       make("td", {}, one.raised_at ? dateTime(Date.parse(one.raised_at) / 1000) : ""), make("td", {}, this.toolsOf(key, one))));
-    for (const key of this.tools.keys()) if (!parts[key.split(" ")[0]]) this.tools.delete(key);
-    const came = Object.entries(parts).filter(([key]) => key.startsWith("flood/")).map(([, one]) => one).sort((one, other) => other.raised - one.raised);
+    for (const [name, { key }] of this.tools) if (!parts[key]) this.tools.delete(name);
+    const came = partsOf(parts, "flood").map(([, one]) => one).sort((one, other) => other.raised - one.raised);
     byId("alarms").hidden = isWatched && !alarms.length && !came.length;
-    replace("alarms", ...(isWatched ? [] : [make("p", { class: "outcome", "data-level": "bad" }, "\u25b2 Nobody watches for alarms: no alarms service is heard.")]),
+    replace(byId("alarms"), ...(isWatched ? [] : [make("p", { class: "outcome", "data-level": "bad" }, "▲ Nobody watches for alarms: no alarms service is heard.")]),
       ...came.slice(0, 1).map(flood),
       ...(alarms.length ? [rows(["Priority", "State", "About", "What, and what to do", "Raised", "Action"], lines, "Alarms")] : []));
   }
@@ -36,17 +36,17 @@ export class Alarms {
     const name = `${key} ${one.raised_at} ${one.state}`;
     if (!this.tools.has(name)) {
       const said = make("span", { role: "status" });
-      const button = (text, act) => { const made = make("button", { type: "button", "aria-label": `${text} ${one.rule} of ${one.about}` }, text); made.addEventListener("click", act); return made; };
-      const buttons = one.state === "shelved" ? [button("Unshelve", () => this.say(one, "unshelve", said))]
-        : [one.state.includes("unacknowledged") ? button("Acknowledge", () => this.say(one, "acknowledge", said)) : null, button("Shelve\u2026", () => this.shelve(one))];
-      this.tools.set(name, make("div", { class: "tools" }, ...buttons, said));
+      const tool = (text, act) => button(text, act, { "aria-label": `${text} ${one.rule} of ${one.about}` });
+      const tools = one.state === "shelved" ? [tool("Unshelve", () => this.say(one, "unshelve", said))]
+        : [one.state.includes("unacknowledged") ? tool("Acknowledge", () => this.say(one, "acknowledge", said)) : null, tool("Shelve…", () => this.shelve(one))];
+      this.tools.set(name, { key, element: make("div", { class: "tools" }, ...tools, said) });
     }
-    return this.tools.get(name);
+    return this.tools.get(name).element;
   }
 
   async say(one, action, said) {
     const outcome = await post("/alarms", deed(one, action), this.who.csrf);
-    if (outcome.outcome !== "taken") say(said, `\u25b2 ${outcome.outcome}: ${outcome.detail}`);
+    if (outcome.outcome !== "taken") say(said, `▲ ${outcome.outcome}: ${outcome.detail}`);
   }
 
   shelve(one) {
@@ -69,6 +69,6 @@ const deed = (one, action) => ({ plant: one.plant, about: one.about, rule: one.r
 
 function notes(one) {
   const said = [one.acknowledged_by && `acknowledged by ${one.acknowledged_by}`, one.shelved_by && `shelved by ${one.shelved_by} until ${clockTime(one.shelved_until)}`,
-    one.comment && `\u201c${one.comment}\u201d`, one.because && `told by ${one.because}`].filter(Boolean);
+    one.comment && `“${one.comment}”`, one.because && `told by ${one.because}`].filter(Boolean);
   return said.length ? make("div", { class: "note" }, said.join(", ")) : null;
 }

@@ -1,6 +1,6 @@
 // Answers to instructions, for whoever may operate.
 import { field, openDialog } from "./dialog.js";
-import { clockTime, dateTime, make, number } from "./showing.js";
+import { button, clockTime, dateTime, make, number } from "./showing.js";
 
 // Those that a participant gives; CAISO gives 15 and 16 itself (ADS specification, section 6).
 const REASONS = { 10: "Line down", 11: "Economic considerations", 12: "Bad bid submitted", 13: "Unit derate", 14: "No available transmission" };
@@ -11,10 +11,10 @@ export function answering(who) {
   const buttons = new Map();
   return (part, one) => {
     if (!one.is_open) { buttons.delete(one.instruction_uid); return null; }
-    if (!buttons.has(one.instruction_uid)) buttons.set(one.instruction_uid, make("button", { type: "button" }, "Answer\u2026"));
-    const button = buttons.get(one.instruction_uid);
-    button.onclick = () => openAnswer(part, one, who);
-    return button;
+    if (!buttons.has(one.instruction_uid)) buttons.set(one.instruction_uid, button("Answer…"));
+    const made = buttons.get(one.instruction_uid);
+    made.onclick = () => openAnswer(part, one, who);
+    return made;
   };
 }
 
@@ -22,11 +22,11 @@ function openAnswer(part, one, who) {
   const choices = Object.entries(ACTIONS).map(([value, text]) => make("label", { class: "choice" }, make("input", { type: "radio", name: "action", value, required: "" }), ` ${text}`));
   const [least, most] = [Math.min(0, one.mw), Math.max(0, one.mw)];
   const megawatts = make("input", { type: "number", step: "any", min: least, max: most, inputmode: "decimal" });
-  const reason = make("select", {}, make("option", { value: "" }, "Choose\u2026"), ...Object.entries(REASONS).map(([value, text]) => make("option", { value }, `${value} ${text}`)));
+  const reason = make("select", {}, make("option", { value: "" }, "Choose…"), ...Object.entries(REASONS).map(([value, text]) => make("option", { value }, `${value} ${text}`)));
   const parts = [field(`How much, ${number(least, 1)} to ${number(most, 1)} MW`, megawatts), field("Why not all of it", reason)];
   openDialog({
     title: `Answer: ${part.resource}`,
-    facts: [["Instructed", `${one.what}, ${number(one.mw, 1)} MW`], ["When", `${dateTime(one.start)}${one.end === null ? "" : ` \u2013 ${clockTime(one.end)}`}`],
+    facts: [["Instructed", `${one.what}, ${number(one.mw, 1)} MW`], ["When", `${dateTime(one.start)}${one.end === null ? "" : ` – ${clockTime(one.end)}`}`],
       ["Answer until", one.open_until === null ? "not said" : clockTime(one.open_until)], ["Answered so far", one.answer ?? "none"]],
     fields: [...choices, ...parts],
     content() {

@@ -1,7 +1,7 @@
 // A dialogue that shows what will be sent before it is, sends it once, and says what became of it.
-import { make, say } from "./showing.js";
+import { button, make, say } from "./showing.js";
 
-const SIGNS = { taken: "\u2713 ", "dry-run": "\u2713 " };
+const DONE = ["taken", "dry-run"];
 
 // asked: { title, facts: [[name, text]], fields: elements, content(): what is sent, lines(content): [[name, text]] of it, path, act }.
 // content() returns a text where something is missing: nothing can be sent then.
@@ -9,7 +9,7 @@ export function openDialog(asked, csrf) {
   const sent = make("dl", { class: "sent" });
   const said = make("p", { role: "status", class: "outcome" });
   const send = make("button", { class: "send" }, asked.act);
-  const leave = make("button", { type: "button" }, "Cancel");
+  const leave = button("Cancel", () => dialog.close());
   const fields = make("fieldset", {}, ...asked.fields);
   const form = make("form", {}, make("h2", { id: "dialog-title" }, asked.title), terms(make("dl"), asked.facts), fields,
     make("h3", {}, "What will be sent"), sent, said, make("div", { class: "tools" }, send, leave));
@@ -26,14 +26,14 @@ export function openDialog(asked, csrf) {
     const content = asked.content();
     if (typeof content === "string") return;
     fields.disabled = send.disabled = true;
-    say(said, "Sent. Waiting for the reply\u2026");
+    say(said, "Sent. Waiting for the reply…");
     const outcome = await post(asked.path, content, csrf);
-    said.dataset.level = SIGNS[outcome.outcome] ? "good" : "bad";
-    say(said, `${SIGNS[outcome.outcome] ?? "\u25b2 "}${outcome.outcome}: ${outcome.detail}`);
+    const isDone = DONE.includes(outcome.outcome);
+    said.dataset.level = isDone ? "good" : "bad";
+    say(said, `${isDone ? "✓" : "▲"} ${outcome.outcome}: ${outcome.detail}`);
     say(leave, "Close");
     leave.focus();
   });
-  leave.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   show();
   document.body.append(dialog);

@@ -1,5 +1,5 @@
 // A card for each resource: what CAISO asks now and next, what it comes to, what is done and earned.
-import { clockTime, make, mark, number, say, signed, span } from "./showing.js";
+import { clockTime, make, mark, number, pageOf, say, signed, span } from "./showing.js";
 
 class Value {
   constructor(label, unit, digits = 1) {
@@ -27,25 +27,24 @@ export class Card {
     this.next = make("p", { class: "next" });
     this.values = { set_point: new Value("Set-point now", "MW"), trajectory: new Value("Trajectory", "MW"), actual: new Value("Actual", "MW"), price: new Value("Price now", "$/MWh", 2) };
     this.priceOf = make("p", { class: "of" });
-    this.extra = make("div", { class: "extra" });
     this.element = make("article", { class: "card" },
       make("div", { class: "head" }, this.name, this.state),
       make("p", { class: "dot" }, make("span", { class: "label" }, "DOT in force"), this.dot, make("span", { class: "unit" }, " MW")),
       this.times, this.track, this.next,
       make("div", { class: "values" }, ...Object.values(this.values).map((one) => one.element)),
-      this.priceOf, this.extra);
+      this.priceOf);
   }
 
   show(part) {
     this.part = part;
     mark(this.element, "data-level", part.level);
     say(this.name, part.resource);
-    say(this.state, part.level === "good" ? "good" : signed(part.level, part.words));
+    say(this.state, signed(part.level, part.words));
     mark(this.state, "data-level", part.level);
     say(this.dot, number(part.dot.mw.value, 1));
     for (const [name, value] of Object.entries(this.values)) value.show(part[name]);
     this.values.actual.element.hidden = part.actual === null;
-    this.values.trajectory.element.hidden = part.trajectory.level === "bad" && part.trajectory.value === null && part.trajectory.words.startsWith("no trajectory was ever");
+    this.values.trajectory.element.hidden = part.trajectory.level === "bad" && part.trajectory.words.startsWith("no trajectory was ever");
     this.values.price.element.hidden = part.price === null;
     say(this.priceOf, part.price_of ? `Price of ${part.price_of}` : "");
   }
@@ -59,7 +58,7 @@ export class Card {
       mark(this.track, "aria-valuenow", "0");
     } else {
       const done = Math.min(Math.max((now - dot.start) / (dot.end - dot.start), 0), 1);
-      say(this.times, `${clockTime(dot.start)}\u2013${clockTime(dot.end)}, ${span(dot.end - now)} left`);
+      say(this.times, `${clockTime(dot.start)}–${clockTime(dot.end)}, ${span(dot.end - now)} left`);
       this.bar.style.transform = `scaleX(${done.toFixed(4)})`;
       mark(this.track, "aria-valuenow", String(Math.round(done * 100)));
     }
@@ -69,10 +68,9 @@ export class Card {
 
 // The cards of all resources shown, grouped by plant, in the order of the console.
 export class Resources {
-  constructor(host, linked, card = () => new Card()) {
+  constructor(host, linked) {
     this.host = host;
     this.linked = linked;
-    this.card = card;
     this.cards = new Map();
     this.groups = new Map();
   }
@@ -88,7 +86,7 @@ export class Resources {
   showOne(key, part) {
     let card = this.cards.get(key);
     if (!card) {
-      card = this.card(key, part);
+      card = new Card();
       this.cards.set(key, card);
       this.group(part.plant).append(card.element);
     }
@@ -97,7 +95,7 @@ export class Resources {
 
   group(plant) {
     if (!this.groups.has(plant)) {
-      const title = make("h2", {}, this.linked ? make("a", { href: `/plants/${encodeURIComponent(plant)}` }, plant) : plant);
+      const title = make("h2", {}, this.linked ? make("a", { href: pageOf(plant) }, plant) : plant);
       const cards = make("div", { class: "cards" });
       this.host.append(make("div", { class: "plant" }, title, cards));
       this.groups.set(plant, cards);

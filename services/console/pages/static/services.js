@@ -1,39 +1,44 @@
 // Services with what to do about each, gaps, instructions, and the list of what is not normal.
-import { byId, clockTime, dateTime, make, number, signed, span } from "./showing.js";
+import { byId, clockTime, dateTime, make, number, partsOf, signed, span } from "./showing.js";
 
 export function rows(columns, lines, caption) {
   const head = make("tr", {}, ...columns.map((one) => make("th", { scope: "col" }, one)));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${caption}, as a table` }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines)));
 }
 
-export function replace(id, ...inside) {
-  const section = byId(id);
+// All but the title of a section. Whoever reads or is about to press something there goes on.
+export function replace(section, ...inside) {
   const active = document.activeElement;
-  while (section.children.length > 1) section.lastChild.remove();
+  const before = section.querySelector(".scroll");
+  const at = before && [before.scrollLeft, before.scrollTop];
+  for (const child of [...section.children]) if (child.tagName !== "H2") child.remove();
   section.append(...inside);
-  if (active !== document.activeElement && section.contains(active)) active.focus();
+  const table = section.querySelector(".scroll");
+  if (at) table?.scrollTo(...at);
+  const focused = active === before ? table : active;
+  if (focused && focused !== document.activeElement && section.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 const cell = (text, level) => make("td", level && level !== "good" ? { "data-level": level } : {}, text);
 
 export function showServices(parts) {
-  const services = Object.entries(parts).filter(([key]) => key.startsWith("service/")).map(([, part]) => part);
+  const services = partsOf(parts, "service").map(([, part]) => part);
   const lines = services.map((one) => make("tr", {},
     make("th", { scope: "row" }, one.source),
     cell(signed(one.level, one.state), one.level),
-    make("td", {}, ...one.upstreams.map((each) => make("div", each.is_ok ? {} : { "data-level": "uncertain" }, `${each.is_ok ? "" : "\u25c7 "}${each.name} ${each.words}`))),
+    make("td", {}, ...one.upstreams.map((each) => make("div", each.is_ok ? {} : { "data-level": "uncertain" }, `${each.is_ok ? "" : "◇ "}${each.name} ${each.words}`))),
     cell(one.unpublished === null ? "" : String(one.unpublished)),
     cell(one.certificate_days === null ? "" : `${Math.floor(one.certificate_days)} days`),
-    make("td", { class: "long" }, one.words === "good" ? "" : one.words, ...one.do.map((act) => make("div", { class: "do" }, `\u2192 ${act}`))),
+    make("td", { class: "long" }, one.words === "good" ? "" : one.words, ...one.do.map((act) => make("div", { class: "do" }, `→ ${act}`))),
   ));
-  replace("services", services.length ? rows(["Service", "State", "Hears", "Events waiting", "Certificate", "What is wrong, and what to do"], lines, "Services") : make("p", {}, "No service was heard yet."));
+  replace(byId("services"), services.length ? rows(["Service", "State", "Hears", "Events waiting", "Certificate", "What is wrong, and what to do"], lines, "Services") : make("p", {}, "No service was heard yet."));
 }
 
 export function showGaps(parts) {
   const gaps = parts.gaps?.gaps ?? [];
   byId("gaps").hidden = gaps.length === 0;
   const lines = gaps.map((one) => make("tr", {}, make("th", { scope: "row" }, one.upstream), cell(dateTime(one.start)), cell(dateTime(one.end)), make("td", { class: "long" }, one.words)));
-  replace("gaps", rows(["Of", "From", "Until", "What is missing and cannot be had any more"], lines, "Gaps"));
+  replace(byId("gaps"), rows(["Of", "From", "Until", "What is missing and cannot be had any more"], lines, "Gaps"));
 }
 
 function left(one, now) {
@@ -41,17 +46,18 @@ function left(one, now) {
   return one.open_until === null ? "open" : `${span(one.open_until - now)} left, until ${clockTime(one.open_until)}`;
 }
 
-// act: (part, instruction) to an element beside an open instruction, or null.
+// act: (part, instruction) to an element beside an open instruction, or null. Returns whether the list says for how long something is open.
 export function showInstructions(parts, now, act) {
-  const found = Object.values(parts).filter((part) => part.instructions).flatMap((part) => part.instructions.map((one) => [part, one]));
+  const found = partsOf(parts, "resource").flatMap(([, part]) => part.instructions.map((one) => [part, one]));
   found.sort(([, one], [, other]) => Number(other.is_open) - Number(one.is_open) || one.start - other.start);
   byId("instructions").hidden = found.length === 0;
   const lines = found.map(([part, one]) => make("tr", one.is_open ? { class: "open" } : {},
     make("th", { scope: "row" }, part.resource), cell(one.what), cell(one.mw === null ? "" : `${number(one.mw, 1)} MW`),
-    cell(`${dateTime(one.start)}${one.end === null ? "" : ` \u2013 ${clockTime(one.end)}`}`),
+    cell(`${dateTime(one.start)}${one.end === null ? "" : ` – ${clockTime(one.end)}`}`),
     cell(signed(one.level, one.standing), one.level), cell(one.answer ?? ""), cell(left(one, now)), make("td", {}, act?.(part, one) ?? ""),
   ));
-  replace("instructions", rows(["Resource", "What", "Instructed", "When", "Standing", "Answer", "Time to answer", "Action"], lines, "Instructions"));
+  replace(byId("instructions"), rows(["Resource", "What", "Instructed", "When", "Standing", "Answer", "Time to answer", "Action"], lines, "Instructions"));
+  return found.some(([, one]) => one.is_open);
 }
 
 // One cause is told once: what follows from a service that is gone is told with it.

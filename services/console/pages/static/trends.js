@@ -1,11 +1,13 @@
 // The trend of a resource: what was asked and done, and what is ahead. Fetched once, and then continued by what the stream tells.
-import { clockTime, make, number, say } from "./showing.js";
+import { replace, rows } from "./services.js";
+import { button, clockTime, make, number, say } from "./showing.js";
 
 const EVERY_S = 10;
 const AHEAD_S = { 0.25: 300, 1: 3600, 4: 7200, 24: 21600 };
 const LEVELS = ["bad", "uncertain", "good"];
 const COLUMNS = ["at", "set_point_mw", "trajectory_mw", "actual_mw", "level"];
 const EDGE = 0.001;
+const CHARTS = { chart: { unit: "MW", height: 280 }, price: { unit: "$/MWh", height: 170 } };
 ZONES.here = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 // Intervals as steps, with a gap where none is.
@@ -36,36 +38,37 @@ export class TrendPanel {
     this.hours = 1;
     this.trend = null;
     this.range = null;
+    this.isNew = true;
     const select = make("select", { "aria-label": `Hours shown of ${part.resource}` }, ...[["0.25", "15 min"], ["1", "1 h"], ["4", "4 h"], ["24", "24 h"]].map(([value, text]) => make("option", { value }, text)));
     select.value = "1";
-    select.addEventListener("change", () => { this.hours = Number(select.value); this.fetch(); });
-    const button = (text, act) => { const made = make("button", { type: "button" }, text); made.addEventListener("click", act); return made; };
-    this.asTable = button("As a table", () => this.toggle());
-    this.asTable.setAttribute("aria-pressed", "false");
+    select.addEventListener("change", () => { this.hours = Number(select.value); this.fetch(true); });
+    this.asTable = button("As a table", () => this.toggle(), { "aria-pressed": "false" });
     this.host = make("div", { class: "chart", role: "img", "aria-label": `Trend of ${part.resource}; the same is shown as a table` });
     this.priced = make("div", { class: "chart", role: "img", "aria-label": `Price trend of ${part.resource}` });
     this.note_ = make("p", { class: "note" });
-    this.table = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Trend of ${part.resource} as a table`, hidden: "" });
+    this.table = make("div", { hidden: "" });
     this.element = make("div", { class: "trend" }, make("h2", {}, part.resource),
       make("div", { class: "tools" }, select, button("All", () => this.all()), this.asTable, button("CSV", () => this.save())),
       this.host, this.priced, this.note_, this.table);
-    this.fetch();
+    this.fetch(true);
   }
 
-  async fetch() {
+  async fetch(isNew) {
     const asked = this.hours;
-    const answer = await fetch(`/trends/${encodeURIComponent(this.plant)}/${encodeURIComponent(this.resource)}?hours=${asked}`).catch(() => null);
+    const answer = await fetch(`/trends?${new URLSearchParams({ plant: this.plant, resource: this.resource, hours: asked })}`).catch(() => null);
     if (asked !== this.hours) return;
-    if (!answer?.ok) { say(this.note_, "\u25b2 The console does not tell the trend."); return; }
+    if (!answer?.ok) { say(this.note_, "▲ The console does not tell the trend."); return; }
     this.trend = await answer.json();
-    this.draw(true);
+    this.draw(isNew); // where it is not, whoever looks closer goes on
   }
 
-  // What the stream says now; the trend goes on by it.
-  note(part, now) {
+  // What the stream says now; the trend goes on by it. What was told while nobody listened is asked for.
+  note(part, now, isWhole) {
+    this.now = now;
+    if (isWhole && !this.isNew) this.fetch();
+    this.isNew = false;
     if (!this.trend) return;
     const { samples, dots } = this.trend;
-    this.now = now;
     for (const dot of [part.dot, part.next_dot]) if (dot.start !== null && dot.end !== null && dot.mw.value !== null) keep(dots, [dot.start, dot.end, dot.mw.value]);
     const level = LEVELS.indexOf(part.level);
     if (samples.at.length && now - samples.at.at(-1) < EVERY_S && level === samples.level.at(-1)) return;
@@ -113,32 +116,27 @@ export class TrendPanel {
     const prices = this.trend.prices.length ? [{ label: "Price", line: steps(this.trend.prices), isStepped: true }] : [];
     const began = this.trend.since === null || this.trend.since < this.whole[0] ? "" : `Since ${clockTime(this.trend.since)}, when this console began to listen. `;
     say(this.note_, `${began}Hatched: uncertain. Crossed: bad. Drag to look closer.`);
-    if (isNew) for (const [name, lines, unit, height] of [["chart", this.lines(), "MW", 280], ["price", prices, "$/MWh", 170]]) this.make(name, lines, unit, height);
-    else {
-      this.again("chart", this.lines());
-      this.again("price", prices);
+    for (const [name, lines] of [["chart", this.lines()], ["price", prices]]) {
+      if (isNew || this[name]?.options.lines.length !== lines.length) this.make(name, lines);
+      else this.again(this[name], lines);
     }
     if (!this.table.hidden) this.showTable();
   }
 
-  make(name, lines, unit, height) {
+  make(name, lines) {
     this[name]?.end();
-    this[name] = null;
-    const host = name === "chart" ? this.host : this.priced;
+    this[name] = undefined;
+    const [host, own] = name === "chart" ? [this.host, { bands: this.bands(), zoomed: (min, max) => this.zoomed(min, max) }] : [this.priced, {}];
     host.hidden = lines.length === 0;
     if (!lines.length) return;
     this.range = null;
-    const zoomed = (min, max) => this.zoomed(min, max);
     this.set = this.whole;
-    this[name] = new Chart(host, { lines, unit, zone: "here", bands: name === "chart" ? this.bands() : [], height, sync: this.resource, whole: this.set, zoomed: name === "chart" ? zoomed : undefined });
+    this[name] = new Chart(host, { ...CHARTS[name], lines, zone: "here", sync: this.resource, whole: this.set, ...own });
   }
 
-  again(name, lines) {
-    const chart = this[name];
-    if (!chart || chart.options.lines.length !== lines.length) { if (lines.length) this.make(name, lines, name === "chart" ? "MW" : "$/MWh", name === "chart" ? 280 : 170); return; }
-    const bands = name === "chart" ? this.bands() : [];
+  again(chart, lines) {
     chart.options.lines = lines;
-    chart.options.bands.splice(0, Infinity, ...bands);
+    chart.options.bands?.splice(0, Infinity, ...this.bands());
     this.set = this.range ?? this.whole;
     chart.plot.setData(aligned(lines), false);
     chart.zoom(...this.set);
@@ -172,7 +170,7 @@ export class TrendPanel {
   showTable() {
     const head = ["Time", "DOT, MW", "Set-point, MW", "Trajectory, MW", "Actual, MW", "Price, $/MWh", "Quality"];
     const lines = this.rows().reverse().slice(0, 500).map(([at, ...values]) => make("tr", {}, make("th", { scope: "row" }, clockTime(at)), ...values.map((one) => make("td", {}, typeof one === "string" ? one : number(one, 2)))));
-    this.table.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...head.map((one) => make("th", { scope: "col" }, one)))), make("tbody", {}, ...lines)));
+    replace(this.table, rows(head, lines, `Trend of ${this.resource}`));
   }
 
   save() {

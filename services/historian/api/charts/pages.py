@@ -10,7 +10,7 @@ from typing import Final
 
 from dotbus.web import charts
 
-_SHARED: Final = ("asking", "showing")
+_SHARED: Final = ("days", "rows", "asking", "showing")
 
 
 class Page(Enum):

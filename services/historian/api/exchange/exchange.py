@@ -10,13 +10,14 @@ import anyio.to_thread
 from fastapi import Depends, Request, Response
 
 from dotbus.runtime.settings.addresses import is_this_machine
+from dotbus.web.connections import ANSWERED
 from historian.api.exchange.context import Context
 from historian.api.exchange.formatted import format_of, json_answer, streamed_answer
 from historian.api.exchange.parameters import PageParameters, require_said_once
 from historian.api.exchange.while_there import Work, while_there
 from historian.api.formats.json_page import Page, read_page
 from historian.api.formats.negotiation import Format
-from historian.api.keys.caller import ANSWERED, Caller
+from historian.api.keys.caller import Caller
 from historian.api.keys.keyring import key_in
 from historian.api.problems import Problem, Sort
 from historian.api.questions.question import Question

@@ -1,10 +1,6 @@
 """Caller: who asks, and what of."""
 
 from dataclasses import dataclass
-from typing import Final
-
-ANSWERED: Final = "is_answered"
-"""In the state of a request: set where it is answered to somebody who may ask."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from starlette.types import Message
 from waiting import eventually
 
 from dotbus.testing import samples
+from dotbus.web import connections as web_connections
 from historian.api import connections
 from historian.api.exchange.while_there import Work, while_there
 from historian.api.questions.nodes import nodes
@@ -208,7 +209,7 @@ def test_what_is_no_request_or_too_large_a_one_is_a_problem_and_the_connection_e
 def test_a_head_that_comes_too_slowly_ends_its_connection_and_a_slow_answer_does_not(
     database: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(connections, "REQUEST_WITHIN_S", 0.3)
+    monkeypatch.setattr(web_connections, "REQUEST_WITHIN_S", 0.3)
     with kept(database, samples.prices()) as url, asked_here(url) as client:
         silent = raw(client, b"")
         slow = raw(client, b"GET /v1/prices HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: ")
@@ -225,21 +226,21 @@ def test_a_head_that_comes_too_slowly_ends_its_connection_and_a_slow_answer_does
 
 
 def test_a_head_that_trickles_is_not_given_more_time_by_each_byte(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connections, "REQUEST_WITHIN_S", 0.5)
+    monkeypatch.setattr(web_connections, "REQUEST_WITHIN_S", 0.5)
     with kept(database) as url, asked_here(url) as client, socket.create_connection(("127.0.0.1", client.port)) as slow:
         eventually(lambda: is_closed(slow, b"G"), within_s=5.0, every_s=0.05)
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
 def test_a_body_that_trickles_is_not_given_more_time_by_each_byte(database: str, monkeypatch: pytest.MonkeyPatch, framing: str):
-    monkeypatch.setattr(connections, "REQUEST_WITHIN_S", 0.5)
+    monkeypatch.setattr(web_connections, "REQUEST_WITHIN_S", 0.5)
     with kept(database) as url, asked_here(url) as client, socket.create_connection(("127.0.0.1", client.port)) as slow:
         slow.sendall(f"GET /v1/prices HTTP/1.1\r\nHost: 127.0.0.1\r\n{framing}\r\n\r\n".encode())
         eventually(lambda: is_closed(slow, b"1\r\nx\r\n"), within_s=5.0, every_s=0.05)
 
 
 def test_who_takes_nothing_of_an_answer_is_let_go(database: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connections, "TAKES_NOTHING_S", 0.3)
+    monkeypatch.setattr(web_connections, "TAKES_NOTHING_S", 0.3)
     with kept(database) as url, asked_here(url) as client, socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.settimeout(10)
