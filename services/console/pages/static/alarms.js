@@ -1,7 +1,7 @@
 // Alarms by priority, and what whoever may does about them.
 import { field, openDialog, post } from "./dialog.js";
 import { replace, rows } from "./services.js";
-import { button, byId, clockTime, dateTime, make, partsOf, say, signed } from "./showing.js";
+import { button, byId, clockTime, dateTime, make, options, partsOf, say, signed } from "./showing.js";
 
 const PRIORITIES = ["critical", "high", "medium", "low"];
 const ASIDE = ["shelved", "suppressed"];
@@ -50,7 +50,7 @@ export class Alarms {
   }
 
   shelve(one) {
-    const minutes = make("select", {}, ...Object.entries(SHELVE_MIN).map(([value, text]) => make("option", { value }, text)));
+    const minutes = make("select", {}, ...options(SHELVE_MIN));
     const comment = make("input", { maxlength: "1000", required: "" });
     openDialog({
       title: `Shelve: ${one.rule}`, facts: [["About", one.about], ["What", one.text], ["Priority", one.priority]],

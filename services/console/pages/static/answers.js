@@ -1,9 +1,9 @@
 // Answers to instructions, for whoever may operate.
 import { field, openDialog } from "./dialog.js";
-import { button, clockTime, dateTime, make, number } from "./showing.js";
+import { button, clockTime, dateTime, make, number, options } from "./showing.js";
 
 // Those that a participant gives; CAISO gives 15 and 16 itself (ADS specification, section 6).
-const REASONS = { 10: "Line down", 11: "Economic considerations", 12: "Bad bid submitted", 13: "Unit derate", 14: "No available transmission" };
+const REASONS = { 10: "10 Line down", 11: "11 Economic considerations", 12: "12 Bad bid submitted", 13: "13 Unit derate", 14: "14 No available transmission" };
 const ACTIONS = { accept: "Accept all of it", partial: "Accept a part of it", decline: "Decline it" };
 
 // To an element beside an open instruction; one for each, so that it keeps the focus while the list goes on.
@@ -22,7 +22,7 @@ function openAnswer(part, one, who) {
   const choices = Object.entries(ACTIONS).map(([value, text]) => make("label", { class: "choice" }, make("input", { type: "radio", name: "action", value, required: "" }), ` ${text}`));
   const [least, most] = [Math.min(0, one.mw), Math.max(0, one.mw)];
   const megawatts = make("input", { type: "number", step: "any", min: least, max: most, inputmode: "decimal" });
-  const reason = make("select", {}, make("option", { value: "" }, "Choose…"), ...Object.entries(REASONS).map(([value, text]) => make("option", { value }, `${value} ${text}`)));
+  const reason = make("select", {}, make("option", { value: "" }, "Choose…"), ...options(REASONS));
   const parts = [field(`How much, ${number(least, 1)} to ${number(most, 1)} MW`, megawatts), field("Why not all of it", reason)];
   openDialog({
     title: `Answer: ${part.resource}`,
@@ -42,7 +42,7 @@ function openAnswer(part, one, who) {
       return { ...content, ...(action === "partial" ? { accept_dot_mw: mw } : {}), reason_code: Number(reason.value) };
     },
     lines: (content) => [["To CAISO", content.action], ["Megawatts", content.accept_dot_mw === undefined ? "none" : `${content.accept_dot_mw} MW`],
-      ["Reason", content.reason_code ? `${content.reason_code} ${REASONS[content.reason_code]}` : "none"], ["Of", content.resource],
+      ["Reason", REASONS[content.reason_code] ?? "none"], ["Of", content.resource],
       ["Instruction", content.instruction_uid], ["Batch", content.batch_uid], ["By", who.name]],
     path: "/answers", act: "Send to CAISO",
   }, who.csrf);

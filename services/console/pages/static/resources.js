@@ -6,7 +6,7 @@ class Value {
     this.digits = digits;
     this.number = make("span", { class: "number" });
     this.why = make("span", { class: "why" });
-    this.element = make("div", { class: "value" }, make("span", { class: "label" }, label), make("span", { class: "told" }, this.number, make("span", { class: "unit" }, ` ${unit}`)), this.why);
+    this.element = make("div", { class: "value" }, make("span", { class: "label" }, label), make("span", {}, this.number, make("span", { class: "unit" }, ` ${unit}`)), this.why);
   }
 
   show(shown) {

@@ -1,7 +1,9 @@
 // Services with what to do about each, gaps, instructions, and the list of what is not normal.
 import { byId, clockTime, dateTime, make, number, partsOf, signed, span } from "./showing.js";
 
+// On a phone each cell stands below the other, and says what of.
 export function rows(columns, lines, caption) {
+  for (const line of lines) for (const [place, one] of [...line.children].entries()) one.dataset.of = columns[place];
   const head = make("tr", {}, ...columns.map((one) => make("th", { scope: "col" }, one)));
   return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${caption}, as a table` }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...lines)));
 }
@@ -77,5 +79,5 @@ export function showAbnormal(parts) {
   const items = [...lines.values()].sort((one, other) => (one.level === other.level ? 0 : one.level === "bad" ? -1 : 1));
   host.replaceChildren(...(items.length
     ? [make("ul", {}, ...items.map((one) => make("li", { "data-level": one.level }, signed(one.level, `${one.who.join(", ")}: ${one.text}`))))]
-    : [make("p", { class: "normal" }, "Everything is normal.")]));
+    : partsOf(parts, "alarm").some(([, one]) => one.level !== "good") ? [] : [make("p", { class: "normal" }, "Everything is normal.")]));
 }

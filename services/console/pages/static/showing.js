@@ -27,6 +27,7 @@ export function say(element, text) {
 }
 export function mark(element, name, value) { if (element.getAttribute(name) !== value) element.setAttribute(name, value); }
 
+export const options = (texts) => Object.entries(texts).map(([value, text]) => make("option", { value }, text));
 export const number = (value, digits = 1) => (value === null || value === undefined ? "–" : value.toFixed(digits).replace("-", "−"));
 export const signed = (level, words) => `${SIGNS[level] ?? ""}${words}`;
 

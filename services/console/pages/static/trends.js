@@ -1,9 +1,10 @@
 // The trend of a resource: what was asked and done, and what is ahead. Fetched once, and then continued by what the stream tells.
 import { replace, rows } from "./services.js";
-import { button, clockTime, make, number, say } from "./showing.js";
+import { button, clockTime, make, number, options, say } from "./showing.js";
 
 const EVERY_S = 10;
-const AHEAD_S = { 0.25: 300, 1: 3600, 4: 7200, 24: 21600 };
+const SHOWN_MIN = { 15: "15 min", 60: "1 h", 240: "4 h", 1440: "24 h" };
+const AHEAD_S = { 15: 300, 60: 3600, 240: 7200, 1440: 21600 };
 const LEVELS = ["bad", "uncertain", "good"];
 const COLUMNS = ["at", "set_point_mw", "trajectory_mw", "actual_mw", "level"];
 const EDGE = 0.001;
@@ -35,16 +36,16 @@ export class TrendPanel {
   constructor(part) {
     this.plant = part.plant;
     this.resource = part.resource;
-    this.hours = 1;
+    this.minutes = 60;
     this.trend = null;
     this.range = null;
     this.isNew = true;
-    const select = make("select", { "aria-label": `Hours shown of ${part.resource}` }, ...[["0.25", "15 min"], ["1", "1 h"], ["4", "4 h"], ["24", "24 h"]].map(([value, text]) => make("option", { value }, text)));
-    select.value = "1";
-    select.addEventListener("change", () => { this.hours = Number(select.value); this.fetch(true); });
+    const select = make("select", { "aria-label": `Hours shown of ${part.resource}` }, ...options(SHOWN_MIN));
+    select.value = "60";
+    select.addEventListener("change", () => { this.minutes = Number(select.value); this.fetch(true); });
     this.asTable = button("As a table", () => this.toggle(), { "aria-pressed": "false" });
-    this.host = make("div", { class: "chart", role: "img", "aria-label": `Trend of ${part.resource}; the same is shown as a table` });
-    this.priced = make("div", { class: "chart", role: "img", "aria-label": `Price trend of ${part.resource}` });
+    this.host = make("div", { role: "img", "aria-label": `Trend of ${part.resource}; also as a table` });
+    this.priced = make("div", { role: "img", "aria-label": `Price trend of ${part.resource}` });
     this.note_ = make("p", { class: "note" });
     this.table = make("div", { hidden: "" });
     this.element = make("div", { class: "trend" }, make("h2", {}, part.resource),
@@ -54,9 +55,9 @@ export class TrendPanel {
   }
 
   async fetch(isNew) {
-    const asked = this.hours;
-    const answer = await fetch(`/trends?${new URLSearchParams({ plant: this.plant, resource: this.resource, hours: asked })}`).catch(() => null);
-    if (asked !== this.hours) return;
+    const asked = this.minutes;
+    const answer = await fetch(`/trends?${new URLSearchParams({ plant: this.plant, resource: this.resource, hours: asked / 60 })}`).catch(() => null);
+    if (asked !== this.minutes) return;
     if (!answer?.ok) { say(this.note_, "▲ The console does not tell the trend."); return; }
     this.trend = await answer.json();
     this.draw(isNew); // where it is not, whoever looks closer goes on
@@ -74,7 +75,7 @@ export class TrendPanel {
     if (samples.at.length && now - samples.at.at(-1) < EVERY_S && level === samples.level.at(-1)) return;
     const values = [now, part.set_point.value, part.trajectory.value, part.actual?.value ?? null, level];
     COLUMNS.forEach((name, place) => samples[name].push(values[place]));
-    const over = samples.at.findIndex((at) => at > now - this.hours * 3600);
+    const over = samples.at.findIndex((at) => at > now - this.minutes * 60);
     if (over > 100) for (const name of COLUMNS) samples[name].splice(0, over);
     if (part.price_start !== null && within(this.trend.prices, now) === null) this.fetch();
     else this.draw(false);
@@ -84,7 +85,7 @@ export class TrendPanel {
     const now = this.now ?? Date.now() / 1000;
     const { since, dots, prices, trajectory_ahead: ahead } = this.trend;
     const last = Math.max(now + 60, ...[...dots, ...prices].map(([, end]) => end), ...ahead.map(([at]) => at));
-    return [Math.max(now - this.hours * 3600, since === null ? 0 : since - 30), Math.min(last, now + AHEAD_S[this.hours])];
+    return [Math.max(now - this.minutes * 60, since === null ? 0 : since - 30), Math.min(last, now + AHEAD_S[this.minutes])];
   }
 
   lines() {
