@@ -20,6 +20,7 @@ demo-check: .venv/demo.stamp ## the same, until registers and database agree wit
 # computes. So all three run at once, and what computes gives way to the others. Each is printed as one, where make can do that.
 ALONE := tests/unit tests/contract tests/model
 SERVED := tests/integration
+STARTED := tests/compose   # by .ci/run, beside the stack that it has started
 # What the example clients of docs/clients.md need, as their lock files say.
 EXAMPLES := $(foreach name,node node-red,docs/examples/$(name)/node_modules/.package-lock.json)
 APART := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -28,7 +29,7 @@ test: tools .venv/test.stamp $(EXAMPLES) ## every check and every test, installi
 	@$(MAKE) --no-print-directory --jobs 3 $(APART) stories served computed
 
 stories:
-	$(BIN)/pytest $(patsubst %,--ignore %,$(ALONE) $(SERVED))
+	$(BIN)/pytest $(patsubst %,--ignore %,$(ALONE) $(SERVED) $(STARTED))
 
 served:
 	$(BIN)/pytest --numprocesses 3 --dist loadfile $(SERVED)

@@ -3,7 +3,8 @@
     python bench/console.py [PAGES] [SECONDS]
 
 A console in a process of its own at a real Mosquitto, with 20 resources whose DOTs are said anew each second, each page
-(default 200) a stream that is read. CPU and memory are the console's alone. Then a headless Chromium here opens each page anew.
+(default 200) a stream that is read. CPU and memory are the console's alone. Then a headless Chromium here opens each page anew:
+first paint, and bytes before and after they are packed, beside what was published of others' pages.
 """
 
 import selectors
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import psutil
@@ -30,9 +32,34 @@ from dotbus.runtime.mqtt.messages import Outgoing
 RESOURCES = 20
 PAINTS = 7
 MB = 1024 * 1024
-_SENT = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
-  .filter((one) => !/\\/(events|trends)\\b/.test(one.name)).reduce((sum, one) => sum + one.transferSize, 0)"""
+_SIZES = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  .filter((one) => !/\\/(events|trends|session)(\\?|$)/.test(one.name))
+  .reduce(([unpacked, sent], one) => [unpacked + one.decodedBodySize, sent + one.transferSize], [0, 0])"""
 _PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+class Bytes(NamedTuple):
+    """Of all that a page consists of.
+
+    Attributes:
+        unpacked: before it is packed.
+        sent: as it is sent; None where nobody published it.
+    """
+
+    unpacked: float
+    sent: float | None
+
+
+EVCC, GRAFANA = "https://github.com/NixOS/nixpkgs/pull/343790", "https://github.com/grafana/grafana/issues"
+PUBLISHED = {
+    f"evcc 0.130.13, start page with script, style and two fonts, by the log of its build ({EVCC}, 2024)": Bytes(
+        3.06e3 + 572.73e3 + 262.55e3 + 86.80e3 + 87.04e3, 1.22e3 + 186.42e3 + 37.77e3 + 86.80e3 + 87.04e3
+    ),
+    f"Grafana, where one signs in, by a user's browser ({GRAFANA}/21074, 2019)": Bytes(
+        37.4e3 + 14.6e3 + 339e3 + 3.3e3 + 173e3 + 1.5e6 + 260e3 + 2.7e6, None
+    ),
+    f"Grafana, two scripts that every page loads, by another's ({GRAFANA}/25001, 2020)": Bytes(3.4e6 + 1.4e6, None),
+}
 
 
 class Pages:
@@ -101,17 +128,25 @@ def paint(console: ConsoleProcess) -> None:
     """First paint and bytes, each time by a browser that has nothing."""
     with browser() as chromium:
         for path in ("/", "/plants/sierra"):
-            painted, sent = [], 0
+            painted, ours = [], Bytes(0, 0)
             for _ in range(PAINTS):
                 context = chromium.new_context()
                 page = context.new_page()
                 page.goto(console.address + path)
                 page.wait_for_selector("body[data-live=live]")
                 painted.append(page.evaluate(_PAINTED))
-                sent = page.evaluate(_SENT)
+                ours = Bytes(*page.evaluate(_SIZES))
                 context.close()
             median = statistics.median(painted)
-            print(f"{path}: first paint {median:.0f} ms (median of {PAINTS}), {sent / 1000:.1f} kB sent, without its data")
+            print(f"{path}: first paint {median:.0f} ms (median of {PAINTS}), {told(ours)}, without its data")
+    for whose, theirs in PUBLISHED.items():
+        print(f"{whose}: {told(theirs)}; {theirs.unpacked / ours.unpacked:.0f} times a plant's page")
+
+
+def told(size: Bytes) -> str:
+    """In words."""
+    packed = "" if size.sent is None else f", {size.sent / 1000:.1f} kB sent"
+    return f"{size.unpacked / 1000:.1f} kB unpacked{packed}"
 
 
 def main() -> None:

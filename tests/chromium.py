@@ -8,10 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 DESK, PHONE = (1280, 900), (390, 844)
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+"""A container that starts or ends changes this machine's networks: Chromium drops what it asks then. No page is at fault."""
+TRIES = 5
 
 
 def program() -> str:
@@ -22,10 +25,11 @@ def program() -> str:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """One for several tests. As root it has no sandbox."""
+def browser(trusts: str | None = None) -> Iterator[Browser]:
+    """One for several tests; it `trusts` whoever has the key of this digest. As root it has no sandbox."""
+    arguments = ["--no-sandbox", *([f"--ignore-certificate-errors-spki-list={trusts}"] if trusts else [])]
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=program(), args=arguments)
         yield opened
         opened.close()
 
@@ -47,6 +51,18 @@ def keep_picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
+def go(page: Page, address: str) -> None:
+    """Go there, however often the machine's networks change meanwhile."""
+    for left in reversed(range(TRIES)):
+        try:
+            page.goto(address)
+        except Error as error:
+            if NETWORK_CHANGED not in error.message or not left:
+                raise
+        else:
+            return
+
+
 class Watched:
     """A page that notes what goes wrong in it, whatever it asks of others, and what its policy stops.
 
@@ -62,13 +78,17 @@ class Watched:
         self.faults: list[str] = []
         self.asked: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
+        self.page.on("console", lambda said: self._note(said.type, said.text))
         self.page.on("request", lambda request: self.asked.append(request.url))
 
     def open(self, address: str) -> Page:
         """Open it, and wait until it shows something or says why not."""
-        self.page.goto(address)
+        go(self.page, address)
         return self.shown()
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and NETWORK_CHANGED not in text:
+            self.faults.append(text)
 
     def shown(self) -> Page:
         """Wait until it has answered."""
