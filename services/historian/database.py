@@ -19,6 +19,7 @@ IDLE_TRANSACTION_S = 10
 MAX_CAUSE = 500
 _KEY_TAKEN = "23505"
 _NO_TABLE = "42P01"
+_IN_USE = "55P03"
 _LOST = "40"
 """Class of what ends a transaction for the sake of another: a deadlock, a failed serialization."""
 # SQLSTATE classes that blame what was said: 22 data exception, 23 integrity constraint, 54 program limit (such as a text too
@@ -63,8 +64,19 @@ class TableGone(StoreUnavailable):
     """A table is not there: a month that was dropped meanwhile, or a database that is being restored."""
 
 
+class TableInUse(StoreUnavailable):
+    """Somebody reads or writes a table for longer than was waited for: whoever comes after us would have waited with us."""
+
+
 class TransactionLost(StoreUnavailable):
     """It stood in another one's way, and the database chose this one to end: the same may work at once."""
+
+
+_OF_ITS_OWN: Mapping[str, type[StoreUnavailable] | type[StatementRefused]] = {
+    _KEY_TAKEN: KeyTaken,
+    _NO_TABLE: TableGone,
+    _IN_USE: TableInUse,
+}
 
 
 class Database:
@@ -180,10 +192,8 @@ def _meaning_of(error: Exception) -> StoreUnavailable | StatementRefused:
     cause = " ".join(str(driver).split())[:MAX_CAUSE]
     if not state and _NO_SUCH_ROLE.search(cause):
         return StoreUnavailable(f"{cause}: {_MAKES_ROLES}")
-    if state == _KEY_TAKEN:
-        return KeyTaken(cause)
-    if state == _NO_TABLE:
-        return TableGone(cause)
+    if kind := _OF_ITS_OWN.get(state):
+        return kind(cause)
     if state[:2] == _LOST:
         return TransactionLost(cause)
     if state[:2] in _BLAMES_THE_MESSAGE or isinstance(driver, psycopg2.DataError | OverflowError | ValueError):

@@ -15,6 +15,7 @@ from historian.database import Database
 from historian.upkeep.months import OTHER, drop_months, month_of
 
 AT_ONCE = 10_000
+WAIT_FOR_READERS = "1s"
 _LETTER_BYTES = "(length(payload) + octet_length(dead_letter.topic) + 500)"
 
 
@@ -51,6 +52,7 @@ def drop_old(database: Database, retention: Retention, now: datetime) -> Iterato
     """Drop what is beyond retention. Yields what went.
 
     Raises:
+        TableInUse: some of it is there still, because somebody reads it for longer, as an export does.
         StoreUnavailable: some of it may be there still.
     """
     for kept in _kept(retention):
@@ -59,6 +61,8 @@ def drop_old(database: Database, retention: Retention, now: datetime) -> Iterato
         before = month_of(now - timedelta(days=kept.days))
         for table, column in kept.divided:
             with database.transaction(as_owner=True) as connection:
+                # Whoever asks or stores anything of the table waits for who waits to drop a part of it.
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_FOR_READERS}'"))
                 yield from drop_months(connection, table, before)
                 connection.execute(sa.text(_of_no_month(kept, table, column)), {"before": before})
         if count := _delete(database, kept, before):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from dotbus.runtime.logs import get_logger
-from historian.database import Database, StoreUnavailable
+from historian.database import Database, StoreUnavailable, TableInUse
 from historian.migrations import Roles, bring_up_to_date
 from historian.upkeep.months import add_months, months_ahead
 from historian.upkeep.retention import Retention, drop_old, shed_dead_letters
@@ -69,8 +69,12 @@ class Upkeep:
     def _months(self, now: datetime) -> None:
         with self._database.transaction(as_owner=True) as connection:
             add_months(connection, months_ahead(now))
-        for what in drop_old(self._database, self._retention, now):
-            self._log.info("beyond retention", dropped=what)
+        try:
+            for what in drop_old(self._database, self._retention, now):
+                self._log.info("beyond retention", dropped=what)
+        except TableInUse as error:
+            self._months_at = now + LOOK_EVERY
+            self._log.info("what is beyond retention is read now; it is dropped later", cause=str(error))
 
     def _look(self, now: datetime) -> None:
         shed = shed_dead_letters(self._database, self._dead_letters_max_bytes)

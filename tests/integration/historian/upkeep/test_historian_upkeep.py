@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import psycopg2
 import pytest
 import sqlalchemy as sa
 from historian_database import fill, prepared, write
@@ -13,13 +15,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from real_postgres import query
 
 from dotbus.testing import samples
-from historian.database import Database, StoreUnavailable
+from historian.database import Database, StoreUnavailable, TableInUse
 from historian.meters import Meters
 from historian.migrations import Roles
 from historian.tables import DIVIDED
 from historian.upkeep.months import add_months, month_after, month_of, months_ahead, part_name
 from historian.upkeep.retention import AT_ONCE, Retention, drop_old, shed_dead_letters
-from historian.upkeep.service import MONTHS_EVERY, Upkeep
+from historian.upkeep.service import LOOK_EVERY, MONTHS_EVERY, Upkeep
 from historian.upkeep.sizes import Sizes, read_sizes
 
 pytestmark = pytest.mark.integration
@@ -92,6 +94,22 @@ def test_whole_months_go_and_no_view_shows_anything_of_them(database: str, kept:
     assert query(database, "SELECT time FROM dotbus.telemetry_history ORDER BY 1") == [(SEPTEMBER,), (OCTOBER,)]
     assert seqs(database, "price_report") == [22, 23]
     assert query(database, "SELECT batch_uid FROM dotbus.dot_latest ORDER BY 1") == [("D2",), ("D3",)]
+
+
+def test_what_is_read_for_long_is_dropped_later_and_keeps_nobody_waiting(database: str, kept: Database, monkeypatch):
+    """Whoever waits to drop a month has all others wait who ask or store anything of its table."""
+    monkeypatch.setattr("historian.upkeep.retention.WAIT_FOR_READERS", "50ms")
+    now = datetime(2026, 12, 10, tzinfo=UTC)
+    upkeep = Upkeep(kept, Roles(), Retention(prices_days=31), 10**9, lambda _sizes: None)
+    with closing(psycopg2.connect(database)) as reader, reader.cursor() as reading:
+        reading.execute("SELECT count(*) FROM dotbus.price")
+        with pytest.raises(TableInUse):
+            list(drop_old(kept, Retention(prices_days=31), now))
+        upkeep.turn(now)
+        fill(kept, *events(4, now), received_at=now)
+    assert len(seqs(database, "price_history")) == 4
+    upkeep.turn(now + LOOK_EVERY)
+    assert seqs(database, "price_history") == [24]
 
 
 def test_a_day_within_a_month_keeps_all_of_it(database: str, kept: Database):
