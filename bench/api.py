@@ -5,7 +5,8 @@ r"""How fast the API answers from a full database, beside psql for the same answ
 Ten million prices (a month of 1,120 nodes) and two million instructions (a year of 1,000 resources) are put into a PostgreSQL
 from pip with SQL, which takes some minutes. Then `historian api`, which serves with PROCESSES (default 1), is asked by 1 and by
 32 connections, none of which pauses: a node's day, a node's month by hour, the latest DOT of every plant. psql asks the same
-statements, as many at once (its own `\timing`). Last, all prices in a stream, and `\copy`.
+statements, as many at once, as the same user and with the same options (its own `\timing`). Last, all prices in a stream, and
+`\copy`.
 """
 
 import os
@@ -18,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -26,10 +27,12 @@ from typing import Self
 import msgspec
 import psutil
 import requests
+import sqlalchemy as sa
 from answers.filled import BEGIN, INTERVALS, NODES, PRICES, fill_prices, settle
 from bus import free_port
 from database import PLANTS
 from database import fill as fill_instructions
+from psycopg2.extensions import make_dsn
 
 from dotbus.contracts.schedules import Schedule
 from historian.api.formats.texts import as_text
@@ -37,10 +40,12 @@ from historian.api.questions.dots import latest_dots
 from historian.api.questions.prices import PricesWanted, Resolution, prices
 from historian.api.questions.question import Question, all_of, page_of
 from historian.api.questions.whose import Whose
+from historian.api.reading import numbered, session_options
 from historian.api.request.times import Range, Zone
 from historian.api.streaming import Streaming, literal, session_dsn
 from historian.database import Database
 from historian.migrations import Roles, bring_up_to_date
+from historian.upkeep.price_hours import make_hours
 from launcher.demo.embedded_database import OWNER_ROLE, READER_ROLE, WRITER_ROLE, EmbeddedDatabase, embedded_database
 
 SECONDS = 8.0
@@ -112,14 +117,19 @@ def ask_api(port: int, asked: Asked, connections: int) -> list[float]:
 
 
 def ask_psql(database: EmbeddedDatabase, asked: Asked, connections: int) -> list[float]:
-    """The same of psql, as many at once, for about as long."""
-    statements = [written(database, page_of(asked.question(number), ROWS + 1, None)) for number in range(120)]
-    first = run_psql(database, statements[:3])
+    """The same of psql, as many at once, for about as long; planned once where the API does so."""
+    questions = [page_of(asked.question(number), ROWS + 1, None) for number in range(120)]
+    statements, before = [written(database, question) for question in questions], ""
+    if questions[0].is_planned_once:
+        before = f"PREPARE asked AS {' '.join(numbered(questions[0].sql, questions[0].parameters).split())}"
+        values = ", ".join(f"%({name})s" for name in questions[0].parameters)
+        statements = [written(database, replace(each, sql=f"EXECUTE asked ({values})")) for each in questions]
+    first = run_psql(database, statements[:3], before)
     each = min(len(statements), max(3, int(SECONDS * 1000 / (statistics.median(first) * max(1, connections / 2)))))
     took_ms: list[float] = []
 
     def go(begin: int) -> None:
-        took_ms.extend(run_psql(database, [statements[(begin + number) % len(statements)] for number in range(each)]))
+        took_ms.extend(run_psql(database, [statements[(begin + number) % len(statements)] for number in range(each)], before))
 
     threads = [threading.Thread(target=go, args=(number * 7,)) for number in range(connections)]
     for thread in threads:
@@ -129,11 +139,15 @@ def ask_psql(database: EmbeddedDatabase, asked: Asked, connections: int) -> list
     return took_ms
 
 
-def run_psql(database: EmbeddedDatabase, statements: Sequence[str]) -> list[float]:
-    """Milliseconds of each statement, by psql's own clock."""
-    script = "\\pset pager off\n\\timing on\n\\o /dev/null\n" + "".join(f"{statement};\n" for statement in statements)
+def run_psql(database: EmbeddedDatabase, statements: Sequence[str], before: str = "") -> list[float]:
+    """Milliseconds of each statement, by psql's own clock. Its session has the options of those that the API asks with."""
+    prepared = f"{before};\n" if before else ""
+    script = f"\\pset pager off\n{prepared}\\timing on\n\\o /dev/null\n" + "".join(f"{one};\n" for one in statements)
+    url = sa.make_url(database.reader_url)
+    arguments = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
+    dsn = make_dsn(**{**arguments, "options": session_options(url, "dotbus", 60.0)})
     done = subprocess.run(
-        [database.psql, "-XqAt", session_dsn(database.reader_url, "dotbus", timeout_s=600)],
+        [database.psql, "-XqAt", dsn],
         input=script, capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [float(ms) for ms in TIMING.findall(done.stdout)]
@@ -240,6 +254,10 @@ def fill(database: EmbeddedDatabase) -> None:
     begun = time.perf_counter()
     fill_prices(historian)
     fill_instructions(historian, 2_000_000)
+    kept = time.perf_counter()
+    while made := make_hours(historian, BEGIN, timedelta(0), 100):
+        print(f"{made} hours of prices are made", flush=True)
+    print(f"all of them in {time.perf_counter() - kept:.0f} s", flush=True)
     historian.close()
     settle(database.historian_url)
     print(f"filled in {time.perf_counter() - begun:.0f} s", flush=True)

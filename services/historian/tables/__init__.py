@@ -3,7 +3,7 @@
 An event is one row of `dispatch_batch`, `trajectory_batch`, `price_report`, `instruction_response`, `point_write`,
 `upstream_gap` or `alarm_event`, which says where it came from; what else it tells is in rows of its number in `instruction`,
 `instruction_detail`, `dop`, `compliance` and `price`, which are divided by months. What a plant says of itself is no event:
-it is in `telemetry`, by months too.
+it is in `telemetry`, by months too. Means of prices by the hour are in `price_hour`, for who asks a month.
 Nothing is ever changed: a revision is a row of its own. The views (made by the migrations) show names in place of numbers:
 `..._history` all revisions, `..._latest` the newest, `dot_latest` the DOTs that count, by the schedule that they are of.
 """
@@ -14,6 +14,7 @@ from historian.tables.columns import SCHEMA, environment_type, metadata
 from historian.tables.dispatch import dispatch_batch, instruction, instruction_detail
 from historian.tables.keeping import dead_letter, lost_events, service_state, source_sequence
 from historian.tables.keys import node, origin
+from historian.tables.price_hours import price_hour, price_hour_due, price_hour_made
 from historian.tables.prices import price, price_report
 from historian.tables.responses import instruction_response
 from historian.tables.telemetry import point_write, telemetry, telemetry_point
@@ -26,6 +27,7 @@ DIVIDED = {
     dop: "target_at",
     compliance: "start_at",
     price: "interval_start",
+    price_hour: "hour_start",
     telemetry: "time",
 }
 """The tables that are divided by months, with the column that says of which month a row is."""
@@ -65,6 +67,9 @@ __all__ = [
     "origin",
     "point_write",
     "price",
+    "price_hour",
+    "price_hour_due",
+    "price_hour_made",
     "price_report",
     "service_state",
     "source_sequence",

@@ -5,7 +5,7 @@ without it: a curve of the last minutes of a month has points of the next, and w
 days after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from historian.database import Database
 from historian.upkeep.months import OTHER, drop_months, month_of
+from historian.upkeep.price_hours import drop_hours
 
 AT_ONCE = 10_000
 WAIT_FOR_READERS = "1s"
@@ -39,6 +40,7 @@ class _Kept:
         is_old: which of its rows are too old, as SQL with `:before`.
         divided: the tables with the rest of its events, which go by months, each with the column that says of which month.
         number: what rows of one event share; None where the event and the rest of it are of one time, and so go together.
+        made_of_it: drops, in the same transaction, what is made of the divided tables.
     """
 
     days: int | None
@@ -46,6 +48,7 @@ class _Kept:
     is_old: str
     divided: tuple[tuple[str, str], ...] = ()
     number: str | None = None
+    made_of_it: Callable[[sa.Connection, datetime], Iterable[str]] | None = None
 
 
 def drop_old(database: Database, retention: Retention, now: datetime) -> Iterator[str]:
@@ -65,6 +68,8 @@ def drop_old(database: Database, retention: Retention, now: datetime) -> Iterato
                 connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_FOR_READERS}'"))
                 yield from drop_months(connection, table, before)
                 connection.execute(sa.text(_of_no_month(kept, table, column)), {"before": before})
+                if kept.made_of_it:
+                    yield from kept.made_of_it(connection, before)
         if count := _delete(database, kept, before):
             yield f"{count} rows of {kept.whole}"
 
@@ -100,7 +105,13 @@ def _kept(retention: Retention) -> tuple[_Kept, ...]:
         _Kept(retention.dispatch_days, "dispatch_batch", _old("start_at"), instructions, "event_no"),
         _Kept(retention.dispatch_days, "instruction_response", "time < :before"),
         _Kept(retention.trajectory_days, "trajectory_batch", _old("batch_received_at"), curves, "event_no"),
-        _Kept(retention.prices_days, "price_report", "interval_start < :before", (("price", "interval_start"),)),
+        _Kept(
+            retention.prices_days,
+            "price_report",
+            "interval_start < :before",
+            (("price", "interval_start"),),
+            made_of_it=drop_hours,
+        ),
         _Kept(retention.telemetry_days, "point_write", "time < :before", (("telemetry", "time"),)),
         _Kept(retention.statuses_days, "service_state", "heard_at < :before"),
     )

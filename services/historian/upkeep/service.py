@@ -1,4 +1,4 @@
-"""Upkeep: what a running historian does beside writing. Tables at the start, months ahead, retention, bounds, sizes."""
+"""Upkeep: what a running historian does beside writing. Tables at the start, months, retention, bounds, sizes, hours."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,6 +7,7 @@ from dotbus.runtime.logs import get_logger
 from historian.database import Database, StoreUnavailable, TableInUse
 from historian.migrations import Roles, bring_up_to_date
 from historian.upkeep.months import add_months, months_ahead
+from historian.upkeep.price_hours import make_hours
 from historian.upkeep.retention import Retention, drop_old, shed_dead_letters
 from historian.upkeep.sizes import Sizes, read_sizes
 
@@ -43,6 +44,7 @@ class Upkeep:
         self._note_sizes = note_sizes
         self._months_at: datetime | None = None
         self._look_at: datetime | None = None
+        self._hours_at: datetime | None = None
         self.is_prepared = False
         self._log = get_logger("upkeep")
 
@@ -65,6 +67,8 @@ class Upkeep:
         if self._look_at is None or now >= self._look_at:
             self._look_at = now + LOOK_EVERY
             self._attempt("sizes and bounds", lambda: self._look(now))
+        if self._hours_at is None or now >= self._hours_at:
+            self._attempt("price hours", lambda: self._hours(now))
 
     def _months(self, now: datetime) -> None:
         with self._database.transaction(as_owner=True) as connection:
@@ -75,6 +79,11 @@ class Upkeep:
         except TableInUse as error:
             self._months_at = now + LOOK_EVERY
             self._log.info("what is beyond retention is read now; it is dropped later", cause=str(error))
+
+    def _hours(self, now: datetime) -> None:
+        """As many as wait, some at each turn; when none is left they are looked for again after a while."""
+        made = make_hours(self._database, now)
+        self._hours_at = None if made else now + LOOK_EVERY
 
     def _look(self, now: datetime) -> None:
         shed = shed_dead_letters(self._database, self._dead_letters_max_bytes)

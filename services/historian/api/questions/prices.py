@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from historian.api.questions.hours import HOURS, OF_OTHER_HOURS, kept_hours
 from historian.api.questions.question import Column, Kind, Question
-from historian.api.request.times import Range, first_hour_from, first_trade_day_from
+from historian.api.request.times import PACIFIC, Range, first_hour_from, first_trade_day_from
+from historian.tables.means import mean_columns
 
 UNIT = "USD/MWh"
 
@@ -118,11 +120,20 @@ def _means(wanted: PricesWanted) -> Question:
     whole = replace(wanted, times=Range(first(wanted.times.start), first(wanted.times.end)))
     columns = tuple(column for column in MEAN_COLUMNS if column not in COMPONENTS or column in _columns(wanted.components))
     told = f"SELECT {', '.join(column.name for column in columns)} FROM"  # names of ours
-    means = _mean_rows(whole, "", f"({_of_node(whole)})")
+    if wanted.resolution is Resolution.HOUR and wanted.as_of is None:
+        sql = f"{HOURS} {told} {_by_node(whole, _kept_or_made(whole))}"
+    else:
+        sql = f"{told} {_by_node(whole, _mean_rows(whole, '', f'({_of_node(whole)})'))}"
     soonest = _soonest(whole, "SELECT * FROM")
     soonest = soonest and _mean_rows(whole, "node, ", f"({soonest})")
-    return Question(
-        f"{told} {_by_node(whole, means)}", _parameters(whole), columns, _KEY, soonest and f"{told} ({soonest}) AS mean"
+    return Question(sql, _parameters(whole), columns, _KEY, soonest and f"{told} ({soonest}) AS mean")
+
+
+def _kept_or_made(wanted: PricesWanted) -> str:
+    """Hours that are kept, and those that are not, of their prices."""
+    of_others = f"({_of_node(wanted, OF_OTHER_HOURS)})"
+    return (
+        f"{kept_hours(component.column.name for component in wanted.components)} UNION ALL {_mean_rows(wanted, '', of_others)}"
     )
 
 
@@ -132,13 +143,13 @@ def _by_node(wanted: PricesWanted, of_node: str) -> str:
     return f"node CROSS JOIN LATERAL ({of_node}) AS told {named}"
 
 
-def _of_node(wanted: PricesWanted) -> str:
-    """Prices of one node as they are known, or were then."""
+def _of_node(wanted: PricesWanted, which: str = "") -> str:
+    """Prices of one node as they are known, or were then; those that fulfil a condition (`AND ...`), where there is one."""
     return f"""
         SELECT DISTINCT ON (price.interval_start) {_TOLD}
         FROM price JOIN ({_reports(wanted)}) AS report USING (report_no)
         WHERE price.node_no = node.node_no AND price.interval_start >= %(start)s AND price.interval_start < %(end)s
-          AND {_DAYS}
+          AND {_DAYS}{which}
         ORDER BY price.interval_start, {_NEWEST}"""  # noqa: S608  # names of ours
 
 
@@ -189,18 +200,15 @@ def _parameters(wanted: PricesWanted) -> dict[str, object]:
 
 def _mean_rows(wanted: PricesWanted, by: str, raw: str) -> str:
     """A row for each hour or trade date, and for each of what it is grouped `by` beside them."""
-    zone = "UTC" if wanted.resolution is Resolution.HOUR else "America/Los_Angeles"
+    zone = "UTC" if wanted.resolution is Resolution.HOUR else PACIFIC.key
     begins = f"date_trunc('{wanted.resolution}', interval_start AT TIME ZONE '{zone}')"
-    means = "".join(f", {_mean(component)}" for component in wanted.components)
+    ends = f"(begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}'"
     return f"""
-        SELECT {by}begins AT TIME ZONE '{zone}' AS interval_start,
-          (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' AS interval_end,
-          %(market)s AS market{means}, sum(seconds) AS covered_s,
-          date_part('epoch', (begins + interval '1 {wanted.resolution}') AT TIME ZONE '{zone}' - begins AT TIME ZONE '{zone}')
-            AS length_s, max(fetched_at) AS fetched_at,
-          coalesce(sum(seconds) FILTER (WHERE fetched_at IS NULL), 0) AS imported_s
+        SELECT {by}begins AT TIME ZONE '{zone}' AS interval_start, {ends} AS interval_end, %(market)s AS market,
+          date_part('epoch', {ends} - begins AT TIME ZONE '{zone}') AS length_s,
+          {mean_columns(component.column.name for component in wanted.components)}
         FROM (
-          SELECT *, {begins} AS begins, date_part('epoch', interval_end - interval_start) AS seconds
+          SELECT *, {begins} AS begins, date_part('epoch', interval_end - interval_start) AS seconds, fetched_at AS told_at
           FROM {raw} AS told WHERE lmp_usd_per_mwh IS NOT NULL
         ) AS weighed
         GROUP BY {by}begins"""  # noqa: S608  # names of ours
@@ -208,8 +216,3 @@ def _mean_rows(wanted: PricesWanted, by: str, raw: str) -> str:
 
 def _columns(components: tuple[Component, ...]) -> tuple[Column, ...]:
     return tuple(component.column for component in components)
-
-
-def _mean(component: Component) -> str:
-    name = component.column.name
-    return f"CASE WHEN count({name}) = count(*) THEN sum({name} * seconds) / sum(seconds) END AS {name}"

@@ -11,6 +11,7 @@ from real_postgres import Postgres, new_database
 from dotbus.contracts.schedules import Schedule
 from historian.api.questions.dots import dots
 from historian.api.questions.evidence import dispatches
+from historian.api.questions.prices import PricesWanted, Resolution, prices
 from historian.api.questions.question import page_of
 from historian.api.questions.told import Revisions, dispatch_batches, instructions
 from historian.api.questions.whose import Whose
@@ -70,6 +71,7 @@ OF_A_RANGE = {
     "batches": dispatch_batches(ONE, TIMES, Revisions.LATEST),
     "every batch": dispatch_batches(Whose("simulator"), TIMES, Revisions.ALL),
     "evidence": dispatches("simulator", None, "TEST_RESOURCE_1", TIMES),
+    "hours": prices(PricesWanted("simulator", "RTM", ("TH_NP15_GEN-APND",), TIMES, Resolution.HOUR)),
 }
 
 

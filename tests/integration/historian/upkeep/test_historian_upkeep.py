@@ -20,6 +20,7 @@ from historian.meters import Meters
 from historian.migrations import Roles
 from historian.tables import DIVIDED
 from historian.upkeep.months import add_months, month_after, month_of, months_ahead, part_name
+from historian.upkeep.price_hours import make_hours
 from historian.upkeep.retention import AT_ONCE, Retention, drop_old, shed_dead_letters
 from historian.upkeep.service import LOOK_EVERY, MONTHS_EVERY, Upkeep
 from historian.upkeep.sizes import Sizes, read_sizes
@@ -86,6 +87,7 @@ def test_everything_is_kept_for_ever_unless_a_number_of_days_is_set(database: st
 
 
 def test_whole_months_go_and_no_view_shows_anything_of_them(database: str, kept: Database):
+    make_hours(kept, OCTOBER, timedelta(0))
     gone = list(drop_old(kept, EVERYTHING, datetime(2026, 10, 13, tzinfo=UTC)))
     assert {part_name(table.name, month_of(AUGUST)) for table in DIVIDED} <= set(gone)
     assert not [name for name in gone if name.endswith(("2026_09", "2026_10"))]
