@@ -15,6 +15,7 @@ FIRST_YEAR = 2009
 AHEAD_MONTHS = 3
 LATEST_AHEAD_MONTHS = 14
 OTHER = "other"
+WAIT_FOR_READERS = "1s"
 _LOCK = 0x6D6F6E746873
 """Key of the advisory lock: "months" in ASCII."""
 
@@ -56,6 +57,14 @@ def parts(connection: sa.Connection) -> frozenset[str]:
         "WHERE child.relnamespace = current_schema()::regnamespace AND child.relkind = 'r'"
     )
     return frozenset(connection.scalars(of_ours))
+
+
+def wait_for_no_reader(connection: sa.Connection) -> None:
+    """Give up what is done here to months rather than wait for who reads their table: whoever comes after would wait as well.
+
+    What is done then raises TableInUse.
+    """
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_FOR_READERS}'"))
 
 
 def add_months(connection: sa.Connection, months: Iterable[datetime], tables: Iterable[str] | None = None) -> None:

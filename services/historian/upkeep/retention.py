@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from historian.database import Database
-from historian.upkeep.months import OTHER, drop_months, month_of
+from historian.upkeep.months import OTHER, drop_months, month_of, wait_for_no_reader
 from historian.upkeep.price_hours import drop_hours
 
 AT_ONCE = 10_000
-WAIT_FOR_READERS = "1s"
 _LETTER_BYTES = "(length(payload) + octet_length(dead_letter.topic) + 500)"
 
 
@@ -64,8 +63,7 @@ def drop_old(database: Database, retention: Retention, now: datetime) -> Iterato
         before = month_of(now - timedelta(days=kept.days))
         for table, column in kept.divided:
             with database.transaction(as_owner=True) as connection:
-                # Whoever asks or stores anything of the table waits for who waits to drop a part of it.
-                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_FOR_READERS}'"))
+                wait_for_no_reader(connection)
                 yield from drop_months(connection, table, before)
                 connection.execute(sa.text(_of_no_month(kept, table, column)), {"before": before})
                 if kept.made_of_it:

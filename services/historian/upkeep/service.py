@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from dotbus.runtime.logs import get_logger
 from historian.database import Database, StoreUnavailable, TableInUse
 from historian.migrations import Roles, bring_up_to_date
-from historian.upkeep.months import add_months, months_ahead
+from historian.upkeep.months import add_months, months_ahead, wait_for_no_reader
 from historian.upkeep.price_hours import make_hours
 from historian.upkeep.retention import Retention, drop_old, shed_dead_letters
 from historian.upkeep.sizes import Sizes, read_sizes
@@ -71,14 +71,15 @@ class Upkeep:
             self._attempt("price hours", lambda: self._hours(now))
 
     def _months(self, now: datetime) -> None:
-        with self._database.transaction(as_owner=True) as connection:
-            add_months(connection, months_ahead(now))
         try:
+            with self._database.transaction(as_owner=True) as connection:
+                wait_for_no_reader(connection)
+                add_months(connection, months_ahead(now))
             for what in drop_old(self._database, self._retention, now):
                 self._log.info("beyond retention", dropped=what)
         except TableInUse as error:
             self._months_at = now + LOOK_EVERY
-            self._log.info("what is beyond retention is read now; it is dropped later", cause=str(error))
+            self._log.info("a table is read now: months of it are made or dropped later", cause=str(error))
 
     def _hours(self, now: datetime) -> None:
         """As many as wait, some at each turn; when none is left they are looked for again after a while."""

@@ -100,7 +100,7 @@ def test_whole_months_go_and_no_view_shows_anything_of_them(database: str, kept:
 
 def test_what_is_read_for_long_is_dropped_later_and_keeps_nobody_waiting(database: str, kept: Database, monkeypatch):
     """Whoever waits to drop a month has all others wait who ask or store anything of its table."""
-    monkeypatch.setattr("historian.upkeep.retention.WAIT_FOR_READERS", "50ms")
+    monkeypatch.setattr("historian.upkeep.months.WAIT_FOR_READERS", "50ms")
     now = datetime(2026, 12, 10, tzinfo=UTC)
     upkeep = Upkeep(kept, Roles(), Retention(prices_days=31), 10**9, lambda _sizes: None)
     with closing(psycopg2.connect(database)) as reader, reader.cursor() as reading:
