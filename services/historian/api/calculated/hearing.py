@@ -17,8 +17,8 @@ SILENT_AFTER: Final = timedelta(seconds=15)
 """A source says each five seconds that it is there. One that has not for so long is not."""
 NOT_KEPT: Final = frozenset({Reason.INCOMPLETE})
 """What speaks against everything while no word of any source is kept: whether CAISO was heard nobody can say."""
-HeardRow = tuple[str, bool, bool, datetime, datetime]
-"""Source, whether it was there, whether CAISO answered it, when it first said so, and when last."""
+HeardRow = tuple[str, bool, bool, datetime, datetime, datetime]
+"""Source, whether it was there, whether CAISO answered it, when it first said so and last, and when that first came."""
 LOOKED_BACK: Final = 100
 """So many stretches in which nobody heard CAISO are longer than anything counts."""
 JUST_AFTER: Final = timedelta(microseconds=1)
@@ -61,10 +61,9 @@ class Hearing:
     def of_rows(cls, rows: Iterable[HeardRow], stale_after_s: float) -> Self:
         """Of the rows of `questions.evidence.heard`, in their order."""
         of_sources: defaultdict[str, list[Stretch]] = defaultdict(list)
-        for source, online, is_ok, time, heard_at in rows:
+        for source, online, is_ok, time, heard_at, received_at in rows:
             known = of_sources[source]
-            # A last will names the time of its connection: it counts from when the source was heard last before.
-            begin = max(time, known[-1].heard_at) if known and not online else time
+            begin = _offline_since(known[-1].heard_at, time, received_at) if known and not online else time
             known.append(Stretch(online, is_ok, begin, heard_at))
         return cls(tuple(map(tuple, of_sources.values())), timedelta(seconds=stale_after_s))
 
@@ -95,3 +94,13 @@ class Hearing:
                 stretch.heard_at + SILENT_AFTER + JUST_AFTER,
                 stretch.heard_at + self.stale_after + JUST_AFTER,
             )
+
+
+def _offline_since(heard_at: datetime, time: datetime, received_at: datetime) -> datetime:
+    """When everybody knew that a source was gone: it said so, or its last will came, which names the time of its connection.
+
+    No later than when its silence would have told it.
+    """
+    if time > heard_at:
+        return time
+    return min(max(received_at, heard_at), heard_at + SILENT_AFTER)

@@ -101,13 +101,14 @@ _HEARD = """
     SELECT source, online, coalesce((
       SELECT bool_or((upstream->>'ok')::boolean) FROM jsonb_array_elements(upstreams) AS upstream
       WHERE upstream->>'name' = %(upstream)s
-    ), false) AS is_ok, time, heard_at FROM near ORDER BY id"""
+    ), false) AS is_ok, time, heard_at, received_at FROM near ORDER BY id"""
 HEARD_COLUMNS = (
     Column("source", Kind.TEXT, "", "Which ads_ingest."),
     Column("online", Kind.FLAG, "", "Whether it was there."),
     Column("is_ok", Kind.FLAG, "", "Whether CAISO answered it."),
     Column("time", Kind.TIME, "", "When it first said so."),
     Column("heard_at", Kind.TIME, "", "When it last said so."),
+    Column("received_at", Kind.TIME, "", "When its first word came."),
 )
 PRICE_COLUMNS = (
     Column("interval_start", Kind.TIME, "", "Start of the interval."),

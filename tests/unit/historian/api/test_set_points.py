@@ -142,7 +142,11 @@ def test_what_is_beyond_limits_is_what_caiso_asked_and_stays():
 def hearing_of(*rows: tuple[str, bool, bool, float, float]) -> Hearing:
     """Source, online, ok, since and until when in seconds after noon."""
     return Hearing.of_rows(
-        [(name, online, ok, NOON + since * SECOND, NOON + until * SECOND) for name, online, ok, since, until in rows], 90.0
+        [
+            (name, online, ok, NOON + since * SECOND, NOON + until * SECOND, NOON + until * SECOND)
+            for name, online, ok, since, until in rows
+        ],
+        90.0,
     )
 
 
@@ -169,6 +173,19 @@ def test_a_source_is_believed_while_it_is_there_and_hears_caiso(after_s: float, 
         ("a", True, True, 0, 100), ("a", True, False, 300, 400), ("a", True, True, 401, 440), ("a", False, True, 401, 440)
     )
     assert hearing.against(NOON + after_s * SECOND) == reasons
+
+
+@pytest.mark.parametrize(
+    ("came_s", "known_s"),
+    [(108, 108), (200, 115), (50, 100)],
+    ids=["with the will", "with its silence, where the will comes late", "no sooner than its last word"],
+)
+def test_a_source_that_is_gone_is_so_from_when_everybody_knew_it(came_s: float, known_s: float):
+    """Not from its last word: a gateway showed what it had said until then, and so does the past."""
+    said = [("a", True, True, 0, 100, 0), ("a", False, True, 0, 0, came_s)]
+    hearing = Hearing.of_rows([(*one[:3], *(NOON + after_s * SECOND for after_s in one[3:])) for one in said], 90.0)
+    assert hearing.against(NOON + (known_s - 0.1) * SECOND) == set()
+    assert hearing.against(NOON + (known_s + 0.1) * SECOND) == {OFFLINE}
 
 
 def test_of_several_sources_the_best_one_counts():
