@@ -30,7 +30,7 @@ import requests
 import sqlalchemy as sa
 from answers.filled import BEGIN, INTERVALS, NODES, PRICES, fill_prices, settle
 from bus import free_port
-from database import PLANTS
+from database import PLANTS, RESOURCES
 from database import fill as fill_instructions
 from psycopg2.extensions import make_dsn
 
@@ -53,6 +53,7 @@ ROWS = 10_000
 """Of a page: each answer is one."""
 MONTH = Range(BEGIN, BEGIN + timedelta(minutes=5 * INTERVALS))
 DAY = Range(BEGIN + timedelta(days=12), BEGIN + timedelta(days=13))
+OF_PLANTS = tuple(f"RES_{number}" for number in range(1, PLANTS + 1))
 FORMS = ("csv", "arrow", "parquet")
 TIMING = re.compile(r"^Time: ([0-9.]+) ms", re.MULTILINE)
 EVERY_MS = 20
@@ -77,9 +78,9 @@ def of_node(number: int, times: Range, resolution: Resolution = Resolution.RAW) 
     return prices(PricesWanted("production", "RTM", (node(number),), times, resolution))
 
 
-def latest() -> Question:
-    """The DOT of each plant's resource."""
-    return latest_dots(Whose("production"), (Schedule.FIVE_MINUTE,), datetime.now(UTC))
+def latest(resources: tuple[str, ...] | None = None) -> Question:
+    """The DOT of some resources, or of all."""
+    return latest_dots(Whose("production", resources=resources), (Schedule.FIVE_MINUTE,), datetime.now(UTC))
 
 
 QUESTIONS = (
@@ -95,6 +96,11 @@ QUESTIONS = (
     ),
     Asked(
         f"the latest DOT of every plant ({PLANTS} rows)",
+        lambda _n: f"/v1/dot/latest?schedule=five-minute&limit={ROWS}&" + "&".join(f"resource={one}" for one in OF_PLANTS),
+        lambda _n: latest(OF_PLANTS),
+    ),
+    Asked(
+        f"the latest DOT of every resource that there is ({RESOURCES} rows)",
         lambda _n: f"/v1/dot/latest?schedule=five-minute&limit={ROWS}",
         lambda _n: latest(),
     ),
