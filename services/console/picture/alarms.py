@@ -43,11 +43,11 @@ class ShownAlarm(Part, frozen=True, kw_only=True):
 
 
 class ShownFlood(Part, frozen=True, kw_only=True):
-    """How many alarms of a plant's operator were raised in the last 10 minutes, and whether it is more than he can act on."""
+    """How many alarms of a plant's operator were raised in the last 10 minutes; bad where that is more than one can act on."""
 
-    plant: str
     raised: int
-    is_flood: bool
+    level: str
+    text: str
 
 
 def show_flood(known: Sequence[SaidSummary], now: datetime) -> ShownFlood | None:
@@ -55,7 +55,11 @@ def show_flood(known: Sequence[SaidSummary], now: datetime) -> ShownFlood | None
     said = known[-1] if known else None
     if said is None or now > said.counts_until or not said.said.raised_in_10_min:
         return None
-    return ShownFlood(plant=said.said.plant, raised=said.said.raised_in_10_min, is_flood=said.said.is_flood)
+    text = f"{said.said.plant}: {said.said.raised_in_10_min} raised within 10 minutes"
+    if not said.said.is_flood:
+        return ShownFlood(raised=said.said.raised_in_10_min, level="good", text=text)
+    text = f"Flood of alarms: {text}, more than one person can act on"
+    return ShownFlood(raised=said.said.raised_in_10_min, level="bad", text=text)
 
 
 def show_alarm(said: AlarmStatus) -> ShownAlarm | None:

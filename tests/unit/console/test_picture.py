@@ -192,8 +192,11 @@ def test_how_many_alarms_came_of_late_is_shown_while_it_is_vouched_for_and_to_th
         topic = console.topics.alarm_summary(said.plant)
         console.following.take(Delivery(topic, contract_encode(said), retained=True, received_at=at(0)))
     parts = console.look(1).picture.parts
-    assert told(parts, View("sierra"))["flood/sierra"] == {"plant": "sierra", "raised": 12, "is_flood": True}
-    assert [key for key in told(parts, View("delta")) if key.startswith("flood/")] == ["flood/delta"]
+    flood = told(parts, View("sierra"))["flood/sierra"]
+    assert (flood["raised"], flood["level"]) == (12, "bad")
+    assert flood["text"] == "Flood of alarms: sierra: 12 raised within 10 minutes, more than one person can act on"
+    floods = {key: one for key, one in told(parts, View("delta")).items() if key.startswith("flood/")}
+    assert floods == {"flood/delta": {"raised": 1, "level": "good", "text": "delta: 1 raised within 10 minutes"}}
     assert "flood/installation" not in parts, "none came"
     assert console.look(61).changed["flood/sierra"] is None
 

@@ -1,6 +1,6 @@
 // Alarms by priority, and what whoever may does about them.
 import { field, openDialog, post } from "./dialog.js";
-import { replace, rows } from "./services.js";
+import { cell, replace, rows } from "./services.js";
 import { button, byId, clockTime, dateTime, make, options, partsOf, say, signed } from "./showing.js";
 
 const PRIORITIES = ["critical", "high", "medium", "low"];
@@ -19,15 +19,13 @@ export class Alarms {
     alarms.sort(([, one], [, other]) => rank(one) - rank(other) || (other.raised_at ?? "").localeCompare(one.raised_at ?? ""));
     const isWatched = partsOf(parts, "service/alarms").some(([, part]) => part.level !== "bad");
     const lines = alarms.map(([key, one]) => make("tr", one.state.includes("unacknowledged") ? { class: "open" } : {},
-      make("td", one.level === "good" ? {} : { "data-level": one.level }, signed(one.level, one.priority)),
-      make("td", {}, one.is_active ? one.state : `${one.state} (over)`), make("th", { scope: "row" }, one.about),
+      cell(signed(one.level, one.priority), one.level), cell(one.is_active ? one.state : `${one.state} (over)`), make("th", { scope: "row" }, one.about),
       make("td", { class: "long" }, one.text, one.is_active && one.do ? make("div", { class: "do" }, `→ ${one.do}`) : null, notes(one)),
-      make("td", {}, one.raised_at ? dateTime(Date.parse(one.raised_at) / 1000) : ""), make("td", {}, this.toolsOf(key, one))));
+      cell(one.raised_at ? dateTime(Date.parse(one.raised_at) / 1000) : ""), cell(this.toolsOf(key, one))));
     for (const [name, { key }] of this.tools) if (!parts[key]) this.tools.delete(name);
-    const came = partsOf(parts, "flood").map(([, one]) => one).sort((one, other) => other.raised - one.raised);
+    const came = partsOf(parts, "flood").map(([, one]) => outcome(one.level, one.text));
     byId("alarms").hidden = isWatched && !alarms.length && !came.length;
-    replace(byId("alarms"), ...(isWatched ? [] : [make("p", { class: "outcome", "data-level": "bad" }, "▲ Nobody watches for alarms: no alarms service is heard.")]),
-      ...came.slice(0, 1).map(flood),
+    replace(byId("alarms"), ...(isWatched ? [] : [outcome("bad", "Nobody watches for alarms: no alarms service is heard.")]), ...came,
       ...(alarms.length ? [rows(["Priority", "State", "About", "What, and what to do", "Raised", "Action"], lines, "Alarms")] : []));
   }
 
@@ -62,8 +60,7 @@ export class Alarms {
   }
 }
 
-const flood = (one) => make("p", one.is_flood ? { class: "outcome", "data-level": "bad" } : { class: "note" },
-  `${one.is_flood ? "\u25b2 Flood of alarms: " : ""}${one.plant}: ${one.raised} raised within 10 minutes${one.is_flood ? ", more than one person can act on" : ""}.`);
+const outcome = (level, text) => make("p", { class: "outcome", "data-level": level }, signed(level, text));
 
 const deed = (one, action) => ({ plant: one.plant, about: one.about, rule: one.rule, action, raised_at: one.raised_at });
 

@@ -16,14 +16,14 @@ const resources = new Resources(byId("resources"), plant === null);
 let version = null;
 let isAnswerable = false; // whether the list of instructions has one that time runs out for
 
-const begins = (changed, start) => [...changed].some((key) => key.startsWith(start));
+const begins = (changed, ...starts) => [...changed].some((key) => starts.some((one) => key.startsWith(one)));
 
 function told(parts, changed, isWhole) {
   resources.show(parts, changed);
   if (plant !== null) trends(parts, changed, isWhole);
   if (changed.has("console")) showConsole(parts.console);
   if (begins(changed, "service/")) showServices(parts);
-  if (begins(changed, "service/") || begins(changed, "alarm/") || begins(changed, "flood/")) alarms.show(parts);
+  if (begins(changed, "service/", "alarm/", "flood/")) alarms.show(parts);
   if (changed.has("gaps")) showGaps(parts);
   if (isAnswerable || begins(changed, "resource/")) isAnswerable = showInstructions(parts, live.now, act);
   if (changed.size) showAbnormal(parts);

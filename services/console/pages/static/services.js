@@ -21,19 +21,18 @@ export function replace(section, ...inside) {
   if (focused && focused !== document.activeElement && section.contains(focused)) focused.focus({ preventScroll: true });
 }
 
-const cell = (text, level) => make("td", level && level !== "good" ? { "data-level": level } : {}, text);
+export const cell = (text, level) => make("td", level && level !== "good" ? { "data-level": level } : {}, text);
 
 export function showServices(parts) {
-  const services = partsOf(parts, "service").map(([, part]) => part);
-  const lines = services.map((one) => make("tr", {},
+  const lines = partsOf(parts, "service").map(([, one]) => make("tr", {},
     make("th", { scope: "row" }, one.source),
     cell(signed(one.level, one.state), one.level),
     make("td", {}, ...one.upstreams.map((each) => make("div", each.is_ok ? {} : { "data-level": "uncertain" }, `${each.is_ok ? "" : "◇ "}${each.name} ${each.words}`))),
-    cell(one.unpublished === null ? "" : String(one.unpublished)),
+    cell(one.unpublished ?? ""),
     cell(one.certificate_days === null ? "" : `${Math.floor(one.certificate_days)} days`),
     make("td", { class: "long" }, one.words === "good" ? "" : one.words, ...one.do.map((act) => make("div", { class: "do" }, `→ ${act}`))),
   ));
-  replace(byId("services"), services.length ? rows(["Service", "State", "Hears", "Events waiting", "Certificate", "What is wrong, and what to do"], lines, "Services") : make("p", {}, "No service was heard yet."));
+  replace(byId("services"), lines.length ? rows(["Service", "State", "Hears", "Events waiting", "Certificate", "What is wrong, and what to do"], lines, "Services") : make("p", {}, "No service was heard yet."));
 }
 
 export function showGaps(parts) {
@@ -56,7 +55,7 @@ export function showInstructions(parts, now, act) {
   const lines = found.map(([part, one]) => make("tr", one.is_open ? { class: "open" } : {},
     make("th", { scope: "row" }, part.resource), cell(one.what), cell(one.mw === null ? "" : `${number(one.mw, 1)} MW`),
     cell(`${dateTime(one.start)}${one.end === null ? "" : ` – ${clockTime(one.end)}`}`),
-    cell(signed(one.level, one.standing), one.level), cell(one.answer ?? ""), cell(left(one, now)), make("td", {}, act?.(part, one) ?? ""),
+    cell(signed(one.level, one.standing), one.level), cell(one.answer ?? ""), cell(left(one, now)), cell(act?.(part, one) ?? ""),
   ));
   replace(byId("instructions"), rows(["Resource", "What", "Instructed", "When", "Standing", "Answer", "Time to answer", "Action"], lines, "Instructions"));
   return found.some(([, one]) => one.is_open);
