@@ -31,7 +31,7 @@ def show_service(heard: HeardStatus, now: datetime) -> ShownService:
         do=tuple(dict.fromkeys(act for _, act in wrong if act)),
         since=status.started_at.timestamp(),
         version=status.software_version,
-        upstreams=tuple(_upstream(one, now) for one in status.upstreams),
+        upstreams=tuple(_upstream(one, now, is_there=state not in {STOPPED, SILENT}) for one in status.upstreams),
         unpublished=status.outbox.unpublished if status.outbox else None,
         certificate_days=status.certificate_days_left,
     )
@@ -86,12 +86,14 @@ def _mended(service: str, upstream: Upstream) -> str:
     return f"See whether CAISO is reached from here ({upstream.name}), and takes the certificate: `dotbus check --online` asks."
 
 
-def _upstream(upstream: Upstream, now: datetime) -> ShownUpstream:
+def _upstream(upstream: Upstream, now: datetime, *, is_there: bool) -> ShownUpstream:
+    """Of a service that is not there what it heard last is over, however well it was."""
+    is_ok = upstream.ok and is_there
     if upstream.last_ok_at is None:
         words = "never answered"
     else:
-        words = f"answered {span((now - upstream.last_ok_at).total_seconds())} ago" if not upstream.ok else "answers"
-    return ShownUpstream(name=upstream.name, is_ok=upstream.ok, words=words)
+        words = "answers" if is_ok else f"answered {span((now - upstream.last_ok_at).total_seconds())} ago"
+    return ShownUpstream(name=upstream.name, is_ok=is_ok, words=words)
 
 
 def show_gap(gap: UpstreamGap) -> ShownGap:

@@ -6,6 +6,7 @@ import pytest
 from console_story import Console
 from gateway_story import at, status, upstream
 
+from console.picture.words import span
 from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import OutboxSpan, UpstreamGap
 from dotbus.runtime.mqtt.messages import Delivery
@@ -26,6 +27,13 @@ def test_a_service_that_is_gone_is_to_be_started(console: Console):
     console.hear(status(0, online=False, upstreams=()))
     shown = console.look(1).service()
     assert (shown.state, shown.level, shown.do) == ("stopped", "bad", ("Start ads_ingest/a; its log says why it ended.",))
+
+
+@pytest.mark.parametrize(("online", "look_at_s"), [(False, 20), (True, 60)], ids=["stopped", "silent"])
+def test_of_a_service_that_is_not_there_nobody_is_said_to_answer(console: Console, look_at_s: float, *, online: bool):
+    console.hear(status(0, online=online, upstreams=(upstream(0),)))
+    (shown,) = console.look(look_at_s).service().upstreams
+    assert (shown.is_ok, shown.words) == (False, f"answered {span(look_at_s)} ago")
 
 
 @pytest.mark.parametrize("retained", [True, False])
