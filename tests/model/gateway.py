@@ -5,6 +5,7 @@ from model.clocks import Monotonic, PartClock, TrueTime
 from model.forking import LIVE
 
 from dotbus.contracts.topics import Topics
+from dotbus.judging.alarm_summaries import AlarmSummaries
 from dotbus.judging.arrivals import Arrival, read_delivery
 from dotbus.judging.received import Received
 from dotbus.runtime.installation.installation import Installation
@@ -89,4 +90,4 @@ class Gateway:
         return Shown({unit_id: self.images.look(unit_id) for unit_id in self.map.units})
 
 
-LIVE |= {Gateway, CurrentImage, UnitImage, Received, ShownSubject, Place, Area, Stretch, SourceWatch, Wakes}
+LIVE |= {Gateway, CurrentImage, UnitImage, Received, AlarmSummaries, ShownSubject, Place, Area, Stretch, SourceWatch, Wakes}
