@@ -51,6 +51,7 @@ class Ledger:
         self._answerable: set[str] = set()
         self._trajectories: dict[str, TrajectoryBatch] = {}
         self._fetched: dict[tuple[str, str], int] = {}
+        self._listed: dict[tuple[str, str], int] = {}
         self._ordered = 0
 
     def advance(self, now: datetime) -> None:
@@ -84,18 +85,24 @@ class Ledger:
             raise UnknownBatch(batch_uid) from None
 
     def dispatches_since(self, batch_uid: str, client: str) -> list[DispatchBatch]:
-        """Batches issued or changed after the one named, -1 for all.
+        """Batches issued or changed after the one named was listed to this client, -1 for all.
 
-        A change of the named batch itself counts unless this client fetched it since (`note_fetched`).
+        A change of the named batch itself counts unless this client fetched it since (`note_fetched`); what came between that
+        it listed the batch and that it fetched a newer revision of it counts in any case.
 
         Raises:
             UnknownBatch: the cache does not have it.
         """
-        if batch_uid == WHOLE_CACHE:
-            return self.dispatches()
-        known = self._fetched.get((client, batch_uid), self.dispatch(batch_uid).revision_no)
-        place = self._order.index((batch_uid, known))
-        return self._newest(self._order[place + 1 :])
+        listed = self.dispatches() if batch_uid == WHOLE_CACHE else self._listed_since(batch_uid, client)
+        self._listed |= {(client, batch.batch_uid): batch.revision_no for batch in listed}
+        return listed
+
+    def _listed_since(self, batch_uid: str, client: str) -> list[DispatchBatch]:
+        newest, named = self.dispatch(batch_uid).revision_no, (client, batch_uid)
+        fetched = self._fetched.get(named, newest)
+        entry = batch_uid, min(self._listed.get(named, fetched), fetched)
+        after = self._newest(self._order[self._order.index(entry) + 1 :])
+        return [batch for batch in after if batch.batch_uid != batch_uid or fetched != newest]
 
     def note_fetched(self, batch: DispatchBatch, client: str) -> None:
         """A client was given this revision of a batch."""
@@ -251,6 +258,7 @@ class Ledger:
         self._trajectories = {uid: each for uid, each in self._trajectories.items() if each.received_at >= before}
         self._order = [entry for entry in self._order if entry[0] in self._dispatches]
         self._fetched = {key: revision for key, revision in self._fetched.items() if key[1] in self._dispatches}
+        self._listed = {key: revision for key, revision in self._listed.items() if key[1] in self._dispatches}
 
 
 def _changed(

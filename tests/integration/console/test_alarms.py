@@ -134,10 +134,11 @@ def test_what_was_raised_again_since_it_was_seen_is_not_acknowledged_unseen(worl
 
 
 def test_without_the_service_it_is_said_that_nobody_watches(world: World, browser: Browser):
+    nobody = "#alarms .outcome:has-text('Nobody watches for alarms')"
     page = signed_in(browser.new_page(), world, "ben")
-    assert page.locator("#alarms .outcome").count() == 0
+    assert page.locator(nobody).count() == 0
     world.alarms.stop()
-    page.wait_for_selector("#alarms .outcome:has-text('Nobody watches for alarms')")
+    page.wait_for_selector(nobody)
 
 
 def test_nobody_is_kept_from_reading_any_page_at_desk_and_phone_light_and_dark(world: World, browser: Browser):

@@ -119,8 +119,9 @@ def test_it_goes_on_after_a_kill_and_the_same_command_waits_for_it(begin: Callab
     assert service.command(*words, "--detach").returncode == 0
     eventually(lambda: any(one.requests_done >= 3 for one in status(listener).backfills), within_s=40)
     service.kill()
+    begun_again_after = utc_now()
     service.start()
-    eventually(lambda: status(listener), within_s=40)
+    eventually(lambda: (told := status(listener)) and told.started_at > begun_again_after, within_s=40)
     ran = service.command(*words)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -107,6 +107,17 @@ def test_a_change_of_the_batch_that_a_client_continues_from_reaches_it_once(ledg
     assert ledger.dispatches_since(batch.batch_uid, ME) == []
 
 
+def test_what_came_before_the_newer_revision_that_a_client_fetched_of_the_batch_it_continues_from_reaches_it(
+    ledger: Ledger,
+) -> None:
+    last = ledger.dispatches_since("-1", ME)[-1]
+    between = ledger.dispatches()[0]
+    ledger.set_status(between.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
+    ledger.set_status(last.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
+    ledger.note_fetched(ledger.dispatch(last.batch_uid), ME)
+    assert uids(ledger.dispatches_since(last.batch_uid, ME)) == [between.batch_uid]
+
+
 @pytest.mark.parametrize(("resource", "dot_mw"), [("THREE", 1.0), ("ONE", float("nan")), ("ONE", float("inf"))])
 def test_a_revision_needs_a_dot_of_the_resource_and_a_finite_number(ledger: Ledger, resource: str, dot_mw: float) -> None:
     with pytest.raises(ValueError, match=r"no DOT|finite"):

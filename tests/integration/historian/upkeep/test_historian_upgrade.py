@@ -19,6 +19,9 @@ from waiting import eventually
 from dotbus.runtime.schedule import utc_now
 from historian import migrations
 from historian.migrations import LaterVersion, Roles, bring_up_to_date, head, known_revisions
+from historian.tables import DIVIDED
+from historian.tables.price_hours import price_hour
+from historian.upkeep import service as upkeep
 
 pytestmark = pytest.mark.integration
 AFTER = head()
@@ -35,6 +38,9 @@ def version_of_before() -> Iterator[None]:
             ("upgrade", lambda connection: upgrade(connection, BEFORE)),
         ):
             patched.enter_context(patch.object(migrations, name, instead))
+        patched.enter_context(patch.dict(DIVIDED))  # it has none of the tables of that step, and keeps nothing in them
+        del DIVIDED[price_hour]
+        patched.enter_context(patch.object(upkeep, "make_hours", lambda _database, _now: 0))
         yield
 
 

@@ -92,6 +92,7 @@ def test_nothing_that_is_published_stops_or_spoils_anything(url, open_database, 
     assert again.events == 0, "what came again is not stored again"
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what is hostile is large
 @settings(max_examples=10)
 @given(st.lists(hostile_deliveries(), min_size=30, max_size=30))
 def test_every_view_answers_whatever_is_stored(url, open_database, hostile):
