@@ -253,6 +253,7 @@ def tell_paced(load: Sequence[str], ingests: Ingests, process: psutil.Process, p
             f"  {updates} updates/s, 1,000 requests/s: 99 % within {one['p99_us'] / 1000:.2f} ms, {share:.0%} of a core",
             flush=True,
         )
+    ingests.updates_a_second = 0  # what comes next may be about rest
 
 
 def delay(ingests: Ingests, reader: Reader, number: int, mw: float) -> float:
