@@ -162,7 +162,7 @@ class Reader:
         password: in place of the address's own.
         connections: at once, at most.
         statement_timeout_s: a statement that takes longer is cancelled, and what is made of rows is ended after that time.
-        monotonic: seconds that no clock change touches.
+        monotonic: seconds that no clock change touches, by which what is made of rows is ended.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class Reader:
             connect_args=arguments,
         )
         self.wires = Wires()
-        self._waits = Waits(self.wires.cut_one, monotonic)
+        self._waits = Waits(self.wires.cut_one)
         self._pulse = Pulse(partial(_begun, self._engine, arguments), self.wires.cut, self._waits.end_overdue)
         self._watch(self._engine)
 
