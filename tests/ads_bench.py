@@ -8,7 +8,9 @@ from ads_fake import Batch, FakeAds, Trouble
 from ads_replies import fault
 
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
+from ads_ingest.batches.listing import Listing
 from ads_ingest.batches.outages import Followed, Outages
+from ads_ingest.batches.passed_over import PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import UntilStop
@@ -93,8 +95,14 @@ class Bench:
             changes=DispatchChanges(caiso, publisher, sender, batches=batches, views=views, clock=lambda: self.now),
             clock=lambda: self.now,
             clock_steps=ClockSteps(lambda: self.now, lambda: self.monotonic_s),
-            silence=self.of_dispatches,
-            of_trajectories=self.of_trajectories,
+            listing=Listing(
+                caiso,
+                batches,
+                PassedOver(batches, publisher.named),
+                clock=lambda: self.now,
+                silence=self.of_dispatches,
+                of_trajectories=self.of_trajectories,
+            ),
             alarms=DispatchAlarms(self.of_dispatches, 20 * MINUTE, self.outages(sender, "ads_dispatch", "dispatch batches")),
         )
         self.trajectory = TrajectoryStream(

@@ -5,7 +5,7 @@ once it is told to stop. A round may end between any two: what was had is kept b
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -141,19 +141,19 @@ class WholeQuestion(Generic[T]):
     Attributes:
         ask: one operation of CAISO's.
         uids_of: the batches in an answer.
-        without_first: an answer without the first so many.
+        of: an answer with these batches alone.
         what: the batches, for the log.
         left_out: how CAISO kept back what came after a cursor that it knows, for the log.
     """
 
     ask: Callable[[str], T]
     uids_of: Callable[[T], Sequence[str]]
-    without_first: Callable[[T, int], T]
+    of: Callable[[T, Collection[str]], T]
     what: str
     left_out: str
 
-    def since(self, cursor: str) -> Since[T]:
-        """What came after the cursor in all that CAISO has; all, when it knows the cursor no more.
+    def since(self, cursor: str, is_new: Callable[[str], bool] = lambda _uid: False) -> Since[T]:
+        """What came after the cursor in all that CAISO has, or is new though it stands before; all, when it knows no cursor.
 
         Raises:
             AdsFailure: CAISO did not tell.
@@ -161,13 +161,15 @@ class WholeQuestion(Generic[T]):
         everything = self.ask(WHOLE_CACHE)
         uids = self.uids_of(everything)
         is_known = cursor in uids
-        begin = uids.index(cursor) + 1 if is_known else 0
-        if begin < len(uids):
+        at = uids.index(cursor) if is_known else -1
+        before, behind = [uid for uid in uids[: max(at, 0)] if is_new(uid)], uids[at + 1 :]
+        if before or behind:
             cause = self.left_out if is_known else "it does not know our last UID"
             message = f"CAISO has {self.what} and did not name them"
-            get_logger("ads").warning(message, cause=cause, cursor=cursor, batches=len(uids) - begin)
+            get_logger("ads").warning(message, cause=cause, cursor=cursor, batches=len(before) + len(behind))
         continues = cursor if is_known or not uids else WHOLE_CACHE
-        return Since(self.without_first(everything, begin), continues)
+        named = {*before, *behind, *([cursor] if before else [])}  # what comes before the cursor must not become it
+        return Since(self.of(everything, named), continues)
 
 
 class Patience:

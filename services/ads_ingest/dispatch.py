@@ -15,22 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
-
-from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
+from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms
+from ads_ingest.batches.listing import Listed, Listing
 from ads_ingest.batches.open_batch import OpenBatch, is_outdated
 from ads_ingest.batches.open_batches import OpenBatches
 from ads_ingest.batches.validations import Validations
 from ads_ingest.caiso import (
-    ALL_THE_TIME,
     NONE_IN_VAIN,
     Ads,
-    CursorQuestion,
     Outdated,
     Patience,
     Unanswered,
     Unreadable,
-    WholeQuestion,
     time_of,
     true_at,
 )
@@ -39,9 +35,8 @@ from ads_ingest.files.latest import DocumentFiles
 from ads_ingest.publishing import Publisher
 from ads_ingest.quarantine import QuarantineLog
 from ads_ingest.translate import translate_header
-from caiso.ads import WHOLE_CACHE
 from caiso.ads.errors import AdsFailure, Away, TimedOut, Unforeseen
-from caiso.ads.records import DispatchBatch, DispatchBatchList, Question
+from caiso.ads.records import DispatchBatch, Question
 from dotbus.contracts.messages import Dot
 from dotbus.setpoints.schedules import DotSchedule
 
@@ -71,7 +66,7 @@ class DispatchStream:
         changes: what a batch makes of what is known.
         clock: the wall clock.
         clock_steps: whether it was set.
-        silence: since when no batch came, and of_trajectories the same of those.
+        listing: what CAISO names.
         alarms: what is told though CAISO answers.
     """
 
@@ -87,19 +82,15 @@ class DispatchStream:
         clock: Callable[[], datetime],
         changes: DispatchChanges,
         clock_steps: ClockSteps,
-        silence: Silence,
-        of_trajectories: Silence,
+        listing: Listing,
         alarms: DispatchAlarms,
     ) -> None:
         self._caiso = caiso
-        self._silence = silence
-        self._of_trajectories = of_trajectories
+        self._listing = listing
         self._alarms = alarms
-        self._new = CursorQuestion()
-        self._whole = WholeQuestion(self._list, _listed_in, _listed_behind, "dispatch batches", "its list left them out")
         self._publisher = publisher
         self._of_headers = Patience(clock)
-        self._of_lists, self._of_documents = Patience(clock, NONE_IN_VAIN), Patience(clock, NONE_IN_VAIN)
+        self._of_documents = Patience(clock, NONE_IN_VAIN)
         self._validations = validations
         self._quarantine_log = quarantine_log
         self._files = files
@@ -127,25 +118,13 @@ class DispatchStream:
         if back := self._clock_steps.set_back_by():
             self._changes.begin_anew(back)
         asked_at = self._clock()
-        listed, cursor = self._new.since(self._list, self._publisher.cursor)
-        unheard: tuple[AdsFailure, ...] = ()
-        if not listed.headers and cursor != WHOLE_CACHE and self._silence.is_to_check(self._of_trajectories, self._clock()):
-            self._silence.note_checked(self._clock())
-            try:
-                listed, cursor = self._whole.since(cursor)
-            except AdsFailure as failure:  # CAISO did answer what is new
-                unheard = (failure,)
-        now = self._clock()
-        self._alarms.note_heard(now, time_of(self._caiso, now))
-        if any(self._batches.get(header.batch_uid) is None for header in listed.headers):
-            self._silence.note_news(now)
-        self._changes.note_listed(tuple(translate_header(header) for header in listed.headers), now)
-        self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
+        listed = self._listing.after(self._publisher.cursor)
+        self._note_listed(listed)
         self._withdraw_what_asks_nothing()
-        if cursor != self._publisher.cursor:
-            self._changes.commit(cursor=cursor, news_only=True)
-        self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.problems, listed.xml, now)
-        failures = (*unheard, *self._heard(true_at(self._caiso, min(asked_at, now))), *self._ask_again(), *self._take_backlog())
+        if listed.cursor != self._publisher.cursor:
+            self._changes.commit(cursor=listed.cursor, news_only=True)
+        heard_at = true_at(self._caiso, min(asked_at, self._clock()))
+        failures = (*listed.unanswered, *self._heard(heard_at), *self._ask_again(), *self._take_backlog())
         self._changes.commit_round()
         self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
         is_long = self._for_a_while()
@@ -153,9 +132,15 @@ class DispatchStream:
         now = self._clock()
         return Unanswered(failures, self._batches.missing(now), self._alarms.alarms(now), self._batches.next_at(now))
 
-    def _list(self, cursor: str) -> DispatchBatchList:
-        ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
-        return self._of_lists.ask(ask, timed_out=ALL_THE_TIME if cursor == WHOLE_CACHE else None)
+    def _note_listed(self, listed: Listed) -> None:
+        """What CAISO named is to be had, also after a restart."""
+        now = self._clock()
+        self._alarms.note_heard(now, time_of(self._caiso, now))
+        self._listing.note(listed)
+        self._changes.note_listed(listed.headers, now)
+        self._publisher.keep_missing(self._batches.missing_headers(now))
+        self._publisher.keep_named(self._listing.named)
+        self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.answer.problems, listed.answer.xml, now)
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""
@@ -305,11 +290,3 @@ class DispatchStream:
 def _time_outs(batch: OpenBatch) -> int:
     """How often a batch timed out, should it have done so the last time: what fails otherwise fails at once."""
     return batch.failures if isinstance(batch.why, TimedOut) else 0
-
-
-def _listed_in(listed: DispatchBatchList) -> list[str]:
-    return [header.batch_uid for header in listed.headers]
-
-
-def _listed_behind(listed: DispatchBatchList, begin: int) -> DispatchBatchList:
-    return msgspec.structs.replace(listed, headers=listed.headers[begin:])

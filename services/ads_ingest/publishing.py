@@ -1,6 +1,6 @@
 """Publishing: events, the states that follow from them and the cursor into the outbox, all or nothing."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -28,6 +28,7 @@ _CONTRADICTED = "contradicted"
 _told_otherwise = msgspec.json.Decoder(tuple[ToldOtherwise, ...])
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
 _header = msgspec.json.Decoder(DispatchBatchHeader)
+_named = msgspec.json.Decoder(dict[str, datetime])
 
 
 def kept_events(outbox: Outbox, id_prefix: str, kind: type[E]) -> Iterator[E]:
@@ -71,6 +72,7 @@ class Publisher(Generic[B, S]):
 
     Attributes:
         cursor: the UID to continue from.
+        named: every batch that CAISO's lists named, now or before a restart, with the time, as it was kept last.
         had: the open batches that were passed on, now or before a restart, as they were had last.
         lock: of its known states.
     """
@@ -98,6 +100,8 @@ class Publisher(Generic[B, S]):
         self.cursor = outbox.cursors().get(cursor_name, WHOLE_CACHE)
         self._missing_name = f"missing/{cursor_name}"
         self._missing = outbox.note(self._missing_name) or "[]"
+        self._named_name = f"named/{cursor_name}"
+        self.named: Mapping[str, datetime] = _named.decode(outbox.note(self._named_name) or "{}")
         self._had_name = f"had/{cursor_name}:"
         kept_had = outbox.notes(self._had_name)
         self.had = {name.removeprefix(self._had_name): _header.decode(text) for name, text in kept_had.items()}
@@ -137,6 +141,16 @@ class Publisher(Generic[B, S]):
         if missing != self._missing:
             self._outbox.keep_note(self._missing_name, missing)
             self._missing = missing
+
+    def keep_named(self, named: Mapping[str, datetime]) -> None:
+        """Remember which batches CAISO's lists named, once it is safe that those that were not had will be.
+
+        Raises:
+            sqlite3.Error: it was not kept.
+        """
+        if named.keys() != self.named.keys():
+            self._outbox.keep_note(self._named_name, msgspec.json.encode(named).decode())
+            self.named = dict(named)
 
     def forget_had(self, still_open: Collection[str], now: datetime) -> None:
         """Forget what was had of batches that are not open any more.

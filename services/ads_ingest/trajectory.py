@@ -87,7 +87,7 @@ class TrajectoryStream:
         self._whether_new = CursorQuestion()
         self._new = CursorQuestion()
         self._of_whether_new, self._of_data = Patience(clock), Patience(clock)
-        self._whole = WholeQuestion(self._get_data, _listed_in, _listed_behind, "trajectories", "it said that nothing is new")
+        self._whole = WholeQuestion(self._get_data, _listed_in, _of_these, "trajectories", "it said that nothing is new")
         self._publisher = publisher
         self._sender = sender
         self._quarantine_log = quarantine_log
@@ -292,5 +292,5 @@ def _listed_in(listed: TrajectoryBatchList) -> list[str]:
     return [batch.header.batch_uid for batch in listed.batches]
 
 
-def _listed_behind(listed: TrajectoryBatchList, begin: int) -> TrajectoryBatchList:
-    return msgspec.structs.replace(listed, batches=listed.batches[begin:])
+def _of_these(listed: TrajectoryBatchList, uids: Collection[str]) -> TrajectoryBatchList:
+    return msgspec.structs.replace(listed, batches=tuple(each for each in listed.batches if each.header.batch_uid in uids))

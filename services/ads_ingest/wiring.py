@@ -12,8 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from ads_ingest import dispatch, trajectory
 from ads_ingest.accounts import Account
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
+from ads_ingest.batches.listing import Listing
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
+from ads_ingest.batches.passed_over import PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import Sights, View, Views
 from ads_ingest.caiso import Ads, UntilStop
@@ -236,8 +238,9 @@ def _wire_account(
         changes=changes,
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
-        silence=of_dispatches,
-        of_trajectories=of_trajectories,
+        listing=Listing(
+            caiso, batches, PassedOver(batches, dots.named), clock=clock, silence=of_dispatches, of_trajectories=of_trajectories
+        ),
         alarms=DispatchAlarms(of_dispatches, alarm_after, outages(DISPATCH, "dispatch batches")),
     )
     trajectories = TrajectoryStream(

@@ -16,6 +16,8 @@ from model.forking import LIVE
 from oasis_blocks import block
 
 from ads_ingest.batches.alarms import ClockSteps, Silence
+from ads_ingest.batches.listing import Listing
+from ads_ingest.batches.passed_over import PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.dispatch import DispatchStream
@@ -157,8 +159,14 @@ class AdsProcess:
             batches=batches,
             changes=DispatchChanges(ingest.caiso, dots, sender, batches=batches, views=views, clock=ingest.clock),
             clock_steps=steps_of(ingest),
-            silence=of_dispatches,
-            of_trajectories=of_trajectories,
+            listing=Listing(
+                ingest.caiso,
+                batches,
+                NonePassedOver(batches, {}),
+                clock=ingest.clock,
+                silence=of_dispatches,
+                of_trajectories=of_trajectories,
+            ),
             alarms=Unalarmed(),
             **around,
         )
@@ -197,6 +205,16 @@ class Unwatched(Silence):
 
     def lasted(self, *_of: object) -> timedelta:
         return timedelta(0)
+
+
+class NonePassedOver(PassedOver):
+    """Lists here continue from where a batch came first, so that nothing is passed over, and none is remembered."""
+
+    def note_listed(self, *_of: object) -> None:
+        pass
+
+    def may_be(self, *_of: object) -> bool:
+        return False
 
 
 class Unalarmed:
