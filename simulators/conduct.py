@@ -12,14 +12,24 @@ class UnknownCursor(StrEnum):
     EMPTY_LIST = "empty"
 
 
+class Continues(StrEnum):
+    """Where a list of ADS's goes on from a batch that changed after it was listed. The specification does not say."""
+
+    LISTED = "listed"
+    NEWEST = "newest"
+
+
 @dataclass
 class Conduct:
     """Habits that an order changes.
 
     Attributes:
         unknown_cursor: the answer to a cursor that is not in the cache.
+        continues: where a list goes on from a batch that has changed since: from where it was listed or, which leaves out what
+            came between, from its newest revision.
         date_skew: how far the Date of every reply is ahead of the simulator's clock.
     """
 
     unknown_cursor: UnknownCursor = UnknownCursor.FAULT
+    continues: Continues = Continues.LISTED
     date_skew: timedelta = timedelta()

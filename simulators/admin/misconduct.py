@@ -9,7 +9,7 @@ import msgspec
 
 from simulators.admin.app import Order, Query, Read, Refused, named, order
 from simulators.admin.records import utc_text
-from simulators.conduct import Conduct, UnknownCursor
+from simulators.conduct import Conduct, Continues, UnknownCursor
 from simulators.faults import FAULTS, Faults, Pending
 from simulators.oasis.calendar import starts
 from simulators.oasis.prices import CorrectedPrices
@@ -39,6 +39,7 @@ class HabitOrder(msgspec.Struct, frozen=True):
     """Other habits; what is left out stays as it is."""
 
     unknown_cursor: UnknownCursor | None = None
+    continues: Continues | None = None
     date_skew_s: float | None = None
 
 
@@ -119,9 +120,13 @@ class Misconduct:
         return self._pending()
 
     def _habits(self) -> dict[str, object]:
-        return {"unknown_cursor": self._conduct.unknown_cursor, "date_skew_s": self._conduct.date_skew.total_seconds()}
+        habits = self._conduct
+        skew_s = habits.date_skew.total_seconds()
+        return {"unknown_cursor": habits.unknown_cursor, "continues": habits.continues, "date_skew_s": skew_s}
 
     def _change_habits(self, said: HabitOrder) -> dict[str, object]:
+        if said.continues is not None:
+            self._conduct.continues = said.continues
         if said.unknown_cursor is not None:
             self._conduct.unknown_cursor = said.unknown_cursor
         if said.date_skew_s is not None:

@@ -97,6 +97,17 @@ class Ledger:
         self._listed |= {(client, batch.batch_uid): batch.revision_no for batch in listed}
         return listed
 
+    def dispatches_behind(self, batch_uid: str) -> list[DispatchBatch]:
+        """Batches issued or changed after the newest revision of the one named, -1 for all: what came between is left out.
+
+        Raises:
+            UnknownBatch: the cache does not have it.
+        """
+        newest = self.dispatches()
+        if batch_uid == WHOLE_CACHE:
+            return newest
+        return newest[newest.index(self.dispatch(batch_uid)) + 1 :]
+
     def _listed_since(self, batch_uid: str, client: str) -> list[DispatchBatch]:
         newest, named = self.dispatch(batch_uid).revision_no, (client, batch_uid)
         fetched = self._fetched.get(named, newest)

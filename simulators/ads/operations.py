@@ -17,7 +17,7 @@ from simulators.ads.load_following import RequestRefused, load_following_respons
 from simulators.ads.records import DispatchBatch, TrajectoryBatch
 from simulators.ads.soap import Answer, Call, SoapFault
 from simulators.ads.told import Told
-from simulators.conduct import Conduct, UnknownCursor
+from simulators.conduct import Conduct, Continues, UnknownCursor
 
 N = TypeVar("N", int, float)
 T = TypeVar("T")
@@ -141,6 +141,8 @@ class ApiService:
         def found() -> list[DispatchBatch]:
             if question.batch_uid != WHOLE_CACHE:
                 self._batch(question)
+            if self._ads.conduct.continues is Continues.NEWEST:
+                return self._ads.ledger.dispatches_behind(question.batch_uid)
             return self._ads.ledger.dispatches_since(question.batch_uid, question.client)
 
         viewable = map(self._rights(question).dispatch, self._or_none(found))

@@ -35,6 +35,7 @@ class Market:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.published: dict[Key, list[float]] = {}
         self.changes: dict[str, int] = defaultdict(int)
+        self._all = (self._revise, self._revise, self._cancel, self._correct, self._correct, self._continue)
 
     def start(self) -> None:
         """Begin."""
@@ -47,7 +48,9 @@ class Market:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._chance.uniform(*EVERY_S)):
-            change = self._chance.choice((self._revise, self._revise, self._cancel, self._correct, self._correct))
+            change = self._chance.choice(
+                (self._revise, self._revise, self._cancel, self._correct, self._correct, self._continue)
+            )
             try:
                 change()
             except requests.RequestException:  # it is busy
@@ -66,6 +69,11 @@ class Market:
         if batches and self._chance.random() < 0.3:
             uid = self._chance.choice(batches).batch_uid
             self.changes["cancellations"] += self._stack.ask_simulator("/cancel", batch_uid=uid)
+
+    def _continue(self) -> None:
+        """Lists go on from where a batch was listed, or from its newest revision: nobody knows what CAISO's do."""
+        continues = self._chance.choice(("listed", "newest"))
+        self.changes["other lists"] += self._stack.ask_simulator("/conduct", continues=continues)
 
     def _recent(self, batch_type: int | None = None):
         sent = msgspec.json.decode(self._stack.read_simulator("/sent"), type=Sent)

@@ -16,7 +16,7 @@ from dotbus.contracts.messages import DispatchBatchHeader
 
 NAMED_KEPT = 2 * KEPT
 """By whichever clock, CAISO has forgotten a batch by then."""
-ASK_AGAIN = timedelta(minutes=1)
+ASK_AGAIN = timedelta(seconds=15)
 """All that CAISO has is asked for no more often for this, however often it revises."""
 
 
@@ -36,10 +36,12 @@ class PassedOver:
         self.named = dict(named)
         self._accounted: dict[str, DispatchBatchHeader] = {}
         self._continued_from: set[str] = set()
+        self._is_unaccounted = False
         self._asked_at: datetime | None = None
 
     def note_listed(self, cursor: str, headers: Iterable[DispatchBatchHeader], now: datetime) -> None:
         """A list that continues from a batch named these."""
+        self._is_unaccounted |= self._is_unknown(cursor)
         self._forget(cursor, now)
         self._continued_from.add(cursor)
         for header in headers:
@@ -60,8 +62,12 @@ class PassedOver:
     def may_be(self, cursor: str, now: datetime) -> bool:
         """Whether lists that continue from a batch, or did from others, may have passed over what came before these changed."""
         is_early = self._asked_at is not None and abs(now - self._asked_at) < ASK_AGAIN
-        is_unknown = cursor != WHOLE_CACHE and cursor not in self._accounted
-        return not is_early and (is_unknown or any(map(self._is_newer, {*self._continued_from, cursor})))
+        is_unaccounted = self._is_unaccounted or self._is_unknown(cursor)
+        return not is_early and (is_unaccounted or any(map(self._is_newer, {*self._continued_from, cursor})))
+
+    def _is_unknown(self, cursor: str) -> bool:
+        """Whether it is of before a restart: nobody knows what lists said of it."""
+        return cursor != WHOLE_CACHE and cursor not in self._accounted
 
     def note_asking(self, now: datetime) -> None:
         """CAISO is asked for all that it has: it says what came before anything that is known by now."""
@@ -69,6 +75,7 @@ class PassedOver:
 
     def note_told(self, cursor: str) -> None:
         """It answered, before anything else became known."""
+        self._is_unaccounted = False
         for uid in (*self._continued_from, cursor):
             batch = self._batches.get(uid)
             self._account(batch.header if batch else known_of(uid, None))

@@ -89,14 +89,14 @@ def test_after_a_restart_nothing_that_was_had_is_asked_for_again(bench: Bench) -
     assert set(asked(bench, "getDispatchBatch")) == {"B99"}, "whose interval lasts"
 
 
-def test_all_is_asked_for_no_more_than_once_a_minute_however_often_caiso_revises(bench: Bench) -> None:
+def test_all_is_asked_for_in_every_other_round_at_most_however_often_caiso_revises(bench: Bench) -> None:
     bench.ads.batches = [batch(1)]
     bench.round()
     bench.ads.asked.clear()
     for _ in range(30):
         revised(bench, "B1")
         bench.round(POLL)
-    assert 1 <= asked(bench, "getDispatchBatchesSinceUID").count("-1") <= 5
+    assert 1 <= asked(bench, "getDispatchBatchesSinceUID").count("-1") <= 15
 
 
 def test_a_list_of_all_that_does_not_come_holds_nothing_new_up(bench: Bench) -> None:
@@ -114,7 +114,7 @@ STEPS = st.lists(st.sampled_from(["issue", "revise the last", "revise one before
 
 
 @given(steps=STEPS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_batch_is_had_whatever_changed_before_and_after_it(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))

@@ -118,6 +118,17 @@ def test_what_came_before_the_newer_revision_that_a_client_fetched_of_the_batch_
     assert uids(ledger.dispatches_since(last.batch_uid, ME)) == [between.batch_uid]
 
 
+def test_a_list_behind_the_newest_revision_leaves_out_what_came_between(ledger: Ledger) -> None:
+    last, between = ledger.dispatches()[-1], ledger.dispatches()[0]
+    ledger.set_status(between.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
+    ledger.set_status(last.batch_uid, BatchStatus.EMERGENCY_CANCELLED)
+    assert ledger.dispatches_behind(last.batch_uid) == []
+    assert uids(ledger.dispatches_behind(between.batch_uid)) == [last.batch_uid]
+    assert ledger.dispatches_behind("-1") == ledger.dispatches()
+    with pytest.raises(UnknownBatch):
+        ledger.dispatches_behind("DISP-GONE")
+
+
 @pytest.mark.parametrize(("resource", "dot_mw"), [("THREE", 1.0), ("ONE", float("nan")), ("ONE", float("inf"))])
 def test_a_revision_needs_a_dot_of_the_resource_and_a_finite_number(ledger: Ledger, resource: str, dot_mw: float) -> None:
     with pytest.raises(ValueError, match=r"no DOT|finite"):

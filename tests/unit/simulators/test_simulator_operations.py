@@ -19,7 +19,7 @@ from simulators.ads.records import BatchStatus, BatchType, DispatchBatch
 from simulators.ads.responses import ResponseService
 from simulators.ads.soap import Answer, Call, SoapFault, answer_envelope, fault_envelope, parse_call
 from simulators.ads.told import Told
-from simulators.conduct import Conduct, UnknownCursor
+from simulators.conduct import Conduct, Continues, UnknownCursor
 
 UNITS = (
     Unit("ONE", variable=True, pmin_mw=10.0, pmax_mw=100.0, ramp_mw_per_min=20.0),
@@ -341,6 +341,15 @@ def test_an_unknown_cursor_can_be_answered_with_nothing_new(ads: Ads) -> None:
     assert ads.ask("isNewTrajData", "TRAJ-GONE") is False
     with pytest.raises(SoapFault):
         ads.ask("getDispatchBatch", "DISP-GONE")
+
+
+def test_a_list_can_continue_from_the_newest_revision_of_its_batch(ads: Ads) -> None:
+    batch = ads.newest(BatchType.HOURLY)
+    ads.ask("getDispatchBatch", batch.batch_uid)
+    ads.respond("declineInstruction", batch.batch_uid, batch.instructions[0].instruction_uid, reasonCode="13")
+    assert listed(ads, batch.batch_uid)[-1:] == [batch.batch_uid]
+    ads.conduct.continues = Continues.NEWEST
+    assert listed(ads, batch.batch_uid) == []
 
 
 def test_lists_can_come_doubled_and_reversed(ads: Ads) -> None:
