@@ -16,6 +16,8 @@ from testcontainers.core.container import DockerContainer  # see the line above
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 STOPPED_WITHIN_S = 20
+ANSWERED_WITHIN_S = 300
+"""By an engine that makes and removes containers for many at once."""
 
 
 @cache
@@ -60,7 +62,7 @@ class Container:
         command: Sequence[str] = (),
     ) -> None:
         self.port = port
-        self._container = DockerContainer(image, **({"user": user} if user else {}))
+        self._container = DockerContainer(image, {"timeout": ANSWERED_WITHIN_S}, **({"user": user} if user else {}))
         if command:
             self._container.with_command([*command])
         self._container.ports[f"{inside}/tcp"] = ("127.0.0.1", port)  # with_bind_ports takes no address

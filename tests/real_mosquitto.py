@@ -1,4 +1,4 @@
-"""A real Mosquitto for tests: in a container when Docker answers, else the local binary. It can be killed and started again."""
+"""A real Mosquitto for tests: the local binary where there is one, else in a container. It can be killed and started again."""
 
 import os
 import random
@@ -57,17 +57,22 @@ def configuration(folder: str, port: int, *extra: str) -> str:
 
 def start_mosquitto(folder: Path, *extra: str, port: int | None = None) -> Mosquitto:
     """A started broker whose files live in `folder`. `extra` are more lines of mosquitto.conf; `port` is any unless given."""
-    kind = ContainerMosquitto if docker_answers() else LocalMosquitto
+    kind = LocalMosquitto if local_binary() or not docker_answers() else ContainerMosquitto
     broker: Mosquitto = kind(folder, extra, port or free_port())
     broker.start()
     return broker
+
+
+def local_binary() -> str | None:
+    """Where Mosquitto is installed, if it is. As a process a broker costs nothing; as a container half a second of a core."""
+    return shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
 
 
 class LocalMosquitto:
     """The `mosquitto` binary as a child process."""
 
     def __init__(self, folder: Path, extra: tuple[str, ...], port: int) -> None:
-        binary = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+        binary = local_binary()
         if binary is None:
             raise FileNotFoundError("neither Docker nor a mosquitto binary is here: install the package `mosquitto`")
         self.port = port

@@ -311,7 +311,8 @@ def test_a_command_that_reaches_two_instances_at_once_is_asked_of_caiso_once_and
             stack.start(name)
         instruction = stack.issue()
         screen.until_open(instruction)
-        eventually(lambda: all((stack.folder / name / "latest").exists() for name in ("a", "b")))
+        known = f"*{instruction['batch_uid'][:30]}*"
+        eventually(lambda: all(any((stack.folder / name / "archive").rglob(known)) for name in ("a", "b")), within_s=30)
         for _ in range(5):
             command, before = new_id(), len(stack.answers())
             for _ in range(6):

@@ -225,7 +225,7 @@ def test_all_that_a_browser_is_sent_of_a_page_is_far_below_100_kb(
     """But for the stream, which is told packed by nobody and has no end."""
     ingest.say(status(), dot())
     page = opened(browser, console, path).page
-    shows(page, NUMBER, "12.5", 15)
+    shows(page, NUMBER, "12.5", 40)
     if path != "/":
         page.wait_for_selector(".trend canvas")
     files = page.evaluate(f"{SENT}.filter((one) => !/\\/events\\b/.test(one.name)).map((one) => [one.name, one.transferSize])")
