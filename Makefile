@@ -32,7 +32,7 @@ stories:
 	$(BIN)/pytest $(patsubst %,--ignore %,$(ALONE) $(SERVED) $(STARTED))
 
 served:
-	$(BIN)/pytest --numprocesses 3 --dist loadfile $(SERVED)
+	$(BIN)/pytest --numprocesses 4 --dist loadfile $(SERVED)
 
 computed:
 	@nice $(MAKE) --no-print-directory lint unit

@@ -69,7 +69,7 @@ def scene(tmp_path: Path, keys: Keys) -> Iterator[Scene]:
     config = tmp_path / "dotbus.toml"
     config.write_text(INSTALLATION)
     clock = Clock(BEGIN)
-    with simulating(keys, config, clock, hold_s=2.0, oversized_mb=3) as addresses:
+    with simulating(keys, config, clock, hold_s=30.0, oversized_mb=3) as addresses:
         yield Scene(clock, addresses.admin, addresses.oasis, tmp_path)
 
 

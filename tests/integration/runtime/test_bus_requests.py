@@ -192,6 +192,8 @@ def test_a_retained_command_is_passed_over_by_whoever_comes_later(broker: Mosqui
         client.publish(PARTIAL, encode(old), qos=1, retain=True).wait_for_publish(10)
         with answering(broker, tmp_path) as caiso:
             client.publish(PARTIAL, encode(new), qos=1)
-            eventually(lambda: got)
-    assert [read_reply(message).command_id for message in got] == ["new"]
+            eventually(lambda: "new" in [read_reply(message).command_id for message in tuple(got)])
+    said = {read_reply(message).command_id: read_reply(message) for message in got}
     assert len(caiso.asked) == 1
+    # Mosquitto 2.0.11 keeps where a retained command wants its reply, 2.0.21 does not: by the first one is told of the refusal.
+    assert [each.outcome for command, each in said.items() if command != "new"] in ([], ["refused"])

@@ -137,7 +137,7 @@ def assert_true(caiso: Caiso, state: Dot) -> None:
         assert [each.batch_uid for each in state.withdrawn if caiso.holds(each.batch_uid, resource) is not None] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(CHANGES, ROUNDS), max_size=8))
 def test_views_and_accounts_that_change_lose_double_and_withdraw_nothing(
     changes: list[tuple[tuple[object, ...], tuple[str, ...]]],

@@ -169,4 +169,4 @@ class AnAlarm(RuleBasedStateMachine):
 
 
 TestAnAlarm = AnAlarm.TestCase
-TestAnAlarm.settings = settings(max_examples=400)
+TestAnAlarm.settings = settings(max_examples=250)

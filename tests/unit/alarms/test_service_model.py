@@ -213,4 +213,4 @@ class TheService(RuleBasedStateMachine):
 
 
 TestTheService = TheService.TestCase
-TestTheService.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestTheService.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

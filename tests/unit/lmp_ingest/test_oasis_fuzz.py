@@ -402,7 +402,7 @@ def attacked(recording: Recording, victim: int, group: str = "") -> Callable[[Pa
 RECORDINGS = {recording.market: recording for recording in (DAY_AHEAD, FIFTEEN)}
 markets = st.sampled_from(sorted(RECORDINGS))
 steps = st.lists(st.tuples(ANY, st.integers(0, 400), st.sampled_from([60, 400, 1900])), min_size=1, max_size=4)
-thorough = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=14, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("recording", [DAY_AHEAD, FIFTEEN], ids=lambda recording: recording.market)

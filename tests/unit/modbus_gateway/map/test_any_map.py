@@ -117,7 +117,7 @@ def assert_one_value_at_each_address(register_map: RegisterMap) -> None:
     assert all(0 <= address < 65536 for _, _, address in taken)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(MODBUS)
 def test_any_map_is_refused_or_served_whole(modbus):
     place = accepted(modbus)

@@ -323,7 +323,7 @@ PASSED_S = st.sampled_from([0.0, 0.25, 1.0, 5.0, 7.5, 15.0, 31.0, 61.0, 100.0, 4
 STEPS_S = st.sampled_from([0.4, -0.4, 1.0, -1.0, 70.0, -70.0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_each_register_shows_what_reading_everything_from_scratch_gives(data) -> None:
     beside = Beside()
