@@ -282,4 +282,4 @@ class OasisProcess:
         return block(MARKET, [(NODE, price) for price in prices], fetched_at=fetched_at)
 
 
-LIVE |= {Ingest, AdsProcess, OasisProcess, CaisoOffset, Book, _Page}
+LIVE |= {Ingest, AdsProcess, Listing, OasisProcess, CaisoOffset, Book, _Page}

@@ -124,11 +124,16 @@ def run(replay: Replay, stop: threading.Event, clock: Callable[[], datetime]) ->
             end.start()
             run_together(loops, stop)
         end.cancel()
+        _require_taken(ingest, replay)  # what was said last is answered as the service ends
 
 
 def _turned(ingest: Ingest, replay: Replay) -> None:
-    """What a refusal ends is a replay alone: nothing is lost with it, and nobody would see a day that plays to no one."""
     ingest.turned()
+    _require_taken(ingest, replay)
+
+
+def _require_taken(ingest: Ingest, replay: Replay) -> None:
+    """What a refusal ends is a replay alone: nothing is lost with it, and nobody would see a day that plays to no one."""
     if refused := ingest.courier.refused:
         user = repr(replay.bus.username) if replay.bus.username else "a nameless user"
         remedy = f"{user} must be allowed to publish below {replay.installation.topic_root}, as `replay` of an installation is"
