@@ -73,7 +73,7 @@ class SmallDiskPostgres(Container):
         self._holder.exec_run(["rm", "-f", FILLER])
 
     def remove(self) -> None:
-        super().remove()
+        self._take_away()  # before its disk
         self._holder.remove(force=True)
         with suppress(APIError):
             self._disk.remove()
