@@ -6,6 +6,7 @@ It writes to files and waits for no disk (`fsync`): what it wrote outlives its p
 import os
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from contextlib import suppress
@@ -88,9 +89,10 @@ class ContainerPostgres(Container):
     """The official image, ready once it is started."""
 
     def __init__(self) -> None:
-        super().__init__(
-            IMAGE, 5432, free_port(), environment={"POSTGRES_PASSWORD": PASSWORD}, command=("postgres", *NO_WAITING_FOR_DISKS)
-        )
+        environment = {"POSTGRES_PASSWORD": PASSWORD, "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256"}
+        super().__init__(IMAGE, 5432, free_port(), environment=environment, command=("postgres", *NO_WAITING_FOR_DISKS))
+        if sys.platform == "linux":  # elsewhere Docker runs in a machine of its own
+            self._share_network("postgres", *NO_WAITING_FOR_DISKS, "-p", str(self.port), "-h", "127.0.0.1")
 
     def start(self) -> None:
         super().start()

@@ -19,7 +19,14 @@ CONSTANT = frozenset(
     {
         *("installation", "topics", "map", "begin", "source", "topic", "taken", "count"),
         *("_log", "_map", "_topics", "_sender", "_files", "_quarantine_log", "_validations", "_unassigned", "_clock", "_wall"),
-        *("_of_headers", "_of_news", "_of_all", "_of_documents", "_of_whether_new", "_of_data"),  # an answer of the model takes no time
+        *(
+            "_of_headers",
+            "_of_news",
+            "_of_all",
+            "_of_documents",
+            "_of_whether_new",
+            "_of_data",
+        ),  # an answer of the model takes no time
         *("_silence", "_of_trajectories", "_of_dispatches", "_alarms", "_outages", "_whole", "_passed_over", "lock"),
         *(
             "_wakes",
