@@ -10,7 +10,7 @@ from ads_replies import fault
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.listing import Listing
 from ads_ingest.batches.outages import Followed, Outages
-from ads_ingest.batches.passed_over import PassedOver
+from ads_ingest.batches.passed_over import EVERY_RECHECKS, PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import UntilStop
@@ -98,10 +98,9 @@ class Bench:
             listing=Listing(
                 caiso,
                 batches,
-                PassedOver(batches, publisher.named),
+                PassedOver(batches, publisher.named, EVERY_RECHECKS * RECHECK),
                 clock=lambda: self.now,
                 silence=self.of_dispatches,
-                of_trajectories=self.of_trajectories,
             ),
             alarms=DispatchAlarms(self.of_dispatches, 20 * MINUTE, self.outages(sender, "ads_dispatch", "dispatch batches")),
         )

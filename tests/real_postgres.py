@@ -89,10 +89,14 @@ class ContainerPostgres(Container):
     """The official image, ready once it is started."""
 
     def __init__(self) -> None:
+        port = free_port()
         environment = {"POSTGRES_PASSWORD": PASSWORD, "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256"}
-        super().__init__(IMAGE, 5432, free_port(), environment=environment, command=("postgres", *NO_WAITING_FOR_DISKS))
+        command = ("postgres", *NO_WAITING_FOR_DISKS)
         if sys.platform == "linux":  # elsewhere Docker runs in a machine of its own
-            self._share_network("postgres", *NO_WAITING_FOR_DISKS, "-p", str(self.port), "-h", "127.0.0.1")
+            super().__init__(IMAGE, port, port, environment={**environment, "PGPORT": str(port)}, command=command)
+            self._share_network(*command, "-h", "127.0.0.1")
+        else:
+            super().__init__(IMAGE, 5432, port, environment=environment, command=command)
 
     def start(self) -> None:
         super().start()

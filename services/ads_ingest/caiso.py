@@ -152,8 +152,8 @@ class WholeQuestion(Generic[T]):
     what: str
     left_out: str
 
-    def since(self, cursor: str, is_new: Callable[[str], bool] = lambda _uid: False) -> Since[T]:
-        """What came after the cursor in all that CAISO has, or is new though it stands before; all, when it knows no cursor.
+    def since(self, cursor: str, news_in: Callable[[T], Collection[str]] = lambda _answer: ()) -> Since[T]:
+        """What came after the cursor in all that CAISO has, or is news though it stands before; all, when it knows no cursor.
 
         Raises:
             AdsFailure: CAISO did not tell.
@@ -162,7 +162,8 @@ class WholeQuestion(Generic[T]):
         uids = self.uids_of(everything)
         is_known = cursor in uids
         at = uids.index(cursor) if is_known else -1
-        before, behind = [uid for uid in uids[: max(at, 0)] if is_new(uid)], uids[at + 1 :]
+        news = news_in(everything)
+        before, behind = [uid for uid in uids[: at + 1] if uid in news], uids[at + 1 :]
         if before or behind:
             cause = self.left_out if is_known else "it does not know our last UID"
             message = f"CAISO has {self.what} and did not name them"

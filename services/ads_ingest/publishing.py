@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ads_ingest.batches.contradictions import ToldOtherwise
+from ads_ingest.batches.passed_over import Named
 from ads_ingest.known.from_batches import KnownInstructions
 from ads_ingest.known.state import B, KnownState, S
 from caiso.ads.records import WHOLE_CACHE
@@ -28,7 +29,7 @@ _CONTRADICTED = "contradicted"
 _told_otherwise = msgspec.json.Decoder(tuple[ToldOtherwise, ...])
 _missing = msgspec.json.Decoder(tuple[DispatchBatchHeader, ...])
 _header = msgspec.json.Decoder(DispatchBatchHeader)
-_named = msgspec.json.Decoder(dict[str, datetime])
+_named = msgspec.json.Decoder(dict[str, Named])
 
 
 def kept_events(outbox: Outbox, id_prefix: str, kind: type[E]) -> Iterator[E]:
@@ -72,7 +73,7 @@ class Publisher(Generic[B, S]):
 
     Attributes:
         cursor: the UID to continue from.
-        named: every batch that CAISO's lists named, now or before a restart, with the time, as it was kept last.
+        named: every batch as CAISO's lists named it last, now or before a restart.
         had: the open batches that were passed on, now or before a restart, as they were had last.
         lock: of its known states.
     """
@@ -101,7 +102,7 @@ class Publisher(Generic[B, S]):
         self._missing_name = f"missing/{cursor_name}"
         self._missing = outbox.note(self._missing_name) or "[]"
         self._named_name = f"named/{cursor_name}"
-        self.named: Mapping[str, datetime] = _named.decode(outbox.note(self._named_name) or "{}")
+        self.named: Mapping[str, Named] = _named.decode(outbox.note(self._named_name) or "{}")
         self._had_name = f"had/{cursor_name}:"
         kept_had = outbox.notes(self._had_name)
         self.had = {name.removeprefix(self._had_name): _header.decode(text) for name, text in kept_had.items()}
@@ -142,13 +143,13 @@ class Publisher(Generic[B, S]):
             self._outbox.keep_note(self._missing_name, missing)
             self._missing = missing
 
-    def keep_named(self, named: Mapping[str, datetime]) -> None:
+    def keep_named(self, named: Mapping[str, Named]) -> None:
         """Remember which batches CAISO's lists named, once it is safe that those that were not had will be.
 
         Raises:
             sqlite3.Error: it was not kept.
         """
-        if named.keys() != self.named.keys():
+        if named != self.named:
             self._outbox.keep_note(self._named_name, msgspec.json.encode(named).decode())
             self.named = dict(named)
 

@@ -162,10 +162,9 @@ class AdsProcess:
             listing=Listing(
                 ingest.caiso,
                 batches,
-                NonePassedOver(batches, {}),
+                NonePassedOver(batches, {}, timedelta(0)),
                 clock=ingest.clock,
                 silence=of_dispatches,
-                of_trajectories=of_trajectories,
             ),
             alarms=Unalarmed(),
             **around,

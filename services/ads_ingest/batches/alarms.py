@@ -1,8 +1,8 @@
 """Alarms: what somebody should look into though CAISO answers. No batch for long, an outage, a clock that was set.
 
 An empty list may mean that there is nothing, or that CAISO has forgotten the UID that we ask from: the specification leaves
-open how it says that. So all that CAISO has is asked for now and then while nothing comes: after two intervals, sooner when the
-other stream has news, and less and less often. And a silence that lasts is told.
+open how it says that. So all that CAISO has is asked for now and then (`passed_over`), trajectories while none come: after two
+intervals, sooner when there are dispatches, and less and less often. And a silence that lasts is told.
 
 While the wall clock was ahead, what holds today counted as past and was let go of, and CAISO says each thing once: after such a
 step it must be asked for all that it has again. And what was said to be heard then was not heard in what is the future now.

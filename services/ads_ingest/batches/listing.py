@@ -1,7 +1,7 @@
 """Listing: what CAISO names in a round, and whether it may have more.
 
-What is new is asked for first, always. All that CAISO has is asked for as well where its list names nothing new, and it has
-been silent for long (`alarms`) or its lists may have passed something over (`passed_over`).
+What is new is asked for first, always. All that CAISO has is asked for as well where its list names nothing new, now and then,
+and where its lists may have passed something over (`passed_over`). An empty one may also mean that it does not know the UID.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,9 +11,9 @@ from functools import partial
 
 import msgspec
 
-from ads_ingest.batches.alarms import Silence
+from ads_ingest.batches.alarms import CHECK_FIRST, Silence
 from ads_ingest.batches.open_batches import OpenBatches
-from ads_ingest.batches.passed_over import PassedOver
+from ads_ingest.batches.passed_over import Named, PassedOver
 from ads_ingest.caiso import ALL_THE_TIME, NONE_IN_VAIN, Ads, CursorQuestion, Patience, WholeQuestion
 from ads_ingest.translate import translate_header
 from caiso.ads import WHOLE_CACHE
@@ -50,7 +50,7 @@ class Listing:
         batches: what is known of each.
         passed_over: whether CAISO's lists may have.
         clock: the wall clock.
-        silence: since when no batch came, and of_trajectories the same of those.
+        silence: since when no batch came.
     """
 
     def __init__(
@@ -61,21 +61,19 @@ class Listing:
         *,
         clock: Callable[[], datetime],
         silence: Silence,
-        of_trajectories: Silence,
     ) -> None:
         self._caiso = caiso
         self._batches = batches
         self._clock = clock
         self._silence = silence
-        self._of_trajectories = of_trajectories
         self._passed_over = passed_over
         self._of_news, self._of_all = Patience(clock, NONE_IN_VAIN), Patience(clock)
         self._new = CursorQuestion()
         self._whole = WholeQuestion(self._ask_for_all, _uids_of, _these_of, "dispatch batches", "its list left them out")
 
     @property
-    def named(self) -> Mapping[str, datetime]:
-        """Every batch that lists named of late, with the time."""
+    def named(self) -> Mapping[str, Named]:
+        """Every batch that lists named of late."""
         return self._passed_over.named
 
     def after(self, cursor: str) -> Listed:
@@ -85,7 +83,7 @@ class Listing:
             AdsFailure: CAISO could not be asked for new batches.
         """
         listed = Listed(*self._new.since(self._ask, cursor))
-        if listed.cursor == WHOLE_CACHE or self._is_news(listed) or not self._may_have_more(listed):
+        if listed.cursor == WHOLE_CACHE or self._is_news(listed) or not self._passed_over.may_be(listed.cursor, self._clock()):
             return listed
         try:
             return self._all_behind(listed.cursor)
@@ -102,16 +100,9 @@ class Listing:
     def _is_news(self, listed: Listed) -> bool:
         return any(self._batches.get(header.batch_uid) is None for header in listed.answer.headers)
 
-    def _may_have_more(self, listed: Listed) -> bool:
-        is_silent = not listed.answer.headers and self._is_silence_to_check()
-        return is_silent or self._passed_over.may_be(listed.cursor, self._clock())
-
-    def _is_silence_to_check(self) -> bool:
-        return self._silence.is_to_check(self._of_trajectories, self._clock())
-
     def _all_behind(self, cursor: str) -> Listed:
         self._passed_over.note_asking(self._clock())
-        answer, continues = self._whole.since(cursor, self._passed_over.is_new)
+        answer, continues = self._whole.since(cursor, self._news_in)
         self._passed_over.note_told(cursor)
         return Listed(answer, continues)
 
@@ -121,11 +112,12 @@ class Listing:
 
     def _ask_for_all(self, cursor: str) -> DispatchBatchList:
         """Where nothing is new for long, nothing waits for it; else it has little time at first."""
-        is_silent = self._is_silence_to_check()
-        if is_silent:
-            self._silence.note_checked(self._clock())
+        is_silent = self._silence.lasted(self._clock()) >= CHECK_FIRST
         ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
         return self._of_all.ask(ask, timed_out=ALL_THE_TIME if is_silent else None)
+
+    def _news_in(self, everything: DispatchBatchList) -> set[str]:
+        return self._passed_over.news_in(map(translate_header, everything.headers))
 
 
 def _uids_of(listed: DispatchBatchList) -> list[str]:

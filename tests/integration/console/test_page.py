@@ -225,6 +225,7 @@ def test_all_that_a_browser_is_sent_of_a_page_is_far_below_100_kb(
     """But for the stream, which is told packed by nobody and has no end."""
     ingest.say(status(), dot())
     page = opened(browser, console, path).page
+    ingest.say(status(), dot())  # a browser that took long to start finds that nobody has spoken for as long
     shows(page, NUMBER, "12.5", 40)
     if path != "/":
         page.wait_for_selector(".trend canvas")

@@ -9,6 +9,7 @@ from ads_bench import MINUTE, RECHECK, T0, Bench, batch, timed_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ads_ingest.batches.passed_over import EVERY_RECHECKS
 from caiso.ads.records import Question
 
 POLL = timedelta(seconds=10)
@@ -27,6 +28,13 @@ def asked(bench: Bench, operation: str) -> list[str]:
 
 def had(bench: Bench) -> set[str]:
     return {event.batch.batch_uid for event in bench.dispatches()}
+
+
+def newest_had(bench: Bench) -> dict[str, int]:
+    newest: dict[str, int] = {}
+    for event in bench.dispatches():
+        newest[event.batch.batch_uid] = max(newest.get(event.batch.batch_uid, 0), event.batch.revision_no or 0)
+    return newest
 
 
 def test_what_came_before_a_revision_of_our_last_batch_is_had_after_its_recheck(bench: Bench) -> None:
@@ -77,6 +85,18 @@ def test_it_is_had_where_the_revision_came_while_the_process_was_down(bench: Ben
     assert had(bench) == {"B1", "B2"}
 
 
+def test_a_revision_of_what_is_over_is_had_within_an_interval_where_a_later_one_hides_it(bench: Bench) -> None:
+    bench.ads.batches = [batch(1), batch(2)]
+    bench.round()
+    for _ in range(20):
+        bench.round(MINUTE)
+    revised(bench, "B1")
+    revised(bench, "B2")
+    for _ in range(5):
+        bench.round(MINUTE)
+    assert newest_had(bench) == {"B1": 2, "B2": 2}
+
+
 def test_after_a_restart_nothing_that_was_had_is_asked_for_again(bench: Bench) -> None:
     bench.ads.batches = [batch(n, at=T0 + (n - 100) * 5 * MINUTE) for n in range(100)]
     for _ in range(5):
@@ -110,10 +130,10 @@ def test_a_list_of_all_that_does_not_come_holds_nothing_new_up(bench: Bench) -> 
     assert bench.dots() == [("B1", 1.0), ("B2", 2.0)]
 
 
-STEPS = st.lists(st.sampled_from(["issue", "revise the last", "revise one before", "poll", "poll", "restart"]), max_size=25)
+STEP = st.sampled_from(["issue", "revise the last", "revise one before", "poll", "poll", "hour", "restart"])
 
 
-@given(steps=STEPS)
+@given(steps=st.lists(STEP, max_size=25))
 @settings(max_examples=60, deadline=None)
 def test_every_batch_is_had_whatever_changed_before_and_after_it(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -130,9 +150,13 @@ def test_every_batch_is_had_whatever_changed_before_and_after_it(steps: list[str
                     revised(bench, bench.ads.batches[-2].batch_uid)
                 case "poll":
                     bench.round(POLL)
+                case "hour":
+                    bench.round(60 * MINUTE)
                 case "restart":
                     bench.restart()
         for _ in range(12):
             bench.round(POLL)
-        assert had(bench) == {f"B{number}" for number in range(1, issued + 1)}
+        bench.round(EVERY_RECHECKS * RECHECK)
+        bench.round(POLL)
+        assert newest_had(bench) == {each.batch_uid: each.revision_no for each in bench.ads.batches}, steps
         bench.outbox.close()

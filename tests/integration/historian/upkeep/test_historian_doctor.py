@@ -158,7 +158,7 @@ def test_without_tables_it_says_how_to_make_them(
 
 def test_a_clock_that_differs_is_wrong(historian: Command):
     told = wrongs(findings(utc_now() + timedelta(seconds=30)))
-    assert "-30" in told["clock"] or "-29" in told["clock"]
+    assert any(f"-{second}." in told["clock"] for second in (30, 29, 28, 27)), "some of it went by while the machine was busy"
 
 
 @pytest.mark.parametrize(
