@@ -71,7 +71,7 @@ class PassedOver:
 
     def news_in(self, headers: Iterable[DispatchBatchHeader]) -> set[str]:
         """The batches that no list named as they are, of all that CAISO has."""
-        return {header.batch_uid for header in headers if is_news(header, self._known(header.batch_uid))}
+        return {header.batch_uid for header in headers if self._is_news(header)}
 
     def may_be(self, cursor: str, now: datetime) -> bool:
         """Whether lists that continue from a batch, or did from others, may have passed over what came before these changed."""
@@ -93,13 +93,18 @@ class PassedOver:
             batch = self._batches.get(uid)
             self._account(batch.header if batch else known_of(uid, None))
 
-    def _known(self, batch_uid: str) -> DispatchBatchHeader | None:
-        if batch := self._batches.get(batch_uid):
-            return batch.header
-        named = self.named.get(batch_uid)
-        if named is None:
-            return None
-        return DispatchBatchHeader(batch_uid=batch_uid, revision_no=named.revision_no, batch_status=named.batch_status)
+    def _is_news(self, header: DispatchBatchHeader) -> bool:
+        """Whether it is to be had for what the list says. What is open is asked for by itself, of before a restart too."""
+        uid = header.batch_uid
+        if batch := self._batches.get(uid):
+            return is_older(batch.header, header)
+        named = self.named.get(uid)
+        known = (
+            DispatchBatchHeader(batch_uid=uid, revision_no=named.revision_no, batch_status=named.batch_status)
+            if named
+            else None
+        )
+        return is_news(header, known)
 
     def _is_unknown(self, cursor: str) -> bool:
         """Whether it is of before a restart: nobody knows what lists said of it."""
