@@ -99,11 +99,9 @@ class PassedOver:
         if batch := self._batches.get(uid):
             return is_older(batch.header, header)
         named = self.named.get(uid)
-        known = (
-            DispatchBatchHeader(batch_uid=uid, revision_no=named.revision_no, batch_status=named.batch_status)
-            if named
-            else None
-        )
+        if named is None:
+            return True
+        known = msgspec.structs.replace(header, revision_no=named.revision_no, batch_status=named.batch_status)
         return is_news(header, known)
 
     def _is_unknown(self, cursor: str) -> bool:
