@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,8 @@ from containers import Container, docker_answers
 
 IMAGE = "eclipse-mosquitto:2"
 READY_WITHIN_S = 20.0
+KEPT_FOR_S = 300.0
+"""A port is another test's: who is given it listens by then, be the machine as busy as it may."""
 ANY = random.SystemRandom()  # Hypothesis seeds the other one anew for each test: all workers would find the same ports
 AT_ONCE_AS_DEPLOYED = "max_inflight_messages 1000"
 """In deploy/mosquitto, for what is measured: how many messages may be on their way, to the broker or from it; else it is 20."""
@@ -129,15 +132,34 @@ def remove_mosquitto(broker: Mosquitto) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, of those that no system gives to a connection: one would have it meanwhile."""
+    """A port that nobody listens on now, of those that no system gives to a connection: one would have it meanwhile.
+
+    Nor is it given to another test soon: hundreds of processes begin to listen some seconds after they were told where.
+    """
     while True:
         port = ANY.randrange(10_000, 32_000)
+        if not _is_kept_for_us(port):
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
         return port
+
+
+def _is_kept_for_us(port: int) -> bool:
+    """Whether no test that runs beside this one was given a port of late. Each leaves an empty file of its name."""
+    folder = Path(tempfile.gettempdir()) / "dotbus-test-ports"
+    folder.mkdir(exist_ok=True)
+    given = folder / str(port)
+    try:
+        given.touch(exist_ok=False)
+    except FileExistsError:
+        if time.time() - given.stat().st_mtime < KEPT_FOR_S:
+            return False
+        given.touch()
+    return True
 
 
 def wait_for_port(port: int) -> None:
