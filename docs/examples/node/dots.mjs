@@ -116,7 +116,9 @@ export class Dots {
     if (isTorn || states.some((said) => this.goesBack(topic, said, nowS))) return bad("incomplete");
     if (force.length === 0) return bad("expired");
     const top = force.map(({ dot }) => dot).reduce((best, dot) => (above(dot, best) > 0 ? dot : best));
-    const first = force.filter(({ dot }) => above(dot, top) === 0);
+    const alike = force.filter(({ dot }) => above(dot, top) === 0);
+    const last = alike.map(({ dot }) => uid(dot)).reduce((one, other) => (other > one ? other : one)); // as the gateway takes
+    const first = alike.filter(({ dot }) => uid(dot) === last);
     const judged = first.map(({ dot, said }) => ({ dot, said, reasons: new Set([...this.against(said, nowS), ...own(dot)]) }));
     const best = judged.reduce((one, other) => (isBetter(other.reasons, one.reasons) ? other : one));
     const { dot, said, reasons } = best;
@@ -227,6 +229,8 @@ const own = ({ reasons }) => new Set((reasons ?? []).map((each) => ([...LESS_THA
 const isFollowed = (dot, hourly) => (hourly ? [HOURLY, EXCEPTIONAL].includes(dot.batch_type) : dot.batch_type !== HOURLY);
 
 // Of several DOTs in force the one that CAISO received last counts, then the highest revision: above 0 where `dot` is that.
+const uid = (dot) => String(dot.instruction_uid ?? "");
+
 function above(dot, other) {
   const [atS, otherS] = [dot, other].map(({ batch_received_at: at }) => (at == null ? -Infinity : seconds(at)));
   return atS === otherS ? revision(dot) - revision(other) : atS > otherS ? 1 : -1;

@@ -181,7 +181,9 @@ class Dots:
         if not force:
             return Reading(BAD, frozenset({"expired"}))
         top = max(_rank(dot) for dot, _ in force)
-        first = [(dot, self._against(said, now_s) | _own(dot), said) for dot, said in force if _rank(dot) == top]
+        alike = [(dot, said) for dot, said in force if _rank(dot) == top]
+        last = max(_uid(dot) for dot, _ in alike)  # as the gateway takes of such as are alike
+        first = [(dot, self._against(said, now_s) | _own(dot), said) for dot, said in alike if _uid(dot) == last]
         dot, reasons, said = max(first, key=lambda each: (quality(each[1]), -len(each[1])))
         if any(_rank(other) == top and _contradict(other, dot) for other, _ in followed):
             return Reading(BAD, frozenset({"incomplete"}))
@@ -291,6 +293,10 @@ def _is_followed(dot: Message, *, hourly: bool) -> bool:
 def _rank(dot: Message) -> tuple[float, int]:
     """Of several DOTs in force the highest counts."""
     return seconds(dot["batch_received_at"]) if dot.get("batch_received_at") else NEVER_S, revision(dot)
+
+
+def _uid(dot: Message) -> str:
+    return str(dot.get("instruction_uid") or "")
 
 
 def _is_other_version(one: Message, other: Message) -> bool:
