@@ -135,7 +135,7 @@ def all_well(at: datetime) -> list[Mapping[str, Any]]:
 def test_whatever_happens_the_clients_are_never_surer_than_the_rule():
     drawn: list[tuple[History, int, float | None]] = []
 
-    @settings(max_examples=400, derandomize=True)
+    @settings(max_examples=400)
     @given(histories(), st.booleans(), st.sampled_from((0, 1, 10, 60, 250)), st.sampled_from(("five-minute", "hourly")))
     def draw(happens: list[Mapping[str, Any]], well: bool, after_s: int, schedule: str) -> None:  # noqa: FBT001  # drawn
         last = datetime.fromisoformat(str(happens[-1]["at"]))

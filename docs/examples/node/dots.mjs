@@ -143,12 +143,10 @@ export class Dots {
 
   // Whether a source said more of a batch before than it says now. Then nobody can say what holds.
   goesBack(topic, said, nowS) {
-    const now = new Map();
-    for (const dot of said.message.intervals) now.set(dot.batch_uid, Math.max(revision(dot), now.get(dot.batch_uid) ?? -Infinity));
-    const gone = new Set((said.message.withdrawn ?? []).map((each) => each.batch_uid));
+    const [now, gone] = [said.message.intervals, said.message.withdrawn ?? []].map(newest);
     const mayHold = own(said.message).has("incomplete");
     return [...within(this.known, `${topic} ${said.message.source}`)].some(([uid, { revision: before, endS }]) =>
-      now.has(uid) ? now.get(uid) < before : mayHold && endS > nowS && !gone.has(uid),
+      now.has(uid) ? now.get(uid) < before : endS > nowS && (gone.has(uid) ? gone.get(uid) < before : mayHold),
     );
   }
 
@@ -230,6 +228,13 @@ const isFollowed = (dot, hourly) => (hourly ? [HOURLY, EXCEPTIONAL].includes(dot
 
 // Of several DOTs in force the one that CAISO received last counts, then the highest revision: above 0 where `dot` is that.
 const uid = (dot) => String(dot.instruction_uid ?? "");
+
+// Of each batch the highest revision that a message has.
+function newest(parts) {
+  const found = new Map();
+  for (const each of parts) found.set(each.batch_uid, Math.max(revision(each), found.get(each.batch_uid) ?? -Infinity));
+  return found;
+}
 
 function above(dot, other) {
   const [atS, otherS] = [dot, other].map(({ batch_received_at: at }) => (at == null ? -Infinity : seconds(at)));

@@ -206,9 +206,10 @@ class Dots:
     def _goes_back(self, topic: str, said: Said, now_s: float) -> bool:
         """Whether a source said more of a batch before than it says now. Then nobody can say what holds."""
         now = {dot["batch_uid"]: revision(dot) for dot in sorted(said.message["intervals"], key=revision)}
-        gone, may_hold = {each["batch_uid"] for each in said.message.get("withdrawn", ())}, "incomplete" in _own(said.message)
+        gone = {each["batch_uid"]: revision(each) for each in sorted(said.message.get("withdrawn", ()), key=revision)}
+        may_hold = "incomplete" in _own(said.message)
         return any(
-            now[uid] < before if uid in now else may_hold and end_s > now_s and uid not in gone
+            now[uid] < before if uid in now else end_s > now_s and (gone[uid] < before if uid in gone else may_hold)
             for uid, (before, end_s) in self._known[topic, said.message["source"]].items()
         )
 
