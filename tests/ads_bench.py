@@ -10,7 +10,7 @@ from ads_replies import fault
 from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.listing import Listing
 from ads_ingest.batches.outages import Followed, Outages
-from ads_ingest.batches.passed_over import EVERY_RECHECKS, PassedOver
+from ads_ingest.batches.passed_over import PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import View, Views
 from ads_ingest.caiso import UntilStop
@@ -98,7 +98,7 @@ class Bench:
             listing=Listing(
                 caiso,
                 batches,
-                PassedOver(batches, publisher.named, EVERY_RECHECKS * RECHECK),
+                PassedOver(batches, publisher.named, RECHECK),
                 clock=lambda: self.now,
                 silence=self.of_dispatches,
             ),

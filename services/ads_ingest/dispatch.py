@@ -126,7 +126,7 @@ class DispatchStream:
         heard_at = true_at(self._caiso, min(asked_at, self._clock()))
         failures = (*listed.unanswered, *self._heard(heard_at), *self._ask_again(), *self._take_backlog())
         self._changes.commit_round()
-        self._publisher.keep_missing(self._batches.missing_headers(self._clock()))
+        self._keep_listed()
         is_long = self._for_a_while()
         self._validations.send(self._batches, lambda: is_long() or self._is_past(self._batches.next_at))
         now = self._clock()
@@ -138,9 +138,11 @@ class DispatchStream:
         self._alarms.note_heard(now, time_of(self._caiso, now))
         self._listing.note(listed)
         self._changes.note_listed(listed.headers, now)
-        self._publisher.keep_missing(self._batches.missing_headers(now))
-        self._publisher.keep_named(self._listing.named)
+        self._keep_listed()
         self._quarantine_log.of_problems("getDispatchBatchesSinceUID", listed.answer.problems, listed.answer.xml, now)
+
+    def _keep_listed(self) -> None:
+        self._publisher.keep_listed(self._batches.missing_headers(self._clock()), self._listing.named, self._clock())
 
     def _withdraw_what_asks_nothing(self) -> None:
         """What the list tells of a cancel counts before any document is asked for, which may take long."""

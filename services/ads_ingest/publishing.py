@@ -132,26 +132,20 @@ class Publisher(Generic[B, S]):
         """What CAISO listed and was not had, as it was kept last."""
         return _missing.decode(self._missing)
 
-    def keep_missing(self, headers: Sequence[DispatchBatchHeader]) -> None:
-        """Remember what CAISO listed and was not had: after a restart its list may begin behind it.
+    def keep_listed(self, missing: Sequence[DispatchBatchHeader], named: Mapping[str, Named], now: datetime) -> None:
+        """Remember what CAISO listed and was not had, and what it listed at all: after a restart its list may begin behind it.
 
         Raises:
-            sqlite3.Error: it was not kept.
+            sqlite3.Error: nothing of it was kept.
         """
-        missing = msgspec.json.encode(headers).decode()
-        if missing != self._missing:
-            self._outbox.keep_note(self._missing_name, missing)
-            self._missing = missing
-
-    def keep_named(self, named: Mapping[str, Named]) -> None:
-        """Remember which batches CAISO's lists named, once it is safe that those that were not had will be.
-
-        Raises:
-            sqlite3.Error: it was not kept.
-        """
+        text, notes = msgspec.json.encode(missing).decode(), dict[str, str | None]()
+        if text != self._missing:
+            notes[self._missing_name] = text
         if named != self.named:
-            self._outbox.keep_note(self._named_name, msgspec.json.encode(named).decode())
-            self.named = dict(named)
+            notes[self._named_name] = msgspec.json.encode(named).decode()
+        if notes:
+            self._outbox.commit(now, notes=notes)
+            self._missing, self.named = text, dict(named)
 
     def forget_had(self, still_open: Collection[str], now: datetime) -> None:
         """Forget what was had of batches that are not open any more.

@@ -15,7 +15,7 @@ from ads_ingest.batches.alarms import ClockSteps, DispatchAlarms, Silence
 from ads_ingest.batches.listing import Listing
 from ads_ingest.batches.open_batches import OpenBatches, vouched_for
 from ads_ingest.batches.outages import Followed, Outages
-from ads_ingest.batches.passed_over import EVERY_RECHECKS, PassedOver
+from ads_ingest.batches.passed_over import PassedOver
 from ads_ingest.batches.validations import Validations
 from ads_ingest.batches.views import Sights, View, Views
 from ads_ingest.caiso import Ads, UntilStop
@@ -226,7 +226,7 @@ def _wire_account(
         unassigned=unassigned,
         instructions=known_states.instructions,
     )
-    batches, all_every = views.own.batches, timedelta(seconds=EVERY_RECHECKS * settings.recheck_s)
+    batches, recheck = views.own.batches, timedelta(seconds=settings.recheck_s)
     changes = DispatchChanges(caiso, dots, shared.sender, batches=batches, views=views, clock=clock, note_seen=note_seen)
     dispatches = DispatchStream(
         caiso,
@@ -238,7 +238,7 @@ def _wire_account(
         changes=changes,
         clock=clock,
         clock_steps=ClockSteps(clock, shared.monotonic_s),
-        listing=Listing(caiso, batches, PassedOver(batches, dots.named, all_every), clock=clock, silence=of_dispatches),
+        listing=Listing(caiso, batches, PassedOver(batches, dots.named, recheck), clock=clock, silence=of_dispatches),
         alarms=DispatchAlarms(of_dispatches, alarm_after, outages(DISPATCH, "dispatch batches")),
     )
     trajectories = TrajectoryStream(

@@ -7,7 +7,7 @@ and where its lists may have passed something over (`passed_over`). An empty one
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Listed:
     cursor: str
     unanswered: tuple[AdsFailure, ...] = ()
 
-    @property
+    @cached_property
     def headers(self) -> Sequence[DispatchBatchHeader]:
         """Of each batch, in CAISO's order."""
         return tuple(translate_header(header) for header in self.answer.headers)
@@ -98,23 +98,24 @@ class Listing:
         self._passed_over.note_listed(listed.cursor, listed.headers, now)
 
     def _is_news(self, listed: Listed) -> bool:
-        return any(self._batches.get(header.batch_uid) is None for header in listed.answer.headers)
+        return any(self._batches.get(header.batch_uid) is None for header in listed.headers)
 
     def _all_behind(self, cursor: str) -> Listed:
         self._passed_over.note_asking(self._clock())
         answer, continues = self._whole.since(cursor, self._news_in)
-        self._passed_over.note_told(cursor)
+        self._passed_over.note_told(cursor, self._clock())
         return Listed(answer, continues)
 
     def _ask(self, cursor: str) -> DispatchBatchList:
-        ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
-        return self._of_news.ask(ask, timed_out=ALL_THE_TIME if cursor == WHOLE_CACHE else None)
+        return self._listed(self._of_news, cursor, has_time=cursor == WHOLE_CACHE)
 
     def _ask_for_all(self, cursor: str) -> DispatchBatchList:
         """Where nothing is new for long, nothing waits for it; else it has little time at first."""
-        is_silent = self._silence.lasted(self._clock()) >= CHECK_FIRST
+        return self._listed(self._of_all, cursor, has_time=self._silence.lasted(self._clock()) >= CHECK_FIRST)
+
+    def _listed(self, patience: Patience, cursor: str, *, has_time: bool) -> DispatchBatchList:
         ask = partial(self._caiso.get_dispatch_batches_since_uid, cursor)
-        return self._of_all.ask(ask, timed_out=ALL_THE_TIME if is_silent else None)
+        return patience.ask(ask, timed_out=ALL_THE_TIME if has_time else None)
 
     def _news_in(self, everything: DispatchBatchList) -> set[str]:
         return self._passed_over.news_in(map(translate_header, everything.headers))
