@@ -74,10 +74,10 @@ class Container:
             self._container.with_volume_mapping(here, there, "ro")
         self._made = False
 
-    def _share_network(self, *command: str) -> None:
+    def _share_network(self) -> None:
         """Listen here with no proxy between, which takes as much of a core as a database that is asked little."""
         self._container.ports.clear()
-        self._container.with_command([*command]).with_kwargs(network_mode="host")
+        self._container.with_kwargs(network_mode="host")
 
     def start(self) -> None:
         """Make it, or start again what was killed."""

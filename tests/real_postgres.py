@@ -93,8 +93,9 @@ class ContainerPostgres(Container):
         environment = {"POSTGRES_PASSWORD": PASSWORD, "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256"}
         command = ("postgres", *NO_WAITING_FOR_DISKS)
         if sys.platform == "linux":  # elsewhere Docker runs in a machine of its own
-            super().__init__(IMAGE, port, port, environment={**environment, "PGPORT": str(port)}, command=command)
-            self._share_network(*command, "-h", "127.0.0.1")
+            listening = (*command, "-h", "127.0.0.1")
+            super().__init__(IMAGE, port, port, environment={**environment, "PGPORT": str(port)}, command=listening)
+            self._share_network()
         else:
             super().__init__(IMAGE, 5432, port, environment=environment, command=command)
 

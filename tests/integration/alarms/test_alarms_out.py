@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from alarms_process import Process
 from listening import Listener
 from msgspec.structs import replace
-from real_mosquitto import Mosquitto
+from real_mosquitto import Mosquitto, free_port
 from receiving import MailServer, Program
 from waiting import eventually
 
@@ -25,12 +24,6 @@ from dotbus.testing import samples
 pytestmark = pytest.mark.integration
 TOPICS = Topics()
 PASSWORD, KEY = "swordfish-4711", "key-of-the-pager-0815"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def receivers(mail_port: int, hook_port: int) -> str:
