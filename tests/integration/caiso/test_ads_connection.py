@@ -40,6 +40,7 @@ class Server:
         self.url = f"https://127.0.0.1:{self._listening.getsockname()[1]}/ADS/APIWebService/v7"
         self.requests: list[bytes] = []
         self.versions: list[str | None] = []
+        self.answered = 0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -52,6 +53,7 @@ class Server:
                 self.versions.append(connection.version())
                 self.requests.append(read_request(connection))
                 self._answer(connection)
+                self.answered += 1
 
     def close(self) -> None:
         self._listening.close()
@@ -204,18 +206,18 @@ def test_each_broken_reply_is_one_exception_with_the_bytes_that_came(
 
 
 def test_a_reply_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys) -> None:
-    began = time.monotonic()
-    with asking(keys, dripping) as (source, _server), pytest.raises(TimedOut, match="not complete"):
-        source.fetch(QUESTION)
-    assert time.monotonic() - began < 3.0
+    with asking(keys, dripping) as (source, server):
+        with pytest.raises(TimedOut, match="not complete"):
+            source.fetch(QUESTION)
+        assert server.answered == 0, "still dripping"
 
 
 @pytest.mark.parametrize("answer", [dripping_its_header, dripping_headers])
 def test_a_header_that_drips_is_cut_off_at_the_time_out_as_a_whole(keys: Keys, answer: Callable[[ssl.SSLSocket], None]) -> None:
-    began = time.monotonic()
-    with asking(keys, answer) as (source, _server), pytest.raises(TimedOut, match="no reply within 1 s"):
-        source.fetch(QUESTION)
-    assert time.monotonic() - began < 3.0
+    with asking(keys, answer) as (source, server):
+        with pytest.raises(TimedOut, match="no reply within 1 s"):
+            source.fetch(QUESTION)
+        assert server.answered == 0, "still dripping"
 
 
 def test_a_question_with_less_time_than_others_is_cut_off_at_its_own(keys: Keys) -> None:
@@ -230,20 +232,23 @@ def test_a_question_with_less_time_than_others_is_cut_off_at_its_own(keys: Keys)
 def test_a_server_that_does_not_finish_the_handshake_is_left_at_the_time_out(keys: Keys) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
-        began = time.monotonic()
         with asking(keys, silent, url=url) as (source, _server), pytest.raises(TimedOut):
             source.fetch(QUESTION)
-    assert time.monotonic() - began < 3.0
 
 
 def test_a_name_that_is_not_resolved_in_time_ends_the_question(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: [over.wait(10)][:0])
-    began = time.monotonic()
+    over, given_up = threading.Event(), threading.Event()
+
+    def resolving(*_args: object, **_named: object) -> list[object]:
+        if not over.wait(60):
+            given_up.set()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolving)
     with asking(keys, silent) as (source, _server), pytest.raises(TimedOut):
         source.fetch(QUESTION)
+    assert not given_up.is_set(), "still resolving"
     over.set()
-    assert time.monotonic() - began < 3.0
 
 
 def test_a_reply_without_end_is_cut_off_at_the_bound(keys: Keys) -> None:

