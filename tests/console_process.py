@@ -48,7 +48,7 @@ class ConsoleProcess:
     def is_ready(self) -> bool:
         """Whether it hears the broker."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=20) as reply:
                 return reply.status == 200
         except OSError:
             return False
@@ -66,7 +66,7 @@ class ConsoleProcess:
 
     def metric(self, name: str) -> float:
         """One of its own."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=20) as reply:
             lines = reply.read().decode().splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 

@@ -158,7 +158,7 @@ def check_health(file: Path) -> subprocess.CompletedProcess[str]:
 
 def shake_hands(broker: Broker, context: ssl.SSLContext) -> bool:
     with (
-        socket.create_connection(("127.0.0.1", broker.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", broker.port), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         return secure.version() in {"TLSv1.2", "TLSv1.3"}

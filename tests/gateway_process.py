@@ -117,7 +117,7 @@ class Process:
             env=os.environ | {f"MODBUS_GATEWAY_{name}": value for name, value in environment.items()},
             stderr=self.log,
         )
-        self.client = ModbusTcpClient("127.0.0.1", port=self.port, timeout=5, retries=0)
+        self.client = ModbusTcpClient("127.0.0.1", port=self.port, timeout=20, retries=0)
         eventually(self.client.connect)
 
     def words(self, address: int, count: int) -> list[int]:
@@ -138,7 +138,7 @@ class Process:
         )
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}{path}", timeout=20) as reply:
             return reply.read().decode()
 
     def is_ready(self) -> bool:

@@ -13,7 +13,7 @@ from modbus_gateway.wire.server import Server
 from modbus_gateway.wire.tables import Tables
 from modbus_gateway.wire.writing import NothingWritable
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 class Counted:

@@ -11,7 +11,7 @@ from pymodbus.client import ModbusTcpClient, ModbusTlsClient
 from pymodbus.pdu import ModbusPDU
 from pyModbusTCP.client import ModbusClient
 
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 Words = list[int] | int
 
 

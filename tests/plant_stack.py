@@ -180,7 +180,7 @@ class PlantStack:
 
     def ask_simulator(self, path: str, **body: object) -> None:
         """POST to the simulator's own address: a fault, a cancellation, a revision."""
-        requests.post(f"http://127.0.0.1:{self._ports['admin']}{path}", json=body, timeout=5).raise_for_status()
+        requests.post(f"http://127.0.0.1:{self._ports['admin']}{path}", json=body, timeout=20).raise_for_status()
 
     def shown(self, resource_id: str = RESOURCES[0], unit_id: int = 11) -> dict[str, Shown]:
         """What the registers of one resource and of the whole unit show now, by quantity; empty while nobody serves them."""

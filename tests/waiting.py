@@ -8,7 +8,7 @@ T = TypeVar("T")
 SOON_S, AT_LEAST_EVERY_S = 0.02, 0.25
 
 
-def eventually(probe: Callable[[], T], within_s: float = 15.0, every_s: float | None = None) -> T:
+def eventually(probe: Callable[[], T], within_s: float = 30.0, every_s: float | None = None) -> T:
     """The first true value of `probe`.
 
     Args:

@@ -46,7 +46,7 @@ def stack(tmp_path: Path, broker: Mosquitto, postgres: Postgres) -> Iterator[Pla
 def issued(stack: PlantStack) -> tuple[str, str]:
     """Batch and instruction of an hourly pre-dispatch of 40 MW that was just received."""
     order = {"kind": "hourly", "resources": [RESOURCE], "dot_mw": 40.0}
-    batch = requests.post(f"http://127.0.0.1:{stack.port('admin')}/issue", json=order, timeout=5).json()
+    batch = requests.post(f"http://127.0.0.1:{stack.port('admin')}/issue", json=order, timeout=20).json()
     return batch["batch_uid"], batch["instructions"][0]["instruction_uid"]
 
 
@@ -76,7 +76,7 @@ def accepted_mw(stack: PlantStack, instruction_uid: str) -> float | None:
 
 def asked(stack: PlantStack, instruction_uid: str) -> list[int]:
     """The result codes that the simulator gave to answers to an instruction."""
-    answers = requests.get(f"http://127.0.0.1:{stack.port('admin')}/answers", timeout=5).json()
+    answers = requests.get(f"http://127.0.0.1:{stack.port('admin')}/answers", timeout=20).json()
     return [each["result_code"] for each in answers if each["instruction_uid"] == instruction_uid]
 
 

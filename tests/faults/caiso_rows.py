@@ -120,7 +120,7 @@ def declined(stack: FaultStack) -> Iterator[None]:
         data=DECLINE.format(batch=batch.batch_uid, instruction=instruction.instruction_uid),
         cert=str(folder / "client.pem"),
         verify=str(folder / "ca.pem"),
-        timeout=5,
+        timeout=20,
     )
     assert ">0<" in reply.text, reply.text
     yield

@@ -217,7 +217,7 @@ def hung_clients(stack: FaultStack) -> Iterator[None]:
     with ExitStack() as opened:
         for _ in range(HUNG_CLIENTS):
             with suppress(OSError):
-                client = opened.enter_context(socket.create_connection(("127.0.0.1", stack.plant.port("modbus")), timeout=5))
+                client = opened.enter_context(socket.create_connection(("127.0.0.1", stack.plant.port("modbus")), timeout=20))
                 client.sendall(b"\x00\x01\x00\x00\x00\x06\x0b")
         yield
 

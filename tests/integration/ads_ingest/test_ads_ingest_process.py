@@ -87,7 +87,7 @@ def test_killed_and_started_again_it_goes_on_without_a_gap_and_goes_in_order(
         process = start(broker, caiso, keys, tmp_path, health_port)
         eventually(lambda: max(listener.seqs()) > before + 3, within_s=30)
         status = eventually(lambda: (s := listener.status()) and s.online and all(u.ok for u in s.upstreams) and s)
-        with urllib.request.urlopen(f"http://127.0.0.1:{health_port}/metrics", timeout=5) as metrics:
+        with urllib.request.urlopen(f"http://127.0.0.1:{health_port}/metrics", timeout=20) as metrics:
             assert b'ads_ingest_last_ok_timestamp_seconds{upstream="ads_dispatch"}' in metrics.read()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

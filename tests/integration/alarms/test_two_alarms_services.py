@@ -44,7 +44,7 @@ class Named(Process):
     def health(self) -> dict[str, object]:
         """What it says to whoever asks; nothing while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/health", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/health", timeout=20) as reply:
                 return dict(json.load(reply))
         except urllib.error.HTTPError as error:
             return dict(json.load(error))

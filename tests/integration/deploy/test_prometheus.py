@@ -63,7 +63,7 @@ class Prometheus:
         if with_certificate:
             trust.load_cert_chain(self._credentials / "operator" / "client.pem")
         address = f"https://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(words)}"
-        with urllib.request.urlopen(address, timeout=5, context=trust) as reply:
+        with urllib.request.urlopen(address, timeout=20, context=trust) as reply:
             return json.load(reply)["data"]
 
     def answers(self) -> bool:

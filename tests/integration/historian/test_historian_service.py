@@ -232,7 +232,7 @@ def test_a_database_that_answers_and_takes_no_row_is_not_well_until_it_takes_the
 
 def served(port: str, what: str) -> tuple[int, str]:
     """What the historian answers to whoever watches it."""
-    answer = requests.get(f"http://127.0.0.1:{port}/{what}", timeout=5)
+    answer = requests.get(f"http://127.0.0.1:{port}/{what}", timeout=20)
     return answer.status_code, answer.text
 
 

@@ -54,11 +54,11 @@ class Scene:
 
     def order(self, fault: str, times: int = 1) -> None:
         order = {"service": "oasis", "fault": fault, "times": times}
-        requests.post(f"{self.admin}/faults", json=order, timeout=5).raise_for_status()
+        requests.post(f"{self.admin}/faults", json=order, timeout=20).raise_for_status()
 
     def truth(self, market: Market, node: str, start: datetime, end: datetime) -> list[dict[str, object]]:
         query = {"market": market.value, "node": node, "start": start.isoformat(), "end": end.isoformat()}
-        reply = requests.get(f"{self.admin}/prices", params=query, timeout=5)
+        reply = requests.get(f"{self.admin}/prices", params=query, timeout=20)
         reply.raise_for_status()
         prices: list[dict[str, object]] = reply.json()
         return prices

@@ -30,7 +30,7 @@ def has_stepped_back(process: Process) -> bool:
 
 def health(process: Process) -> tuple[int, dict[str, object]]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{process.health_port}/health", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{process.health_port}/health", timeout=20) as reply:
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

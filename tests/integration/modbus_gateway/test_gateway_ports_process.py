@@ -68,7 +68,7 @@ class Gateway:
         return process.poll() is None
 
     def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['HEALTH_PORT']}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['HEALTH_PORT']}/metrics", timeout=20) as reply:
             return reply.read().decode()
 
 

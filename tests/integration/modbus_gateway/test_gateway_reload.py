@@ -41,7 +41,7 @@ class Clients:
             thread.start()
 
     def _run(self) -> None:
-        client = ModbusTcpClient("127.0.0.1", port=self.port, timeout=5, retries=0)
+        client = ModbusTcpClient("127.0.0.1", port=self.port, timeout=20, retries=0)
         assert client.connect()
         try:
             while not self._stop.is_set():

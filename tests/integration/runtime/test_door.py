@@ -72,7 +72,7 @@ def test_whoever_made_room_holds_no_file_of_the_process_any_more(port: Port, mon
     before, here = psutil.Process().num_fds(), 60
     held = [port.silent() for _ in range(here)]
     assert port.ask() == 200
-    eventually(lambda: psutil.Process().num_fds() <= before + here + 2 * 3, within_s=5.0)
+    eventually(lambda: psutil.Process().num_fds() <= before + here + 2 * 3)
     for one in held:
         one.close()
 

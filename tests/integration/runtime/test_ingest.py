@@ -41,7 +41,7 @@ def ingest_in(
 
 def probe(port: int, address: str = "/health") -> tuple[int, dict[str, object]]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{address}", timeout=20) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         return refused.code, json.load(refused)

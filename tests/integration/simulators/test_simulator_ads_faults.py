@@ -90,7 +90,7 @@ def test_a_dripping_reply_begins_and_never_comes_to_its_end(ads: Ads):
     ads.admin("/faults", service="ads", fault="drip")
     body = '<a:isNewTrajData xmlns:a="urn-com-caiso-ads-webservices-api"><batchUID>-1</batchUID></a:isNewTrajData>'
     question = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>{body}</e:Body></e:Envelope>'
-    with ads.session.post(ads.at.ads, data=question, stream=True, timeout=5) as reply:
+    with ads.session.post(ads.at.ads, data=question, stream=True, timeout=20) as reply:
         assert reply.raw.read(2) == b"<?"
         assert int(reply.headers["Content-Length"]) > 100
 

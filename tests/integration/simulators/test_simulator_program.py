@@ -46,7 +46,7 @@ def test_a_signal_ends_it_in_order_even_while_a_reply_hangs(keys: Keys, number: 
         assert process.stderr is not None
         assert process.stderr.read() == ""
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=5)
+        socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
 def test_a_terminal_that_is_closed_does_not_end_it(keys: Keys) -> None:

@@ -20,7 +20,7 @@ def answers():
         health.clear()
         health.update(known)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{address}", timeout=5) as got:
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{address}", timeout=20) as got:
                 return got.status, json.load(got)
         except urllib.error.HTTPError as refused:
             return refused.code, json.load(refused)
@@ -47,7 +47,7 @@ def test_metrics_are_told_to_who_says_the_token_and_health_to_everyone(said: str
         headers = {"Authorization": said} if said else {}
         request = urllib.request.Request(f"http://127.0.0.1:{server.port}{address}", headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as got:
+            with urllib.request.urlopen(request, timeout=20) as got:
                 return got.status
         except urllib.error.HTTPError as refused:
             refused.close()
