@@ -292,7 +292,7 @@ INGEST_ROWS = (
 BROKER_ROWS = (
     Row("broker_killed", "The broker is killed", broker_killed, all_have(Reason.BROKER_LOST, Reason.STALE)),
     Row("broker_back", "The broker is back", broker_back, **BACK),
-    Row("broker_hung", "The broker hangs with its connections open", broker_hung, all_have(Reason.STALE)),
+    Row("broker_hung", "The broker hangs with its connections open", broker_hung, all_have(Reason.BROKER_LOST, Reason.STALE)),
     Row(
         "broker_empty",
         "The broker is back without retained states while the ingests are gone",
