@@ -301,6 +301,7 @@ class Attack:
     recording: Recording
     story: Story
     victim: str
+    is_of_group: bool = False
     seen: set[tuple[str, NodePrice]] = field(default_factory=set)
     checked: int = 0
 
@@ -394,7 +395,7 @@ def attacked(recording: Recording, victim: int, group: str = "") -> Callable[[Pa
 
     def begin(folder: Path) -> Attack:
         story = Story(folder, (recording.market,), (group, *nodes) if group else nodes, begin=recording.begin, **pace)
-        return Attack(recording, story, nodes[victim % len(nodes)])
+        return Attack(recording, story, nodes[victim % len(nodes)], bool(group))
 
     return begin
 
@@ -448,6 +449,7 @@ def test_one_node_s_fault_costs_no_other_node_a_price(tmp_path: Path, recording:
 @example(Market.DAM, 0, [("40 days ahead", 0, 1900), ("one LMP missing", 4, 400)], False, "")  # noqa: FBT003
 @example(Market.DAM, 0, [("a node blank", 0, 60), ("null for one LMP", 1, 400)], False, "")  # noqa: FBT003
 @example(Market.RTPD, 0, [("NaN for all of a node", 0, 60)], True, "ALL")  # noqa: FBT003
+@example(Market.RTPD, 0, [("4 days ahead", 0, 400), ("NaN for all of a node", 0, 400)], False, "ALL")  # noqa: FBT003
 @thorough
 def test_whatever_caiso_answers_nothing_false_is_said_and_a_good_answer_recovers(
     market: Market,
@@ -481,7 +483,8 @@ def recovered(attack: Attack) -> None:
     told = attack.told()
     begin = min(start for _, start in told)
     assert told >= {(node, start) for node, start in attack.truth if begin <= start < now - interval}
-    assert datetime.fromisoformat(one.outbox.cursors()[market]) >= now - interval
+    cursor, complete = datetime.fromisoformat(one.outbox.cursors()[market]), now - interval
+    assert cursor >= (gaps.piece_of(market, complete).start if attack.is_of_group else complete), "a group's moves by pieces"
     for node in attack.recording.nodes:
         state = one.state(market, node)
         assert (state.reasons, state.valid_until > now) == ((), True)
