@@ -24,7 +24,7 @@ from launcher.look.sent import SentBatch
 from modbus_gateway.map.draft import read_map
 
 INTERVAL_S = 8
-LIMITS_S = {"stale_after_s": 6.0, "price_stale_after_s": 7.0, "trajectory_stale_after_s": 14.0}
+LIMITS_S = {"stale_after_s": 6.0, "price_stale_after_s": 7.0, "trajectory_stale_after_s": 17.0}
 CONFIG = """
 environment = "{accept}"
 [[plant]]
