@@ -24,8 +24,9 @@ from dotbus.runtime.mqtt.messages import Delivery
 from modbus_gateway.map.register_map import RegisterMap
 from modbus_gateway.wire.images.current_image import CurrentImage
 
-WAITING_MANY: Final = 100
-"""Messages that come at once only as a connection begins: these are taken first, so that each thing is written once for all."""
+WAITING_MANY: Final = 25
+"""So many wait only when a whole batch is said, or as a connection begins. Then they are taken first: each thing is written
+once for all, and whoever asks for one of them has it written then. A thousand a second come in smaller parts."""
 WAITING_MOST: Final = 1000
 """Messages that may wait for their turn; more are left with the system, and so with the broker."""
 ROOM_WITHIN_S: Final = 1.0
