@@ -35,7 +35,7 @@ from dotbus.runtime.mqtt.messages import BusError, Delivery, Outgoing, PublishRe
 from dotbus.runtime.process import EXIT_FAILED, load_or_exit
 from dotbus.runtime.settings.settings import BusSettings, ConfigSettings, load_settings
 
-STATE_WITHIN_S = 5.0
+STATE_WITHIN_S = 10.0
 EXIT_UNKNOWN = 3
 ANSWER_WITHIN_S = 60.0
 """Longer than CAISO may take to answer it, after one that was before it."""

@@ -11,7 +11,7 @@ from dotbus.contracts.messages import Environment
 from historian.api.problems import Problem
 from historian.api.request.times import Clock, Zone, instant_of
 from historian.write.reading.digest import PRICE_COLUMNS
-from historian.write.reading.events import MAX_NAME
+from historian.write.reading.events import MAX_NAME, MAX_QUANTITY
 from historian.write.storing.price_times import Values
 
 INTERVALS: Final[Mapping[str, timedelta]] = {
@@ -131,6 +131,8 @@ def _number(name: str, value: object) -> float | None:
         number = float(value)
     if not math.isfinite(number):
         raise RowRefused(f"{name} is {value!r}, which is no number")
+    if abs(number) > MAX_QUANTITY:
+        raise RowRefused(f"{name} is {value!r}; no price is beyond {MAX_QUANTITY:g}")
     return number
 
 

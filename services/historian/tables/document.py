@@ -95,7 +95,7 @@ and `SET jit = off`, without which a question of milliseconds may be compiled fo
   the one never stands for the other.
 - Times are UTC (`timestamptz`). Megawatts, megawatt-hours and dollars are as CAISO gave them; absent is null, never 0.
 - Nothing of an event is ever changed. A revision is a row of its own, and what contradicts something that is stored is kept as
-  a dead letter.
+  a dead letter. So is a DOT, a DOP or a price beyond 1e15, which there cannot be: no sum or mean of it would be a number.
 - `environment` says which CAISO spoke. A database that a simulator and a plant both wrote to needs it in every question.
 
 ## Questions

@@ -378,8 +378,8 @@ def test_a_command_line_accepts_and_says_what_became_of_it(stack: Stack) -> None
         assert stack.instruction(uid)["accept_dot_mw"] == 40.0
         status, said, _ = stack.run("accept", RESOURCE, uid)
         assert (status, said) == (1, "refused: CAISO has this answer already: accept\n")
-        status, said, _ = stack.run("decline", RESOURCE, uid, "--reason", "11")
-        assert status == 0
+        status, said, told = stack.run("decline", RESOURCE, uid, "--reason", "11")
+        assert (status, said.partition(":")[0]) == (0, "taken"), told
         assert stack.instruction(uid)["accept_dot_mw"] == 0.0
         status, _, told = stack.run("accept", RESOURCE, "another")
         assert status == 1

@@ -108,11 +108,13 @@ def test_what_is_refused_is_told_by_its_line_and_all_others_are_stored(run, data
         f"{NODE},RTM,2026-10-13T14:30:00Z,1_000",
         f"{NODE},RTM,2026-10-13T14:30:00Z,\u0661\u0662",
         f"{NODE},RTM,2026-10-13T14:30:00Z,-3",
+        f"{NODE},RTM,2026-10-13T14:35:00Z,1e16",
     ]
     result = run("import", csv_of(tmp_path, HEADER + "\n".join(lines) + "\n"))
-    assert (result.exit_code, result.stdout) == (1, "2 prices stored, 0 were there already, 12 refused\n")
+    assert (result.exit_code, result.stdout) == (1, "2 prices stored, 0 were there already, 13 refused\n")
     told = dict(line.split(": ", 1) for line in result.stderr.splitlines())
-    assert list(told) == [f"line {number}" for number in range(3, 15)]
+    assert list(told) == [f"line {number}" for number in (*range(3, 15), 16)]
+    assert told["line 16"] == "lmp_usd_per_mwh is '1e16'; no price is beyond 1e+15"
     assert told["line 4"] == "2026-10-13T14:06:00Z begins no interval of RTM, which lasts 5 minutes"
     assert "does not say its zone" in told["line 5"]
     assert told["line 10"] == f"{NODE} in RTM from 2026-10-13T14:00Z is 1.5 in line 2, which stays"

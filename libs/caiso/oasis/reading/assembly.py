@@ -190,7 +190,7 @@ def _equal(one: Floats, other: Floats) -> Flags:
 def _is_doubtful(values: Mapping[Component, Floats]) -> Flags:
     """Where the LMP is not the sum of its parts. Without one of the three that every market has nobody can say."""
     ghg = np.nan_to_num(values[Component.GHG], nan=0.0)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(invalid="ignore"):
         parts = values[Component.ENERGY] + values[Component.CONGESTION] + values[Component.LOSS]
         distance: Floats = np.abs(values[Component.LMP] - parts - ghg)
         is_far: Flags = distance > TOLERANCE_USD_PER_MWH

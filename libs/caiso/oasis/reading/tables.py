@@ -24,6 +24,8 @@ _TEXT: Final = pa.dictionary(pa.int32(), pa.binary())
 _BLOCK_BYTES: Final = 512 * 1024
 """Of text that is read at once. pyarrow unpacks up to thirty-two of them ahead, of each member."""
 _SHOWN: Final = 40
+PRICE_MOST_USD_PER_MWH: Final = 1e12
+"""No price is beyond it. With numbers much larger sums and means overflow."""
 _TO_ASCII: Final = bytes(range(128)) + b"?" * 128
 _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 
@@ -100,7 +102,7 @@ def read_table(open_member: Callable[[], Member]) -> Table:
 
 
 class _NotNumbers(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow has no types
-    """A price that is a float by its form and yet no number: NaN, or one without end."""
+    """A price that is a float by its form and yet none: NaN, or one beyond all prices."""
 
 
 def _read(member: Member, price_type: pa.DataType) -> Table:
@@ -168,7 +170,7 @@ def _piece(batch: pa.RecordBatch) -> RawColumns:
     if price.type == _TEXT:
         return _raw(texts, *numbers_of(price))
     values = price.to_numpy(zero_copy_only=False)
-    if np.isfinite(values).sum() + price.null_count < len(values):
+    if (np.abs(values) <= PRICE_MOST_USD_PER_MWH).sum() + price.null_count < len(values):
         raise _NotNumbers("a price that is no number")
     return _raw(texts, values, {})
 
@@ -190,7 +192,7 @@ def numbers_of(column: pa.DictionaryArray) -> tuple[Floats, dict[int, str]]:
 
 def _number(text: bytes | None) -> float:
     value = float(text) if text and _NUMBER.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else math.nan
+    return value if abs(value) <= PRICE_MOST_USD_PER_MWH else math.nan
 
 
 def _shown(text: bytes | None) -> str:

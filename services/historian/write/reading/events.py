@@ -30,6 +30,8 @@ from dotbus.contracts.topics import Subject
 MAX_NAME: Final = 200
 MAX_SEQ: Final = 2**63 - 2
 """The largest number that PostgreSQL's ranges of bigint can hold."""
+MAX_QUANTITY: Final = 1e15
+"""No power, energy or price is as large. Of much larger ones sums and differences overflow: views and means had no answer."""
 
 _UNNAMED: Final = "/unnamed"
 """Ends the key of an event without instructions: it may be that its source does not see the resource."""
@@ -38,6 +40,8 @@ Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 """What is part of a key has an end."""
 NonEmptyName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 """What tells one thing from all others of its kind: of two without a name nobody could say whether they are one."""
+Quantity = Annotated[float, msgspec.Meta(ge=-MAX_QUANTITY, le=MAX_QUANTITY)]
+KeptColumn = Annotated[tuple[Quantity | None, ...], msgspec.Meta(max_length=MAX_NODES)]
 KeptSeq = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQ)]
 Place = tuple[str, str | None]
 
@@ -57,12 +61,16 @@ class KeptBatch(DispatchBatchHeader, frozen=True, kw_only=True, omit_defaults=Tr
 class KeptDetail(InstructionDetail, frozen=True, kw_only=True, omit_defaults=True):
     """A segment of an instruction."""
 
+    segment_mw: Quantity | None = None
     extra: Extra = msgspec.field(default_factory=_nothing)
 
 
 class KeptInstruction(Instruction, frozen=True, kw_only=True, omit_defaults=True):
     """An instruction."""
 
+    dot_mw: Quantity | None = None
+    accept_dot_mw: Quantity | None = None
+    opr_accept_dot_mw: Quantity | None = None
     details: tuple[KeptDetail, ...] = ()
     extra: Extra = msgspec.field(default_factory=_nothing)
 
@@ -96,12 +104,14 @@ class KeptCurve(TrajectoryBatchHeader, frozen=True, kw_only=True, omit_defaults=
 class KeptDop(Dop, frozen=True, kw_only=True, omit_defaults=True):
     """A point of a trajectory."""
 
+    dop_mw: Quantity | None = None
     extra: Extra = msgspec.field(default_factory=_nothing)
 
 
 class KeptCompliance(Compliance, frozen=True, kw_only=True, omit_defaults=True):
     """A compliance record."""
 
+    expected_mwh: Quantity | None = None
     extra: Extra = msgspec.field(default_factory=_nothing)
 
 
@@ -183,6 +193,11 @@ class KeptPrices(Prices, frozen=True, kw_only=True, tag="prices"):
     seq: KeptSeq
     market: Name
     nodes: Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_NODES)]
+    lmp_usd_per_mwh: KeptColumn
+    energy_usd_per_mwh: KeptColumn
+    congestion_usd_per_mwh: KeptColumn
+    loss_usd_per_mwh: KeptColumn
+    ghg_usd_per_mwh: KeptColumn
 
     @property
     def place(self) -> Place:

@@ -16,7 +16,7 @@ from dotbus.contracts.messages import (
 )
 from dotbus.contracts.topics import Address, Subject
 from historian.write.reading.digest import PRICE_COLUMNS
-from historian.write.reading.events import MAX_NAME, MAX_SEQ, Event, KeptDispatch, KeptPrices
+from historian.write.reading.events import MAX_NAME, MAX_QUANTITY, MAX_SEQ, Event, KeptDispatch, KeptPrices
 
 OF_DISPATCHES, OF_PRICES, OF_ALARMS = "ads_ingest/", "lmp_ingest/", "alarms/"
 """The sources of one kind of event each. Any other service may say all of them, but for a plant's writes and for alarms."""
@@ -141,6 +141,8 @@ def require_own_point(address: Address, said: Telemetry) -> None:
     """A plant speaks for itself, and with names that have an end."""
     if not may_say(address, said.source):
         raise Contradiction(f"{said.source} does not speak for {said.plant}: the instance of its source has the plant's name")
+    if said.value is not None and abs(said.value) > MAX_QUANTITY:
+        raise Contradiction(f"the value {said.value} is beyond {MAX_QUANTITY:g}")
     optional = (said.unit, said.written_by, said.written_from)
     require_names(said.plant, said.resource_id, said.point, *said.reasons, *(name for name in optional if name is not None))
 

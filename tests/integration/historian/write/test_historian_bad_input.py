@@ -1,20 +1,25 @@
 """Whatever anybody publishes is stored right or kept with the reason, and what is good is stored all the same."""
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
-from itertools import count
+from itertools import count, cycle
 
 import pytest
-from historian_parts import NOW, arrival, dispatch, named, ready, replace, write_batch
+from historian_parts import NOW, arrival, dispatch, named, ready, replace, topic_of, write_batch
 from historian_reading import is_stored, numbers_of, visible
-from hostile_messages import hostile_deliveries
+from hostile_messages import KEPT, hostile_deliveries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_postgres import Postgres, new_database
 
+from dotbus.contracts.codec import encode
 from dotbus.contracts.messages import ReplayReply, ServiceStatus, Telemetry
 from historian.database import Database
 from historian.tables.views import VIEWS
+from historian.upkeep.price_hours import make_hours
+from historian.write.reading.events import MAX_QUANTITY
 from historian.write.reading.record import Recorded, Refused
 from historian.write.sequences.accounts import Accounts
 from historian.write.sequences.gaps import Gaps
@@ -90,6 +95,29 @@ def test_nothing_that_is_published_stops_or_spoils_anything(url, open_database, 
     assert all(is_stored(url, each.meaning.event) for each in honest)
     again = store.write(batch, NOW)
     assert again.events == 0, "what came again is not stored again"
+
+
+def with_quantities(document, quantities):
+    """A document with each quantity in it replaced."""
+    if isinstance(document, dict):
+        return {key: with_quantities(value, quantities) for key, value in document.items()}
+    if isinstance(document, list):
+        return [with_quantities(value, quantities) for value in document]
+    return next(quantities) if isinstance(document, float) else document
+
+
+@pytest.mark.parametrize("signs", [(1,), (-1,), (1, -1), (-1, 1, 1)])
+def test_every_view_and_the_means_of_hours_answer_with_the_largest_quantities_that_are_kept(postgres, signs):
+    """One price of 1e308 once left every view of means, and all hours that were to be made after its own, without an answer."""
+    url, largest = new_database(postgres), cycle(sign * MAX_QUANTITY for sign in signs)
+    documents = [(with_quantities(json.loads(encode(message)), largest), topic_of(message)) for message in KEPT]
+    batch = [arrival(json.dumps(document).encode(), topic) for document, topic in documents]
+    with ready(url) as database:
+        assert not write_batch(Store(database), batch).rejections
+        assert make_hours(database, NOW, quiet=timedelta()) == 1
+    for view in VIEWS:
+        named(url, f"SELECT * FROM {view.name}")
+    assert named(url, "SELECT 1 FROM price_hourly")
 
 
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")  # what is hostile is large

@@ -210,9 +210,11 @@ def test_a_time_that_no_calendar_has_in_utc_is_none(start: str, end: str) -> Non
     assert [(row.cause, row.node, row.interval_start) for row in prices.bad_rows] == [(f"{start!r} is not a time", "N2", None)]
 
 
-def test_prices_whose_sum_has_no_number_are_doubted() -> None:
-    parts = [line(kind=kind, price="1e308") for kind in ("LMP", "MCE", "MCC", "MCL")]
-    assert [place.node for place in parse(*parts).doubts] == ["N1"]
+@pytest.mark.parametrize("price", ["1e308", "-1e13", "1" + "0" * 400])
+def test_what_no_price_can_be_is_none_and_costs_no_other_node(price: str) -> None:
+    prices = parse(line("N1", price=price), line("N2"))
+    assert found(prices) == [("N2", START, 12.5)]
+    assert [place.node for place in prices.unreadable] == ["N1"]
 
 
 def test_two_prices_for_one_that_differ_are_left_out_and_the_same_twice_is_one() -> None:

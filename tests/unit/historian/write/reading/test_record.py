@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+from historian_parts import topic_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,6 +123,18 @@ def test_an_outbox_that_there_cannot_be_is_refused(outbox):
 def test_an_outbox_may_be_empty_or_wait(outbox):
     status = msgspec.structs.replace(samples.service_status(), outbox=outbox)
     assert record(STATUS, encode(status)) == status
+
+
+def test_a_quantity_that_there_cannot_be_is_refused_with_its_place_since_nobody_could_have_a_sum_of_it():
+    huge = msgspec.structs.replace(samples.instruction(), dot_mw=1e308)
+    dispatch = msgspec.structs.replace(samples.dispatch(), instructions=(huge,))
+    prices = msgspec.structs.replace(samples.prices(), lmp_usd_per_mwh=(-1.1e15, 1.0))
+    telemetry = msgspec.structs.replace(samples.telemetry(), value=3e38)
+
+    assert refusal(DISPATCH, dispatch).position is not None, "it has come, and is not asked for again"
+    assert "`$.instructions[0].dot_mw`" in refusal(DISPATCH, dispatch).reason
+    assert "`$.lmp_usd_per_mwh[0]`" in refusal(PRICES, prices).reason
+    assert refusal(topic_of(telemetry), telemetry).reason == "the value 3e+38 is beyond 1e+15"
 
 
 def test_a_number_with_400_digits_is_refused():
