@@ -253,7 +253,7 @@ def test_killed_while_caiso_is_asked_nobody_knows_whether_it_has_it_or_not_and_i
         eventually(lambda: len(stack.answers()) - before == answered)
         stack.kill()
         stack.start()
-        eventually(lambda: screen.events(command)[-1] == ("ads_ingest/a", "unknown"), within_s=30)
+        eventually(lambda: screen.events(command)[-1:] == [("ads_ingest/a", "unknown")], within_s=30)
         screen.ask("accept", instruction, command)
         reply = screen.reply(command)
         assert (reply["outcome"], reply["result_code"]) == ("unknown", None)
