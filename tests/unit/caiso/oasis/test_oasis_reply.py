@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oasis_reading import disagreements
 from oasis_recordings import FIELDS, as_reply, independent_prices, recorded, zipped
@@ -500,6 +500,7 @@ CELLS = st.sampled_from(["", "NaN", "N1", "N9", "RTM", "LMP", "MCE", "7", "1e3",
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 47), st.integers(0, 6), CELLS), max_size=6))
+@example([(3, 0, ""), (3, 1, ""), (3, 4, "")])
 def test_rows_that_are_damaged_never_change_what_the_others_say(damages: list[tuple[int, int, str]]) -> None:
     """Compared with an independent reading of the rows that were left alone."""
     kinds = ("LMP", "MCE", "MCC", "MCL")
@@ -518,7 +519,11 @@ def test_rows_that_are_damaged_never_change_what_the_others_say(damages: list[tu
     csv.writer(table, lineterminator="\n").writerows(damaged.get(at, row) for at, row in enumerate(rows))
     untouched = {tuple(row[:4]) for at, row in enumerate(rows) if at not in damaged}
     touched = {(row[2], row[0]) for at, row in enumerate(rows) if at in damaged}
-    prices = parse(table.getvalue())
+    try:
+        prices = parse(table.getvalue())
+    except Malformed:  # a line with neither a time nor the name of a price may be an error in place of something
+        assert any(not any(datetime_of(cell) or cell in kinds for cell in row) for row in damaged.values())
+        return
     said = {(row["node"], row["interval_start"].isoformat()): row for row in prices.rows()}
     truth = {(row[2], row[0]): {} for row in rows}
     for row in rows:
