@@ -53,8 +53,8 @@ def test_an_assertion_about_how_long_something_took_is_found(text: str):
 
 
 def test_no_test_asserts_how_long_something_took():
-    found = {path.name: [*timed_assertions(path.read_text(encoding="utf-8"))] for path in TESTS.rglob("*.py")}
-    assert {name: asserted for name, asserted in found.items() if asserted} == {}
+    found = {path: [*timed_assertions(path.read_text(encoding="utf-8"))] for path in TESTS.rglob("*.py")}
+    assert {path: asserted for path, asserted in found.items() if asserted} == {}
 
 
 def test_no_test_of_properties_has_a_deadline():
