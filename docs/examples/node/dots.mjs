@@ -226,7 +226,6 @@ const own = ({ reasons }) => new Set((reasons ?? []).map((each) => ([...LESS_THA
 
 const isFollowed = (dot, hourly) => (hourly ? [HOURLY, EXCEPTIONAL].includes(dot.batch_type) : dot.batch_type !== HOURLY);
 
-// Of several DOTs in force the one that CAISO received last counts, then the highest revision: above 0 where `dot` is that.
 const uid = (dot) => String(dot.instruction_uid ?? "");
 
 // Of each batch the highest revision that a message has.
@@ -236,6 +235,7 @@ function newest(parts) {
   return found;
 }
 
+// Of several DOTs in force the one that CAISO received last counts, then the highest revision: above 0 where `dot` is that.
 function above(dot, other) {
   const [atS, otherS] = [dot, other].map(({ batch_received_at: at }) => (at == null ? -Infinity : seconds(at)));
   return atS === otherS ? revision(dot) - revision(other) : atS > otherS ? 1 : -1;

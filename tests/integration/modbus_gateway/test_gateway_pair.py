@@ -65,8 +65,8 @@ def state(process: Process) -> int:
 
 def read_in_turns(processes: list[Process], stream: Stream, for_s: float, good_least: int = 0) -> None:
     """Read each in its turn: every good value is as new as what the broker had a while ago, and some are good."""
-    good, until = 0, time.monotonic() + for_s
-    while time.monotonic() < until + PATIENCE_S and (time.monotonic() < until or good < good_least):
+    good, began_s = 0, time.monotonic()
+    while (passed_s := time.monotonic() - began_s) < for_s or (good < good_least and passed_s < PATIENCE_S):
         for process in processes:
             begun = time.monotonic()
             quality, _, megawatts = process.dot()

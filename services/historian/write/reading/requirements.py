@@ -138,7 +138,7 @@ def may_say(address: Address, source: str) -> bool:
 
 
 def require_own_point(address: Address, said: Telemetry) -> None:
-    """A plant speaks for itself, and with names that have an end."""
+    """A plant speaks for itself, with names that have an end and a value that there can be."""
     if not may_say(address, said.source):
         raise Contradiction(f"{said.source} does not speak for {said.plant}: the instance of its source has the plant's name")
     if said.value is not None and abs(said.value) > MAX_QUANTITY:
